@@ -1,0 +1,1 @@
+"""Compostela: a mail server platform."""

@@ -1,0 +1,32 @@
+"""Opening the database of a data folder."""
+
+import os
+from pathlib import Path
+
+import apsw
+
+from compostela.base.errors import StorageFull, TemporaryFailure
+
+DATABASE_NAME = "compostela.sqlite"
+_CACHE_KIB = 16 * 1024
+
+
+def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
+    """A connection for one thread. Commits are durable (synchronous=FULL: the log is synced at every commit); nothing waits
+    in SQLite's busy handler, since writers queue at the file lock of `Writer`; checkpoints are not run by commits."""
+    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    connection = apsw.Connection(os.fspath(path), flags=flags | apsw.SQLITE_OPEN_NOMUTEX, statementcachesize=400)
+    connection.set_busy_timeout(10_000)
+    pragmas = ["PRAGMA foreign_keys=OFF", f"PRAGMA cache_size=-{_CACHE_KIB}", "PRAGMA temp_store=MEMORY"]
+    if not read_only:
+        pragmas += ["PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0"]
+    for pragma in pragmas:
+        connection.execute(pragma).fetchall()
+    return connection
+
+
+def translated(error: apsw.Error) -> Exception:
+    """Ours for a driver's error: full disk, or anything else that may pass."""
+    if isinstance(error, apsw.FullError):
+        return StorageFull("the disk is full")
+    return TemporaryFailure(f"the database failed: {error}")

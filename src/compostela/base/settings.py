@@ -1,0 +1,287 @@
+"""Settings as an operator wrote them, read with a type, a default and a place for every complaint.
+
+A `Node` is one XML element, or one properties file whose keys are its children. A `Settings` reader wraps a node; each
+component reads what it knows with it into its own frozen dataclass, then calls `finish`, which reports what nobody asked
+for. Complaints never raise: they gather in `Problems`, and a default stands in, so that all are reported at once.
+"""
+
+import difflib
+import enum
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from compostela.base.errors import InvalidArgument
+from compostela.base.units import parse_duration, parse_size
+
+T = TypeVar("T")
+E = TypeVar("E", bound=enum.Enum)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """File (as the operator knows it) and line, 0 when there is none."""
+
+    file: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+class Severity(enum.Enum):
+    ERROR = "error"
+    """The server must not start."""
+    WARNING = "warning"
+    """It starts; the operator should know."""
+    NOT_YET = "not yet in effect"
+    """Understood and accepted, but the part that it configures does not exist yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    severity: Severity
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+@dataclass(slots=True)
+class Problems:
+    """All complaints of one reading of the configuration."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def error(self, place: Place, message: str) -> None:
+        self.found.append(Problem(Severity.ERROR, place, message))
+
+    def warning(self, place: Place, message: str) -> None:
+        self.found.append(Problem(Severity.WARNING, place, message))
+
+    def not_yet(self, place: Place, message: str) -> None:
+        self.found.append(Problem(Severity.NOT_YET, place, message))
+
+    def of(self, severity: Severity) -> list[Problem]:
+        return sorted((p for p in self.found if p.severity is severity), key=lambda p: p.place)
+
+
+@dataclass(slots=True)
+class Node:
+    """One element or key. `text` is stripped and interpolated."""
+
+    name: str
+    place: Place
+    text: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+    children: list["Node"] = field(default_factory=list)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` with the nearest known name, or nothing."""
+    lower = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
+    return f"; did you mean {lower[close[0]]!r}?" if close else ""
+
+
+class Settings:
+    """Typed access to a node. Every accessor takes a name, or a path `auth/required`; the element and `@attribute` forms
+    both work. A name that was asked for is known; `finish` reports the others."""
+
+    def __init__(self, node: Node, problems: Problems) -> None:
+        self.node = node
+        self.problems = problems
+        self._known: set[str] = set()
+        self._sections: dict[str, Settings] = {}
+
+    @property
+    def place(self) -> Place:
+        return self.node.place
+
+    # reading
+
+    def text(self, name: str, default: T) -> str | T:
+        """The text of the element or attribute; `default` when it is absent."""
+        found = self._find(name)
+        return default if found is None else found[0]
+
+    def required(self, name: str) -> str:
+        """As `text`, but absence or emptiness is an error."""
+        value = self.text(name, "")
+        if not value:
+            self.problems.error(self.place, f"<{self.node.name}> needs {name!r}")
+        return value
+
+    def boolean(self, name: str, default: bool) -> bool:
+        return self._convert(name, default, _boolean)
+
+    def integer(self, name: str, default: int, *, minimum: int | None = None, maximum: int | None = None) -> int:
+        def convert(text: str) -> int:
+            try:
+                number = int(text)
+            except ValueError:
+                raise InvalidArgument(f"{text!r} is not a whole number") from None
+            if minimum is not None and number < minimum:
+                raise InvalidArgument(f"must be at least {minimum}, but is {number}")
+            if maximum is not None and number > maximum:
+                raise InvalidArgument(f"must be at most {maximum}, but is {number}")
+            return number
+
+        return self._convert(name, default, convert)
+
+    def duration(self, name: str, default: float, *, unit: str = "s", minimum: float = 0.0) -> float:
+        """Seconds; `unit` is that of a bare number."""
+
+        def convert(text: str) -> float:
+            seconds = parse_duration(text, unit)
+            if seconds < minimum:
+                raise InvalidArgument(f"must be at least {minimum:g} s, but is {text!r}")
+            return seconds
+
+        return self._convert(name, default, convert)
+
+    def size(self, name: str, default: int, *, unit: str = "B") -> int:
+        """Octets; `unit` is that of a bare number."""
+        return self._convert(name, default, lambda text: parse_size(text, unit))
+
+    def choice(self, name: str, default: E, names: dict[str, E]) -> E:
+        """One of `names`, in any case."""
+
+        def convert(text: str) -> E:
+            try:
+                return {k.lower(): v for k, v in names.items()}[text.lower()]
+            except KeyError:
+                raise InvalidArgument(f"{text!r} is none of {', '.join(names)}{nearest(text, names)}") from None
+
+        return self._convert(name, default, convert)
+
+    def parsed(self, name: str, default: T, parse: Callable[[str], T]) -> T:
+        """Through `parse`, which raises `InvalidArgument`."""
+        return self._convert(name, default, parse)
+
+    def strings(self, name: str, default: Sequence[str] = ()) -> list[str]:
+        """A comma-separated list, or several elements of the name; empty items dropped."""
+        texts = [node.text for node in self._nodes(name)]
+        attribute = self._attribute(name)
+        if attribute is not None:
+            texts.append(attribute)
+        if not texts:
+            return list(default)
+        return [item.strip() for text in texts for item in text.split(",") if item.strip()]
+
+    def section(self, name: str) -> "Settings | None":
+        """The reader of a child element, None when it is absent."""
+        if name not in self._sections:
+            nodes = self._nodes(name)
+            if not nodes:
+                return None
+            if len(nodes) > 1:
+                self.problems.error(nodes[1].place, f"<{name}> stands twice in <{self.node.name}>")
+            self._sections[name] = Settings(nodes[0], self.problems)
+        return self._sections[name]
+
+    def sections(self, name: str) -> list["Settings"]:
+        """Readers of all children of a name, in order. The caller finishes each."""
+        self._known.add(name)
+        return [Settings(node, self.problems) for node in self._nodes(name)]
+
+    def children(self) -> Iterator["Settings"]:
+        """Readers of all children, which are all known then."""
+        for node in self.node.children:
+            self._known.add(node.name)
+            yield Settings(node, self.problems)
+
+    def place_of(self, name: str) -> Place:
+        """Where a name stands, else the node itself."""
+        nodes = self._nodes(name)
+        return nodes[0].place if nodes else self.place
+
+    def has(self, name: str) -> bool:
+        return self._find(name) is not None or bool(self._nodes(name))
+
+    # complaints
+
+    def error(self, message: str, name: str | None = None) -> None:
+        self.problems.error(self.place_of(name) if name else self.place, message)
+
+    def ignored(self, *names: str) -> None:
+        """Names that are accepted and have no meaning here."""
+        for name in names:
+            self.has(name)
+            self._mark_all(name)
+
+    def not_yet(self, *names: str) -> None:
+        """Names of parts that do not exist yet: accepted and listed."""
+        for name in names:
+            if self.has(name):
+                self.problems.not_yet(self.place_of(name), f"{name!r} is not yet in effect")
+            self._mark_all(name)
+
+    def finish(self) -> None:
+        """Reports unknown elements and attributes here and in the sections that were opened."""
+        for node in self.node.children:
+            if node.name not in self._known:
+                self.problems.error(
+                    node.place, f"unknown {node.name!r} in <{self.node.name}>{nearest(node.name, self._known)}"
+                )
+        for name in self.node.attributes:
+            if name not in self._known:
+                self.problems.error(
+                    self.place, f"unknown attribute {name!r} of <{self.node.name}>{nearest(name, self._known)}"
+                )
+        for section in self._sections.values():
+            section.finish()
+
+    # inside
+
+    def _mark_all(self, name: str) -> None:
+        head, _, rest = name.partition("/")
+        self._known.add(head)
+        if rest:
+            section = self.section(head)
+            if section is not None:
+                section._mark_all(rest)
+
+    def _nodes(self, name: str) -> list[Node]:
+        head, _, rest = name.partition("/")
+        self._known.add(head)
+        if rest:
+            section = self.section(head)
+            return section._nodes(rest) if section is not None else []
+        return [node for node in self.node.children if node.name == name]
+
+    def _attribute(self, name: str) -> str | None:
+        head, _, rest = name.partition("/")
+        if rest:
+            section = self.section(head)
+            return section._attribute(rest) if section is not None else None
+        return self.node.attributes.get(name)
+
+    def _find(self, name: str) -> tuple[str, Place] | None:
+        nodes = self._nodes(name)
+        if len(nodes) > 1:
+            self.problems.error(nodes[1].place, f"<{name}> stands twice in <{self.node.name}>")
+        if nodes:
+            return nodes[0].text, nodes[0].place
+        attribute = self._attribute(name)
+        return None if attribute is None else (attribute, self.place)
+
+    def _convert(self, name: str, default: T, convert: Callable[[str], T]) -> T:
+        found = self._find(name)
+        if found is None or found[0] == "":
+            return default
+        try:
+            return convert(found[0])
+        except InvalidArgument as wrong:
+            self.problems.error(found[1], f"{name}: {wrong}")
+            return default
+
+
+def _boolean(text: str) -> bool:
+    lower = text.lower()
+    if lower in ("true", "yes", "on"):
+        return True
+    if lower in ("false", "no", "off"):
+        return False
+    raise InvalidArgument(f"{text!r} is neither true nor false")

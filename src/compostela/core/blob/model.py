@@ -1,0 +1,111 @@
+"""The bytes of a message: a small header block and a body, which may be in memory, in a file or in the store.
+
+Both are immutable. Whoever changes headers makes a new `MessageContent` with the same body, so one body serves the queue,
+a hundred recipients and all copies.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from mmap import mmap
+from typing import Protocol, TypeVar
+
+from compostela.model.numbers import BlobId
+
+T = TypeVar("T")
+Octets = bytes | mmap
+"""A body as one buffer, for code that looks at all of it without copying it."""
+
+CHUNK_BYTES = 256 * 1024
+
+
+def blob_id_of(digest: bytes) -> BlobId:
+    """The name of the bytes with this SHA-256 digest."""
+    return BlobId("1_" + digest.hex())
+
+
+class Body(Protocol):
+    """What follows the header block. Reading never blocks the loop for long; a range past the end is cut, not an error."""
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+        ...
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the octets."""
+        ...
+
+    async def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        """The octets of a range. Raises `TemporaryFailure` when the store cannot be read now."""
+        ...
+
+    def chunks(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """The octets of a range in pieces of at most `CHUNK_BYTES`."""
+        ...
+
+    async def apply(self, function: Callable[[Octets], T]) -> T:
+        """The result of a pure function over the whole body as one buffer: at once for a small body, on a mapped file in
+        another thread for a large one. The function must not keep the buffer."""
+        ...
+
+
+@dataclass(slots=True)
+class MemoryBody:
+    """A body that is small enough to be kept in memory while it is worked on."""
+
+    data: bytes
+    _digest: bytes | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @property
+    def digest(self) -> bytes:
+        if self._digest is None:
+            self._digest = hashlib.sha256(self.data).digest()
+        return self._digest
+
+    async def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        if offset == 0 and length is None:
+            return self.data
+        return self.data[offset : None if length is None else offset + length]
+
+    async def chunks(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        end = self.size if length is None else min(self.size, offset + length)
+        for start in range(offset, end, CHUNK_BYTES):
+            yield self.data[start : min(end, start + CHUNK_BYTES)]
+
+    async def apply(self, function: Callable[[Octets], T]) -> T:
+        if self.size <= CHUNK_BYTES:
+            return function(self.data)
+        return await asyncio.to_thread(function, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageContent:
+    """A message as two pieces: `header` is the header block with the empty line that ends it, octet for octet as received
+    (for a malformed message without such a line: all header-like octets, maybe none); `header + body` is the message."""
+
+    header: bytes
+    body: Body
+
+    @property
+    def size(self) -> int:
+        """Octets of the whole message (RFC822.SIZE)."""
+        return len(self.header) + self.body.size
+
+    def with_header(self, header: bytes) -> "MessageContent":
+        return MessageContent(header, self.body)
+
+    async def read(self) -> bytes:
+        """The whole message. For messages known to be small; large ones are streamed with `chunks`."""
+        return self.header + await self.body.read()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self.header
+        async for chunk in self.body.chunks():
+            yield chunk

@@ -1,0 +1,41 @@
+"""DNS as the mail server needs it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from compostela.base.errors import TemporaryFailure
+from compostela.model.domain import Domain
+
+
+class DnsTemporaryFailure(TemporaryFailure):
+    """No answer now (time-out, SERVFAIL): ask again later."""
+
+
+class DnsNoSuchName(Exception):
+    """The name does not exist (NXDOMAIN), or has no record of the type asked for where one is required."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MxHost:
+    """A mail exchanger. A `host` of "" is the null MX (RFC 7505)."""
+
+    preference: int
+    host: str
+
+
+class DnsResolver(Protocol):
+    """Asynchronous look-ups, cached for their TTL. Each raises `DnsTemporaryFailure` or `DnsNoSuchName`."""
+
+    async def mx(self, domain: Domain) -> list[MxHost]:
+        """Exchangers by preference; the domain itself at 0 when it has addresses but no MX (RFC 5321 §5.1)."""
+        ...
+
+    async def addresses(self, host: str) -> list[str]:
+        """IPv4 and IPv6 addresses as text."""
+        ...
+
+    async def txt(self, name: str) -> list[str]: ...
+
+    async def reverse(self, address: str) -> list[str]:
+        """Names of an IP address."""
+        ...

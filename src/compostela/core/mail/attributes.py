@@ -1,0 +1,37 @@
+"""Mail attributes: their types and the well-known names (James's names, so that configurations carry over)."""
+
+from datetime import datetime, timedelta
+
+AttributeValue = (
+    bool
+    | int
+    | float
+    | str
+    | bytes
+    | datetime
+    | timedelta
+    | None
+    | list["AttributeValue"]
+    | dict[str, "AttributeValue"]
+)
+
+SMTP_AUTH_USER = "org.apache.james.SMTPAuthUser"
+SMTP_IS_AUTH_NETWORK = "org.apache.james.SMTPIsAuthNetwork"
+SMTP_SESSION_ID = "org.apache.james.SMTPSessionID"
+HELO = "org.apache.james.HELO"
+SSL_PROTOCOL = "org.apache.james.ssl.protocol"
+SSL_CIPHER = "org.apache.james.ssl.cipher"
+MAILET_ERROR = "org.apache.james.MailetError"
+SENT_BY_MAILET = "org.apache.james.SentByMailet"
+SENT_BY_JMAP = "org.apache.james.jmap.send.MailMetaData.username"
+FORWARDED = "org.apache.james.forwarded"
+PROCESSING_ERROR_COUNT = "mail-processing-error-count"
+DELIVERY_ERROR = "delivery-error"
+DELIVERY_ERROR_CODE = "delivery-error-code"
+IS_DELIVERY_PERMANENT_ERROR = "is-delivery-permanent-error"
+DELIVERY_RETRIES = "delivery-retries"
+RECORDED_RECIPIENTS = "loop.prevention.recorded.recipients"
+REPROCESSING = "mailRepository-reprocessing"
+REPROCESSED_FROM = "mailRepository"
+MAIL_PRIORITY = "MAIL_PRIORITY"
+AT_MOST_EXECUTIONS = "AT_MOST_EXECUTIONS"

@@ -1,0 +1,84 @@
+"""Mail repositories: where mails are put aside for an operator (James's mailrepository)."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from compostela.base.errors import InvalidArgument
+from compostela.core.mail.effects import Effect
+from compostela.core.mail.model import Mail
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RepositoryUrl:
+    """`protocol://path`, the path without slashes at its ends (`var/mail/error`), so that James's spellings are one."""
+
+    protocol: str
+    path: str
+
+    @classmethod
+    def parse(cls, text: str, default_protocol: str = "embedded") -> "RepositoryUrl":
+        protocol, separator, path = text.strip().partition("://")
+        if not separator:
+            protocol, path = default_protocol, text.strip()
+        path = path.strip("/")
+        if not protocol or not path:
+            raise InvalidArgument(f"{text!r} is not a mail repository URL")
+        return cls(protocol, path)
+
+    def __str__(self) -> str:
+        return f"{self.protocol}://{self.path}/"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryQuery:
+    """Which mails to list. Times are epoch seconds; `sender` and `recipient` take `*@domain`."""
+
+    updated_before: float | None = None
+    updated_after: float | None = None
+    sender: str | None = None
+    recipient: str | None = None
+    remote_address: str | None = None
+    remote_host: str | None = None
+
+
+class MailRepository(Protocol):
+    """A set of mails by key (the mail's name). Storing is durable when it returns and idempotent by key and by effect.
+
+    Embedded: one transaction with the body. Distributed: blobs first, then content row, then key row; listing goes by
+    key rows, so a half-stored mail is not seen and storing again completes it."""
+
+    @property
+    def url(self) -> RepositoryUrl: ...
+
+    async def store(self, mail: Mail, effect: Effect | None = None) -> str:
+        """Gives the key. Raises `StorageFull`, `TemporaryFailure`."""
+        ...
+
+    def keys(self, query: RepositoryQuery | None = None) -> AsyncIterator[str]:
+        """In the order of storing, in bounded batches."""
+        ...
+
+    async def retrieve(self, key: str) -> Mail | None: ...
+
+    async def remove(self, key: str) -> bool: ...
+
+    async def remove_all(self) -> int: ...
+
+    async def size(self) -> int: ...
+
+
+class MailRepositoryStore(Protocol):
+    """All repositories. One is recorded at its first use, so that an operator can list it."""
+
+    async def select(self, url: RepositoryUrl) -> MailRepository:
+        """The repository, recorded durably if it is new. Raises `InvalidArgument` for a protocol that is not configured."""
+        ...
+
+    async def find(self, url: RepositoryUrl) -> MailRepository | None: ...
+
+    async def by_path(self, path: str) -> list[MailRepository]:
+        """Every repository with this path, whatever its protocol."""
+        ...
+
+    async def urls(self) -> list[RepositoryUrl]: ...

@@ -1,0 +1,33 @@
+"""Domain names of managed or foreign mail domains."""
+
+from dataclasses import dataclass
+
+from compostela.base.errors import InvalidArgument
+
+MAX_DOMAIN_LENGTH = 253
+_FORBIDDEN = frozenset('@/ \t\r\n\x00:,;<>()"\\')
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Domain:
+    """A domain name, always in lower case. Build it with `Domain.parse`."""
+
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Domain":
+        """Raises `InvalidArgument` when empty, longer than 253, with an empty label or with a forbidden character."""
+        name = text.strip().lower().removesuffix(".")
+        if not name:
+            raise InvalidArgument("a domain must not be empty")
+        if len(name) > MAX_DOMAIN_LENGTH:
+            raise InvalidArgument(f"a domain must not be longer than {MAX_DOMAIN_LENGTH} characters")
+        if not _FORBIDDEN.isdisjoint(name) or "" in name.split("."):
+            raise InvalidArgument(f"{text!r} is not a domain")
+        return cls(name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+LOCALHOST = Domain("localhost")

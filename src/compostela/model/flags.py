@@ -1,0 +1,60 @@
+"""Flags of a message: the system flags as bits, keywords as a set (RFC 3501 §2.3.2)."""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class SystemFlag(enum.IntFlag):
+    """The storable system flags. `\\Recent` is never stored: a mailbox keeps its first recent UID instead."""
+
+    SEEN = 1
+    ANSWERED = 2
+    FLAGGED = 4
+    DELETED = 8
+    DRAFT = 16
+
+
+NO_KEYWORDS: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """System flags and keywords of one message. `system` is a sum of `SystemFlag` values (a plain int, for speed)."""
+
+    system: int = 0
+    keywords: frozenset[str] = NO_KEYWORDS
+
+    @classmethod
+    def of(cls, *system: SystemFlag, keywords: Iterable[str] = ()) -> "Flags":
+        bits = 0
+        for flag in system:
+            bits |= flag
+        return cls(int(bits), frozenset(keywords))
+
+    def __or__(self, other: "Flags") -> "Flags":
+        return Flags(self.system | other.system, self.keywords | other.keywords)
+
+    def __sub__(self, other: "Flags") -> "Flags":
+        return Flags(self.system & ~other.system, self.keywords - other.keywords)
+
+    def __contains__(self, flag: SystemFlag) -> bool:
+        return bool(self.system & flag)
+
+
+NO_FLAGS = Flags()
+
+
+class FlagsMode(enum.Enum):
+    """How STORE combines the flags that it is given with those that are there."""
+
+    REPLACE = "replace"
+    ADD = "add"
+    REMOVE = "remove"
+
+    def apply(self, current: Flags, given: Flags) -> Flags:
+        if self is FlagsMode.ADD:
+            return current | given
+        if self is FlagsMode.REMOVE:
+            return current - given
+        return given

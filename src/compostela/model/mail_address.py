@@ -1,0 +1,73 @@
+"""Addresses of the envelope: RFC 5321 §4.1.2 with the extensions that the Internet uses."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from compostela.base.errors import InvalidArgument
+from compostela.model.domain import Domain
+
+MAX_LOCAL_PART = 64
+_ATOM = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+)*"
+)
+_QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e\u0080-\U0010ffff])*"')
+_LABEL = r"[A-Za-z0-9_\u0080-\U0010ffff](?:[A-Za-z0-9_\-\u0080-\U0010ffff]*[A-Za-z0-9_\u0080-\U0010ffff])?"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_LITERAL = re.compile(r"\[[0-9A-Za-z.:\-]+\]")
+_ROUTE = re.compile(r"(?:@[^@,:\s]+,)*@[^@,:\s]+:")
+
+
+@dataclass(frozen=True, slots=True)
+class MailAddress:
+    """`local_part@domain` of the envelope. The local part keeps its case and its quotes; equality and hash ignore case."""
+
+    local_part: str
+    domain: Domain
+
+    @classmethod
+    def parse(cls, text: str, default_domain: Domain | None = None) -> "MailAddress":
+        """Parses an address without angle brackets. A source route is dropped (RFC 5321 §4.1.1.3); an address without a
+        domain takes `default_domain`. Raises `InvalidArgument`."""
+        return _parse(text, default_domain)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MailAddress):
+            return NotImplemented
+        return self.domain == other.domain and self.local_part.lower() == other.local_part.lower()
+
+    def __hash__(self) -> int:
+        return hash((self.local_part.lower(), self.domain.name))
+
+    def __str__(self) -> str:
+        return f"{self.local_part}@{self.domain.name}"
+
+    @property
+    def unquoted_local_part(self) -> str:
+        """The local part's meaning: without quotes and quoted pairs."""
+        if self.local_part.startswith('"'):
+            return re.sub(r"\\(.)", r"\1", self.local_part[1:-1])
+        return self.local_part
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str, default_domain: Domain | None) -> MailAddress:
+    route = _ROUTE.match(text)
+    start = route.end() if route else 0
+    local = _QUOTED.match(text, start) or _ATOM.match(text, start)
+    if local is None:
+        raise InvalidArgument("an address needs a local part")
+    local_part = local.group()
+    if len(local_part.encode()) > MAX_LOCAL_PART:
+        raise InvalidArgument(f"a local part must not be longer than {MAX_LOCAL_PART} octets")
+    end = local.end()
+    if end == len(text):
+        if default_domain is None:
+            raise InvalidArgument("an address needs a domain")
+        return MailAddress(local_part, default_domain)
+    if text[end] != "@":
+        raise InvalidArgument("an address must be local-part@domain")
+    domain = text[end + 1 :].removesuffix(".")
+    if not (_DOMAIN.fullmatch(domain) or _LITERAL.fullmatch(domain)):
+        raise InvalidArgument("an address needs a valid domain")
+    return MailAddress(local_part, Domain(domain.lower()) if domain.startswith("[") else Domain.parse(domain))

@@ -1,0 +1,45 @@
+"""Names of users, with or without a domain (James's virtual hosting)."""
+
+from dataclasses import dataclass
+
+from compostela.base.errors import InvalidArgument
+from compostela.model.domain import Domain
+
+MAX_USERNAME_LENGTH = 255
+_FORBIDDEN = frozenset('"(),:;<>@[\\]/ \t\r\n\x00')
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Username:
+    """A user's name in lower case: `local` or `local@domain`. Build it with `Username.parse`."""
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Username":
+        """Raises `InvalidArgument` with the reason for a name that no user may have."""
+        value = text.lower()
+        if len(value) > MAX_USERNAME_LENGTH:
+            raise InvalidArgument(f"a user name must not be longer than {MAX_USERNAME_LENGTH} characters")
+        local, at, domain = value.rpartition("@")
+        if not at:
+            local, domain = value, ""
+        if not local:
+            raise InvalidArgument("a user name must not be empty")
+        if not _FORBIDDEN.isdisjoint(local):
+            raise InvalidArgument(f"{text!r} is not a user name")
+        if at:
+            Domain.parse(domain)
+        return cls(value)
+
+    @property
+    def local_part(self) -> str:
+        return self.value.rpartition("@")[0] or self.value
+
+    @property
+    def domain(self) -> Domain | None:
+        local, at, domain = self.value.rpartition("@")
+        return Domain(domain) if at and local else None
+
+    def __str__(self) -> str:
+        return self.value
