@@ -1,0 +1,75 @@
+"""Structured logs: one line an event, on the console or as JSON, each with the trace id of its mail or session.
+
+Fields go in `extra={...}`; the trace id comes from the context. Writing happens on a thread of its own.
+"""
+
+import contextvars
+import logging
+import logging.handlers
+import queue
+import sys
+from typing import TextIO
+
+import orjson
+
+trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", default="")
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "trace", "taskName"}
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+class ConsoleFormatter(logging.Formatter):
+    """For people: time, level, trace, text, then `key=value`."""
+
+    default_time_format = "%H:%M:%S"
+
+    def format(self, record: logging.LogRecord) -> str:
+        trace = getattr(record, "trace", "")
+        fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
+        line = f"{self.formatTime(record)} {record.levelname:<7} {trace or '-':<13} {record.getMessage()}{fields}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+class JsonFormatter(logging.Formatter):
+    """For machines: one JSON object a line; `timestamp` is epoch seconds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, object] = {
+            "timestamp": record.created,
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        trace = getattr(record, "trace", "")
+        if trace:
+            entry["trace"] = trace
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(entry, default=str).decode()
+
+
+class _Handler(logging.handlers.QueueHandler):
+    """Takes the trace from the context of whoever logs, then leaves the writing to the listener's thread."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        record.trace = trace_id.get()
+        return record
+
+
+def start_logging(level: str, *, json: bool, stream: TextIO = sys.stderr) -> logging.handlers.QueueListener:
+    """Sets up the root logger; the caller stops the listener at the end, which writes what is left."""
+    writer = logging.StreamHandler(stream)
+    writer.setFormatter(JsonFormatter() if json else ConsoleFormatter())
+    lines: queue.Queue[logging.LogRecord] = queue.Queue(-1)
+    root = logging.getLogger()
+    root.handlers[:] = [_Handler(lines)]
+    root.setLevel(level)
+    listener = logging.handlers.QueueListener(lines, writer)
+    listener.start()
+    return listener

@@ -1,0 +1,91 @@
+"""Counters that cost a plain addition, gathered here and shown by the exposition page.
+
+Names are James's (`imap-select`, `enqueuedMail:spool`); the exposition turns them into Prometheus names.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Counter:
+    """A number that only grows."""
+
+    __slots__ = ("help", "name", "value")
+
+    def __init__(self, name: str, help_text: str) -> None:
+        self.name = name
+        self.help = help_text
+        self.value = 0
+
+    def inc(self, by: int = 1) -> None:
+        self.value += by
+
+
+class Gauge:
+    """A number that goes up and down, set by its owner or read from a function when shown."""
+
+    __slots__ = ("help", "name", "read", "value")
+
+    def __init__(self, name: str, help_text: str, read: Callable[[], float] | None = None) -> None:
+        self.name = name
+        self.help = help_text
+        self.value = 0.0
+        self.read = read
+
+    def inc(self, by: float = 1) -> None:
+        self.value += by
+
+    def dec(self, by: float = 1) -> None:
+        self.value -= by
+
+    def current(self) -> float:
+        return self.read() if self.read is not None else self.value
+
+
+class Histogram:
+    """Durations in seconds, counted in buckets (`bounds` are the inclusive upper limits)."""
+
+    __slots__ = ("bounds", "counts", "help", "name", "total")
+
+    def __init__(self, name: str, help_text: str) -> None:
+        self.name = name
+        self.help = help_text
+        self.bounds = _BUCKETS
+        self.counts = [0] * (len(_BUCKETS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(_BUCKETS, seconds)] += 1
+        self.total += seconds
+
+
+Metric = Counter | Gauge | Histogram
+_metrics: dict[str, Metric] = {}
+
+
+def counter(name: str, help_text: str = "") -> Counter:
+    """The counter of this name, made at its first use."""
+    metric = _metrics.setdefault(name, Counter(name, help_text))
+    assert isinstance(metric, Counter), name
+    return metric
+
+
+def gauge(name: str, help_text: str = "", read: Callable[[], float] | None = None) -> Gauge:
+    """The gauge of this name, made at its first use."""
+    metric = _metrics.setdefault(name, Gauge(name, help_text, read))
+    assert isinstance(metric, Gauge), name
+    return metric
+
+
+def histogram(name: str, help_text: str = "") -> Histogram:
+    """The histogram of this name, made at its first use."""
+    metric = _metrics.setdefault(name, Histogram(name, help_text))
+    assert isinstance(metric, Histogram), name
+    return metric
+
+
+def all_metrics() -> list[Metric]:
+    """Every metric by name."""
+    return [_metrics[name] for name in sorted(_metrics)]
