@@ -1,7 +1,9 @@
 """Opening the database of a data folder."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import apsw
 
@@ -9,6 +11,22 @@ from compostela.base.errors import StorageFull, TemporaryFailure
 
 DATABASE_NAME = "compostela.sqlite"
 _CACHE_KIB = 16 * 1024
+
+
+class Rows(Protocol):
+    """The rows of a statement. Any: what a column holds is known by the statement alone."""
+
+    def fetchone(self) -> Any: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Execute(Protocol):
+    """`apsw.Connection.execute` as the adapter uses it."""
+
+    def __call__(self, statements: str, bindings: tuple[Any, ...] = ..., /) -> Rows: ...
 
 
 def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import apsw
 
-from compostela.adapters.embedded.database import connect, translated
+from compostela.adapters.embedded.database import Execute, connect, translated
 from compostela.base.errors import TemporaryFailure
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Transaction:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
-        self.execute = connection.execute
+        self.execute: Execute = connection.execute
         self.after_commit: list[Callable[[], None]] = []
         """Called on the event loop after the commit, before the job's waiter goes on; not when the job failed."""
 

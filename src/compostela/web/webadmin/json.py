@@ -7,6 +7,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from compostela.web.webadmin.errors import ApiError, invalid
+
 T = TypeVar("T")
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -31,8 +33,6 @@ def no_content() -> Response:
 
 async def body_bytes(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     """The body; 400 when larger than `limit`."""
-    from compostela.web.webadmin.errors import invalid
-
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -43,8 +43,6 @@ async def body_bytes(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
 
 async def read_json(request: Request, form: type[T]) -> T:
     """The body as `form`, a msgspec type; 400 with James's message when it is not."""
-    from compostela.web.webadmin.errors import ApiError
-
     try:
         return msgspec.json.decode(await body_bytes(request), type=form)
     except msgspec.DecodeError as wrong:

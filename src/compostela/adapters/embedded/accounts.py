@@ -1,0 +1,128 @@
+"""Users, domains and the rewrite table in SQLite."""
+
+import apsw
+
+from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.writer import Transaction, Writer
+from compostela.base.errors import AlreadyExists, NotFound
+from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
+from compostela.model.domain import Domain
+from compostela.model.username import Username
+
+ANY_LOCAL_PART = "*"
+
+
+class _Table:
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    async def _change(self, statement: str, values: tuple[object, ...]) -> bool:
+        """Whether a row changed."""
+
+        def job(tx: Transaction) -> bool:
+            tx.execute(statement, values)
+            return tx.connection.changes() > 0
+
+        return await self._writer.run(job)
+
+
+class EmbeddedUsers(_Table):
+    """See `compostela.core.users.ports`."""
+
+    async def password_hash(self, user: Username) -> str | None:
+        row = self._reader.execute("SELECT password FROM user WHERE name = ?", (user.value,)).fetchone()
+        return None if row is None else row[0]
+
+    async def add(self, user: Username, password_hash: str) -> None:
+        domain = "" if user.domain is None else user.domain.name
+
+        def job(tx: Transaction) -> None:
+            try:
+                tx.execute("INSERT INTO user VALUES (?, ?, ?)", (user.value, domain, password_hash))
+            except apsw.ConstraintError as error:
+                raise AlreadyExists(f"the user {user} exists") from error
+
+        await self._writer.run(job)
+
+    async def set_password_hash(self, user: Username, password_hash: str) -> None:
+        if not await self._change("UPDATE user SET password = ? WHERE name = ?", (password_hash, user.value)):
+            raise NotFound(f"the user {user} does not exist")
+
+    async def remove(self, user: Username) -> bool:
+        return await self._change("DELETE FROM user WHERE name = ?", (user.value,))
+
+    async def names(
+        self, *, domain: Domain | None = None, after: Username | None = None, limit: int = 1000
+    ) -> list[Username]:
+        where, values = ("domain = ? AND ", (domain.name,)) if domain is not None else ("", ())
+        rows = self._reader.execute(
+            f"SELECT name FROM user WHERE {where}name > ? ORDER BY name LIMIT ?",
+            (*values, "" if after is None else after.value, limit),
+        )
+        return [Username(row[0]) for row in rows.fetchall()]
+
+
+class EmbeddedDomains(_Table):
+    """See `compostela.core.domains.ports`."""
+
+    async def add(self, domain: Domain) -> bool:
+        return await self._change("INSERT OR IGNORE INTO domain VALUES (?)", (domain.name,))
+
+    async def remove(self, domain: Domain) -> bool:
+        return await self._change("DELETE FROM domain WHERE name = ?", (domain.name,))
+
+    async def contains(self, domain: Domain) -> bool:
+        return self._reader.execute("SELECT 1 FROM domain WHERE name = ?", (domain.name,)).fetchone() is not None
+
+    async def all(self) -> list[Domain]:
+        return [Domain(row[0]) for row in self._reader.execute("SELECT name FROM domain ORDER BY name").fetchall()]
+
+
+class EmbeddedRewriting(_Table):
+    """See `compostela.core.rewriting.ports`."""
+
+    async def add(self, source: MappingSource, mapping: Mapping) -> bool:
+        return await self._change("INSERT OR IGNORE INTO mapping VALUES (?, ?, ?, ?)", _values(source, mapping))
+
+    async def remove(self, source: MappingSource, mapping: Mapping) -> bool:
+        return await self._change(
+            "DELETE FROM mapping WHERE local_part = ? AND domain = ? AND type = ? AND text = ?",
+            _values(source, mapping),
+        )
+
+    async def mappings(self, source: MappingSource) -> list[Mapping]:
+        rows = self._reader.execute(
+            "SELECT type, text FROM mapping WHERE domain = ? AND local_part = ?",
+            (source.domain.name, source.local_part or ANY_LOCAL_PART),
+        )
+        return _in_order([Mapping(MappingType[kind], text) for kind, text in rows.fetchall()])
+
+    async def sources(self, mapping: Mapping) -> list[MappingSource]:
+        rows = self._reader.execute(
+            "SELECT local_part, domain FROM mapping WHERE type = ? AND text = ? ORDER BY domain, local_part",
+            (mapping.type.name, mapping.text),
+        )
+        return [_source(local_part, domain) for local_part, domain in rows.fetchall()]
+
+    async def all(self) -> dict[MappingSource, list[Mapping]]:
+        found: dict[MappingSource, list[Mapping]] = {}
+        rows = self._reader.execute("SELECT local_part, domain, type, text FROM mapping ORDER BY domain, local_part")
+        for local_part, domain, kind, text in rows.fetchall():
+            found.setdefault(_source(local_part, domain), []).append(Mapping(MappingType[kind], text))
+        return {source: _in_order(mappings) for source, mappings in found.items()}
+
+    async def is_empty(self) -> bool:
+        return self._reader.execute("SELECT 1 FROM mapping LIMIT 1").fetchone() is None
+
+
+def _values(source: MappingSource, mapping: Mapping) -> tuple[str, str, str, str]:
+    return source.local_part or ANY_LOCAL_PART, source.domain.name, mapping.type.name, mapping.text
+
+
+def _source(local_part: str, domain: str) -> MappingSource:
+    return MappingSource(None if local_part == ANY_LOCAL_PART else local_part, Domain(domain))
+
+
+def _in_order(mappings: list[Mapping]) -> list[Mapping]:
+    return sorted(mappings, key=lambda mapping: (mapping.type.order, mapping.type.prefix + mapping.text))

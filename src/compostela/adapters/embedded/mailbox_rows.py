@@ -1,0 +1,62 @@
+"""Rows of the mailbox tables as domain values."""
+
+from functools import lru_cache
+
+from compostela.core.mailbox.model import Mailbox, MailboxHead, MessageRow
+from compostela.model.flags import NO_KEYWORDS, Flags
+from compostela.model.mailbox_path import MailboxPath
+from compostela.model.numbers import MailboxId, MessageId, ModSeq, Uid, UidValidity
+from compostela.model.username import Username
+
+HEAD = "uid_next, highest_modseq, messages, unseen, deleted, size_bytes, deleted_bytes, first_recent_uid"
+MAILBOX = "id, user, namespace, name, uid_validity"
+PLACEMENT = "uid, modseq, flags, keywords, size, internal_date, save_date, message"
+
+
+class Names:
+    """Row ids as the ids that the outside sees: never the same in two stores."""
+
+    def __init__(self, store_id: str) -> None:
+        self._prefix = store_id + "-"
+
+    def mailbox(self, row_id: int) -> MailboxId:
+        return MailboxId(f"{self._prefix}{row_id}")
+
+    def message(self, row_id: int) -> MessageId:
+        return MessageId(f"{self._prefix}{row_id}")
+
+    def row(self, name: str) -> int:
+        """The row id behind a name; 0, which no row has, for a name of another store."""
+        number = name.removeprefix(self._prefix)
+        return int(number) if number.isascii() and number.isdigit() else 0
+
+    def mailbox_of(self, row: tuple[int, str, str, str, int]) -> Mailbox:
+        row_id, user, namespace, name, validity = row
+        return Mailbox(self.mailbox(row_id), MailboxPath(namespace, Username(user), name), UidValidity(validity))
+
+    def message_row(self, row: tuple[int, int, int, str, int, int, int, int]) -> MessageRow:
+        uid, modseq, flags, keywords, size, internal_date, save_date, message = row
+        return MessageRow(
+            Uid(uid),
+            ModSeq(modseq),
+            flags_of(flags, keywords),
+            size,
+            internal_date,
+            save_date,
+            MessageId(f"{self._prefix}{message}"),
+        )
+
+
+def head_of(row: tuple[int, ...]) -> MailboxHead:
+    uid_next, modseq, messages, unseen, deleted, size, deleted_bytes, recent = row
+    return MailboxHead(Uid(uid_next), ModSeq(modseq), messages, unseen, deleted, size, deleted_bytes, Uid(recent))
+
+
+@lru_cache(maxsize=4096)
+def flags_of(system: int, keywords: str) -> Flags:
+    """One object for each combination in use."""
+    return Flags(system, frozenset(keywords.split()) if keywords else NO_KEYWORDS)
+
+
+def keywords_text(flags: Flags) -> str:
+    return " ".join(sorted(flags.keywords)) if flags.keywords else ""

@@ -1,0 +1,58 @@
+"""Which processes share the data folder, and which of them are dead.
+
+Each process holds a lock on a file of its own; the lock goes with the process, however it ends.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from compostela.base.ids import new_id
+
+
+class Ownership:
+    """This process among those that share the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder = folder
+        self.owner = new_id()
+        self._descriptor = os.open(folder / self.owner, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    def is_dead(self, owner: str) -> bool:
+        """Whether the process of this name has ended. A name once dead stays dead."""
+        if owner == self.owner:
+            return False
+        try:
+            descriptor = os.open(self._folder / owner, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def others(self) -> list[str]:
+        """Names of the living ones besides this; files of the dead are removed."""
+        living = []
+        for path in self._folder.iterdir():
+            if path.suffix or path.name == self.owner:
+                continue
+            if self.is_dead(path.name):
+                path.unlink(missing_ok=True)
+                path.with_suffix(".socket").unlink(missing_ok=True)
+            else:
+                living.append(path.name)
+        return living
+
+    def close(self) -> None:
+        (self._folder / self.owner).unlink(missing_ok=True)
+        os.close(self._descriptor)

@@ -1,0 +1,269 @@
+"""One embedded mail queue: see `compostela.core.queue.ports` for what it promises."""
+
+from collections.abc import AsyncIterator, Callable
+
+from compostela.adapters.embedded import mail_codec
+from compostela.adapters.embedded.blobs import EmbeddedBlobs
+from compostela.adapters.embedded.effects import forget, recall, remember
+from compostela.adapters.embedded.packing import pack, unpack
+from compostela.adapters.embedded.queue_memory import QueueMemory, Waiting
+from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.signals import Signals
+from compostela.adapters.embedded.writer import Transaction, Writer
+from compostela.base.clock import Clock
+from compostela.base.ids import new_id
+from compostela.base.metrics import counter
+from compostela.core.blob.model import MessageContent
+from compostela.core.mail.effects import Effect
+from compostela.core.mail.model import Mail
+from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
+from compostela.model.mail_address import MailAddress
+from compostela.model.numbers import EntryId
+
+BROWSE_BATCH = 200
+STALE_SECONDS = 2.0
+"""An entry that waited longer is looked up again before it is handed out: another process may have deleted it."""
+
+_INSERT = """INSERT INTO queue_entry (queue, entry, owner, name, priority, enqueued_at, due_at, sender, recipients, size,
+    mail, coding, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"""
+_COUNT = "INSERT INTO queue VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET size = size + ?2"
+_LOAD = """SELECT q.mail, q.coding, q.header, b.id, b.size, b.digest FROM queue_entry q JOIN blob b ON b.id = q.body
+    WHERE q.id = ?"""
+_BROWSE = """SELECT id, entry, name, sender, recipients, enqueued_at, due_at, size FROM queue_entry
+    WHERE queue = ? AND id > ? ORDER BY id LIMIT ?"""
+
+
+class EmbeddedQueueItem:
+    """A mail in the hands of one consumer."""
+
+    __slots__ = ("_queue", "_waiting", "entry", "mail")
+
+    def __init__(self, queue: "EmbeddedQueue", waiting: Waiting, mail: Mail) -> None:
+        self._queue = queue
+        self._waiting = waiting
+        self.entry = waiting.entry
+        self.mail = mail
+
+    async def done(self) -> None:
+        await self._queue.finish(self._waiting)
+
+    async def retry(self, mail: Mail, delay_seconds: float = 0.0) -> None:
+        await self._queue.put_back(self._waiting, mail, delay_seconds)
+
+
+class EmbeddedQueue:
+    """Rows of `queue_entry` with one queue name; those of this process wait in `QueueMemory`."""
+
+    def __init__(
+        self,
+        name: str,
+        owner: str,
+        writer: Writer,
+        reader: Reader,
+        blobs: EmbeddedBlobs,
+        signals: Signals,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self._owner = owner
+        self._writer = writer
+        self._reader = reader
+        self._blobs = blobs
+        self._signals = signals
+        self._clock = clock
+        self._memory = QueueMemory(clock)
+        self._end_watch = signals.listen(self._topic, self._memory.flush)
+        self._enqueued = counter(f"enqueuedMail:{name}", "Mails put into the queue")
+        self._dequeued = counter(f"dequeuedMail:{name}", "Mails taken from the queue")
+
+    @property
+    def _topic(self) -> str:
+        return f"flush:{self.name}"
+
+    async def enqueue(
+        self, mail: Mail, *, delay_seconds: float = 0.0, priority: int = NORMAL_PRIORITY, effect: Effect | None = None
+    ) -> EntryId:
+        now = self._clock.now()
+        due_at = now + delay_seconds if delay_seconds > 0 else 0.0
+        entry = EntryId(new_id())
+
+        def job(tx: Transaction) -> EntryId:
+            if effect is not None:
+                known = recall(tx, effect)
+                if known is not None:
+                    return EntryId(known.decode())
+            coding, header = pack(mail.content.header)
+            values = (
+                self.name,
+                entry,
+                self._owner,
+                mail.name,
+                priority,
+                now,
+                due_at,
+                None if mail.sender is None else str(mail.sender),
+                "\n".join(map(str, mail.recipients)),
+                mail.size,
+                mail_codec.encode(mail),
+                coding,
+                header,
+                self._blobs.put(tx, mail.content.body),
+            )
+            row_id = tx.execute(_INSERT, values).fetchone()[0]
+            tx.execute(_COUNT, (self.name, 1))
+            if effect is not None:
+                remember(tx, effect, entry.encode())
+            waiting = Waiting(row_id, entry, priority, now, due_at, mail, mail.size)
+            tx.after_commit.append(lambda: self.hand_over(waiting))
+            return entry
+
+        known = await self._writer.run(job)
+        self._enqueued.inc()
+        return known
+
+    def hand_over(self, waiting: Waiting) -> None:
+        """Gives an entry that this process owns to its consumers."""
+        self._memory.put(waiting)
+
+    async def dequeue(self) -> EmbeddedQueueItem:
+        while True:
+            waiting = await self._memory.get()
+            mail = self._mail(waiting)
+            if mail is not None:
+                self._dequeued.inc()
+                return EmbeddedQueueItem(self, waiting, mail)
+
+    def _mail(self, waiting: Waiting) -> Mail | None:
+        if waiting.mail is not None and self._clock.now() - waiting.enqueued_at < STALE_SECONDS:
+            mail, waiting.mail = waiting.mail, None
+            return mail
+        row = self._reader.execute(_LOAD, (waiting.row_id,)).fetchone()
+        if row is None:
+            return None
+        data, coding, header, blob, size, digest = row
+        content = MessageContent(unpack(coding, header), self._blobs.body(blob, size, digest))
+        return mail_codec.decode(data, content)
+
+    async def finish(self, waiting: Waiting) -> None:
+        """Removes an entry with its effect keys."""
+
+        def job(tx: Transaction) -> None:
+            tx.execute("DELETE FROM queue_entry WHERE id = ?", (waiting.row_id,))
+            if tx.connection.changes():
+                tx.execute(_COUNT, (self.name, -1))
+            forget(tx, waiting.entry)
+
+        await self._writer.run(job)
+
+    async def put_back(self, waiting: Waiting, mail: Mail, delay_seconds: float) -> None:
+        """Writes the mail as it is now and lets it wait again; nothing when the entry was deleted meanwhile."""
+        due_at = self._clock.now() + delay_seconds if delay_seconds > 0 else 0.0
+
+        def job(tx: Transaction) -> None:
+            coding, header = pack(mail.content.header)
+            tx.execute(
+                "UPDATE queue_entry SET due_at = ?, recipients = ?, size = ?, mail = ?, coding = ?, header = ?, body = ?"
+                " WHERE id = ?",
+                (
+                    due_at,
+                    "\n".join(map(str, mail.recipients)),
+                    mail.size,
+                    mail_codec.encode(mail),
+                    coding,
+                    header,
+                    self._blobs.put(tx, mail.content.body),
+                    waiting.row_id,
+                ),
+            )
+            if tx.connection.changes():
+                again = Waiting(waiting.row_id, waiting.entry, waiting.priority, waiting.enqueued_at, due_at, None, 0)
+                tx.after_commit.append(lambda: self.hand_over(again))
+
+        await self._writer.run(job)
+
+    async def size(self) -> int:
+        row = self._reader.execute("SELECT size FROM queue WHERE name = ?", (self.name,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    async def browse(self, *, delayed: bool | None = None, limit: int | None = None) -> AsyncIterator[QueuedMail]:
+        last, shown = 0, 0
+        while limit is None or shown < limit:
+            rows = self._reader.execute(_BROWSE, (self.name, last, BROWSE_BATCH)).fetchall()
+            if not rows:
+                return
+            for row_id, *rest in rows:
+                last = row_id
+                mail = _queued_mail(*rest, now=self._clock.now())
+                if delayed is None or delayed == (mail.next_delivery_at is not None):
+                    if limit is not None and shown >= limit:
+                        return
+                    shown += 1
+                    yield mail
+
+    async def delete(
+        self, *, sender: MailAddress | None = None, name: str | None = None, recipient: MailAddress | None = None
+    ) -> int:
+        wanted = _criterion(sender, name, recipient)
+        chosen = {mail.entry async for mail in self.browse() if wanted(mail)}
+
+        def job(tx: Transaction) -> int:
+            removed = 0
+            for entry in chosen:
+                tx.execute("DELETE FROM queue_entry WHERE queue = ? AND entry = ?", (self.name, entry))
+                removed += tx.connection.changes()
+                forget(tx, entry)
+            tx.execute(_COUNT, (self.name, -removed))
+            return removed
+
+        removed = await self._writer.run(job)
+        self._memory.drop(lambda waiting: waiting.entry in chosen)
+        return removed
+
+    async def flush(self) -> int:
+        now = self._clock.now()
+
+        def job(tx: Transaction) -> int:
+            tx.execute("UPDATE queue_entry SET due_at = 0 WHERE queue = ? AND due_at > ?", (self.name, now))
+            tx.after_commit.append(lambda: self._signals.publish(self._topic))
+            return tx.connection.changes()
+
+        return await self._writer.run(job)
+
+    def close(self) -> None:
+        self._end_watch()
+        self._memory.close()
+
+
+def _queued_mail(
+    entry: str,
+    name: str,
+    sender: str | None,
+    recipients: str,
+    enqueued_at: float,
+    due_at: float,
+    size: int,
+    *,
+    now: float,
+) -> QueuedMail:
+    return QueuedMail(
+        entry=EntryId(entry),
+        name=name,
+        sender=None if sender is None else MailAddress.parse(sender),
+        recipients=tuple(MailAddress.parse(one) for one in recipients.split("\n") if one),
+        enqueued_at=enqueued_at,
+        next_delivery_at=due_at if due_at > now else None,
+        size=size,
+    )
+
+
+def _criterion(
+    sender: MailAddress | None, name: str | None, recipient: MailAddress | None
+) -> Callable[[QueuedMail], bool]:
+    def matches(mail: QueuedMail) -> bool:
+        return (
+            (sender is None or mail.sender == sender)
+            and (name is None or mail.name == name)
+            and (recipient is None or recipient in mail.recipients)
+        )
+
+    return matches

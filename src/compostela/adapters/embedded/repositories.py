@@ -1,0 +1,164 @@
+"""The embedded mail repositories. Every protocol that a configuration names is kept here; the URL stays as written."""
+
+from collections.abc import AsyncIterator
+
+from compostela.adapters.embedded import mail_codec
+from compostela.adapters.embedded.blobs import EmbeddedBlobs
+from compostela.adapters.embedded.effects import recall, remember
+from compostela.adapters.embedded.packing import pack, unpack
+from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.writer import Transaction, Writer
+from compostela.core.blob.model import MessageContent
+from compostela.core.mail.effects import Effect
+from compostela.core.mail.model import Mail
+from compostela.core.repository.ports import RepositoryQuery, RepositoryUrl
+
+BATCH = 500
+
+_STORE = """INSERT INTO repository_mail (repository, key, last_updated_at, sender, recipients, remote_host,
+    remote_address, mail, coding, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (repository, key) DO UPDATE SET last_updated_at = excluded.last_updated_at, sender = excluded.sender,
+    recipients = excluded.recipients, remote_host = excluded.remote_host, remote_address = excluded.remote_address,
+    mail = excluded.mail, coding = excluded.coding, header = excluded.header, body = excluded.body"""
+_EXISTS = "SELECT 1 FROM repository_mail WHERE repository = ? AND key = ?"
+_RESIZE = "UPDATE repository SET size = size + ? WHERE id = ?"
+_KEYS = """SELECT id, key, last_updated_at, sender, recipients, remote_host, remote_address FROM repository_mail
+    WHERE repository = ? AND id > ? ORDER BY id LIMIT ?"""
+_LOAD = """SELECT r.mail, r.coding, r.header, b.id, b.size, b.digest FROM repository_mail r JOIN blob b ON b.id = r.body
+    WHERE r.repository = ? AND r.key = ?"""
+
+
+class EmbeddedRepository:
+    """One repository: rows of `repository_mail`."""
+
+    def __init__(self, row_id: int, url: RepositoryUrl, writer: Writer, reader: Reader, blobs: EmbeddedBlobs) -> None:
+        self._id = row_id
+        self.url = url
+        self._writer = writer
+        self._reader = reader
+        self._blobs = blobs
+
+    async def store(self, mail: Mail, effect: Effect | None = None) -> str:
+        def job(tx: Transaction) -> str:
+            if effect is not None:
+                known = recall(tx, effect)
+                if known is not None:
+                    return known.decode()
+            is_new = tx.execute(_EXISTS, (self._id, mail.name)).fetchone() is None
+            coding, header = pack(mail.content.header)
+            tx.execute(
+                _STORE,
+                (
+                    self._id,
+                    mail.name,
+                    mail.last_updated_at,
+                    None if mail.sender is None else str(mail.sender).lower(),
+                    "\n".join(str(recipient).lower() for recipient in mail.recipients),
+                    mail.remote_host,
+                    mail.remote_address,
+                    mail_codec.encode(mail),
+                    coding,
+                    header,
+                    self._blobs.put(tx, mail.content.body),
+                ),
+            )
+            if is_new:
+                tx.execute(_RESIZE, (1, self._id))
+            if effect is not None:
+                remember(tx, effect, mail.name.encode())
+            return mail.name
+
+        return await self._writer.run(job)
+
+    async def keys(self, query: RepositoryQuery | None = None) -> AsyncIterator[str]:
+        last = 0
+        while True:
+            rows = self._reader.execute(_KEYS, (self._id, last, BATCH)).fetchall()
+            if not rows:
+                return
+            last = rows[-1][0]
+            for _, key, *facts in rows:
+                if query is None or _matches(query, *facts):
+                    yield key
+
+    async def retrieve(self, key: str) -> Mail | None:
+        row = self._reader.execute(_LOAD, (self._id, key)).fetchone()
+        if row is None:
+            return None
+        data, coding, header, blob, size, digest = row
+        return mail_codec.decode(data, MessageContent(unpack(coding, header), self._blobs.body(blob, size, digest)))
+
+    async def remove(self, key: str) -> bool:
+        def job(tx: Transaction) -> bool:
+            tx.execute("DELETE FROM repository_mail WHERE repository = ? AND key = ?", (self._id, key))
+            removed = tx.connection.changes()
+            if removed:
+                tx.execute(_RESIZE, (-removed, self._id))
+            return bool(removed)
+
+        return await self._writer.run(job)
+
+    async def remove_all(self) -> int:
+        def job(tx: Transaction) -> int:
+            tx.execute("DELETE FROM repository_mail WHERE repository = ?", (self._id,))
+            removed = tx.connection.changes()
+            tx.execute(_RESIZE, (-removed, self._id))
+            return removed
+
+        return await self._writer.run(job)
+
+    async def size(self) -> int:
+        row = self._reader.execute("SELECT size FROM repository WHERE id = ?", (self._id,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+
+class EmbeddedRepositories:
+    """All repositories of the data folder."""
+
+    def __init__(self, writer: Writer, reader: Reader, blobs: EmbeddedBlobs) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._blobs = blobs
+
+    async def select(self, url: RepositoryUrl) -> EmbeddedRepository:
+        found = await self.find(url)
+        if found is not None:
+            return found
+        statement = "INSERT OR IGNORE INTO repository (url, path) VALUES (?, ?)"
+        await self._writer.run(lambda tx: tx.execute(statement, (str(url), url.path)) and None)
+        found = await self.find(url)
+        assert found is not None
+        return found
+
+    async def find(self, url: RepositoryUrl) -> EmbeddedRepository | None:
+        row = self._reader.execute("SELECT id FROM repository WHERE url = ?", (str(url),)).fetchone()
+        return None if row is None else self._repository(row[0], url)
+
+    async def by_path(self, path: str) -> list[EmbeddedRepository]:
+        rows = self._reader.execute("SELECT id, url FROM repository WHERE path = ? ORDER BY url", (path.strip("/"),))
+        return [self._repository(row_id, RepositoryUrl.parse(url)) for row_id, url in rows.fetchall()]
+
+    async def urls(self) -> list[RepositoryUrl]:
+        rows = self._reader.execute("SELECT url FROM repository ORDER BY url").fetchall()
+        return [RepositoryUrl.parse(row[0]) for row in rows]
+
+    def _repository(self, row_id: int, url: RepositoryUrl) -> EmbeddedRepository:
+        return EmbeddedRepository(row_id, url, self._writer, self._reader, self._blobs)
+
+
+def _matches(
+    query: RepositoryQuery, updated: float, sender: str | None, recipients: str, host: str, address: str
+) -> bool:
+    return (
+        (query.updated_before is None or updated < query.updated_before)
+        and (query.updated_after is None or updated > query.updated_after)
+        and (query.sender is None or (sender is not None and _is_address(query.sender, sender)))
+        and (query.recipient is None or any(_is_address(query.recipient, one) for one in recipients.split("\n")))
+        and (query.remote_host is None or query.remote_host == host)
+        and (query.remote_address is None or query.remote_address == address)
+    )
+
+
+def _is_address(pattern: str, address: str) -> bool:
+    pattern = pattern.lower()
+    return address.endswith(pattern[1:]) if pattern.startswith("*@") else address == pattern

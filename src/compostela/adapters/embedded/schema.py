@@ -1,0 +1,164 @@
+"""The tables of the embedded store and their forward migrations.
+
+`PRAGMA user_version` holds the number of the last migration that ran. Migrations only go forward, each in one transaction;
+a database that is newer than this code is refused, because older code would break what newer code promised.
+"""
+
+import apsw
+
+from compostela.base.errors import CompostelaError
+
+BLOB_TABLES = (
+    # the bytes of a body: in `data` (packed as `coding` says), or in the file that `file` names
+    """CREATE TABLE blob (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        digest BLOB NOT NULL UNIQUE,
+        size INTEGER NOT NULL,
+        coding INTEGER NOT NULL,
+        data BLOB,
+        file TEXT,
+        created_at INTEGER NOT NULL
+    )""",
+)
+
+EFFECT_TABLES = (
+    "CREATE TABLE effect (entry TEXT NOT NULL, key TEXT NOT NULL, result BLOB NOT NULL, PRIMARY KEY (entry, key)) WITHOUT ROWID",
+)
+
+MAILBOX_TABLES = (
+    """CREATE TABLE mailbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        user TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        uid_validity INTEGER NOT NULL,
+        uid_next INTEGER NOT NULL DEFAULT 1,
+        highest_modseq INTEGER NOT NULL DEFAULT 1,
+        messages INTEGER NOT NULL DEFAULT 0,
+        unseen INTEGER NOT NULL DEFAULT 0,
+        deleted INTEGER NOT NULL DEFAULT 0,
+        size_bytes INTEGER NOT NULL DEFAULT 0,
+        deleted_bytes INTEGER NOT NULL DEFAULT 0,
+        first_recent_uid INTEGER NOT NULL DEFAULT 1,
+        UNIQUE (user, namespace, name)
+    )""",
+    # a message as it was appended: shared by its copies
+    """CREATE TABLE message (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        header BLOB NOT NULL,
+        coding INTEGER NOT NULL,
+        structure BLOB NOT NULL,
+        body INTEGER NOT NULL
+    )""",
+    "CREATE INDEX message_body ON message (body)",
+    # a message's place in a mailbox
+    """CREATE TABLE placement (
+        mailbox INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        modseq INTEGER NOT NULL,
+        flags INTEGER NOT NULL,
+        keywords TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        internal_date INTEGER NOT NULL,
+        save_date INTEGER NOT NULL,
+        message INTEGER NOT NULL,
+        PRIMARY KEY (mailbox, uid)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX placement_modseq ON placement (mailbox, modseq)",
+    "CREATE INDEX placement_unseen ON placement (mailbox, uid) WHERE flags & 1 = 0",
+    "CREATE INDEX placement_message ON placement (message)",
+    "CREATE TABLE expunged (mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, uid INTEGER NOT NULL, PRIMARY KEY (mailbox, modseq, uid)) WITHOUT ROWID",
+    "CREATE TABLE keyword (mailbox INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (mailbox, name)) WITHOUT ROWID",
+    "CREATE TABLE subscription (user TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (user, name)) WITHOUT ROWID",
+)
+
+MAIL_TABLES = (
+    """CREATE TABLE queue_entry (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        queue TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        enqueued_at REAL NOT NULL,
+        due_at REAL NOT NULL,
+        sender TEXT,
+        recipients TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mail BLOB NOT NULL,
+        coding INTEGER NOT NULL,
+        header BLOB NOT NULL,
+        body INTEGER NOT NULL
+    )""",
+    "CREATE INDEX queue_entry_body ON queue_entry (body)",
+    "CREATE INDEX queue_entry_owner ON queue_entry (owner)",
+    "CREATE INDEX queue_entry_queue ON queue_entry (queue, id)",
+    "CREATE TABLE queue (name TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE repository (id INTEGER PRIMARY KEY AUTOINCREMENT, url TEXT NOT NULL UNIQUE, path TEXT NOT NULL, size INTEGER NOT NULL DEFAULT 0)",
+    """CREATE TABLE repository_mail (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        repository INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        last_updated_at REAL NOT NULL,
+        sender TEXT,
+        recipients TEXT NOT NULL,
+        remote_host TEXT NOT NULL,
+        remote_address TEXT NOT NULL,
+        mail BLOB NOT NULL,
+        coding INTEGER NOT NULL,
+        header BLOB NOT NULL,
+        body INTEGER NOT NULL,
+        UNIQUE (repository, key)
+    )""",
+    "CREATE INDEX repository_mail_body ON repository_mail (body)",
+)
+
+ACCOUNT_TABLES = (
+    "CREATE TABLE user (name TEXT PRIMARY KEY, domain TEXT NOT NULL, password TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX user_domain ON user (domain, name)",
+    "CREATE TABLE domain (name TEXT PRIMARY KEY) WITHOUT ROWID",
+    """CREATE TABLE mapping (
+        local_part TEXT NOT NULL,
+        domain TEXT NOT NULL,
+        type TEXT NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (domain, local_part, type, text)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX mapping_target ON mapping (type, text)",
+    "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
+)
+"""Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
+
+
+class NewerSchema(CompostelaError):
+    """The data folder was written by a newer release."""
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Brings the database to this code's version. Several processes may call it at once. Raises `NewerSchema`."""
+    if _version(connection) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            raise NewerSchema(
+                f"the data folder has schema version {version}, this release knows {len(MIGRATIONS)}: "
+                "start the release that wrote it, or restore a backup made before the upgrade"
+            )
+        for migration in MIGRATIONS[version:]:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: apsw.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").get)

@@ -1,0 +1,119 @@
+"""Hints that a mailbox or a queue may have changed: to watchers in this process, and by datagram to other processes.
+
+A hint may be lost. So while anybody watches, the store's version is compared four times a second, and a change that no
+hint told of wakes everybody.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+
+from compostela.adapters.embedded.ownership import Ownership
+from compostela.adapters.embedded.reader import Reader
+
+POLL_SECONDS = 0.25
+MAX_DATAGRAM_BYTES = 4096
+
+Wake = Callable[[], None]
+
+
+class Signals:
+    """Topics are plain strings, such as `m:12` for a mailbox and `q` for the queues."""
+
+    def __init__(self, ownership: Ownership, reader: Reader) -> None:
+        self._ownership = ownership
+        self._reader = reader
+        self._watchers: dict[str, dict[int, Wake]] = {}
+        self._listeners: dict[str, list[Wake]] = {}
+        self._next = 0
+        self._version = reader.data_version()
+        self._polling: asyncio.TimerHandle | None = None
+        self._socket: socket.socket | None = None
+        self._others: list[str] = []
+
+    def start(self) -> None:
+        """Begins to listen for other processes' hints on the running loop."""
+        path = self._ownership.folder / f"{self._ownership.owner}.socket"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            self._socket.bind(str(path))
+        except OSError:
+            # a folder whose name is too long for a socket address: the version is compared all the same
+            self._socket.close()
+            self._socket = None
+        else:
+            asyncio.get_running_loop().add_reader(self._socket, self._receive)
+        self._others = self._ownership.others()
+
+    def refresh(self) -> None:
+        """Looks who else shares the folder."""
+        self._others = self._ownership.others()
+
+    def listen(self, topic: str, wake: Wake) -> Wake:
+        """As `watch`, for topics whose every change is told: the version is not compared for them."""
+        watchers = self._listeners.setdefault(topic, [])
+        watchers.append(wake)
+        return lambda: watchers.remove(wake)
+
+    def watch(self, topic: str, wake: Wake) -> Wake:
+        """Gives the function that ends the watch."""
+        self._next += 1
+        key = self._next
+        self._watchers.setdefault(topic, {})[key] = wake
+        if self._polling is None:
+            self._version = self._reader.data_version()
+            self._polling = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+
+        def end() -> None:
+            watchers = self._watchers.get(topic)
+            if watchers is not None:
+                watchers.pop(key, None)
+                if not watchers:
+                    del self._watchers[topic]
+
+        return end
+
+    def publish(self, topic: str) -> None:
+        """After a commit of this process."""
+        self._wake(topic)
+        if self._others:
+            self._send(topic)
+
+    def _wake(self, topic: str) -> None:
+        for wake in [*self._watchers.get(topic, {}).values(), *self._listeners.get(topic, ())]:
+            wake()
+
+    def _send(self, topic: str) -> None:
+        if self._socket is None:
+            return
+        for other in self._others:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(topic.encode(), str(self._ownership.folder / f"{other}.socket"))
+
+    def _receive(self) -> None:
+        assert self._socket is not None
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._wake(self._socket.recv(MAX_DATAGRAM_BYTES).decode(errors="replace"))
+
+    def _poll(self) -> None:
+        if not self._watchers:
+            self._polling = None
+            return
+        self._polling = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+        if not self._others:
+            return
+        version = self._reader.data_version()
+        if version != self._version:
+            self._version = version
+            for topic in list(self._watchers):
+                self._wake(topic)
+
+    def close(self) -> None:
+        if self._polling is not None:
+            self._polling.cancel()
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            (self._ownership.folder / f"{self._ownership.owner}.socket").unlink(missing_ok=True)

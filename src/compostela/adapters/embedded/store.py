@@ -1,0 +1,85 @@
+"""The embedded store as a whole: opens a data folder and gives the ports."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from compostela.adapters.embedded.accounts import EmbeddedDomains, EmbeddedRewriting, EmbeddedUsers
+from compostela.adapters.embedded.blobs import EmbeddedBlobs
+from compostela.adapters.embedded.database import DATABASE_NAME, connect
+from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace
+from compostela.adapters.embedded.mailbox_rows import Names
+from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
+from compostela.adapters.embedded.ownership import Ownership
+from compostela.adapters.embedded.queues import EmbeddedQueues
+from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.repositories import EmbeddedRepositories
+from compostela.adapters.embedded.schema import migrate
+from compostela.adapters.embedded.signals import Signals
+from compostela.adapters.embedded.upkeep import Checkpointer, GarbageCollector
+from compostela.adapters.embedded.writer import Writer
+from compostela.base.clock import Clock, SystemClock
+from compostela.base.ids import new_id
+
+_STORE_ID_LENGTH = 8
+
+
+class EmbeddedStore:
+    """All ports of the embedded edition on one data folder. Several processes may open the same folder."""
+
+    def __init__(self, folder: Path, clock: Clock, reserve_bytes: int) -> None:
+        path = folder / DATABASE_NAME
+        self.folder = folder
+        self._ownership = Ownership(folder / "owners")
+        self._writer = Writer(path)
+        self._reader = Reader(path)
+        self._signals = Signals(self._ownership, self._reader)
+        self._checkpointer = Checkpointer(path)
+        store_id = self._reader.execute("SELECT value FROM setting WHERE name = 'store-id'").fetchone()[0]
+        names = Names(store_id)
+        disk = DiskSpace(folder, reserve_bytes)
+        self.blobs = EmbeddedBlobs(folder / "blobs", self._reader, disk, clock)
+        self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
+        self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
+        self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
+        self.users = EmbeddedUsers(self._writer, self._reader)
+        self.domains = EmbeddedDomains(self._writer, self._reader)
+        self.rewriting = EmbeddedRewriting(self._writer, self._reader)
+        self.garbage = GarbageCollector(self._writer, self.blobs, clock)
+        self._upkeep: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(
+        cls, folder: Path, clock: Clock | None = None, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES
+    ) -> "EmbeddedStore":
+        """Makes or opens the folder and brings its schema up to date. Raises `OSError` when the folder cannot be
+        written and `NewerSchema` when a newer release wrote it."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _prepare(folder / DATABASE_NAME)
+        store = cls(folder, clock or SystemClock(), reserve_bytes)
+        store._signals.start()
+        await store.queues.start()
+        store._upkeep = [asyncio.create_task(store._checkpointer.run()), asyncio.create_task(store.garbage.run())]
+        return store
+
+    async def close(self) -> None:
+        """Finishes what was begun and leaves the log empty."""
+        for task in self._upkeep:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.queues.close()
+        await self._writer.close()
+        self._signals.close()
+        self._reader.close()
+        self._checkpointer.close()
+        self._ownership.close()
+
+
+def _prepare(path: Path) -> None:
+    connection = connect(path)
+    try:
+        migrate(connection)
+        connection.execute("INSERT OR IGNORE INTO setting VALUES ('store-id', ?)", (new_id()[-_STORE_ID_LENGTH:],))
+    finally:
+        connection.close()

@@ -1,0 +1,95 @@
+"""/mailQueues: what waits to be processed or sent."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from compostela.base.clock import as_datetime
+from compostela.core.queue.model import QueuedMail
+from compostela.core.queue.ports import MailQueue, MailQueues
+from compostela.core.tasks.manager import Task, TaskManager
+from compostela.model.mail_address import MailAddress
+from compostela.web.webadmin.errors import invalid, not_found
+from compostela.web.webadmin.json import JsonResponse, no_content, read_json
+from compostela.web.webadmin.parameters import boolean_of, limit_of
+from compostela.web.webadmin.tasks import submitted
+
+
+class MailQueueRoutes:
+    def __init__(self, queues: MailQueues, tasks: TaskManager) -> None:
+        self._queues = queues
+        self._tasks = tasks
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/mailQueues", self.names, methods=["GET"]),
+            Route("/mailQueues/{queue}", self.describe, methods=["GET"]),
+            Route("/mailQueues/{queue}/mails", self.browse, methods=["GET"]),
+            Route("/mailQueues/{queue}/mails", self.delete, methods=["DELETE"]),
+            Route("/mailQueues/{queue}/mails", self.flush, methods=["PATCH"]),
+            Route("/mailQueues/{queue}", self.flush, methods=["PATCH"]),
+        ]
+
+    async def names(self, _: Request) -> Response:
+        return JsonResponse(await self._queues.names())
+
+    async def describe(self, request: Request) -> Response:
+        queue = await self._queue(request)
+        return JsonResponse({"name": queue.name, "size": await queue.size()})
+
+    async def browse(self, request: Request) -> Response:
+        queue = await self._queue(request)
+        mails = queue.browse(delayed=boolean_of(request, "delayed", None), limit=limit_of(request))
+        return JsonResponse([_document(mail) async for mail in mails])
+
+    async def delete(self, request: Request) -> Response:
+        queue = await self._queue(request)
+        given = [name for name in ("sender", "name", "recipient") if request.query_params.get(name)]
+        if len(given) > 1:
+            raise invalid("You should provide only one of the query parameters 'sender', 'name', 'recipient'")
+        return submitted(self._tasks, await _deletion(queue, request, given[0] if given else None))
+
+    async def flush(self, request: Request) -> Response:
+        queue = await self._queue(request)
+        form = await read_json(request, dict[str, bool])
+        if boolean_of(request, "delayed", None) is not True or form != {"delayed": False}:
+            raise invalid('Only delayed=true with the body {"delayed":false} is supported')
+        await queue.flush()
+        return no_content()
+
+    async def _queue(self, request: Request) -> MailQueue:
+        name = request.path_params["queue"]
+        if name not in await self._queues.names():
+            raise not_found(f"{name} can not be found")
+        return self._queues.queue(name)
+
+
+def _document(mail: QueuedMail) -> dict[str, object]:
+    document: dict[str, object] = {
+        "name": mail.name,
+        "sender": None if mail.sender is None else str(mail.sender),
+        "recipients": [str(recipient) for recipient in mail.recipients],
+    }
+    if mail.next_delivery_at is not None:
+        document["nextDelivery"] = as_datetime(mail.next_delivery_at).isoformat().replace("+00:00", "Z")
+    return document
+
+
+async def _deletion(queue: MailQueue, request: Request, criterion: str | None) -> Task:
+    value = request.query_params.get(criterion) if criterion else None
+    sender = MailAddress.parse(value) if criterion == "sender" and value else None
+    recipient = MailAddress.parse(value) if criterion == "recipient" and value else None
+    name = value if criterion == "name" else None
+    counts = {"initialCount": await queue.size(), "remainingCount": await queue.size()}
+
+    async def run() -> None:
+        await queue.delete(sender=sender, name=name, recipient=recipient)
+        counts["remainingCount"] = await queue.size()
+
+    def information() -> dict[str, object]:
+        about: dict[str, object] = {"mailQueueName": queue.name, **counts}
+        if criterion is not None:
+            about |= {"sender": None, "name": None, "recipient": None, criterion: value}
+        return about
+
+    return Task("clear-mail-queue" if criterion is None else "delete-mails-from-mail-queue", run, information)

@@ -1,0 +1,209 @@
+"""/mailRepositories: mails that were put aside."""
+
+from collections.abc import AsyncIterator
+from urllib.parse import unquote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from compostela.base.clock import Clock
+from compostela.core.blob.model import MessageContent
+from compostela.core.mail.model import Mail
+from compostela.core.queue.ports import MailQueues
+from compostela.core.repository.ports import MailRepository, MailRepositoryStore, RepositoryQuery, RepositoryUrl
+from compostela.core.repository.reprocessing import Reprocessing
+from compostela.core.tasks.manager import Task, TaskManager
+from compostela.web.webadmin.errors import ApiError, invalid, not_found
+from compostela.web.webadmin.json import JsonResponse, body_bytes, no_content
+from compostela.web.webadmin.mail_documents import ADDITIONAL_FIELDS, mail_document
+from compostela.web.webadmin.parameters import boolean_of, chosen_of, duration_of, limit_of, offset_of
+from compostela.web.webadmin.tasks import submitted
+
+_ALL = "/mailRepositories/{path:path}/mails"
+_ONE = "/mailRepositories/{path:path}/mails/{key}"
+
+
+class MailRepositoryRoutes:
+    """`{path}` arrives percent-decoded; one repository path may exist under several protocols."""
+
+    def __init__(self, repositories: MailRepositoryStore, queues: MailQueues, tasks: TaskManager, clock: Clock) -> None:
+        self._repositories = repositories
+        self._queues = queues
+        self._tasks = tasks
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/mailRepositories", self.list, methods=["GET"]),
+            Route(_ONE, self.get, methods=["GET"]),
+            Route(_ONE, self.remove, methods=["DELETE"]),
+            Route(_ONE, self.reprocess_one, methods=["PATCH"]),
+            Route(_ALL, self.keys, methods=["GET"]),
+            Route(_ALL, self.clear, methods=["DELETE"]),
+            Route(_ALL, self.reprocess_all, methods=["PATCH"]),
+            Route("/mailRepositories/{path:path}", self.describe, methods=["GET"]),
+            Route("/mailRepositories/{path:path}", self.create, methods=["PUT"]),
+        ]
+
+    async def list(self, _: Request) -> Response:
+        urls = await self._repositories.urls()
+        return JsonResponse([{"repository": url.path, "path": url.path} for url in urls])
+
+    async def create(self, request: Request) -> Response:
+        protocol = request.query_params.get("protocol")
+        if not protocol:
+            raise invalid("No protocol specified")
+        await self._repositories.select(RepositoryUrl.parse(f"{protocol}://{_path(request)}"))
+        return no_content()
+
+    async def describe(self, request: Request) -> Response:
+        repositories = await self._find(request)
+        size = sum([await repository.size() for repository in repositories])
+        path = repositories[0].url.path
+        return JsonResponse({"repository": path, "path": path, "size": size})
+
+    async def keys(self, request: Request) -> Response:
+        offset, limit = offset_of(request), limit_of(request)
+        query = self._query(request)
+        found: list[str] = []
+        for repository in await self._find(request):
+            async for key in repository.keys(query):
+                found.append(key)
+                if limit is not None and len(found) >= offset + limit:
+                    return JsonResponse(found[offset:])
+        return JsonResponse(found[offset:])
+
+    async def get(self, request: Request) -> Response:
+        mail = await self._mail(request)
+        if "message/rfc822" in request.headers.get("accept", ""):
+            return StreamingResponse(
+                _octets(mail.content),
+                media_type="message/rfc822",
+                headers={"Content-Length": str(mail.size)},
+            )
+        wanted = [name for name in request.query_params.get("additionalFields", "").split(",") if name]
+        unknown = [name for name in wanted if name not in ADDITIONAL_FIELDS]
+        if unknown:
+            raise invalid(f"The field '{unknown[0]}' can't be requested in additionalFields parameter")
+        return JsonResponse(await mail_document(mail, wanted))
+
+    async def remove(self, request: Request) -> Response:
+        for repository in await self._find(request):
+            await repository.remove(request.path_params["key"])
+        return no_content()
+
+    async def clear(self, request: Request) -> Response:
+        repositories = await self._find(request)
+        initial = sum([await repository.size() for repository in repositories])
+        counts = {"initialCount": initial, "remainingCount": initial}
+
+        async def run() -> None:
+            for repository in repositories:
+                counts["remainingCount"] -= await repository.remove_all()
+
+        about = {"repositoryPath": repositories[0].url.path}
+        return submitted(self._tasks, Task("clear-mail-repository", run, lambda: {**about, **counts}))
+
+    async def reprocess_all(self, request: Request) -> Response:
+        repositories = await self._find(request)
+        if not request.query_params.get("action"):
+            return await self._move(request, repositories, None)
+        options = self._reprocessing(request)
+        initial = sum([await repository.size() for repository in repositories])
+        counts = {"initialCount": initial, "remainingCount": initial}
+        limit = limit_of(request)
+
+        async def run() -> None:
+            left = limit
+            for repository in repositories:
+                keys = [key async for key in repository.keys()]
+                for key in keys if left is None else keys[:left]:
+                    await options.reprocess(repository, key)
+                    counts["remainingCount"] -= 1
+                    left = None if left is None else left - 1
+
+        about = {"repositoryPath": repositories[0].url.path, "limit": limit, **options.describe()}
+        return submitted(self._tasks, Task("reprocessing-all", run, lambda: {**about, **counts}))
+
+    async def reprocess_one(self, request: Request) -> Response:
+        repositories = await self._find(request)
+        key = request.path_params["key"]
+        if not request.query_params.get("action"):
+            return await self._move(request, repositories, key)
+        options = self._reprocessing(request)
+
+        async def run() -> None:
+            for repository in repositories:
+                await options.reprocess(repository, key)
+
+        about = {"repositoryPath": repositories[0].url.path, "mailKey": key, **options.describe()}
+        return submitted(self._tasks, Task("reprocessing-one", run, lambda: about))
+
+    def _reprocessing(self, request: Request) -> Reprocessing:
+        chosen_of(request, "action", ["reprocess"])
+        consume = boolean_of(request, "consume", True)
+        return Reprocessing(
+            self._queues,
+            queue=request.query_params.get("queue") or "spool",
+            processor=request.query_params.get("processor") or None,
+            recipient=request.query_params.get("forRecipient") or None,
+            consume=consume is not False,
+        )
+
+    async def _move(self, request: Request, sources: list[MailRepository], key: str | None) -> Response:
+        try:
+            target_path = msgspec.json.decode(await body_bytes(request), type=dict[str, str])["mailRepository"]
+        except (msgspec.DecodeError, KeyError):
+            raise invalid('The body must be {"mailRepository":"path"}') from None
+        targets = await self._repositories.by_path(unquote(target_path).strip("/"))
+        if not targets:
+            raise ApiError(400, "InvalidArgument", f"The repository does not exist: {target_path}")
+        for source in sources:
+            for one in [key] if key is not None else [k async for k in source.keys()]:
+                mail = await source.retrieve(one)
+                if mail is not None:
+                    await targets[0].store(mail)
+                    await source.remove(one)
+        return no_content()
+
+    async def _find(self, request: Request) -> list[MailRepository]:
+        path = _path(request)
+        repositories = await self._repositories.by_path(path)
+        if not repositories:
+            raise not_found(f"The repository '{path}' does not exist")
+        return repositories
+
+    async def _mail(self, request: Request) -> Mail:
+        key = request.path_params["key"]
+        for repository in await self._find(request):
+            mail = await repository.retrieve(key)
+            if mail is not None:
+                return mail
+        raise not_found(f"Could not retrieve {key}")
+
+    def _query(self, request: Request) -> RepositoryQuery:
+        now = self._clock.now()
+        before, after = duration_of(request, "updatedBefore", "s"), duration_of(request, "updatedAfter", "s")
+        get = request.query_params.get
+        return RepositoryQuery(
+            updated_before=None if before is None else now - before,
+            updated_after=None if after is None else now - after,
+            sender=get("sender"),
+            recipient=get("recipient"),
+            remote_address=get("remoteAddress"),
+            remote_host=get("remoteHost"),
+        )
+
+
+def _path(request: Request) -> str:
+    path: str = unquote(request.path_params["path"]).strip("/")
+    if not path:
+        raise invalid("Invalid path")
+    return path
+
+
+async def _octets(content: MessageContent) -> AsyncIterator[bytes]:
+    async for chunk in content.chunks():
+        yield chunk

@@ -1,0 +1,54 @@
+"""Serving WebAdmin inside the mail server's event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+MAX_CONCURRENT_REQUESTS = 100
+KEEP_ALIVE_SECONDS = 30
+
+
+class _Server(uvicorn.Server):
+    """Signals are the life cycle's business, not uvicorn's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class WebAdminServer:
+    """Runs an ASGI application on sockets that were bound before (so that a port in use is known before anything starts)."""
+
+    def __init__(self, application: ASGIApp, sockets: list[socket.socket]) -> None:
+        self._sockets = sockets
+        self._server = _Server(
+            uvicorn.Config(
+                application,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                limit_concurrency=MAX_CONCURRENT_REQUESTS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=5,
+                server_header=False,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Returns when requests are answered."""
+        self._task = asyncio.create_task(self._server.serve(sockets=self._sockets))
+        while not self._server.started and not self._task.done():
+            await asyncio.sleep(0)
+        if self._task.done():
+            self._task.result()
+
+    async def stop(self) -> None:
+        """Finishes requests in flight, for at most five seconds."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
