@@ -1,0 +1,42 @@
+"""The list of managed domains: mail for them is local, mail for others is relayed or refused."""
+
+from compostela.base.errors import InvalidArgument
+from compostela.core.domains.ports import DomainStore
+from compostela.core.domains.settings import DomainListSettings
+from compostela.model.domain import Domain
+
+
+class DomainList:
+    """Rules on top of the store."""
+
+    def __init__(self, store: DomainStore, settings: DomainListSettings) -> None:
+        self._store = store
+        self._settings = settings
+        self.default_domain = settings.default_domain
+
+    async def add_configured(self) -> None:
+        """At every start: the default domain and those of the configuration."""
+        known = set(await self._store.all())
+        for domain in (self._settings.default_domain, *self._settings.domains):
+            if domain not in known:
+                await self._store.add(domain)
+
+    async def contains(self, domain: Domain) -> bool:
+        return await self._store.contains(domain)
+
+    async def all(self) -> list[Domain]:
+        return await self._store.all()
+
+    async def add(self, domain: Domain) -> bool:
+        """False when it was there. Raises `InvalidArgument` for an address literal."""
+        if domain.name.startswith("["):
+            raise InvalidArgument(f"{domain} is an address, not a domain")
+        return await self._store.add(domain)
+
+    async def remove(self, domain: Domain) -> bool:
+        """False when it was not there. Raises `InvalidArgument` for the default domain and configured ones."""
+        if domain == self.default_domain:
+            raise InvalidArgument(f"{domain} is the default domain and can't be removed")
+        if domain in self._settings.domains:
+            raise InvalidArgument(f"{domain} stands in the configuration: remove it there")
+        return await self._store.remove(domain)

@@ -1,0 +1,132 @@
+"""The recipient rewrite table: aliases, groups, forwards, domain aliases and the like."""
+
+import re
+
+from compostela.base.errors import AlreadyExists, InvalidArgument
+from compostela.core.domains.service import DomainList
+from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
+from compostela.core.rewriting.ports import RewritingStore
+from compostela.core.rewriting.resolution import MappingError, Resolution, Resolver
+from compostela.core.rewriting.settings import RewritingSettings
+from compostela.core.users.service import UsersRepository
+from compostela.model.domain import Domain
+from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
+
+_OF_ADDRESSES = frozenset({MappingType.ADDRESS, MappingType.ALIAS, MappingType.FORWARD, MappingType.GROUP})
+_OF_DOMAINS = frozenset({MappingType.DOMAIN, MappingType.DOMAIN_ALIAS})
+_EQUIVALENT = (MappingType.ALIAS, MappingType.DOMAIN_ALIAS)
+NOTHING = Resolution()
+
+
+class RecipientRewriteTable:
+    """Rules on top of the store."""
+
+    def __init__(
+        self, store: RewritingStore, domains: DomainList, users: UsersRepository, settings: RewritingSettings
+    ) -> None:
+        self._store = store
+        self._domains = domains
+        self._users = users
+        self._limit = settings.mapping_limit
+        self._resolver = Resolver(store, settings.recursive, settings.mapping_limit)
+
+    # reading
+
+    async def resolve(self, address: MailAddress) -> Resolution:
+        """Where mail for the address goes; an empty resolution leaves the address as it is. Raises `MappingError`."""
+        if await self._store.is_empty():
+            return NOTHING
+        return await self._resolver.resolve(address)
+
+    async def mappings(self, source: MappingSource) -> list[Mapping]:
+        return await self._store.mappings(source)
+
+    async def sources(self, mapping: Mapping) -> list[MappingSource]:
+        return await self._store.sources(mapping)
+
+    async def all(self) -> dict[MappingSource, list[Mapping]]:
+        return await self._store.all()
+
+    async def addresses_of(self, user: Username) -> set[MailAddress]:
+        """Addresses that a user may send from: his own, aliases, and both under aliases of their domains."""
+        found = {self._users.address_of(user)}
+        fresh = found
+        for _ in range(self._limit):
+            fresh = {source for address in fresh for source in await self._equivalents(address)} - found
+            if not fresh:
+                break
+            found |= fresh
+        return found
+
+    async def may_send_as(self, user: Username, sender: MailAddress) -> bool:
+        """Whether the user may use this address as sender (verifyIdentity)."""
+        if sender == self._users.address_of(user):
+            return True
+        if not self._users.virtual_hosting and sender.local_part.lower() == user.value:
+            return await self._domains.contains(sender.domain)
+        return sender in await self.addresses_of(user)
+
+    async def _equivalents(self, address: MailAddress) -> list[MailAddress]:
+        aliases = await self._store.sources(Mapping(MappingType.ALIAS, str(address).lower()))
+        domains = await self._store.sources(Mapping(MappingType.DOMAIN_ALIAS, address.domain.name))
+        return [
+            *(MailAddress(source.local_part, source.domain) for source in aliases if source.local_part is not None),
+            *(MailAddress(address.local_part, source.domain) for source in domains),
+        ]
+
+    # writing
+
+    async def add(self, source: MappingSource, mapping: Mapping) -> bool:
+        """False when it was there. Raises `InvalidArgument` for a source whose domain is not managed or a target that makes
+        no sense, `AlreadyExists` when a user has the source's address or the mapping would make a loop."""
+        mapping = _checked(mapping)
+        if not await self._domains.contains(source.domain) and mapping.type is not MappingType.DOMAIN_ALIAS:
+            raise InvalidArgument(f"the domain {source.domain} is not managed by this server")
+        if mapping.type in _OF_ADDRESSES | _OF_DOMAINS:
+            await self._check_target(source, mapping)
+        if mapping.type in (MappingType.GROUP, MappingType.ALIAS) and source.local_part is not None:
+            address = MailAddress(source.local_part, source.domain)
+            if await self._users.user_for(address) is not None:
+                raise AlreadyExists(f"{address} is a user")
+        added = await self._store.add(source, mapping)
+        if added and mapping.type is not MappingType.ERROR and await self._loops(source):
+            await self._store.remove(source, mapping)
+            raise AlreadyExists(f"a mapping from {source} to {mapping.text} would make a loop")
+        return added
+
+    async def remove(self, source: MappingSource, mapping: Mapping) -> bool:
+        return await self._store.remove(source, _checked(mapping))
+
+    async def _check_target(self, source: MappingSource, mapping: Mapping) -> None:
+        target = f"{source.local_part}@{source.domain}" if mapping.type in _OF_ADDRESSES else source.domain.name
+        if mapping.text == target and mapping.type is not MappingType.FORWARD:
+            raise InvalidArgument("source and target are the same")
+
+    async def _loops(self, source: MappingSource) -> bool:
+        probe = MailAddress(source.local_part or "postmaster", source.domain)
+        try:
+            await self._resolver.resolve(probe)
+        except MappingError as error:
+            return str(error).startswith("554 Too many")
+        return False
+
+
+def _checked(mapping: Mapping) -> Mapping:
+    """The mapping with its text in the form in which it is kept. Raises `InvalidArgument`."""
+    match mapping.type:
+        case MappingType.DOMAIN | MappingType.DOMAIN_ALIAS:
+            return Mapping(mapping.type, Domain.parse(mapping.text).name)
+        case MappingType.REGEX:
+            pattern, separator, _ = mapping.text.rpartition(":")
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise InvalidArgument(f"{pattern!r} is not a regular expression: {error}") from error
+            if not separator:
+                raise InvalidArgument("a regular expression mapping is pattern:template")
+            return mapping
+        case MappingType.ERROR:
+            return mapping
+        case _:
+            return Mapping(mapping.type, str(MailAddress.parse(mapping.text)).lower())

@@ -1,0 +1,148 @@
+"""Users and their passwords: the rules on top of the store."""
+
+import asyncio
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from compostela.base.errors import InvalidArgument
+from compostela.core.domains.service import DomainList
+from compostela.core.users.passwords import hash_password, verify_password
+from compostela.core.users.ports import UserStore
+from compostela.core.users.settings import UsersSettings
+from compostela.model.domain import Domain
+from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
+
+HASHING_THREADS = 2
+MAX_REMEMBERED_PASSWORDS = 10_000
+MAX_PASSWORD_BYTES = 1024
+PAGE = 1000
+
+
+class UsersRepository:
+    """Password hashing leaves the event loop, at most two at a time. A password that was right is remembered, keyed by a
+    secret of this process over user, stored hash and password, so that it is forgotten when the stored hash changes."""
+
+    def __init__(
+        self,
+        store: UserStore,
+        domains: DomainList,
+        settings: UsersSettings,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store = store
+        self._domains = domains
+        self._settings = settings
+        self._sleep = sleep
+        self._threads = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="password")
+        self._secret = os.urandom(32)
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._nobody: str | None = None
+
+    @property
+    def virtual_hosting(self) -> bool:
+        return self._settings.virtual_hosting
+
+    def is_administrator(self, user: Username) -> bool:
+        return user in self._settings.administrators
+
+    async def add(self, user: Username, password: str) -> None:
+        """Raises `AlreadyExists`, and `InvalidArgument` for a name in the wrong form or of a foreign domain."""
+        await self._check(user)
+        await self._store.add(user, await self._hash(password))
+
+    async def set_password(self, user: Username, password: str) -> None:
+        """Raises `NotFound`."""
+        await self._store.set_password_hash(user, await self._hash(password))
+
+    async def remove(self, user: Username) -> bool:
+        return await self._store.remove(user)
+
+    async def contains(self, user: Username) -> bool:
+        return await self._store.password_hash(user) is not None
+
+    async def names(self, domain: Domain | None = None) -> AsyncIterator[Username]:
+        after: Username | None = None
+        while True:
+            page = await self._store.names(domain=domain, after=after, limit=PAGE)
+            for user in page:
+                yield user
+            if len(page) < PAGE:
+                return
+            after = page[-1]
+
+    async def verify(self, user: Username, password: str) -> bool:
+        """Whether it is the user's password. An unknown user takes as long as a wrong password."""
+        stored = await self._store.password_hash(user)
+        known = stored is not None
+        if stored is None:
+            stored = await self._hash_of_nobody()
+        if len(password.encode()) <= MAX_PASSWORD_BYTES:
+            proof = self._proof(user, stored, password)
+            if proof in self._right:
+                self._right.move_to_end(proof)
+                return True
+            right = await asyncio.get_running_loop().run_in_executor(self._threads, verify_password, password, stored)
+            if right and known:
+                self._remember(proof)
+                return True
+        if self._settings.verify_failure_delay_seconds:
+            await self._sleep(self._settings.verify_failure_delay_seconds)
+        return False
+
+    def name_of(self, address: MailAddress) -> Username | None:
+        """The name that the user of an address would have; None for an address that no user can have."""
+        text = str(address) if self._settings.virtual_hosting else address.local_part
+        try:
+            return Username.parse(text)
+        except InvalidArgument:
+            return None
+
+    async def user_for(self, address: MailAddress) -> Username | None:
+        """The existing user whose mailbox the address names, without any rewriting."""
+        user = self.name_of(address)
+        if user is None or not await self.contains(user):
+            return None
+        if not self._settings.virtual_hosting and not await self._domains.contains(address.domain):
+            return None
+        return user
+
+    def address_of(self, user: Username) -> MailAddress:
+        """The user's own address."""
+        return MailAddress.parse(user.value, self._domains.default_domain)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _check(self, user: Username) -> None:
+        if not self._settings.virtual_hosting:
+            if user.domain is not None:
+                raise InvalidArgument("virtual hosting is off: a user name has no domain part here")
+            return
+        if user.domain is None:
+            raise InvalidArgument("virtual hosting is on: a user name is user@domain here")
+        if not await self._domains.contains(user.domain):
+            raise InvalidArgument(f"the domain {user.domain} is not managed by this server: add it first")
+
+    async def _hash(self, password: str) -> str:
+        if not password or len(password.encode()) > MAX_PASSWORD_BYTES:
+            raise InvalidArgument(f"a password has 1 to {MAX_PASSWORD_BYTES} octets")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, hash_password, password, self._settings.algorithm)
+
+    async def _hash_of_nobody(self) -> str:
+        if self._nobody is None:
+            self._nobody = await self._hash(os.urandom(16).hex())
+        return self._nobody
+
+    def _proof(self, user: Username, stored: str, password: str) -> bytes:
+        text = f"{user}\x00{stored}\x00{password}".encode()
+        return hashlib.blake2b(text, key=self._secret, digest_size=32).digest()
+
+    def _remember(self, proof: bytes) -> None:
+        self._right[proof] = None
+        if len(self._right) > MAX_REMEMBERED_PASSWORDS:
+            self._right.popitem(last=False)
