@@ -7,6 +7,7 @@ from typing import Protocol
 from compostela.base.errors import InvalidArgument
 from compostela.core.mail.effects import Effect
 from compostela.core.mail.model import Mail
+from compostela.model.numbers import EntryId
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,7 +62,14 @@ class MailRepository(Protocol):
 
     async def retrieve(self, key: str) -> Mail | None: ...
 
-    async def remove(self, key: str) -> bool: ...
+    async def entry(self, key: str) -> EntryId | None:
+        """Names this storing of the mail: another each time it is stored under the key. Who moves the mail elsewhere takes
+        it for the effect there; effect keys under it go when the mail is removed."""
+        ...
+
+    async def remove(self, key: str, entry: EntryId | None = None) -> bool:
+        """False when it was not there, or was stored again since `entry` named it."""
+        ...
 
     async def remove_all(self) -> int: ...
 
@@ -72,7 +80,8 @@ class MailRepositoryStore(Protocol):
     """All repositories. One is recorded at its first use, so that an operator can list it."""
 
     async def select(self, url: RepositoryUrl) -> MailRepository:
-        """The repository, recorded durably if it is new. Raises `InvalidArgument` for a protocol that is not configured."""
+        """The repository, recorded durably if it is new. Which protocols may be named is a matter of the configuration
+        (`RepositorySettings.url`); the store keeps any."""
         ...
 
     async def find(self, url: RepositoryUrl) -> MailRepository | None: ...

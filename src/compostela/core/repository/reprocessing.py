@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from compostela.base.errors import NotFound
 from compostela.core.mail.attributes import REPROCESSED_FROM, REPROCESSING
+from compostela.core.mail.effects import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepository
 from compostela.model.mail_address import MailAddress
+from compostela.model.numbers import EffectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +17,9 @@ class Reprocessing:
     """How mails are put back: into which queue, from which processor on (None: the one whose state the mail has), for
     which one of their recipients (None: all), and whether they leave the repository (`consume`).
 
-    A mail is enqueued durably before it is removed: when the process dies in between, it is there twice, and an operator
-    who starts the task again runs it twice. It is never lost."""
+    A mail that is consumed is enqueued durably, as an effect of its storing, before it is removed: when the process dies
+    in between and an operator starts the task again, it is removed only. So it is neither lost nor run twice, even when
+    the run stores it here again at once. Recipients that were not asked for stay in the repository."""
 
     queues: MailQueues
     queue: str = "spool"
@@ -25,13 +28,29 @@ class Reprocessing:
     consume: bool = True
 
     async def reprocess(self, repository: MailRepository, key: str) -> None:
-        """Raises `NotFound`."""
+        """Nothing for a mail without the wanted recipient. Raises `NotFound`."""
+        entry = await repository.entry(key)
         mail = await repository.retrieve(key)
-        if mail is None:
+        if mail is None or entry is None:
             raise NotFound(f"{key} is not in {repository.url}")
-        await self.queues.queue(self.queue).enqueue(self._prepared(mail, repository))
-        if self.consume:
-            await repository.remove(key)
+        chosen = [recipient for recipient in mail.recipients if self.recipient is None or recipient == self._wanted]
+        if not chosen and self.recipient is not None:
+            return
+        others = [recipient for recipient in mail.recipients if recipient not in chosen]
+        queue = self.queues.queue(self.queue)
+        again = self._prepared(mail, repository, chosen)
+        if not self.consume:
+            await queue.enqueue(again)
+            return
+        await queue.enqueue(again, effect=Effect(entry, EffectKey(f"reprocess:{self.queue}:{self.recipient or ''}")))
+        if others:
+            await repository.store(mail.copy(mail.name, others))
+        else:
+            await repository.remove(key, entry)
+
+    @property
+    def _wanted(self) -> MailAddress:
+        return MailAddress.parse(self.recipient or "")
 
     def describe(self) -> dict[str, object]:
         """For a task's report."""
@@ -42,13 +61,10 @@ class Reprocessing:
             "consume": self.consume,
         }
 
-    def _prepared(self, mail: Mail, repository: MailRepository) -> Mail:
-        again = mail.copy(mail.name, mail.recipients)
+    def _prepared(self, mail: Mail, repository: MailRepository, recipients: list[MailAddress]) -> Mail:
+        again = mail.copy(mail.name, recipients)
         again.attributes[REPROCESSING] = True
         again.attributes[REPROCESSED_FROM] = str(repository.url)
         if self.processor is not None:
             again.state = self.processor
-        if self.recipient is not None:
-            wanted = MailAddress.parse(self.recipient)
-            again.recipients = [recipient for recipient in mail.recipients if recipient == wanted]
         return again

@@ -1,0 +1,118 @@
+"""SMTP hooks: how a server's behaviour is extended at each step of a session (James's fastfail handlers and message hooks).
+
+A hook overrides the methods of the roles that it plays. For each role the chain asks its hooks in order; the first answer
+other than `DECLINED` decides, so an accepting hook hides those behind it.
+"""
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from compostela.base.settings import Settings
+from compostela.core.mail.model import Mail
+from compostela.core.smtp.session import SmtpSession
+from compostela.model.mail_address import MailAddress
+
+
+class HookCode(enum.Enum):
+    """What a hook says."""
+
+    OK = "ok"
+    """Accepted: nobody else is asked."""
+    DENY = "deny"
+    """Refused for good."""
+    DENYSOFT = "denysoft"
+    """Refused for now."""
+    DECLINED = "declined"
+    """Ask the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookResult:
+    """An answer, with the reply when it is not the usual one (554 and 451), and whether to hang up."""
+
+    code: HookCode
+    reply_code: int = 0
+    enhanced: str = ""
+    text: str = ""
+    disconnect: bool = False
+
+
+DECLINED = HookResult(HookCode.DECLINED)
+OK = HookResult(HookCode.OK)
+
+
+def deny(reply_code: int = 554, enhanced: str = "5.7.1", text: str = "Email rejected") -> HookResult:
+    """5xx."""
+    return HookResult(HookCode.DENY, reply_code, enhanced, text)
+
+
+def defer(
+    reply_code: int = 451, enhanced: str = "4.7.1", text: str = "Temporary problem. Please try again later"
+) -> HookResult:
+    """4xx."""
+    return HookResult(HookCode.DENYSOFT, reply_code, enhanced, text)
+
+
+class SmtpHook:
+    """Base of all hooks. The constructor gets the `<handler>` element, whose children are its parameters, and what the
+    server offers to hooks; it reads its parameters and leaves the rest to be complained about."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def on_connect(self, session: SmtpSession) -> HookResult:
+        """Before the greeting."""
+        return DECLINED
+
+    async def on_helo(self, session: SmtpSession, name: str) -> HookResult:
+        return DECLINED
+
+    def ehlo_lines(self, session: SmtpSession) -> Sequence[str]:
+        """EHLO keywords with their values."""
+        return ()
+
+    def mail_parameters(self) -> Sequence[str]:
+        """Names of MAIL parameters that the hook understands; it finds the values in `session.mail_parameters`."""
+        return ()
+
+    def rcpt_parameters(self) -> Sequence[str]:
+        """Names of RCPT parameters that the hook understands."""
+        return ()
+
+    async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
+        return DECLINED
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        return DECLINED
+
+    async def on_unknown(self, session: SmtpSession, verb: str) -> HookResult:
+        return DECLINED
+
+    async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
+        """After the final dot, before the mail is enqueued. The hook may change the mail."""
+        return DECLINED
+
+
+T = TypeVar("T")
+
+
+class HookChain:
+    """The hooks of one server, sorted by role once, so that a role that nobody plays costs nothing."""
+
+    def __init__(self, hooks: Iterable[SmtpHook]) -> None:
+        self.hooks = list(hooks)
+        self.on_connect = self._players(SmtpHook.on_connect, lambda hook: hook.on_connect)
+        self.on_helo = self._players(SmtpHook.on_helo, lambda hook: hook.on_helo)
+        self.on_mail = self._players(SmtpHook.on_mail, lambda hook: hook.on_mail)
+        self.on_rcpt = self._players(SmtpHook.on_rcpt, lambda hook: hook.on_rcpt)
+        self.on_unknown = self._players(SmtpHook.on_unknown, lambda hook: hook.on_unknown)
+        self.on_message = self._players(SmtpHook.on_message, lambda hook: hook.on_message)
+        self.ehlo_lines = self._players(SmtpHook.ehlo_lines, lambda hook: hook.ehlo_lines)
+        self.mail_parameters = frozenset(name.upper() for hook in self.hooks for name in hook.mail_parameters())
+        self.rcpt_parameters = frozenset(name.upper() for hook in self.hooks for name in hook.rcpt_parameters())
+
+    def _players(self, unplayed: object, role: Callable[[SmtpHook], T]) -> list[T]:
+        name = getattr(unplayed, "__name__", "")
+        return [role(hook) for hook in self.hooks if getattr(type(hook), name) is not unplayed]

@@ -1,0 +1,59 @@
+"""What is known of an SMTP session: read by hooks, kept by the host."""
+
+from dataclasses import dataclass, field
+
+from compostela.core.mail.attributes import AttributeValue
+from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
+
+
+@dataclass(slots=True)
+class SmtpSession:
+    """Facts of one connection and of its current transaction.
+
+    `relaying_allowed`: the client's address stands in `authorizedAddresses`, or it has authenticated. `attributes` live as
+    long as the transaction; hooks may put there what they tell each other, and what begins with `mail:` becomes an
+    attribute of the mail."""
+
+    id: str
+    remote_address: str
+    remote_host: str
+    hello_name: str
+    """What the server calls itself."""
+    is_authorized_network: bool = False
+    auth_announced: bool = False
+    helo: str | None = None
+    is_esmtp: bool = False
+    tls_protocol: str | None = None
+    tls_cipher: str | None = None
+    user: Username | None = None
+    protocol: str = "SMTP"
+    sender_given: bool = False
+    sender: MailAddress | None = None
+    recipients: list[MailAddress] = field(default_factory=list)
+    mail_parameters: dict[str, str | None] = field(default_factory=dict)
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
+
+    @property
+    def is_tls(self) -> bool:
+        return self.tls_protocol is not None
+
+    @property
+    def relaying_allowed(self) -> bool:
+        return self.is_authorized_network or self.user is not None
+
+    @property
+    def with_protocol(self) -> str:
+        """For the Received header (RFC 3848)."""
+        if not self.is_esmtp:
+            return self.protocol
+        name = "ESMTP" if self.protocol == "SMTP" else self.protocol
+        return name + ("S" if self.is_tls else "") + ("A" if self.user is not None else "")
+
+    def reset(self) -> None:
+        """Ends the transaction."""
+        self.sender_given = False
+        self.sender = None
+        self.recipients = []
+        self.mail_parameters = {}
+        self.attributes = {}

@@ -1,0 +1,116 @@
+"""Address lists of header fields (RFC 5322 §3.4), tolerant, with groups and routes as IMAP shows them."""
+
+import re
+from typing import NamedTuple
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|[^\s"()<>@,;:\[\]\\]+|[<>@,;:()\\]|[ \t\r\n]+', re.DOTALL)
+MAX_ADDRESSES = 10_000
+
+
+class Address(NamedTuple):
+    """One address as in an IMAP envelope: raw octets, None where there is nothing. A group begins with an address without
+    host whose mailbox is the group's name, and ends with one that has nothing (RFC 3501 §7.4.2)."""
+
+    name: bytes | None
+    route: bytes | None
+    mailbox: bytes | None
+    host: bytes | None
+
+    @property
+    def is_mailbox(self) -> bool:
+        return self.host is not None
+
+    def text(self) -> str:
+        """`mailbox@host` for a mailbox."""
+        return f"{(self.mailbox or b'').decode('utf-8', 'replace')}@{(self.host or b'').decode('utf-8', 'replace')}"
+
+
+def parse(value: bytes) -> list[Address]:
+    """Addresses in order; nothing that cannot be read raises, it is passed over."""
+    return _Parser(value).parse()
+
+
+class _Parser:
+    def __init__(self, value: bytes) -> None:
+        self._tokens = _uncommented(_TOKEN.findall(value))
+        self._at = 0
+        self._found: list[Address] = []
+
+    def parse(self) -> list[Address]:
+        phrase: list[bytes] = []
+        in_group = False
+        while self._at < len(self._tokens) and len(self._found) < MAX_ADDRESSES:
+            token = self._tokens[self._at]
+            self._at += 1
+            if token == b"<":
+                self._angle(_text(phrase))
+                phrase = []
+            elif token == b":" and not in_group and b"@" not in phrase:
+                self._found.append(Address(None, None, _text(phrase) or b"", None))
+                in_group, phrase = True, []
+            elif token in (b",", b";"):
+                self._plain(phrase)
+                phrase = []
+                if token == b";" and in_group:
+                    self._found.append(Address(None, None, None, None))
+                    in_group = False
+            elif token != b">":
+                phrase.append(token)
+        self._plain(phrase)
+        if in_group:
+            self._found.append(Address(None, None, None, None))
+        return self._found
+
+    def _angle(self, name: bytes | None) -> None:
+        inside: list[bytes] = []
+        while self._at < len(self._tokens) and self._tokens[self._at] != b">":
+            inside.append(self._tokens[self._at])
+            self._at += 1
+        self._at += 1
+        route = None
+        if inside[:1] == [b"@"] and b":" in inside:
+            colon = inside.index(b":")
+            route, inside = b"".join(inside[:colon]), inside[colon + 1 :]
+        self._add(name, route, inside)
+
+    def _plain(self, phrase: list[bytes]) -> None:
+        if any(not token.isspace() for token in phrase):
+            self._add(None, None, phrase)
+
+    def _add(self, name: bytes | None, route: bytes | None, spec: list[bytes]) -> None:
+        spec = [token for token in spec if not token.isspace()]
+        if b"@" in spec:
+            at = len(spec) - 1 - spec[::-1].index(b"@")
+            local, host = spec[:at], b"".join(spec[at + 1 :])
+        else:
+            local, host = spec, b""
+        mailbox = b"".join(_unquoted(token) for token in local)
+        if mailbox or host or name:
+            self._found.append(Address(name, route, mailbox, host))
+
+
+def _uncommented(tokens: list[bytes]) -> list[bytes]:
+    if b"(" not in tokens:
+        return tokens
+    out: list[bytes] = []
+    depth = 0
+    for token in tokens:
+        if token == b"(":
+            depth += 1
+        elif token == b")" and depth:
+            depth -= 1
+        elif not depth:
+            out.append(token)
+    return out
+
+
+def _unquoted(token: bytes) -> bytes:
+    if token[:1] == b'"':
+        inner = token[1:-1] if len(token) > 1 and token.endswith(b'"') else token[1:]
+        return re.sub(rb"\\(.)", rb"\1", inner, flags=re.DOTALL) if b"\\" in inner else inner
+    return token
+
+
+def _text(tokens: list[bytes]) -> bytes | None:
+    text = b"".join(b" " if token.isspace() else _unquoted(token) for token in tokens).strip()
+    return text or None

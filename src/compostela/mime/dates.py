@@ -1,0 +1,18 @@
+"""Dates of header fields (RFC 5322 §3.3)."""
+
+import time
+from email.utils import formatdate, mktime_tz, parsedate_tz
+
+
+def parse(value: bytes) -> float | None:
+    """Epoch seconds; None for what is no date."""
+    try:
+        found = parsedate_tz(value.decode("ascii", "replace"))
+        return None if found is None else float(mktime_tz(found))
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None
+
+
+def format_date(epoch_seconds: float | None = None) -> str:
+    """In UTC."""
+    return formatdate(time.time() if epoch_seconds is None else epoch_seconds, usegmt=False)

@@ -1,0 +1,141 @@
+"""Header blocks as octets: reading fields, and editing that leaves all other octets as they were (RFC 5322 §2.2)."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from compostela.mime.encoded_words import encode
+
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
+_BLANK = re.compile(rb"(?:\A|\n)(\r?\n)")
+_UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
+MAX_LINE = 78
+
+
+class Field(NamedTuple):
+    """One header field: its name, its raw value after the colon (folded, without the last line end), and its octets."""
+
+    name: bytes
+    value: bytes
+    start: int
+    end: int
+
+
+def header_end(message: bytes | memoryview) -> int:
+    """Where the header block ends: behind the first empty line. Without such a line the block goes as far as lines look like
+    header fields."""
+    data = bytes(message)
+    blank = _BLANK.search(data)
+    if blank is not None:
+        return blank.end()
+    position = 0
+    for field in fields(data):
+        if field.start != position:
+            break
+        position = field.end
+    return position
+
+
+def fields(block: bytes) -> Iterator[Field]:
+    """The fields in order; lines that are no field are passed over."""
+    for match in _FIELD.finditer(block):
+        start = match.start()
+        if start and block[start - 1] != 0x0A:
+            continue
+        yield Field(match.group(1), match.group(2).removesuffix(b"\r"), start, match.end())
+
+
+def unfold(value: bytes) -> bytes:
+    """A raw value on one line, without the white space around it."""
+    if b"\n" in value:
+        value = _UNFOLD.sub(b"", value)
+    return value.strip()
+
+
+class Headers:
+    """A header block that is looked at by name, in any case."""
+
+    __slots__ = ("_fields", "block")
+
+    def __init__(self, block: bytes) -> None:
+        self.block = block
+        self._fields: list[tuple[bytes, Field]] = [(field.name.lower(), field) for field in fields(block)]
+
+    def __iter__(self) -> Iterator[Field]:
+        return (field for _, field in self._fields)
+
+    def __contains__(self, name: bytes) -> bool:
+        wanted = name.lower()
+        return any(known == wanted for known, _ in self._fields)
+
+    def get(self, name: bytes) -> bytes | None:
+        """The unfolded value of the first field of this name."""
+        wanted = name.lower()
+        for known, field in self._fields:
+            if known == wanted:
+                return unfold(field.value)
+        return None
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        wanted = name.lower()
+        return [unfold(field.value) for known, field in self._fields if known == wanted]
+
+    def count(self, name: bytes) -> int:
+        wanted = name.lower()
+        return sum(known == wanted for known, _ in self._fields)
+
+
+def add_first(block: bytes, *lines: bytes) -> bytes:
+    """Puts complete fields (without their last line end) on top."""
+    return b"".join(line + b"\r\n" for line in lines) + (block or b"\r\n")
+
+
+def add_last(block: bytes, *lines: bytes) -> bytes:
+    """Puts complete fields below the others."""
+    for ending in (b"\r\n\r\n", b"\n\n"):
+        if block.endswith(ending):
+            at = len(block) - len(ending) // 2
+            return block[:at] + b"".join(line + b"\r\n" for line in lines) + block[at:]
+    return add_first(block, *lines)
+
+
+def remove(block: bytes, names: Iterable[bytes]) -> bytes:
+    """Takes out all fields of these names."""
+    wanted = {name.lower() for name in names}
+    return remove_where(block, lambda name: name.lower() in wanted)
+
+
+def remove_where(block: bytes, chosen: Callable[[bytes], bool]) -> bytes:
+    """Takes out the fields whose name is chosen; the same object when there is none."""
+    out: list[bytes] = []
+    last = 0
+    for field in fields(block):
+        if chosen(field.name):
+            out.append(block[last : field.start])
+            last = field.end
+    if not last:
+        return block
+    out.append(block[last:])
+    return b"".join(out)
+
+
+def field_line(name: str, value: str) -> bytes:
+    """A complete field, encoded (RFC 2047) and folded. Line ends inside the value become blanks."""
+    value = " ".join(value.splitlines())
+    text = f"{name}: {encode(value)}"
+    return _fold(text).encode("ascii", "replace")
+
+
+def _fold(text: str) -> str:
+    if len(text) <= MAX_LINE:
+        return text
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > MAX_LINE and line.rstrip(":") != line[:-1]:
+            lines.append(line)
+            line = " " + word
+        else:
+            line = f"{line} {word}" if line else word
+    lines.append(line)
+    return "\r\n".join(lines)

@@ -1,0 +1,203 @@
+"""The offset scanner: one pass over a message that notes its structure and copies nothing of its bodies.
+
+It never raises: what is malformed becomes a leaf. Time is linear in the size of the message times the depth of nesting,
+which is bounded.
+"""
+
+import re
+from mmap import mmap
+
+from compostela.mime import addresses, parameters
+from compostela.mime.headers import fields, unfold
+from compostela.mime.structure import DEFAULT_LIMITS, VERSION, Envelope, Limits, Part, Structure
+
+Octets = bytes | mmap
+_TEXT = (b"text", b"plain", ((b"charset", b"us-ascii"),))
+_WANTED = frozenset({
+    b"content-type", b"content-transfer-encoding", b"content-id", b"content-description", b"content-disposition",
+    b"content-language", b"content-location", b"content-md5", b"date", b"subject", b"from", b"sender", b"reply-to", b"to",
+    b"cc", b"bcc", b"in-reply-to", b"message-id",
+})  # fmt: skip
+_TOKEN = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
+
+
+def describe(header: bytes, body: Octets, limits: Limits = DEFAULT_LIMITS) -> Structure:
+    """The structure of the message `header + body`."""
+    scanner = _Scanner(body, limits)
+    values = scanner.values(header)
+    return Structure(VERSION, _envelope(values), scanner.part(values, (0, 0), (0, len(body)), limits.depth))
+
+
+class _Scanner:
+    def __init__(self, body: Octets, limits: Limits) -> None:
+        self._data = body
+        self._limits = limits
+        self._parts = 0
+
+    def values(self, block: bytes) -> dict[bytes, bytes]:
+        """The first value of each field that the structure needs, unfolded; address fields that stand more than once are
+        joined."""
+        found: dict[bytes, bytes] = {}
+        for number, field in enumerate(fields(block)):
+            if number >= self._limits.header_fields:
+                break
+            name = field.name.lower()
+            if name in _WANTED:
+                if name not in found:
+                    found[name] = unfold(field.value)
+                elif name in (b"to", b"cc", b"bcc"):
+                    found[name] += b", " + unfold(field.value)
+        return found
+
+    def part(
+        self,
+        values: dict[bytes, bytes],
+        header: tuple[int, int],
+        body: tuple[int, int],
+        depth: int,
+        default: tuple[bytes, bytes, parameters.Parameters] = _TEXT,
+    ) -> Part:
+        self._parts += 1
+        kind, subtype, given = _content_type(values.get(b"content-type"), default)
+        children: tuple[Part, ...] = ()
+        envelope = None
+        if depth > 0:
+            if kind == b"multipart":
+                boundary = parameters.get(given, b"boundary")
+                if boundary:
+                    children = self._children(boundary, body, depth - 1, subtype == b"digest")
+            elif kind == b"message" and subtype in (b"rfc822", b"global") and not _is_encoded(values):
+                inner = self._entity(body, depth - 1)
+                children, envelope = (inner[0],), inner[1]
+        disposition, disposition_parameters = parameters.parse(values.get(b"content-disposition", b""))
+        language = values.get(b"content-language")
+        return Part(
+            type=kind,
+            subtype=subtype,
+            parameters=given,
+            encoding=values.get(b"content-transfer-encoding", b"7bit").lower() or b"7bit",
+            header=header,
+            body=body,
+            lines=self._lines(body) if kind in (b"text", b"message") else 0,
+            id=values.get(b"content-id"),
+            description=values.get(b"content-description"),
+            disposition=disposition or None,
+            disposition_parameters=disposition_parameters if disposition else (),
+            language=tuple(tag.strip() for tag in language.split(b",") if tag.strip()) if language else (),
+            location=values.get(b"content-location"),
+            md5=values.get(b"content-md5"),
+            children=children,
+            envelope=envelope,
+        )
+
+    def _entity(
+        self,
+        span: tuple[int, int],
+        depth: int,
+        default: tuple[bytes, bytes, parameters.Parameters] = _TEXT,
+    ) -> tuple[Part, Envelope]:
+        """An entity with a header of its own."""
+        start, end = span
+        split = self._header_end(start, end)
+        values = self.values(bytes(self._data[start:split]))
+        return self.part(values, (start, split), (split, end), depth, default), _envelope(values)
+
+    def _header_end(self, start: int, end: int) -> int:
+        if self._data[start : start + 1] == b"\n":
+            return start + 1
+        if self._data[start : start + 2] == b"\r\n":
+            return min(start + 2, end)
+        # the two spellings of an empty line, each found at the speed of `find`
+        crlf = self._data.find(b"\n\r\n", start, end)
+        lf = self._data.find(b"\n\n", start, end if crlf < 0 else crlf)
+        if lf >= 0:
+            return lf + 2
+        return crlf + 3 if crlf >= 0 else end
+
+    def _children(self, boundary: bytes, span: tuple[int, int], depth: int, digest: bool) -> tuple[Part, ...]:
+        default = (b"message", b"rfc822", ()) if digest else _TEXT
+        delimiters = self._delimiters(boundary, span)
+        found: list[Part] = []
+        for number, (_, content_start, is_last) in enumerate(delimiters):
+            if is_last or self._parts >= self._limits.parts:
+                break
+            content_end = delimiters[number + 1][0] if number + 1 < len(delimiters) else span[1]
+            content_end = max(content_end, content_start)
+            found.append(self._entity((content_start, content_end), depth, default)[0])
+        return tuple(found)
+
+    def _delimiters(self, boundary: bytes, span: tuple[int, int]) -> list[tuple[int, int, bool]]:
+        """(end of the content before, start of the content behind, whether it closes) of each delimiter line."""
+        start, end = span
+        mark = b"--" + boundary
+        found: list[tuple[int, int, bool]] = []
+        position = start
+        while len(found) <= self._limits.parts:
+            at = self._data.find(mark, position, end)
+            if at < 0:
+                break
+            position = at + len(mark)
+            if at > start and self._data[at - 1 : at] != b"\n":
+                continue
+            closes = self._data[position : position + 2] == b"--"
+            line_end = self._data.find(b"\n", position, end)
+            line_end = end if line_end < 0 else line_end + 1
+            rest = bytes(self._data[position + 2 * closes : min(line_end, position + 200)])
+            if rest.strip(b" \t\r\n"):
+                continue
+            before = at
+            if before > start:
+                before -= 2 if before - 2 >= start and self._data[before - 2 : before] == b"\r\n" else 1
+            found.append((before, line_end, closes))
+            if closes:
+                break
+            position = max(position, line_end - 1)
+        return found
+
+    def _lines(self, span: tuple[int, int]) -> int:
+        start, end = span
+        if isinstance(self._data, bytes):
+            return self._data.count(b"\n", start, end)
+        count = 0
+        for position in range(start, end, 1 << 20):
+            count += self._data[position : min(end, position + (1 << 20))].count(b"\n")
+        return count
+
+
+def _is_encoded(values: dict[bytes, bytes]) -> bool:
+    return values.get(b"content-transfer-encoding", b"").lower() in (b"base64", b"quoted-printable")
+
+
+def _content_type(
+    value: bytes | None, default: tuple[bytes, bytes, parameters.Parameters]
+) -> tuple[bytes, bytes, parameters.Parameters]:
+    if value is None:
+        return default
+    head, given = parameters.parse(value)
+    kind, slash, subtype = head.lower().partition(b"/")
+    kind, subtype = kind.strip(), subtype.strip()
+    if not slash or not _TOKEN.fullmatch(kind) or not _TOKEN.fullmatch(subtype):
+        return _TEXT
+    if kind == b"text" and parameters.get(given, b"charset") is None:
+        given = (*given, (b"charset", b"us-ascii"))
+    return kind, subtype, given
+
+
+def _envelope(values: dict[bytes, bytes]) -> Envelope:
+    def listed(name: bytes) -> list[addresses.Address] | None:
+        value = values.get(name)
+        return (addresses.parse(value) or None) if value else None
+
+    sender = listed(b"from")
+    return Envelope(
+        date=values.get(b"date"),
+        subject=values.get(b"subject"),
+        from_=sender,
+        sender=listed(b"sender") or sender,
+        reply_to=listed(b"reply-to") or sender,
+        to=listed(b"to"),
+        cc=listed(b"cc"),
+        bcc=listed(b"bcc"),
+        in_reply_to=values.get(b"in-reply-to"),
+        message_id=values.get(b"message-id"),
+    )

@@ -1,0 +1,1 @@
+"""SMTP without I/O: grammar, engine, replies (RFC 5321)."""

@@ -1,0 +1,96 @@
+"""Arguments of SMTP commands: paths and parameters (RFC 5321 §4.1.2), HELO names (§4.1.1.1), xtext (RFC 3461 §4)."""
+
+import re
+from ipaddress import ip_address
+
+from compostela.base.errors import InvalidArgument
+from compostela.model.domain import Domain
+from compostela.model.mail_address import MailAddress
+
+MAX_PARAMETERS = 32
+_FROM = re.compile(rb"FROM\s*:\s*", re.IGNORECASE)
+_TO = re.compile(rb"TO\s*:\s*", re.IGNORECASE)
+_BRACKETS = re.compile(rb'<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>')
+_BARE = re.compile(rb"[^\s<>]+")
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+
+
+class MissingKeyword(InvalidArgument):
+    """No `FROM:` or `TO:`."""
+
+
+class MissingBrackets(InvalidArgument):
+    """An address outside `<…>`."""
+
+
+class BadPath(InvalidArgument):
+    """What is inside the brackets is no address."""
+
+
+def parse_mail(
+    argument: bytes, default_domain: Domain, brackets: bool
+) -> tuple[MailAddress | None, dict[str, str | None]]:
+    """MAIL: sender (None for `<>`) and parameters."""
+    text, parameters = _split(_FROM, argument, brackets)
+    return (_address(text, default_domain) if text else None), parameters
+
+
+def parse_rcpt(argument: bytes, default_domain: Domain, brackets: bool) -> tuple[MailAddress, dict[str, str | None]]:
+    """RCPT: recipient and parameters."""
+    text, parameters = _split(_TO, argument, brackets)
+    if not text:
+        raise BadPath("a recipient must not be empty")
+    return _address(text, default_domain), parameters
+
+
+def _split(keyword: re.Pattern[bytes], argument: bytes, brackets: bool) -> tuple[str, dict[str, str | None]]:
+    start = keyword.match(argument)
+    if start is None:
+        raise MissingKeyword("a path is needed")
+    path = _BRACKETS.match(argument, start.end())
+    if path is not None:
+        text, rest = path.group(1), argument[path.end() :]
+    elif brackets or (bare := _BARE.match(argument, start.end())) is None:
+        raise MissingBrackets("an address stands in angle brackets")
+    else:
+        text, rest = bare.group(), argument[bare.end() :]
+    try:
+        return text.strip().decode(), _parameters(rest)
+    except UnicodeDecodeError:
+        raise BadPath("an address is UTF-8") from None
+
+
+def _address(text: str, default_domain: Domain) -> MailAddress:
+    try:
+        return MailAddress.parse(text, default_domain)
+    except InvalidArgument as wrong:
+        raise BadPath(str(wrong)) from wrong
+
+
+def _parameters(rest: bytes) -> dict[str, str | None]:
+    if not rest:
+        return {}
+    words = rest.split()
+    if rest[:1] not in (b" ", b"\t") or len(words) > MAX_PARAMETERS:
+        raise BadPath("parameters follow behind a blank")
+    found: dict[str, str | None] = {}
+    for word in words:
+        name, equals, value = word.decode().partition("=")
+        found[name.upper()] = value if equals else None
+    return found
+
+
+def is_helo_name(text: str, *, lenient: bool) -> bool:
+    """Whether a client may call itself so: an address literal, an address, or a host name."""
+    if not text or len(text) > 255:
+        return False
+    literal = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        ip_address(literal.removeprefix("IPv6:"))
+    except ValueError:
+        pass
+    else:
+        return True
+    if lenient:
+        return not any(character.isspace() or not character.isprintable() for character in text)
+    return all(_LABEL.fullmatch(label) for label in text.removesuffix(".").split("."))
