@@ -28,6 +28,7 @@ class SmtpSession:
     tls_cipher: str | None = None
     user: Username | None = None
     protocol: str = "SMTP"
+    unknown_commands: int = 0
     sender_given: bool = False
     sender: MailAddress | None = None
     recipients: list[MailAddress] = field(default_factory=list)

@@ -1,0 +1,180 @@
+"""Elements that all line protocols share (bind, limits, TLS)."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Place, Settings
+
+Network = IPv4Network | IPv6Network
+NOWHERE = Place("")
+
+
+@dataclass(frozen=True, slots=True)
+class BindAddress:
+    """Where to listen; port 0 takes any free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "BindAddress":
+        """`host:port` or `[v6]:port`. Raises `InvalidArgument`."""
+        host, colon, port = text.strip().rpartition(":")
+        if not colon or not port.isdigit() or int(port) > 65535:
+            raise InvalidArgument(f"{text!r} is not address:port")
+        return cls(host.strip("[]") or "0.0.0.0", int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """The `tls` block. Without a key of its own a server that offers TLS cannot start."""
+
+    implicit: bool = False
+    """`socketTLS`: the connection begins with the handshake."""
+    starttls: bool = False
+    """`startTLS`: the upgrade command is offered."""
+    keystore: str | None = None
+    """URL of a key store."""
+    keystore_type: str = "JKS"
+    """JKS or PKCS12; what the file is, is told by its first bytes."""
+    private_key: str | None = None
+    """URL of a key in PEM."""
+    certificates: str | None = None
+    """URL of the certificate chain in PEM."""
+    secret: str | None = field(default=None, repr=False)
+    """Password of the key store or of the key."""
+    protocols: tuple[str, ...] = ()
+    """Allowed protocols (TLSv1.2, TLSv1.3); empty for TLS 1.2 and newer."""
+    ciphers: tuple[str, ...] = ()
+    """Allowed cipher suites; empty for the library's choice."""
+    place: Place = NOWHERE
+    """Where the block stands, for complaints."""
+
+    @property
+    def offered(self) -> bool:
+        return self.implicit or self.starttls
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """One listening server."""
+
+    name: str
+    """Unique name, in logs and metrics."""
+    bind: tuple[BindAddress, ...]
+    """Addresses to listen on."""
+    hello_name: str
+    """What the server calls itself."""
+    connection_timeout_seconds: float
+    """Silence after which the server closes."""
+    backlog: int
+    """Connections that wait to be accepted."""
+    connection_limit: int
+    """Connections at once, 0 for no limit."""
+    connection_limit_per_ip: int
+    """Connections at once from one address, 0 for no limit."""
+    tls: TlsSettings
+    graceful_shutdown: bool = True
+    """Finish what is in flight at the end."""
+
+
+_IGNORED = (
+    "ioWorkerCount", "bossWorkerCount", "maxExecutorCount", "useEpoll", "highWriteBufferWaterMark",
+    "lowWriteBufferWaterMark", "enableJmx",
+)  # fmt: skip
+
+
+def read_server_settings(
+    settings: Settings, *, default_name: str, default_port: int, default_timeout: float, autodetected_name: str
+) -> ServerSettings:
+    """Reads the common elements; the caller reads its own and finishes."""
+    bind: list[BindAddress] = []
+    for text in settings.strings("bind", [f"0.0.0.0:{default_port}"]):
+        try:
+            bind.append(BindAddress.parse(text))
+        except InvalidArgument as wrong:
+            settings.error(f"bind: {wrong}", "bind")
+    backlog = settings.integer("connectionBacklog", 200, minimum=0)
+    settings.ignored(*_IGNORED)
+    settings.not_yet("additionalConnectionChecks")
+    for name in ("proxyRequired", "proxyFirst"):
+        if settings.boolean(name, False) and name == "proxyRequired":
+            settings.error("proxyRequired is not available yet", name)
+    timeout_name = "connectionTimeout" if settings.has("connectionTimeout") else "connectiontimeout"
+    return ServerSettings(
+        name=settings.text("jmxName", default_name),
+        bind=tuple(bind),
+        hello_name=_hello_name(settings, autodetected_name),
+        connection_timeout_seconds=settings.duration(timeout_name, default_timeout),
+        backlog=settings.integer("connectBacklog", backlog, minimum=0),
+        connection_limit=settings.integer("connectionLimit", 0, minimum=0),
+        connection_limit_per_ip=settings.integer("connectionLimitPerIP", 0, minimum=0),
+        tls=_tls(settings.section("tls"), settings.place),
+        graceful_shutdown=settings.boolean("gracefulShutdown", True),
+    )
+
+
+def _hello_name(settings: Settings, autodetected: str) -> str:
+    """With `autodetect="true"` the machine's name; otherwise the body, and without one `localhost`."""
+    section = settings.section("helloName")
+    if section is None:
+        return autodetected
+    detect = section.boolean("autodetect", False)
+    return autodetected if detect else section.node.text or "localhost"
+
+
+def _tls(section: Settings | None, place: Place) -> TlsSettings:
+    if section is None:
+        return TlsSettings(place=place)
+    allowed_ciphers = section.section("supportedCipherSuites")
+    allowed_protocols = section.section("supportedProtocols")
+    read = TlsSettings(
+        implicit=section.boolean("socketTLS", False),
+        starttls=section.boolean("startTLS", False),
+        keystore=section.text("keystore", None),
+        keystore_type=section.text("keystoreType", "JKS"),
+        private_key=section.text("privateKey", None),
+        certificates=section.text("certificates", None),
+        secret=section.text("secret", None),
+        protocols=tuple(allowed_protocols.strings("protocol")) if allowed_protocols else (),
+        ciphers=tuple(allowed_ciphers.strings("cipherSuite")) if allowed_ciphers else (),
+        place=section.place,
+    )
+    if read.implicit and read.starttls:
+        section.error("socketTLS and startTLS can't both be true")
+    if read.offered and not read.keystore and not (read.private_key and read.certificates):
+        section.error("TLS needs a keystore, or privateKey and certificates")
+    section.ignored("provider", "algorithm", "sessionCache", "enableOCSPCRLChecks")
+    if section.has("clientAuth"):
+        section.error("clientAuth is not available yet", "clientAuth")
+    return read
+
+
+def parse_networks(texts: list[str]) -> tuple[Network, ...]:
+    """Networks as James writes them: `127.*`, `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `localhost/8`, addresses, IPv6.
+    Raises `InvalidArgument`; host names other than `localhost` must be given as addresses."""
+    found: list[Network] = []
+    for text in texts:
+        found += _network(text)
+    return tuple(found)
+
+
+def _network(text: str) -> list[Network]:
+    host, slash, mask = text.partition("/")
+    hosts = ["127.0.0.1", "::1"] if host.lower() == "localhost" else [host]
+    if "*" in host:
+        parts = [part for part in host.split(".") if part != "*"]
+        hosts, slash, mask = [".".join([*parts, "0", "0", "0", "0"][:4])], "/", str(8 * len(parts))
+    networks: list[Network] = []
+    for one in hosts:
+        try:
+            networks.append(
+                ip_network(f"{one}/{mask}" if slash and not (":" in one and one != host) else one, strict=False)
+            )
+        except ValueError as error:
+            raise InvalidArgument(f"{text!r} is not an address or a network: {error}") from error
+    return networks

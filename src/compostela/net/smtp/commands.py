@@ -1,0 +1,246 @@
+"""The commands of an SMTP session: what each does and answers."""
+
+import logging
+from collections.abc import Awaitable, Iterable
+
+from compostela.base.errors import StorageFull, TemporaryFailure
+from compostela.base.ids import new_id
+from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.mail import attributes
+from compostela.core.mail.model import Mail
+from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult
+from compostela.core.smtp.session import SmtpSession
+from compostela.mime.headers import add_first
+from compostela.net.smtp.incoming import IncomingMessage
+from compostela.net.smtp.received import received_line
+from compostela.net.smtp.server import SmtpServer
+from compostela.protocols.smtp import grammar, replies
+from compostela.protocols.smtp.replies import multiline, reply
+
+_log = logging.getLogger(__name__)
+
+MAIL_ATTRIBUTE = "mail:"
+_MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "AUTH"})
+_BODIES = frozenset({"7BIT", "8BITMIME"})
+_NO_CONTENT = MessageContent(b"", MemoryBody(b""))
+
+
+class Commands:
+    """State and answers of one session; it writes nothing and reads nothing itself."""
+
+    def __init__(self, server: SmtpServer, session: SmtpSession) -> None:
+        self.server = server
+        self.session = session
+        self.disconnect = False
+        """Set when the connection is to be closed behind the answer."""
+
+    # greeting
+
+    async def greet(self) -> bytes:
+        result = await _ask(hook(self.session) for hook in self.server.hooks.on_connect)
+        if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+            self.disconnect = True
+            return self._refusal(result)
+        text = self.server.settings.greeting or f"{self.session.hello_name} SMTP Server (Compostela) ready"
+        return reply(220, "", text)
+
+    async def helo(self, argument: bytes, *, extended: bool) -> bytes:
+        if not argument:
+            return reply(501, "5.5.4", f"Domain address required: {'EHLO' if extended else 'HELO'}")
+        name = argument.decode("utf-8", "replace")
+        if not grammar.is_helo_name(name, lenient=extended):
+            return reply(501, "5.5.2", "Invalid domain name")
+        self.session.reset()
+        result = await _ask(hook(self.session, name) for hook in self.server.hooks.on_helo)
+        if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+            return self._refusal(result)
+        self.session.helo, self.session.is_esmtp = name, extended
+        first = f"{self.session.hello_name} Hello {name} [{self.session.remote_address}]"
+        if not extended:
+            return reply(250, "", first)
+        hidden = self.server.settings.disabled_features
+        return multiline(250, [first, *(line for line in self._features() if line.split()[0].upper() not in hidden)])
+
+    def _features(self) -> Iterable[str]:
+        for lines in self.server.hooks.ehlo_lines:
+            yield from lines(self.session)
+        mechanisms = " ".join(self.server.mechanisms(self.session.is_tls))
+        if self.session.auth_announced and mechanisms:
+            yield f"AUTH {mechanisms}"
+            yield f"AUTH={mechanisms}"
+        yield from ("PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME")
+        if self.server.settings.max_message_bytes:
+            yield f"SIZE {self.server.settings.max_message_bytes}"
+        if self.server.settings.server.tls.starttls and not self.session.is_tls:
+            yield "STARTTLS"
+
+    # transaction
+
+    async def mail(self, argument: bytes) -> bytes:
+        settings, session = self.server.settings, self.session
+        if session.sender_given:
+            return replies.SENDER_SPECIFIED
+        if settings.helo_enforced and session.helo is None:
+            return replies.HELO_FIRST
+        try:
+            sender, parameters = grammar.parse_mail(argument, self.server.default_domain, settings.brackets_enforced)
+        except grammar.MissingKeyword:
+            return replies.MAIL_USAGE
+        except grammar.MissingBrackets:
+            return replies.MAIL_SYNTAX
+        except grammar.BadPath:
+            return replies.SENDER_SYNTAX
+        wrong = self._check_mail_parameters(parameters)
+        if wrong is not None:
+            return wrong
+        try:
+            size = parameters.get("SIZE")
+            self.server.blobs.check_room(int(size) if size else 0)
+        except StorageFull:
+            return replies.STORAGE_FULL
+        session.mail_parameters = parameters
+        result = await _ask(hook(session, sender) for hook in self.server.hooks.on_mail)
+        if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+            session.reset()
+            return self._refusal(result)
+        session.sender_given, session.sender = True, sender
+        shown = f"<{sender}>" if sender is not None else "<>"
+        return reply(250, "2.1.0", f"Sender {shown} OK")
+
+    def _check_mail_parameters(self, parameters: dict[str, str | None]) -> bytes | None:
+        for name, value in parameters.items():
+            if name not in _MAIL_PARAMETERS and name not in self.server.hooks.mail_parameters:
+                return replies.unknown_parameter(name)
+            if name == "BODY" and (value or "").upper() not in _BODIES:
+                return replies.BODY_SYNTAX
+            if name == "SIZE":
+                if value is None or not value.isascii() or not value.isdigit() or len(value) > 20:
+                    return replies.SIZE_SYNTAX
+                if 0 < self.server.settings.max_message_bytes < int(value):
+                    return replies.SIZE_TOO_LARGE
+        return None
+
+    async def rcpt(self, argument: bytes) -> bytes:
+        session = self.session
+        if not session.sender_given:
+            return replies.MAIL_FIRST
+        if len(session.recipients) >= self.server.settings.max_recipients:
+            return replies.TOO_MANY_RECIPIENTS
+        try:
+            recipient, parameters = grammar.parse_rcpt(
+                argument, self.server.default_domain, self.server.settings.brackets_enforced
+            )
+        except grammar.MissingKeyword:
+            return replies.RCPT_USAGE
+        except grammar.MissingBrackets:
+            return replies.RCPT_SYNTAX
+        except grammar.BadPath:
+            return replies.RECIPIENT_SYNTAX
+        for name in parameters:
+            if name not in self.server.hooks.rcpt_parameters:
+                return replies.unknown_parameter(name)
+        result = await _ask(hook(session, session.sender, recipient) for hook in self.server.hooks.on_rcpt)
+        if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+            _log.info(
+                "recipient refused",
+                extra={"recipient": str(recipient), "ip": session.remote_address, "reply": result.text},
+            )
+            return self._refusal(result)
+        session.recipients.append(recipient)
+        return reply(250, "2.1.5", f"Recipient <{recipient}> OK")
+
+    def check_data(self, argument: bytes) -> bytes | None:
+        """Why DATA is not possible now, None when it is."""
+        if argument:
+            return replies.DATA_ARGUMENT
+        if not self.session.sender_given:
+            return replies.NO_SENDER
+        if not self.session.recipients:
+            return replies.NO_RECIPIENTS
+        return None
+
+    async def accept(self, message: IncomingMessage) -> bytes:
+        """Behind the final dot: 250 means that the mail is durable."""
+        if message.too_large:
+            return replies.MESSAGE_TOO_LARGE
+        if message.header_too_large:
+            return replies.HEADER_TOO_LARGE
+        if message.storage_full:
+            return replies.STORAGE_FULL
+        try:
+            content = await message.finish()
+            now = self.server.clock.now()
+            mail = self._mail(now)
+            mail.content = content.with_header(add_first(content.header, received_line(self.session, now)))
+            result = await _ask(hook(self.session, mail) for hook in self.server.hooks.on_message)
+            if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+                return self._refusal(result)
+            await self.server.queue.enqueue(mail)
+        except StorageFull:
+            return replies.STORAGE_FULL
+        except TemporaryFailure:
+            _log.exception("a mail could not be enqueued")
+            return replies.NOT_ENQUEUED
+        _log.info(
+            "mail accepted",
+            extra={
+                "mail": mail.name,
+                "sender": str(mail.sender or ""),
+                "recipients": len(mail.recipients),
+                "size": mail.size,
+                "ip": self.session.remote_address,
+            },
+        )
+        return replies.MESSAGE_RECEIVED
+
+    def _mail(self, now: float) -> Mail:
+        session = self.session
+        found: dict[str, attributes.AttributeValue] = {
+            name.removeprefix(MAIL_ATTRIBUTE): value
+            for name, value in session.attributes.items()
+            if name.startswith(MAIL_ATTRIBUTE)
+        }
+        found[attributes.SMTP_SESSION_ID] = session.id
+        found[attributes.HELO] = session.helo
+        if session.is_tls:
+            found[attributes.SSL_PROTOCOL] = session.tls_protocol
+            found[attributes.SSL_CIPHER] = session.tls_cipher
+        if session.user is not None:
+            found[attributes.SMTP_AUTH_USER] = session.user.value
+        elif session.is_authorized_network:
+            found[attributes.SMTP_IS_AUTH_NETWORK] = True
+        return Mail(
+            name=f"Mail{int(now * 1000)}-{new_id()}",
+            sender=session.sender,
+            recipients=list(session.recipients),
+            content=_NO_CONTENT,
+            remote_host=session.remote_host,
+            remote_address=session.remote_address,
+            arrived_at=now,
+            last_updated_at=now,
+            attributes=found,
+            trace_id=session.id,
+        )
+
+    async def unknown(self, verb: bytes) -> bytes:
+        shown = verb[:64].decode("ascii", "replace")
+        result = await _ask(hook(self.session, shown) for hook in self.server.hooks.on_unknown)
+        if result.code is HookCode.DECLINED:
+            return replies.unrecognized(verb)
+        return self._refusal(result)
+
+    def _refusal(self, result: HookResult) -> bytes:
+        self.disconnect |= result.disconnect
+        if result.code is HookCode.DENY:
+            return reply(result.reply_code or 554, result.enhanced, result.text or "Email rejected")
+        return reply(
+            result.reply_code or 451, result.enhanced, result.text or "Temporary problem. Please try again later"
+        )
+
+
+async def _ask(answers: Iterable[Awaitable[HookResult]]) -> HookResult:
+    for answer in answers:
+        result = await answer
+        if result.code is not HookCode.DECLINED:
+            return result
+    return DECLINED

@@ -1,0 +1,57 @@
+"""What all sessions of one SMTP server share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from compostela.base.clock import Clock
+from compostela.core.blob.ports import BlobStore
+from compostela.core.queue.ports import MailQueue
+from compostela.core.smtp.hooks import HookChain
+from compostela.core.users.service import UsersRepository
+from compostela.model.domain import Domain
+from compostela.model.username import Username
+from compostela.net.smtp.settings import Announce, SmtpSettings
+from compostela.protocols.sasl.mechanisms import Login, Mechanism, Plain
+
+MECHANISMS: dict[str, Callable[[], Mechanism]] = {"LOGIN": Login, "PLAIN": Plain}
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """Settings and parts of one SMTP server."""
+
+    settings: SmtpSettings
+    hooks: HookChain
+    queue: MailQueue
+    blobs: BlobStore
+    users: UsersRepository
+    default_domain: Domain
+    clock: Clock
+    default_user: Callable[[str], Username]
+    """Makes a user's name of what a client logs in with. Raises `InvalidArgument`."""
+
+    def is_authorized(self, address: str) -> bool:
+        """Whether a client may relay by its address."""
+        if not self.settings.authorized_networks:
+            return False
+        try:
+            known = ip_address(address.removeprefix("::ffff:"))
+        except ValueError:
+            return False
+        return any(known in network for network in self.settings.authorized_networks)
+
+    def announces_auth(self, authorized: bool) -> bool:
+        match self.settings.announce:
+            case Announce.ALWAYS:
+                return self.settings.auth_enabled
+            case Announce.UNAUTHORIZED:
+                return self.settings.auth_enabled and not authorized
+            case Announce.NEVER:
+                return False
+
+    def mechanisms(self, tls: bool) -> list[str]:
+        """Names of the mechanisms that may be used on this channel."""
+        if not self.settings.auth_enabled or not self.settings.plain_enabled:
+            return []
+        return list(MECHANISMS) if tls or not self.settings.require_ssl else []

@@ -1,0 +1,355 @@
+"""The host of an SMTP session: socket events on one side, engine and commands on the other.
+
+While a command waits (for the store, a hook, a password check) nothing else of the session is looked at and, beyond a
+limit, nothing is read. All answers of one round are one write.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Coroutine
+
+from compostela.base.ids import new_trace_id
+from compostela.base.log import trace_id
+from compostela.base.metrics import counter
+from compostela.core.smtp.session import SmtpSession
+from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
+from compostela.net.smtp.authentication import AuthExchange
+from compostela.net.smtp.commands import Commands
+from compostela.net.smtp.incoming import IncomingMessage
+from compostela.net.smtp.server import SmtpServer
+from compostela.protocols.smtp import replies
+from compostela.protocols.smtp.engine import (
+    BadLineEnd,
+    Command,
+    Data,
+    DataEnd,
+    Event,
+    Line,
+    LineTooLong,
+    SmtpEngine,
+)
+from compostela.protocols.smtp.replies import reply
+
+_log = logging.getLogger(__name__)
+
+PAUSE_READING_BYTES = 512 * 1024
+MAX_ERRORS = 30
+"""Refused commands in a row after which the server hangs up."""
+
+_commands = counter("smtpCommands", "SMTP commands")
+
+
+class SmtpProtocol(asyncio.Protocol):
+    """One connection."""
+
+    __slots__ = (
+        "_auth", "_closing", "_commands", "_engine", "_errors", "_last_activity", "_listener", "_message", "_paused",
+        "_running", "_server", "_session", "_tls", "_transport", "_writable",
+    )  # fmt: skip
+
+    def __init__(self, server: SmtpServer, listener: Listener, tls: bool) -> None:
+        self._server = server
+        self._listener = listener
+        self._tls = tls
+        self._engine = SmtpEngine(server.settings.max_line_bytes)
+        self._running: asyncio.Task[None] | None = None
+        self._message: IncomingMessage | None = None
+        self._auth: AuthExchange | None = None
+        self._closing = False
+        self._paused = False
+        self._errors = 0
+        self._writable: asyncio.Event | None = None
+        self._last_activity = 0.0
+
+    # what the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._last_activity = asyncio.get_running_loop().time()
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if peer else "unknown"
+        authorized = self._server.is_authorized(address)
+        self._session = SmtpSession(
+            id=new_trace_id(),
+            remote_address=address,
+            remote_host=address,
+            hello_name=self._server.settings.server.hello_name,
+            is_authorized_network=authorized,
+            auth_announced=self._server.announces_auth(authorized),
+        )
+        self._commands = Commands(self._server, self._session)
+        if self._tls:
+            self._note_tls()
+        if not self._listener.admit(self, address):
+            transport.write(replies.SHUTTING_DOWN)
+            transport.close()
+            self._closing = True
+            return
+        self._start(self._greet())
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._last_activity = asyncio.get_running_loop().time()
+        self._engine.receive(data)
+        if self._running is None:
+            self._start(self._work())
+        elif self._engine.buffered > PAUSE_READING_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        self._writable = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
+        self._closing = True
+        self.resume_writing()
+        if self._message is not None and self._running is None:
+            self._message.discard()
+        self._listener.dismiss(self, self._session.remote_address)
+
+    # what the listener asks
+
+    def shut_down(self) -> None:
+        if self._running is None and self._message is None:
+            self._close(replies.SHUTTING_DOWN)
+        else:
+            self._commands.disconnect = True
+
+    def check_idle(self, now: float) -> None:
+        if (
+            self._running is None
+            and now - self._last_activity > self._server.settings.server.connection_timeout_seconds
+        ):
+            self._close(replies.TIMED_OUT)
+
+    # work
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        self._running = asyncio.get_running_loop().create_task(work)
+
+    async def _greet(self) -> None:
+        trace_id.set(self._session.id)
+        try:
+            self._transport.write(await self._commands.greet())
+            await self._rounds()
+        except Exception:
+            self._failed()
+        finally:
+            self._rest()
+
+    async def _work(self) -> None:
+        trace_id.set(self._session.id)
+        try:
+            await self._rounds()
+        except Exception:
+            self._failed()
+        finally:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._running = None
+        self._last_activity = asyncio.get_running_loop().time()
+        if self._closing and self._message is not None:
+            self._message.discard()
+
+    async def _rounds(self) -> None:
+        out: list[bytes] = []
+        while not self._closing:
+            event = self._engine.next_event()
+            if event is None:
+                break
+            answer = await self._handle(event)
+            if answer is not None:
+                out.append(answer)
+                if self._too_many_errors(answer):
+                    out.append(replies.TOO_MANY_ERRORS)
+                    self._commands.disconnect = True
+                if self._writable is not None:
+                    self._transport.write(b"".join(out))
+                    out.clear()
+                    await self._writable.wait()
+            if self._commands.disconnect and self._message is None:
+                self._transport.write(b"".join(out))
+                self._close(b"")
+                return
+        if out and not self._closing:
+            self._transport.write(b"".join(out))
+        if self._paused and not self._closing:
+            self._paused = False
+            self._transport.resume_reading()
+
+    async def _handle(self, event: Event) -> bytes | None:
+        match event:
+            case Command(verb, argument):
+                return await self._command(verb, argument)
+            case Data(octets):
+                if self._message is not None:
+                    self._message.write(octets)
+                return None
+            case DataEnd():
+                return await self._end_of_data()
+            case Line(octets):
+                return await self._auth_answer(octets)
+            case LineTooLong():
+                return replies.LINE_TOO_LONG
+            case BadLineEnd():
+                self._commands.disconnect = True
+                self._drop_message()
+                return replies.BARE_LINE_END
+
+    async def _command(self, verb: bytes, argument: bytes) -> bytes | None:
+        _commands.inc()
+        match verb:
+            case b"MAIL":
+                return await self._commands.mail(argument)
+            case b"RCPT":
+                return await self._commands.rcpt(argument)
+            case b"DATA":
+                return self._start_data(argument)
+            case b"EHLO":
+                return await self._commands.helo(argument, extended=True)
+            case b"HELO":
+                return await self._commands.helo(argument, extended=False)
+            case b"RSET":
+                if argument:
+                    return replies.RSET_ARGUMENT
+                self._session.reset()
+                return replies.OK
+            case b"NOOP":
+                return replies.OK
+            case b"QUIT":
+                self._commands.disconnect = True
+                farewell = f"{self._session.hello_name} Service closing transmission channel"
+                return replies.QUIT_ARGUMENT if argument else reply(221, "2.0.0", farewell)
+            case b"AUTH":
+                return await self._begin_auth(argument)
+            case b"STARTTLS":
+                return await self._starttls(argument)
+            case b"HELP":
+                return replies.HELP
+            case b"VRFY":
+                return replies.VRFY
+            case b"EXPN":
+                return replies.EXPN
+            case _:
+                return await self._commands.unknown(verb)
+
+    # messages
+
+    def _start_data(self, argument: bytes) -> bytes:
+        wrong = self._commands.check_data(argument)
+        if wrong is not None:
+            return wrong
+        self._message = IncomingMessage(self._server.blobs, self._server.settings.max_message_bytes)
+        self._engine.start_data()
+        return replies.START_DATA
+
+    async def _end_of_data(self) -> bytes:
+        message, self._message = self._message, None
+        assert message is not None
+        answer = await self._commands.accept(message)
+        self._session.reset()
+        return answer
+
+    def _drop_message(self) -> None:
+        if self._message is not None:
+            self._message.discard()
+            self._message = None
+
+    # authentication
+
+    async def _begin_auth(self, argument: bytes) -> bytes:
+        if self._session.user is not None:
+            return replies.ALREADY_AUTHENTICATED
+        if self._session.sender_given:
+            return replies.AUTH_IN_MAIL
+        if not self._server.settings.auth_enabled:
+            return replies.unrecognized(b"AUTH")
+        words = argument.split()
+        if not words or len(words) > 2:
+            return replies.AUTH_USAGE
+        name = words[0].decode("ascii", "replace").upper()
+        if name not in self._server.mechanisms(self._session.is_tls):
+            return replies.AUTH_UNKNOWN
+        self._auth = AuthExchange(self._server, self._session, name)
+        return self._auth_step(*await self._auth.begin(words[1] if len(words) == 2 else None))
+
+    async def _auth_answer(self, line: bytes) -> bytes:
+        assert self._auth is not None
+        return self._auth_step(*await self._auth.answer(line))
+
+    def _auth_step(self, answer: bytes, goes_on: bool) -> bytes:
+        if goes_on:
+            self._engine.expect_line()
+        else:
+            self._auth = None
+        return answer
+
+    # TLS
+
+    async def _starttls(self, argument: bytes) -> bytes | None:
+        settings = self._server.settings.server.tls
+        if self._session.is_tls:
+            return replies.STARTTLS_ACTIVE
+        if not settings.starttls or self._listener.context is None:
+            return replies.STARTTLS_UNKNOWN
+        if argument:
+            return replies.STARTTLS_ARGUMENT
+        if self._session.user is not None:
+            return replies.STARTTLS_LATE
+        if self._engine.buffered:
+            self._commands.disconnect = True
+            return replies.UNABLE
+        await self._upgrade(self._listener.context)
+        return None
+
+    async def _upgrade(self, context: ssl.SSLContext) -> None:
+        self._transport.pause_reading()
+        self._transport.write(replies.STARTTLS_READY)
+        loop = asyncio.get_running_loop()
+        try:
+            upgraded = await loop.start_tls(
+                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
+        except (OSError, ssl.SSLError, ConnectionError):
+            self._closing = True
+            return
+        if upgraded is None or self._closing:
+            self._closing = True
+            return
+        self._transport = upgraded
+        self._session.reset()
+        self._session.helo = None
+        self._note_tls()
+
+    def _note_tls(self) -> None:
+        tls = self._transport.get_extra_info("ssl_object")
+        cipher = tls.cipher() if tls is not None else None
+        self._session.tls_protocol = (tls.version() if tls is not None else None) or "TLS"
+        self._session.tls_cipher = cipher[0] if cipher else "unknown"
+
+    # the end
+
+    def _too_many_errors(self, answer: bytes) -> bool:
+        self._errors = self._errors + 1 if answer[:1] in (b"4", b"5") else 0
+        return self._errors >= MAX_ERRORS
+
+    def _failed(self) -> None:
+        _log.exception("unexpected error in an SMTP session")
+        self._drop_message()
+        self._close(replies.UNABLE)
+
+    def _close(self, farewell: bytes) -> None:
+        if not self._closing:
+            self._closing = True
+            if farewell:
+                self._transport.write(farewell)
+            self._transport.close()

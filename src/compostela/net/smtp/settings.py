@@ -1,0 +1,149 @@
+"""`smtpserver.xml` and `lmtpserver.xml`."""
+
+import enum
+import socket
+from dataclasses import dataclass
+
+from compostela.base.settings import Node, Problems, Settings
+from compostela.net.settings import Network, ServerSettings, parse_networks, read_server_settings
+
+
+class Announce(enum.Enum):
+    """Who sees AUTH in the answer to EHLO."""
+
+    NEVER = "never"
+    ALWAYS = "always"
+    UNAUTHORIZED = "forUnauthorizedAddresses"
+
+
+class VerifyIdentity(enum.Enum):
+    """How far the sender must be the authenticated user."""
+
+    STRICT = "strict"
+    RELAXED = "relaxed"
+    DISABLED = "disabled"
+
+
+_ANNOUNCE = {announce.value: announce for announce in Announce}
+_OLD_ANNOUNCE = {"true": Announce.UNAUTHORIZED, "announce": Announce.ALWAYS, "false": Announce.NEVER}
+_IDENTITY = {
+    "true": VerifyIdentity.STRICT,
+    "strict": VerifyIdentity.STRICT,
+    "false": VerifyIdentity.DISABLED,
+    "disabled": VerifyIdentity.DISABLED,
+    "relaxed": VerifyIdentity.RELAXED,
+}
+NO_AUTH_LOADER = "NoAuthCmdHandlerLoader"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """One SMTP server."""
+
+    server: ServerSettings
+    announce: Announce = Announce.NEVER
+    """Who is told of AUTH."""
+    auth_enabled: bool = True
+    """False with the handlers' package without AUTH."""
+    auth_required: bool = False
+    """Refuse MAIL from whoever has neither authenticated nor an authorised address."""
+    require_ssl: bool = True
+    """Passwords are taken under TLS only."""
+    plain_enabled: bool = True
+    """PLAIN and LOGIN are there."""
+    authorized_networks: tuple[Network, ...] = ()
+    """Addresses that may relay without a login."""
+    verify_identity: VerifyIdentity = VerifyIdentity.STRICT
+    """Whether a sender must be the user's own address."""
+    max_message_bytes: int = 0
+    """Largest message, 0 for no limit."""
+    max_line_bytes: int = 8192
+    """Longest command line."""
+    helo_enforced: bool = True
+    """MAIL needs HELO or EHLO before."""
+    brackets_enforced: bool = True
+    """Addresses stand in angle brackets."""
+    greeting: str = ""
+    """Text behind 220."""
+    disabled_features: frozenset[str] = frozenset()
+    """EHLO keywords that are not shown."""
+    max_recipients: int = 1000
+    """Recipients of one mail; more get 452."""
+    handlers: tuple[Settings, ...] = ()
+    """The configured `<handler>` elements in order."""
+
+
+def read_smtp_settings(root: Node, problems: Problems) -> list[SmtpSettings]:
+    """All enabled servers of a file."""
+    settings = Settings(root, problems)
+    found = []
+    for server in settings.sections("smtpserver"):
+        enabled = server.boolean("enabled", True)
+        read = _read_server(server)
+        if enabled:
+            found.append(read)
+    settings.finish()
+    return found
+
+
+def _read_server(settings: Settings) -> SmtpSettings:
+    server = read_server_settings(
+        settings,
+        default_name="smtpserver",
+        default_port=25,
+        default_timeout=300.0,
+        autodetected_name=socket.gethostname() or "localhost",
+    )
+    old = settings.choice("authRequired", Announce.NEVER, _OLD_ANNOUNCE)
+    auth = settings.section("auth")
+    announce = auth.choice("announce", old, _ANNOUNCE) if auth else old
+    chain = settings.section("handlerchain")
+    loader, handlers = _chain(chain)
+    for nested in [section for section in (chain, settings.section("handler")) if section]:
+        if nested.has("authRequired"):
+            announce = nested.choice("authRequired", announce, _OLD_ANNOUNCE)
+    if auth is not None:
+        auth.not_yet("oidc", "gssapi", "saslMechanisms")
+    read = SmtpSettings(
+        server=server,
+        announce=announce,
+        auth_enabled=not loader.endswith(NO_AUTH_LOADER),
+        auth_required=auth.boolean("required", False) if auth else False,
+        require_ssl=auth.boolean("requireSSL", True) if auth else True,
+        plain_enabled=auth.boolean("plainAuthEnabled", True) if auth else True,
+        authorized_networks=settings.parsed(
+            "authorizedAddresses", (), lambda text: parse_networks(text.replace(",", " ").split())
+        ),
+        verify_identity=settings.choice("verifyIdentity", VerifyIdentity.STRICT, _IDENTITY),
+        max_message_bytes=settings.size("maxmessagesize", 0, unit="K"),
+        max_line_bytes=settings.integer("maxLineLength", 8192, minimum=1000, maximum=1_048_576),
+        helo_enforced=settings.boolean("heloEhloEnforcement", True),
+        brackets_enforced=settings.boolean("addressBracketsEnforcement", True),
+        greeting=settings.text("smtpGreeting", ""),
+        disabled_features=_disabled(settings),
+        handlers=handlers,
+    )
+    settings.finish()
+    return read
+
+
+def _disabled(settings: Settings) -> frozenset[str]:
+    section = settings.section("disabledFeatures")
+    return frozenset(child.node.text.upper() for child in section.children()) if section else frozenset()
+
+
+def _chain(chain: Settings | None) -> tuple[str, tuple[Settings, ...]]:
+    if chain is None:
+        return "", ()
+    chain.ignored("enableJmx", "jmxHandlersPackage")
+    loader = chain.text("coreHandlersPackage", "")
+    return loader, tuple(chain.sections("handler"))
+
+
+def read_lmtp_settings(root: Node, problems: Problems) -> None:
+    """LMTP is not there yet: its file is read for its form, and an enabled server is listed."""
+    settings = Settings(root, problems)
+    for server in settings.sections("lmtpserver"):
+        if server.boolean("enabled", True):
+            problems.not_yet(server.place, "LMTP servers are not yet in effect")
+    settings.finish()

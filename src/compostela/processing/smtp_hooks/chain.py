@@ -1,0 +1,111 @@
+"""The handler chain of a server: configured hooks in file order, then the core hooks."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from compostela.base.settings import Node, Place, Problems, Settings, nearest
+from compostela.core.smtp.hooks import HookChain, SmtpHook
+from compostela.processing.smtp_hooks.context import HookContext
+from compostela.processing.smtp_hooks.messages import (
+    EnforceHeaderLimitationsMessageHook,
+    MaxUnknownCmdHandler,
+    SetMailAttributeMessageHook,
+    SetMimeHeaderHandler,
+)
+from compostela.processing.smtp_hooks.recipients import (
+    MaxRcptHandler,
+    PostmasterAbuseRcptHook,
+    SupressDuplicateRcptHandler,
+    ValidRcptHandler,
+)
+from compostela.processing.smtp_hooks.relaying import (
+    AcceptRecipientIfRelayingIsAllowed,
+    AuthRequiredHook,
+    AuthRequiredToRelayRcptHook,
+    SenderAuthIdentifyVerificationHook,
+)
+
+ENTRY_POINTS = "compostela.smtp_hooks"
+HookFactory = Callable[[Settings, HookContext], SmtpHook]
+
+_HOOKS: dict[str, HookFactory] = {
+    "ValidRcptHandler": ValidRcptHandler,
+    "MaxRcptHandler": MaxRcptHandler,
+    "MaxUnknownCmdHandler": MaxUnknownCmdHandler,
+    "SupressDuplicateRcptHandler": SupressDuplicateRcptHandler,
+    "SetMimeHeaderHandler": SetMimeHeaderHandler,
+    "SetMailAttributeMessageHook": SetMailAttributeMessageHook,
+    "EnforceHeaderLimitationsMessageHook": EnforceHeaderLimitationsMessageHook,
+    "AcceptRecipientIfRelayingIsAllowed": lambda settings, _: AcceptRecipientIfRelayingIsAllowed(settings),
+}
+_CORE = frozenset({
+    "CoreCmdHandlerLoader", "NoAuthCmdHandlerLoader", "AuthRequiredToRelayRcptHook", "AuthRequiredHook",
+    "SenderAuthIdentifyVerificationHook", "PostmasterAbuseRcptHook", "AddDefaultAttributesMessageHook", "SendMailHandler",
+    "UsersRepositoryAuthHook", "WelcomeMessageHandler",
+})  # fmt: skip
+_NOT_YET = frozenset({
+    "ValidSenderDomainHandler", "ValidRcptMX", "DNSRBLHandler", "URIRBLHandler", "SPFHandler", "ResolvableEhloHeloHandler",
+    "ReverseEqualsEhloHeloHandler", "SpamTrapHandler", "JDBCGreylistHandler", "AllowedUnauthenticatedSender",
+    "POP3BeforeSMTPHandler", "ConfigurationAuthHook", "DSNEhloHook", "DSNMailParameterHook", "DSNRcptParameterHook",
+    "DSNMessageHook", "SmtpMtPriorityEhloHook", "SmtpMtPriorityParameterHook", "SmtpMtPriorityMessageHook",
+    "MailPriorityHandler", "FutureReleaseEHLOHook", "FutureReleaseMailParameterHook", "SmtpRequireTlsEhloHook",
+    "SmtpRequireTlsParameterHook", "SmtpRequireTlsMessageHook", "EnforceMtaSts", "TestMtaSts", "SmtpUtf8MailHook",
+    "SmtpUtf8RcptHook", "DKIMHook", "MaxConnectionLifespanHandler", "SpamAssassinHandler", "CrowdsecSMTPConnectHandler",
+    "CrowdsecEhloHook",
+})  # fmt: skip
+
+
+def build_chain(
+    handlers: Sequence[Settings], context: HookContext, *, auth_required: bool, verify_identity: bool, relaxed: bool
+) -> HookChain:
+    """Complaints about handlers go to their settings' problems."""
+    hooks = [hook for hook in (_configured(handler, context) for handler in handlers) if hook is not None]
+    nothing = handlers[0] if handlers else _no_settings()
+    hooks.append(AuthRequiredToRelayRcptHook(nothing, context))
+    if verify_identity:
+        hooks.append(SenderAuthIdentifyVerificationHook(nothing, context, relaxed=relaxed))
+    if auth_required:
+        hooks.append(AuthRequiredHook(nothing))
+    # before the configured ones: nothing may refuse a postmaster's mail
+    return HookChain([PostmasterAbuseRcptHook(nothing, context), *hooks])
+
+
+def _configured(handler: Settings, context: HookContext) -> SmtpHook | None:
+    name = handler.required("class")
+    short = name.rpartition(".")[2]
+    hook: SmtpHook | None = None
+    if short in _HOOKS and (name == short or name.startswith("org.apache.james.")):
+        hook = _HOOKS[short](handler, context)
+    elif short in _CORE:
+        pass
+    elif short in _NOT_YET and (name == short or name.startswith("org.apache.james.")):
+        handler.problems.not_yet(handler.place, f"the handler {short!r} is not yet in effect")
+        return None
+    elif name:
+        factory = _load(handler, name)
+        hook = factory(handler, context) if factory is not None else None
+        if hook is None:
+            return None
+    handler.finish()
+    return hook
+
+
+def _load(handler: Settings, name: str) -> HookFactory | None:
+    """An own class: an entry point's name or a dotted path."""
+    for entry_point in entry_points(group=ENTRY_POINTS):
+        if entry_point.name == name:
+            loaded: HookFactory = entry_point.load()
+            return loaded
+    module, _, attribute = name.replace(":", ".").rpartition(".")
+    try:
+        found: HookFactory = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError):
+        known = [*_HOOKS, *_CORE]
+        handler.error(f"there is no handler {name!r}{nearest(name.rpartition('.')[2], known)}")
+        return None
+    return found
+
+
+def _no_settings() -> Settings:
+    return Settings(Node("handler", Place("")), Problems())

@@ -1,0 +1,89 @@
+"""Which recipients are taken."""
+
+import enum
+
+from compostela.base.errors import TemporaryFailure
+from compostela.base.settings import Settings
+from compostela.core.rewriting.resolution import MappingError
+from compostela.core.smtp.hooks import DECLINED, OK, HookResult, SmtpHook, defer, deny
+from compostela.core.smtp.session import SmtpSession
+from compostela.model.mail_address import MailAddress
+from compostela.processing.smtp_hooks.context import HookContext
+
+_POSTMASTERS = frozenset({"postmaster", "abuse"})
+
+
+class TableCheck(enum.Enum):
+    """What a mapping must be for its source to be a recipient."""
+
+    EXISTS = "mappingExists"
+    ANY_VALID = "anyMappingValid"
+    ALL_VALID = "allMappingsValid"
+
+
+_CHECKS = {check.value: check for check in TableCheck}
+
+
+class ValidRcptHandler(SmtpHook):
+    """A recipient in a local domain is a user or has a mapping."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._domains = context.domains
+        self._users = context.users
+        self._rewriting = context.rewriting
+        self._use_table = settings.boolean("enableRecipientRewriteTable", True)
+        if settings.choice("recipientRewriteTableCheck", TableCheck.EXISTS, _CHECKS) is not TableCheck.EXISTS:
+            settings.not_yet("recipientRewriteTableCheck")
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if not await self._domains.contains(recipient.domain):
+            return DECLINED
+        try:
+            if await self._users.user_for(recipient) is not None:
+                return DECLINED
+            if self._use_table and not (await self._rewriting.resolve(recipient)).is_empty:
+                return DECLINED
+        except MappingError as error:
+            return deny(550, "5.1.1", str(error))
+        except TemporaryFailure:
+            return defer(451, "4.0.0", f"Unexpected error for {recipient}")
+        return deny(550, "5.1.1", f"Unknown user: {recipient}")
+
+
+class PostmasterAbuseRcptHook(SmtpHook):
+    """Mail for postmaster and abuse of a local domain is taken, whatever other hooks would say (RFC 5321 §4.5.1)."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._domains = context.domains
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if recipient.local_part.lower() in _POSTMASTERS and await self._domains.contains(recipient.domain):
+            return OK
+        return DECLINED
+
+
+class MaxRcptHandler(SmtpHook):
+    """At most `maxRcpt` recipients; 0 for any number."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._limit = settings.integer("maxRcpt", 0, minimum=0)
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if self._limit and len(session.recipients) >= self._limit:
+            return defer(452, "4.5.3", "Requested action not taken: max recipients reached")
+        return DECLINED
+
+
+class SupressDuplicateRcptHandler(SmtpHook):
+    """A recipient that was given before is answered with 250 and not added again."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if recipient in session.recipients:
+            session.recipients.remove(recipient)
+        return DECLINED

@@ -1,0 +1,89 @@
+"""Who may send where: the relay rule, required authentication, and whose name a sender may use."""
+
+from compostela.base.settings import Settings
+from compostela.core.mail.model import Mail
+from compostela.core.smtp.hooks import DECLINED, OK, HookResult, SmtpHook, deny
+from compostela.core.smtp.session import SmtpSession
+from compostela.mime import addresses
+from compostela.mime.headers import Headers
+from compostela.model.mail_address import MailAddress
+from compostela.processing.smtp_hooks.context import HookContext
+
+_AUTHENTICATE = deny(530, "5.7.1", "Authentication Required")
+_DENIED = deny(550, "5.7.1", "Requested action not taken: relaying denied")
+_WRONG_SENDER = deny(503, "5.7.1", "Incorrect Authentication for Specified Email Address")
+_NO_FROM = deny(503, "5.5.4", "Missing From header")
+
+
+class AuthRequiredToRelayRcptHook(SmtpHook):
+    """Mail for foreign domains is taken only from authorised networks and authenticated users. The local part of an address
+    is never read as a route (`user%other@here`, `other!user@here`)."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._domains = context.domains
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if session.relaying_allowed or await self._domains.contains(recipient.domain):
+            return DECLINED
+        return _AUTHENTICATE if session.auth_announced else _DENIED
+
+
+class AuthRequiredHook(SmtpHook):
+    """With `auth/required`: MAIL only from authorised networks and authenticated users."""
+
+    async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
+        return DECLINED if session.relaying_allowed else _AUTHENTICATE
+
+
+class SenderAuthIdentifyVerificationHook(SmtpHook):
+    """verifyIdentity: at MAIL, again at RCPT, and for each mailbox of the From header."""
+
+    def __init__(self, settings: Settings, context: HookContext, *, relaxed: bool) -> None:
+        super().__init__(settings)
+        self._domains = context.domains
+        self._rewriting = context.rewriting
+        self._relaxed = relaxed
+
+    async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
+        return await self._check(session, sender)
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        return await self._check(session, sender)
+
+    async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
+        if self._relaxed and session.user is None:
+            return DECLINED
+        fields = Headers(mail.content.header).get_all(b"From")
+        mailboxes = [one for field in fields for one in addresses.parse(field) if one.is_mailbox]
+        if session.user is not None and not mailboxes:
+            return _NO_FROM
+        for mailbox in mailboxes:
+            try:
+                address = MailAddress.parse(mailbox.text())
+            except ValueError:
+                if session.user is not None:
+                    return _WRONG_SENDER
+                continue
+            result = await self._check(session, address)
+            if result is not DECLINED:
+                return result
+        return DECLINED
+
+    async def _check(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
+        if sender is None:
+            return DECLINED
+        if session.user is not None:
+            return DECLINED if await self._rewriting.may_send_as(session.user, sender) else _WRONG_SENDER
+        if session.is_authorized_network or not await self._domains.contains(sender.domain):
+            return DECLINED
+        if self._relaxed and session.helo is not None and "." in session.helo.strip("."):
+            return DECLINED
+        return _AUTHENTICATE
+
+
+class AcceptRecipientIfRelayingIsAllowed(SmtpHook):
+    """Takes any recipient from those who may relay; stands before hooks that check recipients."""
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        return OK if session.relaying_allowed else DECLINED
