@@ -1,5 +1,6 @@
 """One embedded mail queue: see `compostela.core.queue.ports` for what it promises."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 
 from compostela.adapters.embedded import mail_codec
@@ -11,6 +12,7 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock
+from compostela.base.errors import TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.base.metrics import counter
 from compostela.core.blob.model import MessageContent
@@ -20,15 +22,23 @@ from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
 from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EntryId
 
+_log = logging.getLogger(__name__)
+
 BROWSE_BATCH = 200
+DELETE_BATCH = 1000
 STALE_SECONDS = 2.0
 """An entry that waited longer is looked up again before it is handed out: another process may have deleted it."""
+UNREADABLE_SECONDS = 60.0
+"""An entry that cannot be read is tried again after this time."""
 
 _INSERT = """INSERT INTO queue_entry (queue, entry, owner, name, priority, enqueued_at, due_at, sender, recipients, size,
     mail, coding, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"""
 _COUNT = "INSERT INTO queue VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET size = size + ?2"
+_EXISTS = "SELECT 1 FROM queue_entry WHERE id = ?"
 _LOAD = """SELECT q.mail, q.coding, q.header, b.id, b.size, b.digest FROM queue_entry q JOIN blob b ON b.id = q.body
     WHERE q.id = ?"""
+_UPDATE = """UPDATE queue_entry SET due_at = ?, sender = ?, recipients = ?, size = ?, mail = ?, coding = ?, header = ?, body = ?
+    WHERE id = ?"""
 _BROWSE = """SELECT id, entry, name, sender, recipients, enqueued_at, due_at, size FROM queue_entry
     WHERE queue = ? AND id > ? ORDER BY id LIMIT ?"""
 
@@ -83,37 +93,43 @@ class EmbeddedQueue:
     async def enqueue(
         self, mail: Mail, *, delay_seconds: float = 0.0, priority: int = NORMAL_PRIORITY, effect: Effect | None = None
     ) -> EntryId:
+        self._blobs.check_room(mail.size)
         now = self._clock.now()
         due_at = now + delay_seconds if delay_seconds > 0 else 0.0
         entry = EntryId(new_id())
+        # the caller may go on to change its mail, and the consumer its own
+        handed = mail.copy(mail.name, mail.recipients)
+        content = mail.content
+        sender, recipients = _envelope(mail)
+        encoded = mail_codec.encode(mail)
 
         def job(tx: Transaction) -> EntryId:
             if effect is not None:
                 known = recall(tx, effect)
                 if known is not None:
                     return EntryId(known.decode())
-            coding, header = pack(mail.content.header)
+            coding, header = pack(content.header)
             values = (
                 self.name,
                 entry,
                 self._owner,
-                mail.name,
+                handed.name,
                 priority,
                 now,
                 due_at,
-                None if mail.sender is None else str(mail.sender),
-                "\n".join(map(str, mail.recipients)),
-                mail.size,
-                mail_codec.encode(mail),
+                sender,
+                recipients,
+                content.size,
+                encoded,
                 coding,
                 header,
-                self._blobs.put(tx, mail.content.body),
+                self._blobs.put(tx, content.body),
             )
             row_id = tx.execute(_INSERT, values).fetchone()[0]
             tx.execute(_COUNT, (self.name, 1))
             if effect is not None:
                 remember(tx, effect, entry.encode())
-            waiting = Waiting(row_id, entry, priority, now, due_at, mail, mail.size)
+            waiting = Waiting(row_id, entry, priority, now, due_at, handed, content.size)
             tx.after_commit.append(lambda: self.hand_over(waiting))
             return entry
 
@@ -128,15 +144,23 @@ class EmbeddedQueue:
     async def dequeue(self) -> EmbeddedQueueItem:
         while True:
             waiting = await self._memory.get()
-            mail = self._mail(waiting)
+            try:
+                mail = self._mail(waiting)
+            except TemporaryFailure:
+                _log.exception("a queued mail cannot be read; it will be tried again", extra={"entry": waiting.entry})
+                waiting.due_at = self._clock.now() + UNREADABLE_SECONDS
+                self.hand_over(waiting)
+                continue
             if mail is not None:
                 self._dequeued.inc()
                 return EmbeddedQueueItem(self, waiting, mail)
 
     def _mail(self, waiting: Waiting) -> Mail | None:
-        if waiting.mail is not None and self._clock.now() - waiting.enqueued_at < STALE_SECONDS:
-            mail, waiting.mail = waiting.mail, None
-            return mail
+        """None when the entry was deleted."""
+        mail, waiting.mail = waiting.mail, None
+        if mail is not None:
+            is_fresh = self._clock.now() - waiting.enqueued_at < STALE_SECONDS
+            return mail if is_fresh or self._reader.execute(_EXISTS, (waiting.row_id,)).fetchone() else None
         row = self._reader.execute(_LOAD, (waiting.row_id,)).fetchone()
         if row is None:
             return None
@@ -158,26 +182,20 @@ class EmbeddedQueue:
     async def put_back(self, waiting: Waiting, mail: Mail, delay_seconds: float) -> None:
         """Writes the mail as it is now and lets it wait again; nothing when the entry was deleted meanwhile."""
         due_at = self._clock.now() + delay_seconds if delay_seconds > 0 else 0.0
+        again = Waiting(waiting.row_id, waiting.entry, waiting.priority, waiting.enqueued_at, due_at, None, 0)
+        content = mail.content
+        sender, recipients = _envelope(mail)
+        encoded = mail_codec.encode(mail)
 
         def job(tx: Transaction) -> None:
-            coding, header = pack(mail.content.header)
+            if tx.execute(_EXISTS, (waiting.row_id,)).fetchone() is None:
+                return
+            coding, header = pack(content.header)
+            body = self._blobs.put(tx, content.body)
             tx.execute(
-                "UPDATE queue_entry SET due_at = ?, recipients = ?, size = ?, mail = ?, coding = ?, header = ?, body = ?"
-                " WHERE id = ?",
-                (
-                    due_at,
-                    "\n".join(map(str, mail.recipients)),
-                    mail.size,
-                    mail_codec.encode(mail),
-                    coding,
-                    header,
-                    self._blobs.put(tx, mail.content.body),
-                    waiting.row_id,
-                ),
+                _UPDATE, (due_at, sender, recipients, content.size, encoded, coding, header, body, waiting.row_id)
             )
-            if tx.connection.changes():
-                again = Waiting(waiting.row_id, waiting.entry, waiting.priority, waiting.enqueued_at, due_at, None, 0)
-                tx.after_commit.append(lambda: self.hand_over(again))
+            tx.after_commit.append(lambda: self.hand_over(again))
 
         await self._writer.run(job)
 
@@ -187,37 +205,43 @@ class EmbeddedQueue:
 
     async def browse(self, *, delayed: bool | None = None, limit: int | None = None) -> AsyncIterator[QueuedMail]:
         last, shown = 0, 0
-        while limit is None or shown < limit:
-            rows = self._reader.execute(_BROWSE, (self.name, last, BROWSE_BATCH)).fetchall()
-            if not rows:
-                return
-            for row_id, *rest in rows:
-                last = row_id
-                mail = _queued_mail(*rest, now=self._clock.now())
+        while batch := self._batch(last, BROWSE_BATCH):
+            last = batch[-1][0]
+            for _, mail in batch:
+                if limit is not None and shown >= limit:
+                    return
                 if delayed is None or delayed == (mail.next_delivery_at is not None):
-                    if limit is not None and shown >= limit:
-                        return
                     shown += 1
                     yield mail
+
+    def _batch(self, after: int, count: int) -> list[tuple[int, QueuedMail]]:
+        """The next entries behind a row, with their rows."""
+        now = self._clock.now()
+        rows = self._reader.execute(_BROWSE, (self.name, after, count)).fetchall()
+        return [(row_id, _queued_mail(*rest, now=now)) for row_id, *rest in rows]
 
     async def delete(
         self, *, sender: MailAddress | None = None, name: str | None = None, recipient: MailAddress | None = None
     ) -> int:
         wanted = _criterion(sender, name, recipient)
-        chosen = {mail.entry async for mail in self.browse() if wanted(mail)}
+        removed, last = 0, 0
+        while batch := self._batch(last, DELETE_BATCH):
+            last = batch[-1][0]
+            removed += await self._remove({row_id: mail.entry for row_id, mail in batch if wanted(mail)})
+        return removed
 
+    async def _remove(self, chosen: dict[int, EntryId]) -> int:
         def job(tx: Transaction) -> int:
             removed = 0
-            for entry in chosen:
-                tx.execute("DELETE FROM queue_entry WHERE queue = ? AND entry = ?", (self.name, entry))
+            for row_id, entry in chosen.items():
+                tx.execute("DELETE FROM queue_entry WHERE id = ?", (row_id,))
                 removed += tx.connection.changes()
                 forget(tx, entry)
             tx.execute(_COUNT, (self.name, -removed))
+            tx.after_commit.append(lambda: self._memory.drop(lambda waiting: waiting.row_id in chosen))
             return removed
 
-        removed = await self._writer.run(job)
-        self._memory.drop(lambda waiting: waiting.entry in chosen)
-        return removed
+        return await self._writer.run(job) if chosen else 0
 
     async def flush(self) -> int:
         now = self._clock.now()
@@ -234,6 +258,11 @@ class EmbeddedQueue:
         self._memory.close()
 
 
+def _envelope(mail: Mail) -> tuple[str | None, str]:
+    """Sender and recipients as the listing keeps them."""
+    return None if mail.sender is None else str(mail.sender), "\n".join(map(str, mail.recipients))
+
+
 def _queued_mail(
     entry: str,
     name: str,
@@ -248,8 +277,8 @@ def _queued_mail(
     return QueuedMail(
         entry=EntryId(entry),
         name=name,
-        sender=None if sender is None else MailAddress.parse(sender),
-        recipients=tuple(MailAddress.parse(one) for one in recipients.split("\n") if one),
+        sender=None if sender is None else mail_codec.address_of(sender),
+        recipients=tuple(mail_codec.address_of(one) for one in recipients.split("\n") if one),
         enqueued_at=enqueued_at,
         next_delivery_at=due_at if due_at > now else None,
         size=size,

@@ -15,6 +15,8 @@ from compostela.model.numbers import EntryId
 
 MAX_MAILS_IN_MEMORY = 2000
 MAX_BYTES_IN_MEMORY = 64 * 1024 * 1024
+LONGEST_SLEEP_SECONDS = 60.0
+"""The wall clock is looked at this often at least: it may be set."""
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class QueueMemory:
 
     async def get(self) -> Waiting:
         """The next ready entry. Cancelling loses nothing."""
+        self.ripen()
         while not self._ready:
             consumer = asyncio.get_running_loop().create_future()
             self._consumers.append(consumer)
@@ -116,13 +119,18 @@ class QueueMemory:
         if self._timer is not None:
             self._timer.cancel()
         delay = max(0.0, self._delayed[0][0] - self._clock.now())
-        self._timer = asyncio.get_running_loop().call_later(delay, self.ripen)
+        self._timer = asyncio.get_running_loop().call_later(min(delay, LONGEST_SLEEP_SECONDS), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.ripen()
+        if self._delayed:
+            self._set_timer()
 
     def ripen(self) -> None:
         """Makes ready whatever is due by now."""
+        if not self._delayed:
+            return
         now = self._clock.now()
-        self._timer = None
         while self._delayed and self._delayed[0][0] <= now:
             self._make_ready(heapq.heappop(self._delayed)[2])
-        if self._delayed:
-            self._set_timer()

@@ -17,6 +17,14 @@ from compostela.model.numbers import EntryId
 _log = logging.getLogger(__name__)
 
 TAKE_OVER_SECONDS = 5.0
+TAKE_OVER_BATCH = 1000
+
+# steps from one owner to the next along the index instead of reading every entry
+_OWNERS = """WITH RECURSIVE own(name) AS (SELECT min(owner) FROM queue_entry
+    UNION ALL SELECT (SELECT min(owner) FROM queue_entry WHERE owner > own.name) FROM own WHERE own.name IS NOT NULL)
+    SELECT name FROM own WHERE name IS NOT NULL"""
+_TAKE = """UPDATE queue_entry SET owner = ? WHERE id IN (SELECT id FROM queue_entry WHERE owner = ? ORDER BY id LIMIT ?)
+    RETURNING queue, id, entry, priority, enqueued_at, due_at"""
 
 
 class EmbeddedQueues:
@@ -68,28 +76,24 @@ class EmbeddedQueues:
     async def take_over(self) -> int:
         """Makes the entries of dead owners ours; tells how many."""
         self._signals.refresh()
-        owners = [row[0] for row in self._reader.execute("SELECT DISTINCT owner FROM queue_entry").fetchall()]
-        dead = [owner for owner in owners if self._ownership.is_dead(owner)]
-        if not dead:
-            return 0
+        owners = [row[0] for row in self._reader.execute(_OWNERS).fetchall()]
+        taken = 0
+        for owner in owners:
+            if self._ownership.is_dead(owner):
+                while count := await self._take_from(owner):
+                    taken += count
+        if taken:
+            _log.info("took over %d queued mails of processes that have ended", taken)
+        return taken
 
+    async def _take_from(self, owner: str) -> int:
         def job(tx: Transaction) -> list[tuple[str, int, str, int, float, float]]:
-            return [
-                row
-                for owner in dead
-                for row in tx.execute(
-                    "UPDATE queue_entry SET owner = ? WHERE owner = ? "
-                    "RETURNING queue, id, entry, priority, enqueued_at, due_at",
-                    (self._ownership.owner, owner),
-                ).fetchall()
-            ]
+            return tx.execute(_TAKE, (self._ownership.owner, owner, TAKE_OVER_BATCH)).fetchall()
 
         rows = await self._writer.run(job)
         for name, row_id, entry, priority, enqueued_at, due_at in sorted(rows, key=lambda row: row[1]):
             waiting = Waiting(row_id, EntryId(entry), priority, enqueued_at, due_at, None, 0)
             self.queue(name).hand_over(waiting)
-        if rows:
-            _log.info("took over %d queued mails of processes that have ended", len(rows))
         return len(rows)
 
     async def _watch(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from compostela.adapters.embedded import mail_codec
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
-from compostela.adapters.embedded.effects import recall, remember
+from compostela.adapters.embedded.effects import forget, recall, remember
 from compostela.adapters.embedded.packing import pack, unpack
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
@@ -12,15 +12,13 @@ from compostela.core.blob.model import MessageContent
 from compostela.core.mail.effects import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.repository.ports import RepositoryQuery, RepositoryUrl
+from compostela.model.numbers import EntryId
 
 BATCH = 500
 
 _STORE = """INSERT INTO repository_mail (repository, key, last_updated_at, sender, recipients, remote_host,
-    remote_address, mail, coding, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (repository, key) DO UPDATE SET last_updated_at = excluded.last_updated_at, sender = excluded.sender,
-    recipients = excluded.recipients, remote_host = excluded.remote_host, remote_address = excluded.remote_address,
-    mail = excluded.mail, coding = excluded.coding, header = excluded.header, body = excluded.body"""
-_EXISTS = "SELECT 1 FROM repository_mail WHERE repository = ? AND key = ?"
+    remote_address, mail, coding, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_FIND = "SELECT id FROM repository_mail WHERE repository = ? AND key = ?"
 _RESIZE = "UPDATE repository SET size = size + ? WHERE id = ?"
 _KEYS = """SELECT id, key, last_updated_at, sender, recipients, remote_host, remote_address FROM repository_mail
     WHERE repository = ? AND id > ? ORDER BY id LIMIT ?"""
@@ -39,13 +37,16 @@ class EmbeddedRepository:
         self._blobs = blobs
 
     async def store(self, mail: Mail, effect: Effect | None = None) -> str:
+        self._blobs.check_room(mail.size)
+        content, encoded = mail.content, mail_codec.encode(mail)
+
         def job(tx: Transaction) -> str:
             if effect is not None:
                 known = recall(tx, effect)
                 if known is not None:
                     return known.decode()
-            is_new = tx.execute(_EXISTS, (self._id, mail.name)).fetchone() is None
-            coding, header = pack(mail.content.header)
+            self._remove(tx, mail.name, None)
+            coding, header = pack(content.header)
             tx.execute(
                 _STORE,
                 (
@@ -56,14 +57,13 @@ class EmbeddedRepository:
                     "\n".join(str(recipient).lower() for recipient in mail.recipients),
                     mail.remote_host,
                     mail.remote_address,
-                    mail_codec.encode(mail),
+                    encoded,
                     coding,
                     header,
-                    self._blobs.put(tx, mail.content.body),
+                    self._blobs.put(tx, content.body),
                 ),
             )
-            if is_new:
-                tx.execute(_RESIZE, (1, self._id))
+            tx.execute(_RESIZE, (1, self._id))
             if effect is not None:
                 remember(tx, effect, mail.name.encode())
             return mail.name
@@ -88,24 +88,31 @@ class EmbeddedRepository:
         data, coding, header, blob, size, digest = row
         return mail_codec.decode(data, MessageContent(unpack(coding, header), self._blobs.body(blob, size, digest)))
 
-    async def remove(self, key: str) -> bool:
-        def job(tx: Transaction) -> bool:
-            tx.execute("DELETE FROM repository_mail WHERE repository = ? AND key = ?", (self._id, key))
-            removed = tx.connection.changes()
-            if removed:
-                tx.execute(_RESIZE, (-removed, self._id))
-            return bool(removed)
+    async def entry(self, key: str) -> EntryId | None:
+        row = self._reader.execute(_FIND, (self._id, key)).fetchone()
+        return None if row is None else _entry(row[0])
 
-        return await self._writer.run(job)
+    async def remove(self, key: str, entry: EntryId | None = None) -> bool:
+        return await self._writer.run(lambda tx: self._remove(tx, key, entry))
+
+    def _remove(self, tx: Transaction, key: str, entry: EntryId | None) -> bool:
+        row = tx.execute(_FIND, (self._id, key)).fetchone()
+        if row is None or entry not in (None, _entry(row[0])):
+            return False
+        tx.execute("DELETE FROM repository_mail WHERE id = ?", (row[0],))
+        tx.execute(_RESIZE, (-1, self._id))
+        forget(tx, _entry(row[0]))
+        return True
 
     async def remove_all(self) -> int:
         def job(tx: Transaction) -> int:
-            tx.execute("DELETE FROM repository_mail WHERE repository = ?", (self._id,))
-            removed = tx.connection.changes()
-            tx.execute(_RESIZE, (-removed, self._id))
-            return removed
+            keys = tx.execute("SELECT key FROM repository_mail WHERE repository = ? LIMIT ?", (self._id, BATCH))
+            return sum(self._remove(tx, row[0], None) for row in keys.fetchall())
 
-        return await self._writer.run(job)
+        removed = 0
+        while count := await self._writer.run(job):
+            removed += count
+        return removed
 
     async def size(self) -> int:
         row = self._reader.execute("SELECT size FROM repository WHERE id = ?", (self._id,)).fetchone()
@@ -124,8 +131,11 @@ class EmbeddedRepositories:
         found = await self.find(url)
         if found is not None:
             return found
-        statement = "INSERT OR IGNORE INTO repository (url, path) VALUES (?, ?)"
-        await self._writer.run(lambda tx: tx.execute(statement, (str(url), url.path)) and None)
+
+        def job(tx: Transaction) -> None:
+            tx.execute("INSERT OR IGNORE INTO repository (url, path) VALUES (?, ?)", (str(url), url.path))
+
+        await self._writer.run(job)
         found = await self.find(url)
         assert found is not None
         return found
@@ -144,6 +154,11 @@ class EmbeddedRepositories:
 
     def _repository(self, row_id: int, url: RepositoryUrl) -> EmbeddedRepository:
         return EmbeddedRepository(row_id, url, self._writer, self._reader, self._blobs)
+
+
+def _entry(row_id: int) -> EntryId:
+    """Rows are numbered once and for all (AUTOINCREMENT), so this names one storing."""
+    return EntryId(f"stored:{row_id}")
 
 
 def _matches(

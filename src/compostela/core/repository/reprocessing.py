@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from compostela.base.errors import NotFound
+from compostela.base.ids import new_id
 from compostela.core.mail.attributes import REPROCESSED_FROM, REPROCESSING
 from compostela.core.mail.effects import Effect
 from compostela.core.mail.model import Mail
@@ -39,11 +40,14 @@ class Reprocessing:
         others = [recipient for recipient in mail.recipients if recipient not in chosen]
         queue = self.queues.queue(self.queue)
         again = self._prepared(mail, repository, chosen)
+        if others:
+            again.name = f"{mail.name}-{new_id()}"
         if not self.consume:
             await queue.enqueue(again)
             return
         await queue.enqueue(again, effect=Effect(entry, EffectKey(f"reprocess:{self.queue}:{self.recipient or ''}")))
         if others:
+            # the part that runs has a name of its own, so nothing that it stores here takes this one's place
             await repository.store(mail.copy(mail.name, others))
         else:
             await repository.remove(key, entry)

@@ -1,16 +1,21 @@
 """Following the mappings of an address to where its mail goes (James's rules)."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from compostela.base.errors import CompostelaError, InvalidArgument
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
-from compostela.core.rewriting.ports import RewritingStore
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 
 _TEMPLATE = re.compile(r"\$\{(\d+)\}")
 TOO_MANY = "554 Too many mappings to process"
+MAX_STEPS = 50_000
+"""Targets looked at for one address: mappings that fan out and loop would grow by powers."""
+STEPS_AT_ONCE = 500
+"""After so many steps others get their turn."""
 
 
 class MappingError(CompostelaError):
@@ -30,25 +35,40 @@ class Resolution:
         return not (self.targets or self.forwards)
 
 
-class Resolver:
-    """Resolves through a store, to a bounded depth."""
+class MappingReader(Protocol):
+    """What is needed of the rewrite table."""
 
-    def __init__(self, store: RewritingStore, recursive: bool, limit: int) -> None:
-        self._store = store
+    async def mappings(self, source: MappingSource) -> list[Mapping]: ...
+
+
+class Resolver:
+    """Resolves through a table, to a bounded depth."""
+
+    def __init__(self, table: MappingReader, recursive: bool, limit: int) -> None:
+        self._table = table
         self._recursive = recursive
         self._limit = limit
 
     async def resolve(self, address: MailAddress) -> Resolution:
         """Raises `MappingError`."""
-        resolution = Resolution()
-        for target, is_forward in await self._follow(address, self._limit):
-            chosen = resolution.forwards if is_forward and target != address else resolution.targets
-            if target not in chosen:
-                chosen.append(target)
-        return resolution
+        leaves = await _Walk(self._table, self._recursive).follow(address, self._limit)
+        targets = dict.fromkeys(leaf for leaf, is_forward in leaves if not is_forward)
+        forwards = dict.fromkeys(leaf for leaf, is_forward in leaves if is_forward)
+        return Resolution(list(targets), list(forwards))
 
-    async def _follow(self, address: MailAddress, limit: int) -> list[tuple[MailAddress, bool]]:
+
+class _Walk:
+    """One resolution: reads each source once and counts its steps."""
+
+    def __init__(self, table: MappingReader, recursive: bool) -> None:
+        self._table = table
+        self._recursive = recursive
+        self._read: dict[MappingSource, list[Mapping]] = {}
+        self._steps = 0
+
+    async def follow(self, address: MailAddress, limit: int) -> list[tuple[MailAddress, bool]]:
         """(target, by way of a forward). Empty: the address stays itself."""
+        await self._count_step()
         mappings = await self._mappings(address)
         if not mappings:
             return []
@@ -63,9 +83,9 @@ class Resolver:
             if target == address:
                 if not is_forward:
                     return []
-                found.append((target, True))
+                found.append((target, False))
             else:
-                below = await self._follow(target, limit - 1) if self._recursive else []
+                below = await self.follow(target, limit - 1) if self._recursive else []
                 if is_forward:
                     found += [(leaf, True) for leaf, _ in below] or [(target, True)]
                 else:
@@ -73,8 +93,21 @@ class Resolver:
         return found
 
     async def _mappings(self, address: MailAddress) -> list[Mapping]:
-        own = await self._store.mappings(MappingSource.of_address(address))
-        return own or await self._store.mappings(MappingSource.of_domain(address.domain))
+        own = await self._mappings_of(MappingSource.of_address(address))
+        return own or await self._mappings_of(MappingSource.of_domain(address.domain))
+
+    async def _mappings_of(self, source: MappingSource) -> list[Mapping]:
+        found = self._read.get(source)
+        if found is None:
+            found = self._read[source] = await self._table.mappings(source)
+        return found
+
+    async def _count_step(self) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise MappingError(TOO_MANY)
+        if self._steps % STEPS_AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 def _target(mapping: Mapping, address: MailAddress) -> MailAddress | None:
@@ -96,9 +129,6 @@ def _rewritten(text: str, address: MailAddress) -> MailAddress | None:
         match = re.fullmatch(pattern, str(address), re.IGNORECASE)
         if match is None:
             return None
-        groups = match.groups(default="")
-        return MailAddress.parse(
-            _TEMPLATE.sub(lambda number: groups[int(number.group(1)) - 1], template), address.domain
-        )
+        return MailAddress.parse(_TEMPLATE.sub(lambda one: match.group(int(one[1])) or "", template), address.domain)
     except (re.error, IndexError, InvalidArgument) as error:
         raise MappingError(f"554 The mapping of {address} is wrong") from error

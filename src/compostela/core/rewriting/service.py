@@ -3,10 +3,11 @@
 import re
 
 from compostela.base.errors import AlreadyExists, InvalidArgument
+from compostela.base.ids import new_id
 from compostela.core.domains.service import DomainList
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.core.rewriting.ports import RewritingStore
-from compostela.core.rewriting.resolution import MappingError, Resolution, Resolver
+from compostela.core.rewriting.resolution import TOO_MANY, MappingError, MappingReader, Resolution, Resolver
 from compostela.core.rewriting.settings import RewritingSettings
 from compostela.core.users.service import UsersRepository
 from compostela.model.domain import Domain
@@ -15,7 +16,6 @@ from compostela.model.username import Username
 
 _OF_ADDRESSES = frozenset({MappingType.ADDRESS, MappingType.ALIAS, MappingType.FORWARD, MappingType.GROUP})
 _OF_DOMAINS = frozenset({MappingType.DOMAIN, MappingType.DOMAIN_ALIAS})
-_EQUIVALENT = (MappingType.ALIAS, MappingType.DOMAIN_ALIAS)
 NOTHING = Resolution()
 
 
@@ -28,7 +28,7 @@ class RecipientRewriteTable:
         self._store = store
         self._domains = domains
         self._users = users
-        self._limit = settings.mapping_limit
+        self._settings = settings
         self._resolver = Resolver(store, settings.recursive, settings.mapping_limit)
 
     # reading
@@ -52,14 +52,14 @@ class RecipientRewriteTable:
         """Addresses that a user may send from: his own, aliases, and both under aliases of their domains."""
         found = {self._users.address_of(user)}
         fresh = found
-        for _ in range(self._limit):
+        for _ in range(self._settings.mapping_limit):
             fresh = {source for address in fresh for source in await self._equivalents(address)} - found
             if not fresh:
                 break
             found |= fresh
         return found
 
-    async def may_send_as(self, user: Username, sender: MailAddress) -> bool:
+    async def can_send_as(self, user: Username, sender: MailAddress) -> bool:
         """Whether the user may use this address as sender (verifyIdentity)."""
         if sender == self._users.address_of(user):
             return True
@@ -81,35 +81,49 @@ class RecipientRewriteTable:
         """False when it was there. Raises `InvalidArgument` for a source whose domain is not managed or a target that makes
         no sense, `AlreadyExists` when a user has the source's address or the mapping would make a loop."""
         mapping = _checked(mapping)
-        if not await self._domains.contains(source.domain) and mapping.type is not MappingType.DOMAIN_ALIAS:
+        if not await self._domains.contains(source.domain):
             raise InvalidArgument(f"the domain {source.domain} is not managed by this server")
         if mapping.type in _OF_ADDRESSES | _OF_DOMAINS:
-            await self._check_target(source, mapping)
+            _check_target(source, mapping)
         if mapping.type in (MappingType.GROUP, MappingType.ALIAS) and source.local_part is not None:
             address = MailAddress(source.local_part, source.domain)
             if await self._users.user_for(address) is not None:
                 raise AlreadyExists(f"{address} is a user")
-        added = await self._store.add(source, mapping)
-        if added and mapping.type is not MappingType.ERROR and await self._loops(source):
-            await self._store.remove(source, mapping)
+        if mapping.type is not MappingType.ERROR and await self._loops(source, mapping):
             raise AlreadyExists(f"a mapping from {source} to {mapping.text} would make a loop")
-        return added
+        return await self._store.add(source, mapping)
 
     async def remove(self, source: MappingSource, mapping: Mapping) -> bool:
         return await self._store.remove(source, _checked(mapping))
 
-    async def _check_target(self, source: MappingSource, mapping: Mapping) -> None:
-        target = f"{source.local_part}@{source.domain}" if mapping.type in _OF_ADDRESSES else source.domain.name
-        if mapping.text == target and mapping.type is not MappingType.FORWARD:
-            raise InvalidArgument("source and target are the same")
-
-    async def _loops(self, source: MappingSource) -> bool:
-        probe = MailAddress(source.local_part or "postmaster", source.domain)
+    async def _loops(self, source: MappingSource, mapping: Mapping) -> bool:
+        # a whole domain is tried with a local part that has no mapping of its own
+        probe = MailAddress(source.local_part or new_id(), source.domain)
+        table = _WithOneMore(self._store, source, mapping)
         try:
-            await self._resolver.resolve(probe)
+            await Resolver(table, self._settings.recursive, self._settings.mapping_limit).resolve(probe)
         except MappingError as error:
-            return str(error).startswith("554 Too many")
+            return str(error) == TOO_MANY
         return False
+
+
+class _WithOneMore:
+    """The table as it would be with one mapping more."""
+
+    def __init__(self, table: MappingReader, source: MappingSource, mapping: Mapping) -> None:
+        self._table = table
+        self._source = source
+        self._mapping = mapping
+
+    async def mappings(self, source: MappingSource) -> list[Mapping]:
+        found = await self._table.mappings(source)
+        return [self._mapping, *found] if source == self._source else found
+
+
+def _check_target(source: MappingSource, mapping: Mapping) -> None:
+    target = str(source) if mapping.type in _OF_ADDRESSES else source.domain.name
+    if mapping.text == target and mapping.type is not MappingType.FORWARD:
+        raise InvalidArgument("source and target are the same")
 
 
 def _checked(mapping: Mapping) -> Mapping:

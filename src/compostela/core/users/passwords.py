@@ -1,6 +1,7 @@
 """Stored passwords: James's algorithms, and the stored form `algorithm:salt:hash`.
 
-The algorithm is kept with each password, so a change of the setting touches new passwords only.
+The algorithm is kept with each password, so a change of the setting touches new passwords only. `NONE` keeps a password
+readable, for an operator who asks for it by name.
 """
 
 import base64
@@ -14,7 +15,7 @@ from compostela.base.errors import InvalidArgument
 
 _NAME = re.compile(r"(PBKDF2-SHA512|PBKDF2|MD5|SHA-1|SHA-256|SHA-512|NONE)(?:-(\d+)-(\d+))?(?:/(\w+))?", re.IGNORECASE)
 _MODES = frozenset({"plain", "salted", "legacy", "legacy_salted"})
-_DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512", "NONE": "sha1"}
+_DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
 _SALT_BYTES = 16
 MAX_ITERATIONS = 10_000_000
 
@@ -70,6 +71,8 @@ def verify_password(password: str, stored: str) -> bool:
 
 def _digest(password: str, algorithm: Algorithm, salt: bytes) -> str:
     secret = password.encode()
+    if algorithm.name == "NONE":
+        return base64.b64encode(secret).decode()
     if algorithm.name.startswith("PBKDF2"):
         digest = "sha512" if algorithm.name == "PBKDF2-SHA512" else "sha1"
         key = hashlib.pbkdf2_hmac(digest, secret, salt, algorithm.iterations, algorithm.key_bits // 8)

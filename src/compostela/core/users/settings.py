@@ -44,7 +44,8 @@ def read_users_settings(settings: Settings) -> UsersSettings:
     if settings.text("class", "") == _LDAP or settings.has("ldapHost"):
         settings.not_yet("class", *_LDAP_ATTRIBUTES)
     read = UsersSettings(
-        virtual_hosting=settings.boolean("enableVirtualHosting", True),
+        # an existing file means what it means to James; where there is none, the packaged default holds
+        virtual_hosting=settings.boolean("enableVirtualHosting", not settings.node.children),
         administrators=frozenset(administrators),
         verify_failure_delay_seconds=settings.duration("verifyFailureDelay", 0.0, unit="s"),
         algorithm=algorithm,

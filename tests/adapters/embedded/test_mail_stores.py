@@ -1,0 +1,37 @@
+"""The embedded queues and repositories keep to the contracts."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.core.queue.ports import MailQueues
+from compostela.core.repository.ports import MailRepositoryStore
+from tests.contracts.fakes import FakeClock
+from tests.contracts.mail_queue import MailQueueContract
+from tests.contracts.mail_repository import MailRepositoryContract
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
+    store = await EmbeddedStore.open(tmp_path, clock)
+    yield store
+    await store.close()
+
+
+class TestEmbeddedQueue(MailQueueContract):
+    @pytest.fixture
+    def queues(self, store: EmbeddedStore) -> MailQueues:
+        return store.queues
+
+
+class TestEmbeddedRepositories(MailRepositoryContract):
+    @pytest.fixture
+    def repositories(self, store: EmbeddedStore) -> MailRepositoryStore:
+        return store.repositories

@@ -1,0 +1,108 @@
+"""What the stores of users, domains and the rewrite table keep to. Subclasses give the fixtures `users`, `domains` and
+`rewriting`."""
+
+import pytest
+
+from compostela.base.errors import AlreadyExists, NotFound
+from compostela.core.domains.ports import DomainStore
+from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
+from compostela.core.rewriting.ports import RewritingStore
+from compostela.core.users.ports import UserStore
+from compostela.model.domain import Domain
+from compostela.model.username import Username
+from tests.contracts.fakes import address
+
+BOB = Username.parse("bob@example.org")
+
+
+class UserStoreContract:
+    async def test_a_user_comes_and_goes(self, users: UserStore) -> None:
+        assert await users.password_hash(BOB) is None
+        await users.add(BOB, "hash")
+        assert await users.password_hash(BOB) == "hash"
+        await users.set_password_hash(BOB, "other")
+        assert await users.password_hash(BOB) == "other"
+        assert await users.remove(BOB)
+        assert not await users.remove(BOB)
+        assert await users.password_hash(BOB) is None
+
+    async def test_a_user_is_added_once(self, users: UserStore) -> None:
+        await users.add(BOB, "hash")
+        with pytest.raises(AlreadyExists):
+            await users.add(BOB, "other")
+        assert await users.password_hash(BOB) == "hash"
+
+    async def test_only_a_known_user_gets_a_new_hash(self, users: UserStore) -> None:
+        with pytest.raises(NotFound):
+            await users.set_password_hash(BOB, "hash")
+
+    async def test_names_come_in_pages(self, users: UserStore) -> None:
+        names = [Username.parse(text) for text in ("a@x.org", "b@y.org", "c@x.org", "d")]
+        for user in reversed(names):
+            await users.add(user, "hash")
+        assert await users.names() == names
+        assert await users.names(limit=2) == names[:2]
+        assert await users.names(after=names[1], limit=2) == names[2:]
+        assert await users.names(domain=Domain("x.org")) == [names[0], names[2]]
+        assert await users.names(domain=Domain("x.org"), after=names[0]) == [names[2]]
+
+
+class DomainStoreContract:
+    async def test_a_domain_comes_and_goes(self, domains: DomainStore) -> None:
+        domain = Domain.parse("Example.org")
+        assert not await domains.contains(domain)
+        assert await domains.add(domain)
+        assert not await domains.add(domain)
+        await domains.add(Domain("a.example"))
+        assert await domains.contains(domain)
+        assert await domains.all() == [Domain("a.example"), domain]
+        assert await domains.remove(domain)
+        assert not await domains.remove(domain)
+        assert not await domains.contains(domain)
+
+
+class RewritingStoreContract:
+    SOURCE = MappingSource.of_address(address("Info@example.org"))
+    ALIAS = Mapping(MappingType.ALIAS, "bob@example.org")
+
+    async def test_a_mapping_comes_and_goes(self, rewriting: RewritingStore) -> None:
+        assert await rewriting.is_empty()
+        assert await rewriting.add(self.SOURCE, self.ALIAS)
+        assert not await rewriting.add(self.SOURCE, self.ALIAS)
+        assert not await rewriting.is_empty()
+        assert await rewriting.mappings(self.SOURCE) == [self.ALIAS]
+        assert await rewriting.remove(self.SOURCE, self.ALIAS)
+        assert not await rewriting.remove(self.SOURCE, self.ALIAS)
+        assert await rewriting.mappings(self.SOURCE) == []
+        assert await rewriting.is_empty()
+
+    async def test_mappings_come_in_the_order_of_application(self, rewriting: RewritingStore) -> None:
+        mappings = [
+            Mapping(MappingType.DOMAIN, "example.net"),
+            Mapping(MappingType.GROUP, "z@example.org"),
+            Mapping(MappingType.ALIAS, "a@example.org"),
+            Mapping(MappingType.FORWARD, "a@example.org"),
+            Mapping(MappingType.ADDRESS, "a@example.org"),
+            Mapping(MappingType.ERROR, "550 no"),
+            Mapping(MappingType.REGEX, "(.*)@.*:${1}@example.com"),
+        ]
+        for mapping in reversed(mappings):
+            await rewriting.add(self.SOURCE, mapping)
+        assert await rewriting.mappings(self.SOURCE) == mappings
+
+    async def test_an_address_and_its_domain_are_apart(self, rewriting: RewritingStore) -> None:
+        whole = MappingSource.of_domain(Domain("example.org"))
+        alias = Mapping(MappingType.DOMAIN_ALIAS, "example.net")
+        await rewriting.add(whole, alias)
+        await rewriting.add(self.SOURCE, self.ALIAS)
+        assert await rewriting.mappings(whole) == [alias]
+        assert await rewriting.mappings(self.SOURCE) == [self.ALIAS]
+        assert await rewriting.all() == {whole: [alias], self.SOURCE: [self.ALIAS]}
+
+    async def test_sources_of_a_target(self, rewriting: RewritingStore) -> None:
+        other = MappingSource.of_address(address("sales@example.org"))
+        await rewriting.add(self.SOURCE, self.ALIAS)
+        await rewriting.add(other, self.ALIAS)
+        await rewriting.add(other, Mapping(MappingType.GROUP, "bob@example.org"))
+        assert await rewriting.sources(self.ALIAS) == [self.SOURCE, other]
+        assert await rewriting.sources(Mapping(MappingType.FORWARD, "bob@example.org")) == []

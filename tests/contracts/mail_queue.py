@@ -1,0 +1,244 @@
+"""What every mail queue keeps to. A subclass gives the fixtures `queues` and `clock`."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from compostela.core.mail.effects import Effect
+from compostela.core.queue.ports import MailQueue, MailQueues
+from compostela.model.numbers import EffectKey, EntryId
+from tests.contracts.fakes import FakeClock, a_mail, address
+
+
+def effect(key: str = "key") -> Effect:
+    return Effect(EntryId("some-entry"), EffectKey(key))
+
+
+async def names_of(queue: MailQueue, **options: bool | int) -> list[str]:
+    return [mail.name async for mail in queue.browse(**options)]  # type: ignore[arg-type]
+
+
+async def is_idle(queue: MailQueue) -> bool:
+    """Whether nothing is ready."""
+    waiting = asyncio.ensure_future(queue.dequeue())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    ready = waiting.done()
+    waiting.cancel()
+    return not ready
+
+
+class MailQueueContract:
+    @pytest.fixture
+    def queue(self, queues: MailQueues) -> MailQueue:
+        return queues.queue("spool")
+
+    async def test_gives_the_whole_mail_back(self, queue: MailQueue) -> None:
+        mail = a_mail(recipients=("bob@example.org", "Carol@example.net"))
+        mail.state = "transport"
+        mail.remote_host, mail.remote_address = "client.example.net", "192.0.2.7"
+        mail.error_message = "why"
+        mail.attributes = {
+            "text": "text", "count": 3, "ratio": 0.5, "flag": True, "nothing": None, "bytes": b"\x00\xff",
+            "when": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "long": timedelta(minutes=5), "list": ["a", {"b": 1}],
+        }  # fmt: skip
+        mail.per_recipient_headers = {address("bob@example.org"): [("X-To", "bob")]}
+        await queue.enqueue(mail)
+        given = (await queue.dequeue()).mail
+        assert (given.name, given.sender, given.recipients) == (mail.name, mail.sender, mail.recipients)
+        assert (given.state, given.error_message, given.trace_id) == ("transport", "why", mail.trace_id)
+        assert (given.remote_host, given.remote_address) == ("client.example.net", "192.0.2.7")
+        assert given.attributes == mail.attributes
+        assert given.per_recipient_headers == mail.per_recipient_headers
+        assert await given.content.read() == await mail.content.read()
+
+    async def test_gives_a_retried_mail_whole(self, queue: MailQueue) -> None:
+        mail = a_mail(sender=None)
+        mail.attributes = {"bytes": b"\x00\xff", "long": timedelta(days=1)}
+        await queue.enqueue(mail)
+        item = await queue.dequeue()
+        await item.retry(item.mail)
+        given = (await queue.dequeue()).mail
+        assert given.sender is None
+        assert given.attributes == mail.attributes
+        assert await given.content.read() == await mail.content.read()
+
+    async def test_is_not_touched_by_later_changes_of_the_mail(self, queue: MailQueue) -> None:
+        mail = a_mail()
+        await queue.enqueue(mail)
+        mail.state = "ghost"
+        mail.recipients.clear()
+        mail.attributes["new"] = 1
+        given = (await queue.dequeue()).mail
+        assert given.state == "root"
+        assert given.recipients == [address("bob@example.org")]
+        assert given.attributes == {}
+
+    async def test_gives_mails_in_order(self, queue: MailQueue) -> None:
+        for name in ("one", "two", "three"):
+            await queue.enqueue(a_mail(name))
+        assert [(await queue.dequeue()).mail.name for _ in range(3)] == ["one", "two", "three"]
+
+    async def test_gives_higher_priorities_first(self, queue: MailQueue) -> None:
+        for priority in (0, -9, 9, 5):
+            await queue.enqueue(a_mail(str(priority)), priority=priority)
+        assert [(await queue.dequeue()).mail.name for _ in range(4)] == ["9", "5", "0", "-9"]
+
+    async def test_retry_keeps_the_priority(self, queue: MailQueue) -> None:
+        await queue.enqueue(a_mail("urgent"), priority=5)
+        item = await queue.dequeue()
+        await queue.enqueue(a_mail("usual"))
+        await item.retry(item.mail)
+        assert (await queue.dequeue()).mail.name == "urgent"
+
+    async def test_gives_each_mail_to_one_consumer(self, queue: MailQueue) -> None:
+        consumers = [asyncio.ensure_future(queue.dequeue()) for _ in range(3)]
+        await asyncio.gather(*(queue.enqueue(a_mail(str(n))) for n in range(3)))
+        items = await asyncio.gather(*consumers)
+        assert {item.mail.name for item in items} == {"0", "1", "2"}
+
+    async def test_a_cancelled_wait_loses_nothing(self, queue: MailQueue) -> None:
+        first, second = (asyncio.ensure_future(queue.dequeue()) for _ in range(2))
+        await asyncio.sleep(0)
+        enqueuing = asyncio.ensure_future(queue.enqueue(a_mail()))
+        first.cancel()
+        await enqueuing
+        assert (await second).mail.name == "mail1"
+
+    async def test_a_mail_in_work_is_counted_and_listed(self, queue: MailQueue) -> None:
+        await queue.enqueue(a_mail())
+        item = await queue.dequeue()
+        assert await queue.size() == 1
+        assert await names_of(queue) == ["mail1"]
+        assert await is_idle(queue)
+        await item.done()
+        assert await queue.size() == 0
+        assert await names_of(queue) == []
+
+    async def test_a_delayed_mail_waits_for_its_time(self, queue: MailQueue, clock: FakeClock) -> None:
+        await queue.enqueue(a_mail(), delay_seconds=60)
+        assert await queue.size() == 1
+        clock.advance(59.9)
+        assert await is_idle(queue)
+        clock.advance(0.2)
+        assert (await queue.dequeue()).mail.name == "mail1"
+
+    async def test_a_delayed_mail_wakes_a_consumer_that_waits(self, queue: MailQueue, clock: FakeClock) -> None:
+        consumer = asyncio.ensure_future(queue.dequeue())
+        await queue.enqueue(a_mail(), delay_seconds=0.01)
+        clock.advance(0.02)
+        assert (await asyncio.wait_for(consumer, 10)).mail.name == "mail1"
+
+    async def test_delayed_mails_come_in_the_order_of_their_times(self, queue: MailQueue, clock: FakeClock) -> None:
+        await queue.enqueue(a_mail("late"), delay_seconds=60)
+        await queue.enqueue(a_mail("early"), delay_seconds=30)
+        clock.advance(31)
+        assert (await queue.dequeue()).mail.name == "early"
+        assert await is_idle(queue)
+
+    async def test_retry_keeps_entry_and_waits(self, queue: MailQueue, clock: FakeClock) -> None:
+        entry = await queue.enqueue(a_mail())
+        item = await queue.dequeue()
+        assert item.entry == entry
+        mail = item.mail
+        mail.recipients = [address("carol@example.org")]
+        mail.attributes["delivery-retries"] = 1
+        await item.retry(mail, 300)
+        assert await is_idle(queue)
+        clock.advance(301)
+        again = await queue.dequeue()
+        assert again.entry == entry
+        assert again.mail.recipients == [address("carol@example.org")]
+        assert again.mail.attributes["delivery-retries"] == 1
+        assert await queue.size() == 1
+
+    async def test_an_effect_enqueues_once(self, queue: MailQueue) -> None:
+        entry = await queue.enqueue(a_mail(), effect=effect())
+        assert await queue.enqueue(a_mail(), effect=effect()) == entry
+        assert await queue.size() == 1
+        await queue.enqueue(a_mail(), effect=effect("other"))
+        assert await queue.size() == 2
+
+    async def test_an_effect_stays_seen_when_its_mail_is_gone(self, queue: MailQueue) -> None:
+        await queue.enqueue(a_mail(), effect=effect())
+        await (await queue.dequeue()).done()
+        await queue.enqueue(a_mail(), effect=effect())
+        assert await queue.size() == 0
+
+    async def test_effect_keys_live_through_retries_and_go_with_their_entry(self, queues: MailQueues) -> None:
+        spool, outgoing = queues.queue("spool"), queues.queue("outgoing")
+        entry = await spool.enqueue(a_mail())
+        item = await spool.dequeue()
+        key = Effect(entry, EffectKey("out"))
+        await outgoing.enqueue(a_mail("out"), effect=key)
+        await item.retry(item.mail)
+        item = await spool.dequeue()
+        await outgoing.enqueue(a_mail("out"), effect=key)
+        assert await outgoing.size() == 1
+        await item.done()
+        await outgoing.enqueue(a_mail("out"), effect=key)
+        assert await outgoing.size() == 2
+
+    async def test_browse_tells_what_waits(self, queue: MailQueue, clock: FakeClock) -> None:
+        await queue.enqueue(a_mail("ready"))
+        await queue.enqueue(a_mail("delayed", sender=None), delay_seconds=60)
+        ready, delayed = [mail async for mail in queue.browse()]
+        assert (ready.name, ready.sender, ready.next_delivery_at) == ("ready", address("alice@example.org"), None)
+        assert ready.recipients == (address("bob@example.org"),)
+        assert ready.enqueued_at == clock.now()
+        assert ready.size == a_mail().size
+        assert (delayed.sender, delayed.next_delivery_at) == (None, clock.now() + 60)
+        assert await names_of(queue, delayed=True) == ["delayed"]
+        assert await names_of(queue, delayed=False) == ["ready"]
+        assert await names_of(queue, limit=1) == ["ready"]
+        assert await names_of(queue, limit=0) == []
+
+    async def test_browse_goes_over_many_batches(self, queue: MailQueue) -> None:
+        await asyncio.gather(*(queue.enqueue(a_mail(str(n))) for n in range(450)))
+        assert sorted(map(int, await names_of(queue))) == list(range(450))
+
+    async def test_delete_by_criterion(self, queue: MailQueue) -> None:
+        await queue.enqueue(a_mail("one", sender="x@example.org"))
+        await queue.enqueue(a_mail("two", recipients=("y@example.org", "z@example.org")))
+        await queue.enqueue(a_mail("three"))
+        assert await queue.delete(sender=address("X@example.org")) == 1
+        assert await queue.delete(recipient=address("z@example.org")) == 1
+        assert await queue.delete(name="unknown") == 0
+        assert await names_of(queue) == ["three"]
+        assert (await queue.dequeue()).mail.name == "three"
+        assert await is_idle(queue)
+
+    async def test_delete_all(self, queue: MailQueue) -> None:
+        await queue.enqueue(a_mail("one"))
+        await queue.enqueue(a_mail("two"), delay_seconds=60)
+        assert await queue.delete() == 2
+        assert await queue.size() == 0
+        assert await is_idle(queue)
+
+    async def test_a_mail_deleted_in_work_is_finished(self, queue: MailQueue) -> None:
+        await queue.enqueue(a_mail("one"))
+        await queue.enqueue(a_mail("two"))
+        one, two = await queue.dequeue(), await queue.dequeue()
+        assert await queue.delete() == 2
+        await one.retry(one.mail)
+        await two.done()
+        assert await queue.size() == 0
+        assert await is_idle(queue)
+
+    async def test_flush_makes_delayed_mails_ready(self, queue: MailQueue) -> None:
+        await queue.enqueue(a_mail("one"), delay_seconds=600)
+        await queue.enqueue(a_mail("two"), delay_seconds=300)
+        await queue.enqueue(a_mail("three"))
+        assert await queue.flush() == 2
+        assert await names_of(queue, delayed=True) == []
+        assert {(await queue.dequeue()).mail.name for _ in range(3)} == {"one", "two", "three"}
+
+    async def test_queues_are_apart(self, queues: MailQueues) -> None:
+        await queues.queue("spool").enqueue(a_mail())
+        await queues.queue("outgoing").enqueue(a_mail("other"))
+        assert await queues.names() == ["outgoing", "spool"]
+        assert await queues.queue("spool").size() == 1
+        assert (await queues.queue("outgoing").dequeue()).mail.name == "other"
+        assert await queues.queue("spool").delete() == 1
+        assert await queues.queue("outgoing").size() == 1

@@ -1,0 +1,110 @@
+"""What every mail repository store keeps to. A subclass gives the fixture `repositories`."""
+
+import pytest
+
+from compostela.core.mail.effects import Effect
+from compostela.core.repository.ports import MailRepository, MailRepositoryStore, RepositoryQuery, RepositoryUrl
+from compostela.model.numbers import EffectKey, EntryId
+from tests.contracts.fakes import START, a_mail
+
+URL = RepositoryUrl.parse("file://var/mail/error/")
+
+
+async def keys_of(repository: MailRepository, query: RepositoryQuery | None = None) -> list[str]:
+    return [key async for key in repository.keys(query)]
+
+
+class MailRepositoryContract:
+    @pytest.fixture
+    async def repository(self, repositories: MailRepositoryStore) -> MailRepository:
+        return await repositories.select(URL)
+
+    async def test_a_repository_is_recorded_at_its_first_use(self, repositories: MailRepositoryStore) -> None:
+        assert await repositories.find(URL) is None
+        assert await repositories.urls() == []
+        assert (await repositories.select(URL)).url == URL
+        await repositories.select(RepositoryUrl.parse("memory://var/mail/error"))
+        await repositories.select(URL)
+        assert await repositories.find(URL) is not None
+        assert sorted(map(str, await repositories.urls())) == ["file://var/mail/error/", "memory://var/mail/error/"]
+        assert len(await repositories.by_path("/var/mail/error/")) == 2
+        assert await repositories.by_path("var/mail") == []
+
+    async def test_gives_the_mail_back(self, repository: MailRepository) -> None:
+        mail = a_mail(sender=None)
+        mail.state = "error"
+        mail.error_message = "no such user"
+        mail.attributes["count"] = 3
+        assert await repository.store(mail) == mail.name
+        stored = await repository.retrieve(mail.name)
+        assert stored is not None
+        assert (stored.sender, stored.recipients) == (None, mail.recipients)
+        assert (stored.state, stored.error_message, stored.attributes) == ("error", "no such user", {"count": 3})
+        assert await stored.content.read() == await mail.content.read()
+        assert await repository.retrieve("unknown") is None
+
+    async def test_keys_come_in_the_order_of_storing(self, repository: MailRepository) -> None:
+        for name in ("b", "a", "c"):
+            await repository.store(a_mail(name))
+        assert await keys_of(repository) == ["b", "a", "c"]
+        assert await repository.size() == 3
+
+    async def test_storing_again_replaces(self, repository: MailRepository) -> None:
+        await repository.store(a_mail())
+        await repository.store(a_mail(body=b"other"))
+        assert await repository.size() == 1
+        stored = await repository.retrieve("mail1")
+        assert stored is not None
+        assert await stored.content.body.read() == b"other"
+
+    async def test_an_effect_stores_once(self, repository: MailRepository) -> None:
+        effect = Effect(EntryId("entry"), EffectKey("key"))
+        await repository.store(a_mail(), effect)
+        await repository.remove("mail1")
+        assert await repository.store(a_mail(), effect) == "mail1"
+        assert await repository.size() == 0
+
+    async def test_remove(self, repository: MailRepository) -> None:
+        await repository.store(a_mail("one"))
+        await repository.store(a_mail("two"))
+        assert await repository.remove("one")
+        assert not await repository.remove("one")
+        assert await keys_of(repository) == ["two"]
+        assert await repository.size() == 1
+
+    async def test_each_storing_has_its_own_entry(self, repository: MailRepository) -> None:
+        assert await repository.entry("mail1") is None
+        await repository.store(a_mail())
+        first = await repository.entry("mail1")
+        await repository.store(a_mail())
+        second = await repository.entry("mail1")
+        assert first != second
+        assert not await repository.remove("mail1", first)
+        assert await repository.remove("mail1", second)
+
+    async def test_remove_all(self, repository: MailRepository, repositories: MailRepositoryStore) -> None:
+        other = await repositories.select(RepositoryUrl.parse("file://var/mail/spam"))
+        await other.store(a_mail())
+        for n in range(3):
+            await repository.store(a_mail(str(n)))
+        assert await repository.remove_all() == 3
+        assert await repository.size() == 0
+        assert await other.size() == 1
+
+    async def test_queries(self, repository: MailRepository) -> None:
+        old = a_mail("old", sender="Bob@example.org", recipients=("x@example.net",))
+        old.last_updated_at = START - 100
+        old.remote_host, old.remote_address = "old.example", "192.0.2.1"
+        await repository.store(old)
+        await repository.store(a_mail("new", sender=None))
+        for query, expected in [
+            (RepositoryQuery(updated_before=START - 50), ["old"]),
+            (RepositoryQuery(updated_after=START - 50), ["new"]),
+            (RepositoryQuery(sender="bob@EXAMPLE.org"), ["old"]),
+            (RepositoryQuery(sender="*@example.org"), ["old"]),
+            (RepositoryQuery(recipient="*@example.net"), ["old"]),
+            (RepositoryQuery(recipient="bob@example.org"), ["new"]),
+            (RepositoryQuery(remote_address="192.0.2.1"), ["old"]),
+            (RepositoryQuery(remote_host="old.example", sender="*@example.com"), []),
+        ]:
+            assert await keys_of(repository, query) == expected, query
