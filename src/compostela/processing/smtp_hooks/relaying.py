@@ -74,7 +74,7 @@ class SenderAuthIdentifyVerificationHook(SmtpHook):
         if sender is None:
             return DECLINED
         if session.user is not None:
-            return DECLINED if await self._rewriting.may_send_as(session.user, sender) else _WRONG_SENDER
+            return DECLINED if await self._rewriting.can_send_as(session.user, sender) else _WRONG_SENDER
         if session.is_authorized_network or not await self._domains.contains(sender.domain):
             return DECLINED
         if self._relaxed and session.helo is not None and "." in session.helo.strip("."):
