@@ -1,0 +1,60 @@
+"""Sending a mail to the next hop."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from compostela.core.blob.model import MessageContent
+from compostela.model.mail_address import MailAddress
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """How to speak to a next hop. Times are seconds."""
+
+    hello_name: str = "localhost"
+    connect_seconds: float = 60.0
+    reply_seconds: float = 180.0
+    use_starttls: bool = True
+    """Upgrade when it is offered."""
+    verify_certificate: bool = False
+    """Refuse a next hop whose certificate is not valid for its name; otherwise TLS is opportunistic (RFC 7435)."""
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    bind_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a next hop said. `code` is its reply code, 0 when there was no connection or it broke."""
+
+    code: int
+    text: str
+
+    @property
+    def is_permanent(self) -> bool:
+        return 500 <= self.code <= 599
+
+
+@dataclass(slots=True)
+class SendResult:
+    """Who got the mail and who did not, and why."""
+
+    delivered: list[MailAddress] = field(default_factory=list)
+    refused: dict[MailAddress, Refusal] = field(default_factory=dict)
+
+
+class SmtpSender(Protocol):
+    """The client's side of SMTP."""
+
+    async def send(
+        self,
+        host: str,
+        port: int,
+        sender: MailAddress | None,
+        recipients: list[MailAddress],
+        content: MessageContent,
+        options: SendOptions,
+    ) -> SendResult:
+        """One mail to one address of a next hop. Never raises for what the peer or the network does: every recipient is
+        delivered or refused. `host` is an address or a name."""
+        ...

@@ -1,0 +1,97 @@
+"""What writers of mailets and matchers meet: two small base classes, their parameters and their surroundings."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from compostela.base.clock import Clock
+from compostela.base.settings import Settings
+from compostela.core.dns.ports import DnsResolver
+from compostela.core.domains.service import DomainList
+from compostela.core.mail.model import Mail
+from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.outbound.ports import SmtpSender
+from compostela.core.queue.ports import MailQueues
+from compostela.core.repository.ports import MailRepositoryStore
+from compostela.core.repository.settings import RepositorySettings
+from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.users.service import UsersRepository
+from compostela.model.mail_address import MailAddress
+from compostela.processing.run import PipelineRun
+
+Recipients = Collection[MailAddress]
+NOBODY: Recipients = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailetContext:
+    """The parts of the server that mailets and matchers may use."""
+
+    hello_name: str
+    postmaster: MailAddress
+    domains: DomainList
+    users: UsersRepository
+    rewriting: RecipientRewriteTable
+    mailboxes: MailboxManager
+    queues: MailQueues
+    repositories: MailRepositoryStore
+    repository_settings: RepositorySettings
+    dns: DnsResolver
+    sender: SmtpSender
+    clock: Clock
+
+    async def is_local_user(self, address: MailAddress) -> bool:
+        """Whether the address itself is that of an existing user."""
+        return await self.users.user_for(address) is not None
+
+
+class Mailet(ABC):
+    """Acts on a mail. `settings` reads the `<mailet>` element, whose children are the parameters; whatever the constructor
+    does not ask for is reported as unknown.
+
+    A mailet may change the mail. Its effects on the server's own stores go through `run`, which gives each a key, so that
+    a mail whose processing is cut off and done again has no effect twice."""
+
+    processors: tuple[str, ...] = ()
+    """Names of processors that this mailet may send mails to, for the check at start."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        self.settings = settings
+        self.context = context
+
+    async def start(self) -> None:
+        """Called once before the first mail."""
+        return
+
+    async def stop(self) -> None:
+        """Called once at the end."""
+        return
+
+    @abstractmethod
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        """Does the work. Raising hands the mail to `onMailetException`."""
+
+
+class Matcher(ABC):
+    """Chooses recipients. `condition` is what stands behind the first `=` in `match`, or ""."""
+
+    matches_all = False
+    """True for a matcher that always gives every recipient: nobody needs to ask it."""
+
+    def __init__(self, condition: str, settings: Settings, context: MailetContext) -> None:
+        self.condition = condition
+        self.settings = settings
+        self.context = context
+
+    @abstractmethod
+    async def match(self, mail: Mail) -> Recipients:
+        """The recipients of the mail that match: all, some, none; never others."""
+
+
+MailetFactory = Callable[[Settings, MailetContext], Mailet]
+MatcherFactory = Callable[[str, Settings, MailetContext], Matcher]
+
+
+def whole(mail: Mail, condition: bool) -> Recipients:
+    """All recipients or none."""
+    return mail.recipients if condition else NOBODY
