@@ -15,8 +15,8 @@ def effect(key: str = "key") -> Effect:
     return Effect(EntryId("some-entry"), EffectKey(key))
 
 
-async def names_of(queue: MailQueue, **options: bool | int) -> list[str]:
-    return [mail.name async for mail in queue.browse(**options)]  # type: ignore[arg-type]
+async def names_of(queue: MailQueue, *, delayed: bool | None = None, limit: int | None = None) -> list[str]:
+    return [mail.name async for mail in queue.browse(delayed=delayed, limit=limit)]
 
 
 async def is_idle(queue: MailQueue) -> bool:

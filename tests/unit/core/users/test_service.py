@@ -1,0 +1,111 @@
+"""Rules of users."""
+
+from pathlib import Path
+
+import pytest
+
+from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
+from compostela.core.users.settings import UsersSettings, read_users_settings
+from compostela.model.domain import Domain
+from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
+from tests.unit.core.accounts import QUICK, Accounts, element, reader
+
+BOB = Username.parse("bob@example.org")
+
+
+async def test_a_password_is_verified(accounts: Accounts) -> None:
+    await accounts.users.add(BOB, "secret")
+    for _ in range(2):
+        assert await accounts.users.verify(BOB, "secret")
+        assert not await accounts.users.verify(BOB, "wrong")
+    assert not await accounts.users.verify(Username.parse("nobody@example.org"), "secret")
+    assert not await accounts.users.verify(BOB, "x" * 100_000)
+
+
+async def test_a_changed_password_is_forgotten(accounts: Accounts) -> None:
+    await accounts.users.add(BOB, "secret")
+    assert await accounts.users.verify(BOB, "secret")
+    await accounts.users.set_password(BOB, "other")
+    assert not await accounts.users.verify(BOB, "secret")
+    assert await accounts.users.verify(BOB, "other")
+    await accounts.users.remove(BOB)
+    assert not await accounts.users.verify(BOB, "other")
+
+
+async def test_a_failure_waits(tmp_path: Path) -> None:
+    accounts = await Accounts.open(tmp_path, UsersSettings(verify_failure_delay_seconds=2.0, algorithm=QUICK))
+    await accounts.users.add(BOB, "secret")
+    assert await accounts.users.verify(BOB, "secret")
+    assert accounts.slept == []
+    assert not await accounts.users.verify(BOB, "wrong")
+    assert not await accounts.users.verify(Username.parse("nobody@example.org"), "secret")
+    assert accounts.slept == [2.0, 2.0]
+    await accounts.close()
+
+
+async def test_names_keep_to_virtual_hosting(accounts: Accounts) -> None:
+    for name in ("bob", "bob@example.com"):
+        with pytest.raises(InvalidArgument):
+            await accounts.users.add(Username.parse(name), "secret")
+    await accounts.users.add(BOB, "secret")
+    with pytest.raises(AlreadyExists):
+        await accounts.users.add(BOB, "secret")
+    with pytest.raises(NotFound):
+        await accounts.users.set_password(Username.parse("eve@example.org"), "secret")
+    with pytest.raises(InvalidArgument):
+        await accounts.users.add(Username.parse("eve@example.org"), "")
+
+
+async def test_users_of_addresses(accounts: Accounts) -> None:
+    await accounts.users.add(BOB, "secret")
+    assert await accounts.users.user_for(MailAddress.parse("Bob@Example.ORG")) == BOB
+    assert await accounts.users.user_for(MailAddress.parse("bob@example.net")) is None
+    assert await accounts.users.user_for(MailAddress.parse('"a b"@example.org')) is None
+
+
+async def test_without_virtual_hosting_a_local_part_is_the_user(tmp_path: Path) -> None:
+    accounts = await Accounts.open(tmp_path, UsersSettings(virtual_hosting=False, algorithm=QUICK))
+    with pytest.raises(InvalidArgument):
+        await accounts.users.add(BOB, "secret")
+    bob = await accounts.user("bob")
+    assert await accounts.users.user_for(MailAddress.parse("bob@example.org")) == bob
+    assert await accounts.users.user_for(MailAddress.parse("bob@example.net")) == bob
+    assert await accounts.users.user_for(MailAddress.parse("bob@elsewhere.example")) is None
+    assert str(accounts.users.address_of(bob)) == "bob@localhost"
+    await accounts.close()
+
+
+async def test_names_of_a_domain(accounts: Accounts) -> None:
+    for name in ("b@example.org", "a@example.org", "c@example.net"):
+        await accounts.user(name)
+    assert [str(user) async for user in accounts.users.names()] == ["a@example.org", "b@example.org", "c@example.net"]
+    assert [str(user) async for user in accounts.users.names(Domain("example.net"))] == ["c@example.net"]
+
+
+def test_settings_of_the_sample() -> None:
+    settings, problems = reader(
+        element("algorithm", "PBKDF2-SHA512"),
+        element("enableVirtualHosting", "true"),
+        element("enableForwarding", "true"),
+        element("administratorIds", "", element("administratorId", "a@b.c"), element("administratorId", "d@b.c")),
+        element("verifyFailureDelay", "3s"),
+        name="LocalUsers",
+    )
+    read = read_users_settings(settings)
+    assert problems.found == []
+    assert read.virtual_hosting
+    assert read.verify_failure_delay_seconds == 3
+    assert {str(user) for user in read.administrators} == {"a@b.c", "d@b.c"}
+
+
+def test_settings_complain() -> None:
+    settings, problems = reader(element("algorithm", "ROT13"), element("enableVirtualHostin", "true"))
+    read_users_settings(settings)
+    assert len(problems.found) == 2
+    assert "'enableVirtualHosting'" in str(problems.found[1])
+
+
+def test_an_absent_file_has_virtual_hosting_and_an_existing_one_says_so() -> None:
+    assert read_users_settings(reader()[0]).virtual_hosting
+    assert not read_users_settings(reader(element("algorithm", "MD5"))[0]).virtual_hosting
