@@ -1,0 +1,87 @@
+"""LocalDelivery: the end of the way for mail to users of this server."""
+
+import asyncio
+import logging
+
+from compostela.base.errors import QuotaExceeded, TemporaryFailure
+from compostela.base.ids import new_id
+from compostela.base.metrics import counter
+from compostela.base.settings import Settings
+from compostela.core.blob.model import MessageContent
+from compostela.core.mail.model import ERROR, GHOST, Mail
+from compostela.core.queue.model import SPOOL
+from compostela.mime.headers import add_first, field_line, remove
+from compostela.model.mail_address import MailAddress
+from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.run import PipelineRun
+
+_log = logging.getLogger(__name__)
+
+TRIES = 4
+FIRST_PAUSE_SECONDS = 0.2
+MAX_PAUSE_SECONDS = 1.0
+DELIVERY_PATHS = "DeliveryPaths_"
+
+_delivered = counter("localDeliveredMails", "Mails delivered to mailboxes")
+
+
+class LocalDelivery(Mailet):
+    """Stores the mail for each recipient, with Return-Path and the recipient's own header fields on top. The body is stored
+    once for all of them. Recipients whose delivery fails for good go, as a mail of their own, to the error processor."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context)
+        self._consume = settings.boolean("consume", True)
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        base = remove(mail.content.header, [b"return-path"])
+        failed: list[MailAddress] = []
+        reason = ""
+        for recipient in mail.recipients:
+            try:
+                await self._deliver(mail, recipient, base, run)
+                _delivered.inc()
+            except QuotaExceeded as error:
+                failed.append(recipient)
+                reason = str(error)
+        if failed:
+            await self._to_error(mail, failed, reason, run)
+        if self._consume:
+            mail.state = GHOST
+
+    async def _deliver(self, mail: Mail, recipient: MailAddress, base: bytes, run: PipelineRun) -> None:
+        user = self.context.users.name_of(recipient)
+        if user is None:
+            raise TemporaryFailure(f"{recipient} is no user")
+        content = MessageContent(self._header(mail, recipient, base), mail.content.body)
+        effect = run.effect("mailbox", recipient)
+        pause = FIRST_PAUSE_SECONDS
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self.context.mailboxes.deliver(user, content, effect, _folders(mail, recipient))
+            except TemporaryFailure:
+                if attempt == TRIES:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(MAX_PAUSE_SECONDS, pause * 2)
+            else:
+                break
+        _log.info("mail delivered", extra={"mail": mail.name, "recipient": str(recipient)})
+
+    @staticmethod
+    def _header(mail: Mail, recipient: MailAddress, base: bytes) -> bytes:
+        return_path = b"Return-Path: <%s>" % (str(mail.sender).encode() if mail.sender is not None else b"")
+        own = mail.per_recipient_headers.get(recipient, ())
+        return add_first(base, return_path, *(field_line(name, value) for name, value in own))
+
+    async def _to_error(self, mail: Mail, failed: list[MailAddress], reason: str, run: PipelineRun) -> None:
+        rest = mail.copy(f"{mail.name}-{new_id()[-8:]}", failed)
+        rest.state = ERROR
+        rest.error_message = reason
+        await self.context.queues.queue(SPOOL).enqueue(rest, effect=run.effect("undelivered", *failed))
+
+
+def _folders(mail: Mail, recipient: MailAddress) -> list[str]:
+    """Where an earlier mailet wants the mail to go."""
+    paths = mail.attributes.get(DELIVERY_PATHS + str(recipient).lower())
+    return [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []

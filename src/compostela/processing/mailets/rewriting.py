@@ -1,0 +1,97 @@
+"""RecipientRewriteTable: recipients become what the rewrite table says."""
+
+import logging
+
+from compostela.base.settings import Settings
+from compostela.core.mail.attributes import FORWARDED, RECORDED_RECIPIENTS, SENT_BY_MAILET
+from compostela.core.mail.model import ERROR, ROOT, Mail
+from compostela.core.queue.model import SPOOL
+from compostela.core.rewriting.resolution import MappingError, Resolution
+from compostela.mime.headers import Headers
+from compostela.model.mail_address import MailAddress
+from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.run import PipelineRun, part_name
+
+_log = logging.getLogger(__name__)
+
+
+class RecipientRewriteTable(Mailet):
+    """Mappings take the recipient's place; a forward is sent on in the recipient's name as a new mail. An error mapping or
+    a loop takes the recipient to the error processor."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context)
+        self._error_processor = settings.text("errorProcessor", ERROR)
+        self._rewrite_sender = settings.boolean("rewriteSenderUponForward", True)
+        self._forward_automatic = settings.boolean("forwardAutoSubmittedEmails", False)
+        self.processors = (self._error_processor,)
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        changed: list[MailAddress] = []
+        wrong: list[MailAddress] = []
+        is_changed = False
+        for recipient in mail.recipients:
+            try:
+                resolution = await self.context.rewriting.resolve(recipient)
+            except MappingError as error:
+                _log.warning("a recipient cannot be rewritten: %s", error, extra={"recipient": str(recipient)})
+                wrong.append(recipient)
+                mail.error_message = str(error)
+                is_changed = True
+                continue
+            if resolution.is_empty:
+                _add(changed, recipient)
+                continue
+            is_changed = True
+            for target in resolution.targets:
+                _add(changed, target)
+            if resolution.forwards:
+                await self._forward(mail, recipient, resolution, changed, wrong, run)
+        if not is_changed:
+            return
+        if wrong:
+            await self._to_error(mail, wrong, run)
+        mail.recipients = changed
+
+    async def _forward(
+        self,
+        mail: Mail,
+        recipient: MailAddress,
+        resolution: Resolution,
+        changed: list[MailAddress],
+        wrong: list[MailAddress],
+        run: PipelineRun,
+    ) -> None:
+        automatic = Headers(mail.content.header).get(b"Auto-Submitted")
+        if automatic is not None and automatic.lower() != b"no" and not self._forward_automatic:
+            if await self.context.is_local_user(recipient):
+                _add(changed, recipient)
+            return
+        recorded = mail.attributes.get(RECORDED_RECIPIENTS)
+        seen = {str(one).lower() for one in recorded} if isinstance(recorded, list) else set()
+        targets = [target for target in resolution.forwards if str(target).lower() not in seen]
+        if not targets:
+            wrong.append(recipient)
+            mail.error_message = f"the forwards of {recipient} make a loop"
+            return
+        if not self._rewrite_sender:
+            for target in targets:
+                _add(changed, target)
+            return
+        copy = mail.copy(part_name(mail), targets)
+        copy.sender = recipient if mail.sender is not None else None
+        copy.state = ROOT
+        copy.attributes[FORWARDED] = True
+        copy.attributes[SENT_BY_MAILET] = True
+        copy.attributes[RECORDED_RECIPIENTS] = [*sorted(seen), str(recipient).lower()]
+        await self.context.queues.queue(SPOOL).enqueue(copy, effect=run.effect("forward", recipient))
+
+    async def _to_error(self, mail: Mail, wrong: list[MailAddress], run: PipelineRun) -> None:
+        rest = mail.copy(part_name(mail), wrong)
+        rest.state = self._error_processor
+        await self.context.queues.queue(SPOOL).enqueue(rest, effect=run.effect("rewriting-error", *wrong))
+
+
+def _add(recipients: list[MailAddress], recipient: MailAddress) -> None:
+    if recipient not in recipients:
+        recipients.append(recipient)

@@ -1,0 +1,59 @@
+"""Which mailets and matchers there are, by James's names, short names, dotted paths and entry points."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import cast
+
+from compostela.base.settings import Settings, nearest
+from compostela.processing.mailet import MailetFactory, MatcherFactory
+from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
+from compostela.processing.mailets.null import NoOperation
+from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
+
+MAILET_ENTRY_POINTS = "compostela.mailets"
+MATCHER_ENTRY_POINTS = "compostela.matchers"
+_JAMES = "org.apache.james."
+
+
+def find_mailet(name: str, settings: Settings) -> MailetFactory | None:
+    """None after a complaint."""
+    short = _short(name)
+    if short in MAILETS:
+        return MAILETS[short]
+    if short in MAILETS_WITHOUT_EFFECT:
+        settings.problems.not_yet(settings.place, f"the mailet {short!r} is not yet in effect")
+        return NoOperation
+    if short in MAILETS_NOT_YET:
+        settings.error(f"the mailet {short!r} is not available yet")
+        return None
+    return cast(
+        "MailetFactory | None", _own(name, settings, "mailet", MAILET_ENTRY_POINTS, [*MAILETS, *MAILETS_WITHOUT_EFFECT])
+    )
+
+
+def find_matcher(name: str, settings: Settings, named: Iterable[str]) -> MatcherFactory | None:
+    """None after a complaint."""
+    short = _short(name)
+    if short in MATCHERS:
+        return MATCHERS[short]
+    if short in MATCHERS_NOT_YET:
+        settings.error(f"the matcher {short!r} is not available yet")
+        return None
+    return cast("MatcherFactory | None", _own(name, settings, "matcher", MATCHER_ENTRY_POINTS, [*MATCHERS, *named]))
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2] if name.startswith(_JAMES) or "." not in name else name
+
+
+def _own(name: str, settings: Settings, kind: str, group: str, known: list[str]) -> object:
+    for entry_point in entry_points(group=group):
+        if entry_point.name == name:
+            return entry_point.load()
+    module, _, attribute = name.replace(":", ".").rpartition(".")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError):
+        settings.error(f"there is no {kind} {name!r}{nearest(_short(name), known)}")
+        return None

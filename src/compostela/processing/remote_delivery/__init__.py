@@ -1,0 +1,1 @@
+"""RemoteDelivery: mail that leaves."""

@@ -1,0 +1,154 @@
+"""Workers of the outgoing queue: try, try again later, and at the end tell the sender."""
+
+import asyncio
+import logging
+
+from compostela.base.log import trace_id
+from compostela.base.metrics import counter
+from compostela.core.mail.attributes import (
+    DELIVERY_ERROR,
+    DELIVERY_ERROR_CODE,
+    DELIVERY_RETRIES,
+    IS_DELIVERY_PERMANENT_ERROR,
+)
+from compostela.core.mail.model import ERROR, Mail
+from compostela.core.outbound.ports import Refusal, SendResult
+from compostela.core.queue.model import SPOOL
+from compostela.core.queue.ports import MailQueue, QueueItem
+from compostela.model.mail_address import MailAddress
+from compostela.processing.mailet import MailetContext
+from compostela.processing.remote_delivery.next_hops import NextHops
+from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
+from compostela.processing.run import PipelineRun, part_name
+
+_log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 60.0
+"""Before an entry is tried again that could not even be written back."""
+
+_sent = counter("remoteDeliveredMails", "Mails that a next hop has taken")
+_retried = counter("remoteDeliveryRetries", "Deliveries that will be tried again")
+_failed = counter("remoteDeliveryFailures", "Mails that could not be delivered")
+
+
+class Deliverer:
+    """One for all workers of a queue; each worker has one mail in its hands."""
+
+    def __init__(self, settings: RemoteDeliverySettings, context: MailetContext, queue: MailQueue) -> None:
+        self._settings = settings
+        self._context = context
+        self._queue = queue
+        self._hops = NextHops(settings, context)
+
+    async def work(self) -> None:
+        """For ever."""
+        while True:
+            item = await self._queue.dequeue()
+            trace_id.set(item.mail.trace_id)
+            try:
+                await self._deliver(item)
+            except Exception:
+                _log.exception("a delivery failed unexpectedly; it will be tried again", extra={"mail": item.mail.name})
+                try:
+                    await item.retry(item.mail, PAUSE_SECONDS)
+                except Exception:
+                    _log.exception("an outgoing mail could not be put back; it is taken up at the next start")
+                    await asyncio.sleep(1)
+
+    async def _deliver(self, item: QueueItem) -> None:
+        mail = item.mail
+        result = await self._send(mail)
+        run = PipelineRun(item.entry)
+        run.at("remote-delivery", _retries(mail))
+        if result.delivered:
+            _sent.inc()
+            _log.info("mail sent", extra={"mail": mail.name, "recipients": len(result.delivered)})
+            if self._settings.on_success is not None:
+                await self._to_processor(mail, result.delivered, self._settings.on_success, run)
+        for refusal, recipients in _grouped(result, permanent=True).items():
+            await self._bounce(mail, recipients, refusal, run, permanent=True)
+        await self._later(item, mail, _grouped(result, permanent=False), run)
+
+    async def _send(self, mail: Mail) -> SendResult:
+        """Tries the next hops in order until one has dealt with every recipient."""
+        hops = await self._hops.find(mail.recipients[0].domain)
+        if isinstance(hops, Refusal):
+            return SendResult(refused=dict.fromkeys(mail.recipients, hops))
+        total = SendResult()
+        left = list(mail.recipients)
+        for hop in hops:
+            result = await self._context.sender.send(
+                hop.address, hop.port, mail.sender, left, mail.content, self._settings.options
+            )
+            total.delivered += result.delivered
+            total.refused = {**total.refused, **result.refused}
+            for recipient in result.delivered:
+                total.refused.pop(recipient, None)
+            # a refusal for now, or a connection that failed, leaves hope for the next host
+            left = [one for one, refusal in result.refused.items() if not refusal.is_permanent]
+            if not left:
+                break
+        return total
+
+    async def _later(
+        self, item: QueueItem, mail: Mail, deferred: dict[Refusal, list[MailAddress]], run: PipelineRun
+    ) -> None:
+        recipients = [recipient for group in deferred.values() for recipient in group]
+        if not recipients:
+            await item.done()
+            return
+        retries = _retries(mail)
+        refusal = next(iter(deferred))
+        limit = self._settings.max_dns_retries if refusal.text.startswith(NextHops.NO_SUCH_DOMAIN) else None
+        if retries >= (len(self._settings.delays) if limit is None else limit):
+            for reason, group in deferred.items():
+                text = f"Too many retries failure. Bouncing after {retries} retries. {reason.text}"
+                await self._bounce(mail, group, Refusal(reason.code, text), run, permanent=False)
+            await item.done()
+            return
+        again = mail.copy(mail.name, recipients)
+        again.attributes[DELIVERY_RETRIES] = retries + 1
+        again.attributes[IS_DELIVERY_PERMANENT_ERROR] = False
+        again.error_message = refusal.text
+        again.last_updated_at = self._context.clock.now()
+        _retried.inc()
+        delay = self._settings.delays[min(retries, len(self._settings.delays) - 1)]
+        _log.info(
+            "delivery deferred: %s", refusal.text, extra={"mail": mail.name, "retry": retries + 1, "delay": delay}
+        )
+        await item.retry(again, delay)
+
+    async def _bounce(
+        self, mail: Mail, recipients: list[MailAddress], refusal: Refusal, run: PipelineRun, *, permanent: bool
+    ) -> None:
+        _failed.inc()
+        _log.info("delivery failed: %s", refusal.text, extra={"mail": mail.name, "recipients": len(recipients)})
+        bounce = mail.copy(part_name(mail), recipients)
+        bounce.error_message = refusal.text
+        bounce.last_updated_at = self._context.clock.now()
+        bounce.attributes[DELIVERY_ERROR] = refusal.text
+        bounce.attributes[IS_DELIVERY_PERMANENT_ERROR] = permanent
+        if refusal.code:
+            bounce.attributes[DELIVERY_ERROR_CODE] = refusal.code
+        bounce.state = self._settings.bounce_processor or ERROR
+        effect = run.effect("bounce", *recipients)
+        await self._context.queues.queue(SPOOL).enqueue(bounce, effect=effect)
+
+    async def _to_processor(self, mail: Mail, recipients: list[MailAddress], state: str, run: PipelineRun) -> None:
+        part = mail.copy(part_name(mail), recipients)
+        part.state = state
+        await self._context.queues.queue(SPOOL).enqueue(part, effect=run.effect(state, *recipients))
+
+
+def _retries(mail: Mail) -> int:
+    retries = mail.attributes.get(DELIVERY_RETRIES, 0)
+    return retries if isinstance(retries, int) else 0
+
+
+def _grouped(result: SendResult, *, permanent: bool) -> dict[Refusal, list[MailAddress]]:
+    """Recipients by what was said of them."""
+    groups: dict[Refusal, list[MailAddress]] = {}
+    for recipient, refusal in result.refused.items():
+        if refusal.is_permanent is permanent:
+            groups.setdefault(refusal, []).append(recipient)
+    return groups

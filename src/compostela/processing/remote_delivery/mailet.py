@@ -1,0 +1,58 @@
+"""The RemoteDelivery mailet: hands mail to the outgoing queue, one entry for each domain."""
+
+import asyncio
+import contextlib
+
+from compostela.base.settings import Settings
+from compostela.core.mail.attributes import MAIL_PRIORITY
+from compostela.core.mail.model import GHOST, Mail
+from compostela.core.queue.model import NORMAL_PRIORITY
+from compostela.model.mail_address import MailAddress
+from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.remote_delivery.deliverer import Deliverer
+from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
+from compostela.processing.run import PipelineRun
+
+
+class RemoteDelivery(Mailet):
+    """Accepts responsibility for mail that leaves: it is sent, or its sender is told."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context)
+        self._settings = read_remote_delivery_settings(settings, context.hello_name)
+        self._queue = context.queues.queue(self._settings.queue)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.processors = tuple(
+            name for name in (self._settings.bounce_processor, self._settings.on_success) if name is not None
+        )
+
+    async def start(self) -> None:
+        deliverer = Deliverer(self._settings, self.context, self._queue)
+        self._tasks = [asyncio.create_task(deliverer.work()) for _ in range(self._settings.workers)]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        priority = mail.attributes.get(MAIL_PRIORITY) if self._settings.use_priority else None
+        for domain, recipients in self._groups(mail).items():
+            part = mail.copy(f"{mail.name}-to-{domain}" if domain else mail.name, recipients)
+            await self._queue.enqueue(
+                part,
+                priority=priority if isinstance(priority, int) else NORMAL_PRIORITY,
+                effect=run.effect(f"outgoing/{domain}", *recipients),
+            )
+        mail.state = GHOST
+
+    def _groups(self, mail: Mail) -> dict[str, list[MailAddress]]:
+        """Recipients by domain; all together when a gateway takes them."""
+        if self._settings.gateways:
+            return {"": list(mail.recipients)}
+        groups: dict[str, list[MailAddress]] = {}
+        for recipient in mail.recipients:
+            groups.setdefault(recipient.domain.name, []).append(recipient)
+        return groups
