@@ -1,0 +1,1 @@
+"""DNS through dnspython, which is imported at the first look-up."""

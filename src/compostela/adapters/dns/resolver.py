@@ -1,0 +1,95 @@
+"""DNS look-ups with dnspython. The library takes most of a second to import, so that waits for the first look-up."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure, MxHost
+from compostela.core.dns.settings import DnsSettings
+from compostela.model.domain import Domain
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
+    import dns.resolver
+
+LIFETIME_SECONDS = 20.0
+LOCAL_SERVER = "127.0.0.1"
+
+
+class DnspythonResolver:
+    """See `compostela.core.dns.ports`."""
+
+    def __init__(self, settings: DnsSettings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _resolver(self) -> "dns.asyncresolver.Resolver":
+        import dns.asyncresolver
+        import dns.resolver
+
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        servers = list(self._settings.servers)
+        if self._settings.use_system:
+            try:
+                servers += [str(one) for one in dns.asyncresolver.Resolver().nameservers]
+            except dns.resolver.NoResolverConfiguration:
+                servers = servers or [LOCAL_SERVER]
+        resolver.nameservers = servers or [LOCAL_SERVER]
+        resolver.cache = dns.resolver.LRUCache(self._settings.max_cache_size)
+        resolver.lifetime = LIFETIME_SECONDS
+        return resolver
+
+    async def mx(self, domain: Domain) -> list[MxHost]:
+        answer = await self._ask(_ascii(domain.name), "MX")
+        if answer is None:
+            await self.addresses(domain.name)
+            return [MxHost(0, domain.name)]
+        found = [MxHost(record.preference, str(record.exchange).rstrip(".")) for record in answer]
+        return sorted(found)
+
+    async def addresses(self, host: str) -> list[str]:
+        found: list[str] = []
+        for kind in ("A", "AAAA"):
+            answer = await self._ask(_ascii(host), kind)
+            if answer is not None:
+                found += [str(record) for record in answer]
+        if not found:
+            raise DnsNoSuchName(f"{host} has no address")
+        return found[:1] if self._settings.single_ip_per_mx else found
+
+    async def txt(self, name: str) -> list[str]:
+        answer = await self._ask(name, "TXT")
+        if answer is None:
+            raise DnsNoSuchName(f"{name} has no TXT record")
+        return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
+
+    async def reverse(self, address: str) -> list[str]:
+        import dns.reversename
+
+        answer = await self._ask(str(dns.reversename.from_address(address)), "PTR")
+        if answer is None:
+            raise DnsNoSuchName(f"{address} has no name")
+        return [str(record).rstrip(".") for record in answer]
+
+    async def _ask(self, name: str, kind: str) -> "dns.resolver.Answer | None":
+        """None when the name exists without such a record."""
+        resolver = self._resolver
+        import dns.exception
+        import dns.resolver
+
+        try:
+            return await resolver.resolve(name, kind)
+        except dns.resolver.NoAnswer:
+            return None
+        except dns.resolver.NXDOMAIN as error:
+            raise DnsNoSuchName(f"{name} does not exist") from error
+        except (dns.exception.DNSException, OSError) as error:
+            raise DnsTemporaryFailure(str(error)) from error
+
+
+def _ascii(name: str) -> str:
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode()
+    except UnicodeError as error:
+        raise DnsNoSuchName(f"{name} is no host name") from error
