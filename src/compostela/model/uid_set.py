@@ -56,6 +56,11 @@ class UidSet:
         """Inclusive, sorted, disjoint."""
         return list(zip(self._starts, self._ends, strict=True))
 
+    @property
+    def range_count(self) -> int:
+        """How many ranges there are: what the set costs in memory."""
+        return len(self._starts)
+
     def __len__(self) -> int:
         return self.count
 
