@@ -11,7 +11,7 @@ from compostela.core.mail.model import Mail
 from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult
 from compostela.core.smtp.session import SmtpSession
 from compostela.mime.headers import add_first
-from compostela.net.smtp.incoming import IncomingMessage
+from compostela.net.incoming import IncomingMessage
 from compostela.net.smtp.received import received_line
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import grammar, replies

@@ -13,10 +13,10 @@ from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.smtp.session import SmtpSession
+from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
-from compostela.net.smtp.authentication import AuthExchange
+from compostela.net.smtp.auth import AuthExchange
 from compostela.net.smtp.commands import Commands
-from compostela.net.smtp.incoming import IncomingMessage
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import replies
 from compostela.protocols.smtp.engine import (

@@ -6,10 +6,9 @@ import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.smtp.session import SmtpSession
-from compostela.core.users.service import UsersRepository
-from compostela.model.username import Username
+from compostela.net.credentials import authenticate
 from compostela.net.smtp.server import MECHANISMS, SmtpServer
-from compostela.protocols.sasl.mechanisms import Challenge, Mechanism, PasswordCredentials
+from compostela.protocols.sasl.mechanisms import Challenge, Mechanism
 from compostela.protocols.smtp import replies
 from compostela.protocols.smtp.replies import reply
 
@@ -59,17 +58,3 @@ class AuthExchange:
             return replies.AUTH_FAILED, False
         self._session.user = user
         return replies.AUTH_OK, False
-
-
-async def authenticate(users: UsersRepository, credentials: PasswordCredentials) -> Username | None:
-    """The user as whom the client acts, None when refused. Acting for another is an administrator's right."""
-    try:
-        user = Username.parse(credentials.authentication_id)
-        target = Username.parse(credentials.authorization_id or credentials.authentication_id)
-    except InvalidArgument:
-        return None
-    if not await users.verify(user, credentials.password):
-        return None
-    if target != user and not (users.is_administrator(user) and await users.contains(target)):
-        return None
-    return target

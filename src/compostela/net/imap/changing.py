@@ -1,0 +1,92 @@
+"""STORE, EXPUNGE, COPY, MOVE."""
+
+from compostela.base.errors import NotFound
+from compostela.core.mailbox.view import MailboxView
+from compostela.model.uid_set import UidSet
+from compostela.net.imap.mailbox_commands import path_of
+from compostela.net.imap.reply import Context, Refused
+from compostela.net.imap.selecting import tell_changes
+from compostela.protocols.imap import commands
+from compostela.protocols.imap.responses import flags_text, untagged
+
+_READ_ONLY = "Mailbox is read only."
+
+
+async def store(context: Context, command: commands.Store) -> str:
+    """Gives the response code (RFC 7162 §3.1.3)."""
+    view = _writable(context)
+    if command.unchanged_since is not None:
+        context.state.condstore = True
+    uids = command.messages.resolve(view.uids, uid=command.uid)
+    if not uids:
+        return ""
+    result = await view.store.store_flags(view.mailbox.id, uids, command.mode, command.flags, command.unchanged_since)
+    view.note_own(result.updated)
+    new_keywords = command.flags.keywords - view.keywords
+    if new_keywords:
+        await tell_changes(context, may_expunge=command.uid)
+    out, condstore = context.out, context.state.condstore
+    for row in result.updated:
+        number = view.number(row.uid)
+        if number is None or (command.silent and not condstore):
+            continue
+        parts = [b"UID %d" % row.uid] if command.uid else []
+        if condstore:
+            parts.append(b"MODSEQ (%d)" % row.modseq)
+        if not command.silent:
+            parts.append(b"FLAGS (%s)" % flags_text(row.flags, view.is_recent(row.uid)))
+        out.write(b"* %d FETCH (%s)\r\n" % (number, b" ".join(parts)))
+    if not result.modified:
+        return ""
+    if command.uid:
+        return f"MODIFIED {UidSet.of(result.modified)}"
+    numbers = [number for uid in result.modified if (number := view.number(uid)) is not None]
+    return f"MODIFIED {UidSet.of(numbers)}"
+
+
+async def expunge(context: Context, command: commands.Expunge) -> None:
+    """The EXPUNGE responses come with the other changes."""
+    view = _writable(context)
+    uids = None if command.uids is None else command.uids.uids(view.uids)
+    if uids is None or uids:
+        await view.store.expunge(view.mailbox.id, uids)
+
+
+async def copy(context: Context, command: commands.Copy) -> str:
+    """COPY and MOVE; gives the response code of the tagged OK (RFC 4315 §3, RFC 6851)."""
+    state = context.state
+    assert state.view is not None
+    assert state.user is not None
+    view = _writable(context) if command.move else state.view
+    path = path_of(state.user, command.mailbox)
+    manager = context.server.mailboxes
+    if path.is_inbox:
+        await manager.inbox(state.user)
+    target = await manager.store.find(path)
+    if target is None:
+        raise Refused("Mailbox not found.", "TRYCREATE")
+    uids = command.messages.resolve(view.uids, uid=command.uid)
+    if not uids:
+        return ""
+    act = view.store.move if command.move else view.store.copy
+    try:
+        copied = await act(view.mailbox.id, uids, target.id)
+    except NotFound:
+        raise Refused("Mailbox not found.", "TRYCREATE") from None
+    if not copied:
+        return ""
+    source = UidSet.of(one.source_uid for one in copied)
+    placed = UidSet.of(one.target.uid for one in copied)
+    code = f"COPYUID {target.uid_validity} {source} {placed}"
+    if command.move:
+        context.out.write(untagged(f"OK [{code}] Moved"))
+        return ""
+    return code
+
+
+def _writable(context: Context) -> MailboxView:
+    view = context.state.view
+    assert view is not None
+    if view.read_only:
+        raise Refused(_READ_ONLY)
+    return view

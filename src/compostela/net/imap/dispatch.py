@@ -1,0 +1,111 @@
+"""Which command is allowed when, and who does it (RFC 3501 §3)."""
+
+from collections.abc import Callable, Coroutine
+
+from compostela.net.imap import changing, fetching, logging_in, mailbox_commands, searching, selecting
+from compostela.net.imap.reply import Context, Refused
+from compostela.protocols.imap import commands
+from compostela.protocols.imap.responses import string, untagged
+
+_WRONG_STATE = "Command not valid in this state."
+Ask = Callable[[Callable[[bytes], Coroutine[None, None, str]]], None]
+"""Sends a challenge and goes on with the client's next line."""
+
+
+async def execute(context: Context, name: str, command: commands.Command, *, tls: bool, ask: Ask) -> str | None:
+    """Gives the response code of the tagged OK, None when the command goes on. Raises `Refused`."""
+    match command:
+        case commands.Simple("NOOP"):
+            return ""
+        case commands.Id():
+            return _identify(context)
+        case commands.Login():
+            _need(context.state.user is None)
+            await logging_in.login(context, command, tls=tls)
+            return ""
+        case commands.Authenticate():
+            _need(context.state.user is None)
+            return await _authenticate(context, command, tls=tls, ask=ask)
+        case _:
+            _need(context.state.user is not None)
+            return await _authenticated(context, name, command)
+
+
+async def _authenticate(context: Context, command: commands.Authenticate, *, tls: bool, ask: Ask) -> str | None:
+    logging_in.check_mechanism(context, command, tls=tls)
+
+    async def then(line: bytes) -> str:
+        await logging_in.authenticate_plain(context, line)
+        return ""
+
+    if command.initial is None:
+        ask(then)
+        return None
+    return await then(command.initial)
+
+
+async def _authenticated(context: Context, name: str, command: commands.Command) -> str:
+    match command:
+        case commands.Select():
+            return await selecting.select(context, command)
+        case commands.MailboxCommand():
+            return await mailbox_commands.run(context, command)
+        case commands.Rename():
+            await mailbox_commands.rename(context, command)
+        case commands.List():
+            await mailbox_commands.list_mailboxes(context, command)
+        case commands.Status():
+            await mailbox_commands.status(context, command)
+        case commands.Enable():
+            _enable(context, command)
+        case commands.Simple("NAMESPACE"):
+            mailbox_commands.namespace(context)
+        case _:
+            _need(context.state.view is not None)
+            return await _selected(context, name, command)
+    return ""
+
+
+async def _selected(context: Context, name: str, command: commands.Command) -> str:
+    match command:
+        case commands.Fetch():
+            await fetching.fetch(context, command)
+        case commands.Store():
+            return await changing.store(context, command)
+        case commands.Copy():
+            return await changing.copy(context, command)
+        case commands.Expunge():
+            await changing.expunge(context, command)
+        case commands.Search():
+            await searching.run_search(context, command)
+        case commands.Simple("CLOSE"):
+            await selecting.close(context)
+        case commands.Simple("UNSELECT"):
+            await selecting.leave(context)
+        case commands.Simple("CHECK"):
+            pass
+        case _:
+            raise Refused(f"{name} is unknown here.", status="BAD")
+    return ""
+
+
+def _need(condition: bool) -> None:
+    if not condition:
+        raise Refused(_WRONG_STATE)
+
+
+def _identify(context: Context) -> str:
+    fields = context.server.settings.id_fields
+    values = b" ".join(string(text.encode()) for pair in fields for text in pair)
+    context.out.write(b"* ID (%s)\r\n" % values if values else b"* ID NIL\r\n")
+    return ""
+
+
+def _enable(context: Context, command: commands.Enable) -> None:
+    enabled = []
+    for capability in command.capabilities:
+        if capability == "CONDSTORE" and capability not in context.state.enabled:
+            context.state.enabled.add(capability)
+            context.state.condstore = True
+            enabled.append(capability)
+    context.out.write(untagged(f"ENABLED {' '.join(enabled)}".strip()))

@@ -1,0 +1,207 @@
+"""FETCH (RFC 3501 §6.4.5): rows first, messages only when something of them is asked for, large bodies streamed."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from compostela.core.mailbox.model import MessageRow, StoredMessage
+from compostela.core.mailbox.view import MailboxView
+from compostela.mime.scanner import describe
+from compostela.mime.structure import Structure
+from compostela.model.flags import Flags, FlagsMode, SystemFlag
+from compostela.model.numbers import Uid
+from compostela.model.uid_set import UidSet
+from compostela.net.imap.reply import Context
+from compostela.protocols.imap import commands
+from compostela.protocols.imap.commands import BodySection
+from compostela.protocols.imap.responses import body_structure, envelope, flags_text, internal_date
+from compostela.protocols.imap.sections import HeaderOf, Slice, locate, select_fields
+
+STREAM_BYTES = 256 * 1024
+"""Longer sections are sent piece by piece."""
+MESSAGE_BATCH = 50
+_SEEN = Flags(int(SystemFlag.SEEN))
+_ROW_ITEMS = frozenset({"FLAGS", "INTERNALDATE", "RFC822.SIZE", "UID", "MODSEQ", "EMAILID", "SAVEDATE"})
+
+RowItem = Callable[[MessageRow, MailboxView], bytes]
+
+_ROW_TEXTS: dict[str, RowItem] = {
+    "FLAGS": lambda row, view: b"FLAGS (%s)" % flags_text(row.flags, row.uid >= view.first_recent),
+    "INTERNALDATE": lambda row, _: b"INTERNALDATE " + internal_date(row.internal_date),
+    "RFC822.SIZE": lambda row, _: b"RFC822.SIZE %d" % row.size,
+    "UID": lambda row, _: b"UID %d" % row.uid,
+    "MODSEQ": lambda row, _: b"MODSEQ (%d)" % row.modseq,
+    "EMAILID": lambda row, _: b"EMAILID (%s)" % row.message_id.encode(),
+    "SAVEDATE": lambda row, _: b"SAVEDATE " + internal_date(row.save_date),
+}
+
+
+async def fetch(context: Context, command: commands.Fetch) -> None:
+    view = context.state.view
+    assert view is not None
+    if command.changed_since is not None or "MODSEQ" in command.items:
+        context.state.condstore = True
+    wanted = command.messages.resolve(view.uids, uid=command.uid)
+    if all(item in _ROW_ITEMS for item in command.items if isinstance(item, str)) and not any(
+        isinstance(item, BodySection) for item in command.items
+    ):
+        await _fetch_rows(context, view, wanted, command)
+        return
+    await _fetch_messages(context, view, wanted, command)
+
+
+async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch) -> None:
+    items = [item for item in command.items if isinstance(item, str)]
+    since = command.changed_since
+    position = view.uids.position
+    out = context.out
+    if items == ["UID", "FLAGS"] or items == ["FLAGS", "UID"]:
+        recent = view.first_recent
+        async for rows in view.store.rows(view.mailbox.id, wanted):
+            out.write(
+                b"".join([
+                    b"* %d FETCH (UID %d FLAGS (%s))\r\n" % (number + 1, row[0], flags_text(row[2], row[0] >= recent))
+                    for row in rows
+                    if (number := position(row[0])) is not None and (since is None or row[1] > since)
+                ])
+            )  # fmt: skip
+            await out.drain()
+        return
+    makers = [_ROW_TEXTS[item] for item in items]
+    async for rows in view.store.rows(view.mailbox.id, wanted):
+        for row in rows:
+            number = position(row.uid)
+            if number is not None and (since is None or row.modseq > since):
+                out.write(b"* %d FETCH (%s)\r\n" % (number + 1, b" ".join([make(row, view) for make in makers])))
+        await out.drain()
+
+
+async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch) -> None:
+    marks_seen = not view.read_only and any(
+        isinstance(item, BodySection) and _sets_seen(item) for item in command.items
+    )
+    async for rows in view.store.rows(view.mailbox.id, wanted):
+        chosen = [row for row in rows if command.changed_since is None or row.modseq > command.changed_since]
+        for start in range(0, len(chosen), MESSAGE_BATCH):
+            batch = chosen[start : start + MESSAGE_BATCH]
+            changed = await _mark_seen(view, batch) if marks_seen else {}
+            messages = await view.store.messages(view.mailbox.id, [row.uid for row in batch])
+            for row in batch:
+                number = view.number(row.uid)
+                message = messages.get(row.uid)
+                if number is not None and message is not None:
+                    items = command.items
+                    if row.uid in changed and "FLAGS" not in items:
+                        items = (*items, "FLAGS")
+                    await _write_message(context, view, number, changed.get(row.uid, row), message, items)
+            await context.out.drain()
+
+
+def _sets_seen(section: BodySection) -> bool:
+    return not section.peek
+
+
+async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, MessageRow]:
+    unseen = [row.uid for row in rows if not row.flags.system & SystemFlag.SEEN]
+    if not unseen:
+        return {}
+    result = await view.store.store_flags(view.mailbox.id, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
+    view.note_own(result.updated)
+    return {row.uid: row for row in result.updated}
+
+
+async def _write_message(
+    context: Context,
+    view: MailboxView,
+    number: int,
+    row: MessageRow,
+    message: StoredMessage,
+    items: tuple[str | BodySection, ...],
+) -> None:
+    out = context.out
+    structure: Structure | None = None
+    separator = b"* %d FETCH (" % number
+    for item in items:
+        if isinstance(item, str) and item in _ROW_TEXTS:
+            out.write(separator + _ROW_TEXTS[item](row, view))
+        elif item == "ENVELOPE":
+            out.write(separator + b"ENVELOPE " + await _rendered(message, "ENVELOPE"))
+        elif item in ("BODY", "BODYSTRUCTURE"):
+            assert isinstance(item, str)
+            out.write(separator + item.encode() + b" " + await _rendered(message, item))
+        elif isinstance(item, BodySection):
+            if structure is None and item.path:
+                structure = await _structure(message)
+            out.write(separator)
+            await _write_section(context, item, message, structure)
+        separator = b" "
+    out.write(b")\r\n")
+
+
+async def _rendered(message: StoredMessage, item: str) -> bytes:
+    if _loads(message.structure) is None:
+        structure = await _structure(message)
+        return _render(structure, item)
+    return _rendered_from(message.structure, item)
+
+
+@lru_cache(maxsize=2048)
+def _rendered_from(notes: bytes, item: str) -> bytes:
+    structure = _loads(notes)
+    assert structure is not None
+    return _render(structure, item)
+
+
+def _render(structure: Structure, item: str) -> bytes:
+    if item == "ENVELOPE":
+        return envelope(structure.envelope)
+    return body_structure(structure.root, extended=item == "BODYSTRUCTURE")
+
+
+@lru_cache(maxsize=512)
+def _loads(notes: bytes) -> Structure | None:
+    return Structure.loads(notes)
+
+
+async def _structure(message: StoredMessage) -> Structure:
+    """The notes; computed again when they are of an older form."""
+    known = _loads(message.structure)
+    if known is not None:
+        return known
+    header = message.content.header
+    return await message.content.body.apply(lambda octets: describe(header, octets))
+
+
+async def _write_section(
+    context: Context, section: BodySection, message: StoredMessage, structure: Structure | None
+) -> None:
+    content, out = message.content, context.out
+    found: Slice | HeaderOf | None
+    if section.path:
+        assert structure is not None
+        found = locate(section, structure, content.header, content.body.size)
+    else:
+        found = _top_section(section, message)
+    if isinstance(found, HeaderOf):
+        block = await content.body.read(found.start, found.end - found.start)
+        found = Slice(select_fields(section, block))
+    if found is None:
+        out.write(section.label + b" NIL")
+        return
+    if section.origin is not None:
+        found = found.partial(section.origin, section.length or 0)
+    out.write(b"%s {%d}\r\n%s" % (section.label, found.size, found.head))
+    length = found.end - found.start
+    if length > STREAM_BYTES:
+        async for chunk in content.body.chunks(found.start, length):
+            out.write(chunk)
+            await out.drain()
+    elif length:
+        out.write(await content.body.read(found.start, length))
+
+
+_NO_STRUCTURE = describe(b"", b"")
+
+
+def _top_section(section: BodySection, message: StoredMessage) -> Slice | HeaderOf | None:
+    """Sections of the whole message need no structure."""
+    return locate(section, _NO_STRUCTURE, message.content.header, message.content.body.size)

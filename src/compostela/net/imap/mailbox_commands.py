@@ -1,0 +1,180 @@
+"""Commands on mailboxes: CREATE, DELETE, RENAME, SUBSCRIBE, LIST, LSUB, STATUS, NAMESPACE."""
+
+import re
+
+from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
+from compostela.core.mailbox.model import Mailbox
+from compostela.model.mailbox_path import DELIMITER, INBOX, MailboxPath, normalise_mailbox_name
+from compostela.model.username import Username
+from compostela.net.imap.reply import Context, Refused
+from compostela.protocols.imap import commands
+from compostela.protocols.imap.responses import list_line, mailbox_name, untagged
+
+_SPECIAL_USE = {"Sent": "\\Sent", "Drafts": "\\Drafts", "Trash": "\\Trash", "Archive": "\\Archive", "Spam": "\\Junk"}
+_OWN = "#private" + DELIMITER
+MAX_PATTERN_WILDCARDS = 20
+
+
+def path_of(user: Username, name: str) -> MailboxPath:
+    """The mailbox that a client names. Raises `Refused` for other users' mailboxes."""
+    if name.startswith(_OWN):
+        name = name[len(_OWN) :]
+    elif name.startswith("#"):
+        raise Refused("You can not access a mailbox that does not belong to you")
+    return MailboxPath.personal(user, name)
+
+
+async def run(context: Context, command: commands.MailboxCommand) -> str:
+    """Gives the response code of the tagged OK."""
+    user = context.state.user
+    assert user is not None
+    manager = context.server.mailboxes
+    path = path_of(user, command.mailbox)
+    try:
+        match command.name:
+            case "CREATE":
+                mailbox = await manager.create(path)
+                return f"MAILBOXID ({mailbox.id})"
+            case "DELETE":
+                await manager.delete(path)
+            case "SUBSCRIBE":
+                await manager.find(path)
+                await manager.store.subscribe(user, path.name)
+            case _:
+                await manager.store.unsubscribe(user, path.name)
+    except AlreadyExists:
+        raise Refused("Mailbox already exists.") from None
+    except NotFound:
+        raise Refused("Mailbox not found.") from None
+    except InvalidArgument as wrong:
+        raise Refused(str(wrong)) from None
+    return ""
+
+
+async def rename(context: Context, command: commands.Rename) -> None:
+    user = context.state.user
+    assert user is not None
+    try:
+        await context.server.mailboxes.rename(path_of(user, command.source), path_of(user, command.target))
+    except AlreadyExists:
+        raise Refused("Mailbox already exists.") from None
+    except NotFound:
+        raise Refused("Mailbox not found.") from None
+    except InvalidArgument as wrong:
+        raise Refused(str(wrong)) from None
+
+
+def namespace(context: Context) -> None:
+    context.out.write(untagged('NAMESPACE (("" ".")) NIL NIL'))
+
+
+async def list_mailboxes(context: Context, command: commands.List) -> None:
+    """LIST and LSUB (RFC 3501 §6.3.8, RFC 5258, RFC 6154)."""
+    user = context.state.user
+    assert user is not None
+    kind = "LSUB" if command.is_lsub else "LIST"
+    if command.patterns == ("",):
+        context.out.write(b'* %s (\\Noselect) "." ""\r\n' % kind.encode())
+        return
+    store = context.server.mailboxes.store
+    mailboxes = {mailbox.path.name: mailbox for mailbox in await store.of_user(user)}
+    wants_subscribed = command.subscribed or "SUBSCRIBED" in command.returns
+    subscribed = set(await store.subscriptions(user)) if wants_subscribed else set()
+    names = _names(command, mailboxes, subscribed)
+    matcher = _matcher([_joined(command.reference, pattern) for pattern in command.patterns])
+    for name in sorted(names):
+        if not matcher(name):
+            continue
+        special = _SPECIAL_USE.get(name)
+        if command.special_use and special is None:
+            continue
+        context.out.write(list_line(kind, _attributes(name, mailboxes, names, subscribed, command), name))
+        if command.status_items and name in mailboxes:
+            await _write_status(context, mailboxes[name], command.status_items)
+
+
+def _names(command: commands.List, mailboxes: dict[str, Mailbox], subscribed: set[str]) -> set[str]:
+    """All names to choose from, with parents that exist only by their children."""
+    names = set(subscribed) if command.subscribed else set(mailboxes)
+    if not command.subscribed:
+        names.add(INBOX)
+    for name in list(names):
+        levels = name.split(DELIMITER)
+        names.update(DELIMITER.join(levels[:count]) for count in range(1, len(levels)))
+    return names
+
+
+def _attributes(
+    name: str, mailboxes: dict[str, Mailbox], names: set[str], subscribed: set[str], command: commands.List
+) -> list[str]:
+    found = []
+    if command.is_lsub:
+        return ["\\Noselect"] if name not in subscribed else []
+    if name not in mailboxes and name != INBOX:
+        found.append("\\NonExistent" if command.subscribed else "\\Noselect")
+    has_children = any(other.startswith(name + DELIMITER) for other in (*mailboxes, *names))
+    found.append("\\HasChildren" if has_children else "\\HasNoChildren")
+    if name in subscribed and (command.subscribed or "SUBSCRIBED" in command.returns):
+        found.append("\\Subscribed")
+    special = _SPECIAL_USE.get(name)
+    if special is not None:
+        found.append(special)
+    return found
+
+
+def _joined(reference: str, pattern: str) -> str:
+    full = reference + pattern
+    return full[len(_OWN) :] if full.startswith(_OWN) else full
+
+
+class _matcher:  # noqa: N801 - used as a function
+    """Whether a name matches any of the patterns. `*` matches anything, `%` all but the delimiter. Patterns are cut into
+    pieces between stars, so that matching takes no exponential time."""
+
+    def __init__(self, patterns: list[str]) -> None:
+        self._expressions = []
+        for pattern in patterns:
+            if pattern.count("*") + pattern.count("%") > MAX_PATTERN_WILDCARDS:
+                raise Refused("Too many wildcards.", status="BAD")
+            normal = re.sub(r"[*%]*\*[*%]*", "*", re.sub("%+", "%", normalise_mailbox_name(pattern)))
+            parts = re.split(r"([*%])", normal)
+            self._expressions.append(
+                re.compile("".join(".*" if one == "*" else r"[^.]*" if one == "%" else re.escape(one) for one in parts))
+            )
+
+    def __call__(self, name: str) -> bool:
+        return any(expression.fullmatch(name) for expression in self._expressions)
+
+
+async def status(context: Context, command: commands.Status) -> None:
+    user = context.state.user
+    assert user is not None
+    if "HIGHESTMODSEQ" in command.items:
+        context.state.condstore = True
+    try:
+        mailbox = await context.server.mailboxes.find(path_of(user, command.mailbox))
+    except NotFound:
+        raise Refused("Mailbox not found.") from None
+    await _write_status(context, mailbox, command.items)
+
+
+async def _write_status(context: Context, mailbox: Mailbox, items: tuple[str, ...]) -> None:
+    head = await context.server.mailboxes.store.head(mailbox.id)
+    recent = 0
+    if "RECENT" in items:
+        uids, head = await context.server.mailboxes.store.uids(mailbox.id)
+        recent = len(uids) - uids.rank(head.first_recent_uid)
+    values: dict[str, object] = {
+        "MESSAGES": head.messages,
+        "RECENT": recent,
+        "UIDNEXT": head.uid_next,
+        "UIDVALIDITY": mailbox.uid_validity,
+        "UNSEEN": head.unseen,
+        "HIGHESTMODSEQ": head.highest_modseq,
+        "SIZE": head.size_bytes,
+        "DELETED": head.deleted,
+        "DELETED-STORAGE": head.deleted_bytes,
+        "MAILBOXID": f"({mailbox.id})",
+    }
+    text = " ".join(f"{item} {values[item]}" for item in items)
+    context.out.write(b"* STATUS %s (%s)\r\n" % (mailbox_name(mailbox.path.name), text.encode()))

@@ -1,0 +1,104 @@
+"""SELECT, EXAMINE, CLOSE, UNSELECT, and telling a session what has changed."""
+
+from compostela.base.errors import NotFound
+from compostela.core.mailbox.view import MailboxView
+from compostela.net.imap.mailbox_commands import path_of
+from compostela.net.imap.reply import Context, Refused
+from compostela.protocols.imap import commands
+from compostela.protocols.imap.responses import SYSTEM_FLAGS, flags_text, untagged
+
+
+async def select(context: Context, command: commands.Select) -> str:
+    """Gives the response code. A failed SELECT leaves nothing selected (RFC 3501 §6.3.1)."""
+    state = context.state
+    assert state.user is not None
+    await leave(context)
+    if command.condstore:
+        state.condstore = True
+    path = path_of(state.user, command.mailbox)
+    manager = context.server.mailboxes
+    if path.is_inbox:
+        await manager.inbox(state.user)
+    try:
+        mailbox = await manager.find(path)
+        view = await MailboxView.open(manager.store, mailbox, read_only=command.read_only)
+    except NotFound:
+        raise Refused("Mailbox not found.") from None
+    state.view = view
+    out = context.out
+    out.write(untagged(f"OK [MAILBOXID ({mailbox.id})] Ok"))
+    out.write(_flags_line(view))
+    out.write(untagged(f"{view.exists} EXISTS"))
+    out.write(untagged(f"{view.recent} RECENT"))
+    out.write(untagged(f"OK [UIDVALIDITY {mailbox.uid_validity}] UIDs valid"))
+    unseen = await manager.store.first_unseen(mailbox.id)
+    number = None if unseen is None else view.number(unseen)
+    if number is not None:
+        out.write(untagged(f"OK [UNSEEN {number}] MailboxMessage {number} is first unseen"))
+    out.write(_permanent_flags_line(view))
+    out.write(untagged(f"OK [HIGHESTMODSEQ {view.modseq}] Highest"))
+    out.write(untagged(f"OK [UIDNEXT {view.head.uid_next}] Predicted next UID"))
+    return "READ-ONLY" if view.read_only else "READ-WRITE"
+
+
+def _names(view: MailboxView) -> bytes:
+    keywords = b" ".join(sorted(keyword.encode() for keyword in view.keywords))
+    return SYSTEM_FLAGS + (b" " + keywords if keywords else b"")
+
+
+def _flags_line(view: MailboxView) -> bytes:
+    return b"* FLAGS (%s)\r\n" % _names(view)
+
+
+def _permanent_flags_line(view: MailboxView) -> bytes:
+    names = b"" if view.read_only else _names(view) + b" \\*"
+    return b"* OK [PERMANENTFLAGS (%s)] Limited\r\n" % names
+
+
+async def leave(context: Context) -> None:
+    """Deselects. What came in meanwhile was recent here, and is not elsewhere."""
+    view, context.state.view = context.state.view, None
+    if view is not None and not view.read_only and view.head.uid_next > view.first_recent:
+        try:
+            await view.store.take_recent(view.mailbox.id)
+        except NotFound:
+            return
+
+
+async def close(context: Context) -> None:
+    """CLOSE: expunges in silence."""
+    view = context.state.view
+    assert view is not None
+    if not view.read_only:
+        await view.store.expunge(view.mailbox.id)
+    await leave(context)
+
+
+async def tell_changes(context: Context, *, may_expunge: bool) -> bool:
+    """Brings the session up to date; False when its mailbox is gone."""
+    view = context.state.view
+    if view is None:
+        return True
+    try:
+        difference = await view.update(may_expunge=may_expunge)
+        if difference.is_empty:
+            return True
+        keywords = await view.store.keywords(view.mailbox.id) if difference.changed or difference.exists else None
+    except NotFound:
+        return False
+    out = context.out
+    if keywords is not None and keywords != view.keywords:
+        view.keywords = keywords
+        out.write(_flags_line(view))
+        out.write(_permanent_flags_line(view))
+    for number in difference.expunged:
+        out.write(b"* %d EXPUNGE\r\n" % number)
+    if difference.exists is not None:
+        out.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (difference.exists, view.recent))
+    for number, row in difference.changed:
+        text = flags_text(row.flags, view.is_recent(row.uid))
+        if context.state.condstore:
+            out.write(b"* %d FETCH (UID %d MODSEQ (%d) FLAGS (%s))\r\n" % (number, row.uid, row.modseq, text))
+        else:
+            out.write(b"* %d FETCH (FLAGS (%s))\r\n" % (number, text))
+    return True

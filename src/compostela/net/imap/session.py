@@ -1,0 +1,427 @@
+"""The host of an IMAP session: socket events on one side, engine and commands on the other.
+
+A session that waits has no task: one is made when octets arrive and ends when they are dealt with. During IDLE a watch on
+the mailbox wakes it.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Coroutine
+
+from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
+from compostela.base.ids import new_trace_id
+from compostela.base.log import trace_id
+from compostela.base.metrics import counter
+from compostela.net.imap.dispatch import execute
+from compostela.net.imap.mailbox_commands import path_of
+from compostela.net.imap.reply import Refused
+from compostela.net.imap.selecting import leave, tell_changes
+from compostela.net.imap.server import ImapServer, ImapState
+from compostela.net.incoming import IncomingMessage
+from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
+from compostela.protocols.imap import commands
+from compostela.protocols.imap.engine import (
+    AppendData,
+    AppendEnded,
+    AppendStarted,
+    Continue,
+    Event,
+    Faulty,
+    ImapEngine,
+    Line,
+    LineTooLong,
+    Received,
+)
+from compostela.protocols.imap.responses import CONTINUE, tagged, untagged
+
+_log = logging.getLogger(__name__)
+
+PAUSE_READING_BYTES = 512 * 1024
+MAX_FAULTS = 9
+MAX_LOGIN_FAILURES = 3
+
+_commands = counter("imapCommands", "IMAP commands")
+
+
+class ImapProtocol(asyncio.Protocol):
+    """One connection; also what commands work with (`Context` and `Output`)."""
+
+    __slots__ = (
+        "_address", "_append", "_closing", "_engine", "_faults", "_gathered", "_idle_tag", "_idle_told_at",
+        "_last_activity", "_line_taker", "_listener", "_message", "_paused", "_running", "_session_id", "_tls",
+        "_transport", "_unwatch", "_woken", "_writable", "server", "state",
+    )  # fmt: skip
+
+    def __init__(self, server: ImapServer, listener: Listener, tls: bool) -> None:
+        self.server = server
+        self.state = ImapState()
+        self._listener = listener
+        self._tls = tls
+        self._engine = ImapEngine(server.settings.max_line_bytes)
+        self._running: asyncio.Task[None] | None = None
+        self._gathered: list[bytes] = []
+        self._message: IncomingMessage | None = None
+        self._append: AppendStarted | None = None
+        self._line_taker: Callable[[bytes], Coroutine[None, None, None]] | None = None
+        self._idle_tag: bytes | None = None
+        self._idle_told_at = 0.0
+        self._unwatch: Callable[[], None] | None = None
+        self._woken = False
+        self._closing = False
+        self._paused = False
+        self._faults = 0
+        self._writable: asyncio.Event | None = None
+        self._last_activity = 0.0
+        self._session_id = ""
+        self._address = "unknown"
+
+    # what commands use
+
+    @property
+    def out(self) -> "ImapProtocol":
+        return self
+
+    def write(self, octets: bytes) -> None:
+        self._gathered.append(octets)
+
+    async def drain(self) -> None:
+        self._flush()
+        if self._writable is not None and not self._closing:
+            await self._writable.wait()
+
+    def _flush(self) -> None:
+        if self._gathered:
+            octets = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
+            self._gathered.clear()
+            if not self._transport.is_closing():
+                self._transport.write(octets)
+
+    # what the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._last_activity = asyncio.get_running_loop().time()
+        self._session_id = new_trace_id()
+        peer = transport.get_extra_info("peername")
+        self._address = peer[0] if peer else "unknown"
+        if not self._listener.admit(self, self._address):
+            transport.write(untagged("BYE Too many connections."))
+            transport.close()
+            self._closing = True
+            return
+        name = self.server.settings.server.hello_name
+        capabilities = self._capabilities()
+        transport.write(untagged(f"OK [CAPABILITY {capabilities}] Compostela IMAP4rev1 Server {name} is ready."))
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._last_activity = asyncio.get_running_loop().time()
+        self._engine.receive(data)
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._work())
+        elif self._engine.buffered > PAUSE_READING_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        self._writable = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
+        self._closing = True
+        self.resume_writing()
+        self._end_idle()
+        if self._message is not None and self._running is None:
+            self._message.discard()
+        if self.state.view is not None and self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._abandon())
+        self._listener.dismiss(self, self._address)
+
+    async def _abandon(self) -> None:
+        try:
+            await leave(self)
+        except TemporaryFailure:
+            _log.info("recent messages of a lost session could not be noted")
+
+    # what the listener asks
+
+    def shut_down(self) -> None:
+        self._close("BYE Server is shutting down.")
+
+    def check_idle(self, now: float) -> None:
+        if self._running is not None:
+            return
+        interval = self.server.settings.idle_interval_seconds
+        if self._idle_tag is not None and interval and now - self._idle_told_at >= interval:
+            self._idle_told_at = now
+            self._transport.write(untagged("OK Still here"))
+        if now - self._last_activity > self.server.settings.server.connection_timeout_seconds:
+            self._close("BYE Autologout; idle for too long.")
+
+    # work
+
+    async def _work(self) -> None:
+        trace_id.set(self._session_id)
+        try:
+            while not self._closing:
+                event = self._engine.next_event()
+                if event is None:
+                    if self._woken and self._idle_tag is not None:
+                        await self._tell_idler()
+                        continue
+                    break
+                await self._handle(event)
+                if self._writable is not None:
+                    await self.drain()
+            self._flush()
+            if self._paused and not self._closing:
+                self._paused = False
+                self._transport.resume_reading()
+        except Exception:
+            _log.exception("unexpected error in an IMAP session")
+            self._close("BYE Internal error.")
+        finally:
+            self._running = None
+            self._last_activity = asyncio.get_running_loop().time()
+            if self._closing:
+                if self._message is not None:
+                    self._message.discard()
+                await self._abandon()
+
+    async def _handle(self, event: Event) -> None:
+        match event:
+            case Received(tag, name, command):
+                _commands.inc()
+                self._faults = 0
+                await self._command(tag, name, command)
+            case AppendStarted():
+                await self._start_append(event)
+            case AppendData(octets):
+                if self._message is not None:
+                    self._message.write(octets)
+            case AppendEnded():
+                await self._end_append()
+            case Continue():
+                self.write(CONTINUE)
+            case Line(octets):
+                taker, self._line_taker = self._line_taker, None
+                assert taker is not None
+                await taker(octets)
+            case LineTooLong():
+                self._close("BAD failed. Maximum command line length exceeded")
+            case Faulty():
+                self._faulty(event)
+
+    def _faulty(self, fault: Faulty) -> None:
+        self._faults += 1
+        if self.state.user is None and fault.unknown:
+            self._close("BYE Unknown command.")
+            return
+        if self._faults > MAX_FAULTS:
+            self._close("BYE Too many unknown commands.")
+            return
+        if fault.bad_charset:
+            self.write(tagged(fault.tag, "NO", f"{fault.name} failed. Unknown charset.", "BADCHARSET (US-ASCII UTF-8)"))
+        elif fault.unknown:
+            self.write(tagged(fault.tag, "BAD", f"failed. {fault.text}"))
+        else:
+            self.write(tagged(fault.tag, "BAD", f"{fault.name} failed. {fault.text}".replace("  ", " ")))
+
+    async def _command(self, tag: bytes, name: str, command: commands.Command) -> None:
+        match command:
+            case commands.Simple("LOGOUT"):
+                self.write(untagged("BYE IMAP4rev1 Server logging out"))
+                self.write(tagged(tag, "OK", "LOGOUT completed."))
+                self._flush()
+                self._close("")
+            case commands.Simple("STARTTLS"):
+                await self._starttls(tag)
+            case commands.Simple("CAPABILITY"):
+                self.write(untagged(f"CAPABILITY {self._capabilities()}"))
+                self.write(tagged(tag, "OK", "CAPABILITY completed."))
+            case commands.Simple("IDLE") if self.state.user is not None:
+                self._start_idle(tag)
+            case _:
+                await self._run(
+                    tag, name, lambda: execute(self, name, command, tls=self._tls, ask=self._ask(tag, name))
+                )
+
+    def _ask(self, tag: bytes, name: str) -> Callable[[Callable[[bytes], Coroutine[None, None, str]]], None]:
+        """Lets a command go on with the client's next line."""
+
+        def ask(then: Callable[[bytes], Coroutine[None, None, str]]) -> None:
+            async def take(line: bytes) -> None:
+                await self._run(tag, name, lambda: then(line))
+
+            self._line_taker = take
+            self._engine.expect_line()
+            self.write(b"+ \r\n")
+
+        return ask
+
+    async def _run(self, tag: bytes, name: str, work: Callable[[], Coroutine[None, None, str | None]]) -> None:
+        """Runs a command and writes its tagged end; None from `work`: the command goes on."""
+        was_logged_in = self.state.user is not None
+        try:
+            code = await work()
+            if code is None:
+                return
+            may_expunge = name not in ("FETCH", "STORE", "SEARCH")
+            if self.state.view is not None and not await tell_changes(self, may_expunge=may_expunge):
+                self._close("BYE Selected mailbox has been deleted")
+                return
+            if not was_logged_in and self.state.user is not None:
+                self._engine.logged_in()
+                code = f"CAPABILITY {self._capabilities()}"
+            self.write(tagged(tag, "OK", f"{name} completed.", code))
+        except Refused as refused:
+            self.write(tagged(tag, refused.status, f"{name} failed. {refused}", refused.code))
+            if self.state.login_failures >= MAX_LOGIN_FAILURES and self.state.user is None:
+                self._close("BYE Login failed too many times.")
+        except NotFound:
+            self.write(tagged(tag, "NO", f"{name} failed. Mailbox not found."))
+        except StorageFull:
+            self.write(tagged(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE"))
+        except TemporaryFailure:
+            _log.exception("a command failed for now")
+            self.write(tagged(tag, "NO", f"{name} processing failed.", "UNAVAILABLE"))
+        except Exception:
+            _log.exception("unexpected error in a command", extra={"command": name})
+            self.write(tagged(tag, "NO", f"{name} processing failed.", "SERVERBUG"))
+
+    def _capabilities(self) -> str:
+        return self.server.capabilities(tls=self._tls, logged_in=self.state.user is not None)
+
+    # APPEND
+
+    async def _start_append(self, event: AppendStarted) -> None:
+        try:
+            await self._check_append(event.command)
+        except Refused as refused:
+            self.write(tagged(event.tag, refused.status, f"APPEND failed. {refused}", refused.code))
+            self._engine.refuse_append(sent=not event.waits)
+            return
+        except StorageFull:
+            self.write(tagged(event.tag, "NO", "APPEND failed. There is no room on the disk.", "UNAVAILABLE"))
+            self._engine.refuse_append(sent=not event.waits)
+            return
+        self._append = event
+        self._message = IncomingMessage(self.server.blobs, self.server.settings.max_literal_bytes)
+        if event.waits:
+            self.write(CONTINUE)
+
+    async def _check_append(self, command: commands.Append) -> None:
+        if self.state.user is None:
+            raise Refused("Command not valid in this state.")
+        limit = self.server.settings.max_literal_bytes
+        if limit and command.size > limit:
+            raise Refused("Literal size exceeded.", "TOOBIG")
+        path = path_of(self.state.user, command.mailbox)
+        if path.is_inbox:
+            await self.server.mailboxes.inbox(self.state.user)
+        if await self.server.mailboxes.store.find(path) is None:
+            raise Refused("Mailbox not found.", "TRYCREATE")
+        self.server.blobs.check_room(command.size)
+
+    async def _end_append(self) -> None:
+        event, message = self._append, self._message
+        self._append = self._message = None
+        if event is None or message is None:
+            return
+        await self._run(event.tag, "APPEND", lambda: self._store_appended(event.command, message))
+
+    async def _store_appended(self, command: commands.Append, message: IncomingMessage) -> str:
+        if message.storage_full:
+            raise StorageFull("the disk is full")
+        if message.too_large or message.header_too_large:
+            raise Refused("Literal size exceeded.", "TOOBIG")
+        assert self.state.user is not None
+        mailbox = await self.server.mailboxes.find(path_of(self.state.user, command.mailbox))
+        content = await message.finish()
+        placed = await self.server.mailboxes.append(mailbox.id, content, command.flags, command.date)
+        return f"APPENDUID {mailbox.uid_validity} {placed.uid}"
+
+    # IDLE
+
+    def _start_idle(self, tag: bytes) -> None:
+        self._idle_tag = tag
+        self._idle_told_at = asyncio.get_running_loop().time()
+        self._line_taker = self._idle_line
+        self._engine.expect_line()
+        self.write(b"+ Idling\r\n")
+        view = self.state.view
+        if view is not None:
+            self._unwatch = view.store.watch(view.mailbox.id, self._wake)
+            self._woken = True
+
+    def _wake(self) -> None:
+        self._woken = True
+        if self._running is None and not self._closing:
+            self._running = asyncio.get_running_loop().create_task(self._work())
+
+    async def _tell_idler(self) -> None:
+        self._woken = False
+        if not await tell_changes(self, may_expunge=True):
+            self._close("BYE Selected mailbox has been deleted")
+        self._flush()
+
+    async def _idle_line(self, line: bytes) -> None:
+        tag = self._idle_tag or b"*"
+        self._end_idle()
+        if line.strip().upper() != b"DONE":
+            self.write(tagged(tag, "BAD", "IDLE failed. Illegal arguments."))
+            return
+
+        async def nothing() -> str:
+            return ""
+
+        await self._run(tag, "IDLE", nothing)
+
+    def _end_idle(self) -> None:
+        self._idle_tag = None
+        self._woken = False
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
+
+    # TLS
+
+    async def _starttls(self, tag: bytes) -> None:
+        context = self._listener.context
+        if self._tls or context is None or not self.server.settings.server.tls.starttls or self.state.user is not None:
+            self.write(tagged(tag, "NO", "STARTTLS failed. Command not valid in this state."))
+            return
+        if self._engine.buffered:
+            self._close("BYE STARTTLS must be the last command before the handshake.")
+            return
+        self._transport.pause_reading()
+        self.write(tagged(tag, "OK", "STARTTLS Begin TLS negotiation now."))
+        self._flush()
+        loop = asyncio.get_running_loop()
+        try:
+            upgraded = await loop.start_tls(
+                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
+        except (OSError, ssl.SSLError):
+            self._closing = True
+            return
+        if upgraded is None:
+            self._closing = True
+            return
+        self._transport = upgraded
+        self._tls = True
+
+    def _close(self, farewell: str) -> None:
+        if not self._closing:
+            self._closing = True
+            if farewell:
+                self.write(untagged(farewell))
+            self._flush()
+            self._transport.close()

@@ -1,0 +1,93 @@
+"""`imapserver.xml`."""
+
+import socket
+from dataclasses import dataclass
+
+from compostela.base.settings import Node, Problems, Settings
+from compostela.net.settings import ServerSettings, read_server_settings
+
+MINIMUM_TIMEOUT_SECONDS = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class ImapSettings:
+    """One IMAP server."""
+
+    server: ServerSettings
+    require_ssl: bool = True
+    """Passwords are taken under TLS only."""
+    plain_enabled: bool = True
+    """LOGIN and AUTHENTICATE PLAIN are there."""
+    max_line_bytes: int = 65_536
+    """Longest command line."""
+    in_memory_bytes: int = 256 * 1024
+    """Larger messages of APPEND go to disk as they arrive."""
+    max_literal_bytes: int = 0
+    """Largest message of APPEND, 0 for no limit."""
+    idle_interval_seconds: float = 120.0
+    """Between two signs of life during IDLE; 0 for none."""
+    provision: bool = True
+    """Make the default mailboxes at login when INBOX is missing."""
+    hidden_capabilities: frozenset[str] = frozenset()
+    """Capabilities that are not shown."""
+    id_fields: tuple[tuple[str, str], ...] = ()
+    """What ID answers."""
+
+
+def read_imap_settings(root: Node, problems: Problems) -> list[ImapSettings]:
+    """All enabled servers of a file."""
+    settings = Settings(root, problems)
+    found = []
+    for server in settings.sections("imapserver"):
+        enabled = server.boolean("enabled", True)
+        read = _read_server(server)
+        if enabled:
+            found.append(read)
+    settings.finish()
+    return found
+
+
+def _read_server(settings: Settings) -> ImapSettings:
+    timeout = settings.duration("timeout", MINIMUM_TIMEOUT_SECONDS, minimum=MINIMUM_TIMEOUT_SECONDS)
+    server = read_server_settings(
+        settings,
+        default_name="imapserver",
+        default_port=143,
+        default_timeout=timeout,
+        autodetected_name=socket.gethostname() or "localhost",
+    )
+    auth = settings.section("auth")
+    disallowed = settings.boolean("plainAuthDisallowed", True)
+    if auth is not None:
+        auth.not_yet("oidc", "gssapi", "saslMechanisms", "adminUsers")
+    interval = settings.integer("idleTimeInterval", 120, minimum=1)
+    unit = settings.text("idleTimeIntervalUnit", "SECONDS")
+    ids = settings.section("idCommandResponse")
+    fields = ids.sections("field") if ids is not None else []
+    read = ImapSettings(
+        server=server,
+        require_ssl=auth.boolean("requireSSL", disallowed) if auth else disallowed,
+        plain_enabled=auth.boolean("plainAuthEnabled", True) if auth else True,
+        max_line_bytes=settings.size("maxLineLength", 65_536),
+        in_memory_bytes=min(settings.size("inMemorySizeLimit", 256 * 1024), 10 * 1024 * 1024),
+        max_literal_bytes=settings.size("literalSizeLimit", 0),
+        idle_interval_seconds=interval * (60.0 if unit.upper().startswith("MIN") else 1.0)
+        if settings.boolean("enableIdle", True)
+        else 0.0,
+        provision=settings.boolean("provisionDefaultMailboxes", True),
+        hidden_capabilities=frozenset(
+            settings.text("disabledCaps", "").upper().replace("|", " ").replace(",", " ").split()
+        ),
+        id_fields=tuple((field.text("name", ""), field.text("value", "")) for field in fields),
+    )
+    for field in fields:
+        field.finish()
+    if settings.boolean("compress", False):
+        settings.not_yet("compress")
+    settings.not_yet("trafficShaping", "perSessionCommandThrottling", "imapPackages", "customProperties")
+    settings.ignored(
+        "ignoreIDLEUponProcessing", "maxQueueSize", "concurrentRequests", "partialBodyFetchCacheEnabled",
+        "partialBodyFetchCacheDuration", "partialBodyFetchCacheSize", "handlerchain",
+    )  # fmt: skip
+    settings.finish()
+    return read
