@@ -1,0 +1,1 @@
+"""The application: configuration files, editions, life cycle, command line."""

@@ -1,6 +1,6 @@
 """Mail repositories: where mails are put aside for an operator (James's mailrepository)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,7 +86,7 @@ class MailRepositoryStore(Protocol):
 
     async def find(self, url: RepositoryUrl) -> MailRepository | None: ...
 
-    async def by_path(self, path: str) -> list[MailRepository]:
+    async def by_path(self, path: str) -> Sequence[MailRepository]:
         """Every repository with this path, whatever its protocol."""
         ...
 

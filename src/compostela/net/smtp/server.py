@@ -10,7 +10,6 @@ from compostela.core.queue.ports import MailQueue
 from compostela.core.smtp.hooks import HookChain
 from compostela.core.users.service import UsersRepository
 from compostela.model.domain import Domain
-from compostela.model.username import Username
 from compostela.net.smtp.settings import Announce, SmtpSettings
 from compostela.protocols.sasl.mechanisms import Login, Mechanism, Plain
 
@@ -28,8 +27,6 @@ class SmtpServer:
     users: UsersRepository
     default_domain: Domain
     clock: Clock
-    default_user: Callable[[str], Username]
-    """Makes a user's name of what a client logs in with. Raises `InvalidArgument`."""
 
     def is_authorized(self, address: str) -> bool:
         """Whether a client may relay by its address."""

@@ -16,6 +16,7 @@ from compostela.core.health.checks import HealthChecks
 from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
+from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.tasks.manager import TaskManager
 from compostela.core.users.service import UsersRepository
@@ -43,6 +44,7 @@ class WebAdminServices:
     mailboxes: MailboxManager
     queues: MailQueues
     repositories: MailRepositoryStore
+    repository_settings: RepositorySettings
     health: HealthChecks
     tasks: TaskManager
     clock: Clock
@@ -60,7 +62,7 @@ def create_application(services: WebAdminServices, settings: WebAdminSettings, p
         *UserMailboxRoutes(s.users, s.mailboxes, s.tasks).routes(),
         *AddressAliasRoutes(s.domains, s.users, s.rewriting).routes(),
         *MailQueueRoutes(s.queues, s.tasks).routes(),
-        *MailRepositoryRoutes(s.repositories, s.queues, s.tasks, s.clock).routes(),
+        *MailRepositoryRoutes(s.repositories, s.repository_settings, s.queues, s.tasks, s.clock).routes(),
         Route("/{path:path}", _options, methods=["OPTIONS"]),
     ]
     return Starlette(routes=routes, middleware=_middleware(settings, passwords), exception_handlers=HANDLERS)

@@ -42,8 +42,9 @@ class WebAdminServer:
     async def start(self) -> None:
         """Returns when requests are answered."""
         self._task = asyncio.create_task(self._server.serve(sockets=self._sockets))
-        while not self._server.started and not self._task.done():
-            await asyncio.sleep(0)
+        # the library has no event to wait for
+        while not self._server.started and not self._task.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
         if self._task.done():
             self._task.result()
 

@@ -18,7 +18,7 @@ class HealthRoutes:
     def routes(self) -> list[Route]:
         return [
             Route("/healthcheck", self.all, methods=["GET"]),
-            Route("/healthcheck/checks", self.list, methods=["GET"]),
+            Route("/healthcheck/checks", self.names, methods=["GET"]),
             Route("/healthcheck/checks/{component}", self.one, methods=["GET"]),
         ]
 
@@ -29,7 +29,7 @@ class HealthRoutes:
         body = {"status": str(status), "checks": [_document(result) for result in results]}
         return JsonResponse(body, status_code=_code(status, request))
 
-    async def list(self, _: Request) -> Response:
+    async def names(self, _: Request) -> Response:
         return JsonResponse(
             [{"componentName": name, "escapedComponentName": quote(name)} for name in self._checks.components]
         )

@@ -1,6 +1,6 @@
 """/mailRepositories: mails that were put aside."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import unquote
 
 import msgspec
@@ -12,8 +12,9 @@ from compostela.base.clock import Clock
 from compostela.core.blob.model import MessageContent
 from compostela.core.mail.model import Mail
 from compostela.core.queue.ports import MailQueues
-from compostela.core.repository.ports import MailRepository, MailRepositoryStore, RepositoryQuery, RepositoryUrl
+from compostela.core.repository.ports import MailRepository, MailRepositoryStore, RepositoryQuery
 from compostela.core.repository.reprocessing import Reprocessing
+from compostela.core.repository.settings import RepositorySettings
 from compostela.core.tasks.manager import Task, TaskManager
 from compostela.web.webadmin.errors import ApiError, invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, body_bytes, no_content
@@ -28,8 +29,16 @@ _ONE = "/mailRepositories/{path:path}/mails/{key}"
 class MailRepositoryRoutes:
     """`{path}` arrives percent-decoded; one repository path may exist under several protocols."""
 
-    def __init__(self, repositories: MailRepositoryStore, queues: MailQueues, tasks: TaskManager, clock: Clock) -> None:
+    def __init__(
+        self,
+        repositories: MailRepositoryStore,
+        settings: RepositorySettings,
+        queues: MailQueues,
+        tasks: TaskManager,
+        clock: Clock,
+    ) -> None:
         self._repositories = repositories
+        self._settings = settings
         self._queues = queues
         self._tasks = tasks
         self._clock = clock
@@ -55,7 +64,7 @@ class MailRepositoryRoutes:
         protocol = request.query_params.get("protocol")
         if not protocol:
             raise invalid("No protocol specified")
-        await self._repositories.select(RepositoryUrl.parse(f"{protocol}://{_path(request)}"))
+        await self._repositories.select(self._settings.url(f"{protocol}://{_path(request)}"))
         return no_content()
 
     async def describe(self, request: Request) -> Response:
@@ -118,7 +127,7 @@ class MailRepositoryRoutes:
         async def run() -> None:
             left = limit
             for repository in repositories:
-                keys = [key async for key in repository.keys()]
+                keys = [key async for key in repository.keys()]  # noqa: SIM118 - no dictionary
                 for key in keys if left is None else keys[:left]:
                     await options.reprocess(repository, key)
                     counts["remainingCount"] -= 1
@@ -152,7 +161,7 @@ class MailRepositoryRoutes:
             consume=consume is not False,
         )
 
-    async def _move(self, request: Request, sources: list[MailRepository], key: str | None) -> Response:
+    async def _move(self, request: Request, sources: Sequence[MailRepository], key: str | None) -> Response:
         try:
             target_path = msgspec.json.decode(await body_bytes(request), type=dict[str, str])["mailRepository"]
         except (msgspec.DecodeError, KeyError):
@@ -161,14 +170,16 @@ class MailRepositoryRoutes:
         if not targets:
             raise ApiError(400, "InvalidArgument", f"The repository does not exist: {target_path}")
         for source in sources:
-            for one in [key] if key is not None else [k async for k in source.keys()]:
-                mail = await source.retrieve(one)
+            if source.url == targets[0].url:
+                raise invalid("source and target are the same repository")
+            for one in [key] if key is not None else [found async for found in source.keys()]:  # noqa: SIM118
+                entry, mail = await source.entry(one), await source.retrieve(one)
                 if mail is not None:
                     await targets[0].store(mail)
-                    await source.remove(one)
+                    await source.remove(one, entry)
         return no_content()
 
-    async def _find(self, request: Request) -> list[MailRepository]:
+    async def _find(self, request: Request) -> Sequence[MailRepository]:
         path = _path(request)
         repositories = await self._repositories.by_path(path)
         if not repositories:

@@ -1,0 +1,24 @@
+"""The command `compostela`. Each group of commands is imported when it is asked for, so that `--help` is quick."""
+
+import click
+
+from compostela.app.cli.lazy import LazyGroup
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_in={
+        "serve": "compostela.app.cli.server:serve",
+        "check": "compostela.app.cli.server:check",
+        "domain": "compostela.app.cli.accounts:domain",
+        "user": "compostela.app.cli.accounts:user",
+        "mailbox": "compostela.app.cli.mailboxes:mailbox",
+        "queue": "compostela.app.cli.queues:queue",
+        "repository": "compostela.app.cli.repositories:repository",
+        "send": "compostela.app.cli.sending:send",
+    },
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="compostela")
+def main() -> None:
+    """Compostela, a mail server."""

@@ -1,0 +1,113 @@
+"""Talking to the running server's WebAdmin."""
+
+import http.client
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote, urlsplit
+
+import click
+import orjson
+
+from compostela.app.cli.server import data_option
+from compostela.app.first_start import TOKEN_FILE
+
+F = TypeVar("F", bound=Callable[..., Any])  # Any: a command's own parameters
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+TIMEOUT_SECONDS = 60
+TASK_SECONDS = 3600.0
+
+
+def options(command: F) -> F:
+    """--url, --token, --data and --json for a command."""
+    command = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
+    command = data_option(command)
+    command = click.option(
+        "--token", envvar="COMPOSTELA_TOKEN", help="WebAdmin password; from the data folder by default."
+    )(command)
+    return click.option("--url", envvar="COMPOSTELA_URL", default=DEFAULT_URL, show_default=True, help="WebAdmin.")(
+        command
+    )
+
+
+class Client:
+    """One call at a time; every failure ends the program with one sentence."""
+
+    def __init__(self, url: str, token: str | None, data: Path) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._token = token or self._read_token(data)
+
+    @staticmethod
+    def _read_token(data: Path) -> str:
+        path = data / TOKEN_FILE
+        try:
+            return path.read_text().strip()
+        except OSError:
+            return ""
+
+    def call(self, method: str, path: str, body: object = None, accept: str = "application/json") -> Any:
+        """The decoded answer (octets, when something else than JSON was asked for), None when there is none."""
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
+        try:
+            connection.request(method, path, None if body is None else orjson.dumps(body), headers)
+            response = connection.getresponse()
+            data = response.read()
+        except OSError as error:
+            fail(f"the server at {self._host}:{self._port} does not answer ({error}): start it with 'compostela serve'")
+        finally:
+            connection.close()
+        if response.status >= 400:
+            fail(_reason(response.status, data))
+        if not data:
+            return None
+        return orjson.loads(data) if accept == "application/json" else data
+
+    def run_task(self, method: str, path: str) -> Any:
+        """Starts a task and waits for its end, showing that it goes on."""
+        task = self.call(method, path)["taskId"]
+        end = time.monotonic() + TASK_SECONDS
+        while time.monotonic() < end:
+            report = self.call("GET", f"/tasks/{task}")
+            if report["status"] not in ("waiting", "inProgress", "canceledRequested"):
+                if report["status"] != "completed":
+                    fail(f"the task {task} {report['status']}: see the server's log")
+                return report
+            click.echo(".", nl=False, err=True)
+            time.sleep(0.2)
+        fail(f"the task {task} is still running: see GET /tasks/{task}")
+
+
+def fail(text: str) -> NoReturn:
+    click.echo(f"compostela: {text}", err=True)
+    sys.exit(1)
+
+
+def _reason(status: int, data: bytes) -> str:
+    if status == 401:
+        return "the token is not right: give it with --token, or the server's data folder with --data"
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return f"the server answered {status}"
+    return f"{body.get('message')}{': ' + body['details'] if body.get('details') else ''}"
+
+
+def part(text: str) -> str:
+    """A path parameter."""
+    return quote(text, safe="@")
+
+
+def show(value: object, as_json: bool, text: str | None = None) -> None:
+    """JSON, or a text, or the items of a list one a line."""
+    if as_json:
+        click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+    elif text is not None:
+        click.echo(text)
+    elif isinstance(value, list):
+        for item in value:
+            click.echo(item)

@@ -1,0 +1,52 @@
+"""`compostela send`: a test mail over SMTP."""
+
+import smtplib
+import socket
+import ssl
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+import click
+
+from compostela.app.cli.client import fail, show
+
+TIMEOUT_SECONDS = 30
+
+
+@click.command()
+@click.option("--to", required=True, help="Recipient.")
+@click.option("--from", "sender", default="test@example.org", show_default=True, help="Sender.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="SMTP server.")
+@click.option("--port", default=1025, show_default=True, help="Its port.")
+@click.option("--subject", default="A test mail", show_default=True, help="Subject.")
+@click.option("--body", default="This mail was sent by 'compostela send'.", help="Text.")
+@click.option("--user", help="Log in as this user, after STARTTLS.")
+@click.option("--password", envvar="COMPOSTELA_PASSWORD", help="The user's password.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def send(
+    to: str,
+    sender: str,
+    host: str,
+    port: int,
+    subject: str,
+    body: str,
+    user: str | None,
+    password: str | None,
+    as_json: bool,
+) -> None:
+    """Send a test mail and tell what the server answered."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = user or sender, to, subject
+    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=socket.gethostname() or "localhost")
+    message.set_content(body)
+    try:
+        with smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS) as smtp:
+            if user:
+                context = ssl.create_default_context()
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                smtp.starttls(context=context)
+                smtp.login(user, password or "")
+            smtp.send_message(message, user or sender, [to])
+    except (OSError, smtplib.SMTPException) as error:
+        fail(f"the mail was not taken by {host}:{port}: {error}")
+    show({"messageId": message["Message-ID"], "to": to}, as_json, f"the mail for {to} was accepted and is safe")

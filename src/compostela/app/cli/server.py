@@ -1,0 +1,57 @@
+"""`compostela serve` and `compostela check`."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+import orjson
+
+from compostela.app.serve import EXIT_CONFIGURATION
+from compostela.app.serve import check as run_check
+from compostela.app.serve import serve as run_server
+from compostela.base.settings import Problems, Severity
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+conf_option = click.option(
+    "--conf", type=_FOLDER, default=Path("conf"), show_default=True, help="Configuration folder."
+)
+data_option = click.option("--data", type=_FOLDER, default=Path("data"), show_default=True, help="Data folder.")
+
+
+@click.command()
+@conf_option
+@data_option
+@click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
+@click.option("--json", "log_json", is_flag=True, help="Write the log as JSON, one object a line.")
+def serve(conf: Path, data: Path, log_level: str, log_json: bool) -> None:
+    """Run the server in the foreground; SIGTERM ends it."""
+    sys.exit(run_server(conf.absolute(), data.absolute(), log_level=log_level, log_json=log_json))
+
+
+@click.command()
+@conf_option
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def check(conf: Path, data: Path, as_json: bool) -> None:
+    """Read the configuration, report everything that is wrong, open no port. Exit status 78 when something is."""
+    problems = Problems()
+    asyncio.run(run_check(conf.absolute(), data.absolute(), problems))
+    errors = problems.of(Severity.ERROR)
+    if as_json:
+        found = [
+            {"severity": one.severity.value, "file": one.place.file, "line": one.place.line, "message": one.message}
+            for severity in Severity
+            for one in problems.of(severity)
+        ]
+        click.echo(orjson.dumps({"ok": not errors, "problems": found}, option=orjson.OPT_INDENT_2))
+    else:
+        for severity, title in (
+            (Severity.ERROR, "Errors"), (Severity.WARNING, "Warnings"), (Severity.NOT_YET, "Not yet in effect"),
+        ):  # fmt: skip
+            lines = dict.fromkeys(str(problem) for problem in problems.of(severity))
+            if lines:
+                click.echo(f"{title}:")
+                click.echo("\n".join(f"  {line}" for line in lines))
+        click.echo("The configuration is wrong." if errors else "The configuration is right.")
+    sys.exit(EXIT_CONFIGURATION if errors else 0)

@@ -1,0 +1,1 @@
+"""The configurations that are used for files that are missing."""

@@ -1,0 +1,149 @@
+"""The configuration folder: which files there are, and the settings of all components read from them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+from compostela.app.configuration.files import Reader
+from compostela.app.configuration.places import Places
+from compostela.base.settings import Node, Place, Problems, Settings, nearest
+from compostela.core.dns.settings import DnsSettings, read_dns_settings
+from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
+from compostela.core.health.settings import HealthSettings, read_health_settings
+from compostela.core.repository.settings import RepositorySettings, read_repository_settings
+from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
+from compostela.core.users.settings import UsersSettings, read_users_settings
+from compostela.net.imap.settings import ImapSettings, read_imap_settings
+from compostela.net.smtp.settings import SmtpSettings, read_lmtp_settings, read_smtp_settings
+from compostela.processing.container import SpoolerSettings, read_spooler_settings
+from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings
+
+T = TypeVar("T")
+
+_FILES = (
+    "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "mailetcontainer.xml", "domainlist.xml", "usersrepository.xml",
+    "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
+    "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
+)  # fmt: skip
+_NOT_YET = (
+    "pop3server.xml", "managesieveserver.xml", "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
+    "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties", "rabbitmq.properties",
+    "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties", "droplists.properties",
+    "queue.properties", "pulsar.properties", "queue-pulsar.properties", "rspamd.properties", "crowdsec.properties",
+    "spamassassin.properties", "quotas.xml", "postgres.properties",
+)  # fmt: skip
+_NO_MEANING = ("jvm.properties", "jmx.properties", "logback.xml", "jmxremote.password", "jmxremote.access", "README.md")
+_CONFIGURATION_ENDINGS = (".xml", ".properties", ".conf")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that was configured."""
+
+    places: Places
+    smtp: list[SmtpSettings]
+    imap: list[ImapSettings]
+    container: Node
+    spooler: SpoolerSettings
+    domains: DomainListSettings
+    users: UsersSettings
+    rewriting: RewritingSettings
+    repositories: RepositorySettings
+    dns: DnsSettings
+    health: HealthSettings
+    webadmin: WebAdminSettings
+
+
+def load(folder: Path, data: Path, problems: Problems) -> Configuration:
+    """Reads the whole folder. Complaints go to `problems`; what is missing takes its defaults."""
+    if not folder.is_dir():
+        problems.error(Place(str(folder)), "the configuration folder does not exist")
+    else:
+        _check_names(folder, problems)
+    source = _Source(folder, problems)
+    source.root("batchsizes.properties", _read_batch_sizes)
+    source.root("extensions.properties", _read_extensions)
+    source.root("listeners.xml", _read_listeners)
+    read_lmtp_settings(source.node("lmtpserver.xml", "lmtpservers"), problems)
+    container = source.packaged("mailetcontainer.xml")
+    return Configuration(
+        places=Places(folder, data),
+        smtp=read_smtp_settings(source.node("smtpserver.xml", "smtpservers"), problems),
+        imap=read_imap_settings(source.node("imapserver.xml", "imapservers"), problems),
+        container=container,
+        spooler=read_spooler_settings(container, problems),
+        domains=source.root("domainlist.xml", read_domain_list_settings),
+        users=source.root("usersrepository.xml", read_users_settings),
+        rewriting=source.root("recipientrewritetable.xml", read_rewriting_settings),
+        repositories=source.root("mailrepositorystore.xml", read_repository_settings),
+        dns=source.root("dnsservice.xml", read_dns_settings),
+        health=source.root("healthcheck.properties", read_health_settings),
+        webadmin=source.root("webadmin.properties", read_webadmin_settings),
+    )
+
+
+class _Source:
+    def __init__(self, folder: Path, problems: Problems) -> None:
+        self._folder = folder
+        self._problems = problems
+        self._reader = Reader(problems)
+
+    def node(self, name: str, root: str) -> Node:
+        """The root of a file, an empty one when the file is missing."""
+        path = self._folder / name
+        found = self._reader.read(path) if path.is_file() else None
+        return found or Node(root, Place(name))
+
+    def packaged(self, name: str) -> Node:
+        """The root of a file, or of the one that comes with the package."""
+        path = self._folder / name
+        found = self._reader.read(path) if path.is_file() else None
+        if found is None:
+            data = files("compostela.app.configuration").joinpath("defaults", name).read_bytes()
+            found = self._reader.parse(name, data)
+        assert found is not None
+        return found
+
+    def root(self, name: str, read: Callable[[Settings], T]) -> T:
+        return read(Settings(self.node(name, name), self._problems))
+
+
+def _check_names(folder: Path, problems: Problems) -> None:
+    known = (*_FILES, *_NOT_YET, *_NO_MEANING)
+    for path in sorted(folder.iterdir()):
+        if path.name in _NOT_YET:
+            problems.not_yet(Place(path.name), "the file is not yet in effect")
+        elif path.name not in known and path.name.endswith(_CONFIGURATION_ENDINGS):
+            problems.warning(Place(path.name), f"an unknown file{nearest(path.name, known)}")
+
+
+def _read_batch_sizes(settings: Settings) -> None:
+    for name in ("fetch.metadata", "fetch.headers", "fetch.body", "fetch.full", "copy", "move"):
+        settings.integer(name, 200, minimum=1)
+        settings.not_yet(name)
+    settings.finish()
+
+
+def _read_extensions(settings: Settings) -> None:
+    for name in (
+        "guice.extension.module",
+        "guice.extension.tasks",
+        "guice.extension.task",
+        "guice.extension.startable",
+    ):
+        if settings.strings(name):
+            settings.not_yet(name)
+    settings.finish()
+
+
+def _read_listeners(settings: Settings) -> None:
+    settings.boolean("executeGroupListeners", True)
+    settings.integer("maxConcurrency", 10, minimum=1)
+    settings.duration("executionTimeout", 0.0)
+    for listener in settings.sections("listener"):
+        name = listener.required("class").rpartition(".")[2]
+        listener.problems.not_yet(listener.place, f"the listener {name!r} is not yet in effect")
+    settings.not_yet("preDeletionHooks")
+    settings.finish()

@@ -1,0 +1,1 @@
+"""The editions: which adapters stand behind the ports."""

@@ -1,0 +1,244 @@
+"""The embedded edition, put together: one process, one data folder, no other service."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from compostela.adapters.dns.resolver import DnspythonResolver
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.app import first_start
+from compostela.app.configuration.folder import Configuration
+from compostela.base.clock import SystemClock
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Problems
+from compostela.core.domains.service import DomainList
+from compostela.core.health.checks import HealthCheck, HealthChecks, HealthStatus
+from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.queue.model import SPOOL
+from compostela.core.repository.ports import RepositoryUrl
+from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.smtp.hooks import HookChain
+from compostela.core.tasks.manager import TaskManager
+from compostela.core.users.service import UsersRepository
+from compostela.net.imap.server import ImapServer
+from compostela.net.imap.session import ImapProtocol
+from compostela.net.imap.settings import ImapSettings
+from compostela.net.listeners import Listener, bind_sockets
+from compostela.net.outbound.client import SmtpClient
+from compostela.net.settings import BindAddress, ServerSettings
+from compostela.net.smtp.server import SmtpServer
+from compostela.net.smtp.session import SmtpProtocol
+from compostela.net.smtp.settings import SmtpSettings, VerifyIdentity
+from compostela.net.tls import TlsError, server_context
+from compostela.processing.container import build_processors, error_repository, postmaster_address
+from compostela.processing.mailet import MailetContext
+from compostela.processing.processor import MailProcessors, Processor
+from compostela.processing.smtp_hooks.chain import build_chain
+from compostela.processing.smtp_hooks.context import HookContext
+from compostela.processing.spooler import Spooler
+
+_log = logging.getLogger(__name__)
+
+HTTP_BACKLOG = 100
+
+
+@dataclass(slots=True)
+class Services:
+    """The rules on top of the store, and the chains that the configuration asks for."""
+
+    domains: DomainList
+    users: UsersRepository
+    rewriting: RecipientRewriteTable
+    mailboxes: MailboxManager
+    mailets: MailetContext
+    processors: list[Processor]
+    chains: list[HookChain]
+
+
+def make_services(configuration: Configuration, store: EmbeddedStore, problems: Problems) -> Services:
+    """Builds everything that the configuration names; complaints go to `problems`."""
+    clock = SystemClock()
+    domains = DomainList(store.domains, configuration.domains)
+    users = UsersRepository(store.users, domains, configuration.users)
+    rewriting = RecipientRewriteTable(store.rewriting, domains, users, configuration.rewriting)
+    mailboxes = MailboxManager(store.mailboxes, clock)
+    domain = configuration.domains.default_domain
+    context = MailetContext(
+        hello_name=configuration.smtp[0].server.hello_name if configuration.smtp else domain.name,
+        postmaster=postmaster_address(configuration.spooler, domain.name),
+        domains=domains,
+        users=users,
+        rewriting=rewriting,
+        mailboxes=mailboxes,
+        queues=store.queues,
+        repositories=store.repositories,
+        repository_settings=configuration.repositories,
+        dns=DnspythonResolver(configuration.dns),
+        sender=SmtpClient(),
+        clock=clock,
+    )
+    hooks = HookContext(domains, users, rewriting)
+    chains = [
+        build_chain(
+            smtp.handlers,
+            hooks,
+            auth_required=smtp.auth_required,
+            verify_identity=smtp.verify_identity is not VerifyIdentity.DISABLED,
+            relaxed=smtp.verify_identity is VerifyIdentity.RELAXED,
+        )
+        for smtp in configuration.smtp
+    ]
+    processors = build_processors(configuration.container, problems, context)
+    return Services(domains, users, rewriting, mailboxes, context, processors, chains)
+
+
+class EmbeddedEdition:
+    """A running server. `start` and `stop` are each called once."""
+
+    def __init__(self, configuration: Configuration, store: EmbeddedStore, services: Services) -> None:
+        self._configuration = configuration
+        self._store = store
+        self._services = services
+        self._clock = SystemClock()
+        self._listeners: list[Listener] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._spooler: Spooler | None = None
+        self._stop_web: Callable[[], asyncio.Future[None]] | None = None
+        self._web_sockets: list[socket.socket] = []
+        self.web_port: int | None = None
+
+    async def start(self) -> first_start.FirstUser | None:
+        """Binds all ports before anything else; gives the user that was made at the first start. Raises `BindError`,
+        `TlsError`."""
+        self._make_listeners()
+        webadmin = self._configuration.webadmin
+        if webadmin.enabled:
+            host = "127.0.0.1" if webadmin.host == "localhost" else webadmin.host
+            self._web_sockets = bind_sockets((BindAddress(host, webadmin.port),), HTTP_BACKLOG)
+            self.web_port = self._web_sockets[0].getsockname()[1]
+        for listener in self._listeners:
+            listener.bind()
+        await self._services.domains.add_configured()
+        first = await first_start.make_first_user(
+            self._services.users, self._store.queues, self._services.domains.default_domain, self._clock.now()
+        )
+        if self._configuration.spooler.workers:
+            self._spooler = Spooler(
+                self._store.queues.queue(SPOOL),
+                MailProcessors(self._services.processors),
+                self._store.repositories,
+                error_repository(self._configuration.spooler, self._services.mailets),
+                self._configuration.spooler.workers,
+            )
+            await self._spooler.start()
+        for listener in self._listeners:
+            await listener.start()
+        return first
+
+    async def start_web(self) -> None:
+        """WebAdmin, whose libraries are slow to import: after the mail ports are open."""
+        if not self._web_sockets:
+            return
+        from compostela.web.webadmin.application import WebAdminServices, create_application
+        from compostela.web.webadmin.authentication import passwords_of
+        from compostela.web.webadmin.server import WebAdminServer
+
+        tasks = TaskManager(self._clock)
+        health = HealthChecks(self._health_checks())
+        services = WebAdminServices(
+            domains=self._services.domains,
+            users=self._services.users,
+            rewriting=self._services.rewriting,
+            mailboxes=self._services.mailboxes,
+            queues=self._store.queues,
+            repositories=self._store.repositories,
+            repository_settings=self._configuration.repositories,
+            health=health,
+            tasks=tasks,
+            clock=self._clock,
+        )
+        settings = self._configuration.webadmin
+        token = first_start.administration_token(self._configuration.places.data)
+        server = WebAdminServer(
+            create_application(services, settings, passwords_of(settings, token)), self._web_sockets
+        )
+        await server.start()
+        self._stop_web = lambda: asyncio.ensure_future(server.stop())
+        self._tasks += [
+            asyncio.create_task(tasks.work()),
+            asyncio.create_task(health.watch(self._configuration.health.period_seconds)),
+        ]
+
+    async def stop(self) -> None:
+        """Stops accepting, finishes what is in flight, and closes the store."""
+        await asyncio.gather(*(listener.stop() for listener in self._listeners))
+        if self._stop_web is not None:
+            await self._stop_web()
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._spooler is not None:
+            await self._spooler.stop()
+        self._services.users.close()
+        await self._store.close()
+
+    @property
+    def listeners(self) -> list[Listener]:
+        return self._listeners
+
+    def _make_listeners(self) -> None:
+        for smtp, chain in zip(self._configuration.smtp, self._services.chains, strict=True):
+            self._listeners.append(self._smtp_listener(smtp, chain))
+        self._listeners += [self._imap_listener(imap) for imap in self._configuration.imap]
+
+    def _smtp_listener(self, settings: SmtpSettings, chain: HookChain) -> Listener:
+        server = SmtpServer(
+            settings=settings,
+            hooks=chain,
+            queue=self._store.queues.queue(SPOOL),
+            blobs=self._store.blobs,
+            users=self._services.users,
+            default_domain=self._services.domains.default_domain,
+            clock=self._clock,
+        )
+        return self._listener(settings.server, lambda listener, tls: SmtpProtocol(server, listener, tls))
+
+    def _imap_listener(self, settings: ImapSettings) -> Listener:
+        server = ImapServer(settings, self._services.mailboxes, self._services.users, self._store.blobs, self._clock)
+        return self._listener(settings.server, lambda listener, tls: ImapProtocol(server, listener, tls))
+
+    def _listener(self, settings: ServerSettings, factory: Callable[[Listener, bool], asyncio.Protocol]) -> Listener:
+        context = None
+        if settings.tls.offered:
+            try:
+                context = server_context(settings.tls, self._configuration.places.resolve)
+            except TlsError as error:
+                raise TlsError(f"{settings.tls.place}: {error}") from error
+        return Listener(settings, factory, context)
+
+    def _health_checks(self) -> list[HealthCheck]:
+        async def store() -> None:
+            await self._store.domains.all()
+
+        async def errors() -> tuple[HealthStatus, str] | None:
+            try:
+                url: RepositoryUrl = error_repository(self._configuration.spooler, self._services.mailets)
+            except InvalidArgument as wrong:
+                return HealthStatus.UNHEALTHY, str(wrong)
+            repository = await self._store.repositories.find(url)
+            size = await repository.size() if repository is not None else 0
+            return (HealthStatus.DEGRADED, f"{url} holds {size} mails") if size else None
+
+        async def disk() -> tuple[HealthStatus, str] | None:
+            self._store.blobs.check_room(0)
+            return None
+
+        return [
+            HealthCheck("Embedded store", store),
+            HealthCheck("Disk space", disk),
+            HealthCheck("EmptyErrorMailRepository", errors),
+        ]

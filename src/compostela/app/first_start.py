@@ -1,0 +1,123 @@
+"""What is made when a data folder is used for the first time: certificate, administration token, a user, a welcome mail."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.mail.attributes import SENT_BY_MAILET
+from compostela.core.mail.model import Mail
+from compostela.core.queue.ports import MailQueues
+from compostela.core.users.service import UsersRepository
+from compostela.mime.builder import singlepart, standard_headers, text_part
+from compostela.model.domain import Domain
+from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
+
+TLS_FOLDER = "tls"
+KEY_FILE = "key.pem"
+CERTIFICATE_FILE = "certificate.pem"
+TOKEN_FILE = "webadmin.token"
+FIRST_USER = "user"
+CERTIFICATE_DAYS = 825
+
+WELCOME = """\
+Welcome to Compostela.
+
+This mail came to you by the way that every mail takes: into the mail queue, through the processors, into your INBOX.
+
+What next: read docs/operators/README.md, add your domain with "compostela domain add", and your users with
+"compostela user add".
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstUser:
+    """The user that was made, with the password in clear: shown once."""
+
+    name: Username
+    password: str
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """A file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.rename(path)
+
+
+def make_certificate(folder: Path, host: str) -> None:
+    """A self-signed ECDSA certificate for `localhost` and this host, unless there is one."""
+    key_path, certificate_path = folder / TLS_FOLDER / KEY_FILE, folder / TLS_FOLDER / CERTIFICATE_FILE
+    if key_path.exists() and certificate_path.exists():
+        return
+    # needed once in the life of a data folder, and slow to import
+    from datetime import UTC, datetime, timedelta
+    from ipaddress import ip_address
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host[:64])])
+    now = datetime.now(UTC)
+    names: list[x509.GeneralName] = [x509.DNSName(one) for one in dict.fromkeys((host, "localhost"))]
+    names += [x509.IPAddress(ip_address(one)) for one in ("127.0.0.1", "::1")]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=CERTIFICATE_DAYS))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    write_private(key_path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_private(certificate_path, certificate.public_bytes(Encoding.PEM))
+
+
+def administration_token(folder: Path) -> str:
+    """The token in the data folder, made when there is none."""
+    path = folder / TOKEN_FILE
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32).encode())
+    return path.read_text().strip()
+
+
+async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Domain, now: float) -> FirstUser | None:
+    """A user with a generated password and a welcome mail, when there is no user at all."""
+    async for _ in users.names():
+        return None
+    name = Username.parse(f"{FIRST_USER}@{domain}" if users.virtual_hosting else FIRST_USER)
+    password = secrets.token_urlsafe(12)
+    await users.add(name, password)
+    await queues.queue("spool").enqueue(_welcome(users.address_of(name), domain, now))
+    return FirstUser(name, password)
+
+
+def _welcome(to: MailAddress, domain: Domain, now: float) -> Mail:
+    headers = standard_headers(
+        f"Compostela <postmaster@{domain}>", f"<{to}>", "Welcome to Compostela", str(domain), now
+    )
+    header, body = singlepart(headers, text_part(WELCOME))
+    return Mail(
+        name=f"welcome-{int(now)}",
+        sender=None,
+        recipients=[to],
+        content=MessageContent(header, MemoryBody(body)),
+        arrived_at=now,
+        last_updated_at=now,
+        attributes={SENT_BY_MAILET: True},
+    )

@@ -1,0 +1,160 @@
+"""Running the server in the foreground: start, wait for a signal, stop."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+from compostela.adapters.embedded.schema import NewerSchema
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.app import first_start
+from compostela.app.configuration.folder import Configuration, load
+from compostela.app.editions.embedded import EmbeddedEdition, make_services
+from compostela.base.errors import CompostelaError, InvalidArgument
+from compostela.base.log import start_logging
+from compostela.base.settings import Problems, Severity
+from compostela.net.listeners import BindError
+from compostela.net.tls import TlsError
+
+_log = logging.getLogger(__name__)
+
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits: the configuration is wrong."""
+EXIT_FAILURE = 1
+
+
+class StartError(CompostelaError):
+    """The server cannot start; the text is one sentence for the operator."""
+
+    def __init__(self, text: str, status: int = EXIT_FAILURE) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def serve(conf: Path, data: Path, *, log_level: str, log_json: bool) -> int:
+    """Gives the exit status."""
+    listener = start_logging(log_level.upper(), json=log_json)
+    try:
+        with _runner() as runner:
+            runner.run(_serve(conf, data))
+    except StartError as error:
+        listener.stop()
+        print(f"compostela: {error}", file=sys.stderr)
+        return error.status
+    listener.stop()
+    return 0
+
+
+def _runner() -> asyncio.Runner:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+async def check(conf: Path, data: Path, problems: Problems) -> Configuration:
+    """Reads and builds everything without opening a port or touching the data folder."""
+    configuration = load(conf, data, problems)
+    with tempfile.TemporaryDirectory(prefix="compostela-check-") as folder:
+        store = await EmbeddedStore.open(Path(folder))
+        try:
+            make_services(configuration, store, problems)
+        except InvalidArgument as wrong:
+            problems.error(configuration.container.place, str(wrong))
+        finally:
+            await store.close()
+    _check_keys(configuration, problems)
+    return configuration
+
+
+def _check_keys(configuration: Configuration, problems: Problems) -> None:
+    """A key store that is missing is the business of `serve`; here it is a warning."""
+    for server in [*(one.server for one in configuration.smtp), *(one.server for one in configuration.imap)]:
+        for url in (server.tls.keystore, server.tls.private_key, server.tls.certificates):
+            if not server.tls.offered or url is None:
+                continue
+            path = configuration.places.resolve(url)
+            made_by_us = path.parent == configuration.places.data / first_start.TLS_FOLDER
+            if not made_by_us and not path.is_file():
+                problems.warning(server.tls.place, f"{url} does not exist: the server will not start without it")
+
+
+def report(problems: Problems) -> str:
+    """All complaints, a line each; empty when there is none."""
+    lines = [str(problem) for problem in problems.of(Severity.ERROR)]
+    lines += [f"{problem} (warning)" for problem in problems.of(Severity.WARNING)]
+    return "\n".join(lines)
+
+
+async def _serve(conf: Path, data: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    problems = Problems()
+    configuration = load(conf, data, problems)
+    store = await _open(data)
+    try:
+        services = make_services(configuration, store, problems)
+    except InvalidArgument as wrong:
+        problems.error(configuration.container.place, str(wrong))
+    if problems.of(Severity.ERROR):
+        await store.close()
+        raise StartError(f"the configuration is wrong:\n{report(problems)}", EXIT_CONFIGURATION)
+    for problem in problems.of(Severity.WARNING):
+        _log.warning("%s", problem)
+    first_start.make_certificate(data, socket.gethostname() or "localhost")
+    edition = EmbeddedEdition(configuration, store, services)
+    try:
+        first = await edition.start()
+    except BindError as error:
+        raise StartError(str(error)) from error
+    except TlsError as error:
+        raise StartError(str(error), EXIT_CONFIGURATION) from error
+    gc.freeze()
+    await edition.start_web()
+    _announce(edition, data, first)
+    await stop.wait()
+    _log.info("stopping")
+    await edition.stop()
+
+
+async def _open(data: Path) -> EmbeddedStore:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = data / f".write-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+        return await EmbeddedStore.open(data)
+    except OSError as error:
+        raise StartError(
+            f"the data folder {data} cannot be written: {error.strerror}; choose another with --data"
+        ) from error
+    except NewerSchema as error:
+        raise StartError(str(error)) from error
+
+
+def _announce(edition: EmbeddedEdition, data: Path, first: first_start.FirstUser | None) -> None:
+    """How to send and read the next mail, on standard output."""
+    ports = {listener.settings.name: listener.ports[0] for listener in edition.listeners}
+    lines = ["Compostela is running. Ports: " + ", ".join(f"{name} {port}" for name, port in ports.items())]
+    if edition.web_port is not None:
+        lines.append(f"WebAdmin: http://127.0.0.1:{edition.web_port} (token in {data / first_start.TOKEN_FILE})")
+    if first is not None:
+        smtp, imap = ports.get("smtpserver"), ports.get("imapserver")
+        lines += [
+            "",
+            f"A first user was made: {first.name} with the password {first.password}",
+            f"  send a mail:  compostela send --to {first.name} --port {smtp}",
+            f"  read it:      curl -k --ssl-reqd --user '{first.name}:{first.password}' 'imap://localhost:{imap}/INBOX;MAILINDEX=1'",
+            "  learn more:   docs/operators/README.md",
+        ]
+    with contextlib.suppress(BrokenPipeError):
+        print("\n".join(lines), flush=True)
