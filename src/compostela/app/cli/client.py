@@ -79,7 +79,7 @@ class Client:
                 return report
             click.echo(".", nl=False, err=True)
             time.sleep(0.2)
-        fail(f"the task {task} is still running: see GET /tasks/{task}")
+        return fail(f"the task {task} is still running: see GET /tasks/{task}")
 
 
 def fail(text: str) -> NoReturn:
