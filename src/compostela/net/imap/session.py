@@ -8,6 +8,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Coroutine
+from typing import cast
 
 from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.base.ids import new_trace_id
@@ -100,7 +101,7 @@ class ImapProtocol(asyncio.Protocol):
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop does not derive its own from it
         self._transport = transport
         self._last_activity = asyncio.get_running_loop().time()
         self._session_id = new_trace_id()

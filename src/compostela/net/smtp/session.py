@@ -8,6 +8,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Coroutine
+from typing import cast
 
 from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
@@ -65,7 +66,7 @@ class SmtpProtocol(asyncio.Protocol):
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop does not derive its own from it
         self._transport = transport
         self._last_activity = asyncio.get_running_loop().time()
         peer = transport.get_extra_info("peername")

@@ -29,6 +29,7 @@ class WebAdminServer:
             uvicorn.Config(
                 application,
                 log_config=None,
+                log_level="warning",
                 access_log=False,
                 lifespan="off",
                 limit_concurrency=MAX_CONCURRENT_REQUESTS,
