@@ -1,0 +1,48 @@
+# make setup | run | test | bench | lint | crash [N=500] | reference
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+N ?= 500
+DATA ?= data
+CONF ?= conf
+
+.PHONY: setup run test bench lint crash clean
+
+setup: $(VENV)/.installed
+
+run: setup
+	@exec $(BIN)/compostela serve --conf $(CONF) --data $(DATA)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m bench
+
+crash: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.crash.harness --kills $(N)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check src tests bench examples
+	$(BIN)/ruff format --check src tests bench examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Compostela needs Python 3.11 or newer: on Debian 12, apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: $(BIN)/python requirements.lock pyproject.toml
+	@echo "Installing what Compostela needs into $(VENV) (once, about half a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
