@@ -68,15 +68,17 @@ class MailboxManager:
             return
         for parent in target.parents():
             await self._create_unless_there(parent)
-        moved = [(mailbox.id, target)]
-        for child in await self.store.of_user(source.user):
-            if child.path.is_below(source):
-                moved.append((child.id, target.sibling(target.name + child.path.name[len(source.name) :])))
-        await self.store.rename(moved)
+        moved = [
+            (child.id, target.sibling(target.name + child.path.name[len(source.name) :]))
+            for child in await self.store.of_user(source.user)
+            if child.path.is_below(source)
+        ]
+        await self.store.rename([(mailbox.id, target), *moved])
 
     async def provision(self, user: Username) -> None:
-        """At login: the default mailboxes, made and subscribed when INBOX is missing."""
-        if await self.store.find(MailboxPath.inbox(user)) is not None:
+        """At login: the default mailboxes, made and subscribed for a user who has none, or only an INBOX that the first
+        delivery made."""
+        if any(not mailbox.path.is_inbox for mailbox in await self.store.of_user(user)):
             return
         for name in DEFAULT_MAILBOXES:
             await self._create_unless_there(MailboxPath.personal(user, name))

@@ -1,0 +1,65 @@
+"""Dialogues at the wire that read like transcripts."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+
+TIMEOUT_SECONDS = 10.0
+
+
+class Conversation:
+    """What the client says, and what the server must answer."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def client(self, *lines: str) -> None:
+        await self.octets("".join(f"{line}\r\n" for line in lines).encode())
+
+    async def octets(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def line(self) -> str:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return (await self._reader.readline()).decode("utf-8", "replace").removesuffix("\r\n")
+
+    async def server(self, *beginnings: str) -> str:
+        """Each line must begin so; gives the last one whole."""
+        line = ""
+        for beginning in beginnings:
+            line = await self.line()
+            assert line.startswith(beginning), f"{line!r} does not begin with {beginning!r}"
+        return line
+
+    async def until(self, beginning: str) -> list[str]:
+        """All lines up to the one that begins so."""
+        lines = []
+        while True:
+            line = await self.line()
+            assert line, f"the connection was closed; so far {lines}"
+            lines.append(line)
+            if line.startswith(beginning):
+                return lines
+
+    async def closed(self) -> None:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            assert await self._reader.read() == b""
+
+    async def start_tls(self) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        await self._writer.start_tls(context)
+
+
+@contextlib.asynccontextmanager
+async def conversation(port: int) -> AsyncIterator[Conversation]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Conversation(reader, writer)
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError, ssl.SSLError):
+            await writer.wait_closed()

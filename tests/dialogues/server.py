@@ -1,0 +1,78 @@
+"""A whole server inside the test: the embedded edition on a temporary folder and free ports."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.app import first_start
+from compostela.app.configuration.folder import load
+from compostela.app.editions.embedded import EmbeddedEdition, make_services
+from compostela.base.settings import Problems, Severity
+from compostela.model.domain import Domain
+from compostela.model.username import Username
+
+SMTP = """<smtpservers><smtpserver><jmxName>smtp</jmxName><bind>127.0.0.1:0</bind>
+<helloName autodetect="false">mail.example.org</helloName>
+<tls startTLS="true"><privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates></tls>
+<auth><announce>always</announce><requireSSL>{ssl}</requireSSL></auth><verifyIdentity>{identity}</verifyIdentity>
+{elements}<maxmessagesize>{size}</maxmessagesize><handlerchain><handler class="ValidRcptHandler"/>{handlers}</handlerchain>
+</smtpserver></smtpservers>"""
+IMAP = """<imapservers><imapserver><jmxName>imap</jmxName><bind>127.0.0.1:0</bind>
+<helloName autodetect="false">mail.example.org</helloName>
+<tls startTLS="true"><privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates></tls>
+<auth><requireSSL>{ssl}</requireSSL></auth></imapserver></imapservers>"""
+DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
+# a quick hash: tests log in often
+USERS = "<usersrepository><enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm></usersrepository>"
+
+PASSWORD = "secret"
+BOB = Username.parse("bob@example.org")
+ANN = Username.parse("ann@example.org")
+
+
+class Server:
+    """The running edition with what tests look at."""
+
+    def __init__(self, edition: EmbeddedEdition, store: EmbeddedStore) -> None:
+        self.edition = edition
+        self.store = store
+        self.ports = {listener.settings.name: listener.ports[0] for listener in edition.listeners}
+
+
+@contextlib.asynccontextmanager
+async def running(
+    folder: Path,
+    *,
+    ssl: bool = False,
+    identity: str = "strict",
+    size: str = "1M",
+    elements: str = "",
+    handlers: str = "",
+    container: str | None = None,
+) -> AsyncIterator[Server]:
+    """bob and ann of example.org, password `secret`."""
+    conf, data = folder / "conf", folder / "data"
+    conf.mkdir()
+    values = {"ssl": str(ssl).lower(), "identity": identity, "size": size, "elements": elements, "handlers": handlers}
+    (conf / "smtpserver.xml").write_text(SMTP.format(**values))
+    (conf / "imapserver.xml").write_text(IMAP.format(**values))
+    (conf / "domainlist.xml").write_text(DOMAINS)
+    (conf / "usersrepository.xml").write_text(USERS)
+    if container is not None:
+        (conf / "mailetcontainer.xml").write_text(container)
+    problems = Problems()
+    configuration = load(conf, data, problems)
+    store = await EmbeddedStore.open(data)
+    services = make_services(configuration, store, problems)
+    assert not problems.of(Severity.ERROR), problems.found
+    first_start.make_certificate(data, "localhost")
+    edition = EmbeddedEdition(configuration, store, services)
+    await store.domains.add(Domain("example.org"))
+    for user in (BOB, ANN):
+        await services.users.add(user, PASSWORD)
+    await edition.start()
+    try:
+        yield Server(edition, store)
+    finally:
+        await edition.stop()

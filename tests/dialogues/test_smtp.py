@@ -1,0 +1,180 @@
+"""SMTP at the wire: replies, the relay rule, smuggling, AUTH, STARTTLS."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.server import running
+
+EHLO = ["250-mail.example.org Hello client.example [127.0.0.1]"]
+
+
+def plain(user: str, password: str = "secret") -> str:
+    return base64.b64encode(f"\x00{user}\x00{password}".encode()).decode()
+
+
+async def greet(c: Conversation) -> None:
+    await c.server("220 mail.example.org SMTP Server")
+    await c.client("EHLO client.example")
+    await c.until("250 ")
+
+
+async def begin(c: Conversation, sender: str = "a@foreign.example", recipient: str = "bob@example.org") -> None:
+    await greet(c)
+    await c.client(f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>", "DATA")
+    await c.server("250 2.1.0", "250 2.1.5", "354 Ok Send data ending with <CRLF>.<CRLF>")
+
+
+async def test_a_mail_is_accepted_and_pipelining_works(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await begin(c)
+        await c.client("Subject: x", "", "..dot", "text", ".", "QUIT")
+        await c.server("250 2.6.0 Message received", "221 2.0.0 mail.example.org Service closing transmission channel")
+        await c.closed()
+
+
+@pytest.mark.parametrize(
+    ("commands", "answer"),
+    [
+        (["MAIL FROM:<a@b.example>"], "250 2.1.0 Sender <a@b.example> OK"),
+        (["MAIL FROM:<>"], "250 2.1.0 Sender <> OK"),
+        (["MAIL FROM:<a@b.example>", "MAIL FROM:<a@b.example>"], "503 5.5.0 Sender already specified"),
+        (["MAIL"], "501 5.5.4 Usage: MAIL FROM:<sender>"),
+        (["MAIL FROM:a@b.example"], "501 5.1.7 Syntax error in MAIL command"),
+        (["MAIL FROM:<a@@b>"], "501 5.1.7 Syntax error in sender address"),
+        (["MAIL FROM:<a@b.example> SIZE=x"], "501 5.5.4 Syntactically incorrect value for SIZE parameter"),
+        (["MAIL FROM:<a@b.example> SIZE=99999999"], "552 5.3.4 Message size exceeds fixed maximum message size"),
+        (["MAIL FROM:<a@b.example> FOO=1"], "555 5.5.4 Unrecognized or unsupported option: FOO"),
+        (["RCPT TO:<bob@example.org>"], "503 5.5.0 Need MAIL before RCPT"),
+        (["MAIL FROM:<>", "RCPT"], "501 5.5.2 Usage: RCPT TO:<recipient>"),
+        (["MAIL FROM:<>", "RCPT TO:bob@example.org"], "501 5.5.2 Syntax error in parameters or arguments"),
+        (["MAIL FROM:<>", "RCPT TO:<bob@@example.org>"], "553 5.1.3 Syntax error in recipient address"),
+        (["MAIL FROM:<>", "RCPT TO:<bob@example.org> X=1"], "555 5.5.4 Unrecognized or unsupported option: X"),
+        (["MAIL FROM:<>", "RCPT TO:<nobody@example.org>"], "550 5.1.1 Unknown user: nobody@example.org"),
+        (["MAIL FROM:<>", "RCPT TO:<x@elsewhere.example>"], "530 5.7.1 Authentication Required"),
+        (["MAIL FROM:<>", "RCPT TO:<@hop.example:x@elsewhere.example>"], "530 5.7.1 Authentication Required"),
+        (["MAIL FROM:<>", "RCPT TO:<x%elsewhere.example@example.org>"], "550 5.1.1 Unknown user"),
+        (["MAIL FROM:<>", "RCPT TO:<postmaster@example.org>"], "250 2.1.5 Recipient <postmaster@example.org> OK"),
+        (["MAIL FROM:<bob@example.org>"], "530 5.7.1 Authentication Required"),
+        (["DATA"], "503 5.5.0 No sender specified"),
+        (["DATA now"], "500 5.5.4 Unexpected argument provided with DATA command"),
+        (["MAIL FROM:<>", "DATA"], "503 5.5.0 No recipients specified"),
+        (["NOOP"], "250 2.0.0 OK"),
+        (["RSET"], "250 2.0.0 OK"),
+        (["RSET x"], "500 5.5.4"),
+        (["VRFY bob"], "252 2.5.2"),
+        (["EXPN list"], "502 5.3.3"),
+        (["HELP"], "214 2.0.0"),
+        (["FOO"], "500 5.5.1 Command FOO unrecognized."),
+        (["AUTH"], "501 5.5.4 Usage: AUTH (authentication type) <challenge>"),
+        (["AUTH CRAM-MD5"], "504 5.5.4 Unrecognized Authentication Type"),
+        (["AUTH PLAIN !!!"], "501 5.5.2 Could not decode parameters for AUTH PLAIN"),
+        ([f"AUTH PLAIN {plain('bob@example.org', 'wrong')}"], "535 5.7.8 Authentication Failed"),
+        ([f"AUTH PLAIN {plain('bob@example.org')}"], "235 2.7.0 Authentication Successful"),
+        ([f"AUTH PLAIN {plain('bob@example.org')}", "AUTH PLAIN"], "503 5.5.0 User has previously authenticated"),
+        (["STARTTLS now"], "501 5.5.4 Syntax error (no parameters allowed)"),
+        (["EHLO"], "501 5.5.4"),
+    ],
+)
+async def test_replies(tmp_path: Path, commands: list[str], answer: str) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        for command in commands[:-1]:
+            await c.client(command)
+            await c.server("2")
+        await c.client(commands[-1])
+        await c.server(answer)
+
+
+async def test_mail_needs_a_greeting_first(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await c.server("220 ")
+        await c.client("MAIL FROM:<a@b.example>")
+        await c.server("503 5.5.0 Need HELO or EHLO before MAIL")
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"x\n.\nMAIL FROM:<evil@x.example>\r\n.\r\n",
+        b"x\r.\rMAIL FROM:<evil@x.example>\r\n.\r\n",
+        b"x\r\n.\nMAIL FROM:<evil@x.example>\r\n.\r\n",
+        b"x\n.\r\nMAIL FROM:<evil@x.example>\r\n.\r\n",
+        b"x\r\r\n.\r\r\nMAIL FROM:<evil@x.example>\r\n.\r\n",
+        b".\nMAIL FROM:<evil@x.example>\r\n.\r\n",
+    ],
+)
+async def test_a_bare_line_end_never_ends_a_message(tmp_path: Path, octets: bytes) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await begin(c)
+        await c.octets(octets)
+        await c.server("500 5.0.0 line delimiter must be CRLF")
+        await c.closed()
+        assert await server.store.queues.queue("spool").size() == 0
+
+
+async def test_a_message_that_is_too_large_is_swallowed(tmp_path: Path) -> None:
+    async with running(tmp_path, size="10K") as server, conversation(server.ports["smtp"]) as c:
+        await begin(c)
+        await c.octets(b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n" * 20_000 + b".\r\n")
+        await c.server("552 5.3.4 Quota exceeded")
+        await c.client("NOOP")
+        await c.server("250 2.0.0 OK")
+
+
+async def test_an_endless_line_is_thrown_away(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await c.octets(b"NOOP " + b"x" * 300_000 + b"\r\n")
+        await c.server("500 5.5.2 Line length exceeded. See RFC 2821 #4.5.3.1.")
+        await c.client("NOOP")
+        await c.server("250 2.0.0 OK")
+
+
+async def test_login_with_prompts_and_starttls(tmp_path: Path) -> None:
+    async with running(tmp_path, ssl=True) as server, conversation(server.ports["smtp"]) as c:
+        await c.server("220 ")
+        await c.client("EHLO client.example")
+        assert not any("AUTH" in line for line in await c.until("250 "))
+        await c.client("STARTTLS")
+        await c.server("220 2.0.0 Ready to start TLS")
+        await c.start_tls()
+        await c.client("EHLO client.example")
+        features = await c.until("250 ")
+        assert "250-AUTH LOGIN PLAIN" in features
+        assert not any("STARTTLS" in line for line in features)
+        await c.client("AUTH LOGIN")
+        await c.server("334 VXNlcm5hbWU6")
+        await c.client(base64.b64encode(b"bob@example.org").decode())
+        await c.server("334 UGFzc3dvcmQ6")
+        await c.client(base64.b64encode(b"secret").decode())
+        await c.server("235 ")
+        await c.client("STARTTLS")
+        await c.server("500 5.5.1 TLS already active")
+
+
+async def test_nothing_said_before_tls_lives_on(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await c.client("STARTTLS", "MAIL FROM:<a@b.example>")
+        await c.server("451 ")
+        await c.closed()
+
+
+async def test_an_authenticated_user_sends_only_as_himself(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await c.client(f"AUTH PLAIN {plain('bob@example.org')}")
+        await c.server("235 ")
+        await c.client("MAIL FROM:<ann@example.org>")
+        await c.server("503 5.7.1 Incorrect Authentication for Specified Email Address")
+        await c.client("MAIL FROM:<bob@example.org>", "RCPT TO:<x@elsewhere.example>", "DATA")
+        await c.server("250 2.1.0", "250 2.1.5", "354")
+        await c.client("From: ann@example.org", "", "x", ".")
+        await c.server("503 5.7.1 Incorrect Authentication for Specified Email Address")
+        await c.client("MAIL FROM:<bob@example.org>", "RCPT TO:<ann@example.org>", "DATA")
+        await c.server("250 2.1.0", "250 2.1.5", "354")
+        await c.client("Subject: no from", "", "x", ".")
+        await c.server("503 5.5.4 Missing From header")
