@@ -233,7 +233,7 @@ class ImapProtocol(asyncio.Protocol):
         elif fault.unknown:
             self.write(tagged(fault.tag, "BAD", f"failed. {fault.text}"))
         else:
-            self.write(tagged(fault.tag, "BAD", f"{fault.name} failed. {fault.text}".replace("  ", " ")))
+            self.write(tagged(fault.tag, "BAD", f"{fault.name} failed. {fault.text}".lstrip()))
 
     async def _command(self, tag: bytes, name: str, command: commands.Command) -> None:
         match command:

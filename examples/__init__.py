@@ -1,0 +1,1 @@
+"""Extensions of the server, as small as they can be."""
