@@ -30,8 +30,8 @@ def parse_search(tokens: list[Token], uid: bool) -> Search:
     if len(tokens) > 1 and _word(tokens, 0) == "CHARSET":
         charset = _word(tokens, 1)
         try:
-            b"".decode(charset)
-        except LookupError:
+            b"x".decode(charset)
+        except (LookupError, UnicodeDecodeError):
             raise BadCharset(charset) from None
         position = 2
     parser = _Parser(tokens[position:], charset)
