@@ -1,0 +1,1 @@
+"""What remains when the process dies anywhere."""

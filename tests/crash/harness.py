@@ -1,0 +1,236 @@
+"""Loads the server, kills it at random moments, and counts what is there at the end.
+
+    python -m tests.crash.harness --kills 500 [--seed 1]
+
+Every mail carries a mark of its own. A mail that was answered with 250 (or OK APPEND) must be there exactly once for each
+recipient; one that was not may be there once, never twice; nothing may be left in the queue, and every counter must agree
+with what it counts.
+"""
+
+import argparse
+import asyncio
+import imaplib
+import random
+import re
+import smtplib
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apsw
+
+from compostela.adapters.embedded.database import DATABASE_NAME
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.model.username import Username
+from tests.server_process import ServerProcess
+
+USERS = tuple(f"user{number}@example.org" for number in range(4))
+SMTP_CONNECTIONS = 4
+IMAP_CONNECTIONS = 2
+LONGEST_LIFE_SECONDS = 0.5
+DRAIN_SECONDS = 120.0
+_MARK = re.compile(rb"^X-Mark: (\S+)\r?$", re.MULTILINE)
+_CONNECTION_ERRORS = (OSError, smtplib.SMTPException, imaplib.IMAP4.error, EOFError)
+
+
+@dataclass
+class Ledger:
+    """What was sent: mark -> recipients, and which marks were acknowledged."""
+
+    sent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    acknowledged: set[str] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, mark: str, recipients: tuple[str, ...]) -> None:
+        with self.lock:
+            self.sent[mark] = recipients
+
+    def acknowledge(self, mark: str) -> None:
+        with self.lock:
+            self.acknowledged.add(mark)
+
+
+@dataclass
+class Verdict:
+    """What the count gave."""
+
+    acknowledged: int
+    unacknowledged: int
+    lost: list[str]
+    doubled: list[str]
+    inconsistent: list[str]
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.doubled or self.inconsistent)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.acknowledged} acknowledged, {self.unacknowledged} not; lost {len(self.lost)}, "
+            f"doubled {len(self.doubled)}, inconsistencies {len(self.inconsistent)}"
+        )
+
+
+def message(mark: str, dice: random.Random) -> bytes:
+    """Mostly small, now and then larger than what is kept in memory."""
+    size = dice.choice([300, 2_000, 8_000, 8_000, 300_000])
+    line = b"%030x\r\n" % dice.getrandbits(100)
+    return b"From: a@b.example\r\nSubject: crash\r\nX-Mark: %s\r\n\r\n" % mark.encode() + line * (size // len(line))
+
+
+class Load:
+    """Several clients that send until the server is gone."""
+
+    def __init__(self, server: ServerProcess, ledger: Ledger, round_number: int, seed: int) -> None:
+        self._server = server
+        self._ledger = ledger
+        self._stop = threading.Event()
+        targets = [self._smtp] * SMTP_CONNECTIONS + [self._imap] * IMAP_CONNECTIONS
+        self._threads = [
+            threading.Thread(target=target, args=(f"{round_number}-{number}", random.Random(f"{seed}/{round_number}/{number}")))
+            for number, target in enumerate(targets)
+        ]  # fmt: skip
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _smtp(self, name: str, dice: random.Random) -> None:
+        try:
+            with smtplib.SMTP("127.0.0.1", self._server.smtp, timeout=10) as smtp:
+                number = 0
+                while not self._stop.is_set():
+                    mark, recipients = f"s-{name}-{number}", tuple(dice.sample(USERS, dice.choice([1, 1, 2, 4])))
+                    self._ledger.begin(mark, recipients)
+                    smtp.sendmail("a@b.example", recipients, message(mark, dice))
+                    self._ledger.acknowledge(mark)
+                    number += 1
+        except _CONNECTION_ERRORS:
+            return
+
+    def _imap(self, name: str, dice: random.Random) -> None:
+        try:
+            imap = imaplib.IMAP4("127.0.0.1", self._server.imap, timeout=10)
+            user = dice.choice(USERS)
+            imap.login(user, "secret")
+            number = 0
+            while not self._stop.is_set():
+                mark = f"i-{name}-{number}"
+                self._ledger.begin(mark, (user,))
+                status, _ = imap.append("INBOX", "", "", message(mark, dice))
+                if status == "OK":
+                    self._ledger.acknowledge(mark)
+                number += 1
+        except _CONNECTION_ERRORS:
+            return
+
+
+def run(kills: int, seed: int, folder: Path, *, progress: bool = False) -> Verdict:
+    """The whole experiment."""
+    dice = random.Random(seed)
+    server, ledger = ServerProcess(folder), Ledger()
+    server.start()
+    server.wait_for_web()
+    for user in USERS:
+        server.add_user(user)
+    server.stop()
+    for number in range(kills):
+        server.start()
+        load = Load(server, ledger, number, seed)
+        load.start()
+        time.sleep(dice.uniform(0.0, LONGEST_LIFE_SECONDS))
+        server.kill()
+        load.join()
+        if progress:
+            print(f"\rkill {number + 1} of {kills}, {len(ledger.acknowledged)} acknowledged", end="", flush=True)
+    if progress:
+        print()
+    server.start()
+    _wait_for_empty_queue(server)
+    server.stop()
+    return asyncio.run(_count(server.data, ledger))
+
+
+def _wait_for_empty_queue(server: ServerProcess) -> None:
+    connection = apsw.Connection(str(server.data / DATABASE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
+    end = time.monotonic() + DRAIN_SECONDS
+    while connection.execute("SELECT count(*) FROM queue_entry").get:
+        if time.monotonic() > end:
+            break
+        time.sleep(0.05)
+    connection.close()
+
+
+async def _count(data: Path, ledger: Ledger) -> Verdict:
+    found: Counter[tuple[str, str]] = Counter()
+    store = await EmbeddedStore.open(data)
+    for user in USERS:
+        for mailbox in await store.mailboxes.of_user(Username.parse(user)):
+            uids, _ = await store.mailboxes.uids(mailbox.id)
+            for uid in uids:
+                stored = await store.mailboxes.message(mailbox.id, uid)
+                assert stored is not None
+                mark = _MARK.search(stored.content.header)
+                await stored.content.read()
+                if mark is not None:
+                    found[mark.group(1).decode(), user] += 1
+    await store.close()
+    lost = [f"{mark} to {user}" for mark in ledger.acknowledged for user in ledger.sent[mark] if found[mark, user] == 0]
+    doubled = [f"{mark} to {user}: {count}" for (mark, user), count in found.items() if count > 1]
+    return Verdict(
+        len(ledger.acknowledged),
+        len(ledger.sent) - len(ledger.acknowledged),
+        lost,
+        doubled,
+        inconsistencies(data / DATABASE_NAME),
+    )
+
+
+_RECOUNTS = {
+    "counters of a mailbox": """SELECT m.id FROM mailbox m WHERE
+        (m.messages, m.unseen, m.deleted, m.size_bytes) IS NOT (SELECT count(*), coalesce(sum(flags & 1 = 0), 0),
+        coalesce(sum(flags & 8 != 0), 0), coalesce(sum(size), 0) FROM placement p WHERE p.mailbox = m.id)""",
+    "a UID or ModSeq beyond the head": """SELECT p.mailbox, p.uid FROM placement p JOIN mailbox m ON m.id = p.mailbox
+        WHERE p.uid >= m.uid_next OR p.modseq > m.highest_modseq""",
+    "a placement without its message": "SELECT uid FROM placement WHERE message NOT IN (SELECT id FROM message)",
+    "a message without its body": "SELECT id FROM message WHERE body NOT IN (SELECT id FROM blob)",
+    "a queue entry that was left": "SELECT entry FROM queue_entry",
+    "the size of a queue": "SELECT name FROM queue WHERE size != 0",
+    "an effect that was left": "SELECT entry, key FROM effect",
+}
+
+
+def inconsistencies(database: Path) -> list[str]:
+    """What does not agree in a store at rest."""
+    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    found = [f"{what}: {row}" for what, query in _RECOUNTS.items() for row in connection.execute(query)]
+    check = connection.execute("PRAGMA integrity_check").fetchall()
+    connection.close()
+    return found + [f"integrity: {row[0]}" for row in check if row[0] != "ok"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
+    options = parser.parse_args()
+    print(f"seed {options.seed}")
+    with tempfile.TemporaryDirectory(prefix="compostela-crash-") as folder:
+        verdict = run(options.kills, options.seed, Path(folder), progress=True)
+    print(f"{options.kills} kills: {verdict}")
+    for line in [*verdict.lost, *verdict.doubled, *verdict.inconsistent][:50]:
+        print(f"  {line}")
+    sys.exit(0 if verdict.is_clean else 1)
+
+
+if __name__ == "__main__":
+    main()

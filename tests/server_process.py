@@ -1,0 +1,141 @@
+"""The server as its own process, started as an operator would, on free ports."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+START_SECONDS = 30.0
+TLS = (
+    "<tls socketTLS='{implicit}' startTLS='{starttls}'><privateKey>file://var/tls/key.pem</privateKey>"
+    "<certificates>file://var/tls/certificate.pem</certificates></tls>"
+)
+SMTP_SERVER = """<smtpserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
+<helloName autodetect="false">mail.example.org</helloName>{tls}<auth><announce>always</announce><requireSSL>{ssl}</requireSSL></auth>
+<verifyIdentity>{identity}</verifyIdentity><maxmessagesize>50M</maxmessagesize>
+<handlerchain><handler class="ValidRcptHandler"/></handlerchain></smtpserver>"""
+IMAP_SERVER = """<imapserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
+<helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL></auth></imapserver>"""
+DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
+USERS = "<usersrepository><enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm></usersrepository>"
+TOKEN = "token-of-tests"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class ServerProcess:
+    """Configuration, data and process. Plain and TLS ports of SMTP and IMAP; passwords are taken without TLS too."""
+
+    folder: Path
+    smtp: int = field(default_factory=free_port)
+    smtps: int = field(default_factory=free_port)
+    imap: int = field(default_factory=free_port)
+    imaps: int = field(default_factory=free_port)
+    web: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def __post_init__(self) -> None:
+        self.conf.mkdir(parents=True, exist_ok=True)
+        starttls = TLS.format(implicit="false", starttls="true")
+        implicit = TLS.format(implicit="true", starttls="false")
+        smtp = [
+            SMTP_SERVER.format(name="smtp", port=self.smtp, tls=starttls, ssl="false", identity="relaxed"),
+            SMTP_SERVER.format(name="smtps", port=self.smtps, tls=implicit, ssl="true", identity="strict"),
+        ]
+        imap = [
+            IMAP_SERVER.format(name="imap", port=self.imap, tls=starttls, ssl="false"),
+            IMAP_SERVER.format(name="imaps", port=self.imaps, tls=implicit, ssl="true"),
+        ]
+        (self.conf / "smtpserver.xml").write_text(f"<smtpservers>{''.join(smtp)}</smtpservers>")
+        (self.conf / "imapserver.xml").write_text(f"<imapservers>{''.join(imap)}</imapservers>")
+        (self.conf / "domainlist.xml").write_text(DOMAINS)
+        (self.conf / "usersrepository.xml").write_text(USERS)
+        (self.conf / "webadmin.properties").write_text(
+            f"enabled = true\nhost = 127.0.0.1\nport = {self.web}\npassword = {TOKEN}\n"
+        )
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "conf"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        """Returns when the ports are open."""
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(
+            [
+                sys.executable, "-m", "compostela", "serve", "--conf", str(self.conf), "--data", str(self.data),
+                "--log-level", "warning",
+            ],
+            stdout=log,
+            stderr=log,
+        )  # fmt: skip
+        log.close()
+        end = time.monotonic() + START_SECONDS
+        for port in (self.smtp, self.imap):
+            while not _is_open(port):
+                if self.process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError(f"the server did not start: {self.log()}")
+                time.sleep(0.01)
+
+    def wait_for_web(self) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not _is_open(self.web) and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """As if the power of the process had gone."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """In good order; the exit status."""
+        if self.process is None:
+            return 0
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            return self.process.wait(START_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def command(self, *arguments: str, check: bool = True) -> str:
+        """Output of a `compostela` command against this server."""
+        environment = {**os.environ, "COMPOSTELA_URL": f"http://127.0.0.1:{self.web}", "COMPOSTELA_TOKEN": TOKEN}
+        done = subprocess.run(
+            [sys.executable, "-m", "compostela", *arguments],
+            env=environment,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout
+
+    def add_user(self, name: str, password: str = "secret") -> None:
+        self.command("user", "add", name, "--password", password)
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
