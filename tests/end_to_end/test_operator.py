@@ -1,0 +1,84 @@
+"""An operator's day: command line, configuration mistakes, start and stop."""
+
+import json
+import smtplib
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.end_to_end.mailbox import fetch_all
+from tests.server_process import ServerProcess, free_port
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "compostela", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_domains_users_mailboxes_queues(server: ServerProcess, user: str) -> None:
+    server.command("domain", "add", "second.example")
+    assert "second.example" in json.loads(server.command("domain", "list", "--json"))
+    server.command("mailbox", "create", user, "Projects.One")
+    assert "Projects.One" in server.command("mailbox", "list", user).split()
+    assert "spool" in server.command("queue", "list")
+    server.command("queue", "flush", "spool")
+    server.command("send", "--to", user, "--port", str(server.smtp))
+    assert len(fetch_all(server, user)) == 1
+    assert json.loads(server.command("mailbox", "count", user, "INBOX", "--json")) == {"messages": 1, "unseen": 1}
+    server.command("domain", "remove", "second.example")
+
+
+def test_a_mail_in_a_repository_is_read_and_reprocessed(server: ServerProcess, user: str) -> None:
+    with smtplib.SMTP("127.0.0.1", server.smtp) as smtp:
+        smtp.sendmail("", [user], "Received: x\r\n" * 31 + f"Subject: loop {user}\r\n\r\nText\r\n")
+    path = "var/mail/relay-limit-exceeded"
+    key = None
+    while key is None:
+        for one in json.loads(server.command("repository", "mails", path, "--json", check=False) or "[]"):
+            if f"loop {user}" in server.command("repository", "read", path, one):
+                key = one
+    server.command("repository", "reprocess", path, key, "--processor", "local-delivery")
+    (message,) = fetch_all(server, user)
+    assert f"loop {user}".encode() in message
+
+
+def test_a_token_is_needed(server: ServerProcess) -> None:
+    done = run("domain", "list", "--url", f"http://127.0.0.1:{server.web}", "--token", "wrong")
+    assert done.returncode == 1
+    assert "the token is not right" in done.stderr
+
+
+def test_mistakes_are_reported_all_at_once_with_their_places(tmp_path: Path) -> None:
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "smtpserver.xml").write_text(
+        "<smtpservers>\n<smtpserver>\n<bnd>x</bnd>\n<maxLineLength>ten</maxLineLength>\n</smtpserver>\n</smtpservers>"
+    )
+    (conf / "webadmin.properties").write_text("prot = 8000\n")
+    for command in (["check"], ["serve", "--data", str(tmp_path / "data")]):
+        done = run(*command, "--conf", str(conf))
+        assert done.returncode == 78
+        output = done.stdout + done.stderr
+        assert "smtpserver.xml:3: unknown 'bnd' in <smtpserver>; did you mean 'bind'?" in output
+        assert "smtpserver.xml:4: maxLineLength: 'ten' is not a whole number" in output
+        assert "webadmin.properties:1: unknown 'prot' in <webadmin.properties>; did you mean 'port'?" in output
+
+
+def test_a_port_in_use_is_one_sentence(server: ServerProcess, tmp_path: Path) -> None:
+    other = ServerProcess(tmp_path, smtp=server.smtp)
+    done = run("serve", "--conf", str(other.conf), "--data", str(other.data))
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{server.smtp}: the port is in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_first_start_tells_how_to_go_on_and_sigterm_ends_it(tmp_path: Path) -> None:
+    process = ServerProcess(tmp_path, web=free_port())
+    process.start()
+    process.wait_for_web()
+    assert process.stop() == 0
+    log = process.log()
+    assert "A first user was made: user@example.org with the password " in log
+    assert "compostela send --to user@example.org" in log
+    process.start()
+    assert process.stop() == 0
+    assert process.log().count("A first user was made") == 1
