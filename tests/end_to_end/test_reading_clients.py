@@ -89,7 +89,7 @@ SyncState *
     assert (
         sum("R" in mailbox.Maildir(local / "INBOX")[key].get_flags() for key in mailbox.Maildir(local / "INBOX").keys())
         == 1
-    )  # noqa: SIM118
+    )
 
 
 @needs("fetchmail")
