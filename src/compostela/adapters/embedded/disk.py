@@ -1,13 +1,16 @@
 """Room on the disk: new data is refused while there is still enough left to delete old data."""
 
+import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from compostela.base.errors import StorageFull
+from compostela.base.errors import StorageFull, TemporaryFailure
 
 DEFAULT_RESERVE_BYTES = 32 * 1024 * 1024
+RESERVE_FILE_BYTES = 8 * 1024 * 1024
 _CACHE_SECONDS = 1.0
 
 
@@ -27,8 +30,59 @@ class DiskSpace:
         """Raises `StorageFull` when `size` more octets would leave less than the reserve."""
         now = self._monotonic()
         if now - self._looked_at >= _CACHE_SECONDS:
-            status = os.statvfs(self._folder)
-            self._free = status.f_bavail * status.f_frsize
+            self._free = free_bytes(self._folder)
             self._looked_at = now
         if self._free - size < self._reserve:
             raise StorageFull("the disk is full")
+
+
+class Reserve:
+    """A file that holds blocks which a deletion may use when others have filled the disk to the last one.
+
+    Shared by the processes of a data folder: it is there, whole, or it is in use."""
+
+    def __init__(self, path: Path, size: int = RESERVE_FILE_BYTES) -> None:
+        self._path = path
+        self._size = size
+        self.is_used = False
+
+    def release(self) -> bool:
+        """Gives the blocks back to the file system. False when they are gone already."""
+        self.is_used = True
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def restore(self) -> None:
+        """Makes the reserve whole when there is room for it and as much again. Blocks for a moment."""
+        if not self._path.exists() and free_bytes(self._path.parent) >= 2 * self._size:
+            with contextlib.suppress(OSError):
+                self._allocate()
+        self.is_used = self.is_used and not self._path.exists()
+
+    def _allocate(self) -> None:
+        partial = self._path.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, self._size)
+            partial.rename(self._path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+
+
+def free_bytes(folder: Path) -> int:
+    """What an ordinary user may still write."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
+def translated_os_error(error: OSError) -> TemporaryFailure:
+    """Ours for an error of a file in the store."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull("the disk is full")
+    return TemporaryFailure(f"a message file failed: {error}")

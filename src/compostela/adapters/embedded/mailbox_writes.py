@@ -18,7 +18,10 @@ _ADVANCE = """UPDATE mailbox SET uid_next = uid_next + ?1, highest_modseq = high
 _PLACE = "INSERT INTO placement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _MESSAGE = "INSERT INTO message (header, coding, structure, body) VALUES (?, ?, ?, ?) RETURNING id"
 _KEYWORD = "INSERT OR IGNORE INTO keyword VALUES (?, ?)"
-_RANGE = f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid"
+_BETWEEN = f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND uid BETWEEN ? AND ?"
+_RANGE = f"{_BETWEEN} ORDER BY uid"
+_LIMITED_RANGE = f"{_BETWEEN} ORDER BY uid LIMIT ?"
+_DELETED_RANGE = f"{_BETWEEN} AND flags & 8 <> 0 ORDER BY uid LIMIT ?"
 
 
 class PlacementRow(NamedTuple):
@@ -91,11 +94,25 @@ def append(
 
 
 def select(tx: Transaction, mailbox: int, uids: UidSet) -> list[PlacementRow]:
+    """In UID order."""
     return [
         PlacementRow(*row)
         for first, last in uids.ranges
         for row in tx.execute(_RANGE, (mailbox, first, last)).fetchall()
     ]
+
+
+def select_some(
+    tx: Transaction, mailbox: int, uids: UidSet, after: int, limit: int, *, deleted_only: bool
+) -> list[PlacementRow]:
+    """The next `limit` rows behind a UID, in UID order."""
+    statement = _DELETED_RANGE if deleted_only else _LIMITED_RANGE
+    rows: list[PlacementRow] = []
+    for first, last in uids.ranges:
+        if last > after and len(rows) < limit:
+            found = tx.execute(statement, (mailbox, max(first, after + 1), last, limit - len(rows)))
+            rows += [PlacementRow(*row) for row in found.fetchall()]
+    return rows
 
 
 def copy(tx: Transaction, rows: Sequence[PlacementRow], target: int, now: int) -> tuple[int, int]:

@@ -1,11 +1,12 @@
 """The embedded mailbox store: see `compostela.core.mailbox.ports` for what it promises."""
 
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
 import apsw
 import orjson
 
+from compostela.adapters.embedded import mailbox_removal as removal
 from compostela.adapters.embedded import mailbox_writes as writes
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
@@ -38,6 +39,16 @@ from compostela.model.uid_set import MAX_UID, UidSet
 from compostela.model.username import Username
 
 BATCH_ROWS = 1000
+REMOVE_STEP = 500
+"""Messages that one transaction expunges."""
+_NEXT_UID_VALIDITY = """INSERT INTO setting VALUES ('uid-validity', ?1)
+    ON CONFLICT (name) DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, ?1) RETURNING value"""
+_CREATE = "INSERT INTO mailbox (user, namespace, name, uid_validity) VALUES (?, ?, ?, ?) RETURNING id"
+_BATCH = f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?"
+_CHANGED = f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND modseq > ? ORDER BY modseq LIMIT ?"
+_EXPUNGED = "SELECT uid FROM expunged WHERE mailbox = ? AND modseq > ? LIMIT ?"
+_FLOOR = "SELECT expunge_floor FROM mailbox WHERE id = ?"
+_NO_LIMIT = -1
 _EVERYTHING = UidSet([(1, MAX_UID)])
 _MESSAGES = """SELECT p.uid, m.header, m.coding, m.structure, b.id, b.size, b.digest FROM placement p
     JOIN message m ON m.id = p.message JOIN blob b ON b.id = m.body WHERE p.mailbox = ? AND p.uid = ?"""
@@ -64,20 +75,19 @@ class EmbeddedMailboxes:
     # mailboxes
 
     async def create(self, path: MailboxPath) -> Mailbox:
-        validity = secrets.randbelow(2**31 - 1) + 1
+        now = int(self._clock.now())
 
-        def job(tx: Transaction) -> int:
+        def job(tx: Transaction) -> Mailbox:
+            # later mailboxes have higher ones, as RFC 3501 §2.3.1.1 asks of a name that is used again
+            validity = int(tx.execute(_NEXT_UID_VALIDITY, (now,)).fetchone()[0])
+            place = (path.user.value, path.namespace, path.name, validity)
             try:
-                row = tx.execute(
-                    "INSERT INTO mailbox (user, namespace, name, uid_validity) VALUES (?, ?, ?, ?) RETURNING id",
-                    (path.user.value, path.namespace, path.name, validity),
-                ).fetchone()
+                row = tx.execute(_CREATE, place).fetchone()
             except apsw.ConstraintError as error:
                 raise AlreadyExists(f"the mailbox {path.name} exists") from error
-            return int(row[0])
+            return self._names.mailbox_of((row[0], *place))
 
-        row_id = await self._writer.run(job)
-        return self._names.mailbox_of((row_id, path.user.value, path.namespace, path.name, validity))
+        return await self._writer.run(job)
 
     async def find(self, path: MailboxPath) -> Mailbox | None:
         row = self._reader.execute(
@@ -117,24 +127,21 @@ class EmbeddedMailboxes:
     async def delete(self, mailbox: MailboxId) -> None:
         row_id = self._names.row(mailbox)
 
-        def job(tx: Transaction) -> None:
-            messages = [row[0] for row in tx.execute("SELECT message FROM placement WHERE mailbox = ?", (row_id,))]
-            for table in ("placement", "expunged", "keyword"):
-                tx.execute(f"DELETE FROM {table} WHERE mailbox = ?", (row_id,))
-            tx.execute("DELETE FROM mailbox WHERE id = ?", (row_id,))
-            if tx.connection.changes() == 0:
-                raise NotFound("the mailbox is gone")
-            writes.drop_unplaced(tx, messages)
+        def job(tx: Transaction) -> bool:
+            is_done = removal.delete(tx, row_id)
             self._tell(tx, mailbox)
+            return is_done
 
-        await self._writer.run(job)
+        if not await self._writer.run(job, frees_space=True):
+            await removal.purge_deleted(self._writer)
         self._ranges.forget(row_id)
-
-    # writing messages
 
     async def append(
         self, mailbox: MailboxId, messages: Sequence[NewMessage], effect: Effect | None = None
     ) -> list[Appended]:
+        if not messages:
+            return []
+        self._blobs.check_room(sum(message.content.size for message in messages))
         row_id = self._names.row(mailbox)
         now = int(self._clock.now())
 
@@ -202,33 +209,33 @@ class EmbeddedMailboxes:
                 self._tell(tx, mailbox)
             return FlagsResult([self._names.message_row(row) for row in updated], [Uid(row.uid) for row in modified])
 
-        return await self._writer.run(job)
+        # a message must be flagged before it can be expunged, so that much works on a full disk
+        return await self._writer.run(job, frees_space=SystemFlag.DELETED in flags and mode is not FlagsMode.REMOVE)
 
     async def expunge(self, mailbox: MailboxId, uids: UidSet | None = None) -> tuple[list[Uid], ModSeq]:
-        row_id = self._names.row(mailbox)
-
-        def job(tx: Transaction) -> tuple[list[Uid], ModSeq]:
-            chosen = _EVERYTHING if uids is None else uids
-            rows = [row for row in writes.select(tx, row_id, chosen) if row.flags & SystemFlag.DELETED]
-            if not rows:
-                return [], self._head(mailbox, tx.execute).highest_modseq
-            modseq = writes.remove(tx, row_id, rows)
-            self._tell(tx, mailbox)
-            return [Uid(row.uid) for row in rows], ModSeq(modseq)
-
-        return await self._writer.run(job)
+        removed = await self._remove(mailbox, _EVERYTHING if uids is None else uids, deleted_only=True)
+        return removed, (await self.head(mailbox)).highest_modseq
 
     async def remove(self, mailbox: MailboxId, uids: UidSet) -> list[Uid]:
-        row_id = self._names.row(mailbox)
+        return await self._remove(mailbox, uids, deleted_only=False)
 
-        def job(tx: Transaction) -> list[Uid]:
-            rows = writes.select(tx, row_id, uids)
+    async def _remove(self, mailbox: MailboxId, uids: UidSet, *, deleted_only: bool) -> list[Uid]:
+        row_id = self._names.row(mailbox)
+        removed: list[Uid] = []
+
+        def job(tx: Transaction, after: int) -> list[Uid]:
+            rows = writes.select_some(tx, row_id, uids, after, REMOVE_STEP, deleted_only=deleted_only)
             if rows:
                 writes.remove(tx, row_id, rows)
                 self._tell(tx, mailbox)
             return [Uid(row.uid) for row in rows]
 
-        return await self._writer.run(job)
+        while True:
+            step = partial(job, after=removed[-1] if removed else 0)
+            found = await self._writer.run(step, frees_space=True)
+            removed += found
+            if len(found) < REMOVE_STEP:
+                return removed
 
     async def take_recent(self, mailbox: MailboxId) -> Uid:
         head = await self.head(mailbox)
@@ -271,23 +278,30 @@ class EmbeddedMailboxes:
         return frozenset(row[0] for row in rows.fetchall())
 
     async def rows(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[MessageRow]]:
+        ranges = (_EVERYTHING if uids is None else uids).ranges
+        messages = (await self.head(mailbox)).messages
+        is_short = min(messages, messages if uids is None else uids.count) < BATCH_ROWS
         row_id = self._names.row(mailbox)
-        batch: list[MessageRow] = []
-        make = self._names.message_row
-        for first, last in (_EVERYTHING if uids is None else uids).ranges:
-            while first <= last:
-                found = self._reader.execute(
-                    f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?",
-                    (row_id, first, last, BATCH_ROWS - len(batch)),
-                ).fetchall()
-                batch += map(make, found)
-                if len(batch) < BATCH_ROWS:
-                    break
+        at, after = 0, 0
+        while at < len(ranges):
+            read = partial(self._batch, mailbox=row_id, ranges=ranges, at=at, after=after)
+            batch, at = read(self._reader.execute) if is_short else await self._reader.scan(read)
+            if batch:
                 yield batch
-                first = batch[-1].uid + 1
-                batch = []
-        if batch:
-            yield batch
+                after = batch[-1].uid
+
+    def _batch(
+        self, execute: Execute, mailbox: int, ranges: Sequence[tuple[int, int]], at: int, after: int
+    ) -> tuple[list[MessageRow], int]:
+        """Rows behind a UID, and the range with which to go on."""
+        rows: list[tuple[int, int, int, str, int, int, int, int]] = []
+        while at < len(ranges):
+            first, last = ranges[at]
+            rows += execute(_BATCH, (mailbox, max(first, after + 1), last, BATCH_ROWS - len(rows))).fetchall()
+            if len(rows) == BATCH_ROWS:
+                break
+            at += 1
+        return [self._names.message_row(row) for row in rows], at
 
     async def row(self, mailbox: MailboxId, uid: Uid) -> MessageRow | None:
         row = self._reader.execute(
@@ -296,22 +310,31 @@ class EmbeddedMailboxes:
         return None if row is None else self._names.message_row(row)
 
     async def changes(self, mailbox: MailboxId, since: ModSeq) -> Changes:
+        with self._reader.snapshot() as execute:
+            changes = self._changes(execute, mailbox, since, BATCH_ROWS)
+        if changes is not None:
+            return changes
+        found = await self._reader.scan(lambda execute: self._changes(execute, mailbox, since, _NO_LIMIT))
+        assert found is not None
+        return found
+
+    def _changes(self, execute: Execute, mailbox: MailboxId, since: ModSeq, limit: int) -> Changes | None:
+        """None when there are more than the limit."""
         row_id = self._names.row(mailbox)
-        execute = self._reader.execute
-        execute("BEGIN")
-        try:
-            head = self._head(mailbox, execute)
-            if head.highest_modseq <= since:
-                return Changes(head, [], [])
-            changed = execute(
-                f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND modseq > ? ORDER BY uid", (row_id, since)
-            ).fetchall()
-            expunged = execute(
-                "SELECT uid FROM expunged WHERE mailbox = ? AND modseq > ? ORDER BY uid", (row_id, since)
-            ).fetchall()
-        finally:
-            execute("COMMIT")
-        return Changes(head, [self._names.message_row(row) for row in changed], [Uid(row[0]) for row in expunged])
+        head = self._head(mailbox, execute)
+        if head.highest_modseq <= since:
+            return Changes(head, [], [])
+        changed = execute(_CHANGED, (row_id, since, limit)).fetchall()
+        expunged = execute(_EXPUNGED, (row_id, since, limit)).fetchall()
+        if limit in (len(changed), len(expunged)):
+            return None
+        changed.sort()
+        return Changes(
+            head,
+            [self._names.message_row(row) for row in changed],
+            sorted(Uid(row[0]) for row in expunged),
+            complete=since >= execute(_FLOOR, (row_id,)).fetchone()[0],
+        )
 
     async def message(self, mailbox: MailboxId, uid: Uid) -> StoredMessage | None:
         return (await self.messages(mailbox, [uid])).get(uid)
@@ -329,7 +352,8 @@ class EmbeddedMailboxes:
 
     async def locate(self, message: MessageId) -> list[tuple[MailboxId, Uid]]:
         rows = self._reader.execute(
-            "SELECT mailbox, uid FROM placement WHERE message = ?", (self._names.row(message),)
+            "SELECT mailbox, uid FROM placement JOIN mailbox ON mailbox.id = mailbox WHERE message = ?",
+            (self._names.row(message),),
         ).fetchall()
         return [(self._names.mailbox(mailbox), Uid(uid)) for mailbox, uid in rows]
 

@@ -177,7 +177,7 @@ class EmbeddedQueue:
                 tx.execute(_COUNT, (self.name, -1))
             forget(tx, waiting.entry)
 
-        await self._writer.run(job)
+        await self._writer.run(job, frees_space=True)
 
     async def put_back(self, waiting: Waiting, mail: Mail, delay_seconds: float) -> None:
         """Writes the mail as it is now and lets it wait again; nothing when the entry was deleted meanwhile."""
@@ -197,7 +197,7 @@ class EmbeddedQueue:
             )
             tx.after_commit.append(lambda: self.hand_over(again))
 
-        await self._writer.run(job)
+        await self._writer.run(job, frees_space=True)
 
     async def size(self) -> int:
         row = self._reader.execute("SELECT size FROM queue WHERE name = ?", (self.name,)).fetchone()
@@ -241,7 +241,7 @@ class EmbeddedQueue:
             tx.after_commit.append(lambda: self._memory.drop(lambda waiting: waiting.row_id in chosen))
             return removed
 
-        return await self._writer.run(job) if chosen else 0
+        return await self._writer.run(job, frees_space=True) if chosen else 0
 
     async def flush(self) -> int:
         now = self._clock.now()
@@ -251,7 +251,7 @@ class EmbeddedQueue:
             tx.after_commit.append(lambda: self._signals.publish(self._topic))
             return tx.connection.changes()
 
-        return await self._writer.run(job)
+        return await self._writer.run(job, frees_space=True)
 
     def close(self) -> None:
         self._end_watch()

@@ -1,8 +1,9 @@
 """Reading on the event loop: short, indexed, and never across an `await`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import local
 from typing import Any, TypeVar
@@ -16,6 +17,22 @@ T = TypeVar("T")
 SCAN_THREADS = 2
 
 
+class _Cursor(apsw.Cursor):
+    """Gives our errors also for what fails behind the first row."""
+
+    def fetchone(self) -> Any:
+        try:
+            return super().fetchone()
+        except apsw.Error as error:
+            raise translated(error) from error
+
+    def fetchall(self) -> list[Any]:
+        try:
+            return super().fetchall()
+        except apsw.Error as error:
+            raise translated(error) from error
+
+
 class Reader:
     """One reading connection for the loop, and a few threads with their own for long scans.
 
@@ -24,39 +41,49 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.connection = connect(path, read_only=True)
+        self._connection = connect(path, read_only=True)
+        self._connection.cursor_factory = _Cursor
         self._threads = ThreadPoolExecutor(SCAN_THREADS, thread_name_prefix="scan")
         self._own = local()
 
-    def execute(self, sql: str, bindings: tuple[Any, ...] = ()) -> Rows:
+    def execute(self, sql: str, bindings: tuple[Any, ...] = (), /) -> Rows:
         """Raises `TemporaryFailure` for what the driver raises."""
         try:
-            return self.connection.execute(sql, bindings)
+            return self._connection.execute(sql, bindings)
         except apsw.Error as error:
             raise translated(error) from error
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Execute]:
+        """Several statements on the loop that see one moment. No `await` inside."""
+        self.execute("BEGIN")
+        try:
+            yield self.execute
+        finally:
+            self.execute("COMMIT")
+
     async def scan(self, read: Callable[[Execute], T]) -> T:
         """Runs `read(execute)` on a thread of its own, inside one read transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._scan, read)
 
-        def work() -> T:
-            connection: apsw.Connection | None = getattr(self._own, "connection", None)
+    def _scan(self, read: Callable[[Execute], T]) -> T:
+        connection: apsw.Connection | None = getattr(self._own, "connection", None)
+        try:
             if connection is None:
                 connection = self._own.connection = connect(self._path, read_only=True)
+            connection.execute("BEGIN")
             try:
-                connection.execute("BEGIN")
-                try:
-                    return read(connection.execute)
-                finally:
-                    connection.execute("COMMIT")
-            except apsw.Error as error:
-                raise translated(error) from error
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+                return read(connection.execute)
+            finally:
+                connection.execute("COMMIT")
+        except apsw.Error as error:
+            raise translated(error) from error
 
     def data_version(self) -> int:
         """Changes whenever another connection has committed."""
-        return int(self.connection.execute("PRAGMA data_version").get)
+        return int(self.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
+        """Waits for the scans that are under way."""
         self._threads.shutdown(wait=True)
-        self.connection.close()
+        self._connection.close()

@@ -93,7 +93,7 @@ class EmbeddedRepository:
         return None if row is None else _entry(row[0])
 
     async def remove(self, key: str, entry: EntryId | None = None) -> bool:
-        return await self._writer.run(lambda tx: self._remove(tx, key, entry))
+        return await self._writer.run(lambda tx: self._remove(tx, key, entry), frees_space=True)
 
     def _remove(self, tx: Transaction, key: str, entry: EntryId | None) -> bool:
         row = tx.execute(_FIND, (self._id, key)).fetchone()
@@ -110,7 +110,7 @@ class EmbeddedRepository:
             return sum(self._remove(tx, row[0], None) for row in keys.fetchall())
 
         removed = 0
-        while count := await self._writer.run(job):
+        while count := await self._writer.run(job, frees_space=True):
             removed += count
         return removed
 

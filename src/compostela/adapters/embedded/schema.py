@@ -15,10 +15,10 @@ BLOB_TABLES = (
         digest BLOB NOT NULL UNIQUE,
         size INTEGER NOT NULL,
         coding INTEGER NOT NULL,
-        data BLOB,
         file TEXT,
-        created_at INTEGER NOT NULL
+        data BLOB
     )""",
+    "CREATE INDEX blob_file ON blob (file) WHERE file IS NOT NULL",
 )
 
 EFFECT_TABLES = (
@@ -40,15 +40,18 @@ MAILBOX_TABLES = (
         size_bytes INTEGER NOT NULL DEFAULT 0,
         deleted_bytes INTEGER NOT NULL DEFAULT 0,
         first_recent_uid INTEGER NOT NULL DEFAULT 1,
+        expunge_floor INTEGER NOT NULL DEFAULT 0,
         UNIQUE (user, namespace, name)
     )""",
+    # mailboxes that are gone, whose messages are still to be removed
+    "CREATE TABLE deleted_mailbox (id INTEGER PRIMARY KEY)",
     # a message as it was appended: shared by its copies
     """CREATE TABLE message (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
-        header BLOB NOT NULL,
+        body INTEGER NOT NULL,
         coding INTEGER NOT NULL,
         structure BLOB NOT NULL,
-        body INTEGER NOT NULL
+        header BLOB NOT NULL
     )""",
     "CREATE INDEX message_body ON message (body)",
     # a message's place in a mailbox
@@ -66,6 +69,7 @@ MAILBOX_TABLES = (
     ) WITHOUT ROWID""",
     "CREATE INDEX placement_modseq ON placement (mailbox, modseq)",
     "CREATE INDEX placement_unseen ON placement (mailbox, uid) WHERE flags & 1 = 0",
+    "CREATE INDEX placement_deleted ON placement (mailbox, uid) WHERE flags & 8 <> 0",
     "CREATE INDEX placement_message ON placement (message)",
     "CREATE TABLE expunged (mailbox INTEGER NOT NULL, modseq INTEGER NOT NULL, uid INTEGER NOT NULL, PRIMARY KEY (mailbox, modseq, uid)) WITHOUT ROWID",
     "CREATE TABLE keyword (mailbox INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (mailbox, name)) WITHOUT ROWID",

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from compostela.adapters.embedded.accounts import EmbeddedDomains, EmbeddedRewriting, EmbeddedUsers
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
+from compostela.adapters.embedded.checkpoints import Checkpointer
 from compostela.adapters.embedded.database import DATABASE_NAME, connect
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace
+from compostela.adapters.embedded.garbage import GarbageCollector
 from compostela.adapters.embedded.mailbox_rows import Names
 from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
 from compostela.adapters.embedded.ownership import Ownership
@@ -16,11 +18,12 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import migrate
 from compostela.adapters.embedded.signals import Signals
-from compostela.adapters.embedded.upkeep import Checkpointer, GarbageCollector
 from compostela.adapters.embedded.writer import Writer
 from compostela.base.clock import Clock, SystemClock
 from compostela.base.ids import new_id
 
+RESERVE_SECONDS = 1.0
+"""How often it is looked whether the reserve file is whole."""
 _STORE_ID_LENGTH = 8
 
 
@@ -31,21 +34,21 @@ class EmbeddedStore:
         path = folder / DATABASE_NAME
         self.folder = folder
         self._ownership = Ownership(folder / "owners")
-        self._writer = Writer(path)
+        self._checkpointer = Checkpointer(path)
+        self._writer = Writer(path, self._checkpointer.log_grew)
         self._reader = Reader(path)
         self._signals = Signals(self._ownership, self._reader)
-        self._checkpointer = Checkpointer(path)
         store_id = self._reader.execute("SELECT value FROM setting WHERE name = 'store-id'").fetchone()[0]
         names = Names(store_id)
         disk = DiskSpace(folder, reserve_bytes)
-        self.blobs = EmbeddedBlobs(folder / "blobs", self._reader, disk, clock)
+        self.blobs = EmbeddedBlobs(folder / "blobs", self._reader, disk)
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
         self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
         self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
         self.users = EmbeddedUsers(self._writer, self._reader)
         self.domains = EmbeddedDomains(self._writer, self._reader)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader)
-        self.garbage = GarbageCollector(self._writer, self.blobs, clock)
+        self.garbage = GarbageCollector(self._writer, self._reader, self.blobs)
         self._upkeep: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -59,8 +62,17 @@ class EmbeddedStore:
         store = cls(folder, clock or SystemClock(), reserve_bytes)
         store._signals.start()
         await store.queues.start()
-        store._upkeep = [asyncio.create_task(store._checkpointer.run()), asyncio.create_task(store.garbage.run())]
+        store._upkeep = [asyncio.create_task(store._keep_reserve()), asyncio.create_task(store.garbage.run())]
         return store
+
+    async def collect_garbage(self) -> int:
+        """One collection of garbage (see `garbage`), besides the hourly ones; tells how many blobs it removed."""
+        return await self.garbage.collect()
+
+    async def _keep_reserve(self) -> None:
+        while True:
+            self._writer.reserve.restore()
+            await asyncio.sleep(RESERVE_SECONDS)
 
     async def close(self) -> None:
         """Finishes what was begun and leaves the log empty."""
@@ -71,8 +83,8 @@ class EmbeddedStore:
         await self.queues.close()
         await self._writer.close()
         self._signals.close()
-        self._reader.close()
         self._checkpointer.close()
+        self._reader.close()
         self._ownership.close()
 
 

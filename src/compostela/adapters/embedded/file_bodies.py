@@ -1,0 +1,138 @@
+"""Bodies in files: on their way in, and open for reading.
+
+A file's name is unique and never used again. The file is written and synced, with its folder, before the transaction that
+refers to it; nothing but that row makes it a blob, so a crash in between leaves an unknown file, which is swept later.
+"""
+
+import asyncio
+import hashlib
+import mmap
+import os
+import weakref
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from compostela.adapters.embedded.disk import translated_os_error
+from compostela.base.ids import new_id
+from compostela.core.blob.model import CHUNK_BYTES, Octets
+
+T = TypeVar("T")
+
+
+class _OpenFile:
+    """What remains to be done when the last reader has gone."""
+
+    __slots__ = ("descriptor", "is_claimed", "path")
+
+    def __init__(self, path: Path, descriptor: int, is_claimed: bool) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.is_claimed = is_claimed
+
+    def end(self) -> None:
+        os.close(self.descriptor)
+        if not self.is_claimed:
+            self.path.unlink(missing_ok=True)
+
+
+class FileBody:
+    """A body in a file that is kept open, so that it can be read even after the file's name is gone. A new file that no
+    transaction ever claimed goes with its body."""
+
+    __slots__ = ("__weakref__", "_file", "digest", "size")
+
+    def __init__(self, path: Path, descriptor: int, size: int, digest: bytes, *, is_claimed: bool) -> None:
+        self.size = size
+        self.digest = digest
+        self._file = _OpenFile(path, descriptor, is_claimed)
+        weakref.finalize(self, self._file.end)
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
+    def claim(self) -> None:
+        """Called before a row that names the file is written: from now on only garbage collection may remove it."""
+        self._file.is_claimed = True
+
+    async def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        length = max(self.size - offset, 0) if length is None else length
+        if length <= CHUNK_BYTES:
+            return self._read(length, offset)
+        return await asyncio.to_thread(self._read, length, offset)
+
+    async def chunks(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        end = self.size if length is None else min(self.size, offset + length)
+        for start in range(offset, end, CHUNK_BYTES):
+            yield self._read(min(CHUNK_BYTES, end - start), start)
+
+    async def apply(self, function: Callable[[Octets], T]) -> T:
+        return await asyncio.to_thread(self._apply, function)
+
+    def _read(self, length: int, offset: int) -> bytes:
+        try:
+            return os.pread(self._file.descriptor, length, offset)
+        except OSError as error:
+            raise translated_os_error(error) from error
+
+    def _apply(self, function: Callable[[Octets], T]) -> T:
+        if self.size == 0:
+            return function(b"")
+        with mmap.mmap(self._file.descriptor, self.size, access=mmap.ACCESS_READ) as octets:
+            return function(octets)
+
+
+class FileSpill:
+    """A large body on its way in."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / new_id()
+        self._folder = folder
+        self._hash = hashlib.sha256()
+        self.size = 0
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, data: bytes | memoryview) -> None:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise translated_os_error(error) from error
+        self._hash.update(data)
+        self.size += len(data)
+
+    async def finish(self) -> FileBody:
+        try:
+            await asyncio.to_thread(self._sync)
+        except OSError as error:
+            self.discard()
+            raise translated_os_error(error) from error
+        return FileBody(self._path, self._descriptor, self.size, self._hash.digest(), is_claimed=False)
+
+    def _sync(self) -> None:
+        os.fsync(self._descriptor)
+        sync_folder(self._folder)
+
+    def discard(self) -> None:
+        os.close(self._descriptor)
+        self._path.unlink(missing_ok=True)
+
+
+def open_body(path: Path, size: int, digest: bytes) -> FileBody:
+    """A stored body. Raises `TemporaryFailure` when the file cannot be opened."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise translated_os_error(error) from error
+    return FileBody(path, descriptor, size, digest, is_claimed=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

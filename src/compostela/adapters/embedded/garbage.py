@@ -1,0 +1,113 @@
+"""Garbage collection: blobs that nothing refers to any more, files that no blob knows, mailboxes that were deleted.
+
+By generation: what was found without a reference in two collections running is removed, so that a reader who was given
+a message before it was expunged has the time between two collections to read it. The transaction that removes a row looks
+again whether anything refers to it, for a new mail with the same bytes may have come to do so; the file goes after the row.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from compostela.adapters.embedded.blobs import EmbeddedBlobs
+from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.mailbox_removal import purge_deleted, trim_expunge_logs
+from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.writer import Transaction, Writer
+
+_log = logging.getLogger(__name__)
+
+COLLECT_SECONDS = 3600.0
+FILE_GRACE_SECONDS = 86400
+"""A younger file may be on its way into the store."""
+SCAN_ROWS = 20_000
+"""Rows that one read transaction looks at."""
+BATCH = 100
+"""Rows or files that one write transaction looks at."""
+_UNREFERENCED = """NOT EXISTS (SELECT 1 FROM message WHERE body = blob.id)
+    AND NOT EXISTS (SELECT 1 FROM queue_entry WHERE body = blob.id)
+    AND NOT EXISTS (SELECT 1 FROM repository_mail WHERE body = blob.id)"""
+_LAST_ROW = "SELECT max(id) FROM blob"
+_FIND = f"SELECT id FROM blob WHERE id BETWEEN ? AND ? AND {_UNREFERENCED}"
+_REMOVE = f"DELETE FROM blob WHERE id = ? AND {_UNREFERENCED} RETURNING file"
+
+
+class GarbageCollector:
+    """Each process may have one; they do not disturb each other."""
+
+    def __init__(self, writer: Writer, reader: Reader, blobs: EmbeddedBlobs) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._blobs = blobs
+        self._suspects: set[int] = set()
+
+    async def run(self) -> None:
+        """For ever: once at the start for mailboxes that a crash left half deleted, then once an hour."""
+        while True:
+            try:
+                await purge_deleted(self._writer)
+                await asyncio.sleep(COLLECT_SECONDS)
+                await self.collect()
+            except Exception:
+                _log.exception("garbage collection failed; it will be tried again")
+                await asyncio.sleep(COLLECT_SECONDS)
+
+    async def collect(self) -> int:
+        """One collection; tells how many blobs it removed."""
+        found = await self._unreferenced()
+        condemned = sorted(found & self._suspects)
+        self._suspects = found.difference(condemned)
+        removed = 0
+        for start in range(0, len(condemned), BATCH):
+            removed += await self._remove(condemned[start : start + BATCH])
+        await self.sweep()
+        await trim_expunge_logs(self._writer, self._reader)
+        return removed
+
+    async def _unreferenced(self) -> set[int]:
+        last = self._reader.execute(_LAST_ROW).fetchone()[0] or 0
+        found: set[int] = set()
+        for start in range(1, last + 1, SCAN_ROWS):
+
+            def read(execute: Execute, first: int = start) -> list[int]:
+                return [row[0] for row in execute(_FIND, (first, first + SCAN_ROWS - 1)).fetchall()]
+
+            found.update(await self._reader.scan(read))
+        return found
+
+    async def _remove(self, rows: Sequence[int]) -> int:
+        def job(tx: Transaction) -> list[str | None]:
+            return [row[0] for blob in rows for row in tx.execute(_REMOVE, (blob,)).fetchall()]
+
+        files = await self._writer.run(job, frees_space=True)
+        await asyncio.to_thread(self._unlink, [file for file in files if file is not None])
+        return len(files)
+
+    async def sweep(self, grace_seconds: float = FILE_GRACE_SECONDS) -> int:
+        """Removes files that no row knows; tells how many."""
+        old = await asyncio.to_thread(_old_files, self._blobs.folder, time.time() - grace_seconds)
+        removed = 0
+        for start in range(0, len(old), BATCH):
+            batch = old[start : start + BATCH]
+
+            def job(tx: Transaction, names: list[str] = batch) -> list[str]:
+                return [name for name in names if not self._blobs.is_known(tx, name)]
+
+            unknown = await self._writer.run(job, frees_space=True)
+            await asyncio.to_thread(self._unlink, unknown)
+            removed += len(unknown)
+        return removed
+
+    def _unlink(self, files: Sequence[str]) -> None:
+        for file in files:
+            self._blobs.path(file).unlink(missing_ok=True)
+
+
+def _old_files(folder: Path, before: float) -> list[str]:
+    return [
+        f"{path.parent.name}/{path.name}"
+        for path in folder.glob("*/*")
+        if path.is_file() and path.stat().st_mtime < before
+    ]

@@ -1,0 +1,40 @@
+"""The lock that processes which share a database take before they write: first come, first served.
+
+A lock on a file alone is not fair: whoever releases it may take it again before the kernel has woken the next in the queue.
+So there are two. Who waits holds the gate and stands at the door; who has just written comes back to a closed gate.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class WriteLock:
+    """Held by one thread of one process at a time. Each thread that writes has an object of its own."""
+
+    def __init__(self, database: Path) -> None:
+        self._gate = _open(database.with_suffix(".gate"))
+        self._door = _open(database.with_suffix(".lock"))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Blocks until it is this one's turn."""
+        fcntl.flock(self._gate, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._door, fcntl.LOCK_EX)
+        finally:
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._door, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._gate)
+        os.close(self._door)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
