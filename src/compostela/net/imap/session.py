@@ -207,8 +207,8 @@ class ImapProtocol(asyncio.Protocol):
             case AppendData(octets):
                 if self._message is not None:
                     self._message.write(octets)
-            case AppendEnded():
-                await self._end_append()
+            case AppendEnded(fault):
+                await self._end_append(fault)
             case Continue():
                 self.write(CONTINUE)
             case Line(octets):
@@ -331,10 +331,14 @@ class ImapProtocol(asyncio.Protocol):
             raise Refused("Mailbox not found.", "TRYCREATE")
         self.server.blobs.check_room(command.size)
 
-    async def _end_append(self) -> None:
+    async def _end_append(self, fault: str) -> None:
         event, message = self._append, self._message
         self._append = self._message = None
         if event is None or message is None:
+            return
+        if fault:
+            message.discard()
+            self.write(tagged(event.tag, "BAD", f"APPEND failed. {fault}"))
             return
         await self._run(event.tag, "APPEND", lambda: self._store_appended(event.command, message))
 

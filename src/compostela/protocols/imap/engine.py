@@ -1,30 +1,34 @@
 """The IMAP server's engine: octets in, events out. No socket, no clock, no `await`.
 
 The host feeds `receive` and takes one event at a time with `next_event`; so commands that a client sends ahead wait in a
-bounded buffer. Any split of the input gives the same events.
+bounded buffer. Any split of the input gives the same events, save that `AppendData` comes in other pieces.
 
 APPEND's message is not collected: an `AppendStarted` event tells what stands before it, then come `AppendData` and, at the
-end of the command, `AppendEnded`. Whether a client that waits may send its literal is the host's to say, with `accept`.
+end of the command, `AppendEnded`. Whether a client that waits may send its message is the host's to say: with `+ Ok`, or
+with `refuse_append`. All that is collected has a limit: a line, the lines of one command together, its literals together.
 """
 
+import enum
 import re
 from dataclasses import dataclass
 
 from compostela.protocols.imap import commands
-from compostela.protocols.imap.lexer import String, SyntaxFault, tokenise
-from compostela.protocols.imap.parser import UnknownCommand, parse, parse_append
+from compostela.protocols.imap.lexer import ILLEGAL, String, SyntaxFault, tokenise
+from compostela.protocols.imap.parser import UnknownCommand, parse, parse_append, parse_line
 from compostela.protocols.imap.search_keys import BadCharset
 
 MAX_LINE = 65_536
 MAX_LITERALS_BEFORE_LOGIN = 8 * 1024
 MAX_LITERALS = 1024 * 1024
-_HEAD = re.compile(rb"([^\s(){%*\"\\+\x00-\x1f\x7f-\xff]{1,64}) ([A-Za-z]+)(?: |\Z)")
-_LITERAL = re.compile(rb"\{(\d{1,20})(\+?)\}\Z")
+_TAG = rb"[^\x00-\x20(){%*\"\\+\x7f-\xff]{1,64}"
+_HEAD = re.compile(rb"(%b) ((?:[Uu][Ii][Dd] )?[A-Za-z]{1,32})(?: |\Z)" % _TAG)
+_TAG_ALONE = re.compile(rb"(%b)(?: |\Z)" % _TAG)
+_LITERAL = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A whole command."""
+    """A whole command; `name` in capitals, with its `UID ` if there is one."""
 
     tag: bytes
     name: str
@@ -63,7 +67,10 @@ class AppendData:
 
 @dataclass(frozen=True, slots=True)
 class AppendEnded:
-    """The command is complete."""
+    """The command is complete. With a `fault`, what followed the message was not of the grammar's form: the message must
+    not be stored, and the answer is BAD with this text."""
+
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,32 +92,59 @@ _APPEND_ENDED = AppendEnded()
 _LINE_TOO_LONG = LineTooLong()
 
 
+class _Literal(enum.Enum):
+    """What becomes of the octets of a literal."""
+
+    ARGUMENT = "kept until the command is complete"
+    MESSAGE = "given to the host as they come"
+    UNWANTED = "thrown away"
+
+
 class ImapEngine:
     """One connection's reading side."""
 
     __slots__ = (
-        "_append_left", "_broken", "_buffer", "_literal", "_literals", "_logged_in", "_max_line", "_pieces", "_skip",
-        "_want_line",
+        "_argument", "_at", "_broken", "_buffer", "_discards", "_fault", "_in_append", "_left", "_literal", "_literals",
+        "_logged_in", "_max_line", "_pieces", "_searched", "_text", "_want_line",
     )  # fmt: skip
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
-        self._buffer = b""
         self._max_line = max_line
-        self._pieces: list[bytes | String] = []
-        self._literal = -1
-        self._literals = 0
-        self._append_left = -1
-        self._skip = 0
-        self._want_line = False
         self._logged_in = False
         self._broken = False
+        self._want_line = False
+        self._buffer = b""
+        self._at = 0
+        self._searched = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        """Before a new command."""
+        self._pieces: list[bytes | String] = []
+        self._text = 0
+        self._literals = 0
+        self._literal = _Literal.ARGUMENT
+        self._left = 0
+        self._argument: bytearray | None = None
+        self._in_append = False
+        self._discards = False
+        self._fault: Event | None = None
+
+    # the host's side
 
     def receive(self, octets: bytes) -> None:
-        self._buffer = self._buffer + octets if self._buffer else octets
+        """Adds what arrived. The host stops reading while `buffered` is above its limit."""
+        if self._at == len(self._buffer):
+            self._buffer = octets
+        else:
+            self._buffer = self._buffer[self._at :] + octets
+        self._searched -= min(self._searched, self._at)
+        self._at = 0
 
     @property
     def buffered(self) -> int:
-        return len(self._buffer)
+        """Octets that wait."""
+        return len(self._buffer) - self._at
 
     def logged_in(self) -> None:
         """Larger literals are taken from now on."""
@@ -123,107 +157,139 @@ class ImapEngine:
     def forget(self) -> None:
         """Throws away what waits: nothing from before a TLS handshake may live on behind it."""
         self._buffer = b""
+        self._at = self._searched = 0
+        self._reset()
 
     def refuse_append(self, *, sent: bool) -> None:
         """The message of the APPEND that has just started is not wanted; `sent`: it comes all the same and is skipped."""
-        self._skip = self._append_left if sent else 0
-        self._append_left = -1
-        self._pieces = []
+        if sent:
+            self._literal = _Literal.UNWANTED
+            self._discards = True
+        else:
+            self._reset()
 
     def next_event(self) -> Event | None:
         """The next event, None when more octets are needed."""
-        if self._broken:
-            return None
-        if self._skip:
-            skipped = min(self._skip, len(self._buffer))
-            self._skip -= skipped
-            self._buffer = self._buffer[skipped:]
-            if self._skip:
-                return None
-            self._pieces = [b""]
-            self._append_left = -2
-        if self._append_left >= 0:
-            return self._append()
-        if self._literal >= 0:
-            if len(self._buffer) < self._literal:
-                return None
-            self._pieces.append(String(self._buffer[: self._literal]))
-            self._buffer = self._buffer[self._literal :]
-            self._literal = -1
-        return self._line()
+        while not self._broken:
+            if self._left:
+                if self._at == len(self._buffer):
+                    return None
+                message = self._take_literal()
+                if message is not None:
+                    return message
+                continue
+            line = self._take_line()
+            if line is None:
+                return _LINE_TOO_LONG if self._broken else None
+            event = self._dealt_with(line)
+            if event is not None:
+                return event
+        return None
 
-    def _append(self) -> Event | None:
-        if self._append_left:
-            if not self._buffer:
-                return None
-            octets, self._buffer = self._buffer[: self._append_left], self._buffer[self._append_left :]
-            self._append_left -= len(octets)
+    # octets
+
+    def _take_literal(self) -> AppendData | None:
+        """As much of a literal as is there."""
+        octets = self._buffer[self._at : self._at + self._left]
+        self._at += len(octets)
+        self._left -= len(octets)
+        if self._literal is _Literal.MESSAGE:
             return AppendData(octets)
-        end = self._buffer.find(b"\n")
-        if end < 0:
-            return None
-        self._buffer = self._buffer[end + 1 :]
-        self._append_left = -1
-        return _APPEND_ENDED
+        if self._literal is _Literal.ARGUMENT:
+            assert self._argument is not None
+            self._argument += octets
+        return None
 
-    def _line(self) -> Event | None:
-        end = self._buffer.find(b"\n")
-        if end > self._max_line or (end < 0 and len(self._buffer) > self._max_line):
+    def _take_line(self) -> bytes | None:
+        """A line without its end; None when it is not complete, or too long."""
+        end = self._buffer.find(b"\n", max(self._at, self._searched))
+        size = (len(self._buffer) if end < 0 else end) - self._at
+        if size > self._max_line:
             self._broken = True
-            return _LINE_TOO_LONG
-        if end < 0:
             return None
-        line = self._buffer[:end].removesuffix(b"\r")
-        self._buffer = self._buffer[end + 1 :]
-        if self._append_left == -2:
-            # the rest of the line of an APPEND whose literal was skipped
-            self._append_left = -1
-            self._pieces = []
-            return self.next_event()
+        if end < 0:
+            self._searched = len(self._buffer)
+            return None
+        line = self._buffer[self._at : end].removesuffix(b"\r")
+        self._at = end + 1
+        return line
+
+    # lines
+
+    def _dealt_with(self, line: bytes) -> Event | None:
+        """What a line makes; None when the command goes on."""
         if self._want_line:
             self._want_line = False
             return Line(line)
-        if line.endswith(b"}"):
-            marker = _LITERAL.search(line)
-            if marker is not None:
-                return self._begin_literal(line[: marker.start()], int(marker.group(1)), marker.group(2) == b"")
-        self._pieces.append(line)
-        return self._complete()
+        if self._argument is not None:
+            self._pieces.append(String(self._argument))
+            self._argument = None
+        marker = _LITERAL.search(line) if line.endswith(b"}") else None
+        if self._in_append and line and not self._discards:
+            # one message only (no MULTIAPPEND), and nothing behind it
+            self._discards, self._fault = True, AppendEnded(ILLEGAL)
+        if self._discards:
+            return self._discard(marker)
+        if self._in_append:
+            self._reset()
+            return _APPEND_ENDED
+        self._text += len(line)
+        if self._text > self._max_line:
+            self._broken = True
+            return _LINE_TOO_LONG
+        if marker is None:
+            self._pieces.append(line)
+            return self._complete()
+        self._pieces.append(line[: marker.start()])
+        return self._begin_literal(int(marker.group(1)), waits=not marker.group(2))
 
-    def _begin_literal(self, line: bytes, size: int, waits: bool) -> Event | None:
-        self._pieces.append(line)
+    def _discard(self, marker: re.Match[bytes] | None) -> Event | None:
+        """Passes over the rest of a command; at its end comes its fault. A client that waits has ended it."""
+        if marker is not None and marker.group(2):
+            self._literal, self._left = _Literal.UNWANTED, int(marker.group(1))
+            return None
+        fault = self._fault
+        self._reset()
+        return fault
+
+    def _begin_literal(self, size: int, *, waits: bool) -> Event | None:
         head = _HEAD.match(self._pieces[0])
         if head is not None and head.group(2).upper() == b"APPEND" and self._has_mailbox(head):
-            return self._begin_append(head.group(1), size, waits)
+            return self._begin_append(head, size, waits=waits)
         self._literals += size
         if self._literals > (MAX_LITERALS if self._logged_in else MAX_LITERALS_BEFORE_LOGIN):
-            tag = head.group(1) if head is not None else b"*"
-            self._reset()
-            if not waits:
-                self._broken = True
-                return _LINE_TOO_LONG
-            return Faulty(tag, "", "Literal size exceeded.")
-        self._literal = size
-        return _CONTINUE if waits else self.next_event()
+            return self._too_large(size, waits=waits)
+        self._literal, self._left, self._argument = _Literal.ARGUMENT, size, bytearray()
+        return _CONTINUE if waits else None
 
     def _has_mailbox(self, head: re.Match[bytes]) -> bool:
         """Whether the mailbox stands before the literal, so that the literal is the message."""
         return len(self._pieces) > 1 or bool(self._pieces[0][head.end() :].strip())
 
-    def _begin_append(self, tag: bytes, size: int, waits: bool) -> Event:
-        first = _HEAD.match(self._pieces[0])
-        assert first is not None
-        try:
-            tokens = tokenise([self._pieces[0][first.end() :], *self._pieces[1:]])
-            command = parse_append(tokens, size)
-        except SyntaxFault as fault:
-            self._reset()
-            if not waits:
-                self._append_left = size
-                self.refuse_append(sent=True)
-            return Faulty(tag, "APPEND", str(fault))
+    def _too_large(self, size: int, *, waits: bool) -> Event | None:
+        if not waits and not self._logged_in:
+            self._broken = True
+            return _LINE_TOO_LONG
+        return self._faulty(Faulty(_tag_of(self._pieces[0]), "", "Literal size exceeded."), size, waits=waits)
+
+    def _faulty(self, fault: Faulty, size: int, *, waits: bool) -> Event | None:
+        """A command that fails before its literal: the literal is skipped when it comes all the same."""
         self._reset()
-        self._append_left = size
+        if waits:
+            return fault
+        self._discards, self._fault = True, fault
+        self._literal, self._left = _Literal.UNWANTED, size
+        return None
+
+    def _begin_append(self, head: re.Match[bytes], size: int, *, waits: bool) -> Event | None:
+        tag, pieces = head.group(1), self._pieces
+        try:
+            command = parse_append(tokenise([pieces[0][head.end() :], *pieces[1:]]), size)
+        except SyntaxFault as fault:
+            return self._faulty(Faulty(tag, "APPEND", str(fault)), size, waits=waits)
+        self._reset()
+        self._in_append = True
+        self._literal, self._left = _Literal.MESSAGE, size
         return AppendStarted(tag, command, waits)
 
     def _complete(self) -> Event:
@@ -231,17 +297,18 @@ class ImapEngine:
         self._reset()
         head = _HEAD.match(pieces[0])
         if head is None:
-            tag = pieces[0].split(b" ")[0][:64]
-            return Faulty(tag if tag.isalnum() else b"*", "", "Unknown command.", unknown=True)
+            return Faulty(_tag_of(pieces[0]), "", "Unknown command.", unknown=True)
         tag, name = head.group(1), head.group(2).decode().upper()
         try:
-            return Received(tag, name, parse(name, tokenise([pieces[0][head.end() :], *pieces[1:]])))
+            rest = pieces[0][head.end() :]
+            command = parse_line(name, rest) if len(pieces) == 1 else parse(name, tokenise([rest, *pieces[1:]]))
         except SyntaxFault as fault:
             return Faulty(tag, name, str(fault), isinstance(fault, UnknownCommand))
         except BadCharset as fault:
             return Faulty(tag, name, str(fault), bad_charset=True)
+        return Received(tag, name, command)
 
-    def _reset(self) -> None:
-        self._pieces = []
-        self._literals = 0
-        self._literal = -1
+
+def _tag_of(line: bytes) -> bytes:
+    found = _TAG_ALONE.match(line)
+    return found.group(1) if found is not None else b"*"

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 
 from compostela.base.errors import InvalidArgument
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
@@ -11,7 +12,7 @@ from compostela.model.numbers import ModSeq
 from compostela.model.sequence_set import SequenceSet
 from compostela.protocols.imap import commands, utf7
 from compostela.protocols.imap.fetch_items import parse_items
-from compostela.protocols.imap.lexer import String, SyntaxFault, Token
+from compostela.protocols.imap.lexer import ILLEGAL, String, SyntaxFault, Token, tokenise
 from compostela.protocols.imap.search_keys import parse_search
 
 SIMPLE = frozenset({
@@ -28,26 +29,44 @@ STATUS_ITEMS = frozenset({
     "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "HIGHESTMODSEQ", "SIZE", "MAILBOXID", "DELETED",
     "DELETED-STORAGE",
 })  # fmt: skip
+LIST_SELECTIONS = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
+LIST_RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
 MAX_KEYWORD = 255
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DATE_TIME = re.compile(rb"[ ]?(\d{1,2})-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+MAX_KEYWORDS = 100
+MAX_ID_FIELDS = 30
+MAX_PATTERNS = 100
+MAX_REMEMBERED_OCTETS = 512
+MAX_MODSEQ = 2**63 - 1
+_MONTHS = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
+_DATE_TIME = re.compile(
+    rb"([ 0-3]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-5][0-9])"
+)
 _KEYWORD = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\\]]+")
 
 
 def parse(name: str, tokens: list[Token]) -> commands.Command:
-    """`name` in capitals; UID forms come as `UID` with the rest in the tokens."""
-    if name in SIMPLE:
+    """`name` in capitals, with its `UID `; raises `SyntaxFault`, `UnknownCommand` or `BadCharset`."""
+    simple = _SIMPLE.get(name)
+    if simple is not None:
         _end(tokens, 0)
-        return commands.Simple(name)
-    if name == "UID":
-        inner = _atom(tokens, 0).upper()
-        if inner not in ("FETCH", "STORE", "COPY", "MOVE", "SEARCH", "EXPUNGE"):
-            raise SyntaxFault("Unknown command.")
-        return _PARSERS[inner](tokens[1:], True)
+        return simple
     parser = _PARSERS.get(name)
     if parser is None:
         raise UnknownCommand("Unknown command.")
-    return parser(tokens, False)
+    return parser(tokens)
+
+
+def parse_line(name: str, arguments: bytes) -> commands.Command:
+    """The same for a command on one line. What follows the messages of FETCH and STORE is remembered, since clients say
+    the same thing again and again."""
+    if not arguments and name in _SIMPLE:
+        return _SIMPLE[name]
+    if name in _WITH_MESSAGES and len(arguments) <= MAX_REMEMBERED_OCTETS:
+        messages, _, rest = arguments.partition(b" ")
+        if name.endswith("FETCH"):
+            return commands.Fetch(_set_of(messages), *_fetch_line(rest, name == "UID FETCH"))
+        return commands.Store(_set_of(messages), *_store_line(rest, name == "UID STORE"))
+    return parse(name, tokenise([arguments]))
 
 
 class UnknownCommand(SyntaxFault):
@@ -70,207 +89,248 @@ def parse_append(tokens: list[Token], size: int) -> commands.Append:
 
 def flags_of(tokens: list[Token]) -> Flags:
     """System flags and keywords; `\\Recent` cannot be set."""
-    system, keywords = 0, set()
+    system, keywords = 0, set[str]()
     for token in tokens:
         if isinstance(token, (list, String)):
-            raise SyntaxFault("Illegal arguments.")
+            raise SyntaxFault(ILLEGAL)
         if token.startswith(b"\\"):
             flag = SYSTEM_FLAGS.get(token.lower())
             if flag is None:
                 if token.lower() != b"\\recent":
-                    raise SyntaxFault("Illegal arguments.")
+                    raise SyntaxFault(ILLEGAL)
                 continue
             system |= flag
         elif len(token) > MAX_KEYWORD or not _KEYWORD.fullmatch(token):
-            raise SyntaxFault("Illegal arguments.")
+            raise SyntaxFault(ILLEGAL)
         else:
             keywords.add(token.decode("ascii"))
+    if len(keywords) > MAX_KEYWORDS:
+        raise SyntaxFault(ILLEGAL)
     return Flags(system, frozenset(keywords))
 
 
 # one function a command
 
 
-def _id(tokens: list[Token], _: bool) -> commands.Id:
-    if len(tokens) == 1 and isinstance(tokens[0], list):
-        values = [None if token == b"NIL" else token for token in tokens[0]]
-        if len(values) % 2 or len(values) > 60 or any(isinstance(value, list) for value in values):
-            raise SyntaxFault("Illegal arguments.")
-        texts = [value if isinstance(value, bytes) else None for value in values]
-        return commands.Id(tuple((texts[n] or b"", texts[n + 1]) for n in range(0, len(texts), 2)))
+def _id(tokens: list[Token]) -> commands.Id:
+    _end(tokens, 1)
+    if isinstance(tokens[0], list):
+        values = [_nstring(tokens[0], n) for n in range(len(tokens[0]))]
+        if len(values) % 2 or len(values) > 2 * MAX_ID_FIELDS:
+            raise SyntaxFault(ILLEGAL)
+        return commands.Id(tuple((values[n] or b"", values[n + 1]) for n in range(0, len(values), 2)))
+    if _atom(tokens, 0).upper() != "NIL":
+        raise SyntaxFault(ILLEGAL)
     return commands.Id(())
 
 
-def _login(tokens: list[Token], _: bool) -> commands.Login:
+def _login(tokens: list[Token]) -> commands.Login:
     _end(tokens, 2)
     return commands.Login(_string(tokens, 0), _string(tokens, 1))
 
 
-def _authenticate(tokens: list[Token], _: bool) -> commands.Authenticate:
-    if len(tokens) not in (1, 2):
-        raise SyntaxFault("Illegal arguments.")
-    return commands.Authenticate(_atom(tokens, 0).upper(), _string(tokens, 1) if len(tokens) == 2 else None)
+def _authenticate(tokens: list[Token]) -> commands.Authenticate:
+    if len(tokens) == 1:
+        return commands.Authenticate(_atom(tokens, 0).upper())
+    _end(tokens, 2)
+    return commands.Authenticate(_atom(tokens, 0).upper(), _string(tokens, 1))
 
 
-def _enable(tokens: list[Token], _: bool) -> commands.Enable:
+def _enable(tokens: list[Token]) -> commands.Enable:
     if not tokens:
-        raise SyntaxFault("Illegal arguments.")
-    return commands.Enable(tuple(_atom(tokens, n).upper() for n in range(len(tokens))))
+        raise SyntaxFault(ILLEGAL)
+    return commands.Enable(tuple(_words(tokens)))
 
 
-def _select(read_only: bool) -> Callable[[list[Token], bool], commands.Select]:
-    def parse_select(tokens: list[Token], _: bool) -> commands.Select:
-        condstore = False
-        if len(tokens) == 2:
-            options = [token.upper() if isinstance(token, bytes) else b"" for token in _list(tokens, 1)]
-            if options != [b"CONDSTORE"]:
-                raise SyntaxFault("Illegal arguments.")
-            condstore = True
-        else:
-            _end(tokens, 1)
-        return commands.Select(_mailbox(tokens, 0), read_only, condstore)
-
-    return parse_select
-
-
-def _on_mailbox(name: str) -> Callable[[list[Token], bool], commands.MailboxCommand]:
-    def parse_command(tokens: list[Token], _: bool) -> commands.MailboxCommand:
+def _select(read_only: bool, tokens: list[Token]) -> commands.Select:
+    condstore = len(tokens) == 2
+    if condstore:
+        if _words(_list(tokens, 1)) != ["CONDSTORE"]:
+            raise SyntaxFault(ILLEGAL)
+    else:
         _end(tokens, 1)
-        return commands.MailboxCommand(name, _mailbox(tokens, 0))
-
-    return parse_command
+    return commands.Select(_mailbox(tokens, 0), read_only, condstore)
 
 
-def _rename(tokens: list[Token], _: bool) -> commands.Rename:
+def _on_mailbox(name: str, tokens: list[Token]) -> commands.MailboxCommand:
+    _end(tokens, 1)
+    return commands.MailboxCommand(name, _mailbox(tokens, 0))
+
+
+def _rename(tokens: list[Token]) -> commands.Rename:
     _end(tokens, 2)
     return commands.Rename(_mailbox(tokens, 0), _mailbox(tokens, 1))
 
 
-def _lsub(tokens: list[Token], _: bool) -> commands.List:
+def _lsub(tokens: list[Token]) -> commands.List:
     _end(tokens, 2)
     return commands.List(_mailbox(tokens, 0), (_mailbox(tokens, 1),), subscribed=True, is_lsub=True)
 
 
-def _list_command(tokens: list[Token], _: bool) -> commands.List:
-    position, select = 0, frozenset[str]()
+def _list_command(tokens: list[Token]) -> commands.List:
+    """With the options of RFC 5258 §6. RECURSIVEMATCH needs another selection beside it."""
+    selections = frozenset[str]()
     if tokens and isinstance(tokens[0], list):
-        select = frozenset(_words(tokens[0]))
-        position = 1
-    reference = _mailbox(tokens, position)
-    given = tokens[position + 1] if position + 1 < len(tokens) else None
-    if isinstance(given, list):
-        patterns = tuple(_mailbox(given, n) for n in range(len(given)))
-    else:
-        patterns = (_mailbox(tokens, position + 1),)
-    returns, items = _returns(tokens, position + 2)
-    if unknown := select - {"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"}:
-        raise SyntaxFault(f"Unknown option {min(unknown)}.")
-    return commands.List(reference, patterns, "SUBSCRIBED" in select, "SPECIAL-USE" in select, returns, items)
+        selections = _options(_words(tokens[0]), LIST_SELECTIONS)
+        tokens = tokens[1:]
+    if "RECURSIVEMATCH" in selections and not selections & {"SUBSCRIBED", "SPECIAL-USE"}:
+        raise SyntaxFault(ILLEGAL)
+    reference = _mailbox(tokens, 0)
+    given = _list(tokens, 1) if len(tokens) > 1 and isinstance(tokens[1], list) else tokens[1:2]
+    if not 0 < len(given) <= MAX_PATTERNS:
+        raise SyntaxFault(ILLEGAL)
+    patterns = tuple(_mailbox(given, n) for n in range(len(given)))
+    returns, items = _returns(tokens[2:])
+    return commands.List(
+        reference, patterns, "SUBSCRIBED" in selections, "SPECIAL-USE" in selections, returns, items
+    )  # fmt: skip
 
 
-def _returns(tokens: list[Token], position: int) -> tuple[frozenset[str], tuple[str, ...]]:
-    if position >= len(tokens):
+def _returns(tokens: list[Token]) -> tuple[frozenset[str], tuple[str, ...]]:
+    if not tokens:
         return frozenset(), ()
-    if _atom(tokens, position).upper() != "RETURN":
-        raise SyntaxFault("Illegal arguments.")
-    found: set[str] = set()
+    _end(tokens, 2)
+    if _atom(tokens, 0).upper() != "RETURN":
+        raise SyntaxFault(ILLEGAL)
+    inside = _list(tokens, 1)
+    words: list[str] = []
     items: tuple[str, ...] = ()
-    inside = _list(tokens, position + 1)
-    _end(tokens, position + 2)
-    n = 0
-    while n < len(inside):
-        word = _atom(inside, n).upper()
-        found.add(word)
-        n += 1
-        if word == "STATUS":
-            items = _status_items(inside, n)
-            n += 1
-    return frozenset(found), items
+    position = 0
+    while position < len(inside):
+        words.append(_atom(inside, position).upper())
+        position += 1
+        if words[-1] == "STATUS":
+            items = _status_items(inside, position)
+            position += 1
+    return _options(words, LIST_RETURNS), items
 
 
-def _status(tokens: list[Token], _: bool) -> commands.Status:
+def _options(words: list[str], known: frozenset[str]) -> frozenset[str]:
+    if not known.issuperset(words):
+        raise SyntaxFault(ILLEGAL)
+    return frozenset(words)
+
+
+def _status(tokens: list[Token]) -> commands.Status:
     _end(tokens, 2)
     return commands.Status(_mailbox(tokens, 0), _status_items(tokens, 1))
 
 
 def _status_items(tokens: list[Token], position: int) -> tuple[str, ...]:
-    items = tuple(_words(_list(tokens, position)))
-    if not items or any(item not in STATUS_ITEMS for item in items):
-        raise SyntaxFault("Illegal arguments.")
+    items = tuple(dict.fromkeys(_words(_list(tokens, position))))
+    if not items or not STATUS_ITEMS.issuperset(items):
+        raise SyntaxFault(ILLEGAL)
     return items
 
 
-def _expunge(tokens: list[Token], uid: bool) -> commands.Expunge:
-    _end(tokens, 1 if uid else 0)
-    return commands.Expunge(_set(tokens, 0) if uid else None)
+def _expunge(tokens: list[Token]) -> commands.Expunge:
+    _end(tokens, 0)
+    return commands.Expunge()
 
 
-def _search(tokens: list[Token], uid: bool) -> commands.Search:
-    return parse_search(tokens, uid)
+def _uid_expunge(tokens: list[Token]) -> commands.Expunge:
+    _end(tokens, 1)
+    return commands.Expunge(_set(tokens, 0))
 
 
-def _fetch(tokens: list[Token], uid: bool) -> commands.Fetch:
-    if len(tokens) not in (2, 3):
-        raise SyntaxFault("Illegal arguments.")
+FetchTail = tuple[tuple[str | commands.BodySection, ...], bool, ModSeq | None]
+StoreTail = tuple[FlagsMode, Flags, bool, bool, ModSeq | None]
+
+
+def _fetch(uid: bool, tokens: list[Token]) -> commands.Fetch:
+    return commands.Fetch(_set(tokens, 0), *_fetch_tail(tokens[1:], uid))
+
+
+def _fetch_tail(tokens: list[Token], uid: bool) -> FetchTail:
+    """What follows the messages: the fields of `Fetch` behind the first."""
     changed_since = None
-    if len(tokens) == 3:
-        modifiers = _list(tokens, 2)
-        if len(modifiers) != 2 or _atom(modifiers, 0).upper() != "CHANGEDSINCE":
-            raise SyntaxFault("Illegal arguments.")
-        changed_since = _modseq(modifiers, 1)
-    items = parse_items(tokens[1])
+    if len(tokens) == 2:
+        changed_since = _modifier(_list(tokens, 1), "CHANGEDSINCE")
+    else:
+        _end(tokens, 1)
+    items = parse_items(tokens[0])
     if uid and "UID" not in items:
         items = ("UID", *items)
     if changed_since is not None and "MODSEQ" not in items:
         items = (*items, "MODSEQ")
-    return commands.Fetch(_set(tokens, 0), items, uid, changed_since)
+    return items, uid, changed_since
 
 
-def _store(tokens: list[Token], uid: bool) -> commands.Store:
-    messages, position, unchanged = _set(tokens, 0), 1, None
-    if len(tokens) > 2 and isinstance(tokens[1], list):
-        modifiers = tokens[1]
-        if len(modifiers) != 2 or _atom(modifiers, 0).upper() != "UNCHANGEDSINCE":
-            raise SyntaxFault("Illegal arguments.")
-        unchanged, position = _modseq(modifiers, 1), 2
-    word, _, suffix = _atom(tokens, position).upper().partition(".")
-    modes = {"FLAGS": FlagsMode.REPLACE, "+FLAGS": FlagsMode.ADD, "-FLAGS": FlagsMode.REMOVE}
-    if word not in modes or suffix not in ("", "SILENT"):
-        raise SyntaxFault("Illegal arguments.")
+@lru_cache(maxsize=1024)
+def _fetch_line(rest: bytes, uid: bool) -> FetchTail:
+    return _fetch_tail(tokenise([rest]), uid)
+
+
+def _store(uid: bool, tokens: list[Token]) -> commands.Store:
+    return commands.Store(_set(tokens, 0), *_store_tail(tokens[1:], uid))
+
+
+def _store_tail(tokens: list[Token], uid: bool) -> StoreTail:
+    """What follows the messages: the fields of `Store` behind the first."""
+    position, unchanged = 0, None
+    if tokens and isinstance(tokens[0], list):
+        unchanged, position = _modifier(tokens[0], "UNCHANGEDSINCE"), 1
+    word, dot, suffix = _atom(tokens, position).upper().partition(".")
+    mode = _STORE_MODES.get(word)
+    if mode is None or suffix != ("SILENT" if dot else ""):
+        raise SyntaxFault(ILLEGAL)
     rest = tokens[position + 1 :]
+    if not rest:
+        raise SyntaxFault(ILLEGAL)
     flags = rest[0] if len(rest) == 1 and isinstance(rest[0], list) else rest
-    return commands.Store(messages, modes[word], flags_of(flags), bool(suffix), uid, unchanged)
+    return mode, flags_of(flags), bool(dot), uid, unchanged
 
 
-def _copy(move: bool) -> Callable[[list[Token], bool], commands.Copy]:
-    def parse_copy(tokens: list[Token], uid: bool) -> commands.Copy:
-        _end(tokens, 2)
-        return commands.Copy(_set(tokens, 0), _mailbox(tokens, 1), uid, move)
-
-    return parse_copy
+@lru_cache(maxsize=1024)
+def _store_line(rest: bytes, uid: bool) -> StoreTail:
+    return _store_tail(tokenise([rest]), uid)
 
 
-_PARSERS: dict[str, Callable[[list[Token], bool], commands.Command]] = {
+_STORE_MODES = {"FLAGS": FlagsMode.REPLACE, "+FLAGS": FlagsMode.ADD, "-FLAGS": FlagsMode.REMOVE}
+
+
+def _modifier(tokens: list[Token], word: str) -> ModSeq:
+    """`(CHANGEDSINCE n)`, `(UNCHANGEDSINCE n)`."""
+    _end(tokens, 2)
+    if _atom(tokens, 0).upper() != word:
+        raise SyntaxFault(ILLEGAL)
+    return _modseq_of(_atom(tokens, 1))
+
+
+def _copy(move: bool, uid: bool, tokens: list[Token]) -> commands.Copy:
+    _end(tokens, 2)
+    return commands.Copy(_set(tokens, 0), _mailbox(tokens, 1), uid, move)
+
+
+_SIMPLE = {name: commands.Simple(name) for name in SIMPLE}
+_WITH_MESSAGES = frozenset({"FETCH", "UID FETCH", "STORE", "UID STORE"})
+_PARSERS: dict[str, Callable[[list[Token]], commands.Command]] = {
     "ID": _id,
     "LOGIN": _login,
     "AUTHENTICATE": _authenticate,
     "ENABLE": _enable,
-    "SELECT": _select(False),
-    "EXAMINE": _select(True),
-    "CREATE": _on_mailbox("CREATE"),
-    "DELETE": _on_mailbox("DELETE"),
-    "SUBSCRIBE": _on_mailbox("SUBSCRIBE"),
-    "UNSUBSCRIBE": _on_mailbox("UNSUBSCRIBE"),
+    "SELECT": partial(_select, False),
+    "EXAMINE": partial(_select, True),
+    "CREATE": partial(_on_mailbox, "CREATE"),
+    "DELETE": partial(_on_mailbox, "DELETE"),
+    "SUBSCRIBE": partial(_on_mailbox, "SUBSCRIBE"),
+    "UNSUBSCRIBE": partial(_on_mailbox, "UNSUBSCRIBE"),
     "RENAME": _rename,
     "LIST": _list_command,
     "LSUB": _lsub,
     "STATUS": _status,
     "EXPUNGE": _expunge,
-    "SEARCH": _search,
-    "FETCH": _fetch,
-    "STORE": _store,
-    "COPY": _copy(False),
-    "MOVE": _copy(True),
+    "UID EXPUNGE": _uid_expunge,
+    "SEARCH": partial(parse_search, uid=False),
+    "UID SEARCH": partial(parse_search, uid=True),
+    "FETCH": partial(_fetch, False),
+    "UID FETCH": partial(_fetch, True),
+    "STORE": partial(_store, False),
+    "UID STORE": partial(_store, True),
+    "COPY": partial(_copy, False, False),
+    "UID COPY": partial(_copy, False, True),
+    "MOVE": partial(_copy, True, False),
+    "UID MOVE": partial(_copy, True, True),
 }
 
 
@@ -279,24 +339,30 @@ _PARSERS: dict[str, Callable[[list[Token], bool], commands.Command]] = {
 
 def _end(tokens: list[Token], count: int) -> None:
     if len(tokens) != count:
-        raise SyntaxFault("Illegal arguments.")
+        raise SyntaxFault(ILLEGAL)
 
 
 def _atom(tokens: list[Token], position: int) -> str:
-    if position >= len(tokens) or not isinstance(token := tokens[position], bytes):
-        raise SyntaxFault("Illegal arguments.")
+    if position >= len(tokens) or isinstance(token := tokens[position], (list, String)):
+        raise SyntaxFault(ILLEGAL)
     return token.decode("ascii", "replace")
 
 
 def _string(tokens: list[Token], position: int) -> bytes:
-    if position >= len(tokens) or not isinstance(token := tokens[position], bytes):
-        raise SyntaxFault("Illegal arguments.")
+    """An atom, a quoted string or a literal."""
+    if position >= len(tokens) or isinstance(token := tokens[position], list) or b"\x00" in token:
+        raise SyntaxFault(ILLEGAL)
     return bytes(token)
+
+
+def _nstring(tokens: list[Token], position: int) -> bytes | None:
+    text = _string(tokens, position)
+    return None if not isinstance(tokens[position], String) and text.upper() == b"NIL" else text
 
 
 def _list(tokens: list[Token], position: int) -> list[Token]:
     if position >= len(tokens) or not isinstance(token := tokens[position], list):
-        raise SyntaxFault("Illegal arguments.")
+        raise SyntaxFault(ILLEGAL)
     return token
 
 
@@ -305,42 +371,46 @@ def _words(tokens: list[Token]) -> list[str]:
 
 
 def _set(tokens: list[Token], position: int) -> SequenceSet:
+    return _set_of(_atom(tokens, position).encode("ascii", "replace"))
+
+
+def _set_of(text: bytes) -> SequenceSet:
     try:
-        return SequenceSet.parse(_string(tokens, position))
-    except SyntaxFault:
-        raise
+        return SequenceSet.parse(text)
     except InvalidArgument as wrong:
         raise SyntaxFault(str(wrong)) from wrong
 
 
-def _modseq(tokens: list[Token], position: int) -> ModSeq:
-    text = _string(tokens, position)
-    if not text.isdigit() or len(text) > 19:
-        raise SyntaxFault("Illegal arguments.")
+def _modseq_of(text: str) -> ModSeq:
+    """Raises `SyntaxFault`."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19) or int(text) > MAX_MODSEQ:
+        raise SyntaxFault(ILLEGAL)
     return ModSeq(int(text))
 
 
 def _mailbox(tokens: list[Token], position: int) -> str:
-    name = _string(tokens, position)
-    if len(name) > MAX_MAILBOX_NAME_LENGTH * 4:
-        raise SyntaxFault("too long mailbox name. Illegal arguments.")
     try:
-        return utf7.decode(name)
+        name = utf7.decode(_string(tokens, position))
+    except SyntaxFault:
+        raise
     except InvalidArgument as wrong:
-        raise SyntaxFault(str(wrong)) from wrong
+        raise SyntaxFault(ILLEGAL) from wrong
+    if len(name) > MAX_MAILBOX_NAME_LENGTH:
+        raise SyntaxFault(f"too long mailbox name. {ILLEGAL}")
+    return name
 
 
 def _date_time(text: bytes) -> int:
+    """Epoch seconds (RFC 3501 §9, `date-time`)."""
     match = _DATE_TIME.fullmatch(text)
-    if match is None or match.group(2).decode().lower() not in _MONTHS:
-        raise SyntaxFault("Illegal arguments.")
-    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
-    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes)) * (1 if sign == b"+" else -1)
+    if match is None or (name := match.group(2).lower()) not in _MONTHS:
+        raise SyntaxFault(ILLEGAL)
+    day, _, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
     try:
-        moment = datetime(
-            int(year), _MONTHS.index(month.decode().lower()) + 1, int(day), int(hour), int(minute), int(second),
-            tzinfo=timezone(offset),
-        )  # fmt: skip
+        local = datetime(
+            int(year), _MONTHS.index(name) + 1, int(day), int(hour), int(minute), min(int(second), 59), tzinfo=UTC
+        )
     except ValueError as wrong:
-        raise SyntaxFault("Illegal arguments.") from wrong
-    return int(moment.astimezone(UTC).timestamp())
+        raise SyntaxFault(ILLEGAL) from wrong
+    offset = int(zone_hours) * 3600 + int(zone_minutes) * 60
+    return int(local.timestamp()) + (-offset if sign == b"+" else offset)

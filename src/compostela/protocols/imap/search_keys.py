@@ -1,15 +1,21 @@
-"""What SEARCH asks for (RFC 3501 §6.4.4, RFC 5032, RFC 7162 §3.1.5)."""
+"""What SEARCH asks for (RFC 3501 §6.4.4, RFC 5032, RFC 7162 §3.1.5).
 
+Keys nest no deeper than `MAX_DEPTH` and are no more than `MAX_KEYS`, whatever the way they are put together.
+"""
+
+import codecs
+import re
 from datetime import UTC, datetime
 
 from compostela.base.errors import InvalidArgument
 from compostela.model.numbers import ModSeq
 from compostela.model.sequence_set import SequenceSet
 from compostela.protocols.imap.commands import Search, SearchKey
-from compostela.protocols.imap.lexer import SyntaxFault, Token
+from compostela.protocols.imap.lexer import ILLEGAL, String, SyntaxFault, Token
 
 MAX_KEYS = 1000
 MAX_DEPTH = 32
+_MAX_NUMBER = 2**63 - 1
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _BARE = frozenset({
     "ALL", "ANSWERED", "DELETED", "DRAFT", "FLAGGED", "NEW", "OLD", "RECENT", "SEEN", "UNANSWERED", "UNDELETED", "UNDRAFT",
@@ -18,6 +24,13 @@ _BARE = frozenset({
 _TEXTS = frozenset({"BCC", "BODY", "CC", "FROM", "SUBJECT", "TEXT", "TO"})
 _DATES = frozenset({"BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"})
 _NUMBERS = frozenset({"LARGER", "SMALLER", "OLDER", "YOUNGER"})
+_DATE = re.compile(r"([0-9]{1,2})-([a-z]{3})-([0-9]{4})", re.IGNORECASE)
+_CHARSET = re.compile(
+    r"us-ascii|utf-?8|iso-8859-\d{1,2}|iso-2022-(?:jp|kr)|windows-\d{3,4}|koi8-[rut]|gb2312|gbk|gb18030|big5(?:-hkscs)?"
+    r"|euc-(?:jp|kr)|shift_jis",
+    re.IGNORECASE,
+)
+"""Names of Python's codecs are many more, and some of those are no charsets."""
 
 
 class BadCharset(InvalidArgument):
@@ -25,101 +38,125 @@ class BadCharset(InvalidArgument):
 
 
 def parse_search(tokens: list[Token], uid: bool) -> Search:
-    """All keys as one AND."""
+    """All keys as one AND. Raises `SyntaxFault` and `BadCharset`."""
     charset, position = "US-ASCII", 0
-    if len(tokens) > 1 and _word(tokens, 0) == "CHARSET":
-        charset = _word(tokens, 1)
-        try:
-            b"x".decode(charset)
-        except (LookupError, UnicodeDecodeError):
-            raise BadCharset(charset) from None
-        position = 2
-    parser = _Parser(tokens[position:], charset)
-    return Search(parser.all(0), uid, charset)
+    if len(tokens) > 1 and _word(tokens[0]) == "CHARSET":
+        charset, position = _charset(tokens[1]), 2
+    parser = _Parser("utf-8" if charset == "US-ASCII" else charset)
+    return Search(parser.all(tokens[position:], 0), uid, charset)
+
+
+def _charset(token: Token) -> str:
+    if isinstance(token, list):
+        raise SyntaxFault(ILLEGAL)
+    name = token.decode("latin-1").upper()
+    try:
+        if not _CHARSET.fullmatch(name):
+            raise BadCharset(name)
+        codecs.lookup(name)
+    except LookupError:
+        raise BadCharset(name) from None
+    return name
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token], charset: str) -> None:
-        self._tokens = tokens
-        self._charset = "utf-8" if charset == "US-ASCII" else charset
-        self._at = 0
+    def __init__(self, charset: str) -> None:
+        self._charset = charset
+        self._count = 0
 
-    def all(self, depth: int) -> SearchKey:
+    def all(self, tokens: list[Token], depth: int) -> SearchKey:
+        """All keys of a list, as one."""
+        rest = _Tokens(tokens)
         keys = []
-        while self._at < len(self._tokens):
-            keys.append(self.key(depth))
-            if len(keys) > MAX_KEYS:
-                raise SyntaxFault("Too many search keys.")
+        while rest:
+            keys.append(self._key(rest, depth))
         if not keys:
-            raise SyntaxFault("Illegal arguments.")
+            raise SyntaxFault(ILLEGAL)
         return keys[0] if len(keys) == 1 else SearchKey("AND", keys=tuple(keys))
 
-    def key(self, depth: int) -> SearchKey:
+    def _key(self, rest: "_Tokens", depth: int) -> SearchKey:
+        self._count += 1
         if depth > MAX_DEPTH:
             raise SyntaxFault("Nesting is too deep.")
-        token = self._next()
+        if self._count > MAX_KEYS:
+            raise SyntaxFault("Too many search keys.")
+        token = rest.next()
         if isinstance(token, list):
-            return _Parser(token, self._charset).all(depth + 1)
-        word = token.decode("latin-1").upper()
+            return self.all(token, depth + 1)
+        word = _word(token)
         if word in _BARE:
             return SearchKey(word)
         if word in _TEXTS:
-            return SearchKey(word, self._text())
+            return SearchKey(word, self._text(rest))
         if word in _DATES:
-            return SearchKey(word, _date(self._octets()))
+            return SearchKey(word, _date(rest.octets()))
         if word in _NUMBERS:
-            return SearchKey(word, self._number())
+            return SearchKey(word, _number(rest.octets()))
+        return self._other(word, token, rest, depth)
+
+    def _other(self, word: str, token: bytes, rest: "_Tokens", depth: int) -> SearchKey:
         match word:
             case "KEYWORD" | "UNKEYWORD":
-                return SearchKey(word, self._octets().decode("latin-1"))
+                return SearchKey(word, rest.octets().decode("latin-1"))
             case "HEADER":
-                return SearchKey(word, (self._octets(), self._text()))
+                return SearchKey(word, (rest.octets(), self._text(rest)))
             case "NOT":
-                return SearchKey(word, keys=(self.key(depth + 1),))
+                return SearchKey(word, keys=(self._key(rest, depth + 1),))
             case "OR":
-                return SearchKey(word, keys=(self.key(depth + 1), self.key(depth + 1)))
+                return SearchKey(word, keys=(self._key(rest, depth + 1), self._key(rest, depth + 1)))
             case "UID":
-                return SearchKey(word, _set(self._octets()))
+                return SearchKey(word, _set(rest.octets()))
             case "MODSEQ":
-                return SearchKey(word, self._modseq())
+                return SearchKey(word, _modseq(rest))
             case _:
+                if isinstance(token, String) or not (token[:1].isdigit() or token[:1] == b"*"):
+                    raise SyntaxFault(ILLEGAL)
                 return SearchKey("SEQUENCE", _set(token))
 
-    def _next(self) -> Token:
+    def _text(self, rest: "_Tokens") -> str:
+        return rest.octets().decode(self._charset, "replace")
+
+
+class _Tokens:
+    """Tokens that are taken one by one."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
+        self._at = 0
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._tokens)
+
+    def next(self) -> Token:
         if self._at >= len(self._tokens):
-            raise SyntaxFault("Illegal arguments.")
+            raise SyntaxFault(ILLEGAL)
         self._at += 1
         return self._tokens[self._at - 1]
 
-    def _octets(self) -> bytes:
-        token = self._next()
-        if not isinstance(token, bytes):
-            raise SyntaxFault("Illegal arguments.")
+    def octets(self) -> bytes:
+        token = self.next()
+        if isinstance(token, list):
+            raise SyntaxFault(ILLEGAL)
         return bytes(token)
 
-    def _text(self) -> str:
-        return self._octets().decode(self._charset, "replace")
 
-    def _number(self) -> int:
-        text = self._octets()
-        if not text.isdigit() or len(text) > 19:
-            raise SyntaxFault("Illegal arguments.")
-        return int(text)
-
-    def _modseq(self) -> ModSeq:
-        token = self._octets()
-        if not token.isdigit():
-            # an entry name and type, which say nothing that we keep apart
-            self._octets()
-            token = self._octets()
-        if not token.isdigit() or len(token) > 19:
-            raise SyntaxFault("Illegal arguments.")
-        return ModSeq(int(token))
+def _word(token: Token) -> str:
+    return "" if isinstance(token, (list, String)) else token.decode("latin-1").upper()
 
 
-def _word(tokens: list[Token], position: int) -> str:
-    token = tokens[position]
-    return token.decode("latin-1").upper() if isinstance(token, bytes) else ""
+def _number(text: bytes) -> int:
+    if not (text.isdigit() and len(text) <= 19) or int(text) > _MAX_NUMBER:
+        raise SyntaxFault(ILLEGAL)
+    return int(text)
+
+
+def _modseq(rest: _Tokens) -> ModSeq:
+    token = rest.octets()
+    if not token.isdigit():
+        # an entry name and type, which say nothing that we keep apart
+        rest.octets()
+        token = rest.octets()
+    return ModSeq(_number(token))
 
 
 def _set(text: bytes) -> SequenceSet:
@@ -131,9 +168,11 @@ def _set(text: bytes) -> SequenceSet:
 
 def _date(text: bytes) -> int:
     """Epoch seconds of midnight, UTC."""
-    parts = text.decode("latin-1").split("-")
+    match = _DATE.fullmatch(text.decode("latin-1"))
+    if match is None or match.group(2).lower() not in _MONTHS:
+        raise SyntaxFault(ILLEGAL)
+    day, month, year = match.groups()
     try:
-        day, month, year = int(parts[0]), _MONTHS.index(parts[1].lower()) + 1, int(parts[2])
-        return int(datetime(year, month, day, tzinfo=UTC).timestamp())
-    except (ValueError, IndexError):
-        raise SyntaxFault("Illegal arguments.") from None
+        return int(datetime(int(year), _MONTHS.index(month.lower()) + 1, int(day), tzinfo=UTC).timestamp())
+    except ValueError:
+        raise SyntaxFault(ILLEGAL) from None

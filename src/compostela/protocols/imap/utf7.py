@@ -8,19 +8,15 @@ from compostela.base.errors import InvalidArgument
 
 _SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)-")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+|&")
+_WRONG = "a mailbox name is modified UTF-7"
 
 
 def decode(name: bytes) -> str:
-    """Raises `InvalidArgument`. Names in UTF-8, which some clients send, are taken too."""
-    if b"&" not in name:
-        try:
-            return name.decode()
-        except UnicodeDecodeError:
-            raise InvalidArgument("a mailbox name is modified UTF-7") from None
+    """Raises `InvalidArgument`. Names in UTF-8, which some clients send, and a lone `&` are taken too."""
     try:
-        return _SHIFTED.sub(_decoded, name).decode()
+        return (_SHIFTED.sub(_decoded, name) if b"&" in name else name).decode()
     except (UnicodeDecodeError, binascii.Error):
-        raise InvalidArgument("a mailbox name is modified UTF-7") from None
+        raise InvalidArgument(_WRONG) from None
 
 
 def _decoded(match: re.Match[bytes]) -> bytes:
@@ -32,6 +28,7 @@ def _decoded(match: re.Match[bytes]) -> bytes:
 
 
 def encode(name: str) -> bytes:
+    """A lone surrogate, which no name that was decoded has, becomes U+FFFD."""
     if name.isascii() and name.isprintable() and "&" not in name:
         return name.encode()
     return _UNPRINTABLE.sub(_encoded, name).encode()
@@ -41,5 +38,5 @@ def _encoded(match: re.Match[str]) -> str:
     text = match.group()
     if text == "&":
         return "&-"
-    data = base64.b64encode(text.encode("utf-16-be", "surrogatepass")).rstrip(b"=").replace(b"/", b",")
-    return f"&{data.decode()}-"
+    octets = text.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "replace").encode("utf-16-be")
+    return f"&{base64.b64encode(octets).rstrip(b'=').replace(b'/', b',').decode()}-"
