@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 import traceback
 
 from compostela.base.log import trace_id
@@ -81,7 +82,7 @@ class Spooler:
         mail = item.mail
         trace_id.set(mail.trace_id)
         recipients = list(mail.recipients)
-        started = asyncio.get_running_loop().time()
+        started = time.monotonic()
         original = mail.copy(mail.name, recipients)
         try:
             await self._processors.execute(mail, PipelineRun(item.entry))
@@ -90,7 +91,7 @@ class Spooler:
         else:
             await item.done()
             _processed.inc()
-        _duration.observe(asyncio.get_running_loop().time() - started)
+        _duration.observe(time.monotonic() - started)
 
     async def _failed(self, item: QueueItem, mail: Mail, error: Exception) -> None:
         failures = mail.attributes.get(PROCESSING_ERROR_COUNT, 0)

@@ -1,7 +1,11 @@
 """Users, domains and the rewrite table in SQLite."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import apsw
 
+from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.errors import AlreadyExists, NotFound
@@ -9,13 +13,28 @@ from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.domain import Domain
 from compostela.model.username import Username
 
+T = TypeVar("T")
+
 ANY_LOCAL_PART = "*"
 
 
 class _Table:
-    def __init__(self, writer: Writer, reader: Reader) -> None:
+    def __init__(self, writer: Writer, reader: Reader, lookups: Lookups) -> None:
         self._writer = writer
         self._reader = reader
+        self._lookups = lookups
+
+    async def _write(self, job: Callable[[Transaction], T]) -> T:
+        """Every change of these tables: no process remembers what was before it."""
+
+        def marked(tx: Transaction) -> T:
+            self._lookups.changed()
+            return job(tx)
+
+        try:
+            return await self._writer.run(marked)
+        finally:
+            self._lookups.changed()
 
     async def _change(self, statement: str, values: tuple[object, ...]) -> bool:
         """Whether a row changed."""
@@ -24,15 +43,18 @@ class _Table:
             tx.execute(statement, values)
             return tx.connection.changes() > 0
 
-        return await self._writer.run(job)
+        return await self._write(job)
 
 
 class EmbeddedUsers(_Table):
     """See `compostela.core.users.ports`."""
 
     async def password_hash(self, user: Username) -> str | None:
+        return self._lookups.get(("user", user.value), lambda: self._read_hash(user))
+
+    def _read_hash(self, user: Username) -> str | None:
         row = self._reader.execute("SELECT password FROM user WHERE name = ?", (user.value,)).fetchone()
-        return None if row is None else row[0]
+        return None if row is None else str(row[0])
 
     async def add(self, user: Username, password_hash: str) -> None:
         domain = "" if user.domain is None else user.domain.name
@@ -43,7 +65,7 @@ class EmbeddedUsers(_Table):
             except apsw.ConstraintError as error:
                 raise AlreadyExists(f"the user {user} exists") from error
 
-        await self._writer.run(job)
+        await self._write(job)
 
     async def set_password_hash(self, user: Username, password_hash: str) -> None:
         if not await self._change("UPDATE user SET password = ? WHERE name = ?", (password_hash, user.value)):
@@ -73,6 +95,9 @@ class EmbeddedDomains(_Table):
         return await self._change("DELETE FROM domain WHERE name = ?", (domain.name,))
 
     async def contains(self, domain: Domain) -> bool:
+        return self._lookups.get(("domain", domain.name), lambda: self._is_there(domain))
+
+    def _is_there(self, domain: Domain) -> bool:
         return self._reader.execute("SELECT 1 FROM domain WHERE name = ?", (domain.name,)).fetchone() is not None
 
     async def all(self) -> list[Domain]:
@@ -92,6 +117,9 @@ class EmbeddedRewriting(_Table):
         )
 
     async def mappings(self, source: MappingSource) -> list[Mapping]:
+        return list(self._lookups.get(("mappings", source), lambda: self._read_mappings(source)))
+
+    def _read_mappings(self, source: MappingSource) -> list[Mapping]:
         rows = self._reader.execute(
             "SELECT type, text FROM mapping WHERE domain = ? AND local_part = ?",
             (source.domain.name, source.local_part or ANY_LOCAL_PART),
@@ -113,6 +141,9 @@ class EmbeddedRewriting(_Table):
         return {source: _in_order(mappings) for source, mappings in found.items()}
 
     async def is_empty(self) -> bool:
+        return self._lookups.get("no mapping", self._is_empty)
+
+    def _is_empty(self) -> bool:
         return self._reader.execute("SELECT 1 FROM mapping LIMIT 1").fetchone() is None
 
 

@@ -81,7 +81,7 @@ class GarbageCollector:
         def job(tx: Transaction) -> list[str | None]:
             return [row[0] for blob in rows for row in tx.execute(_REMOVE, (blob,)).fetchall()]
 
-        files = await self._writer.run(job, frees_space=True)
+        files = await self._writer.run(job, frees_space=True, is_long=True)
         await asyncio.to_thread(self._unlink, [file for file in files if file is not None])
         return len(files)
 
@@ -95,7 +95,7 @@ class GarbageCollector:
             def job(tx: Transaction, names: list[str] = batch) -> list[str]:
                 return [name for name in names if not self._blobs.is_known(tx, name)]
 
-            unknown = await self._writer.run(job, frees_space=True)
+            unknown = await self._writer.run(job, frees_space=True, is_long=True)
             await asyncio.to_thread(self._unlink, unknown)
             removed += len(unknown)
         return removed

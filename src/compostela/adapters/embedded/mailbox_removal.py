@@ -33,7 +33,7 @@ def delete(tx: Transaction, mailbox: int) -> bool:
 
 async def purge_deleted(writer: Writer) -> None:
     """Goes on until nothing is left of any deleted mailbox."""
-    while await writer.run(_purge_any, frees_space=True):
+    while await writer.run(_purge_any, frees_space=True, is_long=True):
         pass
 
 
@@ -72,7 +72,7 @@ async def trim_expunge_logs(writer: Writer, reader: Reader, limit: int = MAX_EXP
 
     for mailbox, length in await reader.scan(find):
         for rest in range(length - limit, 0, -STEP_ROWS):
-            await writer.run(partial(_trim, mailbox=mailbox, count=min(rest, STEP_ROWS)))
+            await writer.run(partial(_trim, mailbox=mailbox, count=min(rest, STEP_ROWS)), is_long=True)
 
 
 def _trim(tx: Transaction, mailbox: int, count: int) -> None:

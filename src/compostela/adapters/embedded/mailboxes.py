@@ -39,6 +39,8 @@ from compostela.model.uid_set import MAX_UID, UidSet
 from compostela.model.username import Username
 
 BATCH_ROWS = 1000
+LONG_MESSAGES = 100
+"""A change to more messages than this keeps off the event loop."""
 REMOVE_STEP = 500
 """Messages that one transaction expunges."""
 _NEXT_UID_VALIDITY = """INSERT INTO setting VALUES ('uid-validity', ?1)
@@ -132,7 +134,7 @@ class EmbeddedMailboxes:
             self._tell(tx, mailbox)
             return is_done
 
-        if not await self._writer.run(job, frees_space=True):
+        if not await self._writer.run(job, frees_space=True, is_long=True):
             await removal.purge_deleted(self._writer)
         self._ranges.forget(row_id)
 
@@ -163,7 +165,7 @@ class EmbeddedMailboxes:
         ]
 
     async def copy(self, source: MailboxId, uids: UidSet, target: MailboxId) -> list[Copied]:
-        return await self._writer.run(lambda tx: self._copy(tx, source, uids, target)[1])
+        return await self._writer.run(lambda tx: self._copy(tx, source, uids, target)[1], is_long=_is_long(uids))
 
     async def move(self, source: MailboxId, uids: UidSet, target: MailboxId) -> list[Copied]:
         def job(tx: Transaction) -> list[Copied]:
@@ -173,7 +175,7 @@ class EmbeddedMailboxes:
                 self._tell(tx, source)
             return copied
 
-        return await self._writer.run(job)
+        return await self._writer.run(job, is_long=_is_long(uids))
 
     def _copy(
         self, tx: Transaction, source: MailboxId, uids: UidSet, target: MailboxId
@@ -210,7 +212,8 @@ class EmbeddedMailboxes:
             return FlagsResult([self._names.message_row(row) for row in updated], [Uid(row.uid) for row in modified])
 
         # a message must be flagged before it can be expunged, so that much works on a full disk
-        return await self._writer.run(job, frees_space=SystemFlag.DELETED in flags and mode is not FlagsMode.REMOVE)
+        frees_space = SystemFlag.DELETED in flags and mode is not FlagsMode.REMOVE
+        return await self._writer.run(job, frees_space=frees_space, is_long=_is_long(uids))
 
     async def expunge(self, mailbox: MailboxId, uids: UidSet | None = None) -> tuple[list[Uid], ModSeq]:
         removed = await self._remove(mailbox, _EVERYTHING if uids is None else uids, deleted_only=True)
@@ -232,7 +235,7 @@ class EmbeddedMailboxes:
 
         while True:
             step = partial(job, after=removed[-1] if removed else 0)
-            found = await self._writer.run(step, frees_space=True)
+            found = await self._writer.run(step, frees_space=True, is_long=_is_long(uids))
             removed += found
             if len(found) < REMOVE_STEP:
                 return removed
@@ -378,3 +381,7 @@ class EmbeddedMailboxes:
 
     def _tell(self, tx: Transaction, mailbox: MailboxId) -> None:
         tx.after_commit.append(lambda: self._signals.publish(topic(mailbox)))
+
+
+def _is_long(uids: UidSet) -> bool:
+    return len(uids) > LONG_MESSAGES

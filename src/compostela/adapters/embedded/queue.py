@@ -241,7 +241,7 @@ class EmbeddedQueue:
             tx.after_commit.append(lambda: self._memory.drop(lambda waiting: waiting.row_id in chosen))
             return removed
 
-        return await self._writer.run(job, frees_space=True) if chosen else 0
+        return await self._writer.run(job, frees_space=True, is_long=True) if chosen else 0
 
     async def flush(self) -> int:
         now = self._clock.now()
@@ -251,7 +251,7 @@ class EmbeddedQueue:
             tx.after_commit.append(lambda: self._signals.publish(self._topic))
             return tx.connection.changes()
 
-        return await self._writer.run(job, frees_space=True)
+        return await self._writer.run(job, frees_space=True, is_long=True)
 
     def close(self) -> None:
         self._end_watch()

@@ -64,7 +64,7 @@ class QueueMemory:
         """The next ready entry. Cancelling loses nothing."""
         self.ripen()
         while not self._ready:
-            consumer = asyncio.get_running_loop().create_future()
+            consumer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._consumers.append(consumer)
             try:
                 await consumer

@@ -90,7 +90,7 @@ class EmbeddedQueues:
         def job(tx: Transaction) -> list[tuple[str, int, str, int, float, float]]:
             return tx.execute(_TAKE, (self._ownership.owner, owner, TAKE_OVER_BATCH)).fetchall()
 
-        rows = await self._writer.run(job, frees_space=True)
+        rows = await self._writer.run(job, frees_space=True, is_long=True)
         for name, row_id, entry, priority, enqueued_at, due_at in sorted(rows, key=lambda row: row[1]):
             waiting = Waiting(row_id, EntryId(entry), priority, enqueued_at, due_at, None, 0)
             self.queue(name).hand_over(waiting)

@@ -110,7 +110,7 @@ class EmbeddedRepository:
             return sum(self._remove(tx, row[0], None) for row in keys.fetchall())
 
         removed = 0
-        while count := await self._writer.run(job, frees_space=True):
+        while count := await self._writer.run(job, frees_space=True, is_long=True):
             removed += count
         return removed
 

@@ -10,6 +10,7 @@ from compostela.adapters.embedded.checkpoints import Checkpointer
 from compostela.adapters.embedded.database import DATABASE_NAME, connect
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace
 from compostela.adapters.embedded.garbage import GarbageCollector
+from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.mailbox_rows import Names
 from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
 from compostela.adapters.embedded.ownership import Ownership
@@ -45,9 +46,10 @@ class EmbeddedStore:
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
         self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
         self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
-        self.users = EmbeddedUsers(self._writer, self._reader)
-        self.domains = EmbeddedDomains(self._writer, self._reader)
-        self.rewriting = EmbeddedRewriting(self._writer, self._reader)
+        self._lookups = Lookups(path.with_suffix(".changes"))
+        self.users = EmbeddedUsers(self._writer, self._reader, self._lookups)
+        self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
+        self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
         self.garbage = GarbageCollector(self._writer, self._reader, self.blobs)
         self._upkeep: list[asyncio.Task[None]] = []
 
@@ -85,6 +87,7 @@ class EmbeddedStore:
         self._signals.close()
         self._checkpointer.close()
         self._reader.close()
+        self._lookups.close()
         self._ownership.close()
 
 

@@ -12,24 +12,46 @@ from pathlib import Path
 
 
 class WriteLock:
-    """Held by one thread of one process at a time. Each thread that writes has an object of its own."""
+    """Held by one transaction of one process at a time. Each connection that writes has an object of its own; one thread may
+    take it and another give it back."""
 
     def __init__(self, database: Path) -> None:
         self._gate = _open(database.with_suffix(".gate"))
         self._door = _open(database.with_suffix(".lock"))
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def take(self) -> None:
         """Blocks until it is this one's turn."""
         fcntl.flock(self._gate, fcntl.LOCK_EX)
         try:
             fcntl.flock(self._door, fcntl.LOCK_EX)
         finally:
             fcntl.flock(self._gate, fcntl.LOCK_UN)
+
+    def try_to_take(self) -> bool:
+        """Takes it when nobody has it or waits for it."""
+        try:
+            fcntl.flock(self._gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        try:
+            fcntl.flock(self._door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+        return True
+
+    def give_back(self) -> None:
+        fcntl.flock(self._door, fcntl.LOCK_UN)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Taken, and given back at the end."""
+        self.take()
         try:
             yield
         finally:
-            fcntl.flock(self._door, fcntl.LOCK_UN)
+            self.give_back()
 
     def close(self) -> None:
         os.close(self._gate)

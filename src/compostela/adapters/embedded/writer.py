@@ -1,9 +1,13 @@
-"""Group commit: one thread a process does all writes of a database.
+"""Group commit: all writes of a process go through one connection, and whoever waits at the same time shares one fsync.
 
-The thread drains what is waiting into one transaction, each job in a savepoint of its own, commits once and wakes every
-waiter. So sixty-four waiters share one fsync, and a job that fails does not fail its neighbours. Processes that share the
-database queue at a `WriteLock` before BEGIN IMMEDIATE: fair, unlike SQLite's busy handler. A batch is bounded in jobs and
-in time, so that nobody in that queue waits long.
+What waits is run as one transaction. Its short jobs run on the event loop, where nobody fights them for the interpreter;
+the commit, which sleeps in fsync, runs on a thread, and meanwhile the next jobs gather. Long jobs, a lock that another
+process holds, and whatever goes wrong are the thread's too. Loop and thread take turns with the connection: it is never in
+both their hands.
+
+A job that fails does not fail its neighbours: the transaction is then done again with each job in a savepoint of its own.
+Processes that share the database queue at a `WriteLock` before BEGIN IMMEDIATE, which is fair, unlike SQLite's busy
+handler. A batch is bounded in jobs and in time, so that nobody in that queue waits long.
 """
 
 import asyncio
@@ -12,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -26,12 +31,12 @@ T = TypeVar("T")
 
 MAX_BATCH = 256
 """Jobs in one transaction."""
-MAX_BATCH_SECONDS = 0.04
-"""No further job is begun in a transaction that has lasted so long."""
+MAX_BATCH_SECONDS = 0.008
+"""No further job is begun in a transaction whose jobs have taken so long."""
 
 
 class Transaction:
-    """What a job works with: runs on the writer thread, inside the batch's transaction."""
+    """What a job works with, inside the batch's transaction."""
 
     __slots__ = ("after_commit", "connection", "execute")
 
@@ -43,23 +48,25 @@ class Transaction:
 
 
 class _Waiting(Generic[T]):
-    __slots__ = ("after_commit", "error", "frees_space", "future", "job", "loop", "result")
+    __slots__ = ("after_commit", "error", "frees_space", "future", "is_long", "job", "result")
 
-    def __init__(self, job: Callable[[Transaction], T], loop: asyncio.AbstractEventLoop, frees_space: bool) -> None:
+    def __init__(
+        self, job: Callable[[Transaction], T], future: "asyncio.Future[T]", frees_space: bool, is_long: bool
+    ) -> None:
         self.job = job
-        self.loop = loop
+        self.future = future
         self.frees_space = frees_space
-        self.future: asyncio.Future[T] = loop.create_future()
+        self.is_long = is_long
         self.result: T | None = None
         self.error: BaseException | None = None
         self.after_commit: list[Callable[[], None]] = []
 
 
 class Writer:
-    """Owns the writing connection. `run` may be called from any event loop of the process."""
+    """Owns the writing connection. Belongs to one event loop."""
 
     def __init__(self, path: Path, log_grew: Callable[[int], None]) -> None:
-        """`log_grew` is told on the writer thread, after each commit, how many pages the write-ahead log holds."""
+        """`log_grew` is told on the writer's thread, after each commit, how many pages the write-ahead log holds."""
         self._connection = connect(path)
 
         def committed(_connection: apsw.Connection, _database: str, pages: int) -> int:
@@ -69,134 +76,184 @@ class Writer:
         self._connection.set_wal_hook(committed)
         self._lock = WriteLock(path)
         self.reserve = Reserve(path.with_name("reserve"))
-        self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
         self._backlog: deque[_Waiting[Any]] = deque()
-        self._closed = False
+        self._is_busy = False
+        self._is_closed = False
+        self._idle: asyncio.Event | None = None
+        self._loop = asyncio.get_running_loop()
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
-    async def run(self, job: Callable[[Transaction], T], *, frees_space: bool = False) -> T:
+    async def run(self, job: Callable[[Transaction], T], *, frees_space: bool = False, is_long: bool = False) -> T:
         """Runs `job(transaction)` and returns its result once it is durable. What the job raises is raised here and leaves
         no trace in the database. Raises `StorageFull` or `TemporaryFailure` when the commit fails.
 
-        A job may be run twice (after a failed batch): it must have no effect but on the transaction. When the waiting task
-        is cancelled the job still runs: a half-done write is never interrupted. One that `frees_space` is done on a full
-        disk too, from the reserve; until that is whole again every other job is refused."""
-        if self._closed:
+        A job may be run more than once (after a failed batch), and on the writer's thread: it must have no effect but on
+        the transaction. When the waiting task is cancelled the job still runs: a half-done write is never interrupted. One
+        that `frees_space` is done on a full disk too, from the reserve; until that is whole again every other job is
+        refused. One that `is_long`, for more than a few milliseconds, keeps off the event loop."""
+        if self._is_closed:
             raise TemporaryFailure("the store is closed")
         if self.reserve.is_used and not frees_space:
             raise StorageFull("the disk is full")
-        waiting = _Waiting(job, asyncio.get_running_loop(), frees_space)
-        self._queue.put(waiting)
-        return await waiting.future
+        future: asyncio.Future[T] = self._loop.create_future()
+        waiting = _Waiting(job, future, frees_space, is_long)
+        self._backlog.append(waiting)
+        if not self._is_busy:
+            self._is_busy = True
+            # what else gets ready in this round of the loop comes along
+            self._loop.call_soon(self._begin)
+        return await future
 
     async def close(self) -> None:
         """Finishes what was submitted and stops the thread."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
-            await asyncio.to_thread(self._thread.join)
-            self._connection.close()
-            self._lock.close()
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._is_busy:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
+        self._tasks.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._connection.close()
+        self._lock.close()
 
-    # What follows runs on the writer thread.
+    # on the event loop
 
-    def _work(self) -> None:
-        is_open = True
-        while is_open or self._backlog:
-            is_open = self._fill(is_open)
-            if self._backlog:
-                _deliver(self._commit())
+    def _begin(self) -> None:
+        if self._backlog[0].is_long:
+            self._tasks.put(partial(self._do_alone, [self._backlog.popleft()]))
+        elif self._lock.try_to_take():
+            self._run_jobs()
+        else:
+            self._tasks.put(self._wait_for_turn)
 
-    def _fill(self, is_open: bool) -> bool:
-        """Takes what has been submitted, waiting only when there is nothing to do. False when nothing more will come."""
-        backlog = self._backlog
-        try:
-            while is_open and len(backlog) < MAX_BATCH:
-                waiting = self._queue.get(block=not backlog)
-                if waiting is None:
-                    return False
-                backlog.append(waiting)
-        except queue.Empty:
-            pass
-        return is_open
-
-    def _commit(self) -> list[_Waiting[Any]]:
-        with self._lock.held():
-            batch, error = self._transact(self._backlog)
-        if error is not None:
-            # one job may have filled the disk for all: each gets a transaction of its own
-            for waiting in batch:
-                self._commit_alone(waiting)
-        return batch
-
-    def _commit_alone(self, waiting: _Waiting[Any]) -> None:
-        error: Exception | None = None
-        for _ in range(2):
-            with self._lock.held():
-                _, error = self._transact(deque([waiting]))
-            if not (isinstance(error, StorageFull) and waiting.frees_space and self.reserve.release()):
-                break
-        if error is not None:
-            waiting.error = error
-
-    def _transact(self, jobs: deque[_Waiting[Any]]) -> tuple[list[_Waiting[Any]], Exception | None]:
-        """Takes jobs from the left into one transaction. Gives them with what failed the whole of it; a job that failed on
-        its own account is committed without its changes."""
-        connection = self._connection
-        batch = [jobs.popleft()]
+    def _run_jobs(self) -> None:
+        """With the lock: as much of the backlog as belongs into one transaction."""
+        batch = [self._backlog.popleft()]
         until = time.monotonic() + MAX_BATCH_SECONDS
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN IMMEDIATE")
             self._run_job(batch[0])
-            while jobs and time.monotonic() < until:
-                batch.append(jobs.popleft())
+            while (
+                self._backlog and not self._backlog[0].is_long and len(batch) < MAX_BATCH and time.monotonic() < until
+            ):
+                batch.append(self._backlog.popleft())
                 self._run_job(batch[-1])
-            connection.execute("COMMIT")
+        except Exception:
+            # rare, so that the usual batch need not pay for savepoints
+            is_ready = self._run_guarded(batch)
+        else:
+            is_ready = True
+        self._tasks.put(partial(self._commit if is_ready else self._do_alone_after_failure, batch))
+
+    def _done(self, batch: list[_Waiting[Any]]) -> None:
+        """Wakes the waiters and goes on."""
+        for waiting in batch:
+            if waiting.error is None:
+                for callback in waiting.after_commit:
+                    callback()
+            if waiting.future.done():
+                continue  # cancelled
+            if waiting.error is not None:
+                waiting.future.set_exception(waiting.error)
+            else:
+                waiting.future.set_result(waiting.result)
+        if self._backlog:
+            self._begin()
+            return
+        self._is_busy = False
+        if self._idle is not None:
+            self._idle.set()
+
+    # on the thread
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+
+    def _call_loop(self, function: Callable[[], None]) -> bool:
+        try:
+            self._loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            return False  # the loop is closed: nobody is waiting any more
+        return True
+
+    def _wait_for_turn(self) -> None:
+        self._lock.take()
+        if not self._call_loop(self._run_jobs):
+            self._lock.give_back()
+
+    def _commit(self, batch: list[_Waiting[Any]]) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except apsw.Error:
+            self._do_alone_after_failure(batch)
+            return
+        self._lock.give_back()
+        self._call_loop(partial(self._done, batch))
+
+    def _do_alone_after_failure(self, batch: list[_Waiting[Any]]) -> None:
+        """One job may have filled the disk for all: each gets a transaction of its own."""
+        self._roll_back()
+        self._lock.give_back()
+        self._do_alone(batch)
+
+    def _do_alone(self, batch: list[_Waiting[Any]]) -> None:
+        for waiting in batch:
+            for _ in range(2):
+                with self._lock.held():
+                    self._transact(waiting)
+                is_full = isinstance(waiting.error, StorageFull)
+                if not (is_full and waiting.frees_space and self.reserve.release()):
+                    break
+        self._call_loop(partial(self._done, batch))
+
+    def _transact(self, waiting: _Waiting[Any]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._run_job(waiting)
+            self._connection.execute("COMMIT")
         except Exception as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if not isinstance(error, apsw.Error):
-                return batch, error
-            failure = translated(error)
-            failure.__cause__ = error
-            return batch, failure
-        return batch, None
+            self._roll_back()
+            waiting.error = _translated(error)
+
+    # on either
 
     def _run_job(self, waiting: _Waiting[Any]) -> None:
         transaction = Transaction(self._connection)
         waiting.error = None
-        self._connection.execute("SAVEPOINT job")
+        waiting.result = waiting.job(transaction)
+        waiting.after_commit = transaction.after_commit
+
+    def _run_guarded(self, batch: list[_Waiting[Any]]) -> bool:
+        """Does the transaction again with savepoints. False when the whole of it failed."""
         try:
-            waiting.result = waiting.job(transaction)
-            waiting.after_commit = transaction.after_commit
-        except Exception as error:
-            if isinstance(error, (apsw.FullError, apsw.IOError)) or not self._connection.in_transaction:
-                raise
-            self._connection.execute("ROLLBACK TO job")
-            waiting.error = translated(error) if isinstance(error, apsw.Error) else error
-        self._connection.execute("RELEASE job")
+            self._roll_back()
+            self._connection.execute("BEGIN IMMEDIATE")
+            for waiting in batch:
+                self._connection.execute("SAVEPOINT job")
+                try:
+                    self._run_job(waiting)
+                except Exception as error:
+                    if isinstance(error, (apsw.FullError, apsw.IOError)) or not self._connection.in_transaction:
+                        raise
+                    self._connection.execute("ROLLBACK TO job")
+                    waiting.error = _translated(error)
+                self._connection.execute("RELEASE job")
+        except Exception:
+            return False
+        return True
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
 
-def _deliver(batch: list[_Waiting[Any]]) -> None:
-    loops: dict[asyncio.AbstractEventLoop, list[_Waiting[Any]]] = {}
-    for waiting in batch:
-        loops.setdefault(waiting.loop, []).append(waiting)
-    for loop, waiters in loops.items():
-        try:
-            loop.call_soon_threadsafe(_wake, waiters)
-        except RuntimeError:
-            continue  # that loop is closed: nobody is waiting any more
-
-
-def _wake(waiters: list[_Waiting[Any]]) -> None:
-    for waiting in waiters:
-        if waiting.error is None:
-            for callback in waiting.after_commit:
-                callback()
-        if waiting.future.cancelled():
-            continue
-        if waiting.error is not None:
-            waiting.future.set_exception(waiting.error)
-        else:
-            waiting.future.set_result(waiting.result)
+def _translated(error: Exception) -> Exception:
+    if not isinstance(error, apsw.Error):
+        return error
+    failure = translated(error)
+    failure.__cause__ = error
+    return failure

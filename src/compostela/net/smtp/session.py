@@ -45,14 +45,15 @@ class SmtpProtocol(asyncio.Protocol):
     """One connection."""
 
     __slots__ = (
-        "_auth", "_closing", "_commands", "_engine", "_errors", "_last_activity", "_listener", "_message", "_paused",
-        "_running", "_server", "_session", "_tls", "_transport", "_writable",
+        "_auth", "_closing", "_commands", "_engine", "_errors", "_last_activity", "_listener", "_loop", "_message",
+        "_paused", "_running", "_server", "_session", "_tls", "_transport", "_writable",
     )  # fmt: skip
 
     def __init__(self, server: SmtpServer, listener: Listener, tls: bool) -> None:
         self._server = server
         self._listener = listener
         self._tls = tls
+        self._loop = asyncio.get_running_loop()
         self._engine = SmtpEngine(server.settings.max_line_bytes)
         self._running: asyncio.Task[None] | None = None
         self._message: IncomingMessage | None = None
@@ -68,7 +69,7 @@ class SmtpProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)  # uvloop does not derive its own from it
         self._transport = transport
-        self._last_activity = asyncio.get_running_loop().time()
+        self._last_activity = self._loop.time()
         peer = transport.get_extra_info("peername")
         address = peer[0] if peer else "unknown"
         authorized = self._server.is_authorized(address)
@@ -93,7 +94,7 @@ class SmtpProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        self._last_activity = asyncio.get_running_loop().time()
+        self._last_activity = self._loop.time()
         self._engine.receive(data)
         if self._running is None:
             self._start(self._work())
@@ -134,7 +135,7 @@ class SmtpProtocol(asyncio.Protocol):
     # work
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
-        self._running = asyncio.get_running_loop().create_task(work)
+        self._running = self._loop.create_task(work)
 
     async def _greet(self) -> None:
         trace_id.set(self._session.id)
@@ -157,7 +158,7 @@ class SmtpProtocol(asyncio.Protocol):
 
     def _rest(self) -> None:
         self._running = None
-        self._last_activity = asyncio.get_running_loop().time()
+        self._last_activity = self._loop.time()
         if self._closing and self._message is not None:
             self._message.discard()
 
@@ -315,9 +316,8 @@ class SmtpProtocol(asyncio.Protocol):
     async def _upgrade(self, context: ssl.SSLContext) -> None:
         self._transport.pause_reading()
         self._transport.write(replies.STARTTLS_READY)
-        loop = asyncio.get_running_loop()
         try:
-            upgraded = await loop.start_tls(
+            upgraded = await self._loop.start_tls(
                 self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
             )
         except (OSError, ssl.SSLError, ConnectionError):
