@@ -24,6 +24,9 @@ from compostela.net.tls import TlsError
 
 _log = logging.getLogger(__name__)
 
+GARBAGE_THRESHOLD = 50_000
+"""Objects that come into being between two collections of the youngest (Python's own default is 700)."""
+
 EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits: the configuration is wrong."""
 EXIT_FAILURE = 1
@@ -118,7 +121,10 @@ async def _serve(conf: Path, data: Path) -> None:
         raise StartError(str(error)) from error
     except TlsError as error:
         raise StartError(str(error), EXIT_CONFIGURATION) from error
+    # what is there now stays; what a mail leaves behind is freed by reference counts, so cycles may wait for longer
+    gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     await edition.start_web()
     _announce(edition, data, first)
     await stop.wait()

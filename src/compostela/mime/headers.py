@@ -102,6 +102,9 @@ def add_last(block: bytes, *lines: bytes) -> bytes:
 def remove(block: bytes, names: Iterable[bytes]) -> bytes:
     """Takes out all fields of these names."""
     wanted = {name.lower() for name in names}
+    lowered = block.lower()
+    if not any(name in lowered for name in wanted):
+        return block
     return remove_where(block, lambda name: name.lower() in wanted)
 
 

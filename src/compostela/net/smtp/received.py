@@ -1,6 +1,7 @@
 """The Received header (RFC 5321 §4.4, RFC 3848)."""
 
 from email.utils import formatdate
+from functools import lru_cache
 
 from compostela.core.smtp.session import SmtpSession
 
@@ -15,5 +16,11 @@ def received_line(session: SmtpSession, now: float) -> bytes:
     if len(session.recipients) == 1:
         lines.append(f"for <{session.recipients[0]}>")
     lines[-1] += ";"
-    lines.append(formatdate(now))
+    lines.append(_date(int(now)))
     return "\r\n          ".join(lines).encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    """The mails of one second share it."""
+    return formatdate(second)
