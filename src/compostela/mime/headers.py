@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from compostela.mime.encoded_words import encode
@@ -50,6 +51,16 @@ def unfold(value: bytes) -> bytes:
     if b"\n" in value:
         value = _UNFOLD.sub(b"", value)
     return value.strip()
+
+
+def values(block: bytes, name: bytes) -> list[bytes]:
+    """The unfolded values of all fields of this name, without looking at the others: for a block that is looked at once."""
+    return [unfold(found.removesuffix(b"\r")) for found in _field_pattern(name.lower()).findall(block)]
+
+
+@lru_cache(maxsize=256)
+def _field_pattern(name: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"^%b[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)" % re.escape(name), re.IGNORECASE | re.MULTILINE)
 
 
 class Headers:

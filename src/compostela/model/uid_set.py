@@ -103,6 +103,14 @@ class UidSet:
             return None
         return self._before[run] + uid - self._starts[run]
 
+    def run_of(self, uid: int) -> tuple[int, int] | None:
+        """The range in which a UID is, as (its last UID, what to take from a UID in it to get the position); None when the
+        UID is not in the set."""
+        run = bisect_right(self._starts, uid) - 1
+        if run < 0 or uid > self._ends[run]:
+            return None
+        return self._ends[run], self._starts[run] - self._before[run]
+
     def rank(self, uid: int) -> int:
         """How many members are below `uid`."""
         run = bisect_left(self._starts, uid) - 1

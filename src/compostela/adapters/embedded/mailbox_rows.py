@@ -1,8 +1,9 @@
 """Rows of the mailbox tables as domain values."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from compostela.core.mailbox.model import Mailbox, MailboxHead, MessageRow
+from compostela.adapters.embedded.packing import unpack
+from compostela.core.mailbox.model import FlagsRow, Mailbox, MailboxHead, MessageRow
 from compostela.model.flags import NO_KEYWORDS, Flags
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId, MessageId, ModSeq, Uid, UidValidity
@@ -11,6 +12,10 @@ from compostela.model.username import Username
 HEAD = "uid_next, highest_modseq, messages, unseen, deleted, size_bytes, deleted_bytes, first_recent_uid"
 MAILBOX = "id, user, namespace, name, uid_validity"
 PLACEMENT = "uid, modseq, flags, keywords, size, internal_date, save_date, message"
+
+# a listing makes a hundred thousand of them: this is half the cost of calling the class
+_make_row = partial(tuple.__new__, MessageRow)
+_make_flags = partial(tuple.__new__, FlagsRow)
 
 
 class Names:
@@ -35,16 +40,23 @@ class Names:
         return Mailbox(self.mailbox(row_id), MailboxPath(namespace, Username(user), name), UidValidity(validity))
 
     def message_row(self, row: tuple[int, int, int, str, int, int, int, int]) -> MessageRow:
-        uid, modseq, flags, keywords, size, internal_date, save_date, message = row
-        return MessageRow(
-            Uid(uid),
-            ModSeq(modseq),
-            flags_of(flags, keywords),
-            size,
-            internal_date,
-            save_date,
-            MessageId(f"{self._prefix}{message}"),
-        )
+        """The columns of `PLACEMENT`."""
+        return self.message_rows([row])[0]
+
+    def message_rows(self, rows: list[tuple[int, int, int, str, int, int, int, int]]) -> list[MessageRow]:
+        prefix = self._prefix
+        return [
+            _make_row((uid, modseq, flags_of(flags, keywords), size, internal_date, save_date, f"{prefix}{message}"))
+            for uid, modseq, flags, keywords, size, internal_date, save_date, message in rows
+        ]
+
+
+def flags_rows(rows: list[tuple[int, int, int, str]]) -> list[FlagsRow]:
+    return [_make_flags((uid, modseq, flags_of(flags, keywords))) for uid, modseq, flags, keywords in rows]
+
+
+def header_blocks(rows: list[tuple[int, int, bytes]]) -> list[tuple[Uid, bytes]]:
+    return [(Uid(uid), unpack(coding, header)) for uid, coding, header in rows]
 
 
 def head_of(row: tuple[int, ...]) -> MailboxHead:

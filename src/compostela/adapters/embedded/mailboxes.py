@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from typing import Any, TypeVar
 
 import apsw
 import orjson
@@ -11,7 +12,15 @@ from compostela.adapters.embedded import mailbox_writes as writes
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.effects import recall, remember
-from compostela.adapters.embedded.mailbox_rows import HEAD, MAILBOX, PLACEMENT, Names, head_of
+from compostela.adapters.embedded.mailbox_rows import (
+    HEAD,
+    MAILBOX,
+    PLACEMENT,
+    Names,
+    flags_rows,
+    head_of,
+    header_blocks,
+)
 from compostela.adapters.embedded.packing import unpack
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.signals import Signals
@@ -26,6 +35,7 @@ from compostela.core.mailbox.model import (
     Changes,
     Copied,
     FlagsResult,
+    FlagsRow,
     Mailbox,
     MailboxHead,
     MessageRow,
@@ -38,7 +48,11 @@ from compostela.model.numbers import MailboxId, MessageId, ModSeq, Uid
 from compostela.model.uid_set import MAX_UID, UidSet
 from compostela.model.username import Username
 
+T = TypeVar("T")
+
 BATCH_ROWS = 1000
+SHORT_ROWS = 300
+"""So many are read on the loop at once; more are read on a thread."""
 LONG_MESSAGES = 100
 """A change to more messages than this keeps off the event loop."""
 REMOVE_STEP = 500
@@ -46,7 +60,11 @@ REMOVE_STEP = 500
 _NEXT_UID_VALIDITY = """INSERT INTO setting VALUES ('uid-validity', ?1)
     ON CONFLICT (name) DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, ?1) RETURNING value"""
 _CREATE = "INSERT INTO mailbox (user, namespace, name, uid_validity) VALUES (?, ?, ?, ?) RETURNING id"
-_BATCH = f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?"
+_IN_RANGE = "mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?"
+_ROWS = f"SELECT {PLACEMENT} FROM placement WHERE {_IN_RANGE}"
+_FLAGS = f"SELECT uid, modseq, flags, keywords FROM placement WHERE {_IN_RANGE}"
+_HEADERS = f"""SELECT uid, coding, header FROM placement CROSS JOIN message ON message.id = placement.message
+    WHERE {_IN_RANGE}"""
 _CHANGED = f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND modseq > ? ORDER BY modseq LIMIT ?"
 _EXPUNGED = "SELECT uid FROM expunged WHERE mailbox = ? AND modseq > ? LIMIT ?"
 _FLOOR = "SELECT expunge_floor FROM mailbox WHERE id = ?"
@@ -281,30 +299,35 @@ class EmbeddedMailboxes:
         return frozenset(row[0] for row in rows.fetchall())
 
     async def rows(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[MessageRow]]:
+        async for batch in self._batches(_ROWS, mailbox, uids, self._names.message_rows):
+            yield batch
+
+    async def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[FlagsRow]]:
+        async for batch in self._batches(_FLAGS, mailbox, uids, flags_rows):
+            yield batch
+
+    async def headers(self, mailbox: MailboxId, uids: UidSet) -> AsyncIterator[list[tuple[Uid, bytes]]]:
+        async for batch in self._batches(_HEADERS, mailbox, uids, header_blocks):
+            yield batch
+
+    async def _batches(
+        self, statement: str, mailbox: MailboxId, uids: UidSet | None, make: Callable[[list[Any]], list[T]]
+    ) -> AsyncIterator[list[T]]:
+        """Reads (UID, …) rows in UID order; what many rows need is read and made on a thread."""
         ranges = (_EVERYTHING if uids is None else uids).ranges
         messages = (await self.head(mailbox)).messages
-        is_short = min(messages, messages if uids is None else uids.count) < BATCH_ROWS
+        is_short = min(messages, messages if uids is None else uids.count) < SHORT_ROWS
         row_id = self._names.row(mailbox)
         at, after = 0, 0
+
+        def read(execute: Execute) -> tuple[list[T], int, int]:
+            rows, then = _batch(execute, statement, row_id, ranges, at, after)
+            return make(rows), then, rows[-1][0] if rows else after
+
         while at < len(ranges):
-            read = partial(self._batch, mailbox=row_id, ranges=ranges, at=at, after=after)
-            batch, at = read(self._reader.execute) if is_short else await self._reader.scan(read)
+            batch, at, after = read(self._reader.execute) if is_short else await self._reader.scan(read)
             if batch:
                 yield batch
-                after = batch[-1].uid
-
-    def _batch(
-        self, execute: Execute, mailbox: int, ranges: Sequence[tuple[int, int]], at: int, after: int
-    ) -> tuple[list[MessageRow], int]:
-        """Rows behind a UID, and the range with which to go on."""
-        rows: list[tuple[int, int, int, str, int, int, int, int]] = []
-        while at < len(ranges):
-            first, last = ranges[at]
-            rows += execute(_BATCH, (mailbox, max(first, after + 1), last, BATCH_ROWS - len(rows))).fetchall()
-            if len(rows) == BATCH_ROWS:
-                break
-            at += 1
-        return [self._names.message_row(row) for row in rows], at
 
     async def row(self, mailbox: MailboxId, uid: Uid) -> MessageRow | None:
         row = self._reader.execute(
@@ -385,3 +408,17 @@ class EmbeddedMailboxes:
 
 def _is_long(uids: UidSet) -> bool:
     return len(uids) > LONG_MESSAGES
+
+
+def _batch(
+    execute: Execute, statement: str, mailbox: int, ranges: Sequence[tuple[int, int]], at: int, after: int
+) -> tuple[list[Any], int]:
+    """Rows behind a UID, and the range with which to go on."""
+    rows: list[Any] = []
+    while at < len(ranges):
+        first, last = ranges[at]
+        rows += execute(statement, (mailbox, max(first, after + 1), last, BATCH_ROWS - len(rows))).fetchall()
+        if len(rows) == BATCH_ROWS:
+            break
+        at += 1
+    return rows, at

@@ -47,6 +47,14 @@ class MessageRow(NamedTuple):
     message_id: MessageId
 
 
+class FlagsRow(NamedTuple):
+    """What listings ask for most: the beginning of a `MessageRow`, for half its cost."""
+
+    uid: Uid
+    modseq: ModSeq
+    flags: Flags
+
+
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message to append. `structure` is the stored form of the offset scanner's notes (`compostela.mime.structure`),

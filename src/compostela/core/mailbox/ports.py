@@ -9,6 +9,7 @@ from compostela.core.mailbox.model import (
     Changes,
     Copied,
     FlagsResult,
+    FlagsRow,
     Mailbox,
     MailboxHead,
     MessageRow,
@@ -103,6 +104,15 @@ class MailboxStore(Protocol):
 
     def rows(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[MessageRow]]:
         """Rows in UID order in batches of at most a thousand; no read transaction lives between two batches."""
+        ...
+
+    def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[FlagsRow]]:
+        """As `rows`, when nothing else of them is wanted."""
+        ...
+
+    def headers(self, mailbox: MailboxId, uids: UidSet) -> AsyncIterator[list[tuple[Uid, bytes]]]:
+        """Header blocks in UID order, in batches of at most a thousand. Distributed: the messages of a batch are read side
+        by side; bodies are not touched."""
         ...
 
     async def row(self, mailbox: MailboxId, uid: Uid) -> MessageRow | None: ...

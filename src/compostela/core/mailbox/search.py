@@ -1,42 +1,81 @@
-"""Searching a mailbox by looking at its messages. Keys that rows can answer are asked first; only messages that are left
-then are read."""
+"""Searching a mailbox by looking at its messages. What rows can answer is asked first; of the messages that are left the header
+blocks are read, and bodies only when something in them is asked for."""
 
 import asyncio
-from collections.abc import Callable
+import enum
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 
-from compostela.core.mailbox.model import MessageRow, StoredMessage
+from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.mime.dates import parse as parse_date
 from compostela.mime.encoded_words import decode
-from compostela.mime.headers import Headers
+from compostela.mime.headers import Headers, values
 from compostela.mime.parameters import get
 from compostela.mime.structure import Part, Structure
 from compostela.mime.text import decoded_text, html_text
-from compostela.model.numbers import MailboxId, Uid
+from compostela.model.numbers import MailboxId, ModSeq, Uid
 from compostela.model.uid_set import UidSet
 
-BATCH = 50
+MESSAGE_BATCH = 50
+MESSAGE_BATCH_BYTES = 8 * 1024 * 1024
+"""Of the messages that are in memory at once, unless one alone is longer."""
+ON_LOOP = 100
+"""So many header blocks are looked at on the loop, more on a thread."""
 MAX_SEARCHED_PART_BYTES = 8 * 1024 * 1024
 """Of a longer text part only the beginning is looked at."""
 
-RowTest = Callable[[MessageRow], bool | None]
-"""True or False when the row decides, None when the message must be read."""
-MessageTest = Callable[[MessageRow, "SearchedMessage"], bool]
+
+class Look(enum.IntEnum):
+    """What a query needs of a message, each with all before it."""
+
+    FLAGS = 0
+    ROW = 1
+    HEADER = 2
+    BODY = 3
+
+
+class Needle:
+    """A text to be found in any case (RFC 3501 §6.4.4: a substring)."""
+
+    __slots__ = ("_pieces", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text.casefold()
+        # a folded field has other white space between them
+        self._pieces = [piece.encode() for piece in self.text.split() if piece.isascii()]
+
+    def may_be_in(self, lowered: bytes) -> bool:
+        """Whether it could be in plain header lines."""
+        return all(piece in lowered for piece in self._pieces)
 
 
 class SearchedMessage:
     """A message being searched: decoded text is made when first asked for."""
 
-    def __init__(self, stored: StoredMessage, octets: bytes) -> None:
-        self._stored = stored
-        self._octets = octets
-        self.headers = Headers(stored.content.header)
+    def __init__(self, header: bytes, structure: bytes = b"", body: bytes = b"") -> None:
+        self._header = header
+        self._structure = structure
+        self._body = body
+        self._headers: Headers | None = None
+        self._lowered: bytes | None = None
         self._header_text: str | None = None
         self._body_text: str | None = None
 
-    def values(self, name: bytes) -> list[str]:
-        """Decoded values of the fields of this name, case folded."""
-        return [decode(value).casefold() for value in self.headers.get_all(name)]
+    @property
+    def headers(self) -> Headers:
+        if self._headers is None:
+            self._headers = Headers(self._header)
+        return self._headers
+
+    def has_in_field(self, name: bytes, needle: Needle) -> bool:
+        """Whether a field of this name contains it."""
+        if self._lowered is None:
+            is_plain = self._header.isascii() and b"=?" not in self._header
+            self._lowered = self._header.lower() if is_plain else b""
+        if self._lowered and not needle.may_be_in(self._lowered):
+            return False
+        return any(needle.text in decode(value).casefold() for value in values(self._header, name))
 
     @property
     def sent_at(self) -> float | None:
@@ -53,7 +92,7 @@ class SearchedMessage:
     @property
     def body_text(self) -> str:
         if self._body_text is None:
-            structure = Structure.loads(self._stored.structure)
+            structure = Structure.loads(self._structure)
             texts = [] if structure is None else self._texts(structure.root)
             self._body_text = "\n".join(texts).casefold()
         return self._body_text
@@ -64,48 +103,85 @@ class SearchedMessage:
         if part.type != b"text":
             return []
         start, end = part.body
-        octets = self._octets[start : min(end, start + MAX_SEARCHED_PART_BYTES)]
+        octets = self._body[start : min(end, start + MAX_SEARCHED_PART_BYTES)]
         text = decoded_text(octets, part.encoding, get(part.parameters, b"charset"))
         return [html_text(text) if part.subtype == b"html" else text]
 
 
-async def search(
-    store: MailboxStore, mailbox: MailboxId, uids: UidSet, by_row: RowTest, by_message: MessageTest
-) -> list[MessageRow]:
-    """The rows of `uids` that match, in UID order."""
-    found: list[MessageRow] = []
-    async for rows in store.rows(mailbox, uids):
-        undecided: list[MessageRow] = []
-        verdicts: dict[Uid, bool] = {}
-        for row in rows:
-            verdict = by_row(row)
-            if verdict is None:
-                undecided.append(row)
-            else:
-                verdicts[row.uid] = verdict
-        for start in range(0, len(undecided), BATCH):
-            await _read(store, mailbox, undecided[start : start + BATCH], by_message, verdicts)
-        found += [row for row in rows if verdicts.get(row.uid)]
+AnyRow = FlagsRow | MessageRow
+RowTest = Callable[[AnyRow], bool | None]
+MessageTest = Callable[[AnyRow, SearchedMessage], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """`by_row` gives None when the message must be read; `by_message` then decides. `look` tells what both need."""
+
+    look: Look
+    by_row: RowTest
+    by_message: MessageTest
+
+
+async def search(store: MailboxStore, mailbox: MailboxId, uids: UidSet, query: Query) -> list[tuple[Uid, ModSeq]]:
+    """The messages of `uids` that match, in UID order."""
+    found: list[tuple[Uid, ModSeq]] = []
+    async for rows in _rows(store, mailbox, uids, query.look):
+        verdicts = [query.by_row(row) for row in rows]
+        undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
+        matching = await _matching(store, mailbox, undecided, query) if undecided else frozenset()
+        found += [
+            (row.uid, row.modseq)
+            for row, verdict in zip(rows, verdicts, strict=True)
+            if verdict or (verdict is None and row.uid in matching)
+        ]
         await asyncio.sleep(0)
     return found
 
 
-async def _read(
-    store: MailboxStore,
-    mailbox: MailboxId,
-    rows: list[MessageRow],
-    by_message: MessageTest,
-    verdicts: dict[Uid, bool],
-) -> None:
-    messages = await store.messages(mailbox, [row.uid for row in rows])
-    loaded = [
-        (row, SearchedMessage(messages[row.uid], await messages[row.uid].content.body.read()))
-        for row in rows
-        if row.uid in messages
-    ]
+async def _rows(store: MailboxStore, mailbox: MailboxId, uids: UidSet, look: Look) -> AsyncIterator[Sequence[AnyRow]]:
+    if look is Look.FLAGS:
+        async for light in store.flags(mailbox, uids):
+            yield light
+    else:
+        async for rows in store.rows(mailbox, uids):
+            yield rows
 
-    def test() -> None:
-        for row, message in loaded:
-            verdicts[row.uid] = by_message(row, message)
 
-    await asyncio.to_thread(test)
+async def _matching(store: MailboxStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query) -> frozenset[Uid]:
+    found: set[Uid] = set()
+    if query.look is Look.BODY:
+        for batch in _in_batches(rows):
+            messages = await store.messages(mailbox, [row.uid for row in batch])
+            loaded = [(row, await _loaded(messages[row.uid])) for row in batch if row.uid in messages]
+            found.update(await asyncio.to_thread(_test, loaded, query.by_message))
+        return frozenset(found)
+    by_uid = {row.uid: row for row in rows}
+    async for blocks in store.headers(mailbox, UidSet.of(by_uid)):
+        loaded = [(by_uid[uid], SearchedMessage(header)) for uid, header in blocks]
+        if len(loaded) > ON_LOOP:
+            found.update(await asyncio.to_thread(_test, loaded, query.by_message))
+        else:
+            found.update(_test(loaded, query.by_message))
+    return frozenset(found)
+
+
+def _in_batches(rows: Sequence[AnyRow]) -> list[list[AnyRow]]:
+    """Bounded in number and in bytes."""
+    batches: list[list[AnyRow]] = []
+    octets = 0
+    for row in rows:
+        size = row.size if isinstance(row, MessageRow) else 0
+        if not batches or len(batches[-1]) == MESSAGE_BATCH or octets + size > MESSAGE_BATCH_BYTES:
+            batches.append([])
+            octets = 0
+        batches[-1].append(row)
+        octets += size
+    return batches
+
+
+async def _loaded(message: StoredMessage) -> SearchedMessage:
+    return SearchedMessage(message.content.header, message.structure, await message.content.body.read())
+
+
+def _test(loaded: list[tuple[AnyRow, SearchedMessage]], by_message: MessageTest) -> list[Uid]:
+    return [row.uid for row, message in loaded if by_message(row, message)]

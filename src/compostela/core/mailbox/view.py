@@ -4,13 +4,25 @@ Message numbers are positions in the view's UIDs. A message that was expunged el
 may be told (RFC 3501 §7.4.1): it stays in the view as pending.
 """
 
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Protocol, TypeVar
 
 from compostela.core.mailbox.model import Mailbox, MailboxHead, MessageRow
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.numbers import ModSeq, Uid
 from compostela.model.uid_set import UidSet
 
+
+class _Row(Protocol):
+    @property
+    def uid(self) -> Uid: ...
+
+
+R = TypeVar("R", bound=_Row)
+_uid_of = attrgetter("uid")
 _NOTHING = UidSet()
 MAX_OWN_CHANGES = 10_000
 
@@ -81,6 +93,11 @@ class MailboxView:
         return len(self.uids)
 
     @property
+    def present(self) -> UidSet:
+        """The UIDs without those that are known to be expunged and still have their numbers."""
+        return self.uids - self._pending if self._pending else self.uids
+
+    @property
     def recent(self) -> int:
         return len(self.uids) - self.uids.rank(self.first_recent)
 
@@ -91,6 +108,20 @@ class MailboxView:
         """Message number of a UID, from 1."""
         position = self.uids.position(uid)
         return None if position is None else position + 1
+
+    def runs(self, rows: Sequence[R]) -> Iterator[tuple[Sequence[R], int]]:
+        """Rows in UID order, cut where their message numbers leave the UIDs: pieces with what to take from a UID in them to
+        get its number. Messages that are not in the view are left out."""
+        at = 0
+        while at < len(rows):
+            run = self.uids.run_of(rows[at].uid)
+            if run is None:
+                at += 1
+                continue
+            last, offset = run
+            end = bisect_right(rows, last, lo=at, key=_uid_of)
+            yield rows[at:end], offset - 1
+            at = end
 
     def note_own(self, rows: list[MessageRow]) -> None:
         """Changes that this session made and was told of already."""

@@ -1,9 +1,9 @@
 """FETCH (RFC 3501 §6.4.5): rows first, messages only when something of them is asked for, large bodies streamed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from compostela.core.mailbox.model import MessageRow, StoredMessage
+from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.view import MailboxView
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Structure
@@ -51,28 +51,36 @@ async def fetch(context: Context, command: commands.Fetch) -> None:
 
 async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch) -> None:
     items = [item for item in command.items if isinstance(item, str)]
-    since = command.changed_since
-    position = view.uids.position
+    since = -1 if command.changed_since is None else command.changed_since
     out = context.out
-    if items == ["UID", "FLAGS"] or items == ["FLAGS", "UID"]:
-        recent = view.first_recent
-        async for rows in view.store.rows(view.mailbox.id, wanted):
-            out.write(
-                b"".join([
-                    b"* %d FETCH (UID %d FLAGS (%s))\r\n" % (number + 1, row[0], flags_text(row[2], row[0] >= recent))
-                    for row in rows
-                    if (number := position(row[0])) is not None and (since is None or row[1] > since)
-                ])
-            )  # fmt: skip
+    if sorted(items) == ["FLAGS", "UID"]:
+        async for light_rows in view.store.flags(view.mailbox.id, wanted):
+            for run, offset in view.runs(light_rows):
+                out.write(_flags_lines(run, offset, since, view.first_recent))
             await out.drain()
         return
     makers = [_ROW_TEXTS[item] for item in items]
     async for rows in view.store.rows(view.mailbox.id, wanted):
-        for row in rows:
-            number = position(row.uid)
-            if number is not None and (since is None or row.modseq > since):
-                out.write(b"* %d FETCH (%s)\r\n" % (number + 1, b" ".join([make(row, view) for make in makers])))
+        for whole_run, offset in view.runs(rows):
+            for row in whole_run:
+                if row.modseq > since:
+                    texts = b" ".join([make(row, view) for make in makers])
+                    out.write(b"* %d FETCH (%s)\r\n" % (row.uid - offset, texts))
         await out.drain()
+
+
+def _flags_lines(rows: Sequence[FlagsRow], offset: int, since: int, first_recent: int) -> bytes:
+    """The hottest listing: one text for each combination of flags, found by identity."""
+    texts: tuple[dict[int, bytes], dict[int, bytes]] = ({}, {})
+    lines = []
+    for uid, modseq, flags in rows:
+        if modseq > since:
+            known = texts[uid >= first_recent]
+            text = known.get(id(flags))
+            if text is None:
+                text = known[id(flags)] = flags_text(flags, uid >= first_recent)
+            lines.append(b"* %d FETCH (UID %d FLAGS (%s))\r\n" % (uid - offset, uid, text))
+    return b"".join(lines)
 
 
 async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch) -> None:

@@ -1,9 +1,12 @@
-"""SEARCH: keys become tests of rows and of messages."""
+"""SEARCH: keys become sets of messages, tests of rows and tests of messages."""
+
+from collections.abc import Callable, Iterable
 
 from compostela.core.mailbox.model import MessageRow
-from compostela.core.mailbox.search import SearchedMessage, search
+from compostela.core.mailbox.search import AnyRow, Look, MessageTest, Needle, Query, RowTest, SearchedMessage, search
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.flags import SystemFlag
+from compostela.model.numbers import ModSeq, Uid
 from compostela.model.sequence_set import SequenceSet
 from compostela.model.uid_set import UidSet
 from compostela.net.imap.reply import Context
@@ -18,156 +21,202 @@ _FLAG_KEYS = {
     "FLAGGED": SystemFlag.FLAGGED,
     "SEEN": SystemFlag.SEEN,
 }
+_OF_ROW = frozenset({"LARGER", "SMALLER", "BEFORE", "ON", "SINCE", "OLDER", "YOUNGER"})
+_OF_HEADER = frozenset({"HEADER", "SENTBEFORE", "SENTON", "SENTSINCE", "BCC", "CC", "FROM", "SUBJECT", "TO"})
+_OF_BODY = frozenset({"BODY", "TEXT"})
 _DAY = 86400
+
+_FieldTest = Callable[[SearchedMessage], bool]
 
 
 async def run_search(context: Context, command: commands.Search) -> None:
     view = context.state.view
     assert view is not None
-    evaluation = _Evaluation(view, int(context.server.clock.now()))
-    if evaluation.uses(command.key, "MODSEQ"):
-        context.state.condstore = True
     key = command.key
-    rows = await search(
-        view.store,
-        view.mailbox.id,
-        view.uids,
-        lambda row: evaluation.by_row(key, row),
-        lambda row, message: evaluation.by_message(key, row, message),
-    )
-    numbers = [row.uid if command.uid else view.number(row.uid) or 0 for row in rows]
-    highest = max((row.modseq for row in rows), default=0) if evaluation.uses(key, "MODSEQ") else None
-    context.out.write(search_line((number for number in numbers if number), highest))
+    with_modseq = _uses(key, "MODSEQ")
+    if with_modseq:
+        context.state.condstore = True
+    uids, rest = _narrowed(view, key)
+    if rest or with_modseq:
+        key = SearchKey("AND", keys=tuple(rest))
+        maker = _Tests(view, int(context.server.clock.now()))
+        query = Query(_look(key), maker.of_rows(key), maker.of_messages(key))
+        found = await search(view.store, view.mailbox.id, uids, query)
+    else:
+        found = [(uid, ModSeq(0)) for uid in uids]
+    highest = max((modseq for _, modseq in found), default=0) if with_modseq else None
+    context.out.write(search_line(_shown(view, [uid for uid, _ in found], uid=command.uid), highest))
 
 
-class _Evaluation:
-    """Truth of keys: a row gives True, False, or None when the message must be read."""
+def _shown(view: MailboxView, uids: list[Uid], *, uid: bool) -> Iterable[int]:
+    if uid:
+        return uids
+    return [position + 1 for one in uids if (position := view.uids.position(one)) is not None]
+
+
+def _narrowed(view: MailboxView, key: SearchKey) -> tuple[UidSet, list[SearchKey]]:
+    """Keys that are sets of messages cut what is looked at; the others are left."""
+    uids, rest = view.present, []
+    for one in key.keys if key.name == "AND" else (key,):
+        if isinstance(one.argument, SequenceSet):
+            uids = uids & one.argument.resolve(view.uids, uid=one.name == "UID")
+        elif one.name != "ALL":
+            rest.append(one)
+    return uids, rest
+
+
+def _uses(key: SearchKey, name: str) -> bool:
+    return key.name == name or any(_uses(inner, name) for inner in key.keys)
+
+
+def _look(key: SearchKey) -> Look:
+    """The deepest look that a key takes. Bodies are read by size, so their rows are whole ones."""
+    if key.name in _OF_BODY:
+        return Look.BODY
+    if key.name in _OF_HEADER:
+        return Look.HEADER
+    own = Look.ROW if key.name in _OF_ROW else Look.FLAGS
+    return max([own, *map(_look, key.keys)])
+
+
+class _Tests:
+    """Makes functions of keys, once for a command."""
 
     def __init__(self, view: MailboxView, now: int) -> None:
         self._view = view
         self._now = now
-        self._sets: dict[int, UidSet] = {}
 
-    def uses(self, key: SearchKey, name: str) -> bool:
-        return key.name == name or any(self.uses(inner, name) for inner in key.keys)
+    def of_rows(self, key: SearchKey) -> RowTest:
+        """True, False, or None when the message must be read."""
+        if key.name in ("AND", "OR"):
+            tests = [self.of_rows(inner) for inner in key.keys]
+            if len(tests) == 1:
+                return tests[0]
+            decisive = key.name == "OR"
+            return lambda row: _combined(tests, row, decisive)
+        if key.name == "NOT":
+            inner = self.of_rows(key.keys[0])
+            return lambda row: None if (verdict := inner(row)) is None else not verdict
+        return self._row_leaf(key)
 
-    def by_row(self, key: SearchKey, row: MessageRow) -> bool | None:
-        match key.name:
-            case "AND":
-                return _all([self.by_row(inner, row) for inner in key.keys])
-            case "OR":
-                return _any([self.by_row(inner, row) for inner in key.keys])
-            case "NOT":
-                verdict = self.by_row(key.keys[0], row)
-                return None if verdict is None else not verdict
-            case _:
-                return self._leaf(key, row)
+    def of_messages(self, key: SearchKey) -> MessageTest:
+        if key.name == "AND":
+            every = [self.of_messages(inner) for inner in key.keys]
+            return lambda row, message: all(test(row, message) for test in every)
+        if key.name == "OR":
+            some = [self.of_messages(inner) for inner in key.keys]
+            return lambda row, message: any(test(row, message) for test in some)
+        if key.name == "NOT":
+            inner = self.of_messages(key.keys[0])
+            return lambda row, message: not inner(row, message)
+        if key.name in _OF_HEADER or key.name in _OF_BODY:
+            in_message = _message_leaf(key)
+            return lambda _, message: in_message(message)
+        by_row = self._row_leaf(key)
+        return lambda row, _: bool(by_row(row))
 
-    def by_message(self, key: SearchKey, row: MessageRow, message: SearchedMessage) -> bool:
-        match key.name:
-            case "AND":
-                return all(self.by_message(inner, row, message) for inner in key.keys)
-            case "OR":
-                return any(self.by_message(inner, row, message) for inner in key.keys)
-            case "NOT":
-                return not self.by_message(key.keys[0], row, message)
-            case _:
-                verdict = self._leaf(key, row)
-                return _in_message(key, message) if verdict is None else verdict
-
-    def _leaf(self, key: SearchKey, row: MessageRow) -> bool | None:
+    def _row_leaf(self, key: SearchKey) -> RowTest:
         name, argument = key.name, key.argument
         if name in _FLAG_KEYS:
-            return bool(row.flags.system & _FLAG_KEYS[name])
-        if name.startswith("UN") and name[2:] in _FLAG_KEYS:
-            return not row.flags.system & _FLAG_KEYS[name[2:]]
+            bit = int(_FLAG_KEYS[name])
+            return lambda row: bool(row[2].system & bit)
+        if name.removeprefix("UN") in _FLAG_KEYS:
+            missing = int(_FLAG_KEYS[name.removeprefix("UN")])
+            return lambda row: not row[2].system & missing
         if isinstance(argument, SequenceSet):
-            return self._in_set(key, argument, row)
+            known = argument.resolve(self._view.uids, uid=name == "UID")
+            return lambda row: row.uid in known
         if isinstance(argument, int):
-            return self._by_number(name, argument, row)
+            return self._number_leaf(name, argument)
+        first = self._view.first_recent
         match name:
             case "ALL":
-                return True
+                return lambda _: True
             case "RECENT":
-                return self._view.is_recent(row.uid)
+                return lambda row: row.uid >= first
             case "OLD":
-                return not self._view.is_recent(row.uid)
+                return lambda row: row.uid < first
             case "NEW":
-                return self._view.is_recent(row.uid) and not row.flags.system & SystemFlag.SEEN
+                return lambda row: row.uid >= first and not row.flags.system & SystemFlag.SEEN
             case "KEYWORD":
-                return argument in row.flags.keywords
+                return lambda row: argument in row.flags.keywords
             case "UNKEYWORD":
-                return argument not in row.flags.keywords
+                return lambda row: argument not in row.flags.keywords
             case _:
-                return None
+                return lambda _: None
 
-    def _in_set(self, key: SearchKey, given: SequenceSet, row: MessageRow) -> bool:
-        known = self._sets.get(id(key))
-        if known is None:
-            known = self._sets[id(key)] = given.resolve(self._view.uids, uid=key.name == "UID")
-        return row.uid in known
+    def _number_leaf(self, name: str, number: int) -> RowTest:
+        if name == "MODSEQ":
+            return lambda row: row.modseq >= number
+        test = self._row_test(name, number)
+        return lambda row: test(row) if test is not None and isinstance(row, MessageRow) else None
 
-    def _by_number(self, name: str, number: int, row: MessageRow) -> bool | None:
+    def _row_test(self, name: str, number: int) -> Callable[[MessageRow], bool] | None:
+        """None for a date that stands in the message."""
+        then = self._now - number
         match name:
             case "LARGER":
-                return row.size > number
+                return lambda row: row.size > number
             case "SMALLER":
-                return row.size < number
-            case "MODSEQ":
-                return row.modseq >= number
+                return lambda row: row.size < number
             case "BEFORE":
-                return row.internal_date < number
+                return lambda row: row.internal_date < number
             case "ON":
-                return number <= row.internal_date < number + _DAY
+                return lambda row: number <= row.internal_date < number + _DAY
             case "SINCE":
-                return row.internal_date >= number
+                return lambda row: row.internal_date >= number
             case "OLDER":
-                return row.internal_date <= self._now - number
+                return lambda row: row.internal_date <= then
             case "YOUNGER":
-                return row.internal_date >= self._now - number
+                return lambda row: row.internal_date >= then
             case _:
                 return None
 
 
-def _in_message(key: SearchKey, message: SearchedMessage) -> bool:
+def _combined(tests: list[RowTest], row: AnyRow, decisive: bool) -> bool | None:
+    """AND (`decisive` is False) or OR of three-valued verdicts."""
+    verdict: bool | None = not decisive
+    for test in tests:
+        one = test(row)
+        if one is decisive:
+            return decisive
+        if one is None:
+            verdict = None
+    return verdict
+
+
+def _message_leaf(key: SearchKey) -> _FieldTest:
     argument = key.argument
     match key.name:
-        case "HEADER":
-            assert isinstance(argument, tuple)
-            name, text = argument
-            return any(text.casefold() in value for value in message.values(name))
-        case "BODY":
-            return str(argument).casefold() in message.body_text
-        case "TEXT":
-            wanted = str(argument).casefold()
-            return wanted in message.header_text or wanted in message.body_text
         case "SENTBEFORE" | "SENTON" | "SENTSINCE":
             assert isinstance(argument, int)
-            return _sent(key.name, argument, message)
-        case name:
-            return any(str(argument).casefold() in value for value in message.values(name.encode()))
+            return _sent(key.name, argument)
+        case "HEADER":
+            assert isinstance(argument, tuple)
+            name, needle = argument[0], Needle(argument[1])
+            return lambda message: message.has_in_field(name, needle)
+    needle = Needle(str(argument))
+    match key.name:
+        case "BODY":
+            return lambda message: needle.text in message.body_text
+        case "TEXT":
+            return lambda message: needle.text in message.header_text or needle.text in message.body_text
+        case field:
+            octets = field.encode()
+            return lambda message: message.has_in_field(octets, needle)
 
 
-def _sent(name: str, day: int, message: SearchedMessage) -> bool:
-    sent = message.sent_at
-    if sent is None:
-        return False
-    match name:
-        case "SENTBEFORE":
-            return sent < day
-        case "SENTON":
-            return day <= sent < day + _DAY
-        case _:
-            return sent >= day
+def _sent(name: str, day: int) -> _FieldTest:
+    def test(message: SearchedMessage) -> bool:
+        sent = message.sent_at
+        if sent is None:
+            return False
+        match name:
+            case "SENTBEFORE":
+                return sent < day
+            case "SENTON":
+                return day <= sent < day + _DAY
+            case _:
+                return sent >= day
 
-
-def _all(verdicts: list[bool | None]) -> bool | None:
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
-
-
-def _any(verdicts: list[bool | None]) -> bool | None:
-    if True in verdicts:
-        return True
-    return None if None in verdicts else False
+    return test
