@@ -200,6 +200,7 @@ class EmbeddedMailboxes:
     ) -> tuple[list[writes.PlacementRow], list[Copied]]:
         rows = writes.select(tx, self._names.row(source), uids)
         if not rows:
+            self._head(source, tx.execute)
             return [], []
         first, modseq = writes.copy(tx, rows, self._names.row(target), int(self._clock.now()))
         self._tell(tx, target)
@@ -221,6 +222,8 @@ class EmbeddedMailboxes:
 
         def job(tx: Transaction) -> FlagsResult:
             rows = writes.select(tx, row_id, uids)
+            if not rows:
+                self._head(mailbox, tx.execute)
             modified = [] if unchanged_since is None else [row for row in rows if row.modseq > unchanged_since]
             if modified:
                 rows = [row for row in rows if row.modseq <= (unchanged_since or 0)]
@@ -249,6 +252,8 @@ class EmbeddedMailboxes:
             if rows:
                 writes.remove(tx, row_id, rows)
                 self._tell(tx, mailbox)
+            else:
+                self._head(mailbox, tx.execute)
             return [Uid(row.uid) for row in rows]
 
         while True:

@@ -34,7 +34,9 @@ class MailboxStore(Protocol):
     **Atomicity.** One call on one mailbox is atomic. `copy` is atomic in the target; `move` is first a copy, then an expunge:
     embedded in one transaction, distributed in two, so that a crash between leaves the message in both, never in none.
     **Effects.** A call with an effect already seen changes nothing and answers with what the first one made.
-    **Errors.** `NotFound` when the mailbox is gone, `StorageFull` and `TemporaryFailure` when nothing was done.
+    `expunge`, `remove` and `delete` of many messages may go in steps, in UID order, each atomic with a ModSeq of its own.
+    **Errors.** `NotFound` when the mailbox is gone (whoever asks for one message or for its keywords finds nothing then),
+    `StorageFull` and `TemporaryFailure` when nothing was done.
     `expunge` and `delete` work on a full disk, from the reserve.
     Reads in one process see that process's finished writes.
     """
