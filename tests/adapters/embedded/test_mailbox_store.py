@@ -1,0 +1,77 @@
+"""The embedded mailbox store keeps to the contracts."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from compostela.adapters.embedded.database import DATABASE_NAME
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.base.errors import StorageFull
+from compostela.core.mailbox.ports import MailboxStore
+from tests.contracts.mailbox_changes import MailboxChangesContract
+from tests.contracts.mailbox_messages import MailboxMessagesContract, StoredOctets
+from tests.contracts.mailbox_parts import DELETED, a_mailbox, fill, message
+from tests.contracts.mailboxes import MailboxesContract, OpenElsewhere
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
+    store = await EmbeddedStore.open(tmp_path)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def mailboxes(store: EmbeddedStore) -> MailboxStore:
+    return store.mailboxes
+
+
+@pytest.fixture
+def stored_octets(store: EmbeddedStore, tmp_path: Path) -> StoredOctets:
+    async def count() -> int:
+        connection = apsw.Connection(str(tmp_path / DATABASE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
+        rows = connection.execute("SELECT coalesce(sum(length(data)), 0) FROM blob").fetchone()[0]
+        connection.close()
+        return rows + sum(path.stat().st_size for path in (tmp_path / "blobs").glob("*/*"))
+
+    return count
+
+
+@pytest.fixture
+async def open_elsewhere(tmp_path: Path) -> AsyncIterator[OpenElsewhere]:
+    opened: list[EmbeddedStore] = []
+
+    async def open_again() -> MailboxStore:
+        opened.append(await EmbeddedStore.open(tmp_path))
+        return opened[-1].mailboxes
+
+    yield open_again
+    for one in opened:
+        await one.close()
+
+
+class TestEmbeddedMailboxes(MailboxesContract):
+    pass
+
+
+class TestEmbeddedMessages(MailboxMessagesContract):
+    pass
+
+
+class TestEmbeddedChanges(MailboxChangesContract):
+    pass
+
+
+async def test_on_a_full_disk_nothing_comes_in_and_everything_can_go(tmp_path: Path) -> None:
+    store = await EmbeddedStore.open(tmp_path)
+    mailbox = await a_mailbox(store.mailboxes)
+    await fill(store.mailboxes, mailbox, DELETED, DELETED)
+    await store.close()
+    full = await EmbeddedStore.open(tmp_path, reserve_bytes=2**60)
+    with pytest.raises(StorageFull):
+        await full.mailboxes.append(mailbox, [message()])
+    assert (await full.mailboxes.expunge(mailbox))[0] == [1, 2]
+    await full.mailboxes.delete(mailbox)
+    await full.close()
