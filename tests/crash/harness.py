@@ -105,21 +105,27 @@ class Load:
             thread.join()
 
     def _smtp(self, name: str, dice: random.Random) -> None:
+        smtp = smtplib.SMTP(timeout=10)
         try:
-            with smtplib.SMTP("127.0.0.1", self._server.smtp, timeout=10) as smtp:
-                number = 0
-                while not self._stop.is_set():
-                    mark, recipients = f"s-{name}-{number}", tuple(dice.sample(USERS, dice.choice([1, 1, 2, 4])))
-                    self._ledger.begin(mark, recipients)
-                    smtp.sendmail("a@b.example", recipients, message(mark, dice))
-                    self._ledger.acknowledge(mark)
-                    number += 1
+            smtp.connect("127.0.0.1", self._server.smtp)
+            number = 0
+            while not self._stop.is_set():
+                mark, recipients = f"s-{name}-{number}", tuple(dice.sample(USERS, dice.choice([1, 1, 2, 4])))
+                self._ledger.begin(mark, recipients)
+                smtp.sendmail("a@b.example", recipients, message(mark, dice))
+                self._ledger.acknowledge(mark)
+                number += 1
         except _CONNECTION_ERRORS:
             return
+        finally:
+            smtp.close()
 
     def _imap(self, name: str, dice: random.Random) -> None:
         try:
             imap = imaplib.IMAP4("127.0.0.1", self._server.imap, timeout=10)
+        except _CONNECTION_ERRORS:
+            return
+        try:
             user = dice.choice(USERS)
             imap.login(user, "secret")
             number = 0
@@ -132,6 +138,8 @@ class Load:
                 number += 1
         except _CONNECTION_ERRORS:
             return
+        finally:
+            imap.shutdown()
 
 
 def run(kills: int, seed: int, folder: Path, *, progress: bool = False) -> Verdict:
