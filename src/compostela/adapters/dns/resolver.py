@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     import dns.resolver
 
 LIFETIME_SECONDS = 20.0
+DNS_PORT = 53
 LOCAL_SERVER = "127.0.0.1"
 
 
 class DnspythonResolver:
     """See `compostela.core.dns.ports`."""
 
-    def __init__(self, settings: DnsSettings) -> None:
+    def __init__(self, settings: DnsSettings, port: int = DNS_PORT) -> None:
         self._settings = settings
+        self._port = port
 
     @cached_property
     def _resolver(self) -> "dns.asyncresolver.Resolver":
@@ -34,6 +36,7 @@ class DnspythonResolver:
             except dns.resolver.NoResolverConfiguration:
                 servers = servers or [LOCAL_SERVER]
         resolver.nameservers = servers or [LOCAL_SERVER]
+        resolver.port = self._port
         resolver.cache = dns.resolver.LRUCache(self._settings.max_cache_size)
         resolver.lifetime = LIFETIME_SECONDS
         return resolver
@@ -63,9 +66,14 @@ class DnspythonResolver:
         return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
 
     async def reverse(self, address: str) -> list[str]:
+        import dns.exception
         import dns.reversename
 
-        answer = await self._ask(str(dns.reversename.from_address(address)), "PTR")
+        try:
+            name = dns.reversename.from_address(address)
+        except dns.exception.SyntaxError as error:
+            raise DnsNoSuchName(f"{address} is no address") from error
+        answer = await self._ask(str(name), "PTR")
         if answer is None:
             raise DnsNoSuchName(f"{address} has no name")
         return [str(record).rstrip(".") for record in answer]
@@ -74,12 +82,15 @@ class DnspythonResolver:
         """None when the name exists without such a record."""
         resolver = self._resolver
         import dns.exception
+        import dns.name
         import dns.resolver
 
         try:
             return await resolver.resolve(name, kind)
         except dns.resolver.NoAnswer:
             return None
+        except (dns.name.EmptyLabel, dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.BadEscape) as error:
+            raise DnsNoSuchName(f"{name} is no host name") from error
         except dns.resolver.NXDOMAIN as error:
             raise DnsNoSuchName(f"{name} does not exist") from error
         except (dns.exception.DNSException, OSError) as error:

@@ -61,7 +61,8 @@ class SmtpClient:
             await conversation.open()
             await conversation.transact(sender, recipients, content, result)
             await conversation.quit()
-        except (_Failed, OSError, ssl.SSLError, TimeoutError, EOFError) as error:
+        except (_Failed, OSError, ssl.SSLError, TimeoutError, EOFError, UnicodeError) as error:
+            # UnicodeError: a host of no form that the system's resolver knows
             refusal = Refusal(0, f"{host}:{port}: {error or type(error).__name__}")
             for recipient in recipients:
                 if recipient not in result.delivered:
