@@ -16,6 +16,8 @@ BOB = Username.parse("bob@example.org")
 
 
 class UserStoreContract:
+    ports = (UserStore,)
+
     async def test_a_user_comes_and_goes(self, users: UserStore) -> None:
         assert await users.password_hash(BOB) is None
         await users.add(BOB, "hash")
@@ -48,6 +50,8 @@ class UserStoreContract:
 
 
 class DomainStoreContract:
+    ports = (DomainStore,)
+
     async def test_a_domain_comes_and_goes(self, domains: DomainStore) -> None:
         domain = Domain.parse("Example.org")
         assert not await domains.contains(domain)
@@ -62,6 +66,8 @@ class DomainStoreContract:
 
 
 class RewritingStoreContract:
+    ports = (RewritingStore,)
+
     SOURCE = MappingSource.of_address(address("Info@example.org"))
     ALIAS = Mapping(MappingType.ALIAS, "bob@example.org")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from compostela.core.mail.effects import Effect
-from compostela.core.queue.ports import MailQueue, MailQueues
+from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey, EntryId
 from tests.contracts.fakes import FakeClock, a_mail, address
 
@@ -30,6 +30,8 @@ async def is_idle(queue: MailQueue) -> bool:
 
 
 class MailQueueContract:
+    ports = (MailQueue, MailQueues, QueueItem)
+
     @pytest.fixture
     def queue(self, queues: MailQueues) -> MailQueue:
         return queues.queue("spool")

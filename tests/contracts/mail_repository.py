@@ -15,6 +15,8 @@ async def keys_of(repository: MailRepository, query: RepositoryQuery | None = No
 
 
 class MailRepositoryContract:
+    ports = (MailRepository, MailRepositoryStore)
+
     @pytest.fixture
     async def repository(self, repositories: MailRepositoryStore) -> MailRepository:
         return await repositories.select(URL)

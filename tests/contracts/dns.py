@@ -1,0 +1,80 @@
+"""What every resolver keeps to. A subclass gives the fixture `resolver`, which answers from `ZONE`."""
+
+import pytest
+
+from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure, MxHost
+from compostela.model.domain import Domain
+
+FAILING = "failing.example"
+"""Whose name servers give SERVFAIL."""
+ZONE: dict[str, dict[str, list[str]]] = {
+    "many.example": {"MX": ["20 mx2.many.example.", "10 mx1.many.example.", "30 mx0.many.example."]},
+    "mx1.many.example": {"A": ["192.0.2.1"], "AAAA": ["2001:db8::1"]},
+    "plain.example": {"A": ["192.0.2.2", "192.0.2.3"], "TXT": ['"v=spf1 " "-all"', '"other"']},
+    "six.example": {"AAAA": ["2001:db8::2"]},
+    "null.example": {"MX": ["0 ."]},
+    "text.example": {"TXT": ['"only"']},
+    "xn--bcher-kva.example": {"A": ["192.0.2.4"]},
+    "7.2.0.192.in-addr.arpa": {"PTR": ["client.example."]},
+    "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa": {"PTR": ["six.example."]},
+}
+
+
+class DnsResolverContract:
+    ports = (DnsResolver,)
+
+    async def test_exchangers_come_by_preference(self, resolver: DnsResolver) -> None:
+        assert await resolver.mx(Domain("many.example")) == [
+            MxHost(10, "mx1.many.example"),
+            MxHost(20, "mx2.many.example"),
+            MxHost(30, "mx0.many.example"),
+        ]
+
+    @pytest.mark.parametrize("name", ["plain.example", "six.example"])
+    async def test_a_domain_with_an_address_is_its_own_exchanger(self, resolver: DnsResolver, name: str) -> None:
+        assert await resolver.mx(Domain(name)) == [MxHost(0, name)]
+
+    async def test_a_null_mx_has_no_host(self, resolver: DnsResolver) -> None:
+        assert await resolver.mx(Domain("null.example")) == [MxHost(0, "")]
+
+    @pytest.mark.parametrize("name", ["text.example", "unknown.example"])
+    async def test_a_domain_with_neither_takes_no_mail(self, resolver: DnsResolver, name: str) -> None:
+        with pytest.raises(DnsNoSuchName):
+            await resolver.mx(Domain(name))
+
+    async def test_addresses(self, resolver: DnsResolver) -> None:
+        assert await resolver.addresses("mx1.many.example") == ["192.0.2.1", "2001:db8::1"]
+        assert sorted(await resolver.addresses("plain.example")) == ["192.0.2.2", "192.0.2.3"]
+        assert await resolver.addresses("bücher.example") == ["192.0.2.4"]
+        for name in ("text.example", "unknown.example"):
+            with pytest.raises(DnsNoSuchName):
+                await resolver.addresses(name)
+
+    async def test_the_strings_of_a_text_record_are_one_text(self, resolver: DnsResolver) -> None:
+        assert sorted(await resolver.txt("plain.example")) == ["other", "v=spf1 -all"]
+        for name in ("six.example", "unknown.example"):
+            with pytest.raises(DnsNoSuchName):
+                await resolver.txt(name)
+
+    async def test_names_of_an_address(self, resolver: DnsResolver) -> None:
+        assert await resolver.reverse("192.0.2.7") == ["client.example"]
+        assert await resolver.reverse("2001:db8::7") == ["six.example"]
+        with pytest.raises(DnsNoSuchName):
+            await resolver.reverse("192.0.2.8")
+
+    async def test_what_no_name_can_be_does_not_exist(self, resolver: DnsResolver) -> None:
+        for name in ("x" * 64 + ".example", "a..example", ".".join(["label"] * 60), "ü" * 80 + ".example"):
+            with pytest.raises(DnsNoSuchName):
+                await resolver.addresses(name)
+            with pytest.raises(DnsNoSuchName):
+                await resolver.txt(name)
+        with pytest.raises(DnsNoSuchName):
+            await resolver.reverse("no address")
+
+    async def test_a_failing_server_is_a_temporary_failure(self, resolver: DnsResolver) -> None:
+        with pytest.raises(DnsTemporaryFailure):
+            await resolver.mx(Domain(FAILING))
+        with pytest.raises(DnsTemporaryFailure):
+            await resolver.addresses(FAILING)
+        with pytest.raises(DnsTemporaryFailure):
+            await resolver.txt(FAILING)

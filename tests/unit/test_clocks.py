@@ -1,0 +1,19 @@
+"""Both clocks, the machine's and that of the tests, keep to the contract."""
+
+import pytest
+
+from compostela.base.clock import Clock, SystemClock
+from tests.contracts.clock import ClockContract
+from tests.contracts.fakes import FakeClock
+
+
+class TestSystemClock(ClockContract):
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return SystemClock()
+
+
+class TestFakeClock(ClockContract):
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return FakeClock()
