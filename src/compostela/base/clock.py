@@ -6,7 +6,8 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall-clock and monotonic time in seconds."""
+    """Wall-clock and monotonic time in seconds. Embedded and distributed alike: the machine's own clocks; no promise of
+    order rests on the clocks of two machines."""
 
     def now(self) -> float:
         """Seconds since the epoch, UTC."""

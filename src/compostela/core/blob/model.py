@@ -26,7 +26,11 @@ def blob_id_of(digest: bytes) -> BlobId:
 
 
 class Body(Protocol):
-    """What follows the header block. Reading never blocks the loop for long; a range past the end is cut, not an error."""
+    """What follows the header block. Reading never blocks the loop for long; a range past the end is cut, not an error.
+
+    Embedded: octets in memory, a row, or a file that stays open, so that a body that was given can be read to its end even
+    when garbage collection takes it meanwhile. Distributed: octets in memory, or ranges of an object, which the collection
+    by generation leaves alone for as long."""
 
     @property
     def size(self) -> int:

@@ -7,7 +7,10 @@ from compostela.core.blob.model import Body
 
 class Spill(Protocol):
     """A body that grows on disk while it arrives. Exactly one of `finish` and `discard` ends it; when neither is called
-    (the process died) the bytes are swept later."""
+    (the process died) the bytes are swept later.
+
+    Embedded: a file of its own in the blob folder, which stays where it is. Distributed: a local file, put as one object
+    and acknowledged by the store when `finish` returns."""
 
     @property
     def size(self) -> int: ...

@@ -24,7 +24,10 @@ class MxHost:
 
 
 class DnsResolver(Protocol):
-    """Asynchronous look-ups, cached for their TTL. Each raises `DnsTemporaryFailure` or `DnsNoSuchName`."""
+    """Asynchronous look-ups, cached for their TTL. Each raises `DnsTemporaryFailure` or `DnsNoSuchName`, the latter also for
+    what cannot be a name.
+
+    Embedded and distributed alike: each process asks and remembers for itself; nothing is shared between nodes."""
 
     async def mx(self, domain: Domain) -> list[MxHost]:
         """Exchangers by preference; the domain itself at 0 when it has addresses but no MX (RFC 5321 §5.1)."""

@@ -44,7 +44,10 @@ class SendResult:
 
 
 class SmtpSender(Protocol):
-    """The client's side of SMTP."""
+    """The client's side of SMTP. A mail is sent at least once: when the last reply is lost, the caller sends it again.
+
+    Embedded and distributed alike: a connection of this process, without any state that nodes share. That no two of them
+    send the same mail at a time is the promise of the queue that hands it out."""
 
     async def send(
         self,

@@ -75,7 +75,10 @@ class MailQueue(Protocol):
 
 
 class MailQueues(Protocol):
-    """All queues of this server. A queue comes into being at first use."""
+    """All queues of this server. A queue comes into being at first use.
+
+    Embedded: names in the rows of one table. Distributed: a RabbitMQ queue and a Cassandra partition of the name, declared
+    before the first mail; declaring again changes nothing."""
 
     def queue(self, name: str) -> MailQueue: ...
 

@@ -77,7 +77,9 @@ class MailRepository(Protocol):
 
 
 class MailRepositoryStore(Protocol):
-    """All repositories. One is recorded at its first use, so that an operator can list it."""
+    """All repositories. One is recorded at its first use, so that an operator can list it.
+
+    Embedded: a row for each URL. Distributed: likewise, written before the first mail; writing it again changes nothing."""
 
     async def select(self, url: RepositoryUrl) -> MailRepository:
         """The repository, recorded durably if it is new. Which protocols may be named is a matter of the configuration
