@@ -268,6 +268,26 @@ class MailboxMessagesContract:
         chosen = await rows_of(mailboxes, mailbox, UidSet([(5, 25), (2049, 9999)]))
         assert [row.uid for row in chosen] == [*range(5, 10), *range(21, 26), 2049, 2050]
 
+    async def test_flags_are_the_beginning_of_rows(self, mailboxes: MailboxStore) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        await mailboxes.append(mailbox, [message(flags=SEEN), message(flags=Flags.of(keywords=["$Work"]))] * 600)
+        for chosen in (None, UidSet([(5, 25), (1100, 9999)])):
+            batches = [batch async for batch in mailboxes.flags(mailbox, chosen)]
+            assert all(0 < len(batch) <= 1000 for batch in batches)
+            assert [tuple(one) for batch in batches for one in batch] == [
+                row[:3] for row in await rows_of(mailboxes, mailbox, chosen)
+            ]
+
+    async def test_header_blocks(self, mailboxes: MailboxStore) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        await mailboxes.append(mailbox, [message(header=b"X-Number: %d\r\n\r\n" % n) for n in range(1, 1201)])
+        batches = [batch async for batch in mailboxes.headers(mailbox, UidSet([(3, 1150), (1200, 1300)]))]
+        assert all(0 < len(batch) <= 1000 for batch in batches)
+        assert [one for batch in batches for one in batch] == [
+            (n, b"X-Number: %d\r\n\r\n" % n) for n in (*range(3, 1151), 1200)
+        ]
+        assert [batch async for batch in mailboxes.headers(mailbox, uids(1201))] == []
+
     async def test_rows_of_nothing(self, mailboxes: MailboxStore) -> None:
         mailbox = await a_mailbox(mailboxes)
         assert [batch async for batch in mailboxes.rows(mailbox)] == []

@@ -1,0 +1,27 @@
+"""No module is too long to be read at a sitting."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.structure.modules import ROOT
+
+MAX_LINES = 500
+FOLDERS = ("src", "tests", "bench", "examples", "tools")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_module_is_too_long(folder: str) -> None:
+    def lines(path: Path) -> int:
+        return len(path.read_text().splitlines())
+
+    long = {str(path.relative_to(ROOT)): lines(path) for path in sorted((ROOT / folder).rglob("*.py"))}
+    assert {name: count for name, count in long.items() if count > MAX_LINES} == {}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "src").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT / "src"))
+)
+def test_a_module_opens_with_what_it_is_for(path: Path) -> None:
+    text = path.read_text()
+    assert not text or path.name in ("__main__.py",) or text.startswith('"""'), "no docstring"
