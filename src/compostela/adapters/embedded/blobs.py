@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from compostela.adapters.embedded.disk import DiskSpace, translated_os_error
-from compostela.adapters.embedded.file_bodies import FileBody, FileSpill, open_body, sync_folder
+from compostela.adapters.embedded.file_bodies import FileBody, FileSpill, make_folder, open_body
 from compostela.adapters.embedded.packing import PLAIN, pack, unpack
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction
@@ -57,17 +57,16 @@ class EmbeddedBlobs:
         self.folder = folder
         self._reader = reader
         self._disk = disk
-        folder.mkdir(mode=0o700, exist_ok=True)
+        self._lasting: set[Path] = set()
+        make_folder(folder)
 
     def spill(self) -> FileSpill:
         """See `compostela.core.blob.ports`."""
         self._disk.check_room(CHUNK_BYTES)
         shelf = self.folder / new_id()[-2:]
         try:
-            if not shelf.exists():
-                shelf.mkdir(mode=0o700, exist_ok=True)
-                sync_folder(self.folder)
-            return FileSpill(shelf)
+            shelf.mkdir(mode=0o700, exist_ok=True)
+            return FileSpill(shelf, self._lasting)
         except OSError as error:
             raise translated_os_error(error) from error
 

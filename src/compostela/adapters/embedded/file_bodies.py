@@ -5,6 +5,7 @@ refers to it; nothing but that row makes it a blob, so a crash in between leaves
 """
 
 import asyncio
+import contextlib
 import hashlib
 import mmap
 import os
@@ -86,9 +87,11 @@ class FileBody:
 class FileSpill:
     """A large body on its way in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lasting: set[Path]) -> None:
+        """`lasting`: the folders whose own names this process has made durable."""
         self._path = folder / new_id()
         self._folder = folder
+        self._lasting = lasting
         self._hash = hashlib.sha256()
         self.size = 0
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -114,6 +117,10 @@ class FileSpill:
     def _sync(self) -> None:
         os.fsync(self._descriptor)
         sync_folder(self._folder)
+        if self._folder not in self._lasting:
+            # also one that is there already: who made it may have died before it was synced, or is not yet so far
+            sync_folder(self._folder.parent)
+            self._lasting.add(self._folder)
 
     def discard(self) -> None:
         os.close(self._descriptor)
@@ -127,6 +134,16 @@ def open_body(path: Path, size: int, digest: bytes) -> FileBody:
     except OSError as error:
         raise translated_os_error(error) from error
     return FileBody(path, descriptor, size, digest, is_claimed=True)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder, made if it is missing, whose name outlasts a loss of power. Raises `OSError`."""
+    if not folder.parent.exists():
+        make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # one that may be entered but not listed cannot be opened: whoever made such a folder has to sync it
+    with contextlib.suppress(PermissionError):
+        sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

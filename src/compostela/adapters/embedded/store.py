@@ -9,6 +9,7 @@ from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.checkpoints import Checkpointer
 from compostela.adapters.embedded.database import DATABASE_NAME, connect
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace
+from compostela.adapters.embedded.file_bodies import make_folder
 from compostela.adapters.embedded.garbage import GarbageCollector
 from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.mailbox_rows import Names
@@ -59,7 +60,7 @@ class EmbeddedStore:
     ) -> "EmbeddedStore":
         """Makes or opens the folder and brings its schema up to date. Raises `OSError` when the folder cannot be
         written and `NewerSchema` when a newer release wrote it."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         _prepare(folder / DATABASE_NAME)
         store = cls(folder, clock or SystemClock(), reserve_bytes)
         store._signals.start()
@@ -85,9 +86,10 @@ class EmbeddedStore:
         await self.queues.close()
         await self._writer.close()
         self._signals.close()
-        self._checkpointer.close()
-        self._reader.close()
         self._lookups.close()
+        self._reader.close()
+        # the last connection empties the log, which a reading one cannot
+        self._checkpointer.close()
         self._ownership.close()
 
 
