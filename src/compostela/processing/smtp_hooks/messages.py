@@ -42,7 +42,7 @@ class EnforceHeaderLimitationsMessageHook(SmtpHook):
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
         self._max_lines = settings.integer("maxLines", 500, minimum=1)
-        self._max_bytes = settings.size("maxSize", 64, unit="K") if settings.has("maxSize") else 64 * 1024
+        self._max_bytes = settings.size("maxSize", 64 * 1024, unit="K")
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         block = mail.content.header
