@@ -8,7 +8,7 @@ N ?= 500
 DATA ?= data
 CONF ?= conf
 
-.PHONY: setup run test bench lint crash clean
+.PHONY: setup run test bench lint crash reference clean
 
 setup: $(VENV)/.installed
 
@@ -24,9 +24,12 @@ bench: $(VENV)/.installed-dev
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.crash.harness --kills $(N)
 
+reference: $(VENV)/.installed-dev
+	$(BIN)/python -m tools.reference
+
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check src tests bench examples
-	$(BIN)/ruff format --check src tests bench examples
+	$(BIN)/ruff check src tests bench examples tools
+	$(BIN)/ruff format --check src tests bench examples tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -12,15 +12,21 @@ class SendOptions:
     """How to speak to a next hop. Times are seconds."""
 
     hello_name: str = "localhost"
+    """Name in EHLO."""
     connect_seconds: float = 60.0
+    """How long a connection may take to come about."""
     reply_seconds: float = 180.0
+    """How long a reply may take."""
     use_starttls: bool = True
     """Upgrade when it is offered."""
     verify_certificate: bool = False
     """Refuse a next hop whose certificate is not valid for its name; otherwise TLS is opportunistic (RFC 7435)."""
     user: str | None = None
+    """Log in as this user, with AUTH PLAIN."""
     password: str | None = field(default=None, repr=False)
+    """The user's password."""
     bind_address: str | None = None
+    """Address of this machine from which to connect."""
 
 
 @dataclass(frozen=True, slots=True)

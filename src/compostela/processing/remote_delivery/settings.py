@@ -17,7 +17,7 @@ class RemoteDeliverySettings:
     queue: str
     """Name of the outgoing queue."""
     delays: tuple[float, ...]
-    """Seconds before each further try."""
+    """Further tries, and the time before each."""
     max_dns_retries: int
     """Further tries for a domain that does not exist."""
     workers: int
@@ -29,7 +29,7 @@ class RemoteDeliverySettings:
     on_success: str | None
     """Processor for mails that were delivered."""
     gateways: tuple[tuple[str, int], ...]
-    """Hosts that take all mail, instead of the recipients' exchangers."""
+    """Hosts that take all mail, instead of the recipients' exchangers, and their ports."""
     load_balancing: bool
     """Whether the gateways are tried in random order."""
     use_priority: bool

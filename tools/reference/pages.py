@@ -1,0 +1,270 @@
+"""The pages of the reference manual. Each is a function without arguments that gives the text."""
+
+import asyncio
+import inspect
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import click
+
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.app.cli import main
+from compostela.app.configuration import folder
+from compostela.app.editions.embedded import Services, make_services
+from compostela.base.settings import Node, Place, Problems, Settings
+from compostela.core.dns.settings import read_dns_settings
+from compostela.core.domains.settings import read_domain_list_settings
+from compostela.core.health.settings import read_health_settings
+from compostela.core.repository.settings import read_repository_settings
+from compostela.core.rewriting.settings import read_rewriting_settings
+from compostela.core.users.settings import read_users_settings
+from compostela.net.imap import settings as imap
+from compostela.net.smtp import settings as smtp
+from compostela.processing import container
+from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
+from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
+from compostela.processing.matchers.composites import COMPOSITES
+from compostela.processing.smtp_hooks import chain
+from compostela.processing.smtp_hooks.context import HookContext
+from compostela.web.webadmin.application import WebAdminServices, create_application
+from compostela.web.webadmin.authentication import passwords_of
+from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings
+from tools.reference.recording import Element, Recorder, record
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+WIDTH = 100
+NOTE = "<!-- Made from the code by `make reference`: change the docstrings there, not this page. -->"
+_WORDS = {
+    "*server/enabled": "Start this server.",
+    "*server/connectiontimeout": "Silence after which the server closes; also written `connectionTimeout`.",
+    "imapserver/timeout": "As `connectiontimeout`.",
+    "*server/proxyRequired": "Connections come through a proxy that tells the client's address.",
+    "*server/proxyFirst": "What `proxyRequired` means; without it nothing.",
+    "imapserver/compress": "COMPRESS.",
+    "imapserver/idleTimeIntervalUnit": "`SECONDS` or `MINUTES`.",
+    "imapserver/enableIdle": "Give signs of life during IDLE.",
+    "imapserver/idCommandResponse/field/name": "What ID answers: the name of a field.",
+    "imapserver/idCommandResponse/field/value": "Its value.",
+    "autodetect": "Manage the machine's own name as a domain.",
+    "autodetectIP": "Manage its addresses as domains.",
+    "hashingMode": "Form of the hashes when `algorithm` does not name it.",
+    "https.enabled": "HTTPS.",
+    "https.enable": "HTTPS.",
+    "jwt.enabled": "JSON web tokens.",
+    "jwt.enable": "JSON web tokens.",
+    "*server/helloName/autodetect": "Take the machine's name; otherwise the text of `helloName` is the name.",
+    "smtpserver/disabledFeatures/[*]": "EHLO keywords that are not shown, one an element.",
+    "smtpserver/handlerchain/coreHandlersPackage": "`NoAuthCmdHandlerLoader` takes AUTH away.",
+    "smtpserver/handlerchain/handler": "An SMTP hook, see [processing](processing.md).",
+}
+"""What no field of a settings class says: patterns of paths."""
+
+
+def _root_reader(module: object, read: Callable[[Node, Problems], object]) -> Callable[[Recorder], object]:
+    """For a reader that makes its own `Settings` of the root."""
+
+    def run(recorder: Recorder) -> object:
+        with patch.object(module, "Settings", lambda node, _: recorder.settings(node.name)):
+            return read(Node("", Place("")), Problems())
+
+    return run
+
+
+READERS: dict[str, Callable[[Recorder], object]] = {
+    "smtpserver.xml": _root_reader(smtp, smtp.read_smtp_settings),
+    "lmtpserver.xml": _root_reader(smtp, smtp.read_lmtp_settings),
+    "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
+    "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
+    "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),
+    "usersrepository.xml": lambda recorder: read_users_settings(recorder.settings("")),
+    "recipientrewritetable.xml": lambda recorder: read_rewriting_settings(recorder.settings("")),
+    "mailrepositorystore.xml": lambda recorder: read_repository_settings(recorder.settings("")),
+    "dnsservice.xml": lambda recorder: read_dns_settings(recorder.settings("")),
+    "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
+    "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
+    "batchsizes.properties": lambda recorder: folder._read_batch_sizes(recorder.settings("")),
+    "extensions.properties": lambda recorder: folder._read_extensions(recorder.settings("")),
+    "listeners.xml": lambda recorder: folder._read_listeners(recorder.settings("")),
+}
+
+
+def configuration() -> str:
+    lines = [
+        "# Configuration files",
+        "",
+        "Every file may be missing; the defaults are those of a file that is there and does not name the element. A slash stands",
+        "between an element and the one inside it; what is inside may be written as an attribute as well.",
+    ]
+    for name, read in READERS.items():
+        recorder = record(read)
+        lines += ["", f"## {name}", ""]
+        if not recorder.is_in_effect:
+            lines += ["Read for its form only: nothing of it is in effect yet.", ""]
+        lines += _elements(recorder, _WORDS)
+    lines += ["", "## Known by name, not yet in effect", "", *_wrapped(folder._NOT_YET)]
+    return _page(lines)
+
+
+def _elements(found: Recorder, words: Mapping[str, str]) -> list[str]:
+    rows = [(path, one.kind, one.default, _text(path, one, words)) for path, one in found.elements.items()]
+    columns = 4 if any(row[3] for row in rows) else 3
+    lines = [
+        f"| {' | '.join(row[:columns])} |"
+        for row in [
+            ("element", "type", "default", "meaning"),
+            ("---",) * 4,
+            *((f"`{path}`", *rest) for path, *rest in rows),
+        ]
+        if rows
+    ]
+    for title, names in (("Not yet in effect", found.not_yet), ("Accepted, without meaning here", found.ignored)):
+        if names:
+            lines += [*[""] * bool(lines), f"{title}: " + ", ".join(f"`{name}`" for name in names) + "."]
+    return lines
+
+
+def _text(path: str, element: Element, words: Mapping[str, str]) -> str:
+    said = next((text for pattern, text in words.items() if fnmatchcase(path, pattern)), element.meaning)
+    text = ". ".join(one.rstrip(".") for one in (said, element.status.capitalize()) if one)
+    return f"{text}." if text else ""
+
+
+def processing() -> str:
+    return asyncio.run(_with_services(_processing))
+
+
+async def _with_services(make: Callable[[Services], str]) -> str:
+    with tempfile.TemporaryDirectory() as empty:
+        store = await EmbeddedStore.open(Path(empty, "data"))
+        try:
+            problems = Problems()
+            return make(make_services(folder.load(Path(empty), Path(empty, "data"), problems), store, problems))
+        finally:
+            await store.close()
+
+
+def _processing(services: Services) -> str:
+    context = replace(services.mailets, hello_name="the server's own name")
+    hooks = HookContext(services.domains, services.users, services.rewriting)
+    lines = [
+        "# Mailets, matchers and SMTP hooks",
+        "",
+        "Each can be named as here, with James's package before it, or, one of your own, by its dotted path or entry point. See the",
+        "[developers' guide](../developers/README.md).",
+        "",
+        "## Mailets",
+    ]
+    for name, factory in sorted(MAILETS.items()):
+        recorder = record(partial(_made, factory, name, context))
+        lines += ["", f"### {name}", "", _doc(factory), *_parameters(recorder)]
+    lines += ["", "Let every mail pass until they exist:", "", *_wrapped(sorted(MAILETS_WITHOUT_EFFECT))]
+    lines += ["", "Not available yet:", "", *_wrapped(sorted(MAILETS_NOT_YET))]
+    lines += ["", "## Matchers", "", "| matcher | recipients that match |", "|---|---|"]
+    lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(MATCHERS.items())]
+    lines += ["", "Made of the matchers inside them:", "", "| matcher | recipients that match |", "|---|---|"]
+    lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(COMPOSITES.items())]
+    lines += ["", "Not available yet:", "", *_wrapped(sorted(MATCHERS_NOT_YET)), "", "## SMTP hooks"]
+    for name, hook in sorted(chain._HOOKS.items()):
+        recorder = record(partial(_made, hook, name, hooks))
+        lines += ["", f"### {name}", "", _doc(type(_made(hook, name, hooks, Recorder()))), *_parameters(recorder)]
+    lines += ["", "Always there, and accepted by name:", "", *_wrapped(sorted(chain._CORE))]
+    lines += ["", "Not yet in effect:", "", *_wrapped(sorted(chain._NOT_YET))]
+    return _page(lines)
+
+
+def _made(make: Callable[[Settings, Any], object], name: str, context: object, recorder: Recorder) -> object:
+    return make(recorder.settings(name), context)
+
+
+def _parameters(recorder: Recorder) -> list[str]:
+    found = _elements(recorder, {})
+    return ["", *found] if found else []
+
+
+def webadmin() -> str:
+    nothing = dict.fromkeys(WebAdminServices.__dataclass_fields__)
+    settings = WebAdminSettings()
+    application = create_application(WebAdminServices(**nothing), settings, passwords_of(settings, ""))  # type: ignore[arg-type]
+    groups: dict[str, list[str]] = {}
+    for route in application.routes:
+        endpoint = getattr(route, "endpoint", None)
+        methods = sorted((getattr(route, "methods", None) or set()) - {"HEAD", "OPTIONS"})
+        module = inspect.getmodule(endpoint)
+        if not methods or module is None:
+            continue
+        words = (inspect.getdoc(endpoint) or getattr(endpoint, "__name__", "").strip("_").replace("_", " ")).split(
+            "\n\n"
+        )[0]
+        row = f"| {', '.join(methods)} | `{getattr(route, 'path', '')}` | {' '.join(words.split())} |"
+        groups.setdefault(inspect.getdoc(module) or "", []).append(row)
+    lines = ["# Administration API", "", "As Apache James's WebAdmin; JSON in and out."]
+    for title, rows in groups.items():
+        name, _, text = " ".join(title.split()).partition(": ")
+        lines += ["", f"## {name.rstrip('.')}", "", *([text[:1].upper() + text[1:], ""] if text else [])]
+        lines += ["| method | path | what |", "|---|---|---|", *rows]
+    return _page(lines)
+
+
+def commands() -> str:
+    lines = ["# Commands"]
+    root = click.Context(
+        main, info_name="compostela", terminal_width=WIDTH, max_content_width=WIDTH, **main.context_settings
+    )
+    for context in _contexts(root):
+        lines += ["", f"## {context.command_path}", "", "```text", *context.get_help().splitlines(), "```"]
+    return _page(lines)
+
+
+def _contexts(context: click.Context) -> Iterable[click.Context]:
+    """A command and all that are in it."""
+    yield context
+    if isinstance(context.command, click.Group):
+        for name in context.command.list_commands(context):
+            found = context.command.get_command(context, name)
+            assert found is not None
+            yield from _contexts(click.Context(found, parent=context, info_name=name))
+
+
+def index() -> str:
+    return _page([
+        "# Reference",
+        "",
+        "- [Configuration files](configuration.md): every element with its type and its default",
+        "- [Mailets, matchers and SMTP hooks](processing.md) with their parameters",
+        "- [Administration API](webadmin.md): every route",
+        "- [Commands](commands.md) of the command line",
+    ])  # fmt: skip
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "README.md": index,
+    "configuration.md": configuration,
+    "processing.md": processing,
+    "webadmin.md": webadmin,
+    "commands.md": commands,
+}
+
+
+def write() -> None:
+    """All pages to docs/reference."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        (FOLDER / name).write_text(make())
+
+
+def _doc(thing: object) -> str:
+    return " ".join((inspect.getdoc(thing) or "").split())
+
+
+def _wrapped(names: Iterable[str]) -> list[str]:
+    return [", ".join(f"`{name}`" for name in names) + "."]
+
+
+def _page(lines: list[str]) -> str:
+    return "\n".join([NOTE, "", *(line.rstrip() for line in lines), ""])
