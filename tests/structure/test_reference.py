@@ -22,3 +22,9 @@ def test_every_element_in_effect_has_a_meaning() -> None:
     rows = [line for text in effective for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) > 100
     assert [row for row in rows if row.endswith("|  |")] == []
+
+
+def test_every_route_says_what_it_does() -> None:
+    rows = [line for line in PAGES["webadmin.md"]().splitlines() if "| `/" in line]
+    assert len(rows) > 30
+    assert [row for row in rows if row.endswith("|  |")] == []

@@ -194,14 +194,13 @@ def webadmin() -> str:
     groups: dict[str, list[str]] = {}
     for route in application.routes:
         endpoint = getattr(route, "endpoint", None)
-        methods = sorted((getattr(route, "methods", None) or set()) - {"HEAD", "OPTIONS"})
+        methods = sorted(getattr(route, "methods", None) or ())
+        methods = ["GET"] if methods == ["GET", "HEAD"] else methods
         module = inspect.getmodule(endpoint)
-        if not methods or module is None:
+        if methods == ["OPTIONS"] or module is None:
             continue
-        words = (inspect.getdoc(endpoint) or getattr(endpoint, "__name__", "").strip("_").replace("_", " ")).split(
-            "\n\n"
-        )[0]
-        row = f"| {', '.join(methods)} | `{getattr(route, 'path', '')}` | {' '.join(words.split())} |"
+        path = str(getattr(route, "path", "")).replace(":path}", "}")
+        row = f"| {', '.join(methods)} | `{path}` | {_doc(endpoint)} |"
         groups.setdefault(inspect.getdoc(module) or "", []).append(row)
     lines = ["# Administration API", "", "As Apache James's WebAdmin; JSON in and out."]
     for title, rows in groups.items():

@@ -31,6 +31,7 @@ class AddressAliasRoutes:
         ]
 
     async def destinations(self, _: Request) -> Response:
+        """Addresses that have aliases."""
         found = {
             mapping.text
             for mappings in (await self._rewriting.all()).values()
@@ -40,11 +41,13 @@ class AddressAliasRoutes:
         return JsonResponse(sorted(found))
 
     async def sources(self, request: Request) -> Response:
+        """Aliases of an address."""
         destination = address_of(request, "destination")
         sources = await self._rewriting.sources(_alias_to(destination))
         return JsonResponse([{"source": str(source)} for source in sorted(sources, key=str)])
 
     async def add(self, request: Request) -> Response:
+        """Mail for the alias goes to the destination."""
         alias, destination = address_of(request, "alias"), address_of(request, "destination")
         if alias == destination:
             raise invalid(f"Source and destination can't be the same : '{destination}'")
@@ -56,6 +59,7 @@ class AddressAliasRoutes:
         return no_content()
 
     async def remove(self, request: Request) -> Response:
+        """Removes an alias."""
         alias, destination = address_of(request, "alias"), address_of(request, "destination")
         await self._rewriting.remove(MappingSource.of_address(alias), _alias_to(destination))
         return no_content()

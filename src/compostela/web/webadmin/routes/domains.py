@@ -33,17 +33,21 @@ class DomainRoutes:
         ]
 
     async def list(self, _: Request) -> Response:
+        """All managed domains."""
         return JsonResponse([str(domain) for domain in await self._domains.all()])
 
     async def exists(self, request: Request) -> Response:
+        """204 when the domain is managed here, otherwise 404."""
         await self._check_managed(domain_of(request))
         return no_content()
 
     async def add(self, request: Request) -> Response:
+        """Manages the domain."""
         await self._domains.add(domain_of(request))
         return no_content()
 
     async def remove(self, request: Request) -> Response:
+        """No longer manages the domain; its aliases go with it."""
         domain = domain_of(request)
         await self._domains.remove(domain)
         for source in await self._rewriting.sources(_alias_to(domain)):
@@ -51,11 +55,13 @@ class DomainRoutes:
         return no_content()
 
     async def users(self, request: Request) -> Response:
+        """Users in the domain."""
         domain = domain_of(request)
         await self._check_managed(domain)
         return JsonResponse([str(user) async for user in self._users.names(domain)])
 
     async def aliases(self, request: Request) -> Response:
+        """Domains whose mail goes to the users of this one."""
         domain = domain_of(request)
         sources = await self._rewriting.sources(_alias_to(domain))
         if not sources:
@@ -63,12 +69,14 @@ class DomainRoutes:
         return JsonResponse([{"source": str(source.domain)} for source in sources])
 
     async def add_alias(self, request: Request) -> Response:
+        """Mail for `source` goes to the same local parts here."""
         source, target = self._alias(request)
         await self._check_managed(source)
         await self._rewriting.add(MappingSource.of_domain(source), _alias_to(target))
         return no_content()
 
     async def remove_alias(self, request: Request) -> Response:
+        """Removes a domain alias."""
         source, target = self._alias(request)
         await self._check_managed(source)
         await self._rewriting.remove(MappingSource.of_domain(source), _alias_to(target))

@@ -23,6 +23,8 @@ class HealthRoutes:
         ]
 
     async def all(self, request: Request) -> Response:
+        """Runs all checks, or those named by `check`; 503 when one is unhealthy (with `strict`, when one is
+        degraded)."""
         wanted = request.query_params.getlist("check")
         results = await self._run(wanted or None)
         status = worst(results)
@@ -30,11 +32,13 @@ class HealthRoutes:
         return JsonResponse(body, status_code=_code(status, request))
 
     async def names(self, _: Request) -> Response:
+        """Names of the checks."""
         return JsonResponse(
             [{"componentName": name, "escapedComponentName": quote(name)} for name in self._checks.components]
         )
 
     async def one(self, request: Request) -> Response:
+        """Runs one check; the status code as above."""
         (result,) = await self._run([request.path_params["component"]])
         return JsonResponse(_document(result), status_code=_code(result.status, request))
 

@@ -31,18 +31,22 @@ class MailQueueRoutes:
         ]
 
     async def names(self, _: Request) -> Response:
+        """Names of the queues."""
         return JsonResponse(await self._queues.names())
 
     async def describe(self, request: Request) -> Response:
+        """Name and size of a queue."""
         queue = await self._queue(request)
         return JsonResponse({"name": queue.name, "size": await queue.size()})
 
     async def browse(self, request: Request) -> Response:
+        """Mails of a queue; `delayed` and `limit` choose."""
         queue = await self._queue(request)
         mails = queue.browse(delayed=boolean_of(request, "delayed", None), limit=limit_of(request))
         return JsonResponse([_document(mail) async for mail in mails])
 
     async def delete(self, request: Request) -> Response:
+        """A task that deletes all mails, or those of one `sender`, `name` or `recipient`."""
         queue = await self._queue(request)
         given = [name for name in ("sender", "name", "recipient") if request.query_params.get(name)]
         if len(given) > 1:
@@ -50,6 +54,7 @@ class MailQueueRoutes:
         return submitted(self._tasks, await _deletion(queue, request, given[0] if given else None))
 
     async def flush(self, request: Request) -> Response:
+        """With `delayed=true` and the body `{"delayed":false}`: delayed mails are ready now."""
         queue = await self._queue(request)
         form = await read_json(request, dict[str, bool])
         if boolean_of(request, "delayed", None) is not True or form != {"delayed": False}:

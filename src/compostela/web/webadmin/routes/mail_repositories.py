@@ -57,10 +57,12 @@ class MailRepositoryRoutes:
         ]
 
     async def list(self, _: Request) -> Response:
+        """All repositories."""
         urls = await self._repositories.urls()
         return JsonResponse([{"repository": url.path, "path": url.path} for url in urls])
 
     async def create(self, request: Request) -> Response:
+        """Makes a repository of a `protocol`."""
         protocol = request.query_params.get("protocol")
         if not protocol:
             raise invalid("No protocol specified")
@@ -68,12 +70,15 @@ class MailRepositoryRoutes:
         return no_content()
 
     async def describe(self, request: Request) -> Response:
+        """Path and size of a repository."""
         repositories = await self._find(request)
         size = sum([await repository.size() for repository in repositories])
         path = repositories[0].url.path
         return JsonResponse({"repository": path, "path": path, "size": size})
 
     async def keys(self, request: Request) -> Response:
+        """Keys of the mails; `offset`, `limit`, `updatedBefore`, `updatedAfter`, `sender`, `recipient`,
+        `remoteAddress`, `remoteHost` choose."""
         offset, limit = offset_of(request), limit_of(request)
         query = self._query(request)
         found: list[str] = []
@@ -85,6 +90,7 @@ class MailRepositoryRoutes:
         return JsonResponse(found[offset:])
 
     async def get(self, request: Request) -> Response:
+        """What is known of a mail, with `additionalFields`; its octets when `message/rfc822` is accepted."""
         mail = await self._mail(request)
         if "message/rfc822" in request.headers.get("accept", ""):
             return StreamingResponse(
@@ -99,11 +105,13 @@ class MailRepositoryRoutes:
         return JsonResponse(await mail_document(mail, wanted))
 
     async def remove(self, request: Request) -> Response:
+        """Removes a mail."""
         for repository in await self._find(request):
             await repository.remove(request.path_params["key"])
         return no_content()
 
     async def clear(self, request: Request) -> Response:
+        """A task that removes all mails."""
         repositories = await self._find(request)
         initial = sum([await repository.size() for repository in repositories])
         counts = {"initialCount": initial, "remainingCount": initial}
@@ -116,6 +124,7 @@ class MailRepositoryRoutes:
         return submitted(self._tasks, Task("clear-mail-repository", run, lambda: {**about, **counts}))
 
     async def reprocess_all(self, request: Request) -> Response:
+        """As for one mail; `limit` is the number of mails to process."""
         repositories = await self._find(request)
         if not request.query_params.get("action"):
             return await self._move(request, repositories, None)
@@ -137,6 +146,8 @@ class MailRepositoryRoutes:
         return submitted(self._tasks, Task("reprocessing-all", run, lambda: {**about, **counts}))
 
     async def reprocess_one(self, request: Request) -> Response:
+        """With `action=reprocess`, a task that processes the mail again (`queue`, `processor`, `consume`,
+        `forRecipient`); without, moves it to the `mailRepository` of the body."""
         repositories = await self._find(request)
         key = request.path_params["key"]
         if not request.query_params.get("action"):

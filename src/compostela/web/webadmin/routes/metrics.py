@@ -47,6 +47,7 @@ def _family(metric: Metric) -> MetricFamily:
 
 
 async def _show(request: Request) -> Response:
+    """All metrics, or those named by `name[]`."""
     wanted = request.query_params.getlist("name[]")
     registry = _registry.restricted_registry(wanted) if wanted else _registry
     return Response(generate_latest(registry), media_type=CONTENT_TYPE)

@@ -31,6 +31,7 @@ class TaskRoutes:
         ]
 
     async def list(self, request: Request) -> Response:
+        """Tasks, the newest first; `status`, `type`, `offset` and `limit` choose."""
         status = request.query_params.get("status")
         wanted_type = request.query_params.get("type")
         if status is not None and status not in {s.value for s in TaskStatus}:
@@ -48,9 +49,11 @@ class TaskRoutes:
         return JsonResponse(found[offset : None if limit is None else offset + int(limit)])
 
     async def get(self, request: Request) -> Response:
+        """How far a task is."""
         return JsonResponse(report(self._manager.execution(_task_id(request)), self._host))
 
     async def wait(self, request: Request) -> Response:
+        """Answers when the task has ended; 408 after `timeout`."""
         execution = self._manager.execution(_task_id(request))
         seconds = duration_of(request, "timeout", "s")
         if seconds is not None and seconds > MAX_AWAIT_SECONDS:
@@ -63,6 +66,7 @@ class TaskRoutes:
         return JsonResponse(report(execution, self._host))
 
     async def cancel(self, request: Request) -> Response:
+        """Asks a task to end."""
         self._manager.cancel(_task_id(request))
         return no_content()
 

@@ -39,20 +39,24 @@ class UserMailboxRoutes:
         ]
 
     async def list(self, request: Request) -> Response:
+        """All mailboxes of a user; with `force`, also of one that does not exist."""
         mailboxes = await self._mailboxes.store.of_user(await self._user(request))
         return JsonResponse([{"mailboxName": box.path.name, "mailboxId": str(box.id)} for box in mailboxes])
 
     async def exists(self, request: Request) -> Response:
+        """204 when there is such a mailbox, otherwise 404."""
         await self._mailbox(request)
         return no_content()
 
     async def create(self, request: Request) -> Response:
+        """Makes a mailbox and the parents that are missing."""
         path = await self._path(request)
         if await self._mailboxes.store.find(path) is None:
             await self._mailboxes.create(path)
         return no_content()
 
     async def delete(self, request: Request) -> Response:
+        """Deletes a mailbox with its children and their messages."""
         path = await self._path(request)
         for mailbox in await self._mailboxes.store.of_user(path.user):
             if mailbox.path == path or mailbox.path.is_below(path):
@@ -60,19 +64,23 @@ class UserMailboxRoutes:
         return no_content()
 
     async def delete_all(self, request: Request) -> Response:
+        """Deletes all mailboxes of a user with their messages."""
         for mailbox in await self._mailboxes.store.of_user(await self._user(request)):
             await self._mailboxes.store.delete(mailbox.id)
         return no_content()
 
     async def message_count(self, request: Request) -> Response:
+        """How many messages there are."""
         head = await self._mailboxes.store.head((await self._mailbox(request)).id)
         return JsonResponse(head.messages)
 
     async def unseen_count(self, request: Request) -> Response:
+        """How many messages are unseen."""
         head = await self._mailboxes.store.head((await self._mailbox(request)).id)
         return JsonResponse(head.unseen)
 
     async def clear(self, request: Request) -> Response:
+        """A task that removes all messages."""
         mailbox = await self._mailbox(request)
         counts = {"messagesSuccessCount": 0, "messagesFailCount": 0}
 

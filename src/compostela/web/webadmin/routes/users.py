@@ -33,9 +33,11 @@ class UserRoutes:
         ]
 
     async def list(self, _: Request) -> Response:
+        """All users."""
         return JsonResponse([{"username": str(user)} async for user in self._users.names()])
 
     async def put(self, request: Request) -> Response:
+        """Makes a user with the `password` of the body; with `force`, sets the password of one that exists."""
         user = username_of(request)
         password = await self._password(request)
         if not await self._users.contains(user):
@@ -47,18 +49,22 @@ class UserRoutes:
         return no_content()
 
     async def exists(self, request: Request) -> Response:
+        """200 when there is such a user, otherwise 404."""
         return Response(status_code=200 if await self._users.contains(username_of(request)) else 404)
 
     async def remove(self, request: Request) -> Response:
+        """Removes a user; the mailboxes stay."""
         await self._users.remove(username_of(request))
         return no_content()
 
     async def verify(self, request: Request) -> Response:
+        """204 when the `password` of the body is right, otherwise 401."""
         if await self._users.verify(username_of(request), await self._password(request)):
             return no_content()
         raise ApiError(401, "Unauthorized", "Invalid credentials")
 
     async def allowed_from(self, request: Request) -> Response:
+        """Addresses that the user may send as."""
         user = username_of(request)
         await check_user(self._users, user)
         return JsonResponse(sorted(str(address) for address in await self._rewriting.addresses_of(user)))
