@@ -1,0 +1,119 @@
+"""What a session is told of its selected mailbox."""
+
+import random
+
+from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.model import Mailbox
+from compostela.core.mailbox.view import Difference, MailboxView
+from compostela.model.flags import NO_FLAGS, FlagsMode
+from tests.contracts.mailbox_parts import DELETED, SEEN, fill, flags_of, path, uids
+
+
+async def selected(manager: MailboxManager, messages: int, *, read_only: bool = False) -> tuple[MailboxView, Mailbox]:
+    mailbox = await manager.store.create(path("Work"))
+    await fill(manager.store, mailbox.id, *[NO_FLAGS] * messages)
+    return await MailboxView.open(manager.store, mailbox, read_only=read_only), mailbox
+
+
+def is_nothing(difference: Difference) -> bool:
+    return difference.is_empty and not difference.expunged_uids
+
+
+async def test_nothing_happened(manager: MailboxManager) -> None:
+    view, _ = await selected(manager, 3)
+    assert (view.exists, view.number(2), view.number(9)) == (3, 2, None)
+    assert is_nothing(await view.update(may_expunge=True))
+
+
+async def test_new_messages_are_told_by_their_count(manager: MailboxManager) -> None:
+    view, mailbox = await selected(manager, 1)
+    await fill(manager.store, mailbox.id, SEEN, NO_FLAGS)
+    difference = await view.update(may_expunge=False)
+    assert (difference.exists, difference.expunged, difference.changed) == (3, [], [])
+    assert view.number(3) == 3
+
+
+async def test_changed_flags_are_told_by_number(manager: MailboxManager) -> None:
+    view, mailbox = await selected(manager, 3)
+    await manager.store.remove(mailbox.id, uids(1))
+    await view.update(may_expunge=True)
+    await manager.store.store_flags(mailbox.id, uids(3), FlagsMode.ADD, SEEN)
+    difference = await view.update(may_expunge=False)
+    assert [(number, row.uid, row.flags) for number, row in difference.changed] == [(2, 3, SEEN)]
+
+
+async def test_own_changes_are_told_once(manager: MailboxManager) -> None:
+    view, mailbox = await selected(manager, 2)
+    result = await manager.store.store_flags(mailbox.id, uids(1), FlagsMode.ADD, SEEN)
+    view.note_own(result.updated)
+    assert is_nothing(await view.update(may_expunge=True))
+    await manager.store.store_flags(mailbox.id, uids(1), FlagsMode.REMOVE, SEEN)
+    assert len((await view.update(may_expunge=True)).changed) == 1
+
+
+async def test_an_expunged_message_keeps_its_number_until_it_may_be_told(manager: MailboxManager) -> None:
+    """RFC 3501 §7.4.1."""
+    view, mailbox = await selected(manager, 4)
+    await manager.store.remove(mailbox.id, uids(2, 3))
+    assert is_nothing(await view.update(may_expunge=False))
+    assert (view.exists, view.number(4)) == (4, 4)
+    assert list(view.present) == [1, 4]
+    difference = await view.update(may_expunge=True)
+    assert (difference.expunged, difference.expunged_uids, difference.exists) == ([3, 2], [2, 3], None)
+    assert (view.exists, view.number(4)) == (2, 2)
+
+
+async def test_a_message_that_came_and_went_unseen_is_not_told(manager: MailboxManager) -> None:
+    view, mailbox = await selected(manager, 1)
+    await fill(manager.store, mailbox.id, DELETED)
+    await manager.store.expunge(mailbox.id)
+    assert is_nothing(await view.update(may_expunge=True))
+
+
+async def test_recent_messages_belong_to_the_first_who_may_write(manager: MailboxManager) -> None:
+    first, mailbox = await selected(manager, 2, read_only=True)
+    second = await MailboxView.open(manager.store, mailbox, read_only=False)
+    third = await MailboxView.open(manager.store, mailbox, read_only=False)
+    assert (first.recent, second.recent, third.recent) == (2, 2, 0)
+    assert second.is_recent(1)
+    assert not third.is_recent(2)
+
+
+async def test_runs_give_the_numbers_of_rows(manager: MailboxManager) -> None:
+    view, mailbox = await selected(manager, 9)
+    await manager.store.remove(mailbox.id, uids(2, 3, 7))
+    await view.update(may_expunge=True)
+    rows = [row async for batch in manager.store.flags(mailbox.id) for row in batch]
+    found = {row.uid: row.uid - offset for run, offset in view.runs(rows) for row in run}
+    assert found == {row.uid: view.number(row.uid) for row in rows}
+
+
+async def test_a_client_that_follows_what_it_is_told_knows_the_mailbox(manager: MailboxManager) -> None:
+    """A client keeps a list of flags by number, as IMAP has it, and does what it is told."""
+    view, mailbox = await selected(manager, 5)
+    chance, store = random.Random(7), manager.store
+    client = [NO_FLAGS] * 5
+    for _ in range(120):
+        some = uids(*(chance.randint(1, 40) for _ in range(3)))
+        match chance.randint(0, 3):
+            case 0:
+                await fill(store, mailbox.id, chance.choice([NO_FLAGS, SEEN]))
+            case 1:
+                await store.store_flags(mailbox.id, some, chance.choice(list(FlagsMode)), SEEN)
+            case 2 if chance.random() < 0.5:
+                await store.remove(mailbox.id, some)
+        may_expunge = chance.random() < 0.4
+        difference = await view.update(may_expunge=may_expunge)
+        assert may_expunge or not difference.expunged
+        for number in difference.expunged:
+            del client[number - 1]
+        if difference.exists is not None:
+            known = await flags_of(store, mailbox.id)
+            client += [known.get(view.uids.at(at), NO_FLAGS) for at in range(len(client), difference.exists)]
+        for number, row in difference.changed:
+            client[number - 1] = row.flags
+        assert len(client) == view.exists
+    await view.update(may_expunge=True)
+    difference = await view.update(may_expunge=True)
+    assert is_nothing(difference)
+    assert list(view.uids) == list((await store.uids(mailbox.id))[0])
