@@ -16,7 +16,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
 from compostela.app.editions.embedded import EmbeddedEdition, make_services
-from compostela.base.errors import CompostelaError, InvalidArgument
+from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
 from compostela.base.log import start_logging
 from compostela.base.settings import Problems, Severity
 from compostela.net.listeners import BindError
@@ -145,6 +145,8 @@ async def _open(data: Path) -> EmbeddedStore:
         ) from error
     except NewerSchema as error:
         raise StartError(str(error)) from error
+    except TemporaryFailure as error:
+        raise StartError(f"the data folder {data} cannot be used: {error}") from error
 
 
 def _announce(edition: EmbeddedEdition, data: Path, first: first_start.FirstUser | None) -> None:

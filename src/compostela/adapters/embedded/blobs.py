@@ -62,7 +62,7 @@ class EmbeddedBlobs:
 
     def spill(self) -> FileSpill:
         """See `compostela.core.blob.ports`."""
-        self._disk.check_room(CHUNK_BYTES)
+        self._disk.check_room(CHUNK_BYTES, in_file=True)
         shelf = self.folder / new_id()[-2:]
         try:
             shelf.mkdir(mode=0o700, exist_ok=True)
@@ -72,7 +72,7 @@ class EmbeddedBlobs:
 
     def check_room(self, size: int) -> None:
         """See `compostela.core.blob.ports`."""
-        self._disk.check_room(size)
+        self._disk.check_room(size, in_file=size > CHUNK_BYTES)
 
     def put(self, tx: Transaction, body: Body) -> int:
         """The row id of the body's blob, made if its bytes are not stored yet. In the transaction that refers to it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import apsw
 
 from compostela.adapters.embedded.database import connect
+from compostela.adapters.embedded.disk import Reserve
 from compostela.adapters.embedded.write_lock import WriteLock
 
 _log = logging.getLogger(__name__)
@@ -20,6 +21,8 @@ COPY_PAGES = 1000
 RESTART_PAGES = 8000
 """A log of so many pages is begun anew under the writers' lock: the file stays, so that commits write into blocks which it
 has already."""
+TIGHT_COPY_PAGES, TIGHT_RESTART_PAGES = 200, 400
+"""The same while the reserve is in use: a log that grows would eat up what deletions need."""
 _BUSY_MILLISECONDS = 50
 """How long a restart waits, with the writers behind it, for readers to end."""
 
@@ -27,7 +30,8 @@ _BUSY_MILLISECONDS = 50
 class Checkpointer:
     """`log_grew` may be called from any thread; the rest happens on the checkpointer's own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reserve: Reserve) -> None:
+        self._reserve = reserve
         self._connection = connect(path)
         self._connection.set_busy_timeout(_BUSY_MILLISECONDS)
         self._lock = WriteLock(path)
@@ -43,7 +47,7 @@ class Checkpointer:
         self._pages = pages
         if pages < self._copied_at:
             self._copied_at = 0
-        if pages - self._copied_at >= COPY_PAGES:
+        if pages - self._copied_at >= (TIGHT_COPY_PAGES if self._reserve.is_used else COPY_PAGES):
             self._copied_at = pages
             self._wake.set()
 
@@ -62,9 +66,16 @@ class Checkpointer:
             if self._closed:
                 return
             try:
-                self.checkpoint(restart=self._pages >= RESTART_PAGES)
+                limit = TIGHT_RESTART_PAGES if self._reserve.is_used else RESTART_PAGES
+                self.checkpoint(restart=self._pages >= limit)
             except apsw.BusyError:
                 continue  # another process is at it, or a reader is slow: the next commits bring it up again
+            except apsw.FullError:
+                # the reserve is for the database first: when the log has eaten it there is no way to empty the log again
+                if self._reserve.release():
+                    self._wake.set()
+                else:
+                    _log.error("the disk is full: the database cannot take in its log; it will be tried again")
             except apsw.Error:
                 _log.exception("a checkpoint failed; it will be tried again")
 

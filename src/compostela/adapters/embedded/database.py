@@ -11,6 +11,8 @@ from compostela.base.errors import StorageFull, TemporaryFailure
 
 DATABASE_NAME = "compostela.sqlite"
 _CACHE_KIB = 16 * 1024
+_FULL = (apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMOPEN)
+"""What SQLite says when there is no block for the index of the log."""
 
 
 class Rows(Protocol):
@@ -45,6 +47,6 @@ def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
 
 def translated(error: apsw.Error) -> Exception:
     """Ours for a driver's error: full disk, or anything else that may pass."""
-    if isinstance(error, apsw.FullError):
+    if isinstance(error, apsw.FullError) or getattr(error, "extendedresult", None) in _FULL:
         return StorageFull("the disk is full")
     return TemporaryFailure(f"the database failed: {error}")

@@ -15,31 +15,50 @@ _CACHE_SECONDS = 1.0
 
 
 class DiskSpace:
-    """Free space of a folder's file system, looked at once a second at most."""
+    """Free space of a folder's file system, looked at once a second at most.
+
+    What was deleted from the database stays in its file as pages to be used again: room for mails that are rows, though
+    the file system does not know of it."""
 
     def __init__(
-        self, folder: Path, reserve_bytes: int = DEFAULT_RESERVE_BYTES, monotonic: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+        reusable_bytes: Callable[[], int] = lambda: 0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._reserve = reserve_bytes
+        self._reusable_bytes = reusable_bytes
         self._monotonic = monotonic
         self._looked_at = float("-inf")
         self._free = 0
+        self._reusable = 0
 
-    def check_room(self, size: int) -> None:
-        """Raises `StorageFull` when `size` more octets would leave less than the reserve."""
+    def check_room(self, size: int, *, in_file: bool = False) -> None:
+        """Raises `StorageFull` when `size` more octets, in a file of their own or in the database, would leave less than
+        the reserve."""
+        self._look()
+        if self._free + (0 if in_file else self._reusable) - size < self._reserve:
+            raise StorageFull("the disk is full")
+
+    def is_short(self) -> bool:
+        """Whether less than the reserve is free."""
+        self._look()
+        return self._free < self._reserve
+
+    def _look(self) -> None:
         now = self._monotonic()
         if now - self._looked_at >= _CACHE_SECONDS:
-            self._free = free_bytes(self._folder)
+            self._free, self._reusable = free_bytes(self._folder), self._reusable_bytes()
             self._looked_at = now
-        if self._free - size < self._reserve:
-            raise StorageFull("the disk is full")
 
 
 class Reserve:
     """A file that holds blocks which a deletion may use when others have filled the disk to the last one.
 
-    Shared by the processes of a data folder: it is there, whole, or it is in use."""
+    Shared by the processes of a data folder: it is there, whole, or it is in use. Each process learns that by `restore`,
+    which is called every second."""
 
     def __init__(self, path: Path, size: int = RESERVE_FILE_BYTES) -> None:
         self._path = path
@@ -60,7 +79,7 @@ class Reserve:
         if not self._path.exists() and free_bytes(self._path.parent) >= 2 * self._size:
             with contextlib.suppress(OSError):
                 self._allocate()
-        self.is_used = self.is_used and not self._path.exists()
+        self.is_used = not self._path.exists()
 
     def _allocate(self) -> None:
         partial = self._path.with_suffix(f".{os.getpid()}")
@@ -73,6 +92,11 @@ class Reserve:
             raise
         finally:
             os.close(descriptor)
+
+
+def reserve_of(database: Path) -> Reserve:
+    """The reserve of the data folder in which the database is."""
+    return Reserve(database.with_name("reserve"))
 
 
 def free_bytes(folder: Path) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.disk import DiskSpace
 from compostela.adapters.embedded.mailbox_removal import purge_deleted, trim_expunge_logs
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
@@ -20,6 +21,8 @@ from compostela.adapters.embedded.writer import Transaction, Writer
 _log = logging.getLogger(__name__)
 
 COLLECT_SECONDS = 3600.0
+SHORT_COLLECT_SECONDS = 60.0
+"""While the disk is short of room, so that what users delete makes room soon."""
 FILE_GRACE_SECONDS = 86400
 """A younger file may be on its way into the store."""
 SCAN_ROWS = 20_000
@@ -37,22 +40,31 @@ _REMOVE = f"DELETE FROM blob WHERE id = ? AND {_UNREFERENCED} RETURNING file"
 class GarbageCollector:
     """Each process may have one; they do not disturb each other."""
 
-    def __init__(self, writer: Writer, reader: Reader, blobs: EmbeddedBlobs) -> None:
+    def __init__(self, writer: Writer, reader: Reader, blobs: EmbeddedBlobs, disk: DiskSpace) -> None:
         self._writer = writer
         self._reader = reader
         self._blobs = blobs
+        self._disk = disk
         self._suspects: set[int] = set()
 
     async def run(self) -> None:
-        """For ever: once at the start for mailboxes that a crash left half deleted, then once an hour."""
+        """For ever: once at the start for mailboxes that a crash left half deleted, then once an hour, or once a minute
+        while the disk is short of room."""
         while True:
             try:
                 await purge_deleted(self._writer)
-                await asyncio.sleep(COLLECT_SECONDS)
+                await self._wait()
                 await self.collect()
             except Exception:
                 _log.exception("garbage collection failed; it will be tried again")
                 await asyncio.sleep(COLLECT_SECONDS)
+
+    async def _wait(self) -> None:
+        end = time.monotonic() + COLLECT_SECONDS
+        while time.monotonic() < end:
+            await asyncio.sleep(SHORT_COLLECT_SECONDS)
+            if self._disk.is_short():
+                return
 
     async def collect(self) -> int:
         """One collection; tells how many blobs it removed."""

@@ -25,7 +25,8 @@ class Lookups:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if os.fstat(file).st_size < MARK_OCTETS:
-                os.ftruncate(file, MARK_OCTETS)
+                # written, not only made long: a mapped hole needs a block when the disk may have none left
+                os.write(file, bytes(MARK_OCTETS))
             self._mark = mmap.mmap(file, MARK_OCTETS)
         finally:
             os.close(file)

@@ -15,6 +15,7 @@ from compostela.adapters.embedded.database import Execute, Rows, connect, transl
 T = TypeVar("T")
 
 SCAN_THREADS = 2
+PAGE_BYTES = 4096
 
 
 class _Cursor(apsw.Cursor):
@@ -78,6 +79,10 @@ class Reader:
                 connection.execute("COMMIT")
         except apsw.Error as error:
             raise translated(error) from error
+
+    def reusable_bytes(self) -> int:
+        """What the database may take before its file grows."""
+        return int(self.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE_BYTES
 
     def data_version(self) -> int:
         """Changes whenever another connection has committed."""

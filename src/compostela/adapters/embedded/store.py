@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import apsw
+
 from compostela.adapters.embedded.accounts import EmbeddedDomains, EmbeddedRewriting, EmbeddedUsers
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.checkpoints import Checkpointer
-from compostela.adapters.embedded.database import DATABASE_NAME, connect
-from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace
+from compostela.adapters.embedded.database import DATABASE_NAME, connect, translated
+from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace, reserve_of
 from compostela.adapters.embedded.file_bodies import make_folder
 from compostela.adapters.embedded.garbage import GarbageCollector
 from compostela.adapters.embedded.lookups import Lookups
@@ -22,6 +24,7 @@ from compostela.adapters.embedded.schema import migrate
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.writer import Writer
 from compostela.base.clock import Clock, SystemClock
+from compostela.base.errors import StorageFull
 from compostela.base.ids import new_id
 
 RESERVE_SECONDS = 1.0
@@ -36,13 +39,15 @@ class EmbeddedStore:
         path = folder / DATABASE_NAME
         self.folder = folder
         self._ownership = Ownership(folder / "owners")
-        self._checkpointer = Checkpointer(path)
-        self._writer = Writer(path, self._checkpointer.log_grew)
+        self._reserve = reserve_of(path)
+        self._reserve.restore()
+        self._checkpointer = Checkpointer(path, self._reserve)
+        self._writer = Writer(path, self._reserve, self._checkpointer.log_grew)
         self._reader = Reader(path)
         self._signals = Signals(self._ownership, self._reader)
         store_id = self._reader.execute("SELECT value FROM setting WHERE name = 'store-id'").fetchone()[0]
         names = Names(store_id)
-        disk = DiskSpace(folder, reserve_bytes)
+        disk = DiskSpace(folder, reserve_bytes, self._reader.reusable_bytes)
         self.blobs = EmbeddedBlobs(folder / "blobs", self._reader, disk)
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
         self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
@@ -51,7 +56,7 @@ class EmbeddedStore:
         self.users = EmbeddedUsers(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
-        self.garbage = GarbageCollector(self._writer, self._reader, self.blobs)
+        self.garbage = GarbageCollector(self._writer, self._reader, self.blobs, disk)
         self._upkeep: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -59,7 +64,7 @@ class EmbeddedStore:
         cls, folder: Path, clock: Clock | None = None, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES
     ) -> "EmbeddedStore":
         """Makes or opens the folder and brings its schema up to date. Raises `OSError` when the folder cannot be
-        written and `NewerSchema` when a newer release wrote it."""
+        written, `NewerSchema` when a newer release wrote it, `StorageFull` when it is new and there is no room for it."""
         make_folder(folder)
         _prepare(folder / DATABASE_NAME)
         store = cls(folder, clock or SystemClock(), reserve_bytes)
@@ -74,8 +79,8 @@ class EmbeddedStore:
 
     async def _keep_reserve(self) -> None:
         while True:
-            self._writer.reserve.restore()
             await asyncio.sleep(RESERVE_SECONDS)
+            self._reserve.restore()
 
     async def close(self) -> None:
         """Finishes what was begun and leaves the log empty."""
@@ -94,6 +99,16 @@ class EmbeddedStore:
 
 
 def _prepare(path: Path) -> None:
+    """Brings the schema up to date. Opening needs a few blocks, of the reserve if there are no others."""
+    try:
+        _migrate(path)
+    except apsw.Error as error:
+        if not (isinstance(translated(error), StorageFull) and reserve_of(path).release()):
+            raise translated(error) from error
+        _migrate(path)
+
+
+def _migrate(path: Path) -> None:
     connection = connect(path)
     try:
         migrate(connection)

@@ -11,6 +11,7 @@ handler. A batch is bounded in jobs and in time, so that nobody in that queue wa
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -65,7 +66,7 @@ class _Waiting(Generic[T]):
 class Writer:
     """Owns the writing connection. Belongs to one event loop."""
 
-    def __init__(self, path: Path, log_grew: Callable[[int], None]) -> None:
+    def __init__(self, path: Path, reserve: Reserve, log_grew: Callable[[int], None]) -> None:
         """`log_grew` is told on the writer's thread, after each commit, how many pages the write-ahead log holds."""
         self._connection = connect(path)
 
@@ -75,7 +76,7 @@ class Writer:
 
         self._connection.set_wal_hook(committed)
         self._lock = WriteLock(path)
-        self.reserve = Reserve(path.with_name("reserve"))
+        self.reserve = reserve
         self._backlog: deque[_Waiting[Any]] = deque()
         self._is_busy = False
         self._is_closed = False
@@ -208,7 +209,13 @@ class Writer:
                 is_full = isinstance(waiting.error, StorageFull)
                 if not (is_full and waiting.frees_space and self.reserve.release()):
                     break
+                self._take_in_log()
         self._call_loop(partial(self._done, batch))
+
+    def _take_in_log(self) -> None:
+        """The reserve goes to the database first: when the log has used it up there is no way to empty the log again."""
+        with self._lock.held(), contextlib.suppress(apsw.Error):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _transact(self, waiting: _Waiting[Any]) -> None:
         try:
