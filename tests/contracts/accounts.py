@@ -1,5 +1,7 @@
 """What the stores of users, domains and the rewrite table keep to. Subclasses give the fixtures `users`, `domains` and
-`rewriting`."""
+`rewriting`, and the same as another process or node has them: `users_elsewhere`, `domains_elsewhere`, `rewriting_elsewhere`."""
+
+import asyncio
 
 import pytest
 
@@ -48,6 +50,23 @@ class UserStoreContract:
         assert await users.names(domain=Domain("x.org")) == [names[0], names[2]]
         assert await users.names(domain=Domain("x.org"), after=names[0]) == [names[2]]
 
+    async def test_of_many_who_add_a_user_at_once_one_does(self, users: UserStore) -> None:
+        done = await asyncio.gather(*(users.add(BOB, f"hash{n}") for n in range(6)), return_exceptions=True)
+        assert sorted(isinstance(one, AlreadyExists) for one in done) == [False] + [True] * 5
+        assert await users.password_hash(BOB) == f"hash{done.index(None)}"
+
+    async def test_a_change_is_seen_everywhere(self, users: UserStore, users_elsewhere: UserStore) -> None:
+        assert await users_elsewhere.password_hash(BOB) is None
+        await users.add(BOB, "hash")
+        assert await users_elsewhere.password_hash(BOB) == "hash"
+        await users_elsewhere.set_password_hash(BOB, "other")
+        assert await users.password_hash(BOB) == "other"
+        with pytest.raises(AlreadyExists):
+            await users_elsewhere.add(BOB, "third")
+        await users.remove(BOB)
+        assert await users_elsewhere.password_hash(BOB) is None
+        assert await users_elsewhere.names() == []
+
 
 class DomainStoreContract:
     ports = (DomainStore,)
@@ -63,6 +82,16 @@ class DomainStoreContract:
         assert await domains.remove(domain)
         assert not await domains.remove(domain)
         assert not await domains.contains(domain)
+
+    async def test_a_change_is_seen_everywhere(self, domains: DomainStore, domains_elsewhere: DomainStore) -> None:
+        domain = Domain("example.org")
+        for store, other in ((domains, domains_elsewhere), (domains_elsewhere, domains)):
+            assert not await other.contains(domain)
+            await store.add(domain)
+            assert await other.contains(domain)
+            assert not await other.add(domain)
+            assert await other.remove(domain)
+            assert not await store.contains(domain)
 
 
 class RewritingStoreContract:
@@ -112,3 +141,21 @@ class RewritingStoreContract:
         await rewriting.add(other, Mapping(MappingType.GROUP, "bob@example.org"))
         assert await rewriting.sources(self.ALIAS) == [self.SOURCE, other]
         assert await rewriting.sources(Mapping(MappingType.FORWARD, "bob@example.org")) == []
+
+    async def test_what_is_given_is_the_caller_s(self, rewriting: RewritingStore) -> None:
+        await rewriting.add(self.SOURCE, self.ALIAS)
+        for _ in range(2):
+            (await rewriting.mappings(self.SOURCE)).clear()
+        assert await rewriting.mappings(self.SOURCE) == [self.ALIAS]
+
+    async def test_a_change_is_seen_everywhere(
+        self, rewriting: RewritingStore, rewriting_elsewhere: RewritingStore
+    ) -> None:
+        assert await rewriting_elsewhere.is_empty()
+        assert await rewriting_elsewhere.mappings(self.SOURCE) == []
+        await rewriting.add(self.SOURCE, self.ALIAS)
+        assert not await rewriting_elsewhere.is_empty()
+        assert await rewriting_elsewhere.mappings(self.SOURCE) == [self.ALIAS]
+        assert await rewriting_elsewhere.remove(self.SOURCE, self.ALIAS)
+        assert await rewriting.mappings(self.SOURCE) == []
+        assert await rewriting.is_empty()

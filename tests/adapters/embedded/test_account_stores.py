@@ -1,5 +1,6 @@
 """The embedded stores of users, domains and mappings keep to the contracts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.domains.ports import DomainStore
 from compostela.core.rewriting.ports import RewritingStore
 from compostela.core.users.ports import UserStore
+from compostela.model.domain import Domain
+from compostela.model.mailbox_path import MailboxPath
+from compostela.model.username import Username
 from tests.contracts.accounts import DomainStoreContract, RewritingStoreContract, UserStoreContract
 
 
@@ -19,10 +23,21 @@ async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     await store.close()
 
 
+@pytest.fixture
+async def elsewhere(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
+    other = await EmbeddedStore.open(tmp_path)
+    yield other
+    await other.close()
+
+
 class TestEmbeddedUsers(UserStoreContract):
     @pytest.fixture
     def users(self, store: EmbeddedStore) -> UserStore:
         return store.users
+
+    @pytest.fixture
+    def users_elsewhere(self, elsewhere: EmbeddedStore) -> UserStore:
+        return elsewhere.users
 
 
 class TestEmbeddedDomains(DomainStoreContract):
@@ -30,8 +45,35 @@ class TestEmbeddedDomains(DomainStoreContract):
     def domains(self, store: EmbeddedStore) -> DomainStore:
         return store.domains
 
+    @pytest.fixture
+    def domains_elsewhere(self, elsewhere: EmbeddedStore) -> DomainStore:
+        return elsewhere.domains
+
 
 class TestEmbeddedRewriting(RewritingStoreContract):
     @pytest.fixture
     def rewriting(self, store: EmbeddedStore) -> RewritingStore:
         return store.rewriting
+
+    @pytest.fixture
+    def rewriting_elsewhere(self, elsewhere: EmbeddedStore) -> RewritingStore:
+        return elsewhere.rewriting
+
+
+async def test_a_change_whose_caller_was_cancelled_is_not_forgotten(store: EmbeddedStore) -> None:
+    """The change happens all the same, so nobody may go on with what was before it."""
+
+    async def add_and_ask(domain: Domain) -> None:
+        try:
+            await store.domains.add(domain)
+        finally:
+            await store.domains.contains(domain)
+
+    for number in range(20):
+        domain = Domain(f"d{number}.example")
+        adding = asyncio.ensure_future(add_and_ask(domain))
+        await asyncio.sleep(0)
+        adding.cancel()
+        await asyncio.gather(adding, return_exceptions=True)
+        await store.mailboxes.create(MailboxPath.inbox(Username(f"user{number}")))
+        assert await store.domains.contains(domain) is (domain in await store.domains.all())

@@ -29,12 +29,11 @@ class _Table:
 
         def marked(tx: Transaction) -> T:
             self._lookups.changed()
+            # there, not behind the call: a caller that is cancelled would not wait for the commit
+            tx.after_commit.append(self._lookups.changed)
             return job(tx)
 
-        try:
-            return await self._writer.run(marked)
-        finally:
-            self._lookups.changed()
+        return await self._writer.run(marked)
 
     async def _change(self, statement: str, values: tuple[object, ...]) -> bool:
         """Whether a row changed."""
