@@ -1,4 +1,7 @@
-"""What every mail repository store keeps to. A subclass gives the fixture `repositories`."""
+"""What every mail repository store keeps to. A subclass gives the fixtures `repositories` and
+`repositories_elsewhere`, the same as another process or node has them."""
+
+import asyncio
 
 import pytest
 
@@ -92,6 +95,53 @@ class MailRepositoryContract:
         assert await repository.remove_all() == 3
         assert await repository.size() == 0
         assert await other.size() == 1
+
+    async def test_many_mails_are_listed_and_removed(self, repository: MailRepository) -> None:
+        await asyncio.gather(*(repository.store(a_mail(str(n))) for n in range(1100)))
+        assert sorted(map(int, await keys_of(repository))) == list(range(1100))
+        assert await repository.size() == 1100
+        assert await repository.remove_all() == 1100
+        assert await keys_of(repository) == []
+
+    async def test_mails_come_and_go_while_they_are_listed(self, repository: MailRepository) -> None:
+        await asyncio.gather(*(repository.store(a_mail(f"old{n}")) for n in range(20)))
+        listed = []
+        async for key in repository.keys():
+            listed.append(key)
+            await repository.remove(key)
+        assert sorted(listed) == sorted(f"old{n}" for n in range(20))
+        assert await repository.size() == 0
+
+    async def test_those_who_select_at_once_get_one_repository(self, repositories: MailRepositoryStore) -> None:
+        selected = await asyncio.gather(*(repositories.select(URL) for _ in range(5)))
+        await selected[0].store(a_mail())
+        assert [await one.size() for one in selected] == [1] * 5
+        assert await repositories.urls() == [URL]
+
+    async def test_a_mail_stored_at_once_by_many_is_there_once(self, repository: MailRepository) -> None:
+        await asyncio.gather(*(repository.store(a_mail(body=b"%d" % n)) for n in range(8)))
+        assert (await repository.size(), await keys_of(repository)) == (1, ["mail1"])
+
+    async def test_what_is_given_is_the_caller_s(self, repository: MailRepository) -> None:
+        await repository.store(a_mail())
+        given = await repository.retrieve("mail1")
+        assert given is not None
+        given.recipients.clear()
+        given.state = "ghost"
+        again = await repository.retrieve("mail1")
+        assert again is not None
+        assert (again.recipients, again.state) == (a_mail().recipients, "root")
+
+    async def test_another_process_sees_what_is_finished(
+        self, repository: MailRepository, repositories_elsewhere: MailRepositoryStore
+    ) -> None:
+        await repository.store(a_mail())
+        other = await repositories_elsewhere.find(URL)
+        assert other is not None
+        assert await keys_of(other) == ["mail1"]
+        assert await other.entry("mail1") == await repository.entry("mail1")
+        assert await other.remove("mail1")
+        assert await repository.retrieve("mail1") is None
 
     async def test_queries(self, repository: MailRepository) -> None:
         old = a_mail("old", sender="Bob@example.org", recipients=("x@example.net",))

@@ -35,3 +35,9 @@ class TestEmbeddedRepositories(MailRepositoryContract):
     @pytest.fixture
     def repositories(self, store: EmbeddedStore) -> MailRepositoryStore:
         return store.repositories
+
+    @pytest.fixture
+    async def repositories_elsewhere(self, store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[MailRepositoryStore]:
+        other = await EmbeddedStore.open(tmp_path)
+        yield other.repositories
+        await other.close()
