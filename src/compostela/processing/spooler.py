@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 import traceback
+from collections.abc import Callable
 
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter, histogram
@@ -14,6 +15,7 @@ from compostela.core.queue.ports import MailQueue, QueueItem
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.processing.processor import MailProcessors
 from compostela.processing.run import PipelineRun
+from compostela.processing.turnstile import Turnstile
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ _duration = histogram("spoolProcessing", "Time in the processors")
 
 
 class Spooler:
-    """`workers` mails are processed at once. An entry is removed only when the pipeline is finished with it."""
+    """`workers` mails are processed at once, when acceptance leaves time (`activity`: see `Turnstile`). An entry is removed only when the pipeline is finished with it."""
 
     def __init__(
         self,
@@ -37,19 +39,22 @@ class Spooler:
         repositories: MailRepositoryStore,
         error_repository: RepositoryUrl,
         workers: int,
+        activity: Callable[[], int] = lambda: 0,
     ) -> None:
         self._queue = queue
         self._processors = processors
         self._repositories = repositories
         self._error_repository = error_repository
         self._workers = workers
+        self._activity = activity
         self._tasks: list[asyncio.Task[None]] = []
         self._busy = 0
 
     async def start(self) -> None:
         for mailet in self._processors.mailets:
             await mailet.start()
-        self._tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
+        turnstile = Turnstile(self._activity)
+        self._tasks = [asyncio.create_task(self._work(turnstile)) for _ in range(self._workers)]
 
     async def stop(self) -> None:
         """Cuts off what is in work: it is done again at the next start, without any effect happening twice."""
@@ -61,10 +66,11 @@ class Spooler:
         for mailet in self._processors.mailets:
             await mailet.stop()
 
-    async def _work(self) -> None:
+    async def _work(self, turnstile: Turnstile) -> None:
         while True:
             item = await self._queue.dequeue()
             try:
+                await turnstile.pass_through(time.time() - item.mail.last_updated_at)
                 await self._process(item)
             except Exception:
                 _log.exception("a queue entry could not be dealt with; it stays in the queue")

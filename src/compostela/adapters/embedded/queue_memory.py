@@ -13,7 +13,7 @@ from compostela.base.clock import Clock
 from compostela.core.mail.model import Mail
 from compostela.model.numbers import EntryId
 
-MAX_MAILS_IN_MEMORY = 2000
+MAX_MAILS_IN_MEMORY = 5000
 MAX_BYTES_IN_MEMORY = 64 * 1024 * 1024
 LONGEST_SLEEP_SECONDS = 60.0
 """The wall clock is looked at this often at least: it may be set."""

@@ -30,7 +30,7 @@ from compostela.net.listeners import Listener, bind_sockets
 from compostela.net.outbound.client import SmtpClient
 from compostela.net.settings import BindAddress, ServerSettings
 from compostela.net.smtp.server import SmtpServer
-from compostela.net.smtp.session import SmtpProtocol
+from compostela.net.smtp.session import SmtpProtocol, commands_seen
 from compostela.net.smtp.settings import SmtpSettings, VerifyIdentity
 from compostela.net.tls import TlsError, server_context
 from compostela.processing.container import build_processors, error_repository, postmaster_address
@@ -132,6 +132,7 @@ class EmbeddedEdition:
                 self._store.repositories,
                 error_repository(self._configuration.spooler, self._services.mailets),
                 self._configuration.spooler.workers,
+                commands_seen,
             )
             await self._spooler.start()
         for listener in self._listeners:

@@ -41,6 +41,11 @@ MAX_ERRORS = 30
 _commands = counter("smtpCommands", "SMTP commands")
 
 
+def commands_seen() -> int:
+    """How many commands clients have given since the start."""
+    return _commands.value
+
+
 class SmtpProtocol(asyncio.Protocol):
     """One connection."""
 
