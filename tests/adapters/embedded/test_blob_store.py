@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import apsw
 import pytest
 
+from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
@@ -16,7 +18,7 @@ from compostela.core.repository.ports import MailRepositoryStore
 from compostela.model.numbers import Uid
 from tests.adapters.embedded.test_mailbox_store import mailboxes, store, stored_octets
 from tests.contracts.blobs import BlobStoreContract, BodyContract, MakeBody, spilled
-from tests.contracts.effects import EffectsContract
+from tests.contracts.effects import EffectsContract, RememberedEffects
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox
 
 __all__ = ["mailboxes", "store", "stored_octets"]
@@ -69,6 +71,20 @@ class TestEmbeddedEffects(EffectsContract):
     @pytest.fixture
     def repositories(self, store: EmbeddedStore) -> MailRepositoryStore:
         return store.repositories
+
+    @pytest.fixture
+    def blobs(self, store: EmbeddedStore) -> BlobStore:
+        return store.blobs
+
+    @pytest.fixture
+    def remembered_effects(self, store: EmbeddedStore, tmp_path: Path) -> RememberedEffects:
+        async def count() -> int:
+            connection = apsw.Connection(str(tmp_path / DATABASE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
+            rows: int = connection.execute("SELECT count(*) FROM effect").fetchone()[0]
+            connection.close()
+            return rows
+
+        return count
 
 
 @pytest.fixture

@@ -191,6 +191,7 @@ class EmbeddedQueue:
 
         def job(tx: Transaction) -> None:
             if tx.execute(_EXISTS, (waiting.row_id,)).fetchone() is None:
+                forget(tx, waiting.entry)
                 return
             coding, header = pack(content.header)
             body = self._blobs.put(tx, content.body)
