@@ -1,4 +1,5 @@
-"""What every mail queue keeps to. A subclass gives the fixtures `queues` and `clock`."""
+"""What every mail queue keeps to. A subclass gives the fixtures `queues`, `clock` and `queues_elsewhere`, the
+same queues as another process or node has them."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -235,6 +236,34 @@ class MailQueueContract:
         assert await queue.flush() == 2
         assert await names_of(queue, delayed=True) == []
         assert {(await queue.dequeue()).mail.name for _ in range(3)} == {"one", "two", "three"}
+
+    async def test_another_process_sees_and_rules_what_waits(
+        self, queue: MailQueue, queues_elsewhere: MailQueues, clock: FakeClock
+    ) -> None:
+        other = queues_elsewhere.queue("spool")
+        await queue.enqueue(a_mail("one"))
+        await queue.enqueue(a_mail("two"), delay_seconds=600)
+        assert (await other.size(), await names_of(other)) == (2, ["one", "two"])
+        assert await queues_elsewhere.names() == ["spool"]
+        assert await is_idle(other), "an entry belongs to the process that accepted it"
+        clock.advance(60)
+        assert await other.delete(name="one") == 1
+        assert await is_idle(queue)
+        waiting = asyncio.ensure_future(queue.dequeue())
+        assert await other.flush() == 1
+        item = await asyncio.wait_for(waiting, 20)
+        assert item.mail.name == "two"
+        await item.done()
+        assert await other.size() == 0
+
+    async def test_an_effect_is_seen_everywhere(self, queue: MailQueue, queues_elsewhere: MailQueues) -> None:
+        entry = await queue.enqueue(a_mail(), effect=effect())
+        assert await queues_elsewhere.queue("spool").enqueue(a_mail(), effect=effect()) == entry
+        assert await queue.size() == 1
+
+    async def test_effects_asked_for_at_once_enqueue_once(self, queue: MailQueue) -> None:
+        entries = await asyncio.gather(*(queue.enqueue(a_mail(), effect=effect()) for _ in range(8)))
+        assert (len(set(entries)), await queue.size()) == (1, 1)
 
     async def test_queues_are_apart(self, queues: MailQueues) -> None:
         await queues.queue("spool").enqueue(a_mail())

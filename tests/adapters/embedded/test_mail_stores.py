@@ -30,6 +30,14 @@ class TestEmbeddedQueue(MailQueueContract):
     def queues(self, store: EmbeddedStore) -> MailQueues:
         return store.queues
 
+    @pytest.fixture
+    async def queues_elsewhere(
+        self, store: EmbeddedStore, tmp_path: Path, clock: FakeClock
+    ) -> AsyncIterator[MailQueues]:
+        other = await EmbeddedStore.open(tmp_path, clock)
+        yield other.queues
+        await other.close()
+
 
 class TestEmbeddedRepositories(MailRepositoryContract):
     @pytest.fixture
