@@ -73,7 +73,7 @@ async def test_deletions_work_on_a_full_disk_and_nothing_is_lost(disk: Path) -> 
         await store.mailboxes.append(inbox, [NewMessage(MessageContent(b"\r\n", MemoryBody(_body(0))), b"", 0)])
     spill = store.blobs.spill()
     with pytest.raises(StorageFull):
-        spill.write(bytes(1024 * 1024))
+        spill.write(bytes(2 * RESERVE_FILE_BYTES))
     spill.discard()
     filler.fill()
 

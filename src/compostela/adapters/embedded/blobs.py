@@ -74,6 +74,10 @@ class EmbeddedBlobs:
         """See `compostela.core.blob.ports`."""
         self._disk.check_room(size, in_file=size > CHUNK_BYTES)
 
+    def take_room(self, size: int) -> None:
+        """Raises `StorageFull` when a new message of `size` octets, which comes now, would eat into the reserve."""
+        self._disk.take_room(size)
+
     def put(self, tx: Transaction, body: Body) -> int:
         """The row id of the body's blob, made if its bytes are not stored yet. In the transaction that refers to it."""
         digest = body.digest

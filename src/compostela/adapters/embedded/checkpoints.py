@@ -71,11 +71,8 @@ class Checkpointer:
             except apsw.BusyError:
                 continue  # another process is at it, or a reader is slow: the next commits bring it up again
             except apsw.FullError:
-                # the reserve is for the database first: when the log has eaten it there is no way to empty the log again
-                if self._reserve.release():
-                    self._wake.set()
-                else:
-                    _log.error("the disk is full: the database cannot take in its log; it will be tried again")
+                # a deletion will take the reserve, and this first of all; until then others cannot take it
+                _log.error("the disk is full: the database cannot take in its log; it will be tried again")
             except apsw.Error:
                 _log.exception("a checkpoint failed; it will be tried again")
 

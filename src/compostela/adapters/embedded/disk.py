@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from compostela.base.errors import StorageFull, TemporaryFailure
+from compostela.core.blob.model import CHUNK_BYTES
 
 DEFAULT_RESERVE_BYTES = 32 * 1024 * 1024
 RESERVE_FILE_BYTES = 8 * 1024 * 1024
@@ -41,6 +42,11 @@ class DiskSpace:
         self._look()
         if self._free + (0 if in_file else self._reusable) - size < self._reserve:
             raise StorageFull("the disk is full")
+
+    def take_room(self, size: int) -> None:
+        """The same for octets that come now: they count at once, so that a second of many mails does not eat the reserve."""
+        self.check_room(size, in_file=size > CHUNK_BYTES)
+        self._free -= size
 
     def is_short(self) -> bool:
         """Whether less than the reserve is free."""
