@@ -1,5 +1,6 @@
 """The embedded queues and repositories keep to the contracts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
-from tests.contracts.fakes import FakeClock
+from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mail_queue import MailQueueContract
 from tests.contracts.mail_repository import MailRepositoryContract
 
@@ -49,3 +50,15 @@ class TestEmbeddedRepositories(MailRepositoryContract):
         other = await EmbeddedStore.open(tmp_path)
         yield other.repositories
         await other.close()
+
+
+async def test_hints_pass_in_a_folder_with_a_long_name(tmp_path: Path) -> None:
+    """The address of a socket holds some hundred octets only."""
+    folder = tmp_path / ("x" * 120)
+    owner, other = await EmbeddedStore.open(folder), await EmbeddedStore.open(folder)
+    await owner.queues.queue("spool").enqueue(a_mail(), delay_seconds=3600)
+    waiting = asyncio.ensure_future(owner.queues.queue("spool").dequeue())
+    await other.queues.queue("spool").flush()
+    await (await asyncio.wait_for(waiting, 20)).done()
+    await other.close()
+    await owner.close()

@@ -6,6 +6,7 @@ hint told of wakes everybody.
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from compostela.adapters.embedded.reader import Reader
 
 POLL_SECONDS = 0.25
 MAX_DATAGRAM_BYTES = 4096
+_DESCRIPTORS = "/proc/self/fd"
 
 Wake = Callable[[], None]
 
@@ -31,20 +33,25 @@ class Signals:
         self._polling: asyncio.TimerHandle | None = None
         self._socket: socket.socket | None = None
         self._others: list[str] = []
+        self._folder = os.open(ownership.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # by way of the descriptor where that can be: the folder's own name may be too long for the address of a socket
+        self._place = f"{_DESCRIPTORS}/{self._folder}" if os.path.isdir(_DESCRIPTORS) else str(ownership.folder)
 
     def start(self) -> None:
         """Begins to listen for other processes' hints on the running loop."""
-        path = self._ownership.folder / f"{self._ownership.owner}.socket"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
-            self._socket.bind(str(path))
+            self._socket.bind(self._address(self._ownership.owner))
         except OSError:
-            # a folder whose name is too long for a socket address: the version is compared all the same
+            # a file system without sockets: the version is compared all the same
             self._socket.close()
             self._socket = None
         else:
             asyncio.get_running_loop().add_reader(self._socket, self._receive)
         self._others = self._ownership.others()
+
+    def _address(self, owner: str) -> str:
+        return f"{self._place}/{owner}.socket"
 
     def refresh(self) -> None:
         """Looks who else shares the folder."""
@@ -89,7 +96,7 @@ class Signals:
             return
         for other in self._others:
             with contextlib.suppress(OSError):
-                self._socket.sendto(topic.encode(), str(self._ownership.folder / f"{other}.socket"))
+                self._socket.sendto(topic.encode(), self._address(other))
 
     def _receive(self) -> None:
         assert self._socket is not None
@@ -117,3 +124,4 @@ class Signals:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             (self._ownership.folder / f"{self._ownership.owner}.socket").unlink(missing_ok=True)
+        os.close(self._folder)
