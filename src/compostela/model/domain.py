@@ -1,11 +1,12 @@
 """Domain names of managed or foreign mail domains."""
 
+import re
 from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
 
 MAX_DOMAIN_LENGTH = 253
-_FORBIDDEN = frozenset('@/ \t\r\n\x00:,;<>()"\\')
+_FORBIDDEN = re.compile(r'[\s\x00-\x1f\x7f@/:,;<>()"\\]')
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,7 +23,7 @@ class Domain:
             raise InvalidArgument("a domain must not be empty")
         if len(name) > MAX_DOMAIN_LENGTH:
             raise InvalidArgument(f"a domain must not be longer than {MAX_DOMAIN_LENGTH} characters")
-        if not _FORBIDDEN.isdisjoint(name) or "" in name.split("."):
+        if _FORBIDDEN.search(name) or "" in name.split("."):
             raise InvalidArgument(f"{text!r} is not a domain")
         return cls(name)
 

@@ -28,9 +28,10 @@ class Username:
             raise InvalidArgument("a user name must not be empty")
         if not _FORBIDDEN.isdisjoint(local):
             raise InvalidArgument(f"{text!r} is not a user name")
-        if at:
-            Domain.parse(domain)
-        return cls(value)
+        if not at:
+            return cls(value)
+        # another spelling of a domain (a dot at its end) makes no other user
+        return cls(f"{local}@{Domain.parse(domain).name}")
 
     @property
     def local_part(self) -> str:
