@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 import resource
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import cast
 import uvloop
 
 PROCESSES = 2
+_HOLE = 9_999_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Result:
 class _Client(asyncio.Protocol):
     """Says the next thing whenever the answer is complete."""
 
-    def __init__(self, message: bytes, recipients: Callable[[], str], count: int, pause: float) -> None:
-        self._message = message
+    def __init__(self, messages: Callable[[], bytes], recipients: Callable[[], str], count: int, pause: float) -> None:
+        self._messages = messages
         self._recipients = recipients
         self._left = count
         self._pause = pause
@@ -81,8 +83,9 @@ class _Client(asyncio.Protocol):
         self._next = self._body
 
     def _body(self) -> None:
+        message = self._messages()
         self._dot_at = time.perf_counter()
-        self._transport.write(self._message)
+        self._transport.write(message)
         self._next = self._accepted
 
     def _accepted(self) -> None:
@@ -103,11 +106,12 @@ class _Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def message(size: int) -> bytes:
-    """A message of about `size` octets with its final dot."""
+def message(size: int, number: int = 0) -> bytes:
+    """A message of about `size` octets with its final dot; each number gives another one."""
     header = b"From: sender@bench.example\r\nTo: someone@bench.example\r\nSubject: A message to measure with\r\n"
     header += (
-        b"Message-ID: <0123456789@bench.example>\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMIME-Version: 1.0\r\n\r\n"
+        b"Message-ID: <%010d@bench.example>\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMIME-Version: 1.0\r\n\r\n"
+        b"%d\r\n" % (number, number)
     )
     words = b"The quick brown fox jumps over the lazy dog while the mail goes on its way. "
     body = b"".join(words[n % 40 :] + words[: n % 40] + b"\r\n" for n in range(max(1, (size - len(header)) // 78)))
@@ -149,12 +153,20 @@ def _work(
 
 
 async def _clients(port: int, size: int, connections: int, each: int, users: list[str], pause: float) -> list[float]:
-    octets, loop = message(size), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
     numbers = iter(range(10**9))
+    # every body is another one, also than those of other processes: equal ones could be stored once
+    first = os.getpid() * 10**6
+    before, between, after = message(size, _HOLE).split(b"%d" % _HOLE)
+
+    def messages() -> bytes:
+        number = b"%d" % (first + next(numbers))
+        return b"".join((before, number, between, number, after))
+
     clients = []
     for _ in range(connections):
         _, client = await loop.create_connection(
-            lambda: _Client(octets, lambda: users[next(numbers) % len(users)], each, pause), "127.0.0.1", port
+            lambda: _Client(messages, lambda: users[next(numbers) % len(users)], each, pause), "127.0.0.1", port
         )
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))

@@ -4,6 +4,7 @@ how many octets of bodies the store holds."""
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.flags import NO_FLAGS, Flags, FlagsMode, SystemFlag
@@ -287,6 +288,14 @@ class MailboxMessagesContract:
             (n, b"X-Number: %d\r\n\r\n" % n) for n in (*range(3, 1151), 1200)
         ]
         assert [batch async for batch in mailboxes.headers(mailbox, uids(1201))] == []
+
+    async def test_structures(self, mailboxes: MailboxStore) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        await mailboxes.append(mailbox, [replace(message(), structure=b"notes %d" % n) for n in range(1, 1201)])
+        batches = [batch async for batch in mailboxes.structures(mailbox, UidSet([(3, 1150), (1200, 1300)]))]
+        assert all(0 < len(batch) <= 1000 for batch in batches)
+        assert [one for batch in batches for one in batch] == [(n, b"notes %d" % n) for n in (*range(3, 1151), 1200)]
+        assert [batch async for batch in mailboxes.structures(mailbox, uids(1201))] == []
 
     async def test_rows_of_nothing(self, mailboxes: MailboxStore) -> None:
         mailbox = await a_mailbox(mailboxes)

@@ -24,6 +24,8 @@ from compostela.net.tls import TlsError
 
 _log = logging.getLogger(__name__)
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread may make the event loop wait for the interpreter (Python's own default is 5 ms)."""
 GARBAGE_THRESHOLD = 50_000
 """Objects that come into being between two collections of the youngest (Python's own default is 700)."""
 
@@ -125,6 +127,7 @@ async def _serve(conf: Path, data: Path) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
+    sys.setswitchinterval(SWITCH_SECONDS)
     await edition.start_web()
     _announce(edition, data, first)
     await stop.wait()

@@ -51,8 +51,10 @@ from compostela.model.username import Username
 T = TypeVar("T")
 
 BATCH_ROWS = 1000
-SHORT_ROWS = 300
-"""So many are read on the loop at once; more are read on a thread."""
+SHORT_ROWS = 2000
+"""At most so many rows are read on the loop; more are read on a thread."""
+SHORT_BLOCKS = 200
+"""The same for what stands beside the rows."""
 LONG_MESSAGES = 100
 """A change to more messages than this keeps off the event loop."""
 REMOVE_STEP = 500
@@ -64,6 +66,8 @@ _IN_RANGE = "mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?"
 _ROWS = f"SELECT {PLACEMENT} FROM placement WHERE {_IN_RANGE}"
 _FLAGS = f"SELECT uid, modseq, flags, keywords FROM placement WHERE {_IN_RANGE}"
 _HEADERS = f"""SELECT uid, coding, header FROM placement CROSS JOIN message ON message.id = placement.message
+    WHERE {_IN_RANGE}"""
+_STRUCTURES = f"""SELECT uid, structure FROM placement CROSS JOIN message ON message.id = placement.message
     WHERE {_IN_RANGE}"""
 _CHANGED = f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND modseq > ? ORDER BY modseq LIMIT ?"
 _EXPUNGED = "SELECT uid FROM expunged WHERE mailbox = ? AND modseq > ? LIMIT ?"
@@ -314,16 +318,25 @@ class EmbeddedMailboxes:
             yield batch
 
     async def headers(self, mailbox: MailboxId, uids: UidSet) -> AsyncIterator[list[tuple[Uid, bytes]]]:
-        async for batch in self._batches(_HEADERS, mailbox, uids, header_blocks):
+        async for batch in self._batches(_HEADERS, mailbox, uids, header_blocks, SHORT_BLOCKS):
+            yield batch
+
+    async def structures(self, mailbox: MailboxId, uids: UidSet) -> AsyncIterator[list[tuple[Uid, bytes]]]:
+        async for batch in self._batches(_STRUCTURES, mailbox, uids, lambda rows: rows, SHORT_BLOCKS):
             yield batch
 
     async def _batches(
-        self, statement: str, mailbox: MailboxId, uids: UidSet | None, make: Callable[[list[Any]], list[T]]
+        self,
+        statement: str,
+        mailbox: MailboxId,
+        uids: UidSet | None,
+        make: Callable[[list[Any]], list[T]],
+        short: int = SHORT_ROWS,
     ) -> AsyncIterator[list[T]]:
         """Reads (UID, …) rows in UID order; what many rows need is read and made on a thread."""
         ranges = (_EVERYTHING if uids is None else uids).ranges
         messages = (await self.head(mailbox)).messages
-        is_short = min(messages, messages if uids is None else uids.count) < SHORT_ROWS
+        is_short = min(messages, messages if uids is None else uids.count) <= short
         row_id = self._names.row(mailbox)
         at, after = 0, 0
 

@@ -22,6 +22,8 @@ MESSAGE_BATCH = 50
 _SEEN = Flags(int(SystemFlag.SEEN))
 _ROW_ITEMS = frozenset({"FLAGS", "INTERNALDATE", "RFC822.SIZE", "UID", "MODSEQ", "EMAILID", "SAVEDATE"})
 
+_STRUCTURE_ITEMS = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
+
 RowItem = Callable[[MessageRow, MailboxView], bytes]
 
 _ROW_TEXTS: dict[str, RowItem] = {
@@ -46,6 +48,9 @@ async def fetch(context: Context, command: commands.Fetch) -> None:
     ):
         await _fetch_rows(context, view, wanted, command)
         return
+    if all(item in _ROW_ITEMS or item in _STRUCTURE_ITEMS for item in command.items):
+        await _fetch_structures(context, view, wanted, command)
+        return
     await _fetch_messages(context, view, wanted, command)
 
 
@@ -67,6 +72,34 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
                     texts = b" ".join([make(row, view) for make in makers])
                     out.write(b"* %d FETCH (%s)\r\n" % (row.uid - offset, texts))
         await out.drain()
+
+
+async def _fetch_structures(context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch) -> None:
+    """Envelopes and structures come from the stored notes alone."""
+    items = [item for item in command.items if isinstance(item, str)]
+    since = -1 if command.changed_since is None else command.changed_since
+    async for rows in view.store.rows(view.mailbox.id, wanted):
+        chosen = [row for row in rows if row.modseq > since]
+        notes: dict[Uid, bytes] = {}
+        async for batch in view.store.structures(view.mailbox.id, UidSet.of(row.uid for row in chosen)):
+            notes.update(batch)
+        for run, offset in view.runs([row for row in chosen if row.uid in notes]):
+            for row in run:
+                texts = [
+                    _ROW_TEXTS[item](row, view)
+                    if item in _ROW_TEXTS
+                    else item.encode() + b" " + await _rendered_of(view, row.uid, notes[row.uid], item)
+                    for item in items
+                ]
+                context.out.write(b"* %d FETCH (%s)\r\n" % (row.uid - offset, b" ".join(texts)))
+        await context.out.drain()
+
+
+async def _rendered_of(view: MailboxView, uid: Uid, notes: bytes, item: str) -> bytes:
+    if _loads(notes) is not None:
+        return _rendered_from(notes, item)
+    message = await view.store.message(view.mailbox.id, uid)
+    return b"NIL" if message is None else _render(await _structure(message), item)
 
 
 def _flags_lines(rows: Sequence[FlagsRow], offset: int, since: int, first_recent: int) -> bytes:
