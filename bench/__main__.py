@@ -1,63 +1,61 @@
-"""`python -m bench`: what the server does in a second, what a message costs, and how long a client waits."""
+"""`python -m bench`: what the server does in a second, what a message or a command costs, how long a client waits, and how
+that compares with Debian's Postfix and Dovecot on the same machine in the same run."""
 
 import argparse
+import contextlib
+import json
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-import apsw
-from tests.server_process import ServerProcess
-
-from bench import processes, smtp_load
-from compostela.adapters.embedded.database import DATABASE_NAME
-
-CONNECTIONS = 20
-USERS = [f"user{number}@example.org" for number in range(20)]
+from bench import measure_smtp, peers, table
+from bench.ours import Ours
+from bench.sides import Effort, Side
 
 
-def _drain(server: ServerProcess) -> None:
-    database = apsw.Connection(str(server.data / DATABASE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
-    while database.execute("SELECT count(*) FROM queue_entry").get:
-        time.sleep(0.01)
-    database.close()
+def smtp(effort: Effort, peer: Side | None) -> list[table.Row]:
+    ours, accepting = Ours(effort.folder / "ours"), Ours(effort.folder / "accepting", accept_only=True)
+    with contextlib.ExitStack() as stack:
+        for side in (ours, accepting):
+            stack.callback(side.stop)
+            side.start_with_users()
+        return measure_smtp.measure(ours, accepting, peer, effort)
 
 
-def _accept(server: ServerProcess, size: int, messages: int) -> None:
-    assert server.process is not None
-    pids = processes.family(server.process.pid)
-    cpu, start = processes.cpu_seconds(pids), time.perf_counter()
-    result = smtp_load.run(server.smtp, size, CONNECTIONS, messages, USERS)
-    _drain(server)
-    seconds, spent = time.perf_counter() - start, processes.cpu_seconds(pids) - cpu
-    print(
-        f"{size // 1024:>4} KiB  accepted {result.rate:6.0f}/s  delivered {result.messages / seconds:6.0f}/s  "
-        f"CPU {spent / result.messages * 1000:.3f} ms a message  dot to 250: p50 {result.percentile(0.5) * 1000:.1f} ms, "
-        f"p99 {result.percentile(0.99) * 1000:.1f} ms  (generator: {result.cpu_seconds:.1f} s of CPU)"
-    )
+GROUPS = {"smtp": smtp}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=8000, help="of 4 KiB; an eighth as many of 100 KiB")
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, metavar="NAME", help=f"some of: {', '.join(GROUPS)}")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer messages, one run of each instead of a median of three"
+    )
+    parser.add_argument("--json", action="store_true", help="the rows as JSON")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="compostela-bench-") as folder:
-        server = ServerProcess(Path(folder))
-        start = time.perf_counter()
-        server.start()
-        print(f"first start {time.perf_counter() - start:.2f} s")
-        assert server.process is not None
-        server.wait_for_web()
-        for user in USERS:
-            server.add_user(user)
-        print(f"memory at rest {processes.resident_kib(server.process.pid) / 1024:.0f} MiB")
-        _accept(server, 4 * 1024, options.messages)
-        _accept(server, 100 * 1024, options.messages // 8)
-        server.stop()
-        start = time.perf_counter()
-        server.start()
-        print(f"start on existing data {time.perf_counter() - start:.2f} s")
-        server.stop()
+    rows: list[table.Row] = []
+    start = time.perf_counter()
+    missing = peers.is_missing()
+    if missing:
+        print(f"no peer to compare with: {missing}", file=sys.stderr)
+    for name in options.only or GROUPS:
+        print(f"{time.perf_counter() - start:6.1f} s  {name}", file=sys.stderr, flush=True)
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="compostela-bench-")))
+            folder.chmod(0o755)
+            peer = None
+            if not missing and name in WITH_PEER:
+                (folder / "peer").mkdir()
+                peer = peers.Peer(folder / "peer")
+                stack.callback(peer.stop)
+                peer.start()
+            rows += GROUPS[name](Effort(folder, options.quick), peer)
+    print(json.dumps([row.as_dict() for row in rows], indent=1) if options.json else table.render(rows))
+    print(f"{time.perf_counter() - start:.0f} s in all", file=sys.stderr)
 
+
+WITH_PEER = {"smtp", "imap"}
 
 if __name__ == "__main__":
     main()
