@@ -7,9 +7,10 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from bench import measure_smtp, peers, table
+from bench import measure_idle, measure_imap, measure_large, measure_smtp, measure_start, peers, table
 from bench.ours import Ours
 from bench.sides import Effort, Side
 
@@ -23,7 +24,22 @@ def smtp(effort: Effort, peer: Side | None) -> list[table.Row]:
         return measure_smtp.measure(ours, accepting, peer, effort)
 
 
-GROUPS = {"smtp": smtp}
+def imap(effort: Effort, peer: Side | None) -> list[table.Row]:
+    ours = Ours(effort.folder / "ours")
+    with contextlib.ExitStack() as stack:
+        stack.callback(ours.stop)
+        ours.start_with_users()
+        return measure_imap.measure(ours, peer, effort)
+
+
+GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
+    "smtp": smtp,
+    "imap": imap,
+    "start": lambda effort, _: measure_start.measure(effort),
+    "idle": lambda effort, _: measure_idle.measure(effort),
+    "large": lambda effort, _: measure_large.measure(effort),
+}
+WITH_PEER = {"smtp", "imap"}
 
 
 def main() -> None:
@@ -54,8 +70,6 @@ def main() -> None:
     print(json.dumps([row.as_dict() for row in rows], indent=1) if options.json else table.render(rows))
     print(f"{time.perf_counter() - start:.0f} s in all", file=sys.stderr)
 
-
-WITH_PEER = {"smtp", "imap"}
 
 if __name__ == "__main__":
     main()
