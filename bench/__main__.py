@@ -1,62 +1,74 @@
-"""`python -m bench`: what the server does in a second, what a message costs, how long clients wait, beside Debian's Postfix
-and Dovecot in the same run."""
+"""`python -m bench`: what the server does in a second, what a message or a command costs, how long a client waits, and how
+that compares with Debian's Postfix and Dovecot on the same machine in the same run."""
 
 import argparse
+import contextlib
+import json
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 
-from bench import imap_measures, peers, rest_measures, smtp_measures
-from bench.systems import Theirs
-from bench.table import Line, as_json, head, show
+from bench import measure_idle, measure_imap, measure_large, measure_smtp, measure_start, peers, table
+from bench.ours import Ours
+from bench.sides import Effort, Side
 
-PARTS = ("smtp", "imap", "rest")
+
+def smtp(effort: Effort, peer: Side | None) -> list[table.Row]:
+    ours, accepting = Ours(effort.folder / "ours"), Ours(effort.folder / "accepting", accept_only=True)
+    with contextlib.ExitStack() as stack:
+        for side in (ours, accepting):
+            stack.callback(side.stop)
+            side.start_with_users()
+        return measure_smtp.measure(ours, accepting, peer, effort)
+
+
+def imap(effort: Effort, peer: Side | None) -> list[table.Row]:
+    ours = Ours(effort.folder / "ours")
+    with contextlib.ExitStack() as stack:
+        stack.callback(ours.stop)
+        ours.start_with_users()
+        return measure_imap.measure(ours, peer, effort)
+
+
+GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
+    "smtp": smtp,
+    "imap": imap,
+    "start": lambda effort, _: measure_start.measure(effort),
+    "idle": lambda effort, _: measure_idle.measure(effort),
+    "large": lambda effort, _: measure_large.measure(effort),
+}
+WITH_PEER = {"smtp", "imap"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts to measure")
-    parser.add_argument("--quick", action="store_true", help="fewer messages and commands: figures are rougher")
-    parser.add_argument("--no-peer", action="store_true", help="without Postfix and Dovecot")
-    parser.add_argument("--json", action="store_true", help="the table as JSON, at the end")
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, metavar="NAME", help=f"some of: {', '.join(GROUPS)}")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer messages, one run of each instead of a median of three"
+    )
+    parser.add_argument("--json", action="store_true", help="the rows as JSON")
     options = parser.parse_args()
-    lines: list[Line] = []
-
-    def report(line: Line) -> None:
-        lines.append(line)
-        if not options.json:
-            show(line)
-
-    messages, rounds = (2000, 10) if options.quick else (8000, 60)
-    theirs = None
-    if not options.no_peer and set(options.only) & {"smtp", "imap"}:
-        if peers.is_installed():
-            theirs = Theirs()
-        else:
-            print(f"The peer is missing, so nothing is compared: {peers.NEEDED}", file=sys.stderr)
-    if not options.json:
-        head()
-    ours = rest_measures.start(report)
-    try:
-        if "smtp" in options.only:
-            rate = smtp_measures.accepting(ours, theirs, messages, report)
-            smtp_measures.visible(ours, rate, report)
-        if "imap" in options.only:
-            for system in (ours, theirs):
-                if system is not None:
-                    imap_measures.fill(system)
-            imap_measures.mixed(ours, theirs, rounds, report)
-            imap_measures.listings(ours, theirs, report)
-        if "rest" in options.only:
-            rest_measures.idle_sessions(ours, report)
-            rest_measures.big_mailbox(ours, report)
-            rest_measures.restart(ours, report)
-    finally:
-        ours.stop()
-        if theirs is not None:
-            theirs.stop()
-            time.sleep(0.5)
-    if options.json:
-        print(as_json(lines))
+    rows: list[table.Row] = []
+    start = time.perf_counter()
+    missing = peers.is_missing()
+    if missing:
+        print(f"no peer to compare with: {missing}", file=sys.stderr)
+    for name in options.only or GROUPS:
+        print(f"{time.perf_counter() - start:6.1f} s  {name}", file=sys.stderr, flush=True)
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="compostela-bench-")))
+            folder.chmod(0o755)
+            peer = None
+            if not missing and name in WITH_PEER:
+                (folder / "peer").mkdir()
+                peer = peers.Peer(folder / "peer")
+                stack.callback(peer.stop)
+                peer.start()
+            rows += GROUPS[name](Effort(folder, options.quick), peer)
+    print(json.dumps([row.as_dict() for row in rows], indent=1) if options.json else table.render(rows))
+    print(f"{time.perf_counter() - start:.0f} s in all", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """The peer of the benchmarks: Debian's Postfix and Dovecot as packaged, with configuration, queue and mail in a folder of
 their own, on loopback. Postfix delivers over LMTP to Dovecot. Durability is as packaged: both sync before they answer."""
 
+import base64
+import contextlib
+import hashlib
 import os
 import pwd
 import shutil
@@ -14,9 +17,13 @@ from pathlib import Path
 from tests.server_process import free_port
 
 from bench import processes
+from bench.messages import Source
+from bench.sides import PASSWORD
 
 START_SECONDS = 20.0
-NEEDED = "apt install postfix dovecot-imapd dovecot-lmtpd"
+FILL_SIZE = 1024
+FILL_DATE = 1_795_435_200
+NEEDED = "apt install postfix dovecot-core dovecot-imapd dovecot-lmtpd"
 
 _MAIN = """compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -44,6 +51,7 @@ local_recipient_maps =
 """
 
 _MASTER = """127.0.0.1:{smtp} inet n - n - - smtpd
+127.0.0.1:{smtp_only} inet n - n - - smtpd -o smtpd_recipient_restrictions=check_client_access,static:HOLD,permit_mynetworks,reject
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -120,20 +128,28 @@ mail_max_userip_connections = 2000
 """
 
 
-def is_installed() -> bool:
-    return shutil.which("postfix") is not None and shutil.which("dovecot") is not None
+def is_missing() -> str | None:
+    """What to do before the peer can be started; None when it can."""
+    path = "/usr/sbin:/usr/bin:/sbin:/bin"
+    if not all(shutil.which(name, path=path) for name in ("postfix", "dovecot")):
+        return NEEDED
+    if not Path("/usr/lib/dovecot/imap").exists() or not Path("/usr/lib/dovecot/lmtp").exists():
+        return NEEDED
+    return None if os.geteuid() == 0 else "run as root: Postfix and Dovecot start as nobody else"
 
 
 class Peer:
-    """Started and stopped once. `password`: as Dovecot's `static` passdb takes it, plain or with a `{SCHEME}`."""
+    """Started and stopped once. Passwords are one round of salted SHA-512, as ours are in the benchmark. What comes in
+    through `smtp_only` is held: nothing is done with it after 250."""
 
-    def __init__(self, folder: Path, password: str = "secret") -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.smtp, self.lmtp, self.imap, self.imaps = free_port(), free_port(), free_port(), free_port()
+        self.smtp, self.smtp_only, self.lmtp = free_port(), free_port(), free_port()
+        self.imap, self.imaps = free_port(), free_port()
         user = pwd.getpwnam("mail")
         values = {
-            "folder": folder, "smtp": self.smtp, "lmtp": self.lmtp, "imap": self.imap, "imaps": self.imaps,
-            "uid": user.pw_uid, "gid": user.pw_gid, "password": password,
+            "folder": folder, "smtp": self.smtp, "smtp_only": self.smtp_only, "lmtp": self.lmtp, "imap": self.imap,
+            "imaps": self.imaps, "uid": user.pw_uid, "gid": user.pw_gid, "password": _hashed(PASSWORD),
         }  # fmt: skip
         folder.chmod(0o755)
         postfix = folder / "postfix"
@@ -156,19 +172,44 @@ class Peer:
 
     def pids(self) -> list[int]:
         """All processes of both."""
-        masters = (self.folder / "queue/pid/master.pid", self.folder / "run/master.pid")
-        return [pid for master in masters for pid in processes.family(int(master.read_text()))]
+        return [pid for master in self._masters() for pid in processes.family(int(master.read_text()))]
 
-    def queued(self) -> int:
-        """Mails that are accepted and not delivered."""
-        folders = ("incoming", "active", "deferred", "maildrop")
-        return sum(len(list((self.folder / "queue" / name).glob("**/*"))) for name in folders)
+    def fill(self, user: str, messages: int) -> None:
+        """Straight into the maildir; Dovecot indexes it when it is first selected."""
+        owner = pwd.getpwnam("mail")
+        inbox, source = self.folder / "mail" / user, Source(FILL_SIZE, user)
+        for name in ("cur", "new", "tmp"):
+            (inbox / name).mkdir(parents=True, exist_ok=True)
+        for number in range(messages):
+            octets = source.next(multipart=number % 3 == 0).replace(b"\r\n", b"\n")
+            flags = "S" if number % 2 else ""
+            (inbox / "cur" / f"{FILL_DATE + number}.M{number}.peer,S={len(octets)}:2,{flags}").write_bytes(octets)
+        _run("chown", "-R", f"{owner.pw_uid}:{owner.pw_gid}", str(inbox))
 
     def stop(self) -> None:
+        """Ends both and waits for it."""
+        postfix, dovecot = self._masters()
         subprocess.run(["postfix", "-c", str(self.folder / "postfix"), "stop"], check=False, capture_output=True)
-        master = self.folder / "run/master.pid"
-        if master.exists():
-            os.kill(int(master.read_text()), signal.SIGTERM)
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int(dovecot.read_text()), signal.SIGTERM)
+        end = time.monotonic() + START_SECONDS
+        while (dovecot.exists() or _is_running(postfix)) and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def _masters(self) -> tuple[Path, Path]:
+        return self.folder / "queue/pid/master.pid", self.folder / "run/master.pid"
+
+
+def _is_running(master: Path) -> bool:
+    try:
+        return Path(f"/proc/{int(master.read_text())}").exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _hashed(password: str) -> str:
+    salt = os.urandom(16)
+    return "{SSHA512}" + base64.b64encode(hashlib.sha512(password.encode() + salt).digest() + salt).decode()
 
 
 def _run(*command: str) -> None:

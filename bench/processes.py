@@ -1,10 +1,12 @@
 """CPU and memory of processes, from /proc."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+CORES = os.cpu_count() or 1
 
 
 def family(pid: int) -> list[int]:
@@ -35,6 +37,17 @@ def cpu_seconds(pids: list[int]) -> float:
             continue
         total += sum(int(fields[n]) for n in (11, 12, 13, 14))
     return total / _TICKS
+
+
+class CpuMeter:
+    """CPU that a family spends from here on. Its members are looked up again each time: they come and go."""
+
+    def __init__(self, pids: Callable[[], list[int]]) -> None:
+        self._pids = pids
+        self._start = cpu_seconds(pids())
+
+    def spent(self) -> float:
+        return cpu_seconds(self._pids()) - self._start
 
 
 def resident_kib(pid: int) -> int:

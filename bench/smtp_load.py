@@ -1,8 +1,8 @@
 """A load generator for SMTP: several processes, plain round trips on kept connections, like another mail server's."""
 
 import asyncio
+import itertools
 import multiprocessing
-import os
 import resource
 import time
 from collections.abc import Callable
@@ -11,16 +11,19 @@ from typing import cast
 
 import uvloop
 
+from bench.messages import Source
+
 PROCESSES = 2
-_HOLE = 9_999_999_999
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`latencies` from the final dot to 250, in seconds, sorted; `cpu_seconds` is the generator's own."""
+    """`latencies` from the final dot to 250, in seconds, sorted; `cpu_seconds` is the generator's own, `overhead_seconds`
+    what starting and ending its processes took."""
 
     messages: int
     seconds: float
+    overhead_seconds: float
     cpu_seconds: float
     latencies: list[float]
 
@@ -32,18 +35,22 @@ class Result:
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * part))] if self.latencies else 0.0
 
 
-class _Client(asyncio.Protocol):
-    """Says the next thing whenever the answer is complete."""
+class SmtpClient(asyncio.Protocol):
+    """Says the next thing whenever the answer is complete. `interval` seconds lie between two messages' beginnings, if
+    the server keeps up."""
 
-    def __init__(self, messages: Callable[[], bytes], recipients: Callable[[], str], count: int, pause: float) -> None:
-        self._messages = messages
+    def __init__(self, source: Source, recipients: Callable[[], str], count: int, interval: float) -> None:
+        self._source = source
+        self._message = b""
         self._recipients = recipients
         self._left = count
-        self._pause = pause
+        self._interval = interval
+        self._due_at = 0.0
         self._buffer = b""
         self._next = self._ehlo
         self._dot_at = 0.0
         self.latencies: list[float] = []
+        self.accepted_at: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -62,7 +69,8 @@ class _Client(asyncio.Protocol):
             line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
             if line[3:4] != b"-":
                 if line[:1] not in b"23":
-                    self.done.set_exception(RuntimeError(line.decode()))
+                    if not self.done.done():
+                        self.done.set_exception(RuntimeError(line.decode()))
                     return
                 self._next()
 
@@ -79,43 +87,33 @@ class _Client(asyncio.Protocol):
         self._next = self._data
 
     def _data(self) -> None:
+        self._message = self._source.next() + b".\r\n"
         self._transport.write(b"DATA\r\n")
         self._next = self._body
 
     def _body(self) -> None:
-        message = self._messages()
         self._dot_at = time.perf_counter()
-        self._transport.write(message)
+        self._transport.write(self._message)
         self._next = self._accepted
 
     def _accepted(self) -> None:
-        self.latencies.append(time.perf_counter() - self._dot_at)
+        now = time.perf_counter()
+        self.latencies.append(now - self._dot_at)
+        self.accepted_at.append(now)
         self._left -= 1
-        if self._left:
-            if self._pause:
-                asyncio.get_running_loop().call_later(self._pause, self._mail)
-            else:
-                self._mail()
-        else:
+        if not self._left:
             self._transport.write(b"QUIT\r\n")
             self._next = self._quit
+        elif self._interval:
+            self._due_at = max(now, (self._due_at or now) + self._interval)
+            asyncio.get_running_loop().call_later(self._due_at - now, self._mail)
+        else:
+            self._mail()
 
     def _quit(self) -> None:
         self._transport.close()
         if not self.done.done():
             self.done.set_result(None)
-
-
-def message(size: int, number: int = 0) -> bytes:
-    """A message of about `size` octets with its final dot; each number gives another one."""
-    header = b"From: sender@bench.example\r\nTo: someone@bench.example\r\nSubject: A message to measure with\r\n"
-    header += (
-        b"Message-ID: <%010d@bench.example>\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMIME-Version: 1.0\r\n\r\n"
-        b"%d\r\n" % (number, number)
-    )
-    words = b"The quick brown fox jumps over the lazy dog while the mail goes on its way. "
-    body = b"".join(words[n % 40 :] + words[: n % 40] + b"\r\n" for n in range(max(1, (size - len(header)) // 78)))
-    return header + body + b".\r\n"
 
 
 def run(
@@ -125,18 +123,24 @@ def run(
     messages: int,
     users: list[str],
     *,
-    pause: float = 0.0,
+    rate: float = 0.0,
     processes: int = PROCESSES,
 ) -> Result:
-    """`messages` over all connections; `pause` seconds between two of one connection."""
+    """`messages` over all connections, as fast as they go or `rate` a second."""
+    began = time.perf_counter()
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        share = [(port, size, connections // processes, messages // connections, users, pause)] * processes
+        interval = connections / rate if rate else 0.0
+        shares = [
+            (port, size, connections // processes, max(1, messages // connections), users, interval, f"{tag}-{time.time_ns()}")
+            for tag in range(processes)
+        ]  # fmt: skip
         pool.map(_warm, range(processes))
         start = time.perf_counter()
-        parts = pool.starmap(_work, share)
+        parts = pool.starmap(_work, shares)
         seconds = time.perf_counter() - start
     latencies = sorted(latency for part, _ in parts for latency in part)
-    return Result(len(latencies), seconds, sum(cpu for _, cpu in parts), latencies)
+    overhead = time.perf_counter() - began - seconds
+    return Result(len(latencies), seconds, overhead, sum(cpu for _, cpu in parts), latencies)
 
 
 def _warm(_: int) -> None:
@@ -144,29 +148,24 @@ def _warm(_: int) -> None:
 
 
 def _work(
-    port: int, size: int, connections: int, each: int, users: list[str], pause: float
+    port: int, size: int, connections: int, each: int, users: list[str], interval: float, tag: str
 ) -> tuple[list[float], float]:
+    source = Source(size, tag)
     before = resource.getrusage(resource.RUSAGE_SELF)
-    latencies = uvloop.run(_clients(port, size, connections, each, users, pause))
+    latencies = uvloop.run(_clients(port, source, connections, each, users, interval))
     after = resource.getrusage(resource.RUSAGE_SELF)
     return latencies, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-async def _clients(port: int, size: int, connections: int, each: int, users: list[str], pause: float) -> list[float]:
+async def _clients(
+    port: int, source: Source, connections: int, each: int, users: list[str], interval: float
+) -> list[float]:
     loop = asyncio.get_running_loop()
-    numbers = iter(range(10**9))
-    # every body is another one, also than those of other processes: equal ones could be stored once
-    first = os.getpid() * 10**6
-    before, between, after = message(size, _HOLE).split(b"%d" % _HOLE)
-
-    def messages() -> bytes:
-        number = b"%d" % (first + next(numbers))
-        return b"".join((before, number, between, number, after))
-
+    recipients = itertools.cycle(users)
     clients = []
     for _ in range(connections):
         _, client = await loop.create_connection(
-            lambda: _Client(messages, lambda: users[next(numbers) % len(users)], each, pause), "127.0.0.1", port
+            lambda: SmtpClient(source, lambda: next(recipients), each, interval), "127.0.0.1", port
         )
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))
