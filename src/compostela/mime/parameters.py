@@ -50,7 +50,7 @@ def _joined(pieces: list[tuple[int, bool, bytes]]) -> bytes:
         out += text
     try:
         return out.decode(charset).encode()
-    except (LookupError, UnicodeDecodeError):
+    except (LookupError, ValueError):
         return out
 
 

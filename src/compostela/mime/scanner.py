@@ -104,7 +104,7 @@ class _Scanner:
 
     def _header_end(self, start: int, end: int) -> int:
         if self._data[start : start + 1] == b"\n":
-            return start + 1
+            return min(start + 1, end)
         if self._data[start : start + 2] == b"\r\n":
             return min(start + 2, end)
         # the two spellings of an empty line, each found at the speed of `find`

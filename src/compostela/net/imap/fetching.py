@@ -37,6 +37,19 @@ _ROW_TEXTS: dict[str, RowItem] = {
 }
 
 
+LightLine = Callable[[int, int, bytes, int], bytes]
+_LIGHT: dict[frozenset[str], LightLine] = {
+    frozenset({"FLAGS"}): lambda number, _uid, flags, _modseq: b"* %d FETCH (FLAGS (%s))\r\n" % (number, flags),
+    frozenset({"UID", "FLAGS"}): lambda number, uid, flags, _modseq: (
+        b"* %d FETCH (UID %d FLAGS (%s))\r\n" % (number, uid, flags)
+    ),
+    frozenset({"UID", "FLAGS", "MODSEQ"}): lambda number, uid, flags, modseq: (
+        b"* %d FETCH (UID %d FLAGS (%s) MODSEQ (%d))\r\n" % (number, uid, flags, modseq)
+    ),
+}
+"""What a client asks of all messages at once: number, UID, flags and ModSeq as a line."""
+
+
 async def fetch(context: Context, command: commands.Fetch) -> None:
     view = context.state.view
     assert view is not None
@@ -58,10 +71,11 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
     items = [item for item in command.items if isinstance(item, str)]
     since = -1 if command.changed_since is None else command.changed_since
     out = context.out
-    if sorted(items) == ["FLAGS", "UID"]:
+    light = _LIGHT.get(frozenset(items))
+    if light is not None:
         async for light_rows in view.store.flags(view.mailbox.id, wanted):
             for run, offset in view.runs(light_rows):
-                out.write(_flags_lines(run, offset, since, view.first_recent))
+                out.write(_flags_lines(light, run, offset, since, view.first_recent))
             await out.drain()
         return
     makers = [_ROW_TEXTS[item] for item in items]
@@ -102,7 +116,7 @@ async def _rendered_of(view: MailboxView, uid: Uid, notes: bytes, item: str) -> 
     return b"NIL" if message is None else _render(await _structure(message), item)
 
 
-def _flags_lines(rows: Sequence[FlagsRow], offset: int, since: int, first_recent: int) -> bytes:
+def _flags_lines(line: LightLine, rows: Sequence[FlagsRow], offset: int, since: int, first_recent: int) -> bytes:
     """The hottest listing: one text for each combination of flags, found by identity."""
     texts: tuple[dict[int, bytes], dict[int, bytes]] = ({}, {})
     lines = []
@@ -112,7 +126,7 @@ def _flags_lines(rows: Sequence[FlagsRow], offset: int, since: int, first_recent
             text = known.get(id(flags))
             if text is None:
                 text = known[id(flags)] = flags_text(flags, uid >= first_recent)
-            lines.append(b"* %d FETCH (UID %d FLAGS (%s))\r\n" % (uid - offset, uid, text))
+            lines.append(line(uid - offset, uid, text, modseq))
     return b"".join(lines)
 
 

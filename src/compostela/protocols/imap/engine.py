@@ -133,7 +133,10 @@ class ImapEngine:
     # the host's side
 
     def receive(self, octets: bytes) -> None:
-        """Adds what arrived. The host stops reading while `buffered` is above its limit."""
+        """Adds what arrived. The host stops reading while `buffered` is above its limit. Behind a `LineTooLong` nothing is
+        kept any more."""
+        if self._broken:
+            return
         if self._at == len(self._buffer):
             self._buffer = octets
         else:
@@ -180,11 +183,18 @@ class ImapEngine:
                 continue
             line = self._take_line()
             if line is None:
-                return _LINE_TOO_LONG if self._broken else None
+                return self._drop_buffer() if self._broken else None
             event = self._dealt_with(line)
+            if event is _LINE_TOO_LONG:
+                return self._drop_buffer()
             if event is not None:
                 return event
         return None
+
+    def _drop_buffer(self) -> Event:
+        self._buffer = b""
+        self._at = self._searched = 0
+        return _LINE_TOO_LONG
 
     # octets
 

@@ -76,7 +76,10 @@ class SmtpEngine:
         self._broken = False
 
     def receive(self, octets: bytes) -> None:
-        """Adds what arrived. The host stops reading while `buffered` is above its limit."""
+        """Adds what arrived. The host stops reading while `buffered` is above its limit. Behind a `BadLineEnd` nothing is
+        kept any more."""
+        if self._broken:
+            return
         self._buffer = self._buffer + octets if self._buffer else octets
 
     @property
@@ -126,8 +129,7 @@ class SmtpEngine:
         if len(line) > self._max_line:
             return _LINE_TOO_LONG
         if not line.endswith(b"\r") or b"\r" in line[:-1]:
-            self._broken = True
-            return _BAD_LINE_END
+            return self._break()
         line = line[:-1]
         if self._want_line:
             self._want_line = False
@@ -160,8 +162,7 @@ class SmtpEngine:
                     return None
             chunk, self._buffer = buffer[:cut], buffer[cut:]
         if _has_bare_line_end(chunk):
-            self._broken = True
-            return _BAD_LINE_END
+            return self._break()
         if b"\n." in chunk:
             octets = chunk.replace(b"\r\n.", b"\r\n")
         else:
@@ -173,9 +174,13 @@ class SmtpEngine:
 
     def _bad_start(self, buffer: bytes) -> Event | None:
         if len(buffer) > 1 and buffer[1] == 0x0A:
-            self._broken = True
-            return _BAD_LINE_END
+            return self._break()
         return None
+
+    def _break(self) -> Event:
+        self._broken = True
+        self._buffer = b""
+        return _BAD_LINE_END
 
 
 def _has_bare_line_end(chunk: bytes) -> bool:

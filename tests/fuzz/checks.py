@@ -1,0 +1,88 @@
+"""What must hold for any octets: the targets of the fuzzer and of the properties."""
+
+from compostela.app.configuration.files import Reader
+from compostela.base.settings import Problems, Settings
+from compostela.mime import addresses, dates, encoded_words, parameters
+from compostela.mime.headers import Headers, add_first, add_last, header_end, remove, values
+from compostela.mime.scanner import describe
+from compostela.mime.structure import Part, Structure
+from compostela.mime.text import decoded_text, html_text
+from compostela.protocols.imap.responses import body_structure, envelope
+from tests.fuzz.engines import imap_events, smtp_events
+
+PIECE = 7
+
+
+def _pieces(octets: bytes) -> list[bytes]:
+    return [octets[at : at + PIECE] for at in range(0, len(octets), PIECE)]
+
+
+def smtp(octets: bytes) -> None:
+    """Any split gives the same events."""
+    assert smtp_events([octets]) == smtp_events(_pieces(octets))
+
+
+def imap(octets: bytes) -> None:
+    """Any split gives the same events."""
+    assert imap_events([octets]) == imap_events(_pieces(octets))
+
+
+def mime(octets: bytes) -> None:
+    """Nothing raises; every part lies inside the message and inside the part that holds it; the notes can be kept."""
+    end = header_end(octets)
+    header, body = octets[:end], octets[end:]
+    structure = describe(header, body)
+    _check_part(structure.root, 0, len(body))
+    assert Structure.loads(structure.dumps()) == structure
+    assert envelope(structure.envelope)
+    assert body_structure(structure.root, extended=True)
+    assert body_structure(structure.root, extended=False)
+    _check_headers(header)
+    _check_texts(structure.root, body)
+
+
+def _check_part(part: Part, first: int, last: int) -> None:
+    for start, end in (part.header, part.body):
+        assert first <= start <= end <= last or (start, end) == (0, 0)
+    for child in part.children:
+        _check_part(child, *part.body)
+
+
+def _check_headers(header: bytes) -> None:
+    headers = Headers(header)
+    for field in headers:
+        value = headers.get(field.name) or b""
+        assert values(header, field.name) == headers.get_all(field.name)
+        encoded_words.decode(value)
+        addresses.parse(value)
+        parameters.parse(value)
+        dates.parse(value)
+        assert field.name.lower() not in {one.name.lower() for one in Headers(remove(header, [field.name]))}
+    assert add_first(header, b"X-A: b").startswith(b"X-A: b\r\n")
+    assert b"X-A: b" in add_last(header, b"X-A: b")
+
+
+def _check_texts(part: Part, body: bytes) -> None:
+    if part.type == b"text":
+        octets = body[part.body[0] : part.body[1]]
+        html_text(decoded_text(octets, part.encoding, parameters.get(part.parameters, b"charset")))
+    for child in part.children:
+        _check_texts(child, body)
+
+
+def configuration(octets: bytes) -> None:
+    """A file is read, or there is a complaint with a place."""
+    for name in ("smtpserver.xml", "webadmin.properties"):
+        problems = Problems()
+        node = Reader(problems, {"HOME": "/home"}).parse(name, octets)
+        assert node is not None or problems.found
+        assert all(problem.place.file == name for problem in problems.found)
+        if node is not None:
+            settings = Settings(node, problems)
+            settings.integer("port", 1)
+            settings.boolean("auth/required", False)
+            settings.text("bind", "")
+            settings.finish()
+
+
+TARGETS = {"smtp": smtp, "imap": imap, "mime": mime, "configuration": configuration}

@@ -1,0 +1,55 @@
+"""The engines driven as their hosts drive them, with the events in a form that does not depend on how the input was cut."""
+
+from collections.abc import Iterable
+
+from compostela.protocols.imap import engine as imap
+from compostela.protocols.smtp import engine as smtp
+
+MAX_LINE = 512
+
+
+def smtp_events(pieces: Iterable[bytes]) -> list[smtp.Event]:
+    """A host that takes DATA and asks for a line at AUTH. Data that was refused with its bad line end does not count."""
+    engine = smtp.SmtpEngine(MAX_LINE)
+    found: list[smtp.Event] = []
+    for piece in pieces:
+        engine.receive(piece)
+        while (event := engine.next_event()) is not None:
+            match event:
+                case smtp.Command(b"DATA"):
+                    engine.start_data()
+                case smtp.Command(b"AUTH"):
+                    engine.expect_line()
+                case smtp.Data(octets) if found and isinstance(found[-1], smtp.Data):
+                    found[-1] = smtp.Data(found[-1].octets + octets)
+                    continue
+                case smtp.BadLineEnd() if found and isinstance(found[-1], smtp.Data):
+                    found.pop()
+            found.append(event)
+        assert engine.buffered <= MAX_LINE + len(piece)
+    return _without_open_data(found)
+
+
+def _without_open_data(found: list[smtp.Event]) -> list[smtp.Event]:
+    """Data whose end has not come may be held back by some octets."""
+    return found[:-1] if found and isinstance(found[-1], smtp.Data) else found
+
+
+def imap_events(pieces: Iterable[bytes]) -> list[imap.Event]:
+    """A host that lets LOGIN succeed and takes every message."""
+    engine = imap.ImapEngine(MAX_LINE)
+    found: list[imap.Event] = []
+    for piece in pieces:
+        engine.receive(piece)
+        while (event := engine.next_event()) is not None:
+            match event:
+                case imap.Received(_, "LOGIN", _):
+                    engine.logged_in()
+                case imap.Received(_, "AUTHENTICATE", _):
+                    engine.expect_line()
+                case imap.AppendData(octets) if found and isinstance(found[-1], imap.AppendData):
+                    found[-1] = imap.AppendData(found[-1].octets + octets)
+                    continue
+            found.append(event)
+        assert engine.buffered <= MAX_LINE + len(piece)
+    return found
