@@ -23,8 +23,8 @@ USER = "reader@example.org"
 WINDOW, STRIDE = 24, 192
 """A write holds octets of the mail when it holds any of these pieces of it."""
 _SYNCS = ("fsync", "fdatasync")
-_ENTRY = re.compile(r"^(\d+) (\w+)\(\d+<([^>]*)>(.*)$")
-_RESUMED = re.compile(r"^(\d+) <\.\.\. \w+ resumed>(.*)$")
+_ENTRY = re.compile(r"^(\d+) +(\w+)\(\d+<([^>]*)>(.*)$")
+_RESUMED = re.compile(r"^(\d+) +<\.\.\. \w+ resumed>(.*)$")
 _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 
