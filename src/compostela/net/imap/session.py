@@ -8,7 +8,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Coroutine
-from typing import cast
 
 from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.base.ids import new_trace_id
@@ -21,6 +20,7 @@ from compostela.net.imap.selecting import leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
 from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
+from compostela.net.session_host import SessionHost
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.engine import (
     AppendData,
@@ -38,44 +38,35 @@ from compostela.protocols.imap.responses import CONTINUE, tagged, untagged
 
 _log = logging.getLogger(__name__)
 
-PAUSE_READING_BYTES = 512 * 1024
 MAX_FAULTS = 9
 MAX_LOGIN_FAILURES = 3
 
 _commands = counter("imapCommands", "IMAP commands")
 
 
-class ImapProtocol(asyncio.Protocol):
+class ImapProtocol(SessionHost):
     """One connection; also what commands work with (`Context` and `Output`)."""
 
     __slots__ = (
-        "_address", "_append", "_closing", "_engine", "_faults", "_gathered", "_idle_tag", "_idle_told_at",
-        "_last_activity", "_line_taker", "_listener", "_message", "_paused", "_running", "_session_id", "_tls",
-        "_transport", "_unwatch", "_woken", "_writable", "server", "state",
+        "_append", "_engine", "_faults", "_gathered", "_idle_tag", "_idle_told_at", "_line_taker", "_session_id", "_tls",
+        "_unwatch", "_woken", "server", "state",
     )  # fmt: skip
 
     def __init__(self, server: ImapServer, listener: Listener, tls: bool) -> None:
+        self._engine = ImapEngine(server.settings.max_line_bytes)
+        super().__init__(listener, self._engine)
         self.server = server
         self.state = ImapState()
-        self._listener = listener
         self._tls = tls
-        self._engine = ImapEngine(server.settings.max_line_bytes)
-        self._running: asyncio.Task[None] | None = None
         self._gathered: list[bytes] = []
-        self._message: IncomingMessage | None = None
         self._append: AppendStarted | None = None
         self._line_taker: Callable[[bytes], Coroutine[None, None, None]] | None = None
         self._idle_tag: bytes | None = None
         self._idle_told_at = 0.0
         self._unwatch: Callable[[], None] | None = None
         self._woken = False
-        self._closing = False
-        self._paused = False
         self._faults = 0
-        self._writable: asyncio.Event | None = None
-        self._last_activity = 0.0
         self._session_id = ""
-        self._address = "unknown"
 
     # what commands use
 
@@ -101,39 +92,13 @@ class ImapProtocol(asyncio.Protocol):
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)  # uvloop does not derive its own from it
-        self._transport = transport
-        self._last_activity = asyncio.get_running_loop().time()
+        super().connection_made(transport)
         self._session_id = new_trace_id()
-        peer = transport.get_extra_info("peername")
-        self._address = peer[0] if peer else "unknown"
-        if not self._listener.admit(self, self._address):
-            transport.write(untagged("BYE Too many connections."))
-            transport.close()
-            self._closing = True
+        if not self._admitted(untagged("BYE Too many connections.")):
             return
         name = self.server.settings.server.hello_name
-        capabilities = self._capabilities()
-        transport.write(untagged(f"OK [CAPABILITY {capabilities}] Compostela IMAP4rev1 Server {name} is ready."))
-
-    def data_received(self, data: bytes) -> None:
-        if self._closing:
-            return
-        self._last_activity = asyncio.get_running_loop().time()
-        self._engine.receive(data)
-        if self._running is None:
-            self._running = asyncio.get_running_loop().create_task(self._work())
-        elif self._engine.buffered > PAUSE_READING_BYTES and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-
-    def pause_writing(self) -> None:
-        self._writable = asyncio.Event()
-
-    def resume_writing(self) -> None:
-        if self._writable is not None:
-            self._writable.set()
-            self._writable = None
+        greeting = f"OK [CAPABILITY {self._capabilities()}] Compostela IMAP4rev1 Server {name} is ready."
+        self._transport.write(untagged(greeting))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._closing = True
@@ -142,7 +107,7 @@ class ImapProtocol(asyncio.Protocol):
         if self._message is not None and self._running is None:
             self._message.discard()
         if self.state.view is not None and self._running is None:
-            self._running = asyncio.get_running_loop().create_task(self._abandon())
+            self._start(self._abandon())
         self._listener.dismiss(self, self._address)
 
     async def _abandon(self) -> None:
@@ -182,15 +147,13 @@ class ImapProtocol(asyncio.Protocol):
                 if self._writable is not None:
                     await self.drain()
             self._flush()
-            if self._paused and not self._closing:
-                self._paused = False
-                self._transport.resume_reading()
+            self._read_on()
         except Exception:
             _log.exception("unexpected error in an IMAP session")
             self._close("BYE Internal error.")
         finally:
             self._running = None
-            self._last_activity = asyncio.get_running_loop().time()
+            self._last_activity = self._loop.time()
             if self._closing:
                 if self._message is not None:
                     self._message.discard()
@@ -357,7 +320,7 @@ class ImapProtocol(asyncio.Protocol):
 
     def _start_idle(self, tag: bytes) -> None:
         self._idle_tag = tag
-        self._idle_told_at = asyncio.get_running_loop().time()
+        self._idle_told_at = self._loop.time()
         self._line_taker = self._idle_line
         self._engine.expect_line()
         self.write(b"+ Idling\r\n")
@@ -369,7 +332,7 @@ class ImapProtocol(asyncio.Protocol):
     def _wake(self) -> None:
         self._woken = True
         if self._running is None and not self._closing:
-            self._running = asyncio.get_running_loop().create_task(self._work())
+            self._start(self._work())
 
     async def _tell_idler(self) -> None:
         self._woken = False
@@ -409,9 +372,8 @@ class ImapProtocol(asyncio.Protocol):
         self._transport.pause_reading()
         self.write(tagged(tag, "OK", "STARTTLS Begin TLS negotiation now."))
         self._flush()
-        loop = asyncio.get_running_loop()
         try:
-            upgraded = await loop.start_tls(
+            upgraded = await self._loop.start_tls(
                 self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
             )
         except (OSError, ssl.SSLError):

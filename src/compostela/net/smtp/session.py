@@ -7,8 +7,6 @@ limit, nothing is read. All answers of one round are one write.
 import asyncio
 import logging
 import ssl
-from collections.abc import Coroutine
-from typing import cast
 
 from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
@@ -16,6 +14,7 @@ from compostela.base.metrics import counter
 from compostela.core.smtp.session import SmtpSession
 from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
+from compostela.net.session_host import SessionHost
 from compostela.net.smtp.auth import AuthExchange
 from compostela.net.smtp.commands import Commands
 from compostela.net.smtp.server import SmtpServer
@@ -34,7 +33,6 @@ from compostela.protocols.smtp.replies import reply
 
 _log = logging.getLogger(__name__)
 
-PAUSE_READING_BYTES = 512 * 1024
 MAX_ERRORS = 30
 """Refused commands in a row after which the server hangs up."""
 
@@ -46,42 +44,28 @@ def commands_seen() -> int:
     return _commands.value
 
 
-class SmtpProtocol(asyncio.Protocol):
+class SmtpProtocol(SessionHost):
     """One connection."""
 
-    __slots__ = (
-        "_auth", "_closing", "_commands", "_engine", "_errors", "_last_activity", "_listener", "_loop", "_message",
-        "_paused", "_running", "_server", "_session", "_tls", "_transport", "_writable",
-    )  # fmt: skip
+    __slots__ = ("_auth", "_commands", "_engine", "_errors", "_server", "_session", "_tls")
 
     def __init__(self, server: SmtpServer, listener: Listener, tls: bool) -> None:
-        self._server = server
-        self._listener = listener
-        self._tls = tls
-        self._loop = asyncio.get_running_loop()
         self._engine = SmtpEngine(server.settings.max_line_bytes)
-        self._running: asyncio.Task[None] | None = None
-        self._message: IncomingMessage | None = None
+        super().__init__(listener, self._engine)
+        self._server = server
+        self._tls = tls
         self._auth: AuthExchange | None = None
-        self._closing = False
-        self._paused = False
         self._errors = 0
-        self._writable: asyncio.Event | None = None
-        self._last_activity = 0.0
 
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)  # uvloop does not derive its own from it
-        self._transport = transport
-        self._last_activity = self._loop.time()
-        peer = transport.get_extra_info("peername")
-        address = peer[0] if peer else "unknown"
-        authorized = self._server.is_authorized(address)
+        super().connection_made(transport)
+        authorized = self._server.is_authorized(self._address)
         self._session = SmtpSession(
             id=new_trace_id(),
-            remote_address=address,
-            remote_host=address,
+            remote_address=self._address,
+            remote_host=self._address,
             hello_name=self._server.settings.server.hello_name,
             is_authorized_network=authorized,
             auth_announced=self._server.announces_auth(authorized),
@@ -89,38 +73,15 @@ class SmtpProtocol(asyncio.Protocol):
         self._commands = Commands(self._server, self._session)
         if self._tls:
             self._note_tls()
-        if not self._listener.admit(self, address):
-            transport.write(replies.SHUTTING_DOWN)
-            transport.close()
-            self._closing = True
-            return
-        self._start(self._greet())
-
-    def data_received(self, data: bytes) -> None:
-        if self._closing:
-            return
-        self._last_activity = self._loop.time()
-        self._engine.receive(data)
-        if self._running is None:
-            self._start(self._work())
-        elif self._engine.buffered > PAUSE_READING_BYTES and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-
-    def pause_writing(self) -> None:
-        self._writable = asyncio.Event()
-
-    def resume_writing(self) -> None:
-        if self._writable is not None:
-            self._writable.set()
-            self._writable = None
+        if self._admitted(replies.SHUTTING_DOWN):
+            self._start(self._greet())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._closing = True
         self.resume_writing()
         if self._message is not None and self._running is None:
             self._message.discard()
-        self._listener.dismiss(self, self._session.remote_address)
+        self._listener.dismiss(self, self._address)
 
     # what the listener asks
 
@@ -138,9 +99,6 @@ class SmtpProtocol(asyncio.Protocol):
             self._close(replies.TIMED_OUT)
 
     # work
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        self._running = self._loop.create_task(work)
 
     async def _greet(self) -> None:
         trace_id.set(self._session.id)
@@ -189,9 +147,7 @@ class SmtpProtocol(asyncio.Protocol):
                 return
         if out and not self._closing:
             self._transport.write(b"".join(out))
-        if self._paused and not self._closing:
-            self._paused = False
-            self._transport.resume_reading()
+        self._read_on()
 
     async def _handle(self, event: Event) -> bytes | None:
         match event:
