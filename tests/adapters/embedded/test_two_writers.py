@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 CLIENTS = 20
-BOUND_MILLISECONDS = 1000.0
+BOUND_MILLISECONDS = 2000.0
 """Generous: the disk of a test machine is shared. The target is 200 ms."""
 
 
