@@ -4,7 +4,7 @@ import re
 
 from compostela.base.errors import InvalidArgument
 
-_QUANTITY = re.compile(r"\s*(-?\d+)\s*([A-Za-z]*)\s*")
+_QUANTITY = re.compile(r"\s*(-?\d{1,18})\s*([A-Za-z]*)\s*")
 
 _SECONDS = {
     "ms": 0.001, "msec": 0.001, "msecs": 0.001, "milli": 0.001, "millis": 0.001, "millisecond": 0.001, "milliseconds": 0.001,

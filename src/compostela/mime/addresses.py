@@ -38,24 +38,25 @@ class _Parser:
 
     def parse(self) -> list[Address]:
         phrase: list[bytes] = []
-        in_group = False
+        in_group = has_at = False
         while self._at < len(self._tokens) and len(self._found) < MAX_ADDRESSES:
             token = self._tokens[self._at]
             self._at += 1
             if token == b"<":
                 self._angle(_text(phrase))
-                phrase = []
-            elif token == b":" and not in_group and b"@" not in phrase:
+                phrase, has_at = [], False
+            elif token == b":" and not in_group and not has_at:
                 self._found.append(Address(None, None, _text(phrase) or b"", None))
                 in_group, phrase = True, []
             elif token in (b",", b";"):
                 self._plain(phrase)
-                phrase = []
+                phrase, has_at = [], False
                 if token == b";" and in_group:
                     self._found.append(Address(None, None, None, None))
                     in_group = False
             elif token != b">":
                 phrase.append(token)
+                has_at = has_at or token == b"@"
         self._plain(phrase)
         if in_group:
             self._found.append(Address(None, None, None, None))

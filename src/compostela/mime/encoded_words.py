@@ -4,7 +4,10 @@ import base64
 import binascii
 import re
 
-_WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?\s]*(?:\?(?!=)[^?\s]*)*)\?=")
+from compostela.mime.charsets import decode_octets
+
+# a word ends before another begins, so that no octet is looked at from each of many beginnings
+_WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?((?:(?!=\?(?!=))[^?\s]|\?(?!=))*)\?=")
 _BETWEEN = re.compile(r"(\?=)[ \t\r\n]+(=\?[^?\s]+\?[bBqQ]\?)")
 _MAX_ENCODED = 45
 
@@ -24,7 +27,7 @@ def _decoded(match: re.Match[str]) -> str:
             data = base64.b64decode(payload + "=" * (-len(payload) % 4), validate=False)
         else:
             data = binascii.a2b_qp(payload.encode("ascii", "replace"), header=True)
-        return data.decode(charset, "replace")
+        return decode_octets(data, charset, "replace")
     except (binascii.Error, LookupError, ValueError):
         return match.group()
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from compostela.mime.encoded_words import encode
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
+# anchored: a long line that is no field is looked at once, not once from each of its octets
+_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)", re.MULTILINE)
 _BLANK = re.compile(rb"(?:\A|\n)(\r?\n)")
 _UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
 MAX_LINE = 78
@@ -40,10 +41,7 @@ def header_end(message: bytes | memoryview) -> int:
 def fields(block: bytes) -> Iterator[Field]:
     """The fields in order; lines that are no field are passed over."""
     for match in _FIELD.finditer(block):
-        start = match.start()
-        if start and block[start - 1] != 0x0A:
-            continue
-        yield Field(match.group(1), match.group(2).removesuffix(b"\r"), start, match.end())
+        yield Field(match.group(1), match.group(2).removesuffix(b"\r"), match.start(), match.end())
 
 
 def unfold(value: bytes) -> bytes:

@@ -3,6 +3,8 @@
 import re
 from urllib.parse import unquote_to_bytes
 
+from compostela.mime.charsets import decode_octets
+
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;\s]*))[^;]*')
 _CONTINUED = re.compile(rb"([^*]+)(?:\*(\d{1,3}))?(\*)?")
 MAX_PARAMETERS = 100
@@ -49,7 +51,7 @@ def _joined(pieces: list[tuple[int, bool, bytes]]) -> bytes:
             text = unquote_to_bytes(text)
         out += text
     try:
-        return out.decode(charset).encode()
+        return decode_octets(out, charset).encode()
     except (LookupError, ValueError):
         return out
 

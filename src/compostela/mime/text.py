@@ -5,8 +5,10 @@ import binascii
 import html
 import re
 
+from compostela.mime.charsets import decode_octets
+
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
-_HIDDEN = re.compile(r"<(script|style)\b[^>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_HIDDEN = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -27,7 +29,7 @@ def decoded_text(data: bytes, encoding: bytes, charset: bytes | None) -> str:
     """As text; an unknown charset is read as UTF-8, then as Latin-1."""
     octets = decoded_octets(data, encoding)
     try:
-        return octets.decode((charset or b"us-ascii").decode("ascii", "replace"))
+        return decode_octets(octets, (charset or b"us-ascii").decode("ascii", "replace"))
     except (LookupError, UnicodeDecodeError, ValueError):
         try:
             return octets.decode()

@@ -137,4 +137,5 @@ def _unescaped(text: str) -> str:
         code = match.group(1)
         return chr(int(code[1:], 16)) if len(code) == 5 else _ESCAPES.get(code, code)
 
-    return _ESCAPE.sub(character, text)
+    # Java writes what lies beyond U+FFFF as two escapes; half of such a pair is no character
+    return _ESCAPE.sub(character, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
