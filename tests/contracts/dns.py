@@ -14,6 +14,7 @@ ZONE: dict[str, dict[str, list[str]]] = {
     "six.example": {"AAAA": ["2001:db8::2"]},
     "null.example": {"MX": ["0 ."]},
     "text.example": {"TXT": ['"only"']},
+    r"odd:name\\with\032space.example": {"A": ["192.0.2.5"]},
     "xn--bcher-kva.example": {"A": ["192.0.2.4"]},
     "7.2.0.192.in-addr.arpa": {"PTR": ["client.example."]},
     "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa": {"PTR": ["six.example."]},
@@ -41,6 +42,30 @@ class DnsResolverContract:
     async def test_a_domain_with_neither_takes_no_mail(self, resolver: DnsResolver, name: str) -> None:
         with pytest.raises(DnsNoSuchName):
             await resolver.mx(Domain(name))
+
+    async def test_exchangers_alone_are_only_those_that_are_named(self, resolver: DnsResolver) -> None:
+        assert [one.host for one in await resolver.exchangers("many.example")] == [
+            "mx1.many.example",
+            "mx2.many.example",
+            "mx0.many.example",
+        ]
+        assert await resolver.exchangers("null.example") == [MxHost(0, "")]
+        for name in ("plain.example", "unknown.example"):
+            with pytest.raises(DnsNoSuchName):
+                await resolver.exchangers(name)
+
+    async def test_addresses_of_one_kind(self, resolver: DnsResolver) -> None:
+        assert sorted(await resolver.ipv4("plain.example")) == ["192.0.2.2", "192.0.2.3"]
+        assert await resolver.ipv6("mx1.many.example") == ["2001:db8::1"]
+        for name in ("six.example", "unknown.example"):
+            with pytest.raises(DnsNoSuchName):
+                await resolver.ipv4(name)
+        for name in ("plain.example", "unknown.example"):
+            with pytest.raises(DnsNoSuchName):
+                await resolver.ipv6(name)
+
+    async def test_a_name_is_asked_for_as_it_is(self, resolver: DnsResolver) -> None:
+        assert await resolver.ipv4("odd:name\\with space.example") == ["192.0.2.5"]
 
     async def test_addresses(self, resolver: DnsResolver) -> None:
         assert await resolver.addresses("mx1.many.example") == ["192.0.2.1", "2001:db8::1"]
@@ -78,3 +103,5 @@ class DnsResolverContract:
             await resolver.addresses(FAILING)
         with pytest.raises(DnsTemporaryFailure):
             await resolver.txt(FAILING)
+        with pytest.raises(DnsTemporaryFailure):
+            await resolver.exchangers(FAILING)

@@ -42,27 +42,33 @@ class DnspythonResolver:
         return resolver
 
     async def mx(self, domain: Domain) -> list[MxHost]:
-        answer = await self._ask(_ascii(domain.name), "MX")
+        answer = await self._ask(domain.name, "MX")
         if answer is None:
             await self.addresses(domain.name)
             return [MxHost(0, domain.name)]
-        found = [MxHost(record.preference, str(record.exchange).rstrip(".")) for record in answer]
-        return sorted(found)
+        return _by_preference(answer)
+
+    async def exchangers(self, domain: str) -> list[MxHost]:
+        return _by_preference(await self._required(domain, "MX"))
 
     async def addresses(self, host: str) -> list[str]:
         found: list[str] = []
         for kind in ("A", "AAAA"):
-            answer = await self._ask(_ascii(host), kind)
+            answer = await self._ask(host, kind)
             if answer is not None:
                 found += [str(record) for record in answer]
         if not found:
             raise DnsNoSuchName(f"{host} has no address")
         return found[:1] if self._settings.single_ip_per_mx else found
 
+    async def ipv4(self, host: str) -> list[str]:
+        return [str(record) for record in await self._required(host, "A")]
+
+    async def ipv6(self, host: str) -> list[str]:
+        return [str(record) for record in await self._required(host, "AAAA")]
+
     async def txt(self, name: str) -> list[str]:
-        answer = await self._ask(name, "TXT")
-        if answer is None:
-            raise DnsNoSuchName(f"{name} has no TXT record")
+        answer = await self._required(name, "TXT")
         return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
 
     async def reverse(self, address: str) -> list[str]:
@@ -73,10 +79,14 @@ class DnspythonResolver:
             name = dns.reversename.from_address(address)
         except dns.exception.SyntaxError as error:
             raise DnsNoSuchName(f"{address} is no address") from error
-        answer = await self._ask(str(name), "PTR")
-        if answer is None:
-            raise DnsNoSuchName(f"{address} has no name")
+        answer = await self._required(str(name), "PTR")
         return [str(record).rstrip(".") for record in answer]
+
+    async def _required(self, name: str, kind: str) -> "dns.resolver.Answer":
+        answer = await self._ask(name, kind)
+        if answer is None:
+            raise DnsNoSuchName(f"{name} has no {kind} record")
+        return answer
 
     async def _ask(self, name: str, kind: str) -> "dns.resolver.Answer | None":
         """None when the name exists without such a record."""
@@ -86,7 +96,8 @@ class DnspythonResolver:
         import dns.resolver
 
         try:
-            return await resolver.resolve(name, kind)
+            # a backslash begins an escape in dnspython's names, and is only itself in ours
+            return await resolver.resolve(_ascii(name).replace("\\", "\\\\"), kind)
         except dns.resolver.NoAnswer:
             return None
         except (dns.name.EmptyLabel, dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.BadEscape) as error:
@@ -95,6 +106,10 @@ class DnspythonResolver:
             raise DnsNoSuchName(f"{name} does not exist") from error
         except (dns.exception.DNSException, OSError) as error:
             raise DnsTemporaryFailure(str(error)) from error
+
+
+def _by_preference(answer: "dns.resolver.Answer") -> list[MxHost]:
+    return sorted(MxHost(record.preference, str(record.exchange).rstrip(".")) for record in answer)
 
 
 def _ascii(name: str) -> str:

@@ -33,8 +33,20 @@ class DnsResolver(Protocol):
         """Exchangers by preference; the domain itself at 0 when it has addresses but no MX (RFC 5321 §5.1)."""
         ...
 
+    async def exchangers(self, domain: str) -> list[MxHost]:
+        """The MX records alone, by preference: without them there is no such name (RFC 7208 §5.4)."""
+        ...
+
     async def addresses(self, host: str) -> list[str]:
         """IPv4 and IPv6 addresses as text."""
+        ...
+
+    async def ipv4(self, host: str) -> list[str]:
+        """All A records as text."""
+        ...
+
+    async def ipv6(self, host: str) -> list[str]:
+        """All AAAA records as text."""
         ...
 
     async def txt(self, name: str) -> list[str]: ...
