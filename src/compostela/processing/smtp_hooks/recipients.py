@@ -85,5 +85,7 @@ class SupressDuplicateRcptHandler(SmtpHook):
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         if recipient in session.recipients:
+            # no other hook is asked again: a refusal now would take away what was accepted
             session.recipients.remove(recipient)
+            return OK
         return DECLINED
