@@ -180,3 +180,20 @@ async def test_a_failing_mailet_puts_the_mail_into_the_error_repository(tmp_path
         assert mail is not None
         assert mail.error_message is not None
         assert "RuntimeError: on purpose" in mail.error_message
+
+
+async def test_a_recipient_that_was_given_twice_gets_one_copy(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await send(c, ["bob@example.org", "ann@example.org", "Bob@Example.org"])
+        await eventually(lambda: idle(server))
+        assert (len(await messages(server, BOB)), len(await messages(server, ANN))) == (1, 1)
+
+
+async def test_a_repeated_recipient_stays_accepted_whatever_later_handlers_say(tmp_path: Path) -> None:
+    handlers = (
+        '<handler class="SupressDuplicateRcptHandler"/><handler class="MaxRcptHandler"><maxRcpt>1</maxRcpt></handler>'
+    )
+    async with running(tmp_path, handlers=handlers) as server, conversation(server.ports["smtp"]) as c:
+        await send(c, ["bob@example.org", "bob@example.org"])
+        await eventually(lambda: idle(server))
+        assert len(await messages(server, BOB)) == 1

@@ -44,6 +44,13 @@ class SmtpSession:
         return self.is_authorized_network or self.user is not None
 
     @property
+    def greeting_verb(self) -> str:
+        """The command with which the client greeted."""
+        if self.protocol == "LMTP":
+            return "LHLO"
+        return "EHLO" if self.is_esmtp else "HELO"
+
+    @property
     def with_protocol(self) -> str:
         """For the Received header (RFC 3848)."""
         if not self.is_esmtp:

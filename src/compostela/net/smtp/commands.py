@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Iterable
 
 from compostela.base.errors import StorageFull, TemporaryFailure
 from compostela.base.ids import new_id
-from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.blob.model import MessageContent
 from compostela.core.mail import attributes
 from compostela.core.mail.model import Mail
 from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult
@@ -22,11 +22,12 @@ _log = logging.getLogger(__name__)
 MAIL_ATTRIBUTE = "mail:"
 _MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "AUTH"})
 _BODIES = frozenset({"7BIT", "8BITMIME"})
-_NO_CONTENT = MessageContent(b"", MemoryBody(b""))
 
 
 class Commands:
     """State and answers of one session; it writes nothing and reads nothing itself."""
+
+    greeting_needed = replies.HELO_FIRST
 
     def __init__(self, server: SmtpServer, session: SmtpSession) -> None:
         self.server = server
@@ -41,12 +42,17 @@ class Commands:
         if result.code in (HookCode.DENY, HookCode.DENYSOFT):
             self.disconnect = True
             return self._refusal(result)
-        text = self.server.settings.greeting or f"{self.session.hello_name} SMTP Server (Compostela) ready"
+        text = (
+            self.server.settings.greeting
+            or f"{self.session.hello_name} {self.session.protocol} Server (Compostela) ready"
+        )
         return reply(220, "", text)
 
-    async def helo(self, argument: bytes, *, extended: bool) -> bytes:
+    async def helo(self, verb: str, argument: bytes) -> bytes:
+        """HELO, EHLO and LMTP's LHLO, which is EHLO by another name."""
+        extended = verb != "HELO"
         if not argument:
-            return reply(501, "5.5.4", f"Domain address required: {'EHLO' if extended else 'HELO'}")
+            return reply(501, "5.5.4", f"Domain address required: {verb}")
         name = argument.decode("utf-8", "replace")
         if not grammar.is_helo_name(name, lenient=extended):
             return reply(501, "5.5.2", "Invalid domain name")
@@ -81,7 +87,7 @@ class Commands:
         if session.sender_given:
             return replies.SENDER_SPECIFIED
         if settings.helo_enforced and session.helo is None:
-            return replies.HELO_FIRST
+            return self.greeting_needed
         try:
             sender, parameters = grammar.parse_mail(argument, self.server.default_domain, settings.brackets_enforced)
         except grammar.MissingKeyword:
@@ -161,6 +167,25 @@ class Commands:
 
     async def accept(self, message: IncomingMessage) -> bytes:
         """Behind the final dot: 250 means that the mail is durable."""
+        received = await self.receive(message)
+        if isinstance(received, bytes):
+            return received
+        try:
+            await self.server.queue.enqueue(received)
+        except StorageFull:
+            return replies.STORAGE_FULL
+        except TemporaryFailure:
+            _log.exception("a mail could not be enqueued")
+            return replies.NOT_ENQUEUED
+        self.note_accepted(received)
+        return replies.MESSAGE_RECEIVED
+
+    def final(self, answer: bytes) -> bytes:
+        """An answer to the whole message, as this protocol gives it."""
+        return answer
+
+    async def receive(self, message: IncomingMessage) -> Mail | bytes:
+        """The mail that the session brought, or why it is refused."""
         if message.too_large:
             return replies.MESSAGE_TOO_LARGE
         if message.header_too_large:
@@ -170,17 +195,18 @@ class Commands:
         try:
             content = await message.finish()
             now = self.server.clock.now()
-            mail = self._mail(now)
-            mail.content = content.with_header(add_first(content.header, received_line(self.session, now)))
+            mail = self._mail(now, content)
             result = await _ask(hook(self.session, mail) for hook in self.server.hooks.on_message)
             if result.code in (HookCode.DENY, HookCode.DENYSOFT):
                 return self._refusal(result)
-            await self.server.queue.enqueue(mail)
         except StorageFull:
             return replies.STORAGE_FULL
         except TemporaryFailure:
-            _log.exception("a mail could not be enqueued")
+            _log.exception("a mail could not be received")
             return replies.NOT_ENQUEUED
+        return mail
+
+    def note_accepted(self, mail: Mail) -> None:
         _log.info(
             "mail accepted",
             extra={
@@ -191,9 +217,8 @@ class Commands:
                 "ip": self.session.remote_address,
             },
         )
-        return replies.MESSAGE_RECEIVED
 
-    def _mail(self, now: float) -> Mail:
+    def _mail(self, now: float, content: MessageContent) -> Mail:
         session = self.session
         found: dict[str, attributes.AttributeValue] = {
             name.removeprefix(MAIL_ATTRIBUTE): value
@@ -212,8 +237,8 @@ class Commands:
         return Mail(
             name=f"Mail{int(now * 1000)}-{new_id()}",
             sender=session.sender,
-            recipients=list(session.recipients),
-            content=_NO_CONTENT,
+            recipients=list(dict.fromkeys(session.recipients)),
+            content=content.with_header(add_first(content.header, received_line(session, now))),
             remote_host=session.remote_host,
             remote_address=session.remote_address,
             arrived_at=now,

@@ -8,7 +8,7 @@ from compostela.core.smtp.session import SmtpSession
 
 def received_line(session: SmtpSession, now: float) -> bytes:
     """The complete field, without its last line end."""
-    helo = f" ({'EHLO' if session.is_esmtp else 'HELO'} {session.helo})" if session.helo else ""
+    helo = f" ({session.greeting_verb} {session.helo})" if session.helo else ""
     lines = [f"Received: from {session.remote_host}{helo} ([{session.remote_address}])"]
     if session.tls_protocol is not None:
         lines.append(f"(using {session.tls_protocol} with cipher {session.tls_cipher})")

@@ -49,6 +49,9 @@ class SmtpProtocol(SessionHost):
 
     __slots__ = ("_auth", "_commands", "_engine", "_errors", "_server", "_session", "_tls")
 
+    protocol = "SMTP"
+    counter = _commands
+
     def __init__(self, server: SmtpServer, listener: Listener, tls: bool) -> None:
         self._engine = SmtpEngine(server.settings.max_line_bytes)
         super().__init__(listener, self._engine)
@@ -69,12 +72,16 @@ class SmtpProtocol(SessionHost):
             hello_name=self._server.settings.server.hello_name,
             is_authorized_network=authorized,
             auth_announced=self._server.announces_auth(authorized),
+            protocol=self.protocol,
         )
-        self._commands = Commands(self._server, self._session)
+        self._commands = self._make_commands(self._session)
         if self._tls:
             self._note_tls()
         if self._admitted(replies.SHUTTING_DOWN):
             self._start(self._greet())
+
+    def _make_commands(self, session: SmtpSession) -> Commands:
+        return Commands(self._server, session)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._closing = True
@@ -152,6 +159,7 @@ class SmtpProtocol(SessionHost):
     async def _handle(self, event: Event) -> bytes | None:
         match event:
             case Command(verb, argument):
+                self.counter.inc()
                 return await self._command(verb, argument)
             case Data(octets):
                 if self._message is not None:
@@ -165,11 +173,12 @@ class SmtpProtocol(SessionHost):
                 return replies.LINE_TOO_LONG
             case BadLineEnd():
                 self._commands.disconnect = True
+                if self._message is None:
+                    return replies.BARE_LINE_END
                 self._drop_message()
-                return replies.BARE_LINE_END
+                return self._commands.final(replies.BARE_LINE_END)
 
     async def _command(self, verb: bytes, argument: bytes) -> bytes | None:
-        _commands.inc()
         match verb:
             case b"MAIL":
                 return await self._commands.mail(argument)
@@ -177,10 +186,8 @@ class SmtpProtocol(SessionHost):
                 return await self._commands.rcpt(argument)
             case b"DATA":
                 return self._start_data(argument)
-            case b"EHLO":
-                return await self._commands.helo(argument, extended=True)
-            case b"HELO":
-                return await self._commands.helo(argument, extended=False)
+            case b"EHLO" | b"HELO":
+                return await self._commands.helo(verb.decode(), argument)
             case b"RSET":
                 if argument:
                     return replies.RSET_ARGUMENT

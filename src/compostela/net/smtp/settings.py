@@ -98,7 +98,7 @@ def _read_server(settings: Settings) -> SmtpSettings:
     auth = settings.section("auth")
     announce = auth.choice("announce", old, _ANNOUNCE) if auth else old
     chain = settings.section("handlerchain")
-    loader, handlers = _chain(chain)
+    loader, handlers = read_handler_chain(chain)
     for nested in [section for section in (chain, settings.section("handler")) if section]:
         if nested.has("authRequired"):
             announce = nested.choice("authRequired", announce, _OLD_ANNOUNCE)
@@ -132,7 +132,8 @@ def _disabled(settings: Settings) -> frozenset[str]:
     return frozenset(child.node.text.upper() for child in section.children()) if section else frozenset()
 
 
-def _chain(chain: Settings | None) -> tuple[str, tuple[Settings, ...]]:
+def read_handler_chain(chain: Settings | None) -> tuple[str, tuple[Settings, ...]]:
+    """The loader of the core handlers, and the configured handlers in order."""
     if chain is None:
         return "", ()
     chain.ignored("enableJmx", "jmxHandlersPackage")
