@@ -14,6 +14,7 @@ ZONE: dict[str, dict[str, list[str]]] = {
     "six.example": {"AAAA": ["2001:db8::2"]},
     "null.example": {"MX": ["0 ."]},
     "text.example": {"TXT": ['"only"']},
+    "long.example": {"TXT": [" ".join(['"' + "x" * 250 + '"'] * 20)]},
     r"odd:name\\with\032space.example": {"A": ["192.0.2.5"]},
     "xn--bcher-kva.example": {"A": ["192.0.2.4"]},
     "7.2.0.192.in-addr.arpa": {"PTR": ["client.example."]},

@@ -22,6 +22,7 @@ IMAP = """<imapservers><imapserver><jmxName>imap</jmxName><bind>127.0.0.1:0</bin
 <helloName autodetect="false">mail.example.org</helloName>
 <tls startTLS="true"><privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates></tls>
 <auth><requireSSL>{ssl}</requireSSL></auth></imapserver></imapservers>"""
+DNS = "<dnsservice><servers><server>{}</server></servers><autodiscover>false</autodiscover></dnsservice>"
 DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
 # a quick hash: tests log in often
 USERS = "<usersrepository><enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm></usersrepository>"
@@ -50,8 +51,9 @@ async def running(
     elements: str = "",
     handlers: str = "",
     container: str | None = None,
+    dns: str | None = None,
 ) -> AsyncIterator[Server]:
-    """bob and ann of example.org, password `secret`."""
+    """bob and ann of example.org, password `secret`. `dns` is the address of the only name server."""
     conf, data = folder / "conf", folder / "data"
     conf.mkdir()
     values = {"ssl": str(ssl).lower(), "identity": identity, "size": size, "elements": elements, "handlers": handlers}
@@ -59,6 +61,8 @@ async def running(
     (conf / "imapserver.xml").write_text(IMAP.format(**values))
     (conf / "domainlist.xml").write_text(DOMAINS)
     (conf / "usersrepository.xml").write_text(USERS)
+    if dns is not None:
+        (conf / "dnsservice.xml").write_text(DNS.format(dns))
     if container is not None:
         (conf / "mailetcontainer.xml").write_text(container)
     problems = Problems()

@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure, MxHost
-from compostela.core.dns.settings import DnsSettings
+from compostela.core.dns.settings import DnsSettings, server_address
 from compostela.model.domain import Domain
 
 if TYPE_CHECKING:
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
     import dns.resolver
 
 LIFETIME_SECONDS = 20.0
-DNS_PORT = 53
 LOCAL_SERVER = "127.0.0.1"
 
 
 class DnspythonResolver:
     """See `compostela.core.dns.ports`."""
 
-    def __init__(self, settings: DnsSettings, port: int = DNS_PORT) -> None:
+    def __init__(self, settings: DnsSettings) -> None:
         self._settings = settings
-        self._port = port
 
     @cached_property
     def _resolver(self) -> "dns.asyncresolver.Resolver":
         import dns.asyncresolver
+        import dns.nameserver
         import dns.resolver
 
         resolver = dns.asyncresolver.Resolver(configure=False)
-        servers = list(self._settings.servers)
+        servers: list[str | dns.nameserver.Nameserver] = [
+            dns.nameserver.Do53Nameserver(*server_address(server)) for server in self._settings.servers
+        ]
         if self._settings.use_system:
             try:
                 servers += [str(one) for one in dns.asyncresolver.Resolver().nameservers]
             except dns.resolver.NoResolverConfiguration:
                 servers = servers or [LOCAL_SERVER]
         resolver.nameservers = servers or [LOCAL_SERVER]
-        resolver.port = self._port
         resolver.cache = dns.resolver.LRUCache(self._settings.max_cache_size)
         resolver.lifetime = LIFETIME_SECONDS
         return resolver
