@@ -151,7 +151,9 @@ async def _with_services(make: Callable[[Services], str]) -> str:
 
 def _processing(services: Services) -> str:
     context = replace(services.mailets, hello_name="the server's own name")
-    hooks = HookContext(services.domains, services.users, services.rewriting)
+    hooks = HookContext(
+        services.domains, services.users, services.rewriting, services.mailets.dns, services.mailets.clock
+    )
     lines = [
         "# Mailets, matchers and SMTP hooks",
         "",

@@ -80,7 +80,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         sender=SmtpClient(),
         clock=clock,
     )
-    hooks = HookContext(domains, users, rewriting)
+    hooks = HookContext(domains, users, rewriting, context.dns, clock)
     chains = [
         build_chain(
             smtp.handlers,

@@ -25,6 +25,7 @@ from compostela.processing.smtp_hooks.relaying import (
     AuthRequiredToRelayRcptHook,
     SenderAuthIdentifyVerificationHook,
 )
+from compostela.processing.smtp_hooks.sender_policy import SPFHandler
 
 ENTRY_POINTS = "compostela.smtp_hooks"
 HookFactory = Callable[[Settings, HookContext], SmtpHook]
@@ -37,6 +38,7 @@ _HOOKS: dict[str, HookFactory] = {
     "SetMimeHeaderHandler": SetMimeHeaderHandler,
     "SetMailAttributeMessageHook": SetMailAttributeMessageHook,
     "EnforceHeaderLimitationsMessageHook": EnforceHeaderLimitationsMessageHook,
+    "SPFHandler": SPFHandler,
     "AcceptRecipientIfRelayingIsAllowed": lambda settings, _: AcceptRecipientIfRelayingIsAllowed(settings),
 }
 _CORE = frozenset({
@@ -45,7 +47,7 @@ _CORE = frozenset({
     "UsersRepositoryAuthHook", "WelcomeMessageHandler",
 })  # fmt: skip
 _NOT_YET = frozenset({
-    "ValidSenderDomainHandler", "ValidRcptMX", "DNSRBLHandler", "URIRBLHandler", "SPFHandler", "ResolvableEhloHeloHandler",
+    "ValidSenderDomainHandler", "ValidRcptMX", "DNSRBLHandler", "URIRBLHandler", "ResolvableEhloHeloHandler",
     "ReverseEqualsEhloHeloHandler", "SpamTrapHandler", "JDBCGreylistHandler", "AllowedUnauthenticatedSender",
     "POP3BeforeSMTPHandler", "ConfigurationAuthHook", "DSNEhloHook", "DSNMailParameterHook", "DSNRcptParameterHook",
     "DSNMessageHook", "SmtpMtPriorityEhloHook", "SmtpMtPriorityParameterHook", "SmtpMtPriorityMessageHook",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from compostela.base.clock import Clock
+from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.service import UsersRepository
@@ -14,3 +16,5 @@ class HookContext:
     domains: DomainList
     users: UsersRepository
     rewriting: RecipientRewriteTable
+    dns: DnsResolver
+    clock: Clock
