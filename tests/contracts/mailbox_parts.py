@@ -72,6 +72,8 @@ async def check_counts(store: MailboxStore, mailbox: MailboxId) -> None:
     deleted = [row for row in rows if SystemFlag.DELETED in row.flags]
     unseen = [row.uid for row in rows if SystemFlag.SEEN not in row.flags]
     assert list(known) == [row.uid for row in rows] == sorted({row.uid for row in rows})
+    flags = [row async for batch in store.flags(mailbox) for row in batch]
+    assert flags == [(row.uid, row.modseq, row.flags) for row in rows]
     assert head == await store.head(mailbox)
     assert (head.messages, head.size_bytes) == (len(rows), sum(row.size for row in rows))
     assert (head.deleted, head.deleted_bytes) == (len(deleted), sum(row.size for row in deleted))

@@ -1,5 +1,6 @@
 """The embedded mailbox store: see `compostela.core.mailbox.ports` for what it promises."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ from compostela.adapters.embedded import mailbox_writes as writes
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.effects import recall, remember
+from compostela.adapters.embedded.flag_rows import MAX_MESSAGES as MAX_KEPT
+from compostela.adapters.embedded.flag_rows import FlagRows, selected
 from compostela.adapters.embedded.mailbox_rows import (
     HEAD,
     MAILBOX,
@@ -95,6 +98,7 @@ class EmbeddedMailboxes:
         self._names = names
         self._clock = clock
         self._ranges = UidRanges(reader)
+        self._flag_rows = FlagRows(reader)
 
     # mailboxes
 
@@ -159,6 +163,7 @@ class EmbeddedMailboxes:
         if not await self._writer.run(job, frees_space=True, is_long=True):
             await removal.purge_deleted(self._writer)
         self._ranges.forget(row_id)
+        self._flag_rows.forget(row_id)
 
     async def append(
         self, mailbox: MailboxId, messages: Sequence[NewMessage], effect: Effect | None = None
@@ -314,8 +319,20 @@ class EmbeddedMailboxes:
             yield batch
 
     async def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[FlagsRow]]:
-        async for batch in self._batches(_FLAGS, mailbox, uids, flags_rows):
-            yield batch
+        row_id = self._names.row(mailbox)
+        rows = self._flag_rows.read(row_id)
+        if rows is None:
+            head = await self.head(mailbox)
+            if head.messages > MAX_KEPT or (uids is not None and 2 * len(uids) < head.messages):
+                async for batch in self._batches(_FLAGS, mailbox, uids, flags_rows):
+                    yield batch
+                return
+            rows = [row async for batch in self._batches(_FLAGS, mailbox, None, flags_rows) for row in batch]
+            self._flag_rows.keep(row_id, head.highest_modseq, rows)
+        for piece in selected(rows, uids):
+            for start in range(0, len(piece), BATCH_ROWS):
+                yield list(piece[start : start + BATCH_ROWS])
+                await asyncio.sleep(0)
 
     async def headers(self, mailbox: MailboxId, uids: UidSet) -> AsyncIterator[list[tuple[Uid, bytes]]]:
         async for batch in self._batches(_HEADERS, mailbox, uids, header_blocks, SHORT_BLOCKS):

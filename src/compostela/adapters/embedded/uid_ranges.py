@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from itertools import pairwise
 
+from compostela.adapters.embedded.change_log import read_since
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.mailbox_rows import HEAD, head_of
 from compostela.adapters.embedded.reader import Reader
@@ -13,13 +14,11 @@ MAX_MAILBOXES = 1000
 MAX_RANGES = 200_000
 """In all kept sets together."""
 SMALL_MAILBOX = 1000
-"""Up to so many messages the ranges are read on the loop, and up to so many changes are followed there."""
+"""Up to so many messages the ranges are read on the loop."""
 SCAN_ROWS = 10_000
 """UIDs that a scanning thread takes from the database at a time."""
 _HEAD = f"SELECT {HEAD} FROM mailbox WHERE id = ?"
 _UIDS = "SELECT uid FROM placement WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?"
-_CHANGED = "SELECT uid FROM placement WHERE mailbox = ? AND modseq > ? LIMIT ?"
-_GONE = "SELECT uid FROM expunged WHERE mailbox = ? AND modseq > ? LIMIT ?"
 
 
 class UidRanges:
@@ -70,14 +69,12 @@ class UidRanges:
         modseq, uids = known
         if modseq == head.highest_modseq:
             return uids
-        arguments = (mailbox, modseq, SMALL_MAILBOX + 1)
-        changed = execute(_CHANGED, arguments).fetchall()
-        gone = execute(_GONE, arguments).fetchall()
-        if max(len(changed), len(gone)) > SMALL_MAILBOX:
+        since = read_since(execute, mailbox, modseq)
+        if since is None:
             return None
-        if gone:
-            uids = uids - UidSet.of(row[0] for row in gone)
-        fresh = [row[0] for row in changed if row[0] not in uids]
+        if since.gone:
+            uids = uids - UidSet.of(since.gone)
+        fresh = [row[0] for row in since.changed if row[0] not in uids]
         return uids | UidSet.of(fresh) if fresh else uids
 
 

@@ -1,7 +1,9 @@
 """FETCH (RFC 3501 §6.4.5): rows first, messages only when something of them is asked for, large bodies streamed."""
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.view import MailboxView
@@ -20,6 +22,7 @@ STREAM_BYTES = 256 * 1024
 """Longer sections are sent piece by piece."""
 MESSAGE_BATCH = 50
 _SEEN = Flags(int(SystemFlag.SEEN))
+_uid_of = itemgetter(0)
 _ROW_ITEMS = frozenset({"FLAGS", "INTERNALDATE", "RFC822.SIZE", "UID", "MODSEQ", "EMAILID", "SAVEDATE"})
 
 _STRUCTURE_ITEMS = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
@@ -37,17 +40,21 @@ _ROW_TEXTS: dict[str, RowItem] = {
 }
 
 
-LightLine = Callable[[int, int, bytes, int], bytes]
-_LIGHT: dict[frozenset[str], LightLine] = {
-    frozenset({"FLAGS"}): lambda number, _uid, flags, _modseq: b"* %d FETCH (FLAGS (%s))\r\n" % (number, flags),
-    frozenset({"UID", "FLAGS"}): lambda number, uid, flags, _modseq: (
-        b"* %d FETCH (UID %d FLAGS (%s))\r\n" % (number, uid, flags)
-    ),
-    frozenset({"UID", "FLAGS", "MODSEQ"}): lambda number, uid, flags, modseq: (
-        b"* %d FETCH (UID %d FLAGS (%s) MODSEQ (%d))\r\n" % (number, uid, flags, modseq)
-    ),
+LightLines = Callable[[Sequence[FlagsRow], int, dict[int, bytes]], list[bytes]]
+_LIGHT: dict[frozenset[str], LightLines] = {
+    frozenset({"FLAGS"}): lambda rows, offset, texts: [
+        b"* %d FETCH (FLAGS (%s))\r\n" % (uid - offset, texts[id(flags)]) for uid, _, flags in rows
+    ],
+    frozenset({"UID", "FLAGS"}): lambda rows, offset, texts: [
+        b"* %d FETCH (UID %d FLAGS (%s))\r\n" % (uid - offset, uid, texts[id(flags)]) for uid, _, flags in rows
+    ],
+    frozenset({"UID", "FLAGS", "MODSEQ"}): lambda rows, offset, texts: [
+        b"* %d FETCH (UID %d FLAGS (%s) MODSEQ (%d))\r\n" % (uid - offset, uid, texts[id(flags)], modseq)
+        for uid, modseq, flags in rows
+    ],
 }
-"""What a client asks of all messages at once: number, UID, flags and ModSeq as a line."""
+"""What a client asks of all messages at once, as lines: rows, what to take from a UID to get its number, and the text of each
+combination of flags, by identity. The hottest listings: a call for each row would be a third of their cost."""
 
 
 async def fetch(context: Context, command: commands.Fetch) -> None:
@@ -75,7 +82,8 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
     if light is not None:
         async for light_rows in view.store.flags(view.mailbox.id, wanted):
             for run, offset in view.runs(light_rows):
-                out.write(_flags_lines(light, run, offset, since, view.first_recent))
+                for text in _flags_lines(light, run, offset, since, view.first_recent):
+                    out.write(text)
             await out.drain()
         return
     makers = [_ROW_TEXTS[item] for item in items]
@@ -116,18 +124,17 @@ async def _rendered_of(view: MailboxView, uid: Uid, notes: bytes, item: str) -> 
     return b"NIL" if message is None else _render(await _structure(message), item)
 
 
-def _flags_lines(line: LightLine, rows: Sequence[FlagsRow], offset: int, since: int, first_recent: int) -> bytes:
-    """The hottest listing: one text for each combination of flags, found by identity."""
-    texts: tuple[dict[int, bytes], dict[int, bytes]] = ({}, {})
-    lines = []
-    for uid, modseq, flags in rows:
-        if modseq > since:
-            known = texts[uid >= first_recent]
-            text = known.get(id(flags))
-            if text is None:
-                text = known[id(flags)] = flags_text(flags, uid >= first_recent)
-            lines.append(line(uid - offset, uid, text, modseq))
-    return b"".join(lines)
+def _flags_lines(
+    lines: LightLines, rows: Sequence[FlagsRow], offset: int, since: int, first_recent: int
+) -> Iterator[bytes]:
+    if since >= 0:
+        rows = [row for row in rows if row.modseq > since]
+    recent = bisect_left(rows, first_recent, key=_uid_of)
+    for part, is_recent in ((rows[:recent], False), (rows[recent:], True)):
+        if part:
+            combinations = {id(row[2]): row[2] for row in part}
+            texts = {key: flags_text(flags, is_recent) for key, flags in combinations.items()}
+            yield b"".join(lines(part, offset, texts))
 
 
 async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch) -> None:
