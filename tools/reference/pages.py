@@ -30,7 +30,7 @@ from compostela.processing import container
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
 from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
 from compostela.processing.matchers.composites import COMPOSITES
-from compostela.processing.smtp_hooks import chain
+from compostela.processing.smtp_hooks import HOOKS, HOOKS_NOT_YET, chain
 from compostela.processing.smtp_hooks.context import HookContext
 from compostela.web.webadmin.application import WebAdminServices, create_application
 from compostela.web.webadmin.authentication import passwords_of
@@ -172,11 +172,11 @@ def _processing(services: Services) -> str:
     lines += ["", "Made of the matchers inside them:", "", "| matcher | recipients that match |", "|---|---|"]
     lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(COMPOSITES.items())]
     lines += ["", "Not available yet:", "", *_wrapped(sorted(MATCHERS_NOT_YET)), "", "## SMTP hooks"]
-    for name, hook in sorted(chain._HOOKS.items()):
+    for name, hook in sorted(HOOKS.items()):
         recorder = record(partial(_made, hook, name, hooks))
         lines += ["", f"### {name}", "", _doc(type(_made(hook, name, hooks, Recorder()))), *_parameters(recorder)]
     lines += ["", "Always there, and accepted by name:", "", *_wrapped(sorted(chain._CORE))]
-    lines += ["", "Not yet in effect:", "", *_wrapped(sorted(chain._NOT_YET))]
+    lines += ["", "Not yet in effect:", "", *_wrapped(sorted(HOOKS_NOT_YET))]
     return _page(lines)
 
 

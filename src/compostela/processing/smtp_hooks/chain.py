@@ -1,60 +1,26 @@
 """The handler chain of a server: configured hooks in file order, then the core hooks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.core.smtp.hooks import HookChain, SmtpHook
-from compostela.processing.smtp_hooks.context import HookContext
-from compostela.processing.smtp_hooks.messages import (
-    EnforceHeaderLimitationsMessageHook,
-    MaxUnknownCmdHandler,
-    SetMailAttributeMessageHook,
-    SetMimeHeaderHandler,
-)
-from compostela.processing.smtp_hooks.recipients import (
-    MaxRcptHandler,
-    PostmasterAbuseRcptHook,
-    SupressDuplicateRcptHandler,
-    ValidRcptHandler,
-)
+from compostela.processing.smtp_hooks import HOOKS, HOOKS_NOT_YET
+from compostela.processing.smtp_hooks.context import HookContext, HookFactory
+from compostela.processing.smtp_hooks.recipients import PostmasterAbuseRcptHook
 from compostela.processing.smtp_hooks.relaying import (
-    AcceptRecipientIfRelayingIsAllowed,
     AuthRequiredHook,
     AuthRequiredToRelayRcptHook,
     SenderAuthIdentifyVerificationHook,
 )
-from compostela.processing.smtp_hooks.sender_policy import SPFHandler
 
 ENTRY_POINTS = "compostela.smtp_hooks"
-HookFactory = Callable[[Settings, HookContext], SmtpHook]
 
-_HOOKS: dict[str, HookFactory] = {
-    "ValidRcptHandler": ValidRcptHandler,
-    "MaxRcptHandler": MaxRcptHandler,
-    "MaxUnknownCmdHandler": MaxUnknownCmdHandler,
-    "SupressDuplicateRcptHandler": SupressDuplicateRcptHandler,
-    "SetMimeHeaderHandler": SetMimeHeaderHandler,
-    "SetMailAttributeMessageHook": SetMailAttributeMessageHook,
-    "EnforceHeaderLimitationsMessageHook": EnforceHeaderLimitationsMessageHook,
-    "SPFHandler": SPFHandler,
-    "AcceptRecipientIfRelayingIsAllowed": lambda settings, _: AcceptRecipientIfRelayingIsAllowed(settings),
-}
 _CORE = frozenset({
     "CoreCmdHandlerLoader", "NoAuthCmdHandlerLoader", "AuthRequiredToRelayRcptHook", "AuthRequiredHook",
     "SenderAuthIdentifyVerificationHook", "PostmasterAbuseRcptHook", "AddDefaultAttributesMessageHook", "SendMailHandler",
     "UsersRepositoryAuthHook", "WelcomeMessageHandler",
-})  # fmt: skip
-_NOT_YET = frozenset({
-    "ValidSenderDomainHandler", "ValidRcptMX", "DNSRBLHandler", "URIRBLHandler", "ResolvableEhloHeloHandler",
-    "ReverseEqualsEhloHeloHandler", "SpamTrapHandler", "JDBCGreylistHandler", "AllowedUnauthenticatedSender",
-    "POP3BeforeSMTPHandler", "ConfigurationAuthHook", "DSNEhloHook", "DSNMailParameterHook", "DSNRcptParameterHook",
-    "DSNMessageHook", "SmtpMtPriorityEhloHook", "SmtpMtPriorityParameterHook", "SmtpMtPriorityMessageHook",
-    "MailPriorityHandler", "FutureReleaseEHLOHook", "FutureReleaseMailParameterHook", "SmtpRequireTlsEhloHook",
-    "SmtpRequireTlsParameterHook", "SmtpRequireTlsMessageHook", "EnforceMtaSts", "TestMtaSts", "SmtpUtf8MailHook",
-    "SmtpUtf8RcptHook", "DKIMHook", "MaxConnectionLifespanHandler", "SpamAssassinHandler", "CrowdsecSMTPConnectHandler",
-    "CrowdsecEhloHook",
 })  # fmt: skip
 
 
@@ -77,11 +43,11 @@ def _configured(handler: Settings, context: HookContext) -> SmtpHook | None:
     name = handler.required("class")
     short = name.rpartition(".")[2]
     hook: SmtpHook | None = None
-    if short in _HOOKS and (name == short or name.startswith("org.apache.james.")):
-        hook = _HOOKS[short](handler, context)
+    if short in HOOKS and (name == short or name.startswith("org.apache.james.")):
+        hook = HOOKS[short](handler, context)
     elif short in _CORE:
         pass
-    elif short in _NOT_YET and (name == short or name.startswith("org.apache.james.")):
+    elif short in HOOKS_NOT_YET and (name == short or name.startswith("org.apache.james.")):
         handler.problems.not_yet(handler.place, f"the handler {short!r} is not yet in effect")
         return None
     elif name:
@@ -103,7 +69,7 @@ def _load(handler: Settings, name: str) -> HookFactory | None:
     try:
         found: HookFactory = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError):
-        known = [*_HOOKS, *_CORE]
+        known = [*HOOKS, *_CORE]
         handler.error(f"there is no handler {name!r}{nearest(name.rpartition('.')[2], known)}")
         return None
     return found

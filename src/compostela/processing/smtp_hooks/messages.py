@@ -5,7 +5,7 @@ from compostela.core.mail.model import Mail
 from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult, SmtpHook
 from compostela.core.smtp.session import SmtpSession
 from compostela.mime import headers
-from compostela.processing.smtp_hooks.context import HookContext
+from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 
 
 class SetMimeHeaderHandler(SmtpHook):
@@ -65,3 +65,11 @@ class MaxUnknownCmdHandler(SmtpHook):
         if session.unknown_commands > self._limit:
             return HookResult(HookCode.DENY, 521, "", "Closing connection as too many unknown commands received", True)
         return DECLINED
+
+
+HOOKS: dict[str, HookFactory] = {
+    "MaxUnknownCmdHandler": MaxUnknownCmdHandler,
+    "SetMimeHeaderHandler": SetMimeHeaderHandler,
+    "SetMailAttributeMessageHook": SetMailAttributeMessageHook,
+    "EnforceHeaderLimitationsMessageHook": EnforceHeaderLimitationsMessageHook,
+}

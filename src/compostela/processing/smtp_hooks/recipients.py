@@ -8,7 +8,7 @@ from compostela.core.rewriting.resolution import MappingError
 from compostela.core.smtp.hooks import DECLINED, OK, HookResult, SmtpHook, defer, deny
 from compostela.core.smtp.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.processing.smtp_hooks.context import HookContext
+from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 
 _POSTMASTERS = frozenset({"postmaster", "abuse"})
 
@@ -89,3 +89,10 @@ class SupressDuplicateRcptHandler(SmtpHook):
             session.recipients.remove(recipient)
             return OK
         return DECLINED
+
+
+HOOKS: dict[str, HookFactory] = {
+    "ValidRcptHandler": ValidRcptHandler,
+    "MaxRcptHandler": MaxRcptHandler,
+    "SupressDuplicateRcptHandler": SupressDuplicateRcptHandler,
+}

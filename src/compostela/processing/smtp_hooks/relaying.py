@@ -7,7 +7,7 @@ from compostela.core.smtp.session import SmtpSession
 from compostela.mime import addresses
 from compostela.mime.headers import Headers
 from compostela.model.mail_address import MailAddress
-from compostela.processing.smtp_hooks.context import HookContext
+from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 
 _AUTHENTICATE = deny(530, "5.7.1", "Authentication Required")
 _DENIED = deny(550, "5.7.1", "Requested action not taken: relaying denied")
@@ -87,3 +87,8 @@ class AcceptRecipientIfRelayingIsAllowed(SmtpHook):
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         return OK if session.relaying_allowed else DECLINED
+
+
+HOOKS: dict[str, HookFactory] = {
+    "AcceptRecipientIfRelayingIsAllowed": lambda settings, _: AcceptRecipientIfRelayingIsAllowed(settings),
+}

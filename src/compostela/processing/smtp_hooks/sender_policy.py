@@ -9,7 +9,7 @@ from compostela.mailauth.spf.evaluation import check_host
 from compostela.mailauth.spf.result import SpfCode, SpfIdentity, SpfResult, received_spf
 from compostela.model.mail_address import MailAddress
 from compostela.processing.authentication_dns import ResolverDns
-from compostela.processing.smtp_hooks.context import HookContext
+from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 
 _log = logging.getLogger(__name__)
 
@@ -78,3 +78,8 @@ def _refusal(result: SpfResult, domain: str) -> HookResult:
         return deny(554, "5.7.1", f"Blocked by SPF: {domain} does not let this host send its mail")
     told = f"Blocked by SPF: {domain} explains: {result.explanation}"
     return deny(554, "5.7.1", told[:MAX_TEXT])
+
+
+HOOKS: dict[str, HookFactory] = {
+    "SPFHandler": SPFHandler,
+}
