@@ -6,10 +6,11 @@ from compostela.protocols.imap import engine as imap
 from compostela.protocols.smtp import engine as smtp
 
 MAX_LINE = 512
+MAX_CHUNK = 700
 
 
 def smtp_events(pieces: Iterable[bytes]) -> list[smtp.Event]:
-    """A host that takes DATA and asks for a line at AUTH. Data that was refused with its bad line end does not count."""
+    """A host that takes DATA and BDAT and asks for a line at AUTH. Data that was refused with its bad line end does not count."""
     engine = smtp.SmtpEngine(MAX_LINE)
     found: list[smtp.Event] = []
     for piece in pieces:
@@ -18,6 +19,8 @@ def smtp_events(pieces: Iterable[bytes]) -> list[smtp.Event]:
             match event:
                 case smtp.Command(b"DATA"):
                     engine.start_data()
+                case smtp.Command(b"BDAT", argument) if argument.isdigit():
+                    engine.start_chunk(min(int(argument[:4]), MAX_CHUNK))
                 case smtp.Command(b"AUTH"):
                     engine.expect_line()
                 case smtp.Data(octets) if found and isinstance(found[-1], smtp.Data):

@@ -8,7 +8,7 @@ ODD = st.sampled_from(
 
 SMTP_LINES = st.sampled_from([
     b"EHLO client.example", b"MAIL FROM:<a@b.example>", b"MAIL FROM:<> SIZE=12 BODY=8BITMIME", b"RCPT TO:<c@d.example>",
-    b"DATA", b"RSET", b"NOOP", b"QUIT", b"AUTH PLAIN", b"AHQAdA==", b"Subject: x", b"", b".", b"..", b".x", b"a.b", b"x" * 600,
+    b"DATA", b"BDAT 5", b"BDAT 60 LAST", b"BDAT 0", b"RSET", b"NOOP", b"QUIT", b"AUTH PLAIN", b"AHQAdA==", b"Subject: x", b"", b".", b"..", b".x", b"a.b", b"x" * 600,
 ])  # fmt: skip
 SMTP_ENDS = st.sampled_from([b"\r\n"] * 12 + [b"\n", b"\r", b"\r\r\n", b"\n\r\n", b""])
 

@@ -43,6 +43,11 @@ class MailAddress:
         return f"{self.local_part}@{self.domain.name}"
 
     @property
+    def is_ascii(self) -> bool:
+        """Whether SMTP without SMTPUTF8 can carry it (RFC 6531)."""
+        return self.local_part.isascii() and self.domain.name.isascii()
+
+    @property
     def unquoted_local_part(self) -> str:
         """The local part's meaning: without quotes and quoted pairs."""
         if self.local_part.startswith('"'):

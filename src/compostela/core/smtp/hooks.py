@@ -5,7 +5,7 @@ other than `DECLINED` decides, so an accepting hook hides those behind it.
 """
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -69,17 +69,35 @@ class SmtpHook:
     async def on_helo(self, session: SmtpSession, name: str) -> HookResult:
         return DECLINED
 
+    recipient_limit: int = 0
+    """More recipients of one mail than so many the hook refuses (for LIMITS, RFC 9422); 0 for any number."""
+
     def ehlo_lines(self, session: SmtpSession) -> Sequence[str]:
-        """EHLO keywords with their values."""
+        """EHLO keywords with their values, shown before those of the server itself."""
+        return ()
+
+    def helo_features(self, session: SmtpSession) -> Sequence[str]:
+        """EHLO keywords with their values, shown behind those of the server itself."""
         return ()
 
     def mail_parameters(self) -> Sequence[str]:
-        """Names of MAIL parameters that the hook understands; it finds the values in `session.mail_parameters`."""
+        """Names of MAIL parameters that the hook understands. They are in `session.mail_parameters`."""
         return ()
 
     def rcpt_parameters(self) -> Sequence[str]:
-        """Names of RCPT parameters that the hook understands."""
+        """Names of RCPT parameters that the hook understands. They are in `session.rcpt_parameters`."""
         return ()
+
+    async def on_mail_parameter(self, session: SmtpSession, name: str, value: str | None) -> HookResult:
+        """One of the hook's parameters, given with MAIL, before anybody is asked about the sender."""
+        return DECLINED
+
+    async def on_rcpt_parameter(
+        self, session: SmtpSession, recipient: MailAddress, name: str, value: str | None
+    ) -> HookResult:
+        """One of the hook's parameters, given with this recipient, before anybody is asked about the recipient. The
+        recipient may yet be refused."""
+        return DECLINED
 
     async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
         return DECLINED
@@ -96,6 +114,8 @@ class SmtpHook:
 
 
 T = TypeVar("T")
+MailParameterRole = Callable[[SmtpSession, str, str | None], Awaitable[HookResult]]
+RcptParameterRole = Callable[[SmtpSession, MailAddress, str, str | None], Awaitable[HookResult]]
 
 
 class HookChain:
@@ -110,8 +130,15 @@ class HookChain:
         self.on_unknown = self._players(SmtpHook.on_unknown, lambda hook: hook.on_unknown)
         self.on_message = self._players(SmtpHook.on_message, lambda hook: hook.on_message)
         self.ehlo_lines = self._players(SmtpHook.ehlo_lines, lambda hook: hook.ehlo_lines)
-        self.mail_parameters = frozenset(name.upper() for hook in self.hooks for name in hook.mail_parameters())
-        self.rcpt_parameters = frozenset(name.upper() for hook in self.hooks for name in hook.rcpt_parameters())
+        self.helo_features = self._players(SmtpHook.helo_features, lambda hook: hook.helo_features)
+        self.mail_parameters: dict[str, list[MailParameterRole]] = {}
+        self.rcpt_parameters: dict[str, list[RcptParameterRole]] = {}
+        for hook in self.hooks:
+            for name in hook.mail_parameters():
+                self.mail_parameters.setdefault(name.upper(), []).append(hook.on_mail_parameter)
+            for name in hook.rcpt_parameters():
+                self.rcpt_parameters.setdefault(name.upper(), []).append(hook.on_rcpt_parameter)
+        self.recipient_limit = min((hook.recipient_limit for hook in self.hooks if hook.recipient_limit), default=0)
 
     def _players(self, unplayed: object, role: Callable[[SmtpHook], T]) -> list[T]:
         name = getattr(unplayed, "__name__", "")

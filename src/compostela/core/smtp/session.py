@@ -6,6 +6,9 @@ from compostela.core.mail.attributes import AttributeValue
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
 
+PRIORITY = "priority"
+"""Session attribute: the mail's priority as an extension has set it (RFC 6710)."""
+
 
 @dataclass(slots=True)
 class SmtpSession:
@@ -29,10 +32,15 @@ class SmtpSession:
     user: Username | None = None
     protocol: str = "SMTP"
     unknown_commands: int = 0
+    transactions: int = 0
+    """Senders that were accepted on this connection."""
     sender_given: bool = False
     sender: MailAddress | None = None
     recipients: list[MailAddress] = field(default_factory=list)
     mail_parameters: dict[str, str | None] = field(default_factory=dict)
+    """Parameters of MAIL by their names in capitals; None for one without a value."""
+    rcpt_parameters: dict[str, str | None] = field(default_factory=dict)
+    """Those of the RCPT command that is being looked at."""
     attributes: dict[str, AttributeValue] = field(default_factory=dict)
 
     @property
@@ -51,11 +59,24 @@ class SmtpSession:
         return "EHLO" if self.is_esmtp else "HELO"
 
     @property
+    def is_utf8(self) -> bool:
+        """Whether the client has declared the transaction as internationalised (RFC 6531 §3.4)."""
+        return "SMTPUTF8" in self.mail_parameters
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the message is declared to be of any octets (RFC 3030 §3)."""
+        return (self.mail_parameters.get("BODY") or "").upper() == "BINARYMIME"
+
+    @property
     def with_protocol(self) -> str:
-        """For the Received header (RFC 3848)."""
+        """For the Received header (RFC 3848, RFC 6531 §4.3)."""
         if not self.is_esmtp:
             return self.protocol
-        name = "ESMTP" if self.protocol == "SMTP" else self.protocol
+        if self.is_utf8:
+            name = f"UTF8{self.protocol}"
+        else:
+            name = "ESMTP" if self.protocol == "SMTP" else self.protocol
         return name + ("S" if self.is_tls else "") + ("A" if self.user is not None else "")
 
     def reset(self) -> None:
@@ -64,4 +85,5 @@ class SmtpSession:
         self.sender = None
         self.recipients = []
         self.mail_parameters = {}
+        self.rcpt_parameters = {}
         self.attributes = {}

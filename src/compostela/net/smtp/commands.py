@@ -11,17 +11,20 @@ from compostela.core.mail.model import Mail
 from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult
 from compostela.core.smtp.session import SmtpSession
 from compostela.mime.headers import add_first
+from compostela.model.mail_address import MailAddress
 from compostela.net.incoming import IncomingMessage
 from compostela.net.smtp.received import received_line
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import grammar, replies
 from compostela.protocols.smtp.replies import multiline, reply
+from compostela.protocols.smtp.xtext import is_xtext
 
 _log = logging.getLogger(__name__)
 
 MAIL_ATTRIBUTE = "mail:"
+NO_PARAMETERS: dict[str, str | None] = {}
 _MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "AUTH"})
-_BODIES = frozenset({"7BIT", "8BITMIME"})
+_BODIES = frozenset({"7BIT", "8BITMIME", "BINARYMIME"})
 
 
 class Commands:
@@ -74,7 +77,9 @@ class Commands:
         if self.session.auth_announced and mechanisms:
             yield f"AUTH {mechanisms}"
             yield f"AUTH={mechanisms}"
-        yield from ("PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME")
+        yield from ("PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "BINARYMIME", "CHUNKING", self.server.limits)
+        for features in self.server.hooks.helo_features:
+            yield from features(self.session)
         if self.server.settings.max_message_bytes:
             yield f"SIZE {self.server.settings.max_message_bytes}"
         if self.server.settings.server.tls.starttls and not self.session.is_tls:
@@ -88,6 +93,8 @@ class Commands:
             return replies.SENDER_SPECIFIED
         if settings.helo_enforced and session.helo is None:
             return self.greeting_needed
+        if 0 < settings.max_mails <= session.transactions:
+            return replies.TOO_MANY_MAILS
         try:
             sender, parameters = grammar.parse_mail(argument, self.server.default_domain, settings.brackets_enforced)
         except grammar.MissingKeyword:
@@ -96,22 +103,37 @@ class Commands:
             return replies.MAIL_SYNTAX
         except grammar.BadPath:
             return replies.SENDER_SYNTAX
-        wrong = self._check_mail_parameters(parameters)
+        except grammar.BadParameter:
+            return replies.PARAMETER_SYNTAX
+        wrong = self._check_mail_parameters(parameters) if parameters else None
         if wrong is not None:
             return wrong
+        if sender is not None and "SMTPUTF8" not in parameters and not sender.is_ascii:
+            return replies.SENDER_NEEDS_UTF8
         try:
             size = parameters.get("SIZE")
             self.server.blobs.check_room(int(size) if size else 0)
         except StorageFull:
             return replies.STORAGE_FULL
         session.mail_parameters = parameters
-        result = await _ask(hook(session, sender) for hook in self.server.hooks.on_mail)
+        result = await self._ask_about_mail(sender, parameters)
         if result.code in (HookCode.DENY, HookCode.DENYSOFT):
             session.reset()
             return self._refusal(result)
         session.sender_given, session.sender = True, sender
+        session.transactions += 1
         shown = f"<{sender}>" if sender is not None else "<>"
         return reply(250, "2.1.0", f"Sender {shown} OK")
+
+    async def _ask_about_mail(self, sender: MailAddress | None, parameters: dict[str, str | None]) -> HookResult:
+        hooks = self.server.hooks
+        if parameters and hooks.mail_parameters:
+            for name, value in parameters.items():
+                roles = hooks.mail_parameters.get(name, ())
+                result = await _ask(role(self.session, name, value) for role in roles)
+                if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+                    return result
+        return await _ask(hook(self.session, sender) for hook in hooks.on_mail)
 
     def _check_mail_parameters(self, parameters: dict[str, str | None]) -> bytes | None:
         for name, value in parameters.items():
@@ -119,6 +141,8 @@ class Commands:
                 return replies.unknown_parameter(name)
             if name == "BODY" and (value or "").upper() not in _BODIES:
                 return replies.BODY_SYNTAX
+            if name == "AUTH" and not _is_submitter(value):
+                return replies.AUTH_SYNTAX
             if name == "SIZE":
                 if value is None or not value.isascii() or not value.isdigit() or len(value) > 20:
                     return replies.SIZE_SYNTAX
@@ -142,10 +166,16 @@ class Commands:
             return replies.RCPT_SYNTAX
         except grammar.BadPath:
             return replies.RECIPIENT_SYNTAX
+        except grammar.BadParameter:
+            return replies.PARAMETER_SYNTAX
         for name in parameters:
             if name not in self.server.hooks.rcpt_parameters:
                 return replies.unknown_parameter(name)
-        result = await _ask(hook(session, session.sender, recipient) for hook in self.server.hooks.on_rcpt)
+        if not recipient.is_ascii and not session.is_utf8:
+            return replies.RECIPIENT_NEEDS_UTF8
+        session.rcpt_parameters = parameters
+        result = await self._ask_about_rcpt(recipient, parameters)
+        session.rcpt_parameters = NO_PARAMETERS
         if result.code in (HookCode.DENY, HookCode.DENYSOFT):
             _log.info(
                 "recipient refused",
@@ -155,10 +185,22 @@ class Commands:
         session.recipients.append(recipient)
         return reply(250, "2.1.5", f"Recipient <{recipient}> OK")
 
+    async def _ask_about_rcpt(self, recipient: MailAddress, parameters: dict[str, str | None]) -> HookResult:
+        hooks, session = self.server.hooks, self.session
+        for name, value in parameters.items():
+            result = await _ask(role(session, recipient, name, value) for role in hooks.rcpt_parameters[name])
+            if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+                return result
+        return await _ask(hook(session, session.sender, recipient) for hook in hooks.on_rcpt)
+
     def check_data(self, argument: bytes) -> bytes | None:
         """Why DATA is not possible now, None when it is."""
         if argument:
             return replies.DATA_ARGUMENT
+        return self.check_message() or (replies.BINARY_NEEDS_CHUNKS if self.session.is_binary else None)
+
+    def check_message(self) -> bytes | None:
+        """Why no message may come now, by DATA or BDAT."""
         if not self.session.sender_given:
             return replies.NO_SENDER
         if not self.session.recipients:
@@ -261,6 +303,11 @@ class Commands:
         return reply(
             result.reply_code or 451, result.enhanced, result.text or "Temporary problem. Please try again later"
         )
+
+
+def _is_submitter(value: str | None) -> bool:
+    """AUTH at MAIL (RFC 4954 §5): `<>` or an address in xtext. It is not believed."""
+    return value == "<>" or (value is not None and is_xtext(value))
 
 
 async def _ask(answers: Iterable[Awaitable[HookResult]]) -> HookResult:

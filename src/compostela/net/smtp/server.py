@@ -28,6 +28,17 @@ class SmtpServer:
     default_domain: Domain
     clock: Clock
 
+    @property
+    def max_recipients(self) -> int:
+        """Recipients of one mail, by the settings and the handlers."""
+        return min(self.settings.max_recipients, self.hooks.recipient_limit or self.settings.max_recipients)
+
+    @property
+    def limits(self) -> str:
+        """For EHLO (RFC 9422)."""
+        mails = f" MAILMAX={self.settings.max_mails}" if self.settings.max_mails else ""
+        return f"LIMITS RCPTMAX={self.max_recipients}{mails}"
+
     def is_authorized(self, address: str) -> bool:
         """Whether a client may relay by its address."""
         if not self.settings.authorized_networks:

@@ -16,11 +16,13 @@ from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
 from compostela.net.session_host import SessionHost
 from compostela.net.smtp.auth import AuthExchange
+from compostela.net.smtp.chunks import Chunks
 from compostela.net.smtp.commands import Commands
 from compostela.net.smtp.server import SmtpServer
-from compostela.protocols.smtp import replies
+from compostela.protocols.smtp import grammar, replies
 from compostela.protocols.smtp.engine import (
     BadLineEnd,
+    ChunkEnd,
     Command,
     Data,
     DataEnd,
@@ -47,7 +49,7 @@ def commands_seen() -> int:
 class SmtpProtocol(SessionHost):
     """One connection."""
 
-    __slots__ = ("_auth", "_commands", "_engine", "_errors", "_server", "_session", "_tls")
+    __slots__ = ("_auth", "_chunks", "_commands", "_engine", "_errors", "_server", "_session", "_tls")
 
     protocol = "SMTP"
     counter = _commands
@@ -58,6 +60,7 @@ class SmtpProtocol(SessionHost):
         self._server = server
         self._tls = tls
         self._auth: AuthExchange | None = None
+        self._chunks: Chunks | None = None
         self._errors = 0
 
     # what the transport tells
@@ -160,13 +163,21 @@ class SmtpProtocol(SessionHost):
         match event:
             case Command(verb, argument):
                 self.counter.inc()
-                return await self._command(verb, argument)
+                answer = await self._command(verb, argument)
+                if self._chunks is not None and self._message is not None and not self._session.sender_given:
+                    # the command has ended a transaction in the middle of its chunks
+                    self._drop_message()
+                return answer
             case Data(octets):
                 if self._message is not None:
                     self._message.write(octets)
+                    if self._chunks is not None:
+                        self._chunks.look_at(octets)
                 return None
-            case DataEnd():
-                return await self._end_of_data()
+            case DataEnd(has_nul):
+                return await self._end_of_message(replies.NUL_IN_TEXT if has_nul else None)
+            case ChunkEnd():
+                return await self._end_of_chunk()
             case Line(octets):
                 return await self._auth_answer(octets)
             case LineTooLong():
@@ -183,9 +194,13 @@ class SmtpProtocol(SessionHost):
             case b"MAIL":
                 return await self._commands.mail(argument)
             case b"RCPT":
+                if self._chunks is not None:
+                    return replies.CHUNKS_BEGUN
                 return await self._commands.rcpt(argument)
             case b"DATA":
                 return self._start_data(argument)
+            case b"BDAT":
+                return self._start_chunk(argument)
             case b"EHLO" | b"HELO":
                 return await self._commands.helo(verb.decode(), argument)
             case b"RSET":
@@ -196,6 +211,7 @@ class SmtpProtocol(SessionHost):
             case b"NOOP":
                 return replies.OK
             case b"QUIT":
+                self._drop_message()
                 self._commands.disconnect = True
                 farewell = f"{self._session.hello_name} Service closing transmission channel"
                 return replies.QUIT_ARGUMENT if argument else reply(221, "2.0.0", farewell)
@@ -215,21 +231,62 @@ class SmtpProtocol(SessionHost):
     # messages
 
     def _start_data(self, argument: bytes) -> bytes:
+        if self._chunks is not None:
+            return replies.CHUNKS_BEGUN
         wrong = self._commands.check_data(argument)
         if wrong is not None:
             return wrong
-        self._message = IncomingMessage(self._server.blobs, self._server.settings.max_message_bytes)
+        self._message = self._new_message()
         self._engine.start_data()
         return replies.START_DATA
 
-    async def _end_of_data(self) -> bytes:
-        message, self._message = self._message, None
+    def _new_message(self) -> IncomingMessage:
+        return IncomingMessage(self._server.blobs, self._server.settings.max_message_bytes)
+
+    async def _end_of_message(self, wrong: bytes | None) -> bytes:
+        message, self._message, self._chunks = self._message, None, None
         assert message is not None
-        answer = await self._commands.accept(message)
+        if wrong is not None:
+            message.discard()
+            answer = self._commands.final(wrong)
+        else:
+            answer = await self._commands.accept(message)
         self._session.reset()
         return answer
 
+    def _start_chunk(self, argument: bytes) -> bytes | None:
+        """BDAT (RFC 3030 §2): the octets behind it are taken or swallowed; the answer waits for their end."""
+        try:
+            size, last = grammar.parse_bdat(argument)
+        except grammar.BadChunk:
+            # where commands go on cannot be known any more
+            self._drop_message()
+            self._commands.disconnect = True
+            return replies.BDAT_USAGE
+        if self._chunks is None:
+            self._chunks = Chunks(self._commands.check_message(), is_binary=self._session.is_binary)
+            if self._chunks.wrong is None:
+                self._message = self._new_message()
+        self._chunks.begin(size, last)
+        self._engine.start_chunk(size)
+        return None
+
+    async def _end_of_chunk(self) -> bytes:
+        chunks = self._chunks
+        assert chunks is not None
+        wrong = chunks.problem(self._message)
+        if self._message is not None and (chunks.is_last or wrong is not None):
+            # behind a refused chunk there is no transaction: further ones are swallowed and refused
+            answer = await self._end_of_message(wrong)
+            return answer if chunks.is_last or wrong is None else wrong
+        if wrong is not None:
+            self._chunks = None
+            self._session.reset()
+            return wrong
+        return replies.chunk_received(chunks.size)
+
     def _drop_message(self) -> None:
+        self._chunks = None
         if self._message is not None:
             self._message.discard()
             self._message = None

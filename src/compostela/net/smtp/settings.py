@@ -69,6 +69,8 @@ class SmtpSettings:
     """EHLO keywords that are not shown."""
     max_recipients: int = 1000
     """Recipients of one mail; more get 452."""
+    max_mails: int = 0
+    """Mails on one connection, 0 for any number; more get 452."""
     handlers: tuple[Settings, ...] = ()
     """The configured `<handler>` elements in order."""
 
@@ -121,6 +123,8 @@ def _read_server(settings: Settings) -> SmtpSettings:
         brackets_enforced=settings.boolean("addressBracketsEnforcement", True),
         greeting=settings.text("smtpGreeting", ""),
         disabled_features=_disabled(settings),
+        max_recipients=settings.integer("maxRecipients", 1000, minimum=100),
+        max_mails=settings.integer("maxMailsPerConnection", 0, minimum=0),
         handlers=handlers,
     )
     settings.finish()

@@ -69,7 +69,7 @@ class MaxRcptHandler(SmtpHook):
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._limit = settings.integer("maxRcpt", 0, minimum=0)
+        self._limit = self.recipient_limit = settings.integer("maxRcpt", 0, minimum=0)
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         if self._limit and len(session.recipients) >= self._limit:

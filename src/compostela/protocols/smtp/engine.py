@@ -5,7 +5,11 @@ work before it looks at the next one: pipelined commands wait in a bounded buffe
 commands and the same message octets.
 
 Lines end with CRLF and nothing else: a CR or LF alone, in a command or in a message, is a `BadLineEnd`, which closes the
-door to smuggling messages past servers that differ in what they take for an end of data.
+door to smuggling messages past servers that differ in what they take for an end of data. A chunk (RFC 3030) is so many octets,
+whatever they are; whether they are lines is told at its end.
+
+What arrives is looked at once: the buffer is read by offset, so a segment with a hundred thousand commands costs no more than
+its length.
 """
 
 from dataclasses import dataclass
@@ -50,25 +54,54 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class DataEnd:
-    """The message is complete."""
+    """The message is complete. `has_nul` when it holds NUL octets, which no text may (RFC 5321 §2.3.1, RFC 6152 §1): a server
+    that drops them would see other lines than we do."""
+
+    has_nul: bool = False
 
 
-Event = Command | Line | LineTooLong | BadLineEnd | Data | DataEnd
+@dataclass(frozen=True, slots=True)
+class ChunkEnd:
+    """All octets of a chunk have come."""
+
+
+Event = Command | Line | LineTooLong | BadLineEnd | Data | DataEnd | ChunkEnd
 
 _LINE_TOO_LONG = LineTooLong()
 _BAD_LINE_END = BadLineEnd()
 _DATA_END = DataEnd()
+_DATA_END_WITH_NUL = DataEnd(has_nul=True)
+_CHUNK_END = ChunkEnd()
 
 
 class SmtpEngine:
     """One connection's reading side."""
 
-    __slots__ = ("_at_line_start", "_broken", "_buffer", "_ended", "_in_data", "_max_line", "_skipping", "_want_line")
+    __slots__ = (
+        "_arrived",
+        "_at_line_start",
+        "_broken",
+        "_buffer",
+        "_chunk",
+        "_ended",
+        "_has_nul",
+        "_in_data",
+        "_max_line",
+        "_skipping",
+        "_start",
+        "_waiting",
+        "_want_line",
+    )  # fmt: skip
 
     def __init__(self, max_line: int = MAX_COMMAND_LINE) -> None:
         self._buffer = b""
+        self._start = 0
+        self._arrived: list[bytes] = []
+        self._waiting = 0
         self._max_line = max_line
         self._in_data = False
+        self._has_nul = False
+        self._chunk = -1
         self._at_line_start = True
         self._ended = False
         self._skipping = False
@@ -80,17 +113,26 @@ class SmtpEngine:
         kept any more."""
         if self._broken:
             return
-        self._buffer = self._buffer + octets if self._buffer else octets
+        if self._start == len(self._buffer) and not self._arrived:
+            self._buffer, self._start = octets, 0
+        else:
+            self._arrived.append(octets)
+            self._waiting += len(octets)
 
     @property
     def buffered(self) -> int:
         """Octets that wait."""
-        return len(self._buffer)
+        return len(self._buffer) - self._start + self._waiting
 
     def start_data(self) -> None:
         """After 354: what follows is a message up to CRLF.CRLF."""
         self._in_data = True
+        self._has_nul = False
         self._at_line_start = True
+
+    def start_chunk(self, size: int) -> None:
+        """After BDAT: the next `size` octets are a part of the message (RFC 3030 §2), and a `ChunkEnd` follows them."""
+        self._chunk = size
 
     def expect_line(self) -> None:
         """The next line is no command but an answer to a challenge."""
@@ -98,7 +140,8 @@ class SmtpEngine:
 
     def forget(self) -> None:
         """Throws away what waits: nothing that was sent before a TLS handshake may live on behind it (RFC 3207 §4.2)."""
-        self._buffer = b""
+        self._buffer, self._start = b"", 0
+        self._arrived, self._waiting = [], 0
 
     def next_event(self) -> Event | None:
         """The next event, None when more octets are needed."""
@@ -106,28 +149,38 @@ class SmtpEngine:
             return None
         if self._ended:
             self._ended = False
-            return _DATA_END
-        return self._data() if self._in_data else self._line()
+            return self._data_end()
+        while True:
+            if self._chunk >= 0:
+                event = self._chunk_octets()
+            else:
+                event = self._data() if self._in_data else self._line()
+            if event is not None:
+                return event
+            if not self._arrived:
+                self._buffer, self._start = self._buffer[self._start :], 0
+                return None
+            self._join()
+
+    def _join(self) -> None:
+        """Only once what is there holds no further event, so that no octet is copied again and again."""
+        self._buffer = self._buffer[self._start :] + b"".join(self._arrived)
+        self._start = 0
+        self._arrived, self._waiting = [], 0
 
     def _line(self) -> Event | None:
-        while True:
-            end = self._buffer.find(b"\n")
-            if self._skipping:
-                if end < 0:
-                    self._buffer = b""
-                    return None
-                self._buffer = self._buffer[end + 1 :]
-                self._skipping = False
-                return _LINE_TOO_LONG
-            if end < 0 and len(self._buffer) > self._max_line:
-                self._skipping = True
-                continue
-            break
+        buffer, start = self._buffer, self._start
+        end = buffer.find(b"\n", start)
         if end < 0:
+            if self._skipping or len(buffer) - start > self._max_line:
+                self._skipping = True
+                self._buffer, self._start = b"", 0
             return None
-        line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
-        if len(line) > self._max_line:
+        self._start = end + 1
+        if self._skipping or end - start > self._max_line:
+            self._skipping = False
             return _LINE_TOO_LONG
+        line = buffer[start:end]
         if not line.endswith(b"\r") or b"\r" in line[:-1]:
             return self._break()
         line = line[:-1]
@@ -137,32 +190,48 @@ class SmtpEngine:
         verb, _, argument = line.strip().partition(b" ")
         return Command(verb.upper(), argument.strip())
 
+    def _chunk_octets(self) -> Event | None:
+        if self._chunk == 0:
+            self._chunk = -1
+            return _CHUNK_END
+        start = self._start
+        end = min(len(self._buffer), start + self._chunk)
+        if end == start:
+            return None
+        self._start = end
+        self._chunk -= end - start
+        return Data(self._buffer[start:end])
+
     def _data(self) -> Event | None:
-        buffer = self._buffer
-        if self._at_line_start and buffer.startswith(b"."):
-            if len(buffer) < 3:
-                return self._bad_start(buffer)
-            if buffer.startswith(b".\r\n"):
-                self._buffer = buffer[3:]
+        buffer, start = self._buffer, self._start
+        if self._at_line_start and buffer.startswith(b".", start):
+            if len(buffer) - start < 3:
+                return self._bad_start(buffer[start:])
+            if buffer.startswith(b".\r\n", start):
+                self._start = start + 3
                 self._in_data = False
-                return _DATA_END
-        end = buffer.find(_END)
+                return self._data_end()
+        end = buffer.find(_END, start)
         if end >= 0:
-            chunk, self._buffer = buffer[: end + 2], buffer[end + 5 :]
+            chunk = buffer[start : end + 2]
+            self._start = end + 5
             self._in_data = False
             self._ended = True
         else:
             # the last octets may be the beginning of the end
             cut = len(buffer) - 4
-            if cut <= 0:
+            if cut <= start:
                 return None
             if buffer[cut - 1] == 0x0D:
                 cut -= 1
-                if cut == 0:
+                if cut == start:
                     return None
-            chunk, self._buffer = buffer[:cut], buffer[cut:]
-        if _has_bare_line_end(chunk):
+            chunk = buffer[start:cut]
+            self._start = cut
+        if has_bare_line_end(chunk):
             return self._break()
+        if b"\x00" in chunk:
+            self._has_nul = True
         if b"\n." in chunk:
             octets = chunk.replace(b"\r\n.", b"\r\n")
         else:
@@ -172,18 +241,22 @@ class SmtpEngine:
         self._at_line_start = chunk.endswith(b"\r\n")
         return Data(octets)
 
-    def _bad_start(self, buffer: bytes) -> Event | None:
-        if len(buffer) > 1 and buffer[1] == 0x0A:
+    def _data_end(self) -> Event:
+        return _DATA_END_WITH_NUL if self._has_nul else _DATA_END
+
+    def _bad_start(self, beginning: bytes) -> Event | None:
+        if len(beginning) > 1 and beginning[1] == 0x0A:
             return self._break()
         return None
 
     def _break(self) -> Event:
         self._broken = True
-        self._buffer = b""
+        self.forget()
         return _BAD_LINE_END
 
 
-def _has_bare_line_end(chunk: bytes) -> bool:
+def has_bare_line_end(chunk: bytes) -> bool:
+    """Whether a CR or LF stands alone."""
     # cheaper than to count, since what is left has next to none of them
     rest = chunk.replace(b"\r\n", b"")
     return b"\n" in rest or b"\r" in rest

@@ -1,4 +1,4 @@
-"""Arguments of SMTP commands: paths and parameters (RFC 5321 §4.1.2), HELO names (§4.1.1.1), xtext (RFC 3461 §4)."""
+"""Arguments of SMTP commands: paths and parameters (RFC 5321 §4.1.2), HELO names (§4.1.1.1), chunks (RFC 3030 §2)."""
 
 import re
 from ipaddress import ip_address
@@ -8,10 +8,15 @@ from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 
 MAX_PARAMETERS = 32
+MAX_CHUNK_DIGITS = 10
+"""A chunk is smaller than ten thousand million octets."""
 _FROM = re.compile(rb"FROM\s*:\s*", re.IGNORECASE)
 _TO = re.compile(rb"TO\s*:\s*", re.IGNORECASE)
 _BRACKETS = re.compile(rb'<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>')
 _BARE = re.compile(rb"[^\s<>]+")
+_KEYWORD = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*")
+_VALUE = re.compile(r"[^=\x00-\x20\x7f]+")
+_CHUNK = re.compile(rb"([0-9]+)(?:[ \t]+(LAST))?", re.IGNORECASE)
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -25,6 +30,14 @@ class MissingBrackets(InvalidArgument):
 
 class BadPath(InvalidArgument):
     """What is inside the brackets is no address."""
+
+
+class BadParameter(InvalidArgument):
+    """Parameters that break the grammar, or one that is given twice."""
+
+
+class BadChunk(InvalidArgument):
+    """Not `size [LAST]`: where the chunk ends is unknown."""
 
 
 def parse_mail(
@@ -75,9 +88,20 @@ def _parameters(rest: bytes) -> dict[str, str | None]:
         raise BadPath("parameters follow behind a blank")
     found: dict[str, str | None] = {}
     for word in words:
-        name, equals, value = word.decode().partition("=")
-        found[name.upper()] = value if equals else None
+        keyword, equals, octets = word.partition(b"=")
+        name, value = keyword.decode("ascii", "replace").upper(), octets.decode()
+        if not _KEYWORD.fullmatch(keyword) or (equals and not _VALUE.fullmatch(value)) or name in found:
+            raise BadParameter(f"{name} is malformed or given twice")
+        found[name] = value if equals else None
     return found
+
+
+def parse_bdat(argument: bytes) -> tuple[int, bool]:
+    """BDAT: the size of the chunk, and whether it is the last. Raises `BadChunk`."""
+    match = _CHUNK.fullmatch(argument)
+    if match is None or len(match.group(1)) > MAX_CHUNK_DIGITS:
+        raise BadChunk("a chunk has a size")
+    return int(match.group(1)), match.group(2) is not None
 
 
 def is_helo_name(text: str, *, lenient: bool) -> bool:

@@ -20,6 +20,11 @@ SENDER_SYNTAX = reply(501, "5.1.7", "Syntax error in sender address")
 SIZE_SYNTAX = reply(501, "5.5.4", "Syntactically incorrect value for SIZE parameter")
 BODY_SYNTAX = reply(501, "5.5.4", "Syntactically incorrect value for BODY parameter")
 SIZE_TOO_LARGE = reply(552, "5.3.4", "Message size exceeds fixed maximum message size")
+PARAMETER_SYNTAX = reply(501, "5.5.4", "Syntax error in parameters, or one that is given twice")
+AUTH_SYNTAX = reply(501, "5.5.4", "Syntactically incorrect value for AUTH parameter")
+SENDER_NEEDS_UTF8 = reply(550, "5.6.7", "An internationalised address needs SMTPUTF8")
+RECIPIENT_NEEDS_UTF8 = reply(553, "5.6.7", "An internationalised address needs SMTPUTF8")
+TOO_MANY_MAILS = reply(452, "4.5.3", "Too many mails on one connection")
 MAIL_FIRST = reply(503, "5.5.0", "Need MAIL before RCPT")
 RCPT_USAGE = reply(501, "5.5.2", "Usage: RCPT TO:<recipient>")
 RCPT_SYNTAX = reply(501, "5.5.2", "Syntax error in parameters or arguments")
@@ -32,6 +37,12 @@ START_DATA = reply(354, "", "Ok Send data ending with <CRLF>.<CRLF>")
 MESSAGE_RECEIVED = reply(250, "2.6.0", "Message received")
 MESSAGE_TOO_LARGE = reply(552, "5.3.4", "Quota exceeded")
 HEADER_TOO_LARGE = reply(552, "5.3.4", "Header too large")
+NUL_IN_TEXT = reply(554, "5.6.0", "The message holds NUL octets")
+NOT_TEXT = reply(554, "5.6.0", "A CR or LF alone and NUL octets need BODY=BINARYMIME")
+BINARY_NEEDS_CHUNKS = reply(503, "5.5.1", "BODY=BINARYMIME goes with BDAT only")
+CHUNKS_BEGUN = reply(503, "5.5.1", "The message is under way with BDAT")
+BDAT_USAGE = reply(501, "5.5.4", "Usage: BDAT size [LAST]")
+CHUNK_TOO_LARGE = reply(552, "5.3.4", "Message size exceeds fixed maximum message size")
 BARE_LINE_END = reply(500, "5.0.0", "line delimiter must be CRLF")
 NOT_ENQUEUED = reply(451, "4.0.0", "Error processing message.")
 STORAGE_FULL = reply(452, "4.3.1", "Insufficient system storage")
@@ -69,6 +80,10 @@ def unrecognized(verb: bytes) -> bytes:
 
 def undecodable(mechanism: str) -> bytes:
     return reply(501, "5.5.2", f"Could not decode parameters for AUTH {mechanism}")
+
+
+def chunk_received(size: int) -> bytes:
+    return reply(250, "2.0.0", f"{size} octets received")
 
 
 def unknown_parameter(name: str) -> bytes:
