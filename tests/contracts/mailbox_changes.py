@@ -93,6 +93,17 @@ class MailboxChangesContract:
         )
         assert await flags_of(mailboxes, mailbox) == {1: Flags.of(keywords=keywords)}
 
+    async def test_a_change_of_flags_tells_what_modseq_it_found(self, mailboxes: MailboxStore) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        await fill(mailboxes, mailbox, NO_FLAGS, SEEN)
+        known = await modseq_of(mailboxes, mailbox)
+        first = await mailboxes.store_flags(mailbox, uids(2), FlagsMode.ADD, FLAGGED)
+        second = await mailboxes.store_flags(mailbox, EVERYTHING, FlagsMode.ADD, SEEN)
+        assert first.before[0] <= known < first.updated[0].modseq
+        assert [row.uid for row in second.updated] == [1, 2]
+        assert second.before[0] <= known
+        assert second.before[1] == first.updated[0].modseq == second.updated[1].modseq
+
     # UNCHANGEDSINCE
 
     async def test_unchanged_since_protects_what_changed(self, mailboxes: MailboxStore) -> None:

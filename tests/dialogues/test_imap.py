@@ -207,3 +207,36 @@ async def test_an_unknown_command_before_login_ends_the_session(tmp_path: Path) 
         await c.client("a1 HELLO")
         await c.server("* BYE Unknown command.")
         await c.closed()
+
+
+async def test_a_silent_store_still_tells_what_another_session_changed(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path) as server,
+        conversation(server.ports["imap"]) as c,
+        conversation(server.ports["imap"]) as d,
+    ):
+        await log_in(c)
+        await append(c)
+        await append(c)
+        await c.client("a1 SELECT INBOX")
+        await c.until("a1 OK")
+        await log_in(d)
+        await d.client("d1 SELECT INBOX", "d2 STORE 1 +FLAGS.SILENT (\\Draft)")
+        await d.until("d2 OK")
+        await c.client("a2 STORE 1:2 +FLAGS.SILENT (\\Seen)")
+        await c.server("* 1 FETCH (FLAGS (\\Seen \\Draft \\Recent))", "a2 OK STORE completed.")
+
+
+async def test_the_answer_to_a_store_with_a_new_keyword_comes_before_later_news(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
+        await log_in(c)
+        await append(c)
+        await append(c)
+        await c.client("a1 SELECT INBOX (CONDSTORE)")
+        await c.until("a1 OK")
+        await append(c)
+        await c.client("a2 STORE 1 +FLAGS ($New)")
+        await c.server(
+            "* FLAGS (\\Answered \\Deleted \\Draft \\Flagged \\Seen $New)", "* OK [PERMANENTFLAGS (",
+            "* 1 FETCH (MODSEQ (", "a2 OK STORE completed.",
+        )  # fmt: skip

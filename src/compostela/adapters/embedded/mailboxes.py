@@ -241,7 +241,11 @@ class EmbeddedMailboxes:
             updated, changed = writes.store_flags(tx, row_id, rows, mode, flags)
             if changed:
                 self._tell(tx, mailbox)
-            return FlagsResult([self._names.message_row(row) for row in updated], [Uid(row.uid) for row in modified])
+            return FlagsResult(
+                updated=[self._names.message_row(row) for row in updated],
+                before=[ModSeq(row.modseq) for row in rows],
+                modified=[Uid(row.uid) for row in modified],
+            )
 
         # a message must be flagged before it can be expunged, so that much works on a full disk
         frees_space = SystemFlag.DELETED in flags and mode is not FlagsMode.REMOVE

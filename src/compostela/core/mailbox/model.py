@@ -103,8 +103,9 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class FlagsResult:
-    """`updated` are the rows as they are now (also unchanged ones that were asked for: their ModSeq did not move);
-    `modified` are UIDs that UNCHANGEDSINCE protected (RFC 7162 §3.1.3)."""
+    """`updated` are the rows as they are now (also unchanged ones that were asked for: their ModSeq did not move), `before`
+    the ModSeqs that these rows had, in the same order; `modified` are UIDs that UNCHANGEDSINCE protected (RFC 7162 §3.1.3)."""
 
     updated: list[MessageRow]
+    before: list[ModSeq]
     modified: list[Uid]

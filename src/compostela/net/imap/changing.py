@@ -5,7 +5,7 @@ from compostela.core.mailbox.view import MailboxView
 from compostela.model.uid_set import UidSet
 from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Context, Refused
-from compostela.net.imap.selecting import tell_changes
+from compostela.net.imap.selecting import tell_keywords
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import flags_text, untagged
 
@@ -21,10 +21,14 @@ async def store(context: Context, command: commands.Store) -> str:
     if not uids:
         return ""
     result = await view.store.store_flags(view.mailbox.id, uids, command.mode, command.flags, command.unchanged_since)
-    view.note_own(result.updated)
-    new_keywords = command.flags.keywords - view.keywords
-    if new_keywords:
-        await tell_changes(context, may_expunge=command.uid)
+    if command.silent:
+        # what others changed meanwhile is told all the same (RFC 3501 §6.4.6): the client cannot reckon it from its own change
+        known = view.modseq
+        view.note_own([row for row, before in zip(result.updated, result.before, strict=True) if before <= known])
+    else:
+        view.note_own(result.updated)
+    if command.flags.keywords - view.keywords:
+        await tell_keywords(context, view)
     out, condstore = context.out, context.state.condstore
     for row in result.updated:
         number = view.number(row.uid)

@@ -74,6 +74,16 @@ async def close(context: Context) -> None:
     await leave(context)
 
 
+async def tell_keywords(context: Context, view: MailboxView) -> None:
+    """The FLAGS response and PERMANENTFLAGS anew, if there are keywords that the session does not know (RFC 3501 §7.2.6).
+    Raises `NotFound` when the mailbox is gone."""
+    keywords = await view.store.keywords(view.mailbox.id)
+    if keywords != view.keywords:
+        view.keywords = keywords
+        context.out.write(_flags_line(view))
+        context.out.write(_permanent_flags_line(view))
+
+
 async def tell_changes(context: Context, *, may_expunge: bool) -> bool:
     """Brings the session up to date; False when its mailbox is gone."""
     view = context.state.view
@@ -83,14 +93,11 @@ async def tell_changes(context: Context, *, may_expunge: bool) -> bool:
         difference = await view.update(may_expunge=may_expunge)
         if difference.is_empty:
             return True
-        keywords = await view.store.keywords(view.mailbox.id) if difference.changed or difference.exists else None
+        if difference.changed or difference.exists:
+            await tell_keywords(context, view)
     except NotFound:
         return False
     out = context.out
-    if keywords is not None and keywords != view.keywords:
-        view.keywords = keywords
-        out.write(_flags_line(view))
-        out.write(_permanent_flags_line(view))
     for number in difference.expunged:
         out.write(b"* %d EXPUNGE\r\n" % number)
     if difference.exists is not None:
