@@ -18,6 +18,8 @@ from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.editions.embedded import Services, make_services
 from compostela.base.settings import Node, Place, Problems, Settings
+from compostela.core.client_setup.settings import read_autoconfiguration_settings
+from compostela.core.diagnosis.settings import read_doctor_settings
 from compostela.core.dns.settings import read_dns_settings
 from compostela.core.domains.settings import read_domain_list_settings
 from compostela.core.health.settings import read_health_settings
@@ -88,6 +90,8 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "dnsservice.xml": lambda recorder: read_dns_settings(recorder.settings("")),
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
+    "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),
+    "doctor.properties": lambda recorder: read_doctor_settings(recorder.settings("")),
     "batchsizes.properties": lambda recorder: folder._read_batch_sizes(recorder.settings("")),
     "extensions.properties": lambda recorder: folder._read_extensions(recorder.settings("")),
     "listeners.xml": lambda recorder: folder._read_listeners(recorder.settings("")),

@@ -15,6 +15,7 @@ from compostela.app.cli.lazy import LazyGroup
         "mailbox": "compostela.app.cli.mailboxes:mailbox",
         "queue": "compostela.app.cli.queues:queue",
         "repository": "compostela.app.cli.repositories:repository",
+        "dns": "compostela.app.cli.publishing:dns",
         "send": "compostela.app.cli.sending:send",
     },
     context_settings={"help_option_names": ["-h", "--help"]},

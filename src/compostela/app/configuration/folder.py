@@ -9,6 +9,8 @@ from typing import TypeVar
 from compostela.app.configuration.files import Reader
 from compostela.app.configuration.places import Places
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
+from compostela.core.client_setup.settings import AutoconfigurationSettings, read_autoconfiguration_settings
+from compostela.core.diagnosis.settings import DoctorSettings, read_doctor_settings
 from compostela.core.dns.settings import DnsSettings, read_dns_settings
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
 from compostela.core.health.settings import HealthSettings, read_health_settings
@@ -26,6 +28,7 @@ _FILES = (
     "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "mailetcontainer.xml", "domainlist.xml", "usersrepository.xml",
     "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
+    "autoconfiguration.properties", "doctor.properties",
 )  # fmt: skip
 _NOT_YET = (
     "pop3server.xml", "managesieveserver.xml", "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
@@ -54,6 +57,8 @@ class Configuration:
     dns: DnsSettings
     health: HealthSettings
     webadmin: WebAdminSettings
+    autoconfiguration: AutoconfigurationSettings
+    doctor: DoctorSettings
 
 
 def load(folder: Path, data: Path, problems: Problems) -> Configuration:
@@ -81,6 +86,8 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         dns=source.root("dnsservice.xml", read_dns_settings),
         health=source.root("healthcheck.properties", read_health_settings),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
+        autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
+        doctor=source.root("doctor.properties", read_doctor_settings),
     )
 
 

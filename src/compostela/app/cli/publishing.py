@@ -1,0 +1,97 @@
+"""`compostela dns`: the records to publish."""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+import orjson
+
+from compostela.app.cli.client import fail
+from compostela.app.cli.server import conf_option, data_option
+from compostela.app.configuration.folder import Configuration, load
+from compostela.app.examination import configured_domains, managed_domains, subject_of
+from compostela.app.serve import EXIT_CONFIGURATION, report
+from compostela.base.settings import Problems, Severity
+from compostela.core.diagnosis.records import Publication, publications
+from compostela.core.diagnosis.subject import Subject
+from compostela.core.diagnosis.zone import zone_file
+
+domain_option = click.option(
+    "--domain", "domains", multiple=True, help="Only this domain; may be repeated. By default all that are managed."
+)
+
+
+@click.command()
+@conf_option
+@data_option
+@domain_option
+@click.option("--zone", "as_zone", is_flag=True, help="As a zone file.")
+@click.option(
+    "--name-server",
+    "name_servers",
+    multiple=True,
+    help="With --zone: make it a whole zone, with SOA and NS; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def dns(
+    conf: Path, data: Path, domains: tuple[str, ...], as_zone: bool, name_servers: tuple[str, ...], as_json: bool
+) -> None:
+    """Show all DNS records to publish, from the server's configuration. Nothing is asked of DNS."""
+    found = publications(read_subject(conf, data, domains)[1])
+    if as_zone:
+        if name_servers and len(found) > 1:
+            fail("a zone file holds one zone: choose a domain with --domain")
+        serial = int(time.time())
+        click.echo("\n".join(zone_file(one, name_servers, serial) for one in found), nl=False)
+    elif as_json:
+        click.echo(orjson.dumps([document(one) for one in found], option=orjson.OPT_INDENT_2))
+    else:
+        click.echo("\n\n".join(_text(one) for one in found))
+
+
+def read_subject(conf: Path, data: Path, domains: tuple[str, ...]) -> tuple[Configuration, Subject, bool]:
+    """The configuration, what is examined, and whether the server's list of domains could be asked for. A wrong
+    configuration ends the program as `check` does."""
+    problems = Problems()
+    configuration = load(conf.absolute(), data.absolute(), problems)
+    if problems.of(Severity.ERROR):
+        click.echo(f"compostela: the configuration is wrong:\n{report(problems)}", err=True)
+        sys.exit(EXIT_CONFIGURATION)
+    managed = managed_domains(configuration, data)
+    chosen = domains or managed or configured_domains(configuration)
+    return configuration, subject_of(configuration, chosen), managed is not None
+
+
+def document(publication: Publication) -> dict[str, object]:
+    """As JSON; also what WebAdmin answers."""
+    return {
+        "zone": publication.zone,
+        "records": [
+            {
+                "name": one.name,
+                "type": one.type,
+                "value": one.value,
+                "zoneFile": one.presentation,
+                "purpose": one.purpose,
+            }
+            for one in publication.records
+        ],
+        "mtaStsPolicy": {"url": publication.policy_url, "text": publication.policy_text}
+        if publication.policy_url
+        else None,
+        "notes": list(publication.notes),
+    }
+
+
+def _text(publication: Publication) -> str:
+    lines = [publication.zone, "=" * len(publication.zone), ""]
+    width = max((len(one.name) for one in publication.records), default=0) + 1
+    for record in publication.records:
+        lines += [f"{record.name + '.':{width}}  {record.type:5}  {record.presentation}", f"    {record.purpose}"]
+    if publication.policy_url:
+        lines += ["", f"{publication.policy_url} must give:"]
+        lines += [f"    {line}" for line in publication.policy_text.split("\r\n") if line]
+    if publication.notes:
+        lines += ["", *(f"Note: {note}" for note in publication.notes)]
+    return "\n".join(lines)

@@ -1,0 +1,187 @@
+"""The configuration as a subject of diagnosis."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from compostela.app import first_start
+from compostela.app.configuration.folder import Configuration
+from compostela.base.settings import Node
+from compostela.core.client_setup.endpoints import SMTP_PORT, Endpoint, Speaks, client_services
+from compostela.core.client_setup.mta_sts import own_policy
+from compostela.core.diagnosis.subject import Certificate, DkimKey, Subject
+from compostela.mailauth.dns import a_labels
+from compostela.net.diagnosis.certificates import certificate_of
+from compostela.net.settings import ServerSettings
+from compostela.net.smtp.settings import Announce
+from compostela.net.tls import TlsError, server_context
+
+WEBADMIN_SECONDS = 5.0
+
+
+def subject_of(
+    configuration: Configuration, domains: Sequence[str], ports: dict[str, list[int]] | None = None
+) -> Subject:
+    """`domains` are those that are managed; `ports`, by the name of a server, those that a running one really has."""
+    endpoints = _endpoints(configuration, ports or {})
+    host = _host(configuration)
+    setup = configuration.autoconfiguration
+    keys, complaints = _dkim_keys(configuration)
+    return Subject(
+        host=host,
+        domains=tuple(dict.fromkeys(a_labels(domain).lower() for domain in domains)),
+        endpoints=endpoints,
+        services=client_services(endpoints, host, setup),
+        web_host=a_labels(setup.web_host or host).lower(),
+        publishes=setup.enabled,
+        policy=own_policy(setup.mta_sts_mode, [host], setup.mta_sts_max_age),
+        settings=configuration.doctor,
+        certificate=_certificate(configuration),
+        dkim_keys=tuple(keys),
+        complaints=tuple(complaints),
+    )
+
+
+def configured_domains(configuration: Configuration) -> list[str]:
+    """Those that the files name."""
+    settings = configuration.domains
+    return [str(domain) for domain in dict.fromkeys((settings.default_domain, *settings.domains))]
+
+
+def managed_domains(configuration: Configuration, data: Path) -> list[str] | None:
+    """Those of the running server, as its WebAdmin tells; None when it does not answer."""
+    import http.client
+
+    import orjson
+
+    settings = configuration.webadmin
+    if not settings.enabled:
+        return None
+    try:
+        token = next(iter(settings.passwords), "") or (data / first_start.TOKEN_FILE).read_text().strip()
+    except OSError:
+        token = ""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    connection = http.client.HTTPConnection(host, settings.port, timeout=WEBADMIN_SECONDS)
+    try:
+        connection.request("GET", "/domains", headers={"Authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        found: list[str] = orjson.loads(response.read()) if response.status == 200 else []
+    except (OSError, http.client.HTTPException, orjson.JSONDecodeError):
+        return None
+    finally:
+        connection.close()
+    return found or None
+
+
+def _host(configuration: Configuration) -> str:
+    """The name of the server that other servers send to: the one on port 25, otherwise the first."""
+    servers = [one.server for one in configuration.smtp]
+    on_port = [one for one in servers if any(bind.port == SMTP_PORT for bind in one.bind)]
+    chosen = [*on_port, *servers]
+    return a_labels(chosen[0].hello_name if chosen else str(configuration.domains.default_domain)).lower()
+
+
+def _endpoints(configuration: Configuration, ports: dict[str, list[int]]) -> tuple[Endpoint, ...]:
+    found: list[Endpoint] = []
+    for smtp in configuration.smtp:
+        login = smtp.auth_enabled and smtp.announce is not Announce.NEVER
+        for host, port, everywhere in _binds(smtp.server, ports):
+            found.append(
+                Endpoint(
+                    name=smtp.server.name,
+                    speaks=Speaks.SMTP,
+                    host=host,
+                    port=port,
+                    everywhere=everywhere,
+                    implicit=smtp.server.tls.implicit,
+                    starttls=smtp.server.tls.starttls,
+                    login=login,
+                    login_required=login and smtp.auth_required,
+                    authorized=smtp.authorized_networks,
+                )
+            )
+    for imap in configuration.imap:
+        tls = imap.server.tls
+        for host, port, everywhere in _binds(imap.server, ports):
+            found.append(
+                Endpoint(imap.server.name, Speaks.IMAP, host, port, everywhere, tls.implicit, tls.starttls, login=True)
+            )
+    return tuple(found)
+
+
+def _binds(server: ServerSettings, ports: dict[str, list[int]]) -> Iterator[tuple[str, int, bool]]:
+    """Where to connect: (address, port, whether it listens on all)."""
+    real = ports.get(server.name, [])
+    for number, bind in enumerate(server.bind):
+        everywhere = bind.host in ("0.0.0.0", "::")
+        host = ("::1" if ":" in bind.host else "127.0.0.1") if everywhere else bind.host
+        port = bind.port or (real[number] if number < len(real) else 0)
+        if port:
+            yield host, port, everywhere
+
+
+def _certificate(configuration: Configuration) -> Certificate | None:
+    """Of the server on port 25, otherwise of the first that offers TLS."""
+    servers = [one.server for one in configuration.smtp if one.server.tls.offered]
+    for server in sorted(servers, key=lambda one: all(bind.port != SMTP_PORT for bind in one.bind)):
+        try:
+            return certificate_of(server_context(server.tls, configuration.places.resolve))
+        except (TlsError, ValueError):
+            continue
+    return None
+
+
+def _dkim_keys(configuration: Configuration) -> tuple[list[DkimKey], list[str]]:
+    """The keys of the mailets DKIMSign, and what is wrong with others."""
+    found: list[DkimKey] = []
+    complaints: list[str] = []
+    for mailet in _mailets(configuration.container, "DKIMSign"):
+        values = {child.name: child.text for child in mailet.children}
+        tags = dict(_tags(values.get("signatureTemplate", "")))
+        try:
+            key = _dkim_key(configuration, values, tags)
+        except (OSError, ValueError, TypeError) as error:
+            complaints.append(f"{mailet.place}: the key of DKIMSign cannot be read: {error}")
+            continue
+        if key is None:
+            complaints.append(f"{mailet.place}: DKIMSign needs signatureTemplate with d= and s=, and a private key")
+        elif key not in found:
+            found.append(key)
+    return found, complaints
+
+
+def _mailets(node: Node, name: str) -> Iterator[Node]:
+    if node.name == "mailet" and node.attributes.get("class", "").rpartition(".")[2] == name:
+        yield node
+    for child in node.children:
+        yield from _mailets(child, name)
+
+
+def _tags(template: str) -> Iterator[tuple[str, str]]:
+    for part in template.split(";"):
+        tag, equals, value = part.partition("=")
+        if equals:
+            yield tag.strip(), "".join(value.split())
+
+
+def _dkim_key(configuration: Configuration, values: dict[str, str], tags: dict[str, str]) -> DkimKey | None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+    text, url = values.get("privateKey", ""), values.get("privateKeyFilepath", "")
+    if not tags.get("d") or not tags.get("s") or not (text or url):
+        return None
+    pem = text.encode() if text else configuration.places.resolve(url).read_bytes()
+    password = values.get("privateKeyPassword", "")
+    key = load_pem_private_key(pem, password.encode() or None).public_key()
+    match key:
+        case Ed25519PublicKey():
+            algorithm, octets = "ed25519", key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        case RSAPublicKey():
+            algorithm, octets = "rsa", key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        case _:
+            raise ValueError("it is neither RSA nor Ed25519")
+    public = base64.b64encode(octets).decode()
+    return DkimKey(a_labels(tags["d"]).lower(), tags["s"], algorithm, public)

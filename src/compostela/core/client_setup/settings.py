@@ -1,0 +1,69 @@
+"""`autoconfiguration.properties`: how mail programs and other servers find out how to use this one."""
+
+import enum
+from dataclasses import dataclass
+
+from compostela.base.settings import Settings
+
+WEEK_SECONDS = 604_800
+
+
+class MtaStsMode(enum.Enum):
+    """RFC 8461 §5."""
+
+    TESTING = "testing"
+    ENFORCE = "enforce"
+    NONE = "none"
+
+
+_MODES = {mode.value: mode for mode in MtaStsMode}
+
+
+@dataclass(frozen=True, slots=True)
+class AutoconfigurationSettings:
+    """The public documents, and the server as it is seen from outside."""
+
+    enabled: bool = False
+    """Start the listener for the public documents (plain HTTP: put it behind a reverse proxy with HTTPS)."""
+    host: str = "127.0.0.1"
+    """Its listening address; `0.0.0.0` for all."""
+    port: int = 8088
+    """Its TCP port."""
+    display_name: str = ""
+    """What mail programs call the provider; by default the mail domain."""
+    web_host: str = ""
+    """Host whose HTTPS port leads to the listener; by default the `helloName` of the first SMTP server."""
+    submissions_port: int = 0
+    """Port of submission over TLS as clients reach it, when a router or firewall maps it; 0 for the configured one."""
+    submission_port: int = 0
+    """The same for submission with STARTTLS."""
+    imaps_port: int = 0
+    """The same for IMAP over TLS."""
+    imap_port: int = 0
+    """The same for IMAP with STARTTLS."""
+    mta_sts_mode: MtaStsMode = MtaStsMode.TESTING
+    """Mode of the MTA-STS policy: begin with `testing`, go on to `enforce` when the reports show no failures."""
+    mta_sts_max_age: int = WEEK_SECONDS
+    """How long other servers may keep the policy, in seconds."""
+
+
+DEFAULTS = AutoconfigurationSettings()
+
+
+def read_autoconfiguration_settings(settings: Settings) -> AutoconfigurationSettings:
+    """Reads the whole file."""
+    read = AutoconfigurationSettings(
+        enabled=settings.boolean("enabled", DEFAULTS.enabled),
+        host=settings.text("host", DEFAULTS.host),
+        port=settings.integer("port", DEFAULTS.port, minimum=0, maximum=65535),
+        display_name=settings.text("display.name", DEFAULTS.display_name),
+        web_host=settings.text("web.host", DEFAULTS.web_host),
+        submissions_port=settings.integer("public.port.submissions", 0, minimum=0, maximum=65535),
+        submission_port=settings.integer("public.port.submission", 0, minimum=0, maximum=65535),
+        imaps_port=settings.integer("public.port.imaps", 0, minimum=0, maximum=65535),
+        imap_port=settings.integer("public.port.imap", 0, minimum=0, maximum=65535),
+        mta_sts_mode=settings.choice("mta-sts.mode", DEFAULTS.mta_sts_mode, _MODES),
+        mta_sts_max_age=settings.integer("mta-sts.max_age", DEFAULTS.mta_sts_max_age, minimum=0, maximum=31_557_600),
+    )
+    settings.finish()
+    return read

@@ -1,0 +1,78 @@
+"""What is examined: the server as its configuration describes it."""
+
+from dataclasses import dataclass
+
+from compostela.core.client_setup.endpoints import Endpoint, Service
+from compostela.core.client_setup.mta_sts import MtaStsPolicy
+from compostela.core.diagnosis.settings import DoctorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What the checks need of a certificate that is served."""
+
+    names: tuple[str, ...]
+    """DNS names and addresses of the subject alternative names, in lower case."""
+    not_before: float
+    not_after: float
+    self_signed: bool
+    der: bytes
+    public_key: bytes
+    """The SubjectPublicKeyInfo, in DER."""
+
+
+@dataclass(frozen=True, slots=True)
+class DkimKey:
+    """The public half of a key that signs (RFC 6376 §3.6.1)."""
+
+    domain: str
+    selector: str
+    algorithm: str
+    """`rsa` or `ed25519`."""
+    public: str
+    """The value of `p=`."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.selector}._domainkey.{self.domain}"
+
+    @property
+    def record(self) -> str:
+        return f"v=DKIM1; k={self.algorithm}; p={self.public}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A server and its domains. All names are in A-labels, in lower case, without a final dot."""
+
+    host: str
+    """What the server calls itself: `helloName` of the server that other servers send to."""
+    domains: tuple[str, ...]
+    endpoints: tuple[Endpoint, ...]
+    services: tuple[Service, ...]
+    web_host: str
+    """Whose HTTPS port serves the public documents."""
+    publishes: bool
+    """The listener for the public documents is on."""
+    policy: MtaStsPolicy
+    settings: DoctorSettings
+    certificate: Certificate | None = None
+    """Of the server that other servers send to; None when it cannot be read."""
+    dkim_keys: tuple[DkimKey, ...] = ()
+    complaints: tuple[str, ...] = ()
+    """What could not be read of the configuration."""
+
+    def key_of(self, domain: str) -> DkimKey | None:
+        """The key that signs for a domain: its own, or one of a domain above it."""
+        fitting = [key for key in self.dkim_keys if is_within(domain, key.domain)]
+        return max(fitting, key=lambda key: len(key.domain), default=None)
+
+
+def is_public_name(name: str) -> bool:
+    """Whether other servers could look the name up: at least two labels, and not one of those kept for private use."""
+    top = name.rpartition(".")[2]
+    return "." in name and not top.isdigit() and top not in ("local", "localhost", "lan", "internal", "localdomain")
+
+
+def is_within(name: str, domain: str) -> bool:
+    return name == domain or name.endswith("." + domain)

@@ -1,0 +1,135 @@
+"""`compostela dns`: what stands in the configuration comes out as records."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import dns.rdatatype
+import dns.zone
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from compostela.app.cli import main
+from tests.unit.app.folders import write_folder
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    write_folder(
+        tmp_path / "conf",
+        tmp_path / "data",
+        doctor_properties="public.addresses = 192.0.2.25, 2001:db8::25\n",
+        autoconfiguration_properties="enabled = true\nmta-sts.mode = enforce\n",
+    )
+    return tmp_path / "conf"
+
+
+def run(conf: Path, *arguments: str) -> str:
+    data = conf.parent / "data"
+    done = CliRunner().invoke(main, ["dns", "--conf", str(conf), "--data", str(data), *arguments])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def records(conf: Path, *arguments: str) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for publication in json.loads(run(conf, "--json", *arguments)):
+        for one in publication["records"]:
+            found.setdefault((one["name"], one["type"]), []).append(one["value"])
+    return found
+
+
+def test_every_record_of_a_domain_comes_from_the_configuration(conf: Path) -> None:
+    found = records(conf, "--domain", "example.org")
+    assert found["example.org", "MX"] == ["10 mail.example.org."]
+    assert found["example.org", "TXT"] == ["v=spf1 mx -all"]
+    assert found["mail.example.org", "A"] == ["192.0.2.25"]
+    assert found["mail.example.org", "AAAA"] == ["2001:db8::25"]
+    assert found["mail.example.org", "TXT"] == ["v=spf1 a -all"]
+    (key,) = found["key1._domainkey.example.org", "TXT"]
+    assert key.startswith("v=DKIM1; k=rsa; p=MIIB")
+    assert found["_dmarc.example.org", "TXT"] == ["v=DMARC1; p=quarantine; rua=mailto:postmaster@example.org"]
+    assert found["_mta-sts.example.org", "TXT"][0].startswith("v=STSv1; id=")
+    assert found["mta-sts.example.org", "CNAME"] == ["mail.example.org."]
+    assert found["_smtp._tls.example.org", "TXT"] == ["v=TLSRPTv1; rua=mailto:postmaster@example.org"]
+    assert found["_submissions._tcp.example.org", "SRV"] == ["0 1 465 mail.example.org."]
+    assert found["_submission._tcp.example.org", "SRV"] == ["10 1 587 mail.example.org."]
+    assert found["_imaps._tcp.example.org", "SRV"] == ["0 1 993 mail.example.org."]
+    assert found["_imap._tcp.example.org", "SRV"] == ["0 0 0 ."]
+    assert found["autoconfig.example.org", "CNAME"] == ["mail.example.org."]
+    assert found["autodiscover.example.org", "CNAME"] == ["mail.example.org."]
+    assert found["_autodiscover._tcp.example.org", "SRV"] == ["0 0 443 mail.example.org."]
+
+
+def test_the_tlsa_record_is_that_of_the_certificate_that_is_served(conf: Path) -> None:
+    certificate = x509.load_pem_x509_certificate((conf.parent / "data/tls/certificate.pem").read_bytes())
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    expected = f"3 1 1 {hashlib.sha256(key).hexdigest()}"
+    assert records(conf)["_25._tcp.mail.example.org", "TLSA"] == [expected]
+
+
+def test_a_domain_without_a_key_is_only_watched_by_dmarc(conf: Path) -> None:
+    found = records(conf, "--domain", "second.example")
+    assert found["_dmarc.second.example", "TXT"] == ["v=DMARC1; p=none; rua=mailto:postmaster@second.example"]
+    assert not [name for name, _ in found if "_domainkey" in name]
+    assert found["second.example", "MX"] == ["10 mail.example.org."]
+    assert ("mail.example.org", "A") in found
+
+
+def test_the_policy_says_what_the_configuration_says(conf: Path) -> None:
+    policy = json.loads(run(conf, "--json", "--domain", "example.org"))[0]["mtaStsPolicy"]
+    assert policy == {
+        "url": "https://mta-sts.example.org/.well-known/mta-sts.txt",
+        "text": "version: STSv1\r\nmode: enforce\r\nmx: mail.example.org\r\nmax_age: 604800\r\n",
+    }
+
+
+def test_a_zone_file_is_loaded_as_a_whole_zone(conf: Path) -> None:
+    text = run(conf, "--zone", "--domain", "example.org", "--name-server", "ns1.example.net")
+    zone = dns.zone.from_text(text, origin="example.org.", relativize=False)
+    assert zone.get_soa().mname.to_text() == "ns1.example.net."
+    expected = records(conf, "--domain", "example.org")
+    loaded = {
+        (name.to_text(omit_final_dot=True), dns.rdatatype.to_text(rdataset.rdtype))
+        for name, rdataset in zone.iterate_rdatasets()
+    }
+    assert loaded == expected.keys() | {("example.org", "SOA"), ("example.org", "NS")}
+    (key,) = zone.find_rdataset("key1._domainkey.example.org.", "TXT")
+    assert len(key.strings) > 1
+    assert b"".join(key.strings).decode() == expected["key1._domainkey.example.org", "TXT"][0]
+
+
+def test_a_piece_for_a_zone_that_is_there_has_no_soa(conf: Path) -> None:
+    text = run(conf, "--zone")
+    assert "SOA" not in text
+    dns.zone.from_text(text.partition("\n\n")[0], origin="example.org.", check_origin=False)
+
+
+def test_ports_and_the_web_host_can_be_those_that_clients_see(conf: Path) -> None:
+    (conf / "autoconfiguration.properties").write_text("public.port.imaps = 10993\nweb.host = www.example.net\n")
+    found = records(conf, "--domain", "example.org")
+    assert found["_imaps._tcp.example.org", "SRV"] == ["0 1 10993 mail.example.org."]
+    assert found["autoconfig.example.org", "CNAME"] == ["www.example.net."]
+
+
+def test_people_get_a_table_with_reasons_and_notes(conf: Path) -> None:
+    (conf / "doctor.properties").unlink()
+    text = run(conf)
+    assert " MX     10 mail.example.org.\n    Mail for the domain comes" in text
+    assert "mail.example.org needs A and AAAA records with the public addresses" in text
+    assert "Reverse DNS of each public address must be mail.example.org" in text
+
+
+def test_a_key_that_cannot_be_read_is_told_of(conf: Path) -> None:
+    (conf / "dkim.pem").write_text("no key")
+    assert "mailetcontainer.xml:2: the key of DKIMSign cannot be read" in run(conf)
+
+
+def test_a_wrong_configuration_ends_as_check_does(conf: Path) -> None:
+    (conf / "doctor.properties").write_text("public.addresses = nowhere\nblocklist = x\n")
+    done = CliRunner().invoke(main, ["dns", "--conf", str(conf), "--data", str(conf.parent / "data")])
+    assert done.exit_code == 78
+    assert "doctor.properties:1: 'nowhere' is no IP address" in done.output
+    assert "doctor.properties:2: unknown 'blocklist'" in done.output
