@@ -6,7 +6,7 @@ import pytest
 
 from compostela.base.errors import InvalidArgument
 from compostela.protocols.smtp import grammar, xtext
-from compostela.protocols.smtp.engine import ChunkEnd, Command, Data, DataEnd, Event, SmtpEngine
+from compostela.protocols.smtp.engine import BadLineEnd, ChunkEnd, Command, Data, DataEnd, Event, SmtpEngine
 
 PIPELINED_BYTES = 512 * 1024
 SEVERAL_SECONDS = 5.0
@@ -115,3 +115,14 @@ def test_utf8_addresses_there_and_back(address: str) -> None:
 def test_what_is_no_utf8_address(text: str) -> None:
     with pytest.raises(InvalidArgument):
         xtext.decode_utf8_address(text)
+
+
+@pytest.mark.parametrize("pieces", [[b".\n\n"], [b".", b"\n\n"], [b".\n", b"\n"]], ids=repr)
+def test_a_lone_dot_with_a_bare_lf_is_refused_at_once_however_it_comes(pieces: list[bytes]) -> None:
+    engine = SmtpEngine()
+    engine.start_data()
+    found: list[Event] = []
+    for piece in pieces:
+        engine.receive(piece)
+        found += drained(engine)
+    assert found == [BadLineEnd()]

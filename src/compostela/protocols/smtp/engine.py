@@ -205,8 +205,10 @@ class SmtpEngine:
     def _data(self) -> Event | None:
         buffer, start = self._buffer, self._start
         if self._at_line_start and buffer.startswith(b".", start):
+            if buffer.startswith(b".\n", start):
+                return self._break()
             if len(buffer) - start < 3:
-                return self._bad_start(buffer[start:])
+                return None
             if buffer.startswith(b".\r\n", start):
                 self._start = start + 3
                 self._in_data = False
@@ -243,11 +245,6 @@ class SmtpEngine:
 
     def _data_end(self) -> Event:
         return _DATA_END_WITH_NUL if self._has_nul else _DATA_END
-
-    def _bad_start(self, beginning: bytes) -> Event | None:
-        if len(beginning) > 1 and beginning[1] == 0x0A:
-            return self._break()
-        return None
 
     def _break(self) -> Event:
         self._broken = True
