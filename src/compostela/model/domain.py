@@ -11,7 +11,8 @@ _FORBIDDEN = re.compile(r'[\s\x00-\x1f\x7f@/:,;<>()"\\]')
 
 @dataclass(frozen=True, slots=True, order=True)
 class Domain:
-    """A domain name, always in lower case. Build it with `Domain.parse`."""
+    """A domain name, always in lower case and, when it is internationalised, with A-labels (RFC 5890 §2.3.2.1), so that there is
+    one name for all its spellings and DNS knows it. Build it with `Domain.parse`."""
 
     name: str
 
@@ -19,6 +20,8 @@ class Domain:
     def parse(cls, text: str) -> "Domain":
         """Raises `InvalidArgument` when empty, longer than 253, with an empty label or with a forbidden character."""
         name = text.strip().lower().removesuffix(".")
+        if not name.isascii():
+            name = _with_a_labels(name)
         if not name:
             raise InvalidArgument("a domain must not be empty")
         if len(name) > MAX_DOMAIN_LENGTH:
@@ -29,6 +32,17 @@ class Domain:
 
     def __str__(self) -> str:
         return self.name
+
+
+def _with_a_labels(name: str) -> str:
+    if len(name) > MAX_DOMAIN_LENGTH:
+        raise InvalidArgument(f"a domain must not be longer than {MAX_DOMAIN_LENGTH} characters")
+    import idna  # slow to import, and seldom needed
+
+    try:
+        return idna.encode(name, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError) as error:
+        raise InvalidArgument(f"{name!r} is not a domain: {error}") from error
 
 
 LOCALHOST = Domain("localhost")

@@ -44,8 +44,8 @@ class MailAddress:
 
     @property
     def is_ascii(self) -> bool:
-        """Whether SMTP without SMTPUTF8 can carry it (RFC 6531)."""
-        return self.local_part.isascii() and self.domain.name.isascii()
+        """Whether SMTP without SMTPUTF8 can carry it (RFC 6531): a domain always has A-labels."""
+        return self.local_part.isascii()
 
     @property
     def unquoted_local_part(self) -> str:

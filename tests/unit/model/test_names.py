@@ -29,7 +29,7 @@ EXAMPLE = Domain("example.org")
         ("@a.example,@b.example:bob@example.org", "bob", "example.org"),
         ("bob@[192.0.2.1]", "bob", "[192.0.2.1]"),
         ("bob@[IPv6:2001:DB8::1]", "bob", "[ipv6:2001:db8::1]"),
-        ("renée@bücher.example", "renée", "bücher.example"),
+        ("renée@bücher.example", "renée", "xn--bcher-kva.example"),
         ("bob@under_score.example", "bob", "under_score.example"),
     ],
 )

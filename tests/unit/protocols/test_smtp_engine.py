@@ -5,7 +5,8 @@ import time
 import pytest
 
 from compostela.base.errors import InvalidArgument
-from compostela.protocols.smtp import grammar, xtext
+from compostela.mime import xtext
+from compostela.protocols.smtp import grammar
 from compostela.protocols.smtp.engine import BadLineEnd, ChunkEnd, Command, Data, DataEnd, Event, SmtpEngine
 
 PIPELINED_BYTES = 512 * 1024

@@ -8,6 +8,8 @@ from compostela.model.username import Username
 
 PRIORITY = "priority"
 """Session attribute: the mail's priority as an extension has set it (RFC 6710)."""
+HOLD_UNTIL = "hold-until"
+"""Session attribute: the time, in epoch seconds, before which the mail is not to be released (RFC 4865)."""
 
 
 @dataclass(slots=True)

@@ -8,16 +8,17 @@ from compostela.base.ids import new_id
 from compostela.core.blob.model import MessageContent
 from compostela.core.mail import attributes
 from compostela.core.mail.model import Mail
+from compostela.core.queue.model import NORMAL_PRIORITY
 from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult
-from compostela.core.smtp.session import SmtpSession
+from compostela.core.smtp.session import HOLD_UNTIL, SmtpSession
 from compostela.mime.headers import add_first
+from compostela.mime.xtext import is_xtext
 from compostela.model.mail_address import MailAddress
 from compostela.net.incoming import IncomingMessage
 from compostela.net.smtp.received import received_line
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import grammar, replies
 from compostela.protocols.smtp.replies import multiline, reply
-from compostela.protocols.smtp.xtext import is_xtext
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ class Commands:
         wrong = self._check_mail_parameters(parameters) if parameters else None
         if wrong is not None:
             return wrong
-        if sender is not None and "SMTPUTF8" not in parameters and not sender.is_ascii:
+        if "SMTPUTF8" not in parameters and not argument.isascii():
             return replies.SENDER_NEEDS_UTF8
         try:
             size = parameters.get("SIZE")
@@ -171,7 +172,7 @@ class Commands:
         for name in parameters:
             if name not in self.server.hooks.rcpt_parameters:
                 return replies.unknown_parameter(name)
-        if not recipient.is_ascii and not session.is_utf8:
+        if not argument.isascii() and not session.is_utf8:
             return replies.RECIPIENT_NEEDS_UTF8
         session.rcpt_parameters = parameters
         result = await self._ask_about_rcpt(recipient, parameters)
@@ -213,7 +214,12 @@ class Commands:
         if isinstance(received, bytes):
             return received
         try:
-            await self.server.queue.enqueue(received)
+            priority = received.attributes.get(attributes.MAIL_PRIORITY)
+            await self.server.queue.enqueue(
+                received,
+                delay_seconds=self._hold_seconds(),
+                priority=priority if isinstance(priority, int) else NORMAL_PRIORITY,
+            )
         except StorageFull:
             return replies.STORAGE_FULL
         except TemporaryFailure:
@@ -221,6 +227,11 @@ class Commands:
             return replies.NOT_ENQUEUED
         self.note_accepted(received)
         return replies.MESSAGE_RECEIVED
+
+    def _hold_seconds(self) -> float:
+        """How long the mail is to be kept back (RFC 4865)."""
+        until = self.session.attributes.get(HOLD_UNTIL)
+        return until - self.server.clock.now() if isinstance(until, float) else 0.0
 
     def final(self, answer: bytes) -> bytes:
         """An answer to the whole message, as this protocol gives it."""
@@ -276,6 +287,8 @@ class Commands:
             found[attributes.SMTP_AUTH_USER] = session.user.value
         elif session.is_authorized_network:
             found[attributes.SMTP_IS_AUTH_NETWORK] = True
+        if session.is_binary:
+            found[attributes.BINARY] = True
         return Mail(
             name=f"Mail{int(now * 1000)}-{new_id()}",
             sender=session.sender,

@@ -3,14 +3,29 @@
 A family says in `HOOKS` which `handler` classes it has, by James's short names; they are gathered here.
 """
 
-from compostela.processing.smtp_hooks import messages, recipients, relaying, sender_policy
+from compostela.processing.smtp_hooks import (
+    dsn,
+    future_release,
+    messages,
+    priority,
+    recipients,
+    relaying,
+    require_tls,
+    sender_policy,
+    smtputf8,
+)
 from compostela.processing.smtp_hooks.context import HookFactory
 
 HOOKS: dict[str, HookFactory] = {
+    **dsn.HOOKS,
+    **future_release.HOOKS,
     **messages.HOOKS,
+    **priority.HOOKS,
     **recipients.HOOKS,
     **relaying.HOOKS,
+    **require_tls.HOOKS,
     **sender_policy.HOOKS,
+    **smtputf8.HOOKS,
 }
 HOOKS_NOT_YET = frozenset(
     {
@@ -20,27 +35,12 @@ HOOKS_NOT_YET = frozenset(
         "CrowdsecSMTPConnectHandler",
         "DKIMHook",
         "DNSRBLHandler",
-        "DSNEhloHook",
-        "DSNMailParameterHook",
-        "DSNMessageHook",
-        "DSNRcptParameterHook",
         "EnforceMtaSts",
-        "FutureReleaseEHLOHook",
-        "FutureReleaseMailParameterHook",
         "JDBCGreylistHandler",
-        "MailPriorityHandler",
         "MaxConnectionLifespanHandler",
         "POP3BeforeSMTPHandler",
         "ResolvableEhloHeloHandler",
         "ReverseEqualsEhloHeloHandler",
-        "SmtpMtPriorityEhloHook",
-        "SmtpMtPriorityMessageHook",
-        "SmtpMtPriorityParameterHook",
-        "SmtpRequireTlsEhloHook",
-        "SmtpRequireTlsMessageHook",
-        "SmtpRequireTlsParameterHook",
-        "SmtpUtf8MailHook",
-        "SmtpUtf8RcptHook",
         "SpamAssassinHandler",
         "SpamTrapHandler",
         "TestMtaSts",
