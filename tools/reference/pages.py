@@ -48,6 +48,7 @@ _WORDS = {
     "imapserver/timeout": "As `connectiontimeout`.",
     "*server/proxyRequired": "Connections come through a proxy that tells the client's address.",
     "*server/proxyFirst": "What `proxyRequired` means; without it nothing.",
+    "*server/tls/enableOCSPCRLChecks": "Certificates of clients are looked up in the lists of `clientAuth/crl`, which must be there.",
     "imapserver/compress": "COMPRESS.",
     "imapserver/idleTimeIntervalUnit": "`SECONDS` or `MINUTES`.",
     "imapserver/enableIdle": "Give signs of life during IDLE.",

@@ -14,7 +14,8 @@ from compostela.mailauth.dns import a_labels
 from compostela.net.diagnosis.certificates import certificate_of
 from compostela.net.settings import ServerSettings
 from compostela.net.smtp.settings import Announce
-from compostela.net.tls import TlsError, server_context
+from compostela.net.tls.context import server_context
+from compostela.net.tls.errors import TlsError
 
 WEBADMIN_SECONDS = 5.0
 

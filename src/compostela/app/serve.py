@@ -20,7 +20,9 @@ from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFa
 from compostela.base.log import start_logging
 from compostela.base.settings import Problems, Severity
 from compostela.net.listeners import BindError
-from compostela.net.tls import TlsError
+from compostela.net.tls.context import server_context
+from compostela.net.tls.errors import TlsError
+from compostela.net.tls.settings import TlsSettings
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ async def check(conf: Path, data: Path, problems: Problems) -> Configuration:
 
 
 def _check_keys(configuration: Configuration, problems: Problems) -> None:
-    """A key store that is missing is the business of `serve`; here it is a warning."""
+    """A key store that is missing is the business of `serve`; here it is a warning. One that is there is opened."""
     for server in [*(one.server for one in configuration.smtp), *(one.server for one in configuration.imap)]:
         for url in (server.tls.keystore, server.tls.private_key, server.tls.certificates):
             if not server.tls.offered or url is None:
@@ -89,6 +91,16 @@ def _check_keys(configuration: Configuration, problems: Problems) -> None:
             made_by_us = path.parent == configuration.places.data / first_start.TLS_FOLDER
             if not made_by_us and not path.is_file():
                 problems.warning(server.tls.place, f"{url} does not exist: the server will not start without it")
+        if server.tls.offered and all(path.is_file() for path in _key_files(configuration, server.tls)):
+            try:
+                server_context(server.tls, configuration.places.resolve)
+            except TlsError as error:
+                problems.error(server.tls.place, str(error))
+
+
+def _key_files(configuration: Configuration, tls: TlsSettings) -> list[Path]:
+    urls = (tls.keystore, tls.private_key, tls.certificates)
+    return [configuration.places.resolve(url) for url in urls if url is not None]
 
 
 def report(problems: Problems) -> str:
@@ -129,10 +141,28 @@ async def _serve(conf: Path, data: Path) -> None:
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
     await edition.start_web()
+    _reload_on_hangup(loop, edition)
     _announce(edition, data, first)
     await stop.wait()
     _log.info("stopping")
     await edition.stop()
+
+
+def _reload_on_hangup(loop: asyncio.AbstractEventLoop, edition: EmbeddedEdition) -> None:
+    """SIGHUP: certificates are read again, as by `compostela certificate reload`."""
+    running: set[asyncio.Task[None]] = set()
+
+    async def reload() -> None:
+        # what was wrong stands in the log already
+        with contextlib.suppress(InvalidArgument):
+            await edition.reload_certificates()
+
+    def begin() -> None:
+        task = loop.create_task(reload())
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, begin)
 
 
 async def _open(data: Path) -> EmbeddedStore:

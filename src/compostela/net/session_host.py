@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import Listener
+from compostela.net.tls.channel import TlsChannel, channel_of
 
 PAUSE_READING_BYTES = 512 * 1024
 """Nothing more is read while so much waits."""
@@ -83,6 +84,11 @@ class SessionHost(asyncio.Protocol, ABC):
             self._writable = None
 
     # for the hosts
+
+    @property
+    def tls_channel(self) -> TlsChannel | None:
+        """What is known of the TLS channel, None without TLS. Made anew at every call: for logins, not for every command."""
+        return channel_of(self._transport)
 
     def _admitted(self, refusal: bytes) -> bool:
         """Whether the listener has room for the connection; if not, it is refused and closed."""

@@ -1,13 +1,13 @@
 """Elements that all line protocols share (bind, limits, TLS)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from compostela.base.errors import InvalidArgument
-from compostela.base.settings import Place, Settings
+from compostela.base.settings import Settings
+from compostela.net.tls.settings import TlsSettings, read_tls_settings
 
 Network = IPv4Network | IPv6Network
-NOWHERE = Place("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,36 +27,6 @@ class BindAddress:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """The `tls` block. Without a key of its own a server that offers TLS cannot start."""
-
-    implicit: bool = False
-    """`socketTLS`: the connection begins with the handshake."""
-    starttls: bool = False
-    """`startTLS`: the upgrade command is offered."""
-    keystore: str | None = None
-    """URL of a key store."""
-    keystore_type: str = "JKS"
-    """JKS or PKCS12; what the file is, is told by its first bytes."""
-    private_key: str | None = None
-    """URL of a key in PEM."""
-    certificates: str | None = None
-    """URL of the certificate chain in PEM."""
-    secret: str | None = field(default=None, repr=False)
-    """Password of the key store or of the key."""
-    protocols: tuple[str, ...] = ()
-    """Allowed protocols (TLSv1.2, TLSv1.3); empty for TLS 1.2 and newer."""
-    ciphers: tuple[str, ...] = ()
-    """Allowed cipher suites; empty for the library's choice."""
-    place: Place = NOWHERE
-    """Where the block stands, for complaints."""
-
-    @property
-    def offered(self) -> bool:
-        return self.implicit or self.starttls
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +83,7 @@ def read_server_settings(
         backlog=settings.integer("connectBacklog", backlog, minimum=0),
         connection_limit=settings.integer("connectionLimit", 0, minimum=0),
         connection_limit_per_ip=settings.integer("connectionLimitPerIP", 0, minimum=0),
-        tls=_tls(settings.section("tls"), settings.place),
+        tls=read_tls_settings(settings.section("tls"), settings.place),
         graceful_shutdown=settings.boolean("gracefulShutdown", True),
     )
 
@@ -125,33 +95,6 @@ def _hello_name(settings: Settings, autodetected: str) -> str:
         return autodetected
     detect = section.boolean("autodetect", False)
     return autodetected if detect else section.node.text or "localhost"
-
-
-def _tls(section: Settings | None, place: Place) -> TlsSettings:
-    if section is None:
-        return TlsSettings(place=place)
-    allowed_ciphers = section.section("supportedCipherSuites")
-    allowed_protocols = section.section("supportedProtocols")
-    read = TlsSettings(
-        implicit=section.boolean("socketTLS", False),
-        starttls=section.boolean("startTLS", False),
-        keystore=section.text("keystore", None),
-        keystore_type=section.text("keystoreType", "JKS"),
-        private_key=section.text("privateKey", None),
-        certificates=section.text("certificates", None),
-        secret=section.text("secret", None),
-        protocols=tuple(allowed_protocols.strings("protocol")) if allowed_protocols else (),
-        ciphers=tuple(allowed_ciphers.strings("cipherSuite")) if allowed_ciphers else (),
-        place=section.place,
-    )
-    if read.implicit and read.starttls:
-        section.error("socketTLS and startTLS can't both be true")
-    if read.offered and not read.keystore and not (read.private_key and read.certificates):
-        section.error("TLS needs a keystore, or privateKey and certificates")
-    section.ignored("provider", "algorithm", "sessionCache", "enableOCSPCRLChecks")
-    if section.has("clientAuth"):
-        section.error("clientAuth is not available yet", "clientAuth")
-    return read
 
 
 def parse_networks(texts: list[str]) -> tuple[Network, ...]:

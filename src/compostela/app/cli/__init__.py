@@ -16,6 +16,7 @@ from compostela.app.cli.lazy import LazyGroup
         "queue": "compostela.app.cli.queues:queue",
         "repository": "compostela.app.cli.repositories:repository",
         "dns": "compostela.app.cli.publishing:dns",
+        "certificate": "compostela.app.cli.certificates:certificate",
         "send": "compostela.app.cli.sending:send",
     },
     context_settings={"help_option_names": ["-h", "--help"]},

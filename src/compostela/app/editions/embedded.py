@@ -32,7 +32,9 @@ from compostela.net.settings import BindAddress, ServerSettings
 from compostela.net.smtp.server import SmtpServer
 from compostela.net.smtp.session import SmtpProtocol, commands_seen
 from compostela.net.smtp.settings import SmtpSettings, VerifyIdentity
-from compostela.net.tls import TlsError, server_context
+from compostela.net.tls.context import server_context
+from compostela.net.tls.errors import TlsError
+from compostela.net.tls.reload import reload_certificates
 from compostela.processing.container import build_processors, error_repository, postmaster_address
 from compostela.processing.mailet import MailetContext
 from compostela.processing.processor import MailProcessors, Processor
@@ -160,6 +162,7 @@ class EmbeddedEdition:
             health=health,
             tasks=tasks,
             clock=self._clock,
+            reload_certificates=self.reload_certificates,
         )
         settings = self._configuration.webadmin
         token = first_start.administration_token(self._configuration.places.data)
@@ -186,6 +189,10 @@ class EmbeddedEdition:
             await self._spooler.stop()
         self._services.users.close()
         await self._store.close()
+
+    async def reload_certificates(self, port: int | None = None) -> int:
+        """See `net.tls.reload`."""
+        return await reload_certificates(self._listeners, port)
 
     @property
     def listeners(self) -> list[Listener]:

@@ -28,6 +28,7 @@ from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
 from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
+from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
 from compostela.web.webadmin.routes.tasks import TaskRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
@@ -48,6 +49,7 @@ class WebAdminServices:
     health: HealthChecks
     tasks: TaskManager
     clock: Clock
+    reload_certificates: ReloadCertificates
 
 
 def create_application(services: WebAdminServices, settings: WebAdminSettings, passwords: Passwords) -> Starlette:
@@ -63,6 +65,7 @@ def create_application(services: WebAdminServices, settings: WebAdminSettings, p
         *AddressAliasRoutes(s.domains, s.users, s.rewriting).routes(),
         *MailQueueRoutes(s.queues, s.tasks).routes(),
         *MailRepositoryRoutes(s.repositories, s.repository_settings, s.queues, s.tasks, s.clock).routes(),
+        *ServerRoutes(s.reload_certificates).routes(),
         Route("/{path:path}", _options, methods=["OPTIONS"]),
     ]
     return Starlette(routes=routes, middleware=_middleware(settings, passwords), exception_handlers=HANDLERS)

@@ -1,0 +1,230 @@
+"""TLS at the wire, on the event loop of the real server: every element of the `tls` block."""
+
+import ssl
+import warnings
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import load_der_x509_certificate
+
+from compostela.app.serve import check
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Problems
+from tests.dialogues.tls_server import KEY, KEYS, TlsConversation, client_context, connected, running, submitted
+
+
+def keystore(name: str, secret: str = "changeit", more: str = "") -> str:
+    return f"<keystore>file://conf/{name}</keystore><secret>{secret}</secret>{more}"
+
+
+def client_auth(inside: str, text: str = "") -> str:
+    return f"{KEY}<clientAuth>{text}{inside}</clientAuth>"
+
+
+TRUST = "<truststore>file://conf/trust.jks</truststore><truststoreSecret>trusted</truststoreSecret>"
+
+
+async def works(c: TlsConversation, name: str) -> None:
+    """The protocol goes on inside."""
+    if name.startswith("imap"):
+        await c.client("b NOOP")
+        assert any(line.startswith("b OK") for line in await c.until("b "))
+    else:
+        await c.client("NOOP")
+        await c.server("250 ")
+
+
+async def refused(port: int, context: ssl.SSLContext) -> None:
+    """Not a line comes from the server. With TLS 1.3 a client learns of a refused certificate only when it reads."""
+    try:
+        async with connected(port, context) as c:
+            assert await c.line() == ""
+    except (OSError, ssl.SSLError):
+        pass
+
+
+async def test_each_server_of_a_file_has_a_key_of_its_own_from_any_kind_of_store(tmp_path: Path) -> None:
+    stores = {
+        "jks": keystore("rsa.jks"),
+        "ecjks": keystore("ec.jks"),
+        "two": keystore("two-passwords.jks", "store-secret", "<keySecret>key-secret</keySecret>"),
+        "p12": keystore("rsa.p12", more="<keystoreType>PKCS12</keystoreType>"),
+        "misnamed": keystore("named-jks.jks", more="<keystoreType>JKS</keystoreType>"),
+        "chain": keystore("chain.jks"),
+        "together": keystore("together.pem"),
+        "pem": KEY,
+        "encrypted": KEY.replace("key.pem", "encrypted-key.pem") + "<secret>changeit</secret>",
+    }
+    names = [(f"{kind}{way}", block) for kind, block in stores.items() for way in ("-start", "-implicits")]
+    seen = {}
+    async with running(tmp_path, dict(names), {f"imap-{name}": block for name, block in names}) as server:
+        for name, port in server.ports.items():
+            async with submitted(port, name, client_context()) as c:
+                assert c.tls.version() == "TLSv1.3"
+                await works(c, name)
+                seen[name] = c.certificate
+    for kind in stores:
+        ways = [seen[f"{protocol}{kind}{way}"] for protocol in ("", "imap-") for way in ("-start", "-implicits")]
+        assert len(set(ways)) == 1
+    pems = {"together", "pem", "encrypted"}
+    assert len(set(seen.values())) == len(stores) - len(pems) + 1
+
+
+async def test_the_whole_chain_is_shown(tmp_path: Path) -> None:
+    context = ssl.create_default_context(cafile=KEYS / "root.pem")
+    context.check_hostname = False
+    async with running(tmp_path, {"jks": keystore("chain.jks"), "p12s": keystore("chain.p12")}) as server:
+        for name, port in server.ports.items():
+            async with submitted(port, name, context) as c:
+                await works(c, name)
+
+
+async def test_a_client_gets_the_key_of_the_kind_that_it_can_check(tmp_path: Path) -> None:
+    async with running(tmp_path, {"boths": keystore("both.jks")}) as server:
+        for suite, kind in (
+            ("ECDHE-RSA-AES128-GCM-SHA256", RSAPublicKey),
+            ("ECDHE-ECDSA-AES128-GCM-SHA256", EllipticCurvePublicKey),
+        ):
+            context = client_context()
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(suite)
+            async with connected(server.ports["boths"], context) as c:
+                assert isinstance(load_der_x509_certificate(c.certificate).public_key(), kind)
+
+
+async def test_tls_1_1_is_refused(tmp_path: Path) -> None:
+    async with running(tmp_path, {"smtp": KEY, "smtps": KEY}) as server:
+        for name, port in server.ports.items():
+            old = client_context()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                old.minimum_version = ssl.TLSVersion.TLSv1
+                old.maximum_version = ssl.TLSVersion.TLSv1_1
+            old.set_ciphers("ALL:@SECLEVEL=0")
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                async with submitted(port, name, old):
+                    pass
+            async with submitted(port, name, client_context()) as c:
+                await works(c, name)
+
+
+async def test_the_listed_protocols_are_the_only_ones(tmp_path: Path) -> None:
+    def only(name: str) -> str:
+        return f"{KEY}<supportedProtocols><protocol>{name}</protocol></supportedProtocols>"
+
+    async with running(tmp_path, {"two": only("TLSv1.2"), "threes": only("TLSv1.3")}) as server:
+        for name, version in (("two", "TLSv1.2"), ("threes", "TLSv1.3")):
+            async with submitted(server.ports[name], name, client_context()) as c:
+                assert c.tls.version() == version
+        low = client_context()
+        low.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            async with submitted(server.ports["threes"], "threes", low):
+                pass
+
+
+async def test_the_servers_order_of_the_listed_suites_decides(tmp_path: Path) -> None:
+    listed = "".join(
+        f"<cipherSuite>{name}</cipherSuite>"
+        for name in ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+    )
+    block = f"{KEY}<supportedCipherSuites>{listed}</supportedCipherSuites>"
+    async with running(tmp_path, {"smtps": block}) as server:
+        port = server.ports["smtps"]
+        async with connected(port, client_context()) as c:
+            assert c.tls.cipher()[0] == "ECDHE-RSA-CHACHA20-POLY1305"  # type: ignore[index]
+            assert c.tls.version() == "TLSv1.2"
+        other = client_context()
+        other.maximum_version = ssl.TLSVersion.TLSv1_2
+        other.set_ciphers("ECDHE-RSA-AES256-GCM-SHA384")
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            async with connected(port, other):
+                pass
+
+
+async def test_a_client_certificate_is_demanded(tmp_path: Path) -> None:
+    async with running(tmp_path, {"needs": client_auth(TRUST)}, {"imaps": client_auth(TRUST)}) as server:
+        for name, port in server.ports.items():
+            async with submitted(port, name, client_context("client.pem")) as c:
+                await works(c, name)
+            await refused(port, client_context())
+            await refused(port, client_context("stranger.pem"))
+
+
+async def test_a_client_certificate_is_only_wanted(tmp_path: Path) -> None:
+    async with running(tmp_path, {"wants": client_auth(TRUST, "want")}) as server:
+        for certificate in (None, "client.pem"):
+            async with submitted(server.ports["wants"], "wants", client_context(certificate)) as c:
+                await works(c, "wants")
+        await refused(server.ports["wants"], client_context("stranger.pem"))
+
+
+@pytest.mark.parametrize("crl", ["crl.pem", "crl.der"])
+async def test_a_revoked_client_certificate_is_refused(tmp_path: Path, crl: str) -> None:
+    block = client_auth(f"{TRUST}<crl>file://conf/{crl}</crl>") + "<enableOCSPCRLChecks>true</enableOCSPCRLChecks>"
+    async with running(tmp_path, {"smtps": block}) as server:
+        async with submitted(server.ports["smtps"], "smtps", client_context("client.pem")) as c:
+            await works(c, "smtps")
+        await refused(server.ports["smtps"], client_context("revoked.pem"))
+
+
+async def test_new_connections_get_the_new_certificate_and_the_others_go_on(tmp_path: Path) -> None:
+    blocks = {"start": keystore("rsa.jks"), "implicits": keystore("rsa.jks")}
+    async with running(tmp_path, blocks, {"imaps": KEY}) as server:
+        for name in blocks:
+            (server.conf / "rsa.jks").write_bytes((KEYS / "rsa.jks").read_bytes())
+            await server.edition.reload_certificates()
+            port = server.ports[name]
+            async with submitted(port, name, client_context()) as before:
+                (server.conf / "rsa.jks").write_bytes((KEYS / "ec.p12").read_bytes())
+                assert await server.edition.reload_certificates() == 3
+                async with submitted(port, name, client_context()) as after:
+                    assert after.certificate != before.certificate
+                    await works(before, name)
+                    await works(after, name)
+
+
+async def test_one_port_alone_is_reloaded(tmp_path: Path) -> None:
+    async with running(tmp_path, {"ones": keystore("rsa.jks"), "twos": keystore("rsa.jks")}) as server:
+        seen = {}
+        (server.conf / "rsa.jks").write_bytes((KEYS / "ec.jks").read_bytes())
+        assert await server.edition.reload_certificates(server.ports["ones"]) == 1
+        assert await server.edition.reload_certificates(1) == 0
+        for name, port in server.ports.items():
+            async with connected(port, client_context()) as c:
+                seen[name] = c.certificate
+        assert seen["ones"] != seen["twos"]
+
+
+async def test_a_broken_file_keeps_the_old_certificate_of_its_server_alone(tmp_path: Path) -> None:
+    async with running(tmp_path, {"brokens": keystore("rsa.jks"), "goods": keystore("ec.jks")}) as server:
+        seen = {}
+        for name, port in server.ports.items():
+            async with connected(port, client_context()) as c:
+                seen[name] = c.certificate
+        (server.conf / "rsa.jks").write_bytes(b"nonsense")
+        (server.conf / "ec.jks").write_bytes((KEYS / "ec.p12").read_bytes())
+        with pytest.raises(InvalidArgument, match=r"brokens keeps its certificate: .*neither JKS nor PKCS12 nor PEM"):
+            await server.edition.reload_certificates()
+        for name, port in server.ports.items():
+            async with connected(port, client_context()) as c:
+                assert (c.certificate == seen[name]) == (name == "brokens")
+
+
+async def test_the_check_opens_key_stores_and_lists_what_has_no_effect(tmp_path: Path) -> None:
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "rsa.jks").write_bytes((KEYS / "rsa.jks").read_bytes())
+    blocks = [keystore("rsa.jks", "wrong"), keystore("rsa.jks", more="<sessionCache><size>5</size></sessionCache>")]
+    servers = "".join(
+        f"<smtpserver><jmxName>s{number}</jmxName><bind>127.0.0.1:0</bind><tls socketTLS='true'>{block}</tls></smtpserver>"
+        for number, block in enumerate(blocks)
+    )
+    (conf / "smtpserver.xml").write_text(f"<smtpservers>{servers}</smtpservers>")
+    problems = Problems()
+    await check(conf, tmp_path / "data", problems)
+    lines = [str(one) for one in problems.found]
+    assert any("smtpserver.xml" in one and "password of the key store is wrong" in one for one in lines)
+    assert any("sessionCache has no effect" in one for one in lines)

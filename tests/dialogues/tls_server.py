@@ -1,0 +1,118 @@
+"""A server whose TLS is all the test's: SMTP and IMAP servers with the `tls` blocks that it asks for."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.app.configuration.folder import load
+from compostela.app.editions.embedded import EmbeddedEdition, make_services
+from compostela.base.settings import Problems, Severity
+from tests.dialogues.conversation import Conversation
+from tests.dialogues.server import DOMAINS, USERS
+
+KEYS = Path(__file__).parents[1] / "data" / "tls"
+KEY = "<privateKey>file://conf/key.pem</privateKey><certificates>file://conf/certificate.pem</certificates>"
+_SERVER = (
+    "<{kind}server><jmxName>{name}</jmxName><bind>127.0.0.1:0</bind><tls {attribute}='true'>{tls}</tls>"
+    "<handlerchain/></{kind}server>"
+)
+
+
+@dataclass
+class TlsServer:
+    """The running edition, its configuration folder (with the files of tests/data/tls) and its ports by name."""
+
+    edition: EmbeddedEdition
+    conf: Path
+    ports: dict[str, int]
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, smtp: dict[str, str], imap: dict[str, str] | None = None) -> AsyncIterator[TlsServer]:
+    """Servers by name with what stands in their `tls`; a name that ends in s has TLS from the first octet."""
+    conf, data = folder / "conf", folder / "data"
+    conf.mkdir()
+    for file in KEYS.iterdir():
+        (conf / file.name).write_bytes(file.read_bytes())
+    for kind, servers in (("smtp", smtp), ("imap", imap or {})):
+        listed = "".join(
+            _SERVER.format(kind=kind, name=name, attribute="socketTLS" if name.endswith("s") else "startTLS", tls=tls)
+            for name, tls in servers.items()
+        )
+        if kind == "imap":
+            listed = listed.replace("<handlerchain/>", "")
+        (conf / f"{kind}server.xml").write_text(f"<{kind}servers>{listed}</{kind}servers>")
+    (conf / "domainlist.xml").write_text(DOMAINS)
+    (conf / "usersrepository.xml").write_text(USERS)
+    problems = Problems()
+    configuration = load(conf, data, problems)
+    store = await EmbeddedStore.open(data)
+    services = make_services(configuration, store, problems)
+    assert not problems.of(Severity.ERROR), problems.found
+    edition = EmbeddedEdition(configuration, store, services)
+    await edition.start()
+    try:
+        yield TlsServer(edition, conf, {one.settings.name: one.ports[0] for one in edition.listeners})
+    finally:
+        await edition.stop()
+
+
+def client_context(certificate: str | None = None) -> ssl.SSLContext:
+    """A client that takes any certificate, and shows one of tests/data/tls if asked."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate is not None:
+        context.load_cert_chain(KEYS / certificate)
+    return context
+
+
+class TlsConversation(Conversation):
+    """A conversation that can look at its TLS."""
+
+    @property
+    def tls(self) -> ssl.SSLObject:
+        found: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
+        return found
+
+    @property
+    def certificate(self) -> bytes:
+        return self.tls.getpeercert(binary_form=True) or b""
+
+    async def upgrade(self, context: ssl.SSLContext) -> None:
+        await self._writer.start_tls(context)
+
+
+@contextlib.asynccontextmanager
+async def connected(port: int, context: ssl.SSLContext | None = None) -> AsyncIterator[TlsConversation]:
+    """With a context: TLS from the first octet."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    try:
+        yield TlsConversation(reader, writer)
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError, ssl.SSLError):
+            await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def submitted(port: int, name: str, context: ssl.SSLContext) -> AsyncIterator[TlsConversation]:
+    """A conversation with a server of this name, after its greeting, by STARTTLS or with TLS from the beginning."""
+    implicit = name.endswith("s")
+    async with connected(port, context if implicit else None) as c:
+        if name.startswith("imap"):
+            await c.server("* OK")
+            if not implicit:
+                await c.client("a STARTTLS")
+                await c.server("a OK")
+        else:
+            await c.server("220 ")
+            if not implicit:
+                await c.client("STARTTLS")
+                await c.server("220 ")
+        if not implicit:
+            await c.upgrade(context)
+        yield c
