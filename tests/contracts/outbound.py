@@ -2,14 +2,18 @@
 test tells it to."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from compostela.app import first_start
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.outbound.ports import SendOptions, SendResult, SmtpSender
+from compostela.core.outbound.ports import NO_WISHES, SendOptions, SendResult, SmtpSender, Wishes
+from compostela.mime.lines import has_bare_line_ends
 from compostela.model.mail_address import MailAddress
 from tests.contracts.fakes import address
 
@@ -21,7 +25,7 @@ LARGE = (b"x" * 997 + b"\r\n.\r\nRSET\r\n") * 600
 EVERY_FEATURE = ("PIPELINING", "8BITMIME", "SIZE 10000000", "ENHANCEDSTATUSCODES")
 USUAL = {
     "greeting": "220 ready", "HELO": "250 hello", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", ".": "250 taken",
-    "RSET": "250 ok", "QUIT": "221 bye",
+    "BDAT": "250 got it", "STARTTLS": "220 go ahead", "RSET": "250 ok", "QUIT": "221 bye",
 }  # fmt: skip
 
 
@@ -33,6 +37,8 @@ class Peer:
     features: Sequence[str] = EVERY_FEATURE
     lines: list[str] = field(default_factory=list)
     data: list[bytes] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
     port: int = 0
 
     @asynccontextmanager
@@ -56,8 +62,12 @@ class Peer:
                 if going_on and verb == "DATA" and "DATA" not in self.replies:
                     self.data.append(await self._message(reader))
                     going_on = self._say(writer, ".", ".")
+                if going_on and verb == "BDAT":
+                    self.chunks.append(await reader.readexactly(int(text.split()[1])))
+                if going_on and verb == "STARTTLS" and self.tls is not None:
+                    await writer.start_tls(self.tls)
                 going_on = going_on and verb != "QUIT"
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         finally:
             writer.close()
@@ -91,10 +101,14 @@ async def sent(
     *,
     mail_from: MailAddress | None = None,
     reply_seconds: float = 20.0,
+    wishes: Wishes = NO_WISHES,
+    name: str = "",
 ) -> SendResult:
     options = SendOptions(hello_name="mx.example.com", connect_seconds=20.0, reply_seconds=reply_seconds)
     async with peer.running():
-        return await sender.send(HOST, peer.port, mail_from, list(recipients), message or content(), options)
+        return await sender.send(
+            HOST, peer.port, mail_from, list(recipients), message or content(), options, wishes, name=name
+        )
 
 
 def codes(result: SendResult) -> dict[MailAddress, int]:
@@ -234,3 +248,103 @@ class SmtpSenderContract:
         result = await sent(sender, peer, many)
         assert result.delivered == [one for one in many if one != address("user7@example.org")]
         assert codes(result) == {address("user7@example.org"): 550}
+
+    async def test_wishes_go_as_far_as_the_peer_goes(self, sender: SmtpSender) -> None:
+        wishes = Wishes(
+            priority=3, envelope_id="QQ+2B1", returns="HDRS", notify={BOB: "SUCCESS,FAILURE"},
+            original_recipients={BOB: "rfc822;Bob@elsewhere.example"},
+        )  # fmt: skip
+        peer = Peer(features=(*EVERY_FEATURE, "DSN", "MT-PRIORITY"))
+        result = await sent(sender, peer, wishes=wishes)
+        assert result.passed_on == {BOB, CAROL}
+        assert peer.lines[1].split()[3:] == ["MT-PRIORITY=3", "RET=HDRS", "ENVID=QQ+2B1"]
+        assert peer.lines[2] == "RCPT TO:<bob@example.org> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Bob@elsewhere.example"
+        assert peer.lines[3] == "RCPT TO:<carol@example.net>"
+        plain = Peer()
+        assert (await sent(sender, plain, wishes=wishes)).passed_on == set()
+        assert plain.lines[1:3] == [f"MAIL FROM:<> SIZE={content().size}", "RCPT TO:<bob@example.org>"]
+
+    async def test_a_domain_outside_of_ascii_goes_with_a_labels(self, sender: SmtpSender) -> None:
+        peer = Peer()
+        assert (await sent(sender, peer, [address("bob@bücher.example")])).delivered
+        assert peer.lines[2] == "RCPT TO:<bob@xn--bcher-kva.example>"
+
+    async def test_a_header_in_utf8_needs_a_peer_that_takes_it_when_it_was_declared(self, sender: SmtpSender) -> None:
+        message = content(header="Subject: Grüße\r\n\r\n".encode())
+        refused = await sent(sender, Peer(), [BOB], message, wishes=Wishes(utf8=True))
+        assert codes(refused) == {BOB: 553}
+        assert refused.refused[BOB].text.startswith("553 5.6.7 ")
+        assert refused.refused[BOB].is_of_host
+        peer = Peer(features=(*EVERY_FEATURE, "SMTPUTF8"))
+        assert (await sent(sender, peer, [BOB], message, wishes=Wishes(utf8=True))).delivered == [BOB]
+        assert peer.lines[1].endswith(" SMTPUTF8")
+        assert (await sent(sender, Peer(), [BOB], message)).delivered == [BOB]
+
+    @pytest.mark.parametrize(
+        "variant", [b"\n.\n", b"\r.\r", b"x\n.\nx", b"x\r.\rx", b"\r\n.\n", b"\n.\r\n", b"\n.\r", b"\r.\r\n"]
+    )
+    async def test_nothing_is_smuggled_in_a_text(self, sender: SmtpSender, variant: bytes) -> None:
+        peer = Peer()
+        body = b"x" + variant + b"MAIL FROM:<evil@x.example>\r\n"
+        assert (await sent(sender, peer, message=content(body))).delivered == [BOB, CAROL]
+        (data,) = peer.data
+        assert not has_bare_line_ends(data)
+        assert peer.verbs() == ["EHLO", "MAIL", "RCPT", "RCPT", "DATA", "QUIT"]
+
+    @pytest.mark.parametrize("body", [b"\r\n\x00.\r\nMAIL\r\n", b"\r\n.\x00\r\n", b"\r\x00\n.\r\n"])
+    async def test_nul_octets_stay_here(self, sender: SmtpSender, body: bytes) -> None:
+        result = await sent(sender, Peer(), message=content(body))
+        assert codes(result) == {BOB: 554, CAROL: 554}
+        peer = Peer(features=(*EVERY_FEATURE, "CHUNKING", "BINARYMIME"))
+        assert codes(await sent(sender, peer, message=content(body))) == {BOB: 554, CAROL: 554}
+
+    async def test_binary_content_goes_in_chunks_or_not_at_all(self, sender: SmtpSender) -> None:
+        body = b"\x00\n.\n\r\r\n.\r\n" + LARGE
+        binary = Wishes(binary=True)
+        refused = await sent(sender, Peer(), message=content(body), wishes=binary)
+        assert refused.refused[BOB].text.startswith("554 5.6.3 ")
+        peer = Peer(features=(*EVERY_FEATURE, "CHUNKING", "BINARYMIME"))
+        assert (await sent(sender, peer, message=content(body), wishes=binary)).delivered == [BOB, CAROL]
+        assert b"".join(peer.chunks) == b"Subject: greetings\r\n\r\n" + body
+        assert "BODY=BINARYMIME" in peer.lines[1]
+        assert peer.lines[-2] == "BDAT 0 LAST"
+        assert peer.data == []
+
+    async def test_a_refused_chunk_refuses_the_mail(self, sender: SmtpSender) -> None:
+        peer = Peer({"BDAT": "552 too large"}, (*EVERY_FEATURE, "CHUNKING", "BINARYMIME"))
+        result = await sent(sender, peer, message=content(b"\x00"), wishes=Wishes(binary=True))
+        assert codes(result) == {BOB: 552, CAROL: 552}
+
+    async def test_what_was_declared_binary_and_is_text_goes_as_text(self, sender: SmtpSender) -> None:
+        peer = Peer()
+        assert (await sent(sender, peer, wishes=Wishes(binary=True))).delivered == [BOB, CAROL]
+        assert "BODY" not in peer.lines[1]
+
+    async def test_eight_bit_text_is_declared(self, sender: SmtpSender) -> None:
+        peer = Peer()
+        assert (await sent(sender, peer, message=content("Grüße\r\n".encode()))).delivered
+        assert "BODY=8BITMIME" in peer.lines[1]
+
+    async def test_required_tls_is_verified_and_declared(
+        self, sender: SmtpSender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first_start.make_certificate(tmp_path, "next.example")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tmp_path / "tls/certificate.pem", tmp_path / "tls/key.pem")
+        wishes = Wishes(require_tls=True)
+        with_tls = (*EVERY_FEATURE, "REQUIRETLS", "STARTTLS")
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        for features in (EVERY_FEATURE, with_tls):
+            unknown = await sent(sender, Peer(features=features, tls=context), wishes=wishes, name="next.example")
+            assert codes(unknown) == {BOB: 550, CAROL: 550}
+            assert unknown.refused[BOB].text.startswith("550 5.7.30 ")
+            assert unknown.refused[BOB].is_of_host
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "tls/certificate.pem"))
+        other = await sent(sender, Peer(features=with_tls, tls=context), wishes=wishes, name="other.example")
+        assert codes(other) == {BOB: 550, CAROL: 550}
+        without = Peer(features=(*EVERY_FEATURE, "STARTTLS"), tls=context)
+        assert codes(await sent(sender, without, wishes=wishes, name="next.example")) == {BOB: 550, CAROL: 550}
+        peer = Peer(features=with_tls, tls=context)
+        assert (await sent(sender, peer, wishes=wishes, name="next.example")).delivered == [BOB, CAROL]
+        assert peer.verbs()[:4] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
+        assert peer.lines[3].endswith(" REQUIRETLS")

@@ -23,9 +23,13 @@ class BuiltPart:
         return header_block(self.headers) + self.body
 
 
-def header_block(headers: HeaderList) -> bytes:
-    """Fields and the empty line."""
-    return b"".join(field_line(name, value) + b"\r\n" for name, value in headers) + b"\r\n"
+def header_block(headers: HeaderList, *, utf8: bool = False) -> bytes:
+    """Fields and the empty line; with `utf8` values stand as they are (RFC 6532)."""
+    if utf8:
+        lines = [f"{name}: {' '.join(value.splitlines())}".encode("utf-8", "replace") for name, value in headers]
+    else:
+        lines = [field_line(name, value) for name, value in headers]
+    return b"".join(line + b"\r\n" for line in lines) + b"\r\n"
 
 
 def new_message_id(domain: str) -> str:
@@ -54,24 +58,29 @@ def text_part(text: str, subtype: str = "plain") -> BuiltPart:
     return BuiltPart((("Content-Type", f"text/{subtype}; charset=utf-8"), ("Content-Transfer-Encoding", "8bit")), data)
 
 
-def message_part(message: bytes, *, headers_only: bool = False) -> BuiltPart:
-    """A message, or its header block, as an attachment."""
-    kind = "text/rfc822-headers" if headers_only else "message/rfc822"
+def message_part(message: bytes, *, headers_only: bool = False, utf8: bool = False) -> BuiltPart:
+    """A message, or its header block, as an attachment; with `utf8` as an internationalised one (RFC 6533 §6)."""
+    if utf8:
+        kind = "message/global-headers" if headers_only else "message/global"
+    else:
+        kind = "text/rfc822-headers" if headers_only else "message/rfc822"
     headers = [("Content-Type", kind), ("Content-Disposition", "attachment")]
     if not message.isascii():
         headers.append(("Content-Transfer-Encoding", "8bit"))
     return BuiltPart(tuple(headers), message)
 
 
-def multipart(headers: HeaderList, subtype: str, parts: Sequence[BuiltPart], extra: str = "") -> tuple[bytes, bytes]:
+def multipart(
+    headers: HeaderList, subtype: str, parts: Sequence[BuiltPart], extra: str = "", *, utf8: bool = False
+) -> tuple[bytes, bytes]:
     """(header block, body) of a multipart message."""
     boundary = f"=_{new_id()}"
     kind = ("Content-Type", f'multipart/{subtype}{extra}; boundary="{boundary}"')
     delimiter = b"--" + boundary.encode()
     body = b"".join(delimiter + b"\r\n" + part.render() + b"\r\n" for part in parts) + delimiter + b"--\r\n"
-    return header_block([*headers, kind]), body
+    return header_block([*headers, kind], utf8=utf8), body
 
 
-def singlepart(headers: HeaderList, part: BuiltPart) -> tuple[bytes, bytes]:
+def singlepart(headers: HeaderList, part: BuiltPart, *, utf8: bool = False) -> tuple[bytes, bytes]:
     """(header block, body) of a message with one part."""
-    return header_block([*headers, *part.headers]), part.body
+    return header_block([*headers, *part.headers], utf8=utf8), part.body

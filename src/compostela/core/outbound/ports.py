@@ -1,5 +1,6 @@
 """Sending a mail to the next hop."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,11 +31,38 @@ class SendOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a mail asks of its next hop beyond RFC 5321."""
+
+    utf8: bool = False
+    """It was declared as internationalised: its header may be in UTF-8 (RFC 6531)."""
+    binary: bool = False
+    """It was declared to be of any octets (RFC 3030)."""
+    require_tls: bool | None = None
+    """True: verified TLS all the way (RFC 8689). False: no certificate need be valid."""
+    priority: int | None = None
+    """MT-PRIORITY (RFC 6710)."""
+    envelope_id: str | None = None
+    """ENVID in xtext (RFC 3461)."""
+    returns: str | None = None
+    """RET."""
+    notify: Mapping[MailAddress, str] = field(default_factory=dict)
+    """NOTIFY by recipient."""
+    original_recipients: Mapping[MailAddress, str] = field(default_factory=dict)
+    """ORCPT by recipient."""
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a next hop said. `code` is its reply code, 0 when there was no connection or it broke."""
+    """What a next hop said. `code` is its reply code, 0 when there was no connection or it broke. `is_of_host` when another
+    host of the same domain may do what this one does not."""
 
     code: int
     text: str
+    is_of_host: bool = False
 
     @property
     def is_permanent(self) -> bool:
@@ -47,6 +75,8 @@ class SendResult:
 
     delivered: list[MailAddress] = field(default_factory=list)
     refused: dict[MailAddress, Refusal] = field(default_factory=dict)
+    passed_on: set[MailAddress] = field(default_factory=set)
+    """Those of the delivered whose wishes for reports the next hop has taken over (RFC 3461 §5.2.1)."""
 
 
 class SmtpSender(Protocol):
@@ -63,7 +93,11 @@ class SmtpSender(Protocol):
         recipients: list[MailAddress],
         content: MessageContent,
         options: SendOptions,
+        wishes: Wishes = NO_WISHES,
+        *,
+        name: str = "",
     ) -> SendResult:
         """One mail to one address of a next hop. Never raises for what the peer or the network does: every recipient is
-        delivered or refused. `host` is an address or a name."""
+        delivered or refused. `host` is an address or a name; `name` the one that a certificate must be for. A wish that the
+        peer cannot fulfil refuses the mail; those for reports and priority are kept to as far as the peer goes."""
         ...

@@ -3,23 +3,26 @@
 import asyncio
 import base64
 import logging
-import quopri
 import re
 import ssl
-from collections.abc import AsyncIterator
 
 from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import MessageContent
-from compostela.core.outbound.ports import Refusal, SendOptions, SendResult
-from compostela.mime.headers import Headers, add_last, remove
-from compostela.mime.lines import stuffed, with_crlf
+from compostela.core.outbound.ports import NO_WISHES, Refusal, SendOptions, SendResult, Wishes
+from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
+from compostela.net.outbound.content import message_lines, seven_bit, shape_of, stuffed_chunk
+from compostela.net.outbound.envelope import mail_line, needs_utf8, rcpt_line
 
 _log = logging.getLogger(__name__)
 
 MAX_REPLY_LINES = 100
 MAX_LINE_BYTES = 4096
 DATA_SECONDS = 600.0
+_NO_REQUIRETLS = Refusal(550, "550 5.7.30 REQUIRETLS support required: the next hop has none", is_of_host=True)
+_NO_BINARY = Refusal(554, "554 5.6.3 the next hop does not take binary content", is_of_host=True)
+_NO_UTF8 = Refusal(553, "553 5.6.7 the next hop does not take internationalised mail", is_of_host=True)
+_NUL = Refusal(554, "554 5.6.0 the message holds NUL octets, which servers might drop")
 _REPLY = re.compile(rb"(\d{3})([ -]?)(.*)")
 
 
@@ -54,9 +57,12 @@ class SmtpClient:
         recipients: list[MailAddress],
         content: MessageContent,
         options: SendOptions,
+        wishes: Wishes = NO_WISHES,
+        *,
+        name: str = "",
     ) -> SendResult:
         result = SendResult()
-        conversation = _Conversation(host, port, options)
+        conversation = _Conversation(host, port, options, wishes, name or host)
         try:
             await conversation.open()
             await conversation.transact(sender, recipients, content, result)
@@ -83,10 +89,12 @@ class _Refused(Exception):
 
 
 class _Conversation:
-    def __init__(self, host: str, port: int, options: SendOptions) -> None:
+    def __init__(self, host: str, port: int, options: SendOptions, wishes: Wishes, name: str) -> None:
         self._host = host
         self._port = port
         self._options = options
+        self._wishes = wishes
+        self._name = name
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._features: dict[str, str] = {}
@@ -100,43 +108,58 @@ class _Conversation:
             )
         await self._expect(await self._reply())
         await self._hello()
-        if self._options.use_starttls and "STARTTLS" in self._features:
-            await self._upgrade()
+        required = self._wishes.require_tls is True
+        if (required or self._options.use_starttls) and "STARTTLS" in self._features:
+            await self._upgrade(required)
+        if required and "REQUIRETLS" not in self._features:
+            raise _Refused(_NO_REQUIRETLS)
         if self._options.user is not None:
             await self._log_in()
 
     async def transact(
         self, sender: MailAddress | None, recipients: list[MailAddress], content: MessageContent, result: SendResult
     ) -> None:
-        eight_bit = "8BITMIME" in self._features
+        shape = await shape_of(content)
+        binary = self._wishes.binary and (shape.has_nul or shape.has_bare_line_ends)
+        if binary and not {"BINARYMIME", "CHUNKING"} <= self._features.keys():
+            raise _Refused(_NO_BINARY)
+        if shape.has_nul and not binary:
+            raise _Refused(_NUL)
+        utf8 = needs_utf8(sender, recipients, content, self._wishes)
+        if utf8 and "SMTPUTF8" not in self._features:
+            raise _Refused(_NO_UTF8)
+        body = ""
         header, converted = content.header, None
-        if not eight_bit:
-            header, converted = await _seven_bit(content)
-        parameters = " BODY=8BITMIME" if eight_bit and not content.header.isascii() else ""
-        if "SIZE" in self._features:
-            parameters += f" SIZE={content.size}"
-        utf8 = any(not str(one).isascii() for one in (*recipients, sender or ""))
-        if utf8:
-            if "SMTPUTF8" not in self._features:
-                raise _Refused(Refusal(553, "553 5.6.7 the next hop does not take internationalised addresses"))
-            parameters += " SMTPUTF8"
-        accepted = await self._envelope(sender, parameters, recipients, result)
+        if binary:
+            body = "BINARYMIME"
+        elif "8BITMIME" not in self._features:
+            header, converted = await seven_bit(content)
+        elif not shape.is_ascii:
+            body = "8BITMIME"
+        lines = [
+            mail_line(sender, content.size, body, self._features, self._wishes, utf8=utf8),
+            *(rcpt_line(recipient, self._features, self._wishes) for recipient in recipients),
+        ]
+        accepted = await self._envelope(lines, recipients, result)
         if not accepted:
             await self._command("RSET")
             return
-        await self._expect(await self._command("DATA"))
-        await self._message(header, content, converted)
-        reply = await self._reply(DATA_SECONDS)
+        if binary:
+            reply = await self._chunks(header, content)
+        else:
+            await self._expect(await self._command("DATA"))
+            await self._message(header, content, converted)
+            reply = await self._reply(DATA_SECONDS)
         for recipient in accepted:
             if reply.is_positive:
                 result.delivered.append(recipient)
             else:
                 result.refused[recipient] = reply.refusal
+        if reply.is_positive and "DSN" in self._features:
+            result.passed_on.update(accepted)
 
-    async def _envelope(
-        self, sender: MailAddress | None, parameters: str, recipients: list[MailAddress], result: SendResult
-    ) -> list[MailAddress]:
-        lines = [f"MAIL FROM:<{sender or ''}>{parameters}", *(f"RCPT TO:<{one}>" for one in recipients)]
+    async def _envelope(self, lines: list[str], recipients: list[MailAddress], result: SendResult) -> list[MailAddress]:
+        """Says MAIL and RCPT; gives the recipients that were accepted."""
         pipelining = "PIPELINING" in self._features
         if pipelining:
             self._write("".join(f"{line}\r\n" for line in lines).encode())
@@ -163,11 +186,28 @@ class _Conversation:
     async def _message(self, header: bytes, content: MessageContent, converted: bytes | None) -> None:
         assert self._writer is not None
         last = b""
-        async for chunk in _lines(header, content, converted):
+        async for chunk in message_lines(header, content, converted):
             self._writer.write(stuffed_chunk(last, chunk))
             await self._drain()
             last = chunk[-2:] if len(chunk) > 1 else (last + chunk)[-2:]
         self._write(b".\r\n" if last == b"\r\n" else b"\r\n.\r\n")
+
+    async def _chunks(self, header: bytes, content: MessageContent) -> _Reply:
+        """The message with BDAT (RFC 3030): its body octet for octet, its header as lines."""
+        assert self._writer is not None
+        reply = await self._chunk(with_crlf(header))
+        async for chunk in content.body.chunks():
+            if not reply.is_positive:
+                return reply
+            if chunk:
+                reply = await self._chunk(chunk)
+        return await self._command("BDAT 0 LAST", DATA_SECONDS) if reply.is_positive else reply
+
+    async def _chunk(self, octets: bytes) -> _Reply:
+        self._write(b"BDAT %d\r\n" % len(octets))
+        self._write(octets)
+        await self._drain()
+        return await self._reply(DATA_SECONDS)
 
     async def quit(self) -> None:
         """Says good-bye; the mail is taken already, whatever comes now."""
@@ -195,17 +235,24 @@ class _Conversation:
             self._features = {}
             await self._expect(await self._command(f"HELO {self._options.hello_name}"))
 
-    async def _upgrade(self) -> None:
+    async def _upgrade(self, required: bool) -> None:
         assert self._writer is not None
         if not (await self._command("STARTTLS")).is_positive:
             return
         context = ssl.create_default_context()
-        if not self._options.verify_certificate:
+        verify = required or (self._options.verify_certificate and self._wishes.require_tls is not False)
+        if not verify:
             # opportunistic: any encryption is better than none (RFC 7435)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        async with asyncio.timeout(self._options.connect_seconds):
-            await self._writer.start_tls(context, server_hostname=self._host)
+        try:
+            async with asyncio.timeout(self._options.connect_seconds):
+                await self._writer.start_tls(context, server_hostname=self._name)
+        except ssl.SSLCertVerificationError as error:
+            if not required:
+                raise
+            text = f"550 5.7.30 the certificate of {self._name} is not valid: {error.verify_message}"
+            raise _Refused(Refusal(550, text, is_of_host=True)) from error
         await self._hello()
 
     async def _log_in(self) -> None:
@@ -214,9 +261,9 @@ class _Conversation:
         token = base64.b64encode(f"\x00{self._options.user}\x00{self._options.password or ''}".encode()).decode()
         await self._expect(await self._command(f"AUTH PLAIN {token}"))
 
-    async def _command(self, line: str) -> _Reply:
+    async def _command(self, line: str, seconds: float | None = None) -> _Reply:
         self._write(f"{line}\r\n".encode())
-        return await self._reply()
+        return await self._reply(seconds)
 
     async def _expect(self, reply: _Reply) -> None:
         if not reply.is_positive:
@@ -249,41 +296,3 @@ class _Conversation:
                 if match.group(2) != b"-":
                     return _Reply(int(match.group(1)), lines)
         raise _Failed("a reply has too many lines")
-
-
-def stuffed_chunk(last: bytes, chunk: bytes) -> bytes:
-    """Dots stuffed, given the last two octets before the chunk."""
-    if last in (b"", b"\r\n"):
-        return stuffed(chunk)
-    body = chunk.replace(b"\n.", b"\n..")
-    return b"." + body if last.endswith(b"\n") and chunk.startswith(b".") else body
-
-
-async def _lines(header: bytes, content: MessageContent, converted: bytes | None) -> AsyncIterator[bytes]:
-    """The message in pieces, every line end as CRLF: what leaves never holds a bare CR or LF."""
-    yield with_crlf(header)
-    if converted is not None:
-        yield converted
-        return
-    held = b""
-    async for chunk in content.body.chunks():
-        data = held + chunk
-        held = b"\r" if data.endswith(b"\r") else b""
-        yield with_crlf(data[:-1] if held else data)
-    if held:
-        yield b"\r\n"
-
-
-async def _seven_bit(content: MessageContent) -> tuple[bytes, bytes | None]:
-    """For a peer without 8BITMIME: a text of one part is encoded; anything else that is not ASCII goes as it is, as every
-    server of today takes it."""
-    headers = Headers(content.header)
-    kind = (headers.get(b"Content-Type") or b"text/plain").lower()
-    if not kind.startswith(b"text/") or headers.get(b"Content-Transfer-Encoding") not in (None, b"8bit", b"8BIT"):
-        return content.header, None
-    body = await content.body.read()
-    if body.isascii():
-        return content.header, None
-    encoded = with_crlf(quopri.encodestring(body.replace(b"\r\n", b"\n")))
-    block = remove(content.header, [b"content-transfer-encoding"])
-    return add_last(block, b"Content-Transfer-Encoding: quoted-printable"), encoded

@@ -1,51 +1,32 @@
-"""Mailets that tell a sender that a mail was not delivered."""
+"""Mailets that tell a sender what became of a mail."""
 
-import enum
 from abc import abstractmethod
 
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.mail.attributes import DELIVERY_ERROR, DELIVERY_ERROR_CODE, SENT_BY_MAILET
-from compostela.core.mail.model import GHOST, ROOT, Mail
+from compostela.core.mail import notification
+from compostela.core.mail.model import GHOST, Mail
 from compostela.core.queue.model import SPOOL
-from compostela.mime.builder import (
-    BuiltPart,
-    HeaderList,
-    message_part,
-    multipart,
-    singlepart,
-    standard_headers,
-    text_part,
-)
-from compostela.mime.dsn import RecipientStatus, status_part
-from compostela.mime.encoded_words import decode
-from compostela.mime.headers import Headers
+from compostela.mime.builder import multipart, singlepart, text_part
 from compostela.model.mail_address import MailAddress
+from compostela.processing import delivery_reports
+from compostela.processing.delivery_reports import Attachment, ReportForm, is_international, notice, original_part
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun, part_name
+from compostela.processing.run import PipelineRun
 
-MAX_ATTACHED_BYTES = 1024 * 1024
-"""Of a larger message only the header block is sent back."""
 DEFAULT_MESSAGE = (
     "Hi. This is the mail server at [machine].\r\nI'm afraid I wasn't able to deliver your message to the following "
     "addresses.\r\nThis is a permanent error; I've given up. Sorry it didn't work out.\r\n"
 )
-
-
-class Attachment(enum.Enum):
-    """How much of the original is sent back."""
-
-    MESSAGE = "message"
-    HEADS = "heads"
-    NONE = "none"
-
-
 _ATTACHMENTS = {"message": Attachment.MESSAGE, "all": Attachment.MESSAGE, "heads": Attachment.HEADS,
                 "none": Attachment.NONE, "body": Attachment.MESSAGE, "unaltered": Attachment.MESSAGE}  # fmt: skip
 
 
 class _Notification(Mailet):
-    """Common to both: to the reverse path, from the null sender, never about a mail that has a null sender itself."""
+    """Common to both: to the reverse path, from the null sender, never about a mail that has a null sender itself, nor about
+    recipients of whom the sender did not want to hear this (NOTIFY, RFC 3461 §4.1)."""
+
+    condition = notification.FAILURE
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -62,50 +43,18 @@ class _Notification(Mailet):
         return settings.parsed("sender", self.context.postmaster, MailAddress.parse)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        if mail.sender is not None:
-            header, body = await self._build(mail, mail.sender)
-            notice = Mail(
-                name=part_name(mail),
-                sender=None,
-                recipients=[mail.sender],
-                content=MessageContent(header, MemoryBody(body)),
-                state=ROOT,
-                arrived_at=self.context.clock.now(),
-                last_updated_at=self.context.clock.now(),
-                attributes={SENT_BY_MAILET: True},
-                trace_id=mail.trace_id,
-            )
-            await self.context.queues.queue(SPOOL).enqueue(notice, effect=run.effect("notice", *mail.recipients))
+        told = [one for one in mail.recipients if notification.wants(mail, one, self.condition, unless_told=True)]
+        if mail.sender is not None and told:
+            about = mail if len(told) == len(mail.recipients) else mail.copy(mail.name, told)
+            content = await self._build(about, mail.sender)
+            made = notice(about, mail.sender, content, self.context.clock.now())
+            await self.context.queues.queue(SPOOL).enqueue(made, effect=run.effect("notice", *mail.recipients))
         if not self._pass_through:
             mail.state = GHOST
 
     @abstractmethod
-    async def _build(self, mail: Mail, to: MailAddress) -> tuple[bytes, bytes]:
-        """(header block, body) of the notification."""
-
-    def _headers(self, mail: Mail, to: MailAddress) -> HeaderList:
-        original = Headers(mail.content.header)
-        subject = decode(original.get(b"Subject") or b"")
-        headers = [
-            *standard_headers(
-                f"<{self._sender}>", f"<{to}>", f"{self._prefix} {subject}".strip(), self.context.hello_name,
-                self.context.clock.now(),
-            ),
-            ("Auto-Submitted", "auto-replied"),
-        ]  # fmt: skip
-        message_id = original.get(b"Message-ID")
-        if message_id is not None:
-            headers.append(("In-Reply-To", message_id.decode("ascii", "replace")))
-        return headers
-
-    async def _original(self, mail: Mail) -> list[BuiltPart]:
-        match self._attachment:
-            case Attachment.NONE:
-                return []
-            case Attachment.MESSAGE if mail.size <= MAX_ATTACHED_BYTES:
-                return [message_part(await mail.content.read())]
-            case _:
-                return [message_part(mail.content.header, headers_only=True)]
+    async def _build(self, mail: Mail, to: MailAddress) -> MessageContent:
+        """The notification."""
 
 
 class Bounce(_Notification):
@@ -116,16 +65,21 @@ class Bounce(_Notification):
         self._message = settings.text("message", settings.text("notice", DEFAULT_MESSAGE))
         settings.ignored("attachError", "attachStackTrace")
 
-    async def _build(self, mail: Mail, to: MailAddress) -> tuple[bytes, bytes]:
+    async def _build(self, mail: Mail, to: MailAddress) -> MessageContent:
         text = self._message.replace("[machine]", self.context.hello_name)
         text += "\r\nFailed recipient(s):\r\n" + "".join(f"{recipient}\r\n" for recipient in mail.recipients)
         if mail.error_message:
-            text += f"\r\nError message:\r\n{_public(mail.error_message)}\r\n"
-        headers = self._headers(mail, to)
-        original = await self._original(mail)
-        if not original:
-            return singlepart(headers, text_part(text))
-        return multipart(headers, "mixed", [text_part(text), *original])
+            text += f"\r\nError message:\r\n{delivery_reports.public(mail.error_message)}\r\n"
+        headers = delivery_reports.notice_headers(
+            mail, to, self._sender, self._prefix, self.context.hello_name, self.context.clock.now()
+        )
+        utf8 = is_international(mail)
+        original = await original_part(mail, self._attachment)
+        if original:
+            header, body = multipart(headers, "mixed", [text_part(text), *original], utf8=utf8)
+        else:
+            header, body = singlepart(headers, text_part(text), utf8=utf8)
+        return MessageContent(header, MemoryBody(body))
 
 
 class DSNBounce(_Notification):
@@ -133,53 +87,18 @@ class DSNBounce(_Notification):
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._message = settings.text("messageString", DEFAULT_MESSAGE)
-        self._action = settings.text("action", "failed").lower()
-        if self._action not in ("failed", "delayed", "delivered", "expanded", "relayed"):
-            settings.error(f"{self._action!r} is none of failed, delayed, delivered, expanded, relayed", "action")
-        self._default_status = settings.text("defaultStatus", "unknown")
-
-    async def _build(self, mail: Mail, to: MailAddress) -> tuple[bytes, bytes]:
-        error = str(mail.attributes.get(DELIVERY_ERROR) or _public(mail.error_message or ""))
-        text = self._message.replace("[machine]", self.context.hello_name)
-        text += "\r\nFailed recipient(s):\r\n" + "".join(f"{recipient}\r\n" for recipient in mail.recipients)
-        if error:
-            text += f"\r\nError message:\r\n{error}\r\n"
-        status = status_part(
-            self.context.hello_name,
-            [self._status(recipient, error, mail) for recipient in mail.recipients],
-            received_from=mail.remote_host,
-            arrived_at=mail.arrived_at or None,
-        )
-        parts = [text_part(text), status, *await self._original(mail)]
-        return multipart(self._headers(mail, to), "report", parts, "; report-type=delivery-status")
-
-    def _status(self, recipient: MailAddress, error: str, mail: Mail) -> RecipientStatus:
-        line = " ".join(error.split())[:900]
-        return RecipientStatus(
-            final_recipient=str(recipient),
-            action=self._action,
-            status=self._status_code(line, mail.attributes.get(DELIVERY_ERROR_CODE)),
-            diagnostic=f"smtp; {line}" if line else None,
-            last_attempt_at=mail.last_updated_at or None,
+        action = settings.text("action", delivery_reports.FAILED).lower()
+        if action not in delivery_reports.ACTIONS:
+            settings.error(f"{action!r} is none of {', '.join(delivery_reports.ACTIONS)}", "action")
+        self.condition = delivery_reports.condition_of(action)
+        self._form = ReportForm(
+            action=action,
+            sender=self._sender,
+            prefix=self._prefix,
+            text=settings.text("messageString", DEFAULT_MESSAGE),
+            attachment=self._attachment,
+            default_status=settings.text("defaultStatus", "unknown"),
         )
 
-    def _status_code(self, line: str, code: object) -> str:
-        for word in line.split()[:4]:
-            numbers = word.split(".")
-            if len(numbers) == 3 and numbers[0] in "245" and all(number.isdigit() for number in numbers):
-                return word
-        if isinstance(code, int) and 400 <= code <= 599:
-            return f"{code // 100}.0.0"
-        if self._default_status != "unknown":
-            return self._default_status
-        return {"delivered": "2.0.0", "relayed": "2.0.0", "expanded": "2.0.0", "delayed": "4.0.0"}.get(
-            self._action, "5.0.0"
-        )
-
-
-def _public(error_message: str) -> str:
-    """Without what only operators may see: of a traceback the last line."""
-    if error_message.startswith("Traceback"):
-        return "An internal error occurred"
-    return error_message
+    async def _build(self, mail: Mail, to: MailAddress) -> MessageContent:
+        return await delivery_reports.report(mail, to, self._form, self.context.hello_name, self.context.clock.now())

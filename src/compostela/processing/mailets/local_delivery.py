@@ -8,10 +8,12 @@ from compostela.base.ids import new_id
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MessageContent
+from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import ERROR, GHOST, Mail
 from compostela.core.queue.model import SPOOL
 from compostela.mime.headers import add_first, field_line, remove
 from compostela.model.mail_address import MailAddress
+from compostela.processing.delivery_reports import DELIVERED, enqueue_report
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.run import PipelineRun
 
@@ -27,7 +29,8 @@ _delivered = counter("localDeliveredMails", "Mails delivered to mailboxes")
 
 class LocalDelivery(Mailet):
     """Stores the mail for each recipient, with Return-Path and the recipient's own header fields on top. The body is stored
-    once for all of them. Recipients whose delivery fails for good go, as a mail of their own, to the error processor."""
+    once for all of them. Recipients whose delivery fails for good go, as a mail of their own, to the error processor. With
+    `consume`, senders who asked for it (NOTIFY=SUCCESS) are told of the delivery; without it that is for a mailet behind."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -46,6 +49,9 @@ class LocalDelivery(Mailet):
                 reason = str(error)
         if failed:
             await self._to_error(mail, failed, reason, run)
+        if self._consume and DSN_NOTIFY in mail.attributes:
+            delivered = [one for one in mail.recipients if one not in failed]
+            await enqueue_report(mail, delivered, DELIVERED, self.context, run)
         if self._consume:
             mail.state = GHOST
 

@@ -3,6 +3,7 @@
 import logging
 
 from compostela.base.settings import Settings
+from compostela.core.mail import notification
 from compostela.core.mail.attributes import FORWARDED, RECORDED_RECIPIENTS, SENT_BY_MAILET
 from compostela.core.mail.model import ERROR, ROOT, Mail
 from compostela.core.queue.model import SPOOL
@@ -43,6 +44,7 @@ class RecipientRewriteTable(Mailet):
                 _add(changed, recipient)
                 continue
             is_changed = True
+            notification.inherit(mail, recipient, resolution.targets)
             for target in resolution.targets:
                 _add(changed, target)
             if resolution.forwards:
@@ -75,12 +77,15 @@ class RecipientRewriteTable(Mailet):
             mail.error_message = f"the forwards of {recipient} make a loop"
             return
         if not self._rewrite_sender:
+            notification.inherit(mail, recipient, targets)
             for target in targets:
                 _add(changed, target)
             return
         copy = mail.copy(part_name(mail), targets)
         copy.sender = recipient if mail.sender is not None else None
         copy.state = ROOT
+        # reports of the copy go to the recipient, who asked for none
+        notification.forget(copy)
         copy.attributes[FORWARDED] = True
         copy.attributes[SENT_BY_MAILET] = True
         copy.attributes[RECORDED_RECIPIENTS] = [*sorted(seen), str(recipient).lower()]

@@ -1,7 +1,7 @@
 """The packaged matchers by their names."""
 
 from compostela.processing.mailet import MatcherFactory
-from compostela.processing.matchers import message, recipient, sender
+from compostela.processing.matchers import message, notification, recipient, sender
 
 MATCHERS: dict[str, MatcherFactory] = {
     matcher.__name__: matcher
@@ -27,6 +27,9 @@ MATCHERS: dict[str, MatcherFactory] = {
         sender.SenderIsRegex,
         sender.SentByJmap,
         sender.SentByMailet,
+        notification.DSNDelayRequested,
+        notification.DSNFailureRequested,
+        notification.DSNSuccessRequested,
         message.AtMost,
         message.HasHeader,
         message.HasMailAttribute,
@@ -46,8 +49,7 @@ MATCHERS["SenderHostIs"] = sender.SenderDomainIs
 
 MATCHERS_NOT_YET = frozenset({
     "AtLeastPriority", "AtMostPriority", "HasPriority", "AttachmentFileNameIs", "CommandForListserv",
-    "CommandListservMatcher", "CompareNumericHeaderValue", "DLP", "DSNSuccessRequested", "DSNDelayRequested",
-    "DSNFailureRequested", "FetchedFrom", "FileRegexMatcher", "GenericRegexMatcher", "HasAttachment", "HasException",
+    "CommandListservMatcher", "CompareNumericHeaderValue", "DLP", "FetchedFrom", "FileRegexMatcher", "GenericRegexMatcher", "HasAttachment", "HasException",
     "HasHeaderWithPrefix", "HasMimeType", "HasMimeTypeAnySubPart", "HasMimeTypeParameter", "PartHasContentType",
     "InSpammerBlacklist", "IsFromMailingList", "IsInDropList", "IsMarkedAsSpam", "IsOverQuota",
     "RemoteDeliveryFailedWithSMTPCode", "IsSMIMEEncrypted", "IsSMIMESigned", "IsX509CertificateSubject", "NESSpamCheck",

@@ -5,10 +5,13 @@ import logging
 
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
+from compostela.core.mail import notification
 from compostela.core.mail.attributes import (
     DELIVERY_ERROR,
     DELIVERY_ERROR_CODE,
     DELIVERY_RETRIES,
+    DSN_DELAY_REPORTED,
+    DSN_NOTIFY,
     IS_DELIVERY_PERMANENT_ERROR,
 )
 from compostela.core.mail.model import ERROR, Mail
@@ -16,9 +19,11 @@ from compostela.core.outbound.ports import Refusal, SendResult
 from compostela.core.queue.model import SPOOL
 from compostela.core.queue.ports import MailQueue, QueueItem
 from compostela.model.mail_address import MailAddress
+from compostela.processing.delivery_reports import DELAYED, RELAYED, enqueue_report
 from compostela.processing.mailet import MailetContext
 from compostela.processing.remote_delivery.next_hops import NextHops
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
+from compostela.processing.remote_delivery.wishes import wishes_of
 from compostela.processing.run import PipelineRun, part_name
 
 _log = logging.getLogger(__name__)
@@ -63,8 +68,7 @@ class Deliverer:
         if result.delivered:
             _sent.inc()
             _log.info("mail sent", extra={"mail": mail.name, "recipients": len(result.delivered)})
-            if self._settings.on_success is not None:
-                await self._to_processor(mail, result.delivered, self._settings.on_success, run)
+            await self._succeeded(mail, result, run)
         for refusal, recipients in _grouped(result, permanent=True).items():
             await self._bounce(mail, recipients, refusal, run, permanent=True)
         await self._later(item, mail, _grouped(result, permanent=False), run)
@@ -76,16 +80,18 @@ class Deliverer:
             return SendResult(refused=dict.fromkeys(mail.recipients, hops))
         total = SendResult()
         left = list(mail.recipients)
+        wishes = wishes_of(mail)
         for hop in hops:
             result = await self._context.sender.send(
-                hop.address, hop.port, mail.sender, left, mail.content, self._settings.options
+                hop.address, hop.port, mail.sender, left, mail.content, self._settings.options, wishes, name=hop.name
             )
             total.delivered += result.delivered
+            total.passed_on |= result.passed_on
             total.refused = {**total.refused, **result.refused}
             for recipient in result.delivered:
                 total.refused.pop(recipient, None)
             # a refusal for now, or a connection that failed, leaves hope for the next host
-            left = [one for one, refusal in result.refused.items() if not refusal.is_permanent]
+            left = [one for one, why in result.refused.items() if why.is_of_host or not why.is_permanent]
             if not left:
                 break
         return total
@@ -111,12 +117,29 @@ class Deliverer:
         again.attributes[IS_DELIVERY_PERMANENT_ERROR] = False
         again.error_message = refusal.text
         again.last_updated_at = self._context.clock.now()
+        await self._tell_of_delay(again, refusal, run)
         _retried.inc()
         delay = self._settings.delays[min(retries, len(self._settings.delays) - 1)]
         _log.info(
             "delivery deferred: %s", refusal.text, extra={"mail": mail.name, "retry": retries + 1, "delay": delay}
         )
         await item.retry(again, delay)
+
+    async def _succeeded(self, mail: Mail, result: SendResult, run: PipelineRun) -> None:
+        """Whoever asked to be told of success is told by the next hop, or else that the mail was relayed (RFC 3461 §5.2.2)."""
+        if self._settings.on_success is not None:
+            await self._to_processor(mail, result.delivered, self._settings.on_success, run, result.passed_on)
+        elif DSN_NOTIFY in mail.attributes:
+            untold = [one for one in result.delivered if one not in result.passed_on]
+            await enqueue_report(mail, untold, RELAYED, self._context, run)
+
+    async def _tell_of_delay(self, mail: Mail, refusal: Refusal, run: PipelineRun) -> None:
+        """Once, to those who asked for it."""
+        if DSN_NOTIFY not in mail.attributes or mail.attributes.get(DSN_DELAY_REPORTED):
+            return
+        if self._context.clock.now() - mail.arrived_at >= self._settings.delay_notice_seconds:
+            await enqueue_report(mail, mail.recipients, DELAYED, self._context, run, refusal.text)
+            mail.attributes[DSN_DELAY_REPORTED] = True
 
     async def _bounce(
         self, mail: Mail, recipients: list[MailAddress], refusal: Refusal, run: PipelineRun, *, permanent: bool
@@ -134,8 +157,11 @@ class Deliverer:
         effect = run.effect("bounce", *recipients)
         await self._context.queues.queue(SPOOL).enqueue(bounce, effect=effect)
 
-    async def _to_processor(self, mail: Mail, recipients: list[MailAddress], state: str, run: PipelineRun) -> None:
+    async def _to_processor(
+        self, mail: Mail, recipients: list[MailAddress], state: str, run: PipelineRun, told: set[MailAddress]
+    ) -> None:
         part = mail.copy(part_name(mail), recipients)
+        notification.forget(part, told)
         part.state = state
         await self._context.queues.queue(SPOOL).enqueue(part, effect=run.effect(state, *recipients))
 

@@ -19,6 +19,8 @@ class Hop:
 
     address: str
     port: int
+    name: str = ""
+    """The name that led to the address, for its certificate."""
 
 
 class NextHops:
@@ -33,7 +35,7 @@ class NextHops:
     async def find(self, domain: Domain) -> list[Hop] | Refusal:
         """A refusal without a code is tried again later."""
         if self._settings.gateways:
-            gateways = [Hop(host, port) for host, port in self._settings.gateways]
+            gateways = [Hop(host, port, host) for host, port in self._settings.gateways]
             if self._settings.load_balancing:
                 random.shuffle(gateways)
             return gateways
@@ -70,7 +72,7 @@ class NextHops:
             except (DnsNoSuchName, DnsTemporaryFailure) as error:
                 unknown = error
                 continue
-            hops += [Hop(one, SMTP_PORT) for one in addresses if not _leads_back(one)]
+            hops += [Hop(one, SMTP_PORT, host) for one in addresses if not _leads_back(one)]
         if not hops and unknown is not None:
             raise unknown
         return hops

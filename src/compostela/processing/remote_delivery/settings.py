@@ -34,6 +34,8 @@ class RemoteDeliverySettings:
     """Whether the gateways are tried in random order."""
     use_priority: bool
     """Whether MAIL_PRIORITY decides who goes first."""
+    delay_notice_seconds: float
+    """How long a mail is under way before a sender who asked for it is told of the delay."""
     options: SendOptions
     """How to speak to a next hop."""
 
@@ -63,6 +65,7 @@ def read_remote_delivery_settings(settings: Settings, hello_name: str) -> Remote
         gateways=tuple(_gateway(text, gateway_port) for text in settings.strings("gateway")),
         load_balancing=settings.boolean("loadBalancing", True),
         use_priority=settings.boolean("usePriority", False),
+        delay_notice_seconds=settings.duration("delayNotice", 4 * 3600.0, unit="s"),
         options=options,
     )
     settings.ignored("debug", *(node.name for node in settings.node.children if node.name.startswith("mail.")))

@@ -1,0 +1,240 @@
+"""What senders are told of their mail, and what next hops are asked to tell: DSN from end to end, and mail that a next hop cannot
+take as it must be taken."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
+from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
+from tests.contracts.outbound import EVERY_FEATURE, Peer
+from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.server import ANN, BOB, PASSWORD, Server, running
+from tests.dialogues.test_processing import idle, messages
+from tests.dialogues.test_smtp_extensions import DSN, REQUIRE_TLS, UTF8, ehlo, greet, refused
+from tests.dialogues.waiting import eventually
+
+NETWORK = "<authorizedAddresses>127.0.0.0/8</authorizedAddresses>"
+BOB_SENDS = "MAIL FROM:<bob@example.org>"
+WITH_DSN = (*EVERY_FEATURE, "DSN")
+
+
+def container(port: int, more: str = "", processors: str = "") -> str:
+    """The default one with a next hop on this port, which is tried three times."""
+    default = files("compostela.app.configuration").joinpath("defaults", "mailetcontainer.xml").read_text()
+    hop = f"<outgoing>outgoing</outgoing><gateway>127.0.0.1:{port}</gateway>{more}"
+    return (
+        default.replace("<outgoing>outgoing</outgoing>", hop)
+        .replace("5 minutes, 15 minutes, 30 minutes, 1 hour, 20*4 hours", "10 ms, 10 ms")
+        .replace(">24<", ">2<")
+        .replace("</processors>", f"{processors}</processors>")
+    )
+
+
+@contextlib.asynccontextmanager
+async def relaying(
+    folder: Path,
+    peer: Peer,
+    *,
+    handlers: str = DSN,
+    more: str = "",
+    processors: str = "",
+) -> AsyncIterator[tuple[Server, Conversation]]:
+    """A server whose next hop is the peer, and a client that may relay."""
+    async with peer.running():
+        text = container(peer.port, more, processors)
+        async with (
+            running(folder, handlers=handlers, elements=NETWORK, container=text) as server,
+            conversation(server.ports["smtp"]) as c,
+        ):
+            await greet(c)
+            yield server, c
+
+
+async def send(c: Conversation, mail: str, *recipients: str, text: str = "Subject: x\r\n\r\nhello") -> None:
+    await c.client(mail, *recipients, "DATA")
+    await c.server("250 2.1.0", *("250 2.1.5" for _ in recipients), "354")
+    await c.client(text, ".")
+    await c.server("250 2.6.0")
+
+
+async def reports(server: Server, user: Username = BOB) -> list[str]:
+    await eventually(lambda: idle(server))
+    return [one.decode() for one in await messages(server, user) if b"report-type=delivery-status" in one]
+
+
+def has(report: str, *fields: str) -> None:
+    for field in fields:
+        assert f"{field}\r\n" in report, field
+
+
+async def test_success_is_reported_when_it_was_asked_for(tmp_path: Path) -> None:
+    async with running(tmp_path, handlers=DSN, elements=NETWORK) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await send(
+            c, f"{BOB_SENDS} RET=FULL ENVID=QQ+2B1", "RCPT TO:<ann@example.org> NOTIFY=SUCCESS ORCPT=rfc822;Ann+2Bx@old.example"
+        )  # fmt: skip
+        (report,) = await reports(server)
+        has(report, "Original-Envelope-Id: QQ+1", "Original-Recipient: rfc822; Ann+x@old.example")
+        has(report, "Final-Recipient: rfc822; ann@example.org", "Action: delivered", "Status: 2.0.0")
+        has(report, "Content-Type: text/rfc822-headers", "Subject: Delivered: x", "Return-Path: <>")
+        assert "hello" not in report
+        assert len(await messages(server, ANN)) == 1
+
+
+@pytest.mark.parametrize("parameters", ["", " NOTIFY=NEVER", " NOTIFY=FAILURE", " NOTIFY=DELAY"])
+async def test_success_is_not_reported_to_others(tmp_path: Path, parameters: str) -> None:
+    async with running(tmp_path, handlers=DSN, elements=NETWORK) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await send(c, BOB_SENDS, f"RCPT TO:<ann@example.org>{parameters}")
+        assert await reports(server) == []
+
+
+async def test_a_forward_does_not_pass_wishes_on(tmp_path: Path) -> None:
+    async with running(tmp_path, handlers=DSN, elements=NETWORK) as server, conversation(server.ports["smtp"]) as c:
+        source = MappingSource.of_address(MailAddress.parse("ann@example.org"))
+        await server.store.rewriting.add(source, Mapping(MappingType.FORWARD, "bob@example.org"))
+        await greet(c)
+        await send(c, BOB_SENDS, "RCPT TO:<ann@example.org> NOTIFY=SUCCESS")
+        assert await reports(server, ANN) == []
+        assert await reports(server) == []
+        assert len(await messages(server, BOB)) == 1
+
+
+async def test_the_members_of_a_group_are_reported(tmp_path: Path) -> None:
+    async with running(tmp_path, handlers=DSN, elements=NETWORK) as server, conversation(server.ports["smtp"]) as c:
+        source = MappingSource.of_address(MailAddress.parse("team@example.org"))
+        await server.store.rewriting.add(source, Mapping(MappingType.GROUP, "ann@example.org"))
+        await greet(c)
+        await send(c, BOB_SENDS, "RCPT TO:<team@example.org> NOTIFY=SUCCESS")
+        (report,) = await reports(server)
+        has(report, "Final-Recipient: rfc822; ann@example.org", "Action: delivered")
+
+
+@pytest.mark.parametrize(("returns", "whole"), [("FULL", True), ("HDRS", False)])
+async def test_a_failure_is_reported_with_what_the_sender_wants_back(tmp_path: Path, returns: str, whole: bool) -> None:
+    peer = Peer({"RCPT": "550 5.1.1 no such user"})
+    async with relaying(tmp_path, peer) as (server, c):
+        await send(c, f"{BOB_SENDS} ENVID=e1 RET={returns}", "RCPT TO:<x@y.example>")
+        (report,) = await reports(server)
+        has(report, "Original-Envelope-Id: e1", "Action: failed", "Status: 5.1.1")
+        assert ("Content-Type: message/rfc822\r\n" in report, "hello" in report) == (whole, whole)
+
+
+async def test_who_does_not_want_to_hear_of_failures_hears_nothing(tmp_path: Path) -> None:
+    peer = Peer({"RCPT": "550 5.1.1 no such user"})
+    async with relaying(tmp_path, peer) as (server, c):
+        await send(
+            c, BOB_SENDS, "RCPT TO:<a@y.example> NOTIFY=NEVER", "RCPT TO:<b@y.example> NOTIFY=SUCCESS", "RCPT TO:<c@y.example>"
+        )  # fmt: skip
+        (report,) = await reports(server)
+        assert "c@y.example" in report
+        assert not any(one in report.partition("message/rfc822")[0] for one in ("a@y.example", "b@y.example"))
+
+
+async def test_a_next_hop_takes_over_what_it_offers(tmp_path: Path) -> None:
+    peer = Peer(features=WITH_DSN)
+    async with relaying(tmp_path, peer) as (server, c):
+        await send(
+            c, f"{BOB_SENDS} ENVID=e1 RET=HDRS", "RCPT TO:<x@y.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;z@y.example"
+        )
+        assert await reports(server) == []
+        assert peer.lines[1].endswith(" RET=HDRS ENVID=e1")
+        assert peer.lines[2] == "RCPT TO:<x@y.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;z@y.example"
+
+
+async def test_a_mail_is_reported_as_relayed_when_the_next_hop_will_not_tell(tmp_path: Path) -> None:
+    peer = Peer()
+    async with relaying(tmp_path, peer) as (server, c):
+        await send(c, f"{BOB_SENDS} ENVID=e1", "RCPT TO:<x@y.example> NOTIFY=SUCCESS", "RCPT TO:<z@y.example>")
+        (report,) = await reports(server)
+        has(report, "Original-Envelope-Id: e1", "Final-Recipient: rfc822; x@y.example", "Action: relayed")
+        assert "z@y.example" not in report
+        assert "NOTIFY" not in peer.lines[2]
+
+
+@pytest.mark.parametrize(("features", "count"), [(EVERY_FEATURE, 1), (WITH_DSN, 0)])
+async def test_a_processor_of_ones_own_reports_success(tmp_path: Path, features: Sequence[str], count: int) -> None:
+    processors = """<processor state="relayed"><mailet match="DSNSuccessRequested" class="DSNBounce"><prefix>[GONE]</prefix>
+        <action>relayed</action><passThrough>false</passThrough></mailet><mailet match="All" class="Null"/></processor>"""
+    more = "<onSuccess>relayed</onSuccess>"
+    async with relaying(tmp_path, Peer(features=features), more=more, processors=processors) as (server, c):
+        await send(c, BOB_SENDS, "RCPT TO:<x@y.example> NOTIFY=SUCCESS")
+        found = await reports(server)
+        assert len(found) == count
+        for report in found:
+            has(report, "Action: relayed", "Subject: [GONE] x")
+
+
+async def test_a_delay_is_reported_once_to_those_who_asked(tmp_path: Path) -> None:
+    peer = Peer({"RCPT": "451 4.7.1 later"})
+    async with relaying(tmp_path, peer, more="<delayNotice>0</delayNotice>") as (server, c):
+        await send(c, BOB_SENDS, "RCPT TO:<x@y.example> NOTIFY=DELAY", "RCPT TO:<z@y.example> NOTIFY=NEVER")
+        (report,) = await reports(server)
+        has(report, "Final-Recipient: rfc822; x@y.example", "Action: delayed", "Status: 4.7.1")
+        assert len(peer.lines) > 5
+
+
+# what a next hop cannot take
+
+
+async def test_internationalised_mail_comes_back_in_its_own_form(tmp_path: Path) -> None:
+    peer = Peer()
+    async with relaying(tmp_path, peer, handlers=DSN + UTF8) as (server, c):
+        renée = Username.parse("renée@example.org")
+        await server.edition._services.users.add(renée, PASSWORD)
+        text = "From: renée@example.org\r\nSubject: Grüße\r\n\r\nhello"
+        await send(
+            c, "MAIL FROM:<renée@example.org> SMTPUTF8", "RCPT TO:<jürgen@y.example> ORCPT=utf-8;j\\x{FC}rgen@y.example", text=text
+        )  # fmt: skip
+        (report,) = await reports(server, renée)
+        has(report, "To: <renée@example.org>", "Subject: Re: Grüße", "Content-Type: message/global-delivery-status")
+        has(report, "Final-Recipient: utf-8; jürgen@y.example", "Original-Recipient: utf-8; jürgen@y.example")
+        has(report, "Status: 5.6.7", "Content-Type: message/global")
+        assert peer.data == []
+
+
+async def test_internationalised_mail_goes_to_a_next_hop_that_takes_it(tmp_path: Path) -> None:
+    peer = Peer(features=(*EVERY_FEATURE, "SMTPUTF8"))
+    async with relaying(tmp_path, peer, handlers=UTF8) as (server, c):
+        await send(c, f"{BOB_SENDS} SMTPUTF8", "RCPT TO:<jürgen@bücher.example>", text="Subject: Grüße\r\n\r\nhello")
+        await eventually(lambda: idle(server))
+        assert "SMTPUTF8" in peer.lines[1].split()
+        assert peer.lines[2] == "RCPT TO:<jürgen@xn--bcher-kva.example>"
+        assert "Subject: Grüße".encode() in peer.data[0]
+
+
+async def test_mail_that_requires_tls_comes_back_from_a_next_hop_without(tmp_path: Path) -> None:
+    peer = Peer()
+    async with relaying(tmp_path, peer, handlers=DSN + REQUIRE_TLS) as (server, c):
+        await refused(c, "STARTTLS", "220 ")
+        await c.start_tls()
+        await ehlo(c)
+        await send(c, f"{BOB_SENDS} REQUIRETLS RET=FULL", "RCPT TO:<x@y.example>")
+        (report,) = await reports(server)
+        has(report, "Status: 5.7.30", "Content-Type: text/rfc822-headers")
+        assert "hello" not in report
+        assert "MAIL" not in peer.verbs()
+
+
+@pytest.mark.parametrize("features", [EVERY_FEATURE, (*EVERY_FEATURE, "CHUNKING", "BINARYMIME")])
+async def test_binary_content_is_passed_on_as_such_or_comes_back(tmp_path: Path, features: Sequence[str]) -> None:
+    evil = b"\x00\n.\nMAIL FROM:<evil@x.example>\r\n.\r\nQUIT\r\n"
+    peer = Peer(features=features)
+    async with relaying(tmp_path, peer) as (server, c):
+        await c.client(f"{BOB_SENDS} BODY=BINARYMIME", "RCPT TO:<x@y.example>")
+        await c.server("250 ", "250 ")
+        await c.octets(b"BDAT %d LAST\r\nSubject: x\r\n\r\n%b" % (14 + len(evil), evil))
+        await c.server("250 2.6.0")
+        found = await reports(server)
+        if "CHUNKING" in features:
+            assert found == []
+            assert b"".join(peer.chunks).endswith(b"\r\nSubject: x\r\n\r\n" + evil)
+        else:
+            has(found[0], "Status: 5.6.3", "Content-Type: text/rfc822-headers")
+            assert peer.data == []
+        assert "evil@x.example" not in " ".join(peer.lines)
