@@ -48,6 +48,19 @@ class Conversation:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             assert await self._reader.read() == b""
 
+    async def until_closed(self) -> bytes:
+        """What still comes before the end, however that is."""
+        found = b""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            with contextlib.suppress(ConnectionError):
+                while octets := await self._reader.read(65536):
+                    found += octets
+        return found
+
+    async def reset(self) -> None:
+        """Nothing was said: the connection is at its end."""
+        assert await self.until_closed() == b""
+
     async def start_tls(self) -> None:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

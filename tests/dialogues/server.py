@@ -1,7 +1,7 @@
 """A whole server inside the test: the embedded edition on a temporary folder and free ports."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from compostela.adapters.embedded.store import EmbeddedStore
@@ -52,8 +52,10 @@ async def running(
     handlers: str = "",
     container: str | None = None,
     dns: str | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Server]:
-    """bob and ann of example.org, password `secret`. `dns` is the address of the only name server."""
+    """bob and ann of example.org, password `secret`. `dns` is the address of the only name server; `files` stand in for
+    those of their names."""
     conf, data = folder / "conf", folder / "data"
     conf.mkdir()
     values = {"ssl": str(ssl).lower(), "identity": identity, "size": size, "elements": elements, "handlers": handlers}
@@ -65,6 +67,8 @@ async def running(
         (conf / "dnsservice.xml").write_text(DNS.format(dns))
     if container is not None:
         (conf / "mailetcontainer.xml").write_text(container)
+    for name, text in (files or {}).items():
+        (conf / name).write_text(text)
     problems = Problems()
     configuration = load(conf, data, problems)
     store = await EmbeddedStore.open(data)

@@ -7,10 +7,11 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from compostela.base.errors import CompostelaError
 from compostela.base.metrics import gauge
+from compostela.net.proxy_protocol import ProxiedSession, ProxyGate
 from compostela.net.settings import BindAddress, ServerSettings
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ def bind_sockets(addresses: tuple[BindAddress, ...], backlog: int) -> list[socke
             bound = socket.socket(family, socket.SOCK_STREAM)
             sockets.append(bound)
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # connections take this over from the socket that they come in at
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if family == socket.AF_INET6:
                 bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             bound.bind((address.host, address.port))
@@ -83,6 +86,7 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
+        self._waiting: set[ProxyGate] = set()
         self._addresses: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event | None = None
@@ -91,6 +95,10 @@ class Listener:
     def bind(self) -> None:
         """Takes the ports. Raises `BindError`."""
         self._sockets = bind_sockets(self.settings.bind, self.settings.backlog)
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
 
     @property
     def ports(self) -> list[int]:
@@ -102,17 +110,42 @@ class Listener:
             self.bind()
         loop = asyncio.get_running_loop()
         implicit = self.context if self.settings.tls.implicit else None
-        handshake = HANDSHAKE_SECONDS if implicit is not None else None
+        proxy = self.settings.proxy
+        at_once = None if proxy is not None and proxy.first else implicit
+        handshake = HANDSHAKE_SECONDS if at_once is not None else None
         for bound in self._sockets:
             server = await loop.create_server(
-                lambda: self._factory(self, implicit is not None),
+                (lambda: self._factory(self, implicit is not None)) if proxy is None else self._gate,
                 sock=bound,
-                ssl=implicit,
+                ssl=at_once,
                 ssl_handshake_timeout=handshake,
                 backlog=max(self.settings.backlog, 1),
             )
             self._servers.append(server)
         self._tick()
+
+    def _gate(self) -> ProxyGate:
+        proxy = self.settings.proxy
+        assert proxy is not None
+        implicit = self.context if self.settings.tls.implicit else None
+        return ProxyGate(
+            self,
+            proxy,
+            lambda: cast("ProxiedSession", self._factory(self, implicit is not None)),
+            implicit if proxy.first else None,
+            HANDSHAKE_SECONDS,
+        )
+
+    def let_wait(self, gate: ProxyGate) -> bool:
+        """Connections whose client is not known yet count against the limit of all."""
+        limit = self.settings.connection_limit
+        if self._empty is not None or (limit and len(self._sessions) + len(self._waiting) >= limit):
+            return False
+        self._waiting.add(gate)
+        return True
+
+    def no_longer_waits(self, gate: ProxyGate) -> None:
+        self._waiting.discard(gate)
 
     def admit(self, session: Session, address: str) -> bool:
         """Counts a new session in; False when a limit is reached: then the session closes at once."""
@@ -151,6 +184,8 @@ class Listener:
             server.close()
         for bound in self._sockets:
             bound.close()
+        for gate in list(self._waiting):
+            gate.close()
         for session in list(self._sessions):
             session.shut_down()
         if self._sessions and self.settings.graceful_shutdown:

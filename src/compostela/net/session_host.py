@@ -12,6 +12,7 @@ from compostela.net.tls.channel import TlsChannel, channel_of
 
 PAUSE_READING_BYTES = 512 * 1024
 """Nothing more is read while so much waits."""
+UNKNOWN = "unknown"
 
 
 class Engine(Protocol):
@@ -41,7 +42,7 @@ class SessionHost(asyncio.Protocol, ABC):
         self._paused = False
         self._writable: asyncio.Event | None = None
         self._last_activity = 0.0
-        self._address = "unknown"
+        self._address = UNKNOWN
 
     @abstractmethod
     async def _work(self) -> None:
@@ -55,13 +56,17 @@ class SessionHost(asyncio.Protocol, ABC):
     def check_idle(self, now: float) -> None:
         """See `Session`."""
 
+    def came_from(self, address: str) -> None:
+        """The client's address when the connection's peer is a proxy; said before `connection_made`."""
+        self._address = address
+
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop does not derive its own from it
         self._last_activity = self._loop.time()
         peer = transport.get_extra_info("peername")
-        if peer:
+        if peer and self._address == UNKNOWN:
             self._address = peer[0]
 
     def data_received(self, data: bytes) -> None:

@@ -1,13 +1,12 @@
 """Elements that all line protocols share (bind, limits, TLS)."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
+from compostela.net.networks import read_networks
+from compostela.net.proxy_protocol import ProxySettings
 from compostela.net.tls.settings import TlsSettings, read_tls_settings
-
-Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class ServerSettings:
     tls: TlsSettings
     graceful_shutdown: bool = True
     """Finish what is in flight at the end."""
+    proxy: ProxySettings | None = None
+    """Every connection comes through a load balancer that tells the client's address."""
 
 
 _IGNORED = (
@@ -71,9 +72,6 @@ def read_server_settings(
     backlog = settings.integer("connectionBacklog", 200, minimum=0)
     settings.ignored(*_IGNORED)
     settings.not_yet("additionalConnectionChecks")
-    for name in ("proxyRequired", "proxyFirst"):
-        if settings.boolean(name, False) and name == "proxyRequired":
-            settings.error("proxyRequired is not available yet", name)
     timeout_name = "connectionTimeout" if settings.has("connectionTimeout") else "connectiontimeout"
     return ServerSettings(
         name=settings.text("jmxName", default_name),
@@ -85,7 +83,14 @@ def read_server_settings(
         connection_limit_per_ip=settings.integer("connectionLimitPerIP", 0, minimum=0),
         tls=read_tls_settings(settings.section("tls"), settings.place),
         graceful_shutdown=settings.boolean("gracefulShutdown", True),
+        proxy=_proxy(settings),
     )
+
+
+def _proxy(settings: Settings) -> ProxySettings | None:
+    required, first = settings.boolean("proxyRequired", False), settings.boolean("proxyFirst", True)
+    read = ProxySettings(first, read_networks(settings, "proxyNetworks"))
+    return read if required else None
 
 
 def _hello_name(settings: Settings, autodetected: str) -> str:
@@ -95,29 +100,3 @@ def _hello_name(settings: Settings, autodetected: str) -> str:
         return autodetected
     detect = section.boolean("autodetect", False)
     return autodetected if detect else section.node.text or "localhost"
-
-
-def parse_networks(texts: list[str]) -> tuple[Network, ...]:
-    """Networks as James writes them: `127.*`, `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `localhost/8`, addresses, IPv6.
-    Raises `InvalidArgument`; host names other than `localhost` must be given as addresses."""
-    found: list[Network] = []
-    for text in texts:
-        found += _network(text)
-    return tuple(found)
-
-
-def _network(text: str) -> list[Network]:
-    host, slash, mask = text.partition("/")
-    hosts = ["127.0.0.1", "::1"] if host.lower() == "localhost" else [host]
-    if "*" in host:
-        parts = [part for part in host.split(".") if part != "*"]
-        hosts, slash, mask = [".".join([*parts, "0", "0", "0", "0"][:4])], "/", str(8 * len(parts))
-    networks: list[Network] = []
-    for one in hosts:
-        try:
-            networks.append(
-                ip_network(f"{one}/{mask}" if slash and not (":" in one and one != host) else one, strict=False)
-            )
-        except ValueError as error:
-            raise InvalidArgument(f"{text!r} is not an address or a network: {error}") from error
-    return networks

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from compostela.base.clock import Clock
 from compostela.core.blob.ports import BlobStore
@@ -10,6 +9,7 @@ from compostela.core.queue.ports import MailQueue
 from compostela.core.smtp.hooks import HookChain
 from compostela.core.users.service import UsersRepository
 from compostela.model.domain import Domain
+from compostela.net.networks import is_in
 from compostela.net.smtp.settings import Announce, SmtpSettings
 from compostela.protocols.sasl.mechanisms import Login, Mechanism, Plain
 
@@ -41,13 +41,7 @@ class SmtpServer:
 
     def is_authorized(self, address: str) -> bool:
         """Whether a client may relay by its address."""
-        if not self.settings.authorized_networks:
-            return False
-        try:
-            known = ip_address(address.removeprefix("::ffff:"))
-        except ValueError:
-            return False
-        return any(known in network for network in self.settings.authorized_networks)
+        return is_in(address, self.settings.authorized_networks)
 
     def announces_auth(self, authorized: bool) -> bool:
         match self.settings.announce:

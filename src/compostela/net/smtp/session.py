@@ -80,7 +80,7 @@ class SmtpProtocol(SessionHost):
         self._commands = self._make_commands(self._session)
         if self._tls:
             self._note_tls()
-        if self._admitted(replies.SHUTTING_DOWN):
+        if self._admitted(replies.TOO_MANY_CONNECTIONS):
             self._start(self._greet())
 
     def _make_commands(self, session: SmtpSession) -> Commands:

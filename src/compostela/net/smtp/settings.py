@@ -5,7 +5,8 @@ import socket
 from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings
-from compostela.net.settings import Network, ServerSettings, parse_networks, read_server_settings
+from compostela.net.networks import Network, read_networks
+from compostela.net.settings import ServerSettings, read_server_settings
 
 
 class Announce(enum.Enum):
@@ -113,9 +114,7 @@ def _read_server(settings: Settings) -> SmtpSettings:
         auth_required=auth.boolean("required", False) if auth else False,
         require_ssl=auth.boolean("requireSSL", True) if auth else True,
         plain_enabled=auth.boolean("plainAuthEnabled", True) if auth else True,
-        authorized_networks=settings.parsed(
-            "authorizedAddresses", (), lambda text: parse_networks(text.replace(",", " ").split())
-        ),
+        authorized_networks=read_networks(settings, "authorizedAddresses"),
         verify_identity=settings.choice("verifyIdentity", VerifyIdentity.STRICT, _IDENTITY),
         max_message_bytes=settings.size("maxmessagesize", 0, unit="K"),
         max_line_bytes=settings.integer("maxLineLength", 8192, minimum=1000, maximum=1_048_576),
