@@ -14,6 +14,8 @@ ZONE: dict[str, dict[str, list[str]]] = {
     "six.example": {"AAAA": ["2001:db8::2"]},
     "null.example": {"MX": ["0 ."]},
     "text.example": {"TXT": ['"only"']},
+    "_25._tcp.plain.example": {"TLSA": ["3 1 1 " + "ab" * 32]},
+    "_imap._tcp.plain.example": {"SRV": ["10 1 143 plain.example.", "20 1 143 six.example."]},
     "long.example": {"TXT": [" ".join(['"' + "x" * 250 + '"'] * 20)]},
     r"odd:name\\with\032space.example": {"A": ["192.0.2.5"]},
     "xn--bcher-kva.example": {"A": ["192.0.2.4"]},
@@ -81,6 +83,16 @@ class DnsResolverContract:
         for name in ("six.example", "unknown.example"):
             with pytest.raises(DnsNoSuchName):
                 await resolver.txt(name)
+
+    async def test_records_of_other_types(self, resolver: DnsResolver) -> None:
+        assert await resolver.records("_25._tcp.plain.example", "TLSA") == ["3 1 1 " + "ab" * 32]
+        assert sorted(await resolver.records("_imap._tcp.plain.example", "SRV")) == [
+            "10 1 143 plain.example.",
+            "20 1 143 six.example.",
+        ]
+        for name in ("plain.example", "unknown.example"):
+            with pytest.raises(DnsNoSuchName):
+                await resolver.records(name, "CNAME")
 
     async def test_names_of_an_address(self, resolver: DnsResolver) -> None:
         assert await resolver.reverse("192.0.2.7") == ["client.example"]

@@ -21,9 +21,13 @@ WEBADMIN_SECONDS = 5.0
 
 
 def subject_of(
-    configuration: Configuration, domains: Sequence[str], ports: dict[str, list[int]] | None = None
+    configuration: Configuration,
+    domains: Sequence[str],
+    ports: dict[str, list[int]] | None = None,
+    remarks: Sequence[str] = (),
 ) -> Subject:
-    """`domains` are those that are managed; `ports`, by the name of a server, those that a running one really has."""
+    """`domains` are those that are managed; `ports`, by the name of a server, those that a running one really has. Reads key
+    stores, so it belongs into a thread."""
     endpoints = _endpoints(configuration, ports or {})
     host = _host(configuration)
     setup = configuration.autoconfiguration
@@ -40,6 +44,7 @@ def subject_of(
         certificate=_certificate(configuration),
         dkim_keys=tuple(keys),
         complaints=tuple(complaints),
+        remarks=tuple(remarks),
     )
 
 

@@ -15,6 +15,7 @@ from compostela.app.cli.lazy import LazyGroup
         "mailbox": "compostela.app.cli.mailboxes:mailbox",
         "queue": "compostela.app.cli.queues:queue",
         "repository": "compostela.app.cli.repositories:repository",
+        "doctor": "compostela.app.cli.diagnosis:doctor",
         "dns": "compostela.app.cli.publishing:dns",
         "certificate": "compostela.app.cli.certificates:certificate",
         "send": "compostela.app.cli.sending:send",

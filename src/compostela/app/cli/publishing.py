@@ -17,6 +17,7 @@ from compostela.core.diagnosis.records import Publication, publications
 from compostela.core.diagnosis.subject import Subject
 from compostela.core.diagnosis.zone import zone_file
 
+_NO_LIST = "WebAdmin does not answer: the domains are those of domainlist.xml, not those that were added since."
 domain_option = click.option(
     "--domain", "domains", multiple=True, help="Only this domain; may be repeated. By default all that are managed."
 )
@@ -45,43 +46,22 @@ def dns(
         serial = int(time.time())
         click.echo("\n".join(zone_file(one, name_servers, serial) for one in found), nl=False)
     elif as_json:
-        click.echo(orjson.dumps([document(one) for one in found], option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps([one.document() for one in found], option=orjson.OPT_INDENT_2))
     else:
         click.echo("\n\n".join(_text(one) for one in found))
 
 
-def read_subject(conf: Path, data: Path, domains: tuple[str, ...]) -> tuple[Configuration, Subject, bool]:
-    """The configuration, what is examined, and whether the server's list of domains could be asked for. A wrong
-    configuration ends the program as `check` does."""
+def read_subject(conf: Path, data: Path, domains: tuple[str, ...]) -> tuple[Configuration, Subject]:
+    """The configuration, and what is examined. A wrong configuration ends the program as `check` does."""
     problems = Problems()
     configuration = load(conf.absolute(), data.absolute(), problems)
     if problems.of(Severity.ERROR):
         click.echo(f"compostela: the configuration is wrong:\n{report(problems)}", err=True)
         sys.exit(EXIT_CONFIGURATION)
-    managed = managed_domains(configuration, data)
+    managed = None if domains else managed_domains(configuration, data)
+    remarks = [] if domains or managed is not None else [_NO_LIST]
     chosen = domains or managed or configured_domains(configuration)
-    return configuration, subject_of(configuration, chosen), managed is not None
-
-
-def document(publication: Publication) -> dict[str, object]:
-    """As JSON; also what WebAdmin answers."""
-    return {
-        "zone": publication.zone,
-        "records": [
-            {
-                "name": one.name,
-                "type": one.type,
-                "value": one.value,
-                "zoneFile": one.presentation,
-                "purpose": one.purpose,
-            }
-            for one in publication.records
-        ],
-        "mtaStsPolicy": {"url": publication.policy_url, "text": publication.policy_text}
-        if publication.policy_url
-        else None,
-        "notes": list(publication.notes),
-    }
+    return configuration, subject_of(configuration, chosen, remarks=remarks)
 
 
 def _text(publication: Publication) -> str:

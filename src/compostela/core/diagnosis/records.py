@@ -44,6 +44,25 @@ class Publication:
     policy_text: str = ""
     notes: tuple[str, ...] = ()
 
+    def document(self) -> dict[str, object]:
+        """As JSON."""
+        policy = {"url": self.policy_url, "text": self.policy_text} if self.policy_url else None
+        return {
+            "zone": self.zone,
+            "records": [
+                {
+                    "name": one.name,
+                    "type": one.type,
+                    "value": one.value,
+                    "zoneFile": one.presentation,
+                    "purpose": one.purpose,
+                }
+                for one in self.records
+            ],
+            "mtaStsPolicy": policy,
+            "notes": list(self.notes),
+        }
+
 
 def publications(subject: Subject) -> list[Publication]:
     """One for each domain; one more for the server's own name when that lies in none of them. Domains that others cannot

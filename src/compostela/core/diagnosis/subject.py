@@ -61,6 +61,8 @@ class Subject:
     dkim_keys: tuple[DkimKey, ...] = ()
     complaints: tuple[str, ...] = ()
     """What could not be read of the configuration."""
+    remarks: tuple[str, ...] = ()
+    """What limits the examination."""
 
     def key_of(self, domain: str) -> DkimKey | None:
         """The key that signs for a domain: its own, or one of a domain above it."""

@@ -51,6 +51,11 @@ class DnsResolver(Protocol):
 
     async def txt(self, name: str) -> list[str]: ...
 
+    async def records(self, name: str, kind: str) -> list[str]:
+        """Records of any other type (`TLSA`, `SRV`, `CNAME`) in presentation form (RFC 1035 §5.1), names with their final
+        dot, hexadecimal digits without spaces."""
+        ...
+
     async def reverse(self, address: str) -> list[str]:
         """Names of an IP address."""
         ...

@@ -1,0 +1,71 @@
+"""`compostela doctor`: is the server well set up?"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import orjson
+
+from compostela.adapters.dns.resolver import DnspythonResolver
+from compostela.app.cli.publishing import domain_option, read_subject
+from compostela.app.cli.server import conf_option, data_option
+from compostela.app.doctor import diagnose
+from compostela.base.clock import SystemClock
+from compostela.core.diagnosis.model import Account, Finding, Severity, document, exit_status
+
+_INDENT = " " * 23
+_COUNTED = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INFO: "remarks", Severity.OK: "fine"}
+
+
+@click.command()
+@conf_option
+@data_option
+@domain_option
+@click.option("--user", help="Try a login as this user, over SMTP and IMAP, and send a mail to oneself.")
+@click.option("--password", envvar="COMPOSTELA_PASSWORD", help="The user's password; asked for when it is not given.")
+@click.option("--check", "only", multiple=True, help="Only this check; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def doctor(
+    conf: Path,
+    data: Path,
+    domains: tuple[str, ...],
+    user: str | None,
+    password: str | None,
+    only: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Examine the server, its DNS records and its certificates. Exit status 0 when all is well, 1 with a warning, 2 with an
+    error, 78 when the configuration is wrong."""
+    account = None
+    if user:
+        account = Account(user, password or click.prompt("Password", hide_input=True, err=True))
+    configuration, subject = read_subject(conf, data, domains)
+    # a failure of a check is a finding; the trace is for the server's log
+    logging.getLogger("compostela").setLevel(logging.CRITICAL)
+    findings = asyncio.run(
+        diagnose(subject, DnspythonResolver(configuration.dns), SystemClock(), account=account, only=only)
+    )
+    if as_json:
+        click.echo(orjson.dumps(document(findings), option=orjson.OPT_INDENT_2))
+    else:
+        click.echo(table(findings))
+    sys.exit(exit_status(findings))
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """The worst first."""
+    lines: list[str] = []
+    for finding in sorted(findings, key=lambda one: -one.severity):
+        lines.append(f"{finding.severity.word.upper():8} {finding.check:13} {finding.what}")
+        if finding.severity is not Severity.OK:
+            lines += [f"{_INDENT}Why: {finding.why}"] if finding.why else []
+            lines += [f"{_INDENT}Fix: {_continued(finding.fix)}"] if finding.fix else []
+    counts = [(sum(one.severity is severity for one in findings), word) for severity, word in _COUNTED.items()]
+    return "\n".join([*lines, "", ", ".join(f"{count} {word}" for count, word in counts)])
+
+
+def _continued(text: str) -> str:
+    return text.replace("\n", f"\n{_INDENT}     ")

@@ -1,0 +1,69 @@
+"""The diagnosis, put together: all checks, with the server's resolver and its SPF."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from compostela.app.configuration.folder import Configuration
+from compostela.app.examination import subject_of
+from compostela.base.clock import Clock
+from compostela.core.diagnosis.from_dns import dns_checks
+from compostela.core.diagnosis.lookups import Lookups
+from compostela.core.diagnosis.model import Account, Finding, examine
+from compostela.core.diagnosis.records import Publication, publications
+from compostela.core.diagnosis.service import Diagnosis
+from compostela.core.diagnosis.subject import Subject
+from compostela.core.dns.ports import DnsResolver, DnsTemporaryFailure
+from compostela.mailauth.spf.evaluation import check_host
+from compostela.net.diagnosis.https import PolicyFetcher
+from compostela.net.diagnosis.over_the_wire import wire_checks
+from compostela.net.diagnosis.ports import knock
+from compostela.processing.authentication_dns import ResolverDns
+
+
+async def diagnose(
+    subject: Subject,
+    resolver: DnsResolver,
+    clock: Clock,
+    *,
+    account: Account | None = None,
+    only: Sequence[str] = (),
+    fetcher: PolicyFetcher | None = None,
+) -> list[Finding]:
+    """All findings; `only` names the checks to run. Nothing but DNS and the MTA-STS policies comes from elsewhere."""
+    dns = Lookups(resolver)
+    answers = await knock(subject.endpoints)
+    try:
+        public = await dns.public_addresses(subject)
+    except DnsTemporaryFailure:
+        public = []
+
+    async def spf(address: str, domain: str, helo: str) -> tuple[str, str]:
+        result = await check_host(
+            address, domain, f"postmaster@{domain}", helo, ResolverDns(resolver), now=clock.now(), receiver=subject.host
+        )
+        return result.code.value, result.problem or result.mechanism
+
+    fetch = (fetcher or PolicyFetcher(resolver)).fetch
+    checks = [*wire_checks(subject, answers, public, account), *await dns_checks(subject, dns, spf, fetch)]
+    return await examine([one for one in checks if not only or one.name in only], subject.settings.check_seconds)
+
+
+def diagnosis_of(
+    configuration: Configuration,
+    resolver: DnsResolver,
+    clock: Clock,
+    domains: Callable[[], Awaitable[list[str]]],
+    ports: dict[str, list[int]],
+) -> Diagnosis:
+    """For a running server, which knows its ports and its domains."""
+
+    async def subject(chosen: Sequence[str]) -> Subject:
+        return await asyncio.to_thread(subject_of, configuration, chosen or await domains(), ports)
+
+    async def findings(chosen: Sequence[str], account: Account | None, only: Sequence[str]) -> list[Finding]:
+        return await diagnose(await subject(chosen), resolver, clock, account=account, only=only)
+
+    async def records(chosen: Sequence[str]) -> list[Publication]:
+        return publications(await subject(chosen))
+
+    return Diagnosis(findings, records)

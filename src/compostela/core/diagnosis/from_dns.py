@@ -1,0 +1,56 @@
+"""All checks that need nothing but the configuration and DNS."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from compostela.core.diagnosis.block_lists import check_block_list
+from compostela.core.diagnosis.dane import check_dane
+from compostela.core.diagnosis.dkim import check_dkim
+from compostela.core.diagnosis.dmarc import check_dmarc
+from compostela.core.diagnosis.exchangers import check_exchangers
+from compostela.core.diagnosis.lookups import Lookups
+from compostela.core.diagnosis.model import Check, Finding
+from compostela.core.diagnosis.mta_sts import FetchPolicy, check_mta_sts
+from compostela.core.diagnosis.names import check_names
+from compostela.core.diagnosis.records import sender_policy
+from compostela.core.diagnosis.reverse import check_reverse
+from compostela.core.diagnosis.sender_policy import EvaluateSpf, check_sender_policy
+from compostela.core.diagnosis.subject import Subject, is_public_name
+from compostela.core.diagnosis.tls_reporting import check_tls_reporting
+from compostela.core.dns.ports import DnsTemporaryFailure
+
+OfDomain = Callable[[Subject, str, Lookups], Awaitable[list[Finding]]]
+
+
+async def dns_checks(subject: Subject, dns: Lookups, spf: EvaluateSpf, fetch: FetchPolicy) -> list[Check]:
+    """In the order in which an operator would go through them."""
+    host = subject.host
+    helo = str(sender_policy(host)) if host in subject.domains else f'{host}. TXT "v=spf1 a -all"'
+    checks = [
+        Check("names", host, partial(check_names, subject)),
+        Check("reverse-dns", host, partial(check_reverse, subject, dns)),
+        Check("spf", host, partial(check_sender_policy, subject, host, dns, spf, helo)),
+        Check("dane", host, partial(check_dane, subject, dns)),
+    ]
+    for domain in subject.domains:
+        if not is_public_name(domain):
+            continue
+        of_domain: list[tuple[str, OfDomain]] = [
+            ("mx", check_exchangers),
+            ("dkim", check_dkim),
+            ("dmarc", check_dmarc),
+            ("tls-rpt", check_tls_reporting),
+        ]
+        checks += [Check(name, domain, partial(run, subject, domain, dns)) for name, run in of_domain]
+        checks.append(Check("mta-sts", domain, partial(check_mta_sts, subject, domain, dns, fetch)))
+        if domain != host:
+            usual = str(sender_policy(domain))
+            checks.append(Check("spf", domain, partial(check_sender_policy, subject, domain, dns, spf, usual)))
+    try:
+        addresses = await dns.public_addresses(subject)
+    except DnsTemporaryFailure:
+        addresses = []
+    for address in addresses:
+        for block_list in subject.settings.block_lists:
+            checks.append(Check("block-lists", address, partial(check_block_list, address, block_list, dns)))
+    return checks

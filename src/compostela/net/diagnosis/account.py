@@ -1,0 +1,129 @@
+"""A login and a send, as a mail program does it: over SMTP to oneself, and over IMAP to see it arrive."""
+
+import asyncio
+import imaplib
+import smtplib
+import time
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from compostela.core.client_setup.endpoints import Endpoint, Speaks
+from compostela.core.diagnosis.model import Account, Finding, Severity
+from compostela.core.diagnosis.subject import Subject
+from compostela.net.diagnosis.certificates import unverified_context
+
+STEP_SECONDS = 10.0
+ARRIVAL_SECONDS = 10.0
+POLL_SECONDS = 0.1
+_ERRORS = (OSError, smtplib.SMTPException, imaplib.IMAP4.error)
+
+
+async def check_account(subject: Subject, endpoints: Sequence[Endpoint], account: Account) -> list[Finding]:
+    """In a thread: the standard library's clients, which mail programs are written with, are blocking."""
+    message_id = make_msgid(domain=subject.host)
+    found = []
+    smtp, imap = _best(endpoints, Speaks.SMTP), _best(endpoints, Speaks.IMAP)
+    if smtp is None:
+        found.append(_none("send", "an SMTP server with <auth>", "smtpserver.xml"))
+    else:
+        found.append(await asyncio.to_thread(_send, smtp, subject.host, account, message_id))
+    sent = bool(found) and found[0].severity is Severity.OK
+    if imap is None:
+        found.append(_none("read", "an IMAP server", "imapserver.xml"))
+    else:
+        found.append(await asyncio.to_thread(_read, imap, account, message_id if sent else None))
+    return found
+
+
+def _none(verb: str, what: str, file: str) -> Finding:
+    return Finding(
+        Severity.ERROR, "account", f"Users cannot {verb} mail here: there is no port for it.", fix=f"{what} in {file}"
+    )
+
+
+def _best(endpoints: Sequence[Endpoint], speaks: Speaks) -> Endpoint | None:
+    """As a mail program chooses (RFC 8314 §3): TLS from the beginning, then STARTTLS."""
+    fitting = [one for one in endpoints if one.speaks is speaks and one.login and not one.proxied]
+    return min(fitting, key=lambda one: (not one.implicit, not one.starttls, not one.login_required), default=None)
+
+
+def _send(endpoint: Endpoint, host: str, account: Account, message_id: str) -> Finding:
+    address = account.user if "@" in account.user else f"{account.user}@{host}"
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = address, address, "compostela doctor"
+    message["Date"], message["Message-ID"] = formatdate(), message_id
+    message.set_content("This mail was sent by 'compostela doctor', which takes it away again when it sees it arrive.")
+    try:
+        with _smtp(endpoint) as smtp:
+            if endpoint.starttls:
+                smtp.starttls(context=unverified_context())
+            smtp.login(account.user, account.password)
+            smtp.send_message(message, address, [address])
+    except _ERRORS as error:
+        text = f"{account.user} could not send over {endpoint}: {_said(error)}."
+        return Finding(Severity.ERROR, str(endpoint), text, "So would a mail program fail.")
+    return Finding(Severity.OK, str(endpoint), f"{account.user} logged in to {endpoint} and sent a mail.")
+
+
+def _smtp(endpoint: Endpoint) -> smtplib.SMTP:
+    # with a name of our own the library does not look this machine's up in DNS
+    if endpoint.implicit:
+        return smtplib.SMTP_SSL(
+            endpoint.host, endpoint.port, "diagnosis.invalid", timeout=STEP_SECONDS, context=unverified_context()
+        )
+    return smtplib.SMTP(endpoint.host, endpoint.port, "diagnosis.invalid", timeout=STEP_SECONDS)
+
+
+def _read(endpoint: Endpoint, account: Account, message_id: str | None) -> Finding:
+    try:
+        with _imap(endpoint) as imap:
+            if endpoint.starttls:
+                imap.starttls(unverified_context())
+            imap.login(account.user, account.password)
+            arrived = message_id is not None and _arrives(imap, message_id)
+    except _ERRORS as error:
+        text = f"{account.user} could not read over {endpoint}: {_said(error)}."
+        return Finding(Severity.ERROR, str(endpoint), text, "So would a mail program fail.")
+    if message_id is None:
+        return Finding(Severity.OK, str(endpoint), f"{account.user} logged in to {endpoint}.")
+    if not arrived:
+        text = f"The mail did not arrive in {account.user}'s INBOX within {ARRIVAL_SECONDS:g} seconds."
+        fix = "compostela queue browse spool; compostela repository list"
+        return Finding(
+            Severity.WARNING, str(endpoint), text, "It waits in a queue, or a mailet took it elsewhere.", fix
+        )
+    return Finding(Severity.OK, str(endpoint), f"{account.user} logged in to {endpoint} and saw the mail arrive.")
+
+
+def _imap(endpoint: Endpoint) -> imaplib.IMAP4:
+    if endpoint.implicit:
+        return imaplib.IMAP4_SSL(endpoint.host, endpoint.port, ssl_context=unverified_context(), timeout=STEP_SECONDS)
+    return imaplib.IMAP4(endpoint.host, endpoint.port, timeout=STEP_SECONDS)
+
+
+def _arrives(imap: imaplib.IMAP4, message_id: str) -> bool:
+    """Waits for the mail and takes it away, only it."""
+    end = time.monotonic() + ARRIVAL_SECONDS
+    imap.select("INBOX")
+    while time.monotonic() < end:
+        _, answer = imap.uid("SEARCH", "HEADER", "Message-ID", f'"{message_id}"')
+        uids = (answer[0] or b"").decode().split()
+        if uids:
+            # asked for again: a server may tell more after the login
+            _, told = imap.capability()
+            if b"UIDPLUS" in (told[0] or b"").upper().split():
+                imap.uid("STORE", ",".join(uids), "+FLAGS.SILENT", "(\\Deleted)")
+                imap.uid("EXPUNGE", ",".join(uids))
+            return True
+        time.sleep(POLL_SECONDS)
+        imap.noop()
+    return False
+
+
+def _said(error: Exception) -> str:
+    """What the server answered; the password is in none of it."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        text = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        return f"{error.smtp_code} {text}"[:300].rstrip(".")
+    return (str(error) or type(error).__name__)[:300].rstrip(".")

@@ -1,0 +1,107 @@
+"""The certificates that are served: names, dates, and whether mail programs will trust them."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Sequence
+
+from compostela.core.client_setup.endpoints import Endpoint
+from compostela.core.diagnosis.model import Finding, Severity
+from compostela.core.diagnosis.subject import Certificate, Subject
+from compostela.net.diagnosis.certificates import read_certificate
+from compostela.net.diagnosis.dialogue import DialogueFailed, dialogue
+
+DAY_SECONDS = 86_400
+_KEY = "<privateKey> and <certificates>, or <keystore>, in the <tls> block"
+
+
+async def check_certificates(subject: Subject, endpoints: Sequence[Endpoint]) -> list[Finding]:
+    """Each certificate once, with the ports that serve it. Without a port that answers, the one of the configuration."""
+    encrypted = [one for one in endpoints if one.encrypted]
+    if not encrypted:
+        known = subject.certificate
+        return _judged(subject, known, "configuration") if known is not None else []
+    found: list[Finding] = []
+    served: dict[bytes, list[Endpoint]] = {}
+    for endpoint, der in zip(encrypted, await asyncio.gather(*map(_served, encrypted)), strict=True):
+        if isinstance(der, bytes):
+            served.setdefault(der, []).append(endpoint)
+        else:
+            text = f"{endpoint} serves no certificate: {der}."
+            found.append(Finding(Severity.ERROR, str(endpoint), text, "Nobody can use TLS there.", _KEY))
+    for der, where in served.items():
+        ports = ", ".join(f"{one.name} {one.port}" for one in where)
+        certificate = read_certificate(der)
+        found += _judged(subject, certificate, ports)
+        found.append(await _trust(subject, where[0], ports, any(one.login for one in where)))
+    return found
+
+
+async def _served(endpoint: Endpoint) -> bytes | str:
+    """The certificate, or what is wrong."""
+    try:
+        return await _handshake(endpoint, None)
+    except DialogueFailed as error:
+        return str(error)
+
+
+async def _handshake(endpoint: Endpoint, context: ssl.SSLContext | None) -> bytes:
+    async with dialogue(endpoint, context=context) as talk:
+        if not endpoint.implicit:
+            await talk.line()
+            await talk.secure(context)
+        tls = talk.tls
+        der = tls.getpeercert(binary_form=True) if tls is not None else None
+        if der is None:
+            raise DialogueFailed(f"{endpoint} shows no certificate")
+        return der
+
+
+def _judged(subject: Subject, certificate: Certificate, ports: str) -> list[Finding]:
+    now = time.time()
+    left = (certificate.not_after - now) / DAY_SECONDS
+    end = time.strftime("%Y-%m-%d", time.gmtime(certificate.not_after))
+    found = []
+    why = "Mail programs refuse to connect, and so do servers that check (MTA-STS)."
+    if certificate.not_before > now:
+        found.append(
+            Finding(Severity.ERROR, ports, "The certificate is not valid yet.", why, "the machine's time, or " + _KEY)
+        )
+    if left < 0:
+        found.append(Finding(Severity.ERROR, ports, f"The certificate ended on {end}.", why, _KEY))
+    elif left < subject.settings.certificate_days:
+        found.append(Finding(Severity.WARNING, ports, f"The certificate ends in {left:.0f} days, on {end}.", why, _KEY))
+    if not any(_names(name, subject.host) for name in certificate.names):
+        text = f"The certificate is for {', '.join(certificate.names[:5]) or 'no name'}, not for {subject.host}."
+        found.append(Finding(Severity.WARNING, ports, text, why, f"a certificate with the name {subject.host}: {_KEY}"))
+    return found or [Finding(Severity.OK, ports, f"The certificate is for {subject.host} and valid until {end}.")]
+
+
+def _names(pattern: str, host: str) -> bool:
+    """RFC 9525 §6.3: a whole first label may be `*`."""
+    return pattern == host or (pattern[:2] == "*." and pattern[2:] == host.partition(".")[2])
+
+
+async def _trust(subject: Subject, endpoint: Endpoint, ports: str, login: bool) -> Finding:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    try:
+        await _handshake(endpoint, context)
+    except DialogueFailed as error:
+        cause = error.__cause__
+        reason = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else str(error)
+        if subject.policy.mode == "enforce":
+            severity, why = (
+                Severity.ERROR,
+                "The MTA-STS policy is enforced: servers that keep to it do not deliver here.",
+            )
+        elif login:
+            severity, why = Severity.WARNING, "Mail programs warn their users, or refuse to connect."
+        else:
+            severity, why = (
+                Severity.INFO,
+                "Most servers deliver all the same, but nobody can tell you from an impostor.",
+            )
+        text = f"The certificate is not trusted: {reason}."
+        return Finding(severity, ports, text, why, f"a certificate of a public authority: {_KEY}")
+    return Finding(Severity.OK, ports, "The certificate is trusted by the machine's authorities.")

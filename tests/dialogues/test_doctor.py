@@ -1,0 +1,305 @@
+"""The diagnosis against running servers, good and bad."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from compostela.base.settings import Settings
+from compostela.core.client_setup.endpoints import Endpoint, Speaks
+from compostela.core.diagnosis.model import Account, Finding, Severity, exit_status
+from compostela.core.mail.model import MailAddress
+from compostela.core.smtp.hooks import OK, HookResult, SmtpHook
+from compostela.core.smtp.session import SmtpSession
+from compostela.net.diagnosis import dialogue, relay
+from compostela.net.diagnosis.tls_strength import check_tls_strength
+from compostela.processing.smtp_hooks.context import HookContext
+from tests.dialogues.conversation import conversation
+from tests.dialogues.examined import examined
+from tests.dialogues.server import BOB, PASSWORD
+
+NETWORKS = "<authorizedAddresses>{}</authorizedAddresses>"
+
+
+class CustomHook(SmtpHook):
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+
+
+class OpenHook(CustomHook):
+    """What makes a server an open relay."""
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        return OK
+
+
+def of(findings: list[Finding], check: str) -> list[Finding]:
+    return [one for one in findings if one.check == check]
+
+
+async def test_no_trick_makes_the_server_relay(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        (found,) = await server.findings("relay")
+        assert found.severity is Severity.OK
+        assert "refused all 125 attempts to relay, from 127.0.0.1" in found.what
+
+
+async def test_an_authorised_loopback_is_told_of_and_another_address_is_used(tmp_path: Path) -> None:
+    async with examined(tmp_path, elements=NETWORKS.format("127.0.0.1")) as server:
+        told, tried = await server.findings("relay")
+        assert (told.severity, tried.severity) == (Severity.INFO, Severity.OK)
+        assert "Programs on this machine may relay" in told.what
+        assert "from 127.99.25.25" in tried.what
+
+
+async def test_where_every_address_is_authorised_nothing_is_claimed(tmp_path: Path) -> None:
+    async with examined(tmp_path, elements=NETWORKS.format("127.0.0.0/8")) as server:
+        _, untried = await server.findings("relay")
+        assert untried.severity is Severity.INFO
+        assert "was not tried: every address this machine can come from is authorised" in untried.what
+
+
+async def test_a_network_of_everybody_is_an_open_relay(tmp_path: Path) -> None:
+    async with examined(tmp_path, elements=NETWORKS.format("0.0.0.0/0")) as server:
+        found = await server.findings("relay")
+        assert found[0].severity is Severity.ERROR
+        assert "Everybody may relay" in found[0].what
+        assert exit_status(found) == 2
+
+
+async def test_an_open_relay_is_found_out(tmp_path: Path) -> None:
+    async with examined(tmp_path, handlers='<handler class="tests.dialogues.test_doctor.OpenHook"/>') as server:
+        # the kit's own ValidRcptHandler stands before: only foreign addresses come through
+        found = await server.findings("relay")
+        assert found[0].severity is Severity.ERROR
+        assert "RCPT TO:<relay-test@example.com> (plain address)" in found[0].what
+        assert "<authorizedAddresses>" in found[0].fix
+
+
+async def test_a_route_in_a_local_part_that_is_followed_is_found_out(tmp_path: Path) -> None:
+    async with scripted(lambda line: "%" in line) as endpoint, examined(tmp_path) as server:
+        found = await relay.check_relay(server.subject, endpoint)
+        assert found[0].severity is Severity.ERROR
+        assert "(percent hack)" in found[0].what
+
+
+async def test_a_server_that_takes_any_local_part_relays_nothing_but_is_told_of(tmp_path: Path) -> None:
+    async with scripted(lambda line: line.endswith("@example.org>")) as endpoint, examined(tmp_path) as server:
+        warned, fine = await relay.check_relay(server.subject, endpoint)
+        assert (warned.severity, fine.severity) == (Severity.WARNING, Severity.OK)
+        assert "ValidRcptHandler" in warned.fix
+
+
+async def test_a_server_that_closes_after_errors_is_asked_over_new_connections(tmp_path: Path) -> None:
+    async with scripted(lambda _: False, errors=10) as endpoint, examined(tmp_path) as server:
+        (found,) = await relay.check_relay(server.subject, endpoint)
+        assert "refused all 125 attempts" in found.what
+
+
+async def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialogue, "STEP_SECONDS", 0.1)
+    async with silent() as endpoint, examined(tmp_path) as server:
+        (found,) = await relay.check_relay(server.subject, endpoint)
+        assert found.severity is Severity.WARNING
+        assert "was silent" in found.what
+
+
+async def test_a_proxy_header_gives_a_strange_address(tmp_path: Path) -> None:
+    seen: list[str] = []
+    async with scripted(lambda _: False, first=seen) as endpoint, examined(tmp_path) as server:
+        proxied = replace(endpoint, proxied=True, authorized=())
+        (found,) = await relay.check_relay(server.subject, proxied)
+        assert seen[0].startswith("PROXY TCP4 192.0.2.77 ")
+        assert "from 192.0.2.77" in found.what
+
+
+async def test_passwords_in_clear_text_are_an_error(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        assert [one.severity for one in await server.findings("passwords")] == [Severity.ERROR] * 2
+    (tmp_path / "safe").mkdir()
+    async with examined(tmp_path / "safe", ssl=True) as server:
+        assert [one.severity for one in await server.findings("passwords")] == [Severity.OK] * 2
+
+
+async def test_our_own_tls_is_strong(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        assert [one.severity for one in await server.findings("tls")] == [Severity.OK] * 2
+
+
+async def test_old_tls_is_found_out(tmp_path: Path) -> None:
+    async with examined(tmp_path):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with pytest.deprecated_call():
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.load_cert_chain(tmp_path / "data/tls/certificate.pem", tmp_path / "data/tls/key.pem")
+        async with scripted(lambda _: False, context=context) as endpoint:
+            (found,) = await check_tls_strength(replace(endpoint, implicit=True))
+            assert found.severity is Severity.WARNING
+            assert "takes TLS 1.0, TLS 1.1" in found.what
+
+
+async def test_a_port_without_tls_is_told_of(tmp_path: Path) -> None:
+    endpoint = Endpoint("plain", Speaks.SMTP, "127.0.0.1", 1, login=True)
+    (found,) = await check_tls_strength(endpoint)
+    assert (found.severity, found.fix) == (
+        Severity.ERROR,
+        '<tls startTLS="true"> with a key, in the server plain',
+    )
+
+
+async def test_a_self_signed_certificate_for_another_name_is_told_of(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        named, trusted = await server.findings("certificate")
+        assert "is for localhost, 127.0.0.1, ::1, not for mail.example.org" in named.what
+        assert "is not trusted: self-signed certificate" in trusted.what
+        assert trusted.severity is Severity.WARNING
+
+
+async def test_a_trusted_certificate_with_the_right_name_is_fine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with examined(tmp_path) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "data/tls/certificate.pem"))
+        server.subject = replace(server.subject, host="localhost")
+        assert [one.severity for one in await server.findings("certificate")] == [Severity.OK] * 2
+
+
+@pytest.mark.parametrize(
+    ("shift", "severity", "text"),
+    [
+        (-900, Severity.ERROR, "ended on"),
+        (-819.5, Severity.WARNING, "ends in 5 days"),
+        (10, Severity.ERROR, "not valid yet"),
+    ],
+)
+async def test_dates_of_certificates(tmp_path: Path, shift: float, severity: Severity, text: str) -> None:
+    async with examined(tmp_path) as server:
+        certificate = server.subject.certificate
+        assert certificate is not None
+        moved = replace(
+            certificate,
+            names=("mail.example.org",),
+            not_before=certificate.not_before + shift * 86_400,
+            not_after=certificate.not_after + shift * 86_400,
+        )
+        server.subject = replace(server.subject, certificate=moved, endpoints=())
+        (found,) = await server.findings("certificate")
+        assert found.severity is severity
+        assert text in found.what
+
+
+async def test_a_user_logs_in_sends_and_sees_the_mail_arrive(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        sent, read = await server.findings("account", account=Account(str(BOB), PASSWORD))
+        assert (sent.severity, read.severity) == (Severity.OK, Severity.OK)
+        assert "saw the mail arrive" in read.what
+        assert server.server is not None
+        async with conversation(server.server.ports["imap"]) as c:
+            await c.client(f"a LOGIN {BOB} {PASSWORD}", "b STATUS INBOX (MESSAGES)")
+            assert "* STATUS INBOX (MESSAGES 0)" in await c.until("b OK")
+
+
+async def test_a_wrong_password_is_an_error_that_does_not_show_it(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        found = await server.findings("account", account=Account(str(BOB), "not-the-password"))
+        assert [one.severity for one in found] == [Severity.ERROR] * 2
+        assert "535" in found[0].what
+        assert not [one for one in found if "not-the-password" in str(one)]
+
+
+async def test_without_a_user_no_login_is_tried(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        (found,) = await server.findings("account")
+        assert (found.severity, found.fix) == (Severity.INFO, "compostela doctor --user NAME")
+
+
+async def test_ports_that_answer_and_ports_that_should_be_there(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        server.subject = replace(server.subject, settings=replace(server.subject.settings, addresses=("127.0.0.1",)))
+        found = await server.findings("ports")
+        texts = " ".join(one.what for one in found)
+        assert "No SMTP server listens on port 25." in texts
+        assert "listen on the loopback address only" in texts
+        assert sum("can be reached at 127.0.0.1:" in one.what for one in found) == 2
+
+
+async def test_a_server_that_does_not_run_is_told_of_and_dns_is_examined_all_the_same(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        dead = tuple(replace(one, port=1) for one in server.subject.endpoints)
+        server.subject = replace(server.subject, endpoints=dead)
+        found = await server.findings()
+        (ports,) = of(found, "ports")
+        assert "does not run" in ports.what
+        assert not of(found, "relay")
+        assert [one.severity for one in of(found, "mx")] == [Severity.OK]
+        assert of(found, "certificate")
+
+
+async def test_what_dns_prints_is_what_the_doctor_wants(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        found = await server.findings()
+        by_dns = [one for one in found if one.check in ("names", "reverse-dns", "mx", "spf", "tls-rpt", "dane")]
+        assert len(by_dns) == 7
+        assert [one for one in by_dns if one.severity is not Severity.OK] == []
+
+
+@contextlib.asynccontextmanager
+async def scripted(
+    accepts: Callable[[str], bool],
+    *,
+    errors: int = 1000,
+    context: ssl.SSLContext | None = None,
+    first: list[str] | None = None,
+) -> AsyncIterator[Endpoint]:
+    """An SMTP server of few words: `accepts` says which RCPT it takes; after so many errors it closes."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left = errors
+        if first is not None:
+            first.append((await reader.readline()).decode())
+        writer.write(b"220 scripted\r\n")
+        while line := (await reader.readline()).decode().rstrip():
+            refused = line.startswith("RCPT") and not accepts(line)
+            left -= refused
+            if left < 0:
+                writer.write(b"421 too many errors\r\n")
+                break
+            writer.write(b"550 no\r\n" if refused else b"250 yes\r\n")
+        writer.close()
+
+    async def safely(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await converse(reader, writer)
+
+    server = await asyncio.start_server(safely, "127.0.0.1", 0, ssl=context)
+    try:
+        yield Endpoint("scripted", Speaks.SMTP, "127.0.0.1", server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+
+
+@contextlib.asynccontextmanager
+async def silent() -> AsyncIterator[Endpoint]:
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    try:
+        yield Endpoint("silent", Speaks.SMTP, "127.0.0.1", server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+
+
+async def test_checks_are_independent(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        server.names.failing.add("_dmarc.example.org")
+        found = await server.findings()
+        (dmarc,) = of(found, "dmarc")
+        assert "DNS did not answer" in dmarc.what
+        assert [one.severity for one in of(found, "mx")] == [Severity.OK]

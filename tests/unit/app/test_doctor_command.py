@@ -1,0 +1,68 @@
+"""`compostela doctor` on the command line, with no server running."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from compostela.app.cli import main
+from tests.dialogues.server import DNS
+from tests.name_server import name_server
+from tests.unit.app.folders import write_folder
+
+DOMAIN_LIST = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> AsyncIterator[Path]:
+    write_folder(
+        tmp_path / "conf", tmp_path / "data", domainlist_xml=DOMAIN_LIST, smtpserver_xml="<smtpservers/>",
+        imapserver_xml="<imapservers/>", doctor_properties="blocklists =\n",
+    )  # fmt: skip
+    async with name_server({}) as names:
+        (tmp_path / "conf/dnsservice.xml").write_text(DNS.format(names.address))
+        yield tmp_path
+
+
+async def run(folder: Path, *arguments: str) -> Result:
+    paths = ["--conf", str(folder / "conf"), "--data", str(folder / "data")]
+    return await asyncio.to_thread(CliRunner().invoke, main, ["doctor", *paths, *arguments])
+
+
+async def test_json_and_the_exit_status_of_the_worst(folder: Path) -> None:
+    done = await run(folder, "--json")
+    assert done.exit_code == 2
+    document = json.loads(done.stdout)
+    assert document["worst"] == "error"
+    assert {"check", "severity", "subject", "what", "why", "fix"} == set(document["findings"][0])
+    assert {one["check"] for one in document["findings"]} >= {
+        "ports",
+        "mx",
+        "dkim",
+        "dmarc",
+        "mta-sts",
+        "tls-rpt",
+        "spf",
+    }
+
+
+async def test_the_exit_status_follows_the_checks_that_are_asked_for(folder: Path) -> None:
+    assert (await run(folder, "--check", "tls-rpt")).exit_code == 0
+    assert (await run(folder, "--check", "dmarc")).exit_code == 1
+    assert (await run(folder, "--check", "mx")).exit_code == 2
+
+
+async def test_people_get_what_why_and_the_record_to_add(folder: Path) -> None:
+    done = await run(folder, "--check", "mx")
+    assert done.stdout.startswith("ERROR    mx            example.org has no MX record.\n")
+    assert "Why: Other servers do not know where to bring its mail." in done.stdout
+    assert "Fix: example.org. MX 10 example.org." in done.stdout
+    assert done.stdout.endswith("1 errors, 0 warnings, 0 remarks, 0 fine\n")
+
+
+async def test_a_wrong_configuration_is_no_finding(folder: Path) -> None:
+    (folder / "conf/doctor.properties").write_text("blocklist = x\n")
+    assert (await run(folder)).exit_code == 78
