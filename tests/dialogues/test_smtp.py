@@ -168,6 +168,16 @@ async def test_login_with_prompts_and_starttls(tmp_path: Path) -> None:
         await c.server("500 5.5.1 TLS already active")
 
 
+async def test_what_was_said_before_starttls_is_answered_before_the_handshake(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await c.server("220 ")
+        await c.client("HELO client.example", "NOOP", "STARTTLS")
+        await c.server("250 ", "250 2.0.0", "220 2.0.0")
+        await c.start_tls()
+        await c.client("HELO client.example")
+        await c.server("250 ")
+
+
 async def test_nothing_said_before_tls_lives_on(tmp_path: Path) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)

@@ -141,6 +141,10 @@ class SmtpProtocol(SessionHost):
             event = self._engine.next_event()
             if event is None:
                 break
+            if out and isinstance(event, Command) and event.verb == b"STARTTLS":
+                # what was answered to the commands before is said before the go-ahead, and not under TLS
+                self._transport.write(b"".join(out))
+                out.clear()
             answer = await self._handle(event)
             if answer is not None:
                 out.append(answer)
