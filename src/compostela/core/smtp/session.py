@@ -44,6 +44,8 @@ class SmtpSession:
     rcpt_parameters: dict[str, str | None] = field(default_factory=dict)
     """Those of the RCPT command that is being looked at."""
     attributes: dict[str, AttributeValue] = field(default_factory=dict)
+    remembered: dict[object, object] = field(default_factory=dict)
+    """What hooks keep for as long as the connection lasts, each under itself as key."""
 
     @property
     def is_tls(self) -> bool:

@@ -4,28 +4,36 @@ A family says in `HOOKS` which `handler` classes it has, by James's short names;
 """
 
 from compostela.processing.smtp_hooks import (
+    block_lists,
+    dns_checks,
     dsn,
     future_release,
     messages,
+    mta_sts,
     priority,
     recipients,
     relaying,
     require_tls,
     sender_policy,
     smtputf8,
+    spam_trap,
 )
 from compostela.processing.smtp_hooks.context import HookFactory
 
 HOOKS: dict[str, HookFactory] = {
+    **block_lists.HOOKS,
+    **dns_checks.HOOKS,
     **dsn.HOOKS,
     **future_release.HOOKS,
     **messages.HOOKS,
+    **mta_sts.HOOKS,
     **priority.HOOKS,
     **recipients.HOOKS,
     **relaying.HOOKS,
     **require_tls.HOOKS,
     **sender_policy.HOOKS,
     **smtputf8.HOOKS,
+    **spam_trap.HOOKS,
 }
 HOOKS_NOT_YET = frozenset(
     {
@@ -34,18 +42,9 @@ HOOKS_NOT_YET = frozenset(
         "CrowdsecEhloHook",
         "CrowdsecSMTPConnectHandler",
         "DKIMHook",
-        "DNSRBLHandler",
-        "EnforceMtaSts",
         "JDBCGreylistHandler",
         "MaxConnectionLifespanHandler",
         "POP3BeforeSMTPHandler",
-        "ResolvableEhloHeloHandler",
-        "ReverseEqualsEhloHeloHandler",
         "SpamAssassinHandler",
-        "SpamTrapHandler",
-        "TestMtaSts",
-        "URIRBLHandler",
-        "ValidRcptMX",
-        "ValidSenderDomainHandler",
     }
 )

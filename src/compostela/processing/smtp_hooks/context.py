@@ -1,7 +1,8 @@
 """What the server offers to SMTP hooks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from compostela.base.clock import Clock
 from compostela.base.settings import Settings
@@ -10,6 +11,8 @@ from compostela.core.domains.service import DomainList
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.smtp.hooks import SmtpHook
 from compostela.core.users.service import UsersRepository
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,14 @@ class HookContext:
     rewriting: RecipientRewriteTable
     dns: DnsResolver
     clock: Clock
+    _shared: dict[type, object] = field(default_factory=dict)
+
+    def shared(self, kind: type[T], make: Callable[[], T]) -> T:
+        """The one object of its kind that the hooks of all servers in this process have in common, made at first use."""
+        found = self._shared.get(kind)
+        if not isinstance(found, kind):
+            found = self._shared[kind] = make()
+        return found
 
 
 HookFactory = Callable[[Settings, HookContext], SmtpHook]
