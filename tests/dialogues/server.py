@@ -53,13 +53,14 @@ async def running(
     container: str | None = None,
     dns: str | None = None,
     files: Mapping[str, str] | None = None,
+    smtp: str = SMTP,
 ) -> AsyncIterator[Server]:
-    """bob and ann of example.org, password `secret`. `dns` is the address of the only name server; `files` stand in for
-    those of their names."""
+    """bob and ann of example.org, password `secret`. `dns` is the address of the only name server; `smtp` the form of
+    smtpserver.xml; `files` stand in for those of their names."""
     conf, data = folder / "conf", folder / "data"
     conf.mkdir()
     values = {"ssl": str(ssl).lower(), "identity": identity, "size": size, "elements": elements, "handlers": handlers}
-    (conf / "smtpserver.xml").write_text(SMTP.format(**values))
+    (conf / "smtpserver.xml").write_text(smtp.format(**values))
     (conf / "imapserver.xml").write_text(IMAP.format(**values))
     (conf / "domainlist.xml").write_text(DOMAINS)
     (conf / "usersrepository.xml").write_text(USERS)

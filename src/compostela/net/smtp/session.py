@@ -114,6 +114,8 @@ class SmtpProtocol(SessionHost):
         trace_id.set(self._session.id)
         try:
             self._transport.write(await self._commands.greet())
+            if self._commands.disconnect:
+                self._close(b"")
             await self._rounds()
         except Exception:
             self._failed()

@@ -45,7 +45,7 @@ class SmtpSettings:
     announce: Announce = Announce.NEVER
     """Who is told of AUTH."""
     auth_enabled: bool = True
-    """False with the handlers' package without AUTH."""
+    """False with the handlers' package without AUTH, and with `authRequired` false and no `auth`."""
     auth_required: bool = False
     """Refuse MAIL from whoever has neither authenticated nor an authorised address."""
     require_ssl: bool = True
@@ -102,15 +102,17 @@ def _read_server(settings: Settings) -> SmtpSettings:
     announce = auth.choice("announce", old, _ANNOUNCE) if auth else old
     chain = settings.section("handlerchain")
     loader, handlers = read_handler_chain(chain)
-    for nested in [section for section in (chain, settings.section("handler")) if section]:
+    places = [section for section in (settings, chain, settings.section("handler")) if section]
+    for nested in places[1:]:
         if nested.has("authRequired"):
             announce = nested.choice("authRequired", announce, _OLD_ANNOUNCE)
+    without_auth = auth is None and announce is Announce.NEVER and any(place.has("authRequired") for place in places)
     if auth is not None:
         auth.not_yet("oidc", "gssapi", "saslMechanisms")
     read = SmtpSettings(
         server=server,
         announce=announce,
-        auth_enabled=not loader.endswith(NO_AUTH_LOADER),
+        auth_enabled=not loader.endswith(NO_AUTH_LOADER) and not without_auth,
         auth_required=auth.boolean("required", False) if auth else False,
         require_ssl=auth.boolean("requireSSL", True) if auth else True,
         plain_enabled=auth.boolean("plainAuthEnabled", True) if auth else True,

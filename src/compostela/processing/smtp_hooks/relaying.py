@@ -1,5 +1,7 @@
 """Who may send where: the relay rule, required authentication, and whose name a sender may use."""
 
+import re
+
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
 from compostela.core.smtp.hooks import DECLINED, OK, HookResult, SmtpHook, deny
@@ -9,6 +11,10 @@ from compostela.mime.headers import Headers
 from compostela.model.mail_address import MailAddress
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 
+_DOMAIN = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?!\d+\.?$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?"
+)
+"""A name with a dot that is no address: what a real server calls itself."""
 _AUTHENTICATE = deny(530, "5.7.1", "Authentication Required")
 _DENIED = deny(550, "5.7.1", "Requested action not taken: relaying denied")
 _WRONG_SENDER = deny(503, "5.7.1", "Incorrect Authentication for Specified Email Address")
@@ -77,7 +83,7 @@ class SenderAuthIdentifyVerificationHook(SmtpHook):
             return DECLINED if await self._rewriting.can_send_as(session.user, sender) else _WRONG_SENDER
         if session.is_authorized_network or not await self._domains.contains(sender.domain):
             return DECLINED
-        if self._relaxed and session.helo is not None and "." in session.helo.strip("."):
+        if self._relaxed and session.helo is not None and _DOMAIN.fullmatch(session.helo):
             return DECLINED
         return _AUTHENTICATE
 
