@@ -92,14 +92,18 @@ async def test_nothing_in_a_binary_chunk_is_a_command(tmp_path: Path, variant: s
         assert (await taken(server)).endswith(content)
 
 
-@pytest.mark.parametrize("variant", ["NUL"])
-async def test_a_nul_is_refused_in_data(tmp_path: Path, variant: str) -> None:
+@pytest.mark.parametrize("variant", SMUGGLING)
+async def test_the_same_with_data(tmp_path: Path, variant: str) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await begin(c)
         await c.client("DATA")
         await c.server("354 ")
-        await c.octets(b"Subject: x\r\n\r\nx" + SMUGGLING[variant] + b"more\r\n.\r\n")
-        await c.server("554 5.6.0 The message holds NUL octets")
+        await c.octets(b"Subject: x\r\n\r\nx" + SMUGGLING[variant] + EVIL.partition(b".\r\n")[0] + b".\r\n")
+        if variant == "NUL":
+            await c.server("554 5.6.0 The message holds NUL octets")
+        else:
+            await c.server("500 5.0.0 line delimiter must be CRLF")
+            await c.closed()
         assert await server.store.queues.queue("spool").size() == 0
 
 

@@ -375,3 +375,13 @@ async def test_features_can_be_hidden(tmp_path: Path) -> None:
         shown = {line[4:].split()[0] for line in await greet(c)}
         assert not shown & {"DSN", "CHUNKING"}
         await refused(c, "MAIL FROM:<a@b.example> RET=FULL", "250 2.1.0")
+
+
+async def test_the_handlers_of_the_operators_page(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/operators/smtp-extensions.md").read_text()
+    chain = page.partition("<handlerchain>")[2].partition("</handlerchain>")[0]
+    async with running(tmp_path, handlers=chain) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await log_in(c)
+        shown = {line[4:].split()[0] for line in await ehlo(c)}
+        assert {"DSN", "MT-PRIORITY", "FUTURERELEASE", "SMTPUTF8"} <= shown

@@ -8,6 +8,10 @@ from compostela.mime.headers import header_end
 MEMORY_BYTES = 256 * 1024
 """Larger messages go to disk as they arrive."""
 MAX_HEADER_BYTES = 1024 * 1024
+HEADER_STEP_BYTES = 64 * 1024
+"""A header block that has not ended is looked through again once so much has come to it."""
+MAX_PIECES = 512
+"""Octets that come one by one are put together now and then: each piece costs more memory than it holds."""
 
 
 class IncomingMessage:
@@ -19,6 +23,7 @@ class IncomingMessage:
         "_chunks",
         "_header",
         "_limit",
+        "_look_at",
         "_size",
         "_spill",
         "header_too_large",
@@ -33,6 +38,7 @@ class IncomingMessage:
         self._size = 0
         self._header = b""
         self._spill: Spill | None = None
+        self._look_at = MEMORY_BYTES
         self.too_large = False
         self.header_too_large = False
         self.storage_full = False
@@ -55,8 +61,10 @@ class IncomingMessage:
             self._spill.write(octets)
         else:
             self._chunks.append(octets)
-            if self._size > MEMORY_BYTES:
+            if self._size > self._look_at:
                 self._begin_spill()
+            elif len(self._chunks) > MAX_PIECES:
+                self._chunks = [b"".join(self._chunks)]
 
     def _begin_spill(self) -> None:
         data = b"".join(self._chunks)
@@ -64,6 +72,7 @@ class IncomingMessage:
         if end >= len(data):
             # no empty line yet: wait for it, within bounds
             self._chunks = [data]
+            self._look_at = self._size + HEADER_STEP_BYTES
             if self._size > MAX_HEADER_BYTES:
                 self.header_too_large = True
                 self.discard()
