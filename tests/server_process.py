@@ -43,6 +43,7 @@ class ServerProcess:
     imap: int = field(default_factory=free_port)
     imaps: int = field(default_factory=free_port)
     web: int = field(default_factory=free_port)
+    public: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
@@ -64,6 +65,9 @@ class ServerProcess:
         (self.conf / "webadmin.properties").write_text(
             f"enabled = true\nhost = 127.0.0.1\nport = {self.web}\npassword = {TOKEN}\n"
         )
+        (self.conf / "autoconfiguration.properties").write_text(f"enabled = true\nport = {self.public}\n")
+        # on loopback, where nobody listens: an examination needs to ask nobody for it
+        (self.conf / "doctor.properties").write_text("public.addresses = 127.0.0.25\n")
 
     @property
     def conf(self) -> Path:

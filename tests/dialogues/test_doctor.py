@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from compostela.base.settings import Settings
-from compostela.core.client_setup.endpoints import Endpoint, Speaks
+from compostela.core.client_setup.endpoints import Endpoint, Proxied, Speaks
 from compostela.core.diagnosis.model import Account, Finding, Severity, exit_status
 from compostela.core.mail.model import MailAddress
 from compostela.core.smtp.hooks import OK, HookResult, SmtpHook
@@ -111,10 +111,28 @@ async def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatc
 async def test_a_proxy_header_gives_a_strange_address(tmp_path: Path) -> None:
     seen: list[str] = []
     async with scripted(lambda _: False, first=seen) as endpoint, examined(tmp_path) as server:
-        proxied = replace(endpoint, proxied=True, authorized=())
+        proxied = replace(endpoint, proxied=Proxied.BEFORE_TLS)
         (found,) = await relay.check_relay(server.subject, proxied)
         assert seen[0].startswith("PROXY TCP4 192.0.2.77 ")
         assert "from 192.0.2.77" in found.what
+
+
+@pytest.mark.parametrize("first", ["true", "false"])
+async def test_a_server_behind_a_proxy_is_examined_as_its_proxy_would(tmp_path: Path, first: str) -> None:
+    proxy = f"<proxyRequired>true</proxyRequired><proxyFirst>{first}</proxyFirst>"
+    async with examined(tmp_path, elements=proxy) as server:
+        (found,) = await server.findings("relay")
+        assert "refused all 125 attempts to relay, from 192.0.2.77" in found.what
+        sent, _ = await server.findings("account", account=Account(str(BOB), PASSWORD))
+        assert sent.severity is Severity.OK
+
+
+async def test_a_server_that_believes_other_proxies_only_is_not_examined(tmp_path: Path) -> None:
+    proxy = "<proxyRequired>true</proxyRequired><proxyNetworks>192.0.2.0/24</proxyNetworks>"
+    async with examined(tmp_path, elements=proxy) as server:
+        found = await server.findings("ports", "relay")
+        assert "from its proxies only" in found[0].what
+        assert not of(found, "relay")
 
 
 async def test_passwords_in_clear_text_are_an_error(tmp_path: Path) -> None:
@@ -165,7 +183,7 @@ async def test_a_trusted_certificate_with_the_right_name_is_fine(
 ) -> None:
     async with examined(tmp_path) as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "data/tls/certificate.pem"))
-        server.subject = replace(server.subject, host="localhost")
+        server.subject = replace(server.subject, setup=replace(server.subject.setup, host="localhost"))
         assert [one.severity for one in await server.findings("certificate")] == [Severity.OK] * 2
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.base.settings import Node
-from compostela.core.client_setup.endpoints import SMTP_PORT, Endpoint, Speaks, client_services
+from compostela.core.client_setup.endpoints import SMTP_PORT, Endpoint, Proxied, Speaks, client_services
 from compostela.core.client_setup.mta_sts import own_policy
+from compostela.core.client_setup.setup import PublicSetup
 from compostela.core.diagnosis.subject import Certificate, DkimKey, Subject
 from compostela.mailauth.dns import a_labels
 from compostela.net.diagnosis.certificates import certificate_of
@@ -28,23 +29,29 @@ def subject_of(
 ) -> Subject:
     """`domains` are those that are managed; `ports`, by the name of a server, those that a running one really has. Reads key
     stores, so it belongs into a thread."""
-    endpoints = _endpoints(configuration, ports or {})
-    host = _host(configuration)
-    setup = configuration.autoconfiguration
     keys, complaints = _dkim_keys(configuration)
     return Subject(
-        host=host,
+        setup=public_setup(configuration, ports),
         domains=tuple(dict.fromkeys(a_labels(domain).lower() for domain in domains)),
-        endpoints=endpoints,
-        services=client_services(endpoints, host, setup),
-        web_host=a_labels(setup.web_host or host).lower(),
-        publishes=setup.enabled,
-        policy=own_policy(setup.mta_sts_mode, [host], setup.mta_sts_max_age),
+        endpoints=_endpoints(configuration, ports or {}),
+        publishes=configuration.autoconfiguration.enabled,
         settings=configuration.doctor,
         certificate=_certificate(configuration),
         dkim_keys=tuple(keys),
         complaints=tuple(complaints),
         remarks=tuple(remarks),
+    )
+
+
+def public_setup(configuration: Configuration, ports: dict[str, list[int]] | None = None) -> PublicSetup:
+    """`ports` as for `subject_of`."""
+    host, settings = _host(configuration), configuration.autoconfiguration
+    return PublicSetup(
+        host=host,
+        services=client_services(_endpoints(configuration, ports or {}), host, settings),
+        web_host=a_labels(settings.web_host or host).lower(),
+        policy=own_policy(settings.mta_sts_mode, [host], settings.mta_sts_max_age),
+        display_name=settings.display_name,
     )
 
 
@@ -105,6 +112,7 @@ def _endpoints(configuration: Configuration, ports: dict[str, list[int]]) -> tup
                     login=login,
                     login_required=login and smtp.auth_required,
                     authorized=smtp.authorized_networks,
+                    proxied=_proxied(smtp.server),
                 )
             )
     for imap in configuration.imap:
@@ -114,6 +122,14 @@ def _endpoints(configuration: Configuration, ports: dict[str, list[int]]) -> tup
                 Endpoint(imap.server.name, Speaks.IMAP, host, port, everywhere, tls.implicit, tls.starttls, login=True)
             )
     return tuple(found)
+
+
+def _proxied(server: ServerSettings) -> Proxied:
+    if server.proxy is None:
+        return Proxied.NO
+    if not server.proxy.believes("127.0.0.1"):
+        return Proxied.BY_OTHERS
+    return Proxied.BEFORE_TLS if server.proxy.first else Proxied.INSIDE_TLS
 
 
 def _binds(server: ServerSettings, ports: dict[str, list[int]]) -> Iterator[tuple[str, int, bool]]:

@@ -200,7 +200,9 @@ async def test_a_policy_of_our_own_with_an_old_id_is_told_of(tmp_path: Path) -> 
 
 async def test_names_that_nobody_can_know(tmp_path: Path) -> None:
     async with dns_of(tmp_path) as examined:
-        examined.subject = replace(examined.subject, host="localhost", domains=("localhost",))
+        examined.subject = replace(
+            examined.subject, setup=replace(examined.subject.setup, host="localhost"), domains=("localhost",)
+        )
         error, skipped = await examined.findings("names")
         assert (error.severity, skipped.severity) == (Severity.ERROR, Severity.INFO)
         assert '<helloName autodetect="false">' in error.fix

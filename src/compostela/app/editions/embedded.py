@@ -6,14 +6,17 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
+from compostela.app.examination import public_setup
 from compostela.base.clock import SystemClock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
+from compostela.core.diagnosis.service import Diagnosis
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthCheck, HealthChecks, HealthStatus
 from compostela.core.mailbox.manager import MailboxManager
@@ -41,6 +44,9 @@ from compostela.processing.processor import MailProcessors, Processor
 from compostela.processing.smtp_hooks.chain import build_chain
 from compostela.processing.smtp_hooks.context import HookContext
 from compostela.processing.spooler import Spooler
+
+if TYPE_CHECKING:
+    from compostela.web.webadmin.server import WebAdminServer
 
 _log = logging.getLogger(__name__)
 
@@ -108,9 +114,11 @@ class EmbeddedEdition:
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._spooler: Spooler | None = None
-        self._stop_web: Callable[[], asyncio.Future[None]] | None = None
+        self._web_servers: list[WebAdminServer] = []
         self._web_sockets: list[socket.socket] = []
+        self._public_sockets: list[socket.socket] = []
         self.web_port: int | None = None
+        self.public_port: int | None = None
 
     async def start(self) -> first_start.FirstUser | None:
         """Binds all ports before anything else; gives the user that was made at the first start. Raises `BindError`,
@@ -121,6 +129,10 @@ class EmbeddedEdition:
             host = "127.0.0.1" if webadmin.host == "localhost" else webadmin.host
             self._web_sockets = bind_sockets((BindAddress(host, webadmin.port),), HTTP_BACKLOG)
             self.web_port = self._web_sockets[0].getsockname()[1]
+        public = self._configuration.autoconfiguration
+        if public.enabled:
+            self._public_sockets = bind_sockets((BindAddress(public.host, public.port),), HTTP_BACKLOG)
+            self.public_port = self._public_sockets[0].getsockname()[1]
         for listener in self._listeners:
             listener.bind()
         await self._services.domains.add_configured()
@@ -142,7 +154,9 @@ class EmbeddedEdition:
         return first
 
     async def start_web(self) -> None:
-        """WebAdmin, whose libraries are slow to import: after the mail ports are open."""
+        """WebAdmin and the public documents, whose libraries are slow to import: after the mail ports are open."""
+        if self._public_sockets:
+            await self._start_public()
         if not self._web_sockets:
             return
         from compostela.web.webadmin.application import WebAdminServices, create_application
@@ -162,6 +176,7 @@ class EmbeddedEdition:
             health=health,
             tasks=tasks,
             clock=self._clock,
+            diagnosis=self._diagnosis(),
             reload_certificates=self.reload_certificates,
         )
         settings = self._configuration.webadmin
@@ -170,17 +185,42 @@ class EmbeddedEdition:
             create_application(services, settings, passwords_of(settings, token)), self._web_sockets
         )
         await server.start()
-        self._stop_web = lambda: asyncio.ensure_future(server.stop())
+        self._web_servers.append(server)
         self._tasks += [
             asyncio.create_task(tasks.work()),
             asyncio.create_task(health.watch(self._configuration.health.period_seconds)),
         ]
 
+    async def _start_public(self) -> None:
+        from compostela.web.autoconfiguration.application import PublicDocuments
+        from compostela.web.webadmin.server import WebAdminServer
+
+        setup = public_setup(self._configuration, self._ports)
+        users = self._services.users
+        documents = PublicDocuments(setup, self._services.domains, whole_address=users.virtual_hosting)
+        server = WebAdminServer(documents.application(), self._public_sockets)
+        await server.start()
+        self._web_servers.append(server)
+
+    def _diagnosis(self) -> Diagnosis:
+        from compostela.app.doctor import diagnosis_of
+
+        async def domains() -> list[str]:
+            return [str(domain) for domain in await self._services.domains.all()]
+
+        dns = self._services.mailets.dns
+        return diagnosis_of(self._configuration, dns, self._clock, domains, self._ports)
+
+    @property
+    def _ports(self) -> dict[str, list[int]]:
+        """By the name of each server, those that it really has."""
+        return {listener.settings.name: listener.ports for listener in self._listeners}
+
     async def stop(self) -> None:
         """Stops accepting, finishes what is in flight, and closes the store."""
         await asyncio.gather(*(listener.stop() for listener in self._listeners))
-        if self._stop_web is not None:
-            await self._stop_web()
+        for server in self._web_servers:
+            await server.stop()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -17,6 +17,16 @@ class Speaks(enum.StrEnum):
     IMAP = "imap"
 
 
+class Proxied(enum.Enum):
+    """Whether connections begin with a PROXY header."""
+
+    NO = "no"
+    BEFORE_TLS = "before TLS"
+    INSIDE_TLS = "inside TLS"
+    BY_OTHERS = "by others"
+    """This machine is not among the proxies that are believed: it cannot connect."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One listening port of one server."""
@@ -36,8 +46,7 @@ class Endpoint:
     login_required: bool = False
     authorized: tuple[IPv4Network | IPv6Network, ...] = ()
     """Who may relay without a login."""
-    proxied: bool = False
-    """Connections begin with a PROXY header."""
+    proxied: Proxied = Proxied.NO
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

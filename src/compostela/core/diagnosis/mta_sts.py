@@ -28,7 +28,7 @@ async def check_mta_sts(subject: Subject, domain: str, dns: Lookups, fetch: Fetc
     serve = f"{url} must give:\n{subject.policy.text.strip()}".replace("\r\n", "\n")
     if not await dns.addresses(host):
         text = f"{host} has no address: the policy cannot be fetched."
-        return [Finding(Severity.ERROR, domain, text, _WHY, f"{host}. CNAME {subject.web_host}.")]
+        return [Finding(Severity.ERROR, domain, text, _WHY, f"{host}. CNAME {subject.setup.web_host}.")]
     try:
         policy = parse_policy(await fetch(host, POLICY_PATH))
     except OSError as error:

@@ -81,11 +81,13 @@ def _of_domain(subject: Subject, domain: str) -> Publication:
         *_signature(subject, domain),
         dmarc(subject, domain),
         mta_sts(subject, domain),
-        *_name(f"mta-sts.{domain}", subject.web_host, "Other servers fetch the MTA-STS policy here, over HTTPS."),
+        *_name(f"mta-sts.{domain}", subject.setup.web_host, "Other servers fetch the MTA-STS policy here, over HTTPS."),
         tls_reporting(subject, domain),
         *services(subject, domain),
-        *_name(f"autoconfig.{domain}", subject.web_host, "Thunderbird and others ask here how to set themselves up."),
-        *_name(f"autodiscover.{domain}", subject.web_host, "Outlook asks here how to set itself up."),
+        *_name(
+            f"autoconfig.{domain}", subject.setup.web_host, "Thunderbird and others ask here how to set themselves up."
+        ),
+        *_name(f"autodiscover.{domain}", subject.setup.web_host, "Outlook asks here how to set itself up."),
         autodiscover(subject, domain),
     ]
     notes: list[str] = []
@@ -154,7 +156,7 @@ def tls_reporting(subject: Subject, domain: str) -> Record:
 
 def services(subject: Subject, domain: str) -> Iterator[Record]:
     """RFC 6186 and RFC 8314; a target of "." says that there is no such service (RFC 6186 §3.4)."""
-    offered = {service.kind.value: service for service in subject.services}
+    offered = {service.kind.value: service for service in subject.setup.services}
     for label in (*(kind.value for kind in ServiceKind), *_ABSENT):
         service = offered.get(label)
         if service is None:
@@ -167,7 +169,10 @@ def services(subject: Subject, domain: str) -> Iterator[Record]:
 
 def autodiscover(subject: Subject, domain: str) -> Record:
     return Record(
-        f"_autodiscover._tcp.{domain}", "SRV", f"0 0 443 {subject.web_host}.", "Outlook's second way to its documents."
+        f"_autodiscover._tcp.{domain}",
+        "SRV",
+        f"0 0 443 {subject.setup.web_host}.",
+        "Outlook's second way to its documents.",
     )
 
 

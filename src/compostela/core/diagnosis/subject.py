@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from compostela.core.client_setup.endpoints import Endpoint, Service
+from compostela.core.client_setup.endpoints import Endpoint
 from compostela.core.client_setup.mta_sts import MtaStsPolicy
+from compostela.core.client_setup.setup import PublicSetup
 from compostela.core.diagnosis.settings import DoctorSettings
 
 
@@ -45,16 +46,11 @@ class DkimKey:
 class Subject:
     """A server and its domains. All names are in A-labels, in lower case, without a final dot."""
 
-    host: str
-    """What the server calls itself: `helloName` of the server that other servers send to."""
+    setup: PublicSetup
     domains: tuple[str, ...]
     endpoints: tuple[Endpoint, ...]
-    services: tuple[Service, ...]
-    web_host: str
-    """Whose HTTPS port serves the public documents."""
     publishes: bool
     """The listener for the public documents is on."""
-    policy: MtaStsPolicy
     settings: DoctorSettings
     certificate: Certificate | None = None
     """Of the server that other servers send to; None when it cannot be read."""
@@ -63,6 +59,15 @@ class Subject:
     """What could not be read of the configuration."""
     remarks: tuple[str, ...] = ()
     """What limits the examination."""
+
+    @property
+    def host(self) -> str:
+        """What the server calls itself."""
+        return self.setup.host
+
+    @property
+    def policy(self) -> MtaStsPolicy:
+        return self.setup.policy
 
     def key_of(self, domain: str) -> DkimKey | None:
         """The key that signs for a domain: its own, or one of a domain above it."""

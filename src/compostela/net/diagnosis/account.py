@@ -3,15 +3,17 @@
 import asyncio
 import imaplib
 import smtplib
+import socket
 import time
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from compostela.core.client_setup.endpoints import Endpoint, Speaks
+from compostela.core.client_setup.endpoints import Endpoint, Proxied, Speaks
 from compostela.core.diagnosis.model import Account, Finding, Severity
 from compostela.core.diagnosis.subject import Subject
 from compostela.net.diagnosis.certificates import unverified_context
+from compostela.net.diagnosis.dialogue import announced_by_default, proxy_header
 
 STEP_SECONDS = 10.0
 ARRIVAL_SECONDS = 10.0
@@ -44,7 +46,7 @@ def _none(verb: str, what: str, file: str) -> Finding:
 
 def _best(endpoints: Sequence[Endpoint], speaks: Speaks) -> Endpoint | None:
     """As a mail program chooses (RFC 8314 §3): TLS from the beginning, then STARTTLS."""
-    fitting = [one for one in endpoints if one.speaks is speaks and one.login and not one.proxied]
+    fitting = [one for one in endpoints if one.speaks is speaks and one.login]
     return min(fitting, key=lambda one: (not one.implicit, not one.starttls, not one.login_required), default=None)
 
 
@@ -55,7 +57,7 @@ def _send(endpoint: Endpoint, host: str, account: Account, message_id: str) -> F
     message["Date"], message["Message-ID"] = formatdate(), message_id
     message.set_content("This mail was sent by 'compostela doctor', which takes it away again when it sees it arrive.")
     try:
-        with _smtp(endpoint) as smtp:
+        with _Smtp(endpoint) as smtp:
             if endpoint.starttls:
                 smtp.starttls(context=unverified_context())
             smtp.login(account.user, account.password)
@@ -66,18 +68,46 @@ def _send(endpoint: Endpoint, host: str, account: Account, message_id: str) -> F
     return Finding(Severity.OK, str(endpoint), f"{account.user} logged in to {endpoint} and sent a mail.")
 
 
-def _smtp(endpoint: Endpoint) -> smtplib.SMTP:
-    # with a name of our own the library does not look this machine's up in DNS
-    if endpoint.implicit:
-        return smtplib.SMTP_SSL(
-            endpoint.host, endpoint.port, "diagnosis.invalid", timeout=STEP_SECONDS, context=unverified_context()
-        )
-    return smtplib.SMTP(endpoint.host, endpoint.port, "diagnosis.invalid", timeout=STEP_SECONDS)
+def _connection(endpoint: Endpoint) -> socket.socket:
+    """With a PROXY header and TLS where they are the beginning."""
+    found = socket.create_connection((endpoint.host, endpoint.port), STEP_SECONDS)
+    announced = announced_by_default(endpoint)
+    header = b"" if announced is None else proxy_header(announced, endpoint.port) + b"\r\n"
+    try:
+        if endpoint.proxied is not Proxied.INSIDE_TLS:
+            found.sendall(header)
+        if endpoint.implicit:
+            found = unverified_context().wrap_socket(found)
+        if endpoint.proxied is Proxied.INSIDE_TLS:
+            found.sendall(header)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+class _Smtp(smtplib.SMTP):
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        # with a name of our own the library does not look this machine's up in DNS
+        super().__init__(endpoint.host, endpoint.port, "diagnosis.invalid", timeout=STEP_SECONDS)
+
+    def _get_socket(self, *_: object) -> socket.socket:
+        return _connection(self._endpoint)
+
+
+class _Imap(imaplib.IMAP4):
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        super().__init__(endpoint.host, endpoint.port, timeout=STEP_SECONDS)
+
+    def _create_socket(self, *_: object) -> socket.socket:
+        return _connection(self._endpoint)
 
 
 def _read(endpoint: Endpoint, account: Account, message_id: str | None) -> Finding:
     try:
-        with _imap(endpoint) as imap:
+        with _Imap(endpoint) as imap:
             if endpoint.starttls:
                 imap.starttls(unverified_context())
             imap.login(account.user, account.password)
@@ -94,12 +124,6 @@ def _read(endpoint: Endpoint, account: Account, message_id: str | None) -> Findi
             Severity.WARNING, str(endpoint), text, "It waits in a queue, or a mailet took it elsewhere.", fix
         )
     return Finding(Severity.OK, str(endpoint), f"{account.user} logged in to {endpoint} and saw the mail arrive.")
-
-
-def _imap(endpoint: Endpoint) -> imaplib.IMAP4:
-    if endpoint.implicit:
-        return imaplib.IMAP4_SSL(endpoint.host, endpoint.port, ssl_context=unverified_context(), timeout=STEP_SECONDS)
-    return imaplib.IMAP4(endpoint.host, endpoint.port, timeout=STEP_SECONDS)
 
 
 def _arrives(imap: imaplib.IMAP4, message_id: str) -> bool:

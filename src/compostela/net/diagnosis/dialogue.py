@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from compostela.core.client_setup.endpoints import Endpoint, Speaks
+from compostela.core.client_setup.endpoints import Endpoint, Proxied, Speaks
 from compostela.net.diagnosis.certificates import unverified_context
 
 STEP_SECONDS = 10.0
@@ -155,11 +155,13 @@ async def dialogue(
         raise DialogueFailed(f"{endpoint} cannot be reached: {error or 'too slow'}") from error
     try:
         talk = Dialogue(endpoint, reader, writer)
-        if origin.announced is not None:
-            kind = "TCP4" if ip_address(origin.announced).version == 4 else "TCP6"
-            await talk.send(f"PROXY {kind} {origin.announced} {origin.announced} 40000 {endpoint.port}".encode())
+        header = b"" if origin.announced is None else proxy_header(origin.announced, endpoint.port)
+        if header and endpoint.proxied is not Proxied.INSIDE_TLS:
+            await talk.send(header)
         if endpoint.implicit:
             await talk.start_tls(context)
+        if header and endpoint.proxied is Proxied.INSIDE_TLS:
+            await talk.send(header)
         yield talk
     finally:
         writer.close()
@@ -170,7 +172,13 @@ async def dialogue(
 
 def announced_by_default(endpoint: Endpoint) -> str | None:
     """What a PROXY header tells where the server wants one."""
-    return STRANGERS[0] if endpoint.proxied else None
+    return None if endpoint.proxied in (Proxied.NO, Proxied.BY_OTHERS) else STRANGERS[0]
+
+
+def proxy_header(address: str, port: int) -> bytes:
+    """Version 1, without its end of line."""
+    kind = "TCP4" if ip_address(address).version == 4 else "TCP6"
+    return f"PROXY {kind} {address} {address} 40000 {port}".encode()
 
 
 STRANGERS = ("192.0.2.77", "198.51.100.77", "203.0.113.77")

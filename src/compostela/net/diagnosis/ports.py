@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from compostela.core.client_setup.endpoints import SMTP_PORT, Endpoint, Speaks
+from compostela.core.client_setup.endpoints import SMTP_PORT, Endpoint, Proxied, Speaks
 from compostela.core.diagnosis.model import Finding, Severity
 from compostela.core.diagnosis.subject import Subject
 from compostela.net.diagnosis.dialogue import Dialogue, DialogueFailed, dialogue
@@ -26,6 +26,8 @@ async def knock(endpoints: Sequence[Endpoint]) -> list[Answer]:
 
 
 async def _knock(endpoint: Endpoint) -> Answer:
+    if endpoint.proxied is Proxied.BY_OTHERS:
+        return Answer(endpoint, f"{endpoint} takes connections from its proxies only, and this machine is none of them")
     try:
         async with dialogue(endpoint) as talk:
             await _greeted(talk)
@@ -54,13 +56,21 @@ async def check_ports(subject: Subject, answers: Sequence[Answer], public: Seque
         return [Finding(Severity.ERROR, "server", text, fix="compostela serve")]
     found = []
     for answer in answers:
-        if answer.problem:
+        if answer.endpoint.proxied is Proxied.BY_OTHERS:
+            text, fix = (
+                f"{answer.problem}: it was not examined.",
+                f"127.0.0.1 in <proxyNetworks> of {answer.endpoint.name}",
+            )
+            found.append(Finding(Severity.INFO, str(answer.endpoint), text, fix=fix))
+        elif answer.problem:
             text, why = f"{answer.problem}.", "Whoever needs this port gets nothing."
             found.append(Finding(Severity.ERROR, str(answer.endpoint), text, why, "see the server's log"))
         else:
             found.append(Finding(Severity.OK, str(answer.endpoint), f"{answer.endpoint} answers."))
     found += _missing(subject)
-    outside = [(one.endpoint, address) for one in answers if not one.problem for address in public]
+    # a proxy stands at the public address of a server that wants its header
+    direct = [one.endpoint for one in answers if not one.problem and one.endpoint.proxied is Proxied.NO]
+    outside = [(endpoint, address) for endpoint in direct for address in public]
     found += await asyncio.gather(*(_from_outside(endpoint, address) for endpoint, address in outside))
     return found
 

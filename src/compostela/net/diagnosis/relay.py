@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from compostela.core.client_setup.endpoints import Endpoint
+from compostela.core.client_setup.endpoints import Endpoint, Proxied
 from compostela.core.diagnosis.model import Finding, Severity
 from compostela.core.diagnosis.subject import Subject
 from compostela.net.diagnosis.dialogue import EHLO, STRANGERS, ComesFrom, Dialogue, DialogueFailed, dialogue
@@ -73,7 +73,7 @@ def _is_authorised(endpoint: Endpoint, address: str) -> bool:
 
 def _stranger(endpoint: Endpoint) -> ComesFrom | None:
     """An address that this machine can come from and that is not authorised."""
-    if endpoint.proxied:
+    if endpoint.proxied is not Proxied.NO:
         fitting = [one for one in STRANGERS if not _is_authorised(endpoint, one)]
         return ComesFrom(endpoint.host, announced=fitting[0]) if fitting else None
     for origin in _origins(endpoint):

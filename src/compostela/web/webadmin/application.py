@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from compostela.base.clock import Clock
+from compostela.core.diagnosis.service import Diagnosis
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthChecks
 from compostela.core.mailbox.manager import MailboxManager
@@ -24,6 +25,7 @@ from compostela.web.webadmin.authentication import AuthenticationMiddleware, Pas
 from compostela.web.webadmin.error_handlers import HANDLERS
 from compostela.web.webadmin.routes import metrics
 from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
+from compostela.web.webadmin.routes.doctor import DoctorRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
 from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
@@ -49,6 +51,7 @@ class WebAdminServices:
     health: HealthChecks
     tasks: TaskManager
     clock: Clock
+    diagnosis: Diagnosis
     reload_certificates: ReloadCertificates
 
 
@@ -66,6 +69,7 @@ def create_application(services: WebAdminServices, settings: WebAdminSettings, p
         *MailQueueRoutes(s.queues, s.tasks).routes(),
         *MailRepositoryRoutes(s.repositories, s.repository_settings, s.queues, s.tasks, s.clock).routes(),
         *ServerRoutes(s.reload_certificates).routes(),
+        *DoctorRoutes(s.diagnosis).routes(),
         Route("/{path:path}", _options, methods=["OPTIONS"]),
     ]
     return Starlette(routes=routes, middleware=_middleware(settings, passwords), exception_handlers=HANDLERS)
