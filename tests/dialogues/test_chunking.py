@@ -178,6 +178,27 @@ async def test_what_ends_a_transaction_drops_its_chunks(tmp_path: Path, command:
         assert b"dropped" not in await taken(server)
 
 
+async def test_too_many_errors_between_chunks(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await begin(c)
+        await chunk(c, b"Subject: x\r\n\r\n")
+        await c.server("250 2.0.0")
+        await c.client(*["RCPT TO:<ann@example.org>"] * 30)
+        await c.until("421 4.7.0")
+        await c.closed()
+
+
+async def test_a_hook_hangs_up_between_chunks(tmp_path: Path) -> None:
+    handlers = '<handler class="MaxUnknownCmdHandler"><maxUnknownCmdCount>1</maxUnknownCmdCount></handler>'
+    async with running(tmp_path, handlers=handlers) as server, conversation(server.ports["smtp"]) as c:
+        await begin(c)
+        await chunk(c, b"Subject: x\r\n\r\n")
+        await c.server("250 2.0.0")
+        await c.client("FOO", "FOO")
+        await c.server("500 5.5.1", "521 ")
+        await c.closed()
+
+
 async def test_quit_between_chunks(tmp_path: Path) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await begin(c)

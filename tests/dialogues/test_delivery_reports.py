@@ -208,6 +208,33 @@ async def test_internationalised_mail_goes_to_a_next_hop_that_takes_it(tmp_path:
         assert "Subject: Grüße".encode() in peer.data[0]
 
 
+async def test_another_host_may_take_what_the_first_does_not(tmp_path: Path) -> None:
+    first, second = Peer(), Peer(features=(*EVERY_FEATURE, "SMTPUTF8"))
+    async with second.running():
+        more = f"<gateway>127.0.0.1:{second.port}</gateway><loadBalancing>false</loadBalancing>"
+        async with relaying(tmp_path, first, handlers=UTF8, more=more) as (server, c):
+            await send(c, f"{BOB_SENDS} SMTPUTF8", "RCPT TO:<jürgen@y.example>")
+            await eventually(lambda: idle(server))
+            assert (len(first.data), len(second.data)) == (0, 1)
+            assert await messages(server, BOB) == []
+
+
+async def test_a_note_to_an_internationalised_sender(tmp_path: Path) -> None:
+    async with relaying(tmp_path, Peer(), handlers=UTF8) as (server, c):
+        renée = Username.parse("renée@example.org")
+        await server.edition._services.users.add(renée, PASSWORD)
+        await c.client("MAIL FROM:<renée@example.org> SMTPUTF8", "RCPT TO:<postmaster@example.org>", "DATA")
+        await c.server("250 ", "250 ", "354 ")
+        source = MappingSource.of_address(MailAddress.parse("postmaster@example.org"))
+        await server.store.rewriting.add(source, Mapping(MappingType.ADDRESS, "nobody@example.org"))
+        await c.client("Subject: Grüße", "", ".")
+        await c.server("250 ")
+        await eventually(lambda: idle(server))
+        (note,) = await messages(server, renée)
+        assert "To: <renée@example.org>\r\n".encode() in note
+        assert "Subject: Re: Grüße\r\n".encode() in note
+
+
 async def test_mail_that_requires_tls_comes_back_from_a_next_hop_without(tmp_path: Path) -> None:
     peer = Peer()
     async with relaying(tmp_path, peer, handlers=DSN + REQUIRE_TLS) as (server, c):

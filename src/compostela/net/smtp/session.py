@@ -152,6 +152,7 @@ class SmtpProtocol(SessionHost):
                 out.append(answer)
                 if self._too_many_errors(answer):
                     out.append(replies.TOO_MANY_ERRORS)
+                    self._drop_message()
                     self._commands.disconnect = True
                 if self._writable is not None:
                     self._transport.write(b"".join(out))
@@ -169,10 +170,13 @@ class SmtpProtocol(SessionHost):
         match event:
             case Command(verb, argument):
                 self.counter.inc()
+                was_ending = self._commands.disconnect
                 answer = await self._command(verb, argument)
-                if self._chunks is not None and self._message is not None and not self._session.sender_given:
-                    # the command has ended a transaction in the middle of its chunks
-                    self._drop_message()
+                if self._chunks is not None and self._message is not None:
+                    is_ending = self._commands.disconnect and not was_ending
+                    if is_ending or not self._session.sender_given:
+                        # the command has ended the session, or the transaction in the middle of its chunks
+                        self._drop_message()
                 return answer
             case Data(octets):
                 if self._message is not None:
