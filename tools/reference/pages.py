@@ -14,6 +14,7 @@ from unittest.mock import patch
 import click
 
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.adapters.spamassassin.spamd import Spamd
 from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.editions.embedded import Services, make_services
@@ -22,6 +23,7 @@ from compostela.core.client_setup.settings import read_autoconfiguration_setting
 from compostela.core.diagnosis.settings import read_doctor_settings
 from compostela.core.dns.settings import read_dns_settings
 from compostela.core.domains.settings import read_domain_list_settings
+from compostela.core.filtering.settings import read_crowdsec_settings
 from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
@@ -91,6 +93,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "recipientrewritetable.xml": lambda recorder: read_rewriting_settings(recorder.settings("")),
     "mailrepositorystore.xml": lambda recorder: read_repository_settings(recorder.settings("")),
     "dnsservice.xml": lambda recorder: read_dns_settings(recorder.settings("")),
+    "crowdsec.properties": lambda recorder: read_crowdsec_settings(recorder.settings("")),
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
     "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),
@@ -158,8 +161,9 @@ async def _with_services(make: Callable[[Services], str]) -> str:
 
 def _processing(services: Services) -> str:
     context = replace(services.mailets, hello_name="the server's own name")
+    mailets = services.mailets
     hooks = HookContext(
-        services.domains, services.users, services.rewriting, services.mailets.dns, services.mailets.clock
+        services.domains, services.users, services.rewriting, mailets.dns, mailets.clock, Spamd, services.bans
     )
     lines = [
         "# Mailets, matchers and SMTP hooks",

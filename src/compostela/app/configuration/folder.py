@@ -13,6 +13,7 @@ from compostela.core.client_setup.settings import AutoconfigurationSettings, rea
 from compostela.core.diagnosis.settings import DoctorSettings, read_doctor_settings
 from compostela.core.dns.settings import DnsSettings, read_dns_settings
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
+from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_settings
 from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
@@ -27,14 +28,14 @@ T = TypeVar("T")
 _FILES = (
     "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "mailetcontainer.xml", "domainlist.xml", "usersrepository.xml",
     "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
-    "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
+    "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
     "autoconfiguration.properties", "doctor.properties",
 )  # fmt: skip
 _NOT_YET = (
     "pop3server.xml", "managesieveserver.xml", "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
     "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties", "rabbitmq.properties",
     "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties", "droplists.properties",
-    "queue.properties", "pulsar.properties", "queue-pulsar.properties", "rspamd.properties", "crowdsec.properties",
+    "queue.properties", "pulsar.properties", "queue-pulsar.properties", "rspamd.properties",
     "spamassassin.properties", "quotas.xml", "postgres.properties",
 )  # fmt: skip
 _NO_MEANING = ("jvm.properties", "jmx.properties", "logback.xml", "jmxremote.password", "jmxremote.access", "README.md")
@@ -55,6 +56,7 @@ class Configuration:
     rewriting: RewritingSettings
     repositories: RepositorySettings
     dns: DnsSettings
+    crowdsec: CrowdsecSettings | None
     health: HealthSettings
     webadmin: WebAdminSettings
     autoconfiguration: AutoconfigurationSettings
@@ -84,6 +86,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         rewriting=source.root("recipientrewritetable.xml", read_rewriting_settings),
         repositories=source.root("mailrepositorystore.xml", read_repository_settings),
         dns=source.root("dnsservice.xml", read_dns_settings),
+        crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
         health=source.root("healthcheck.properties", read_health_settings),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),

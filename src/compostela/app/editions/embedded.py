@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from compostela.adapters.crowdsec.bans import CrowdsecBans
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.adapters.spamassassin.spamd import Spamd
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.examination import public_setup
@@ -64,6 +66,7 @@ class Services:
     mailets: MailetContext
     processors: list[Processor]
     chains: list[HookChain]
+    bans: CrowdsecBans | None
 
 
 def make_services(configuration: Configuration, store: EmbeddedStore, problems: Problems) -> Services:
@@ -88,7 +91,8 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         sender=SmtpClient(),
         clock=clock,
     )
-    hooks = HookContext(domains, users, rewriting, context.dns, clock)
+    bans = CrowdsecBans(configuration.crowdsec, clock) if configuration.crowdsec is not None else None
+    hooks = HookContext(domains, users, rewriting, context.dns, clock, Spamd, bans)
     chains = [
         build_chain(
             smtp.handlers,
@@ -100,7 +104,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         for smtp in configuration.smtp
     ]
     processors = build_processors(configuration.container, problems, context)
-    return Services(domains, users, rewriting, mailboxes, context, processors, chains)
+    return Services(domains, users, rewriting, mailboxes, context, processors, chains, bans)
 
 
 class EmbeddedEdition:
@@ -228,6 +232,8 @@ class EmbeddedEdition:
         if self._spooler is not None:
             await self._spooler.stop()
         self._services.users.close()
+        if self._services.bans is not None:
+            await self._services.bans.close()
         await self._store.close()
 
     async def reload_certificates(self, port: int | None = None) -> int:

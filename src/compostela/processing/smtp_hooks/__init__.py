@@ -7,6 +7,7 @@ from compostela.processing.smtp_hooks import (
     block_lists,
     dns_checks,
     dsn,
+    filters,
     future_release,
     messages,
     mta_sts,
@@ -24,6 +25,7 @@ HOOKS: dict[str, HookFactory] = {
     **block_lists.HOOKS,
     **dns_checks.HOOKS,
     **dsn.HOOKS,
+    **filters.HOOKS,
     **future_release.HOOKS,
     **messages.HOOKS,
     **mta_sts.HOOKS,
@@ -39,12 +41,9 @@ HOOKS_NOT_YET = frozenset(
     {
         "AllowedUnauthenticatedSender",
         "ConfigurationAuthHook",
-        "CrowdsecEhloHook",
-        "CrowdsecSMTPConnectHandler",
         "DKIMHook",
         "JDBCGreylistHandler",
         "MaxConnectionLifespanHandler",
         "POP3BeforeSMTPHandler",
-        "SpamAssassinHandler",
     }
 )

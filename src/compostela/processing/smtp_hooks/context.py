@@ -8,6 +8,7 @@ from compostela.base.clock import Clock
 from compostela.base.settings import Settings
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
+from compostela.core.filtering.ports import BanList, SpamScanner
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.smtp.hooks import SmtpHook
 from compostela.core.users.service import UsersRepository
@@ -24,6 +25,10 @@ class HookContext:
     rewriting: RecipientRewriteTable
     dns: DnsResolver
     clock: Clock
+    spamd: Callable[[str, int, float], SpamScanner]
+    """The spamd at a host and port, with the seconds that it has for an answer."""
+    bans: BanList | None
+    """None without crowdsec.properties."""
     _shared: dict[type, object] = field(default_factory=dict)
 
     def shared(self, kind: type[T], make: Callable[[], T]) -> T:

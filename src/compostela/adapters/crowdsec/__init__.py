@@ -1,0 +1,1 @@
+"""CrowdSec's local API, asked with aiohttp, which is imported at the first question."""

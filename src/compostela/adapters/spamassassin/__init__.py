@@ -1,0 +1,1 @@
+"""SpamAssassin's daemon spamd, over its own protocol."""

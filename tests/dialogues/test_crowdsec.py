@@ -1,0 +1,107 @@
+"""The hooks that ask CrowdSec, at the wire, against a server on loopback with the answers of its local API."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.app.configuration.folder import load
+from compostela.app.editions.embedded import make_services
+from compostela.base.settings import Problems, Severity
+from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.server import running
+from tests.filter_servers import LocalApi, local_api
+
+CONNECT = '<handler class="org.apache.james.crowdsec.CrowdsecSMTPConnectHandler"/>'
+EHLO = '<handler class="org.apache.james.CrowdsecEhloHook"/>'
+BAN = (
+    b'[{"duration":"3h59m50.27s","id":4,"origin":"cscli","scenario":"manual \'ban\' from \'localhost\'","scope":"Ip",'
+    b'"type":"ban","value":"127.0.0.1"}]'
+)
+CAPTCHA = BAN.replace(b'"ban"', b'"captcha"')
+NOTHING = b"null"
+
+
+@contextlib.asynccontextmanager
+async def guarded(folder: Path, api: LocalApi, handlers: str, timeout: str = "1 min") -> AsyncIterator[Conversation]:
+    properties = f"crowdsecUrl={api.url}\napiKey=secret-key\ntimeout={timeout}\n"
+    async with (
+        running(folder, handlers=handlers, files={"crowdsec.properties": properties}) as server,
+        conversation(server.ports["smtp"]) as c,
+    ):
+        yield c
+
+
+async def test_a_banned_client_is_turned_away_before_the_greeting(tmp_path: Path) -> None:
+    async with local_api(BAN) as api, guarded(tmp_path, api, CONNECT) as c:
+        await c.server("554 5.7.1 Rejected: your address is banned")
+        await c.closed()
+    (request,) = api.requests
+    assert request.startswith("GET /v1/decisions?ip=127.0.0.1 HTTP/1.1\r\n")
+    assert "x-api-key: secret-key\r\n" in request.lower()
+
+
+async def test_a_banned_client_is_refused_at_helo_and_asked_about_once(tmp_path: Path) -> None:
+    async with local_api(BAN) as api, guarded(tmp_path, api, EHLO) as c:
+        await c.client("EHLO client.example", "HELO client.example", "MAIL FROM:<ann@a.example>")
+        await c.server("220 ", "554 5.7.1 Rejected: your address is banned", "554 5.7.1", "503 5.5.0")
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [NOTHING, b"[]", CAPTCHA])
+async def test_other_clients_pass(tmp_path: Path, answer: bytes) -> None:
+    async with local_api(answer) as api, guarded(tmp_path, api, CONNECT + EHLO) as c:
+        await c.client("HELO client.example")
+        await c.server("220 ", "250 ")
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (b'{"message":"access forbidden"}', "403 Forbidden"),
+        (BAN, "302 Found"),
+        (b"not JSON", "200 OK"),
+        (b'{"type":"ban"}', "200 OK"),
+        (b"[" + b" " * 2_000_000 + BAN[1:], "200 OK"),
+    ],
+)
+async def test_an_answer_that_is_none_bans_nobody(tmp_path: Path, answer: bytes, status: str) -> None:
+    async with local_api(answer, status) as api, guarded(tmp_path, api, CONNECT + EHLO) as c:
+        await c.client("HELO client.example")
+        await c.server("220 ", "250 ")
+    assert len(api.requests) == 1, "after a question without an answer nobody asks for a while"
+
+
+async def test_a_silent_api_keeps_nobody_waiting(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with local_api(None) as api, guarded(tmp_path, api, CONNECT + EHLO, "50 ms") as c:
+            await c.client("HELO client.example")
+            await c.server("220 ", "250 ")
+    assert "secret-key" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("properties", "complaint"),
+    [
+        (None, "the handler needs crowdsec.properties"),
+        ("crowdsecUrl=http://127.0.0.1:8080/v1\n", "needs 'apiKey'"),
+        ("crowdsecUrl=127.0.0.1:8080\napiKey=x\n", "must begin with http://"),
+        ("crowdsecUrl=http://127.0.0.1/v1\napiKey=x\napikei=y\n", "unknown 'apikei'"),
+    ],
+)
+async def test_a_wrong_configuration_is_told(tmp_path: Path, properties: str | None, complaint: str) -> None:
+    (tmp_path / "smtpserver.xml").write_text(
+        f"<smtpservers><smtpserver><handlerchain>{EHLO}</handlerchain></smtpserver></smtpservers>"
+    )
+    if properties is not None:
+        (tmp_path / "crowdsec.properties").write_text(properties)
+    problems = Problems()
+    configuration = load(tmp_path, tmp_path / "data", problems)
+    store = await EmbeddedStore.open(tmp_path / "data")
+    make_services(configuration, store, problems)
+    await store.close()
+    assert any(complaint in problem.message for problem in problems.of(Severity.ERROR)), problems.found
