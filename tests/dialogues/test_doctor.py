@@ -108,6 +108,15 @@ async def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatc
         assert "was silent" in found.what
 
 
+async def test_a_server_that_takes_no_sender_proves_nothing(tmp_path: Path) -> None:
+    async with scripted(lambda _: False, senders=False) as endpoint, examined(tmp_path) as server:
+        (found,) = await relay.check_relay(server.subject, endpoint)
+        assert found.severity is Severity.INFO
+        assert "takes no mail from 127.0.0.1 at all: 550 no" in found.what
+        (found,) = await relay.check_relay(server.subject, replace(endpoint, login=True, login_required=True))
+        assert found.severity is Severity.OK
+
+
 async def test_a_proxy_header_gives_a_strange_address(tmp_path: Path) -> None:
     seen: list[str] = []
     async with scripted(lambda _: False, first=seen) as endpoint, examined(tmp_path) as server:
@@ -271,6 +280,7 @@ async def scripted(
     accepts: Callable[[str], bool],
     *,
     errors: int = 1000,
+    senders: bool = True,
     context: ssl.SSLContext | None = None,
     first: list[str] | None = None,
 ) -> AsyncIterator[Endpoint]:
@@ -282,7 +292,7 @@ async def scripted(
             first.append((await reader.readline()).decode())
         writer.write(b"220 scripted\r\n")
         while line := (await reader.readline()).decode().rstrip():
-            refused = line.startswith("RCPT") and not accepts(line)
+            refused = (line.startswith("RCPT") and not accepts(line)) or (line.startswith("MAIL") and not senders)
             left -= refused
             if left < 0:
                 writer.write(b"421 too many errors\r\n")

@@ -44,7 +44,7 @@ async def diagnose(
         return result.code.value, result.problem or result.mechanism
 
     fetch = (fetcher or PolicyFetcher(resolver)).fetch
-    checks = [*wire_checks(subject, answers, public, account), *await dns_checks(subject, dns, spf, fetch)]
+    checks = [*wire_checks(subject, answers, public, account), *dns_checks(subject, public, dns, spf, fetch)]
     return await examine([one for one in checks if not only or one.name in only], subject.settings.check_seconds)
 
 

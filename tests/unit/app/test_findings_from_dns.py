@@ -12,7 +12,7 @@ from compostela.app.configuration.folder import load
 from compostela.base.settings import Problems
 from compostela.core.diagnosis.block_lists import check_block_list
 from compostela.core.diagnosis.lookups import Lookups
-from compostela.core.diagnosis.model import Finding, Severity
+from compostela.core.diagnosis.model import Check, Finding, Severity, examine
 from compostela.core.diagnosis.mta_sts import check_mta_sts
 from compostela.core.dns.settings import DnsSettings
 from tests.dialogues.examined import REVERSE, Examined, adapted
@@ -106,6 +106,21 @@ async def dns_of(folder: Path, change: Change | None = None) -> AsyncIterator[Ex
         ("tls-rpt", {}, "ok", "go to mailto:postmaster@example.org", ""),
         ("tls-rpt", {"_smtp._tls.example.org": None}, "info", "no reports about TLS", "v=TLSRPTv1; rua=mailto:"),
         ("tls-rpt", {"_smtp._tls.example.org": {"TXT": ['"v=TLSRPTv1; rua=x"']}}, "warning", "not one record", "v=TLSRPTv1"),
+        ("services", {}, "ok", "name the ports for mail programs", ""),
+        (
+            "services",
+            {"_imaps._tcp.example.org": None},
+            "info",
+            "has no SRV record for _imaps",
+            f"_imaps._tcp.example.org. SRV 0 1 993 {HOST}.",
+        ),
+        (
+            "services",
+            {"_submissions._tcp.example.org": {"SRV": [f"0 1 587 {HOST}."]}},
+            "warning",
+            "leads to mail.example.org:587, not to mail.example.org:465",
+            f"_submissions._tcp.example.org. SRV 0 1 465 {HOST}.",
+        ),
         ("dane", {}, "ok", "matches the certificate", ""),
         ("dane", {f"_25._tcp.{HOST}": None}, "info", "no TLSA record", f"_25._tcp.{HOST}. TLSA 3 1 1 "),
         ("dane", {f"_25._tcp.{HOST}": {"TLSA": ["3 1 1 " + "ab" * 32]}}, "error", "No TLSA record at", "instead of: 3 1 1 abab"),
@@ -207,6 +222,24 @@ async def test_names_that_nobody_can_know(tmp_path: Path) -> None:
         assert (error.severity, skipped.severity) == (Severity.ERROR, Severity.INFO)
         assert '<helloName autodetect="false">' in error.fix
         assert await examined.findings("mx") == []
+
+
+async def test_silent_name_servers_do_not_stop_the_rest(tmp_path: Path) -> None:
+    async with dns_of(tmp_path) as examined:
+        examined.subject = replace(examined.subject, settings=replace(examined.subject.settings, check_seconds=0.3))
+        examined.names.silent.add("_dmarc.example.org")
+        given_up, fine = await examined.findings("dmarc", "tls-rpt")
+        assert "given up" in given_up.what
+        assert fine.severity is Severity.OK
+
+
+async def test_a_failure_inside_a_check_is_a_finding(tmp_path: Path) -> None:
+    async def broken() -> list[Finding]:
+        raise RuntimeError("a mistake of ours")
+
+    (found,) = await examine([Check("broken", "nothing", broken)], 10.0)
+    assert (found.check, found.severity) == ("broken", Severity.WARNING)
+    assert "RuntimeError: a mistake of ours" in found.what
 
 
 async def test_without_a_signing_key_the_mailet_is_shown(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """All checks that need nothing but the configuration and DNS."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from compostela.core.diagnosis.block_lists import check_block_list
@@ -15,15 +15,17 @@ from compostela.core.diagnosis.names import check_names
 from compostela.core.diagnosis.records import sender_policy
 from compostela.core.diagnosis.reverse import check_reverse
 from compostela.core.diagnosis.sender_policy import EvaluateSpf, check_sender_policy
+from compostela.core.diagnosis.service_records import check_services
 from compostela.core.diagnosis.subject import Subject, is_public_name
 from compostela.core.diagnosis.tls_reporting import check_tls_reporting
-from compostela.core.dns.ports import DnsTemporaryFailure
 
 OfDomain = Callable[[Subject, str, Lookups], Awaitable[list[Finding]]]
 
 
-async def dns_checks(subject: Subject, dns: Lookups, spf: EvaluateSpf, fetch: FetchPolicy) -> list[Check]:
-    """In the order in which an operator would go through them."""
+def dns_checks(
+    subject: Subject, public: Sequence[str], dns: Lookups, spf: EvaluateSpf, fetch: FetchPolicy
+) -> list[Check]:
+    """`public` are the addresses by which the Internet knows the server. In the order in which an operator would go through them."""
     host = subject.host
     helo = str(sender_policy(host)) if host in subject.domains else f'{host}. TXT "v=spf1 a -all"'
     checks = [
@@ -40,17 +42,14 @@ async def dns_checks(subject: Subject, dns: Lookups, spf: EvaluateSpf, fetch: Fe
             ("dkim", check_dkim),
             ("dmarc", check_dmarc),
             ("tls-rpt", check_tls_reporting),
+            ("services", check_services),
         ]
         checks += [Check(name, domain, partial(run, subject, domain, dns)) for name, run in of_domain]
         checks.append(Check("mta-sts", domain, partial(check_mta_sts, subject, domain, dns, fetch)))
         if domain != host:
             usual = str(sender_policy(domain))
             checks.append(Check("spf", domain, partial(check_sender_policy, subject, domain, dns, spf, usual)))
-    try:
-        addresses = await dns.public_addresses(subject)
-    except DnsTemporaryFailure:
-        addresses = []
-    for address in addresses:
+    for address in public:
         for block_list in subject.settings.block_lists:
             checks.append(Check("block-lists", address, partial(check_block_list, address, block_list, dns)))
     return checks

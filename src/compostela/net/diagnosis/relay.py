@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from compostela.core.client_setup.endpoints import Endpoint, Proxied
 from compostela.core.diagnosis.model import Finding, Severity
 from compostela.core.diagnosis.subject import Subject
-from compostela.net.diagnosis.dialogue import EHLO, STRANGERS, ComesFrom, Dialogue, DialogueFailed, dialogue
+from compostela.net.diagnosis.dialogue import STRANGERS, ComesFrom, Dialogue, DialogueFailed, dialogue
 from compostela.net.diagnosis.relay_tricks import Trick, tricks
 
 _WHY = "Spammers find an open relay within hours; then every block list has its address, and no mail is taken from it."
@@ -29,6 +29,9 @@ class _Attempts:
     tried: int = 0
     accepted: list[tuple[str, Trick]] = field(default_factory=list)
     deferred: int = 0
+    senders_taken: int = 0
+    last_refusal: str = ""
+    """Of a sender."""
     left: int = 0
     takes_unknown_users: bool = False
 
@@ -41,7 +44,12 @@ async def check_relay(subject: Subject, endpoint: Endpoint) -> list[Finding]:
         fix = f"try from elsewhere, or take this machine out of <authorizedAddresses> of {endpoint.name}"
         return [*found, Finding(Severity.INFO, str(endpoint), text, _WHY, fix)]
     try:
-        attempts = await _try_all(subject, endpoint, origin)
+        # a name with a dot is what a server is most lenient with; where names are looked up in DNS the address is left
+        attempts = await _try_all(subject, endpoint, origin, "diagnosis.invalid")
+        if not attempts.senders_taken:
+            attempts = await _try_all(
+                subject, endpoint, origin, _literal(origin.announced or origin.local or origin.host)
+            )
     except DialogueFailed as error:
         text = f"Relaying could not be tried: {error}."
         return [*found, Finding(Severity.WARNING, str(endpoint), text, _WHY)]
@@ -105,7 +113,12 @@ def _own_address(version: int) -> str | None:
     return None
 
 
-async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom) -> _Attempts:
+def _literal(address: str) -> str:
+    """RFC 5321 §4.1.3."""
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom, helo: str) -> _Attempts:
     own = next(iter(subject.domains), subject.host)
     recipient = subject.settings.relay_recipient
     address = next(iter(subject.settings.addresses), origin.host)
@@ -123,17 +136,17 @@ async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom) -> _
             if not greeting.accepted:
                 raise DialogueFailed(f"{endpoint} greets with {greeting.text}")
             if not attempts.tried:
-                attempts.takes_unknown_users = await _takes(talk, nobody, attempts)
+                attempts.takes_unknown_users = await _takes(talk, helo, nobody, attempts)
             with contextlib.suppress(DialogueFailed):
-                await _work_off(talk, pending, attempts)
+                await _work_off(talk, helo, pending, attempts)
         if not pending:
             break
     attempts.left = len(pending)
     return attempts
 
 
-async def _takes(talk: Dialogue, nobody: Trick, attempts: _Attempts) -> bool:
-    await talk.command(EHLO)
+async def _takes(talk: Dialogue, helo: str, nobody: Trick, attempts: _Attempts) -> bool:
+    await talk.command(f"EHLO {helo}".encode())
     accepted = (await talk.command(b"MAIL FROM:<>")).accepted and (
         await talk.command(f"RCPT TO:{nobody.argument}".encode())
     ).accepted
@@ -142,9 +155,9 @@ async def _takes(talk: Dialogue, nobody: Trick, attempts: _Attempts) -> bool:
     return accepted
 
 
-async def _work_off(talk: Dialogue, pending: list[tuple[str, Trick]], attempts: _Attempts) -> None:
+async def _work_off(talk: Dialogue, helo: str, pending: list[tuple[str, Trick]], attempts: _Attempts) -> None:
     """What was tried is taken away from the front, so that a broken connection costs nothing but itself."""
-    smtputf8 = "SMTPUTF8" in (await talk.command(EHLO)).keywords
+    smtputf8 = "SMTPUTF8" in (await talk.command(f"EHLO {helo}".encode())).keywords
     current: tuple[str, bool] | None = None
     begun = False
     while pending:
@@ -154,6 +167,8 @@ async def _work_off(talk: Dialogue, pending: list[tuple[str, Trick]], attempts: 
             await talk.command(b"RSET")
             mail = await talk.command(f"MAIL FROM:<{sender}>{' SMTPUTF8' if extended else ''}".encode())
             current, begun = (sender, extended), mail.accepted
+            attempts.senders_taken += begun
+            attempts.last_refusal = attempts.last_refusal if begun else mail.text
         if begun:
             reply = await talk.command(f"RCPT TO:{trick.argument}".encode())
             if reply.accepted:
@@ -191,6 +206,10 @@ def _judged(endpoint: Endpoint, attempts: _Attempts, origin: str) -> list[Findin
     if attempts.left:
         text = f"{attempts.left} ways to relay over {endpoint} were not tried: it closes the connection too often."
         found.append(Finding(Severity.INFO, str(endpoint), text, _WHY))
+    if not attempts.senders_taken and not endpoint.login_required:
+        text = f"{endpoint} takes no mail from {origin} at all: {attempts.last_refusal}"
+        why = "Another rule stood before that of relaying: what that would have said to others is not known."
+        return [*found, Finding(Severity.INFO, str(endpoint), text, why, "try from elsewhere")]
     if not open_by:
         text = f"{endpoint} refused all {attempts.tried} attempts to relay, from {origin}."
         if attempts.takes_unknown_users:
