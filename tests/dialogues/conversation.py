@@ -68,8 +68,10 @@ class Conversation:
 
 
 @contextlib.asynccontextmanager
-async def conversation(port: int) -> AsyncIterator[Conversation]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def conversation(port: int, source: str = "127.0.0.1") -> AsyncIterator[Conversation]:
+    """`source` is the address from which the client comes."""
+    host = "::1" if ":" in source else "127.0.0.1"
+    reader, writer = await asyncio.open_connection(host, port, local_addr=(source, 0))
     try:
         yield Conversation(reader, writer)
     finally:

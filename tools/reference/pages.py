@@ -51,6 +51,8 @@ _WORDS = {
     "*server/proxyRequired": "Every connection begins with a PROXY header, version 1 or 2.",
     "*server/proxyNetworks": "Peers whose PROXY header is believed; all of them without it.",
     "*server/proxyFirst": "The header precedes the TLS handshake of a `socketTLS` port, or follows it.",
+    "*server/highWriteBufferWaterMark": "Answers that a peer has not taken yet, above which it must wait; 0 for the library's choice.",
+    "*server/lowWriteBufferWaterMark": "Below so much of them work goes on. Given alone, either stands for both.",
     "*server/authorizedAddresses": "Addresses, networks and host names that may relay without a login.",
     "*server/tls/enableOCSPCRLChecks": "Certificates of clients are looked up in the lists of `clientAuth/crl`, which must be there.",
     "imapserver/compress": "COMPRESS.",

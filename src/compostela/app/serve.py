@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -47,6 +48,7 @@ class StartError(CompostelaError):
 def serve(conf: Path, data: Path, *, log_level: str, log_json: bool) -> int:
     """Gives the exit status."""
     listener = start_logging(log_level.upper(), json=log_json)
+    _allow_many_connections()
     try:
         with _runner() as runner:
             runner.run(_serve(conf, data))
@@ -56,6 +58,17 @@ def serve(conf: Path, data: Path, *, log_level: str, log_json: bool) -> int:
         return error.status
     listener.stop()
     return 0
+
+
+def _allow_many_connections() -> None:
+    """As many open files as the administrator allows at all: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == hard:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:
+        _log.warning("the limit of open files stays at %d: %s", soft, error)
 
 
 def _runner() -> asyncio.Runner:

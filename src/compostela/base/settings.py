@@ -36,6 +36,8 @@ class Severity(enum.Enum):
     """It starts; the operator should know."""
     NOT_YET = "not yet in effect"
     """Understood and accepted, but the part that it configures does not exist yet."""
+    NO_EFFECT = "without effect"
+    """Understood and accepted, and it will never mean anything here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,9 @@ class Problems:
 
     def not_yet(self, place: Place, message: str) -> None:
         self.found.append(Problem(Severity.NOT_YET, place, message))
+
+    def no_effect(self, place: Place, message: str) -> None:
+        self.found.append(Problem(Severity.NO_EFFECT, place, message))
 
     def of(self, severity: Severity) -> list[Problem]:
         return sorted((p for p in self.found if p.severity is severity), key=lambda p: p.place)
@@ -206,9 +211,10 @@ class Settings:
         self.problems.error(self.place_of(name) if name else self.place, message)
 
     def ignored(self, *names: str) -> None:
-        """Names that are accepted and have no meaning here."""
+        """Names that are accepted, have no meaning here, and are listed."""
         for name in names:
-            self.has(name)
+            if self.has(name):
+                self.problems.no_effect(self.place_of(name), f"{name!r} has no effect here")
             self._mark_all(name)
 
     def not_yet(self, *names: str) -> None:

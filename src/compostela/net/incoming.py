@@ -8,6 +8,8 @@ from compostela.mime.headers import header_end
 MEMORY_BYTES = 256 * 1024
 """Larger messages go to disk as they arrive."""
 MAX_HEADER_BYTES = 1024 * 1024
+MAX_SWALLOWED_BYTES = 256 * 1024 * 1024
+"""So much behind what could be taken, and the peer's end is no longer waited for."""
 HEADER_STEP_BYTES = 64 * 1024
 """A header block that has not ended is looked through again once so much has come to it."""
 MAX_PIECES = 512
@@ -26,6 +28,7 @@ class IncomingMessage:
         "_look_at",
         "_size",
         "_spill",
+        "_swallowed",
         "header_too_large",
         "storage_full",
         "too_large",
@@ -39,18 +42,25 @@ class IncomingMessage:
         self._header = b""
         self._spill: Spill | None = None
         self._look_at = MEMORY_BYTES
+        self._swallowed = 0
         self.too_large = False
         self.header_too_large = False
         self.storage_full = False
 
     def write(self, octets: bytes) -> None:
         if self.too_large or self.header_too_large or self.storage_full:
+            self._swallowed += len(octets)
             return
         try:
             self._take(octets)
         except StorageFull:
             self.storage_full = True
             self.discard()
+
+    @property
+    def is_endless(self) -> bool:
+        """The message was refused long ago, and the peer goes on with it."""
+        return self._swallowed > MAX_SWALLOWED_BYTES
 
     def _take(self, octets: bytes) -> None:
         self._size += len(octets)

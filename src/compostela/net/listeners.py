@@ -18,6 +18,9 @@ _log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 30.0
 SHUTDOWN_SECONDS = 10.0
+"""What is in flight may take so long when the server stops."""
+LAST_WORDS_SECONDS = 1.0
+"""Without `gracefulShutdown`: for peers to read that it is over."""
 MAX_TIMER_SECONDS = 5.0
 
 
@@ -28,8 +31,8 @@ class BindError(CompostelaError):
 class Session(Protocol):
     """What a listener asks of the sessions that it made."""
 
-    def shut_down(self) -> None:
-        """Say good-bye and close as soon as nothing is in flight."""
+    def shut_down(self, *, at_once: bool = False) -> None:
+        """Say good-bye and close as soon as nothing is in flight; or at once."""
         ...
 
     def check_idle(self, now: float) -> None:
@@ -136,6 +139,10 @@ class Listener:
             HANDSHAKE_SECONDS,
         )
 
+    @property
+    def is_ending(self) -> bool:
+        return self._empty is not None
+
     def let_wait(self, gate: ProxyGate) -> bool:
         """Connections whose client is not known yet count against the limit of all."""
         limit = self.settings.connection_limit
@@ -176,7 +183,9 @@ class Listener:
             self._empty.set()
 
     async def stop(self) -> None:
-        """Stops accepting, lets sessions finish what is in flight for a while, then closes them."""
+        """Stops accepting, lets sessions finish what is in flight for a while, then closes them. Without
+        `gracefulShutdown` they are closed at once."""
+        graceful = self.settings.graceful_shutdown
         self._empty = asyncio.Event()
         if self._timer is not None:
             self._timer.cancel()
@@ -187,11 +196,13 @@ class Listener:
         for gate in list(self._waiting):
             gate.close()
         for session in list(self._sessions):
-            session.shut_down()
-        if self._sessions and self.settings.graceful_shutdown:
+            session.shut_down(at_once=not graceful)
+        if self._sessions:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SHUTDOWN_SECONDS):
+                async with asyncio.timeout(SHUTDOWN_SECONDS if graceful else LAST_WORDS_SECONDS):
                     await self._empty.wait()
+        for session in list(self._sessions):
+            session.shut_down(at_once=True)
 
     def _tick(self) -> None:
         """One timer for all sessions."""

@@ -2,6 +2,7 @@
 than it is served or reads slower than it is answered."""
 
 import asyncio
+import enum
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Protocol, cast
@@ -10,9 +11,22 @@ from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import Listener
 from compostela.net.tls.channel import TlsChannel, channel_of
 
-PAUSE_READING_BYTES = 512 * 1024
+PAUSE_READING_BYTES = 128 * 1024
 """Nothing more is read while so much waits."""
+EVENTS_IN_A_ROW = 64
+"""So much of one session is dealt with before others have their turn; a client may send many thousand commands at once."""
+CLOSE_SECONDS = 30.0
+"""How long a peer may take to read the server's last words."""
+LIFESPAN_STEP_SECONDS = 0.1
 UNKNOWN = "unknown"
+
+
+class Farewell(enum.Enum):
+    """Why the server ends a session."""
+
+    SHUTDOWN = "the server stops"
+    SILENCE = "nothing came for too long"
+    LIFESPAN = "the connection has been there for too long"
 
 
 class Engine(Protocol):
@@ -28,8 +42,8 @@ class SessionHost(asyncio.Protocol, ABC):
     """One connection. A host gives `_work`, which runs as a task until the engine has no event left."""
 
     __slots__ = (
-        "_address", "_closing", "_last_activity", "_listener", "_loop", "_message", "_paused", "_reader", "_running",
-        "_transport", "_writable",
+        "_address", "_closing", "_closing_since", "_ending", "_events", "_last_activity", "_lifespan", "_listener", "_loop",
+        "_message", "_paused", "_reader", "_running", "_stuck_since", "_transport", "_writable",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, reader: Engine) -> None:
@@ -42,6 +56,10 @@ class SessionHost(asyncio.Protocol, ABC):
         self._paused = False
         self._writable: asyncio.Event | None = None
         self._last_activity = 0.0
+        self._events = 0
+        self._ending = False
+        self._lifespan: asyncio.TimerHandle | None = None
+        self._closing_since = self._stuck_since = 0.0
         self._address = UNKNOWN
 
     @abstractmethod
@@ -49,12 +67,37 @@ class SessionHost(asyncio.Protocol, ABC):
         """Deals with the engine's events."""
 
     @abstractmethod
-    def shut_down(self) -> None:
-        """See `Session`."""
+    def _has_work(self) -> bool:
+        """Whether a transaction, or whatever else must not be cut through, has begun; what the server does at this moment
+        counts by itself."""
 
     @abstractmethod
+    def _say_farewell(self, reason: Farewell) -> None:
+        """Ends the session with the protocol's words for the reason. Nothing runs then."""
+
+    # what the listener asks
+
+    def shut_down(self, *, at_once: bool = False) -> None:
+        """See `Session`."""
+        self._ending = True
+        if self._closing:
+            return
+        if self._running is None and (at_once or not self._has_work()):
+            self._say_farewell(Farewell.SHUTDOWN)
+        elif at_once:
+            self._transport.abort()
+
     def check_idle(self, now: float) -> None:
         """See `Session`."""
+        if self._closing:
+            self._closing_since = self._closing_since or now
+            if now - self._closing_since > CLOSE_SECONDS:
+                self._transport.abort()
+        elif self._stuck_since and now - self._stuck_since > self._listener.settings.connection_timeout_seconds:
+            # it is answered and does not read: there is nobody to say anything to
+            self._transport.abort()
+        elif self._running is None and now - self._last_activity > self._listener.settings.connection_timeout_seconds:
+            self._say_farewell(Farewell.SILENCE)
 
     def came_from(self, address: str) -> None:
         """The client's address when the connection's peer is a proxy; said before `connection_made`."""
@@ -63,7 +106,7 @@ class SessionHost(asyncio.Protocol, ABC):
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop does not derive its own from it
+        self._adopt(cast("asyncio.Transport", transport))  # uvloop does not derive its own from it
         self._last_activity = self._loop.time()
         peer = transport.get_extra_info("peername")
         if peer and self._address == UNKNOWN:
@@ -72,7 +115,6 @@ class SessionHost(asyncio.Protocol, ABC):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        self._last_activity = self._loop.time()
         self._reader.receive(data)
         if self._running is None:
             self._start(self._work())
@@ -82,8 +124,10 @@ class SessionHost(asyncio.Protocol, ABC):
 
     def pause_writing(self) -> None:
         self._writable = asyncio.Event()
+        self._stuck_since = self._loop.time()
 
     def resume_writing(self) -> None:
+        self._stuck_since = 0.0
         if self._writable is not None:
             self._writable.set()
             self._writable = None
@@ -103,6 +147,46 @@ class SessionHost(asyncio.Protocol, ABC):
         self._transport.close()
         self._closing = True
         return False
+
+    def _adopt(self, transport: asyncio.Transport) -> None:
+        """The session goes on over this transport."""
+        self._transport = transport
+        if self._listener.settings.water_marks is not None:
+            transport.set_write_buffer_limits(*self._listener.settings.water_marks)
+
+    def _live_at_most(self, seconds: float) -> None:
+        """The connection ends after so long, whatever it does."""
+        self._lifespan = self._loop.call_later(seconds, self._life_is_over)
+
+    def _life_is_over(self) -> None:
+        if self._writable is not None:
+            self._transport.abort()
+        elif self._running is not None:
+            # an answer that is under way is still given
+            self._lifespan = self._loop.call_later(LIFESPAN_STEP_SECONDS, self._life_is_over)
+        elif not self._closing:
+            self._say_farewell(Farewell.LIFESPAN)
+
+    def _gone(self) -> None:
+        """The connection is no more."""
+        self._closing = True
+        self.resume_writing()
+        if self._lifespan is not None:
+            self._lifespan.cancel()
+        self._listener.dismiss(self, self._address)
+
+    def _note_event(self) -> bool:
+        """Counts what is dealt with; True when others must have their turn now."""
+        self._events += 1
+        return self._events % EVENTS_IN_A_ROW == 0
+
+    def _note_rest(self) -> None:
+        """The work is done. Only a peer that completed something is not idle: octets that never become a command are
+        no sign of life."""
+        self._running = None
+        if self._events:
+            self._events = 0
+            self._last_activity = self._loop.time()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._running = self._loop.create_task(work)

@@ -1,9 +1,11 @@
 """Elements that all line protocols share (bind, limits, TLS)."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
-from compostela.base.settings import Settings
+from compostela.base.settings import Place, Problems, Settings
 from compostela.net.networks import read_networks
 from compostela.net.proxy_protocol import ProxySettings
 from compostela.net.tls.settings import TlsSettings, read_tls_settings
@@ -39,7 +41,7 @@ class ServerSettings:
     hello_name: str
     """What the server calls itself."""
     connection_timeout_seconds: float
-    """Silence after which the server closes."""
+    """Silence after which the server closes; infinite when the setting is 0."""
     backlog: int
     """Connections that wait to be accepted."""
     connection_limit: int
@@ -51,12 +53,11 @@ class ServerSettings:
     """Finish what is in flight at the end."""
     proxy: ProxySettings | None = None
     """Every connection comes through a load balancer that tells the client's address."""
+    water_marks: tuple[int, int] | None = None
+    """Octets of answers that a peer has not taken yet above which nothing more is done for it, and below which work goes on."""
 
 
-_IGNORED = (
-    "ioWorkerCount", "bossWorkerCount", "maxExecutorCount", "useEpoll", "highWriteBufferWaterMark",
-    "lowWriteBufferWaterMark", "enableJmx",
-)  # fmt: skip
+_IGNORED = ("ioWorkerCount", "bossWorkerCount", "maxExecutorCount", "useEpoll", "enableJmx")
 
 
 def read_server_settings(
@@ -77,14 +78,36 @@ def read_server_settings(
         name=settings.text("jmxName", default_name),
         bind=tuple(bind),
         hello_name=_hello_name(settings, autodetected_name),
-        connection_timeout_seconds=settings.duration(timeout_name, default_timeout),
+        connection_timeout_seconds=settings.duration(timeout_name, default_timeout) or math.inf,
         backlog=settings.integer("connectBacklog", backlog, minimum=0),
         connection_limit=settings.integer("connectionLimit", 0, minimum=0),
         connection_limit_per_ip=settings.integer("connectionLimitPerIP", 0, minimum=0),
         tls=read_tls_settings(settings.section("tls"), settings.place),
         graceful_shutdown=settings.boolean("gracefulShutdown", True),
         proxy=_proxy(settings),
+        water_marks=_water_marks(settings),
     )
+
+
+def warn_of_equal_names(servers: Iterable[ServerSettings], place: Place, problems: Problems) -> None:
+    """Servers of one name cannot be told apart in metrics and logs."""
+    names: set[str] = set()
+    for server in servers:
+        if server.name in names:
+            problems.warning(place, f"several servers are called {server.name!r}: give each its own jmxName")
+        names.add(server.name)
+
+
+def _water_marks(settings: Settings) -> tuple[int, int] | None:
+    """As in James one stands for the other when only one is given."""
+    high, low = settings.size("highWriteBufferWaterMark", 0), settings.size("lowWriteBufferWaterMark", 0)
+    if not high and not low:
+        return None
+    high, low = high or low, low or high
+    if high < low:
+        settings.error("highWriteBufferWaterMark must not be below lowWriteBufferWaterMark", "highWriteBufferWaterMark")
+        return None
+    return high, low
 
 
 def _proxy(settings: Settings) -> ProxySettings | None:

@@ -48,6 +48,7 @@ def check(conf: Path, data: Path, as_json: bool) -> None:
     else:
         for severity, title in (
             (Severity.ERROR, "Errors"), (Severity.WARNING, "Warnings"), (Severity.NOT_YET, "Not yet in effect"),
+            (Severity.NO_EFFECT, "Without effect here"),
         ):  # fmt: skip
             lines = dict.fromkeys(str(problem) for problem in problems.of(severity))
             if lines:

@@ -72,6 +72,9 @@ class SmtpHook:
     recipient_limit: int = 0
     """More recipients of one mail than so many the hook refuses (for LIMITS, RFC 9422); 0 for any number."""
 
+    lifespan_seconds: float = 0.0
+    """A connection ends after so long; 0 for any time."""
+
     def ehlo_lines(self, session: SmtpSession) -> Sequence[str]:
         """EHLO keywords with their values, shown before those of the server itself."""
         return ()
@@ -139,6 +142,10 @@ class HookChain:
             for name in hook.rcpt_parameters():
                 self.rcpt_parameters.setdefault(name.upper(), []).append(hook.on_rcpt_parameter)
         self.recipient_limit = min((hook.recipient_limit for hook in self.hooks if hook.recipient_limit), default=0)
+
+        self.lifespan_seconds = min(
+            (hook.lifespan_seconds for hook in self.hooks if hook.lifespan_seconds), default=0.0
+        )
 
     def _players(self, unplayed: object, role: Callable[[SmtpHook], T]) -> list[T]:
         name = getattr(unplayed, "__name__", "")

@@ -20,7 +20,7 @@ from compostela.net.imap.selecting import leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
 from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
-from compostela.net.session_host import SessionHost
+from compostela.net.session_host import Farewell, SessionHost
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.engine import (
     AppendData,
@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 
 MAX_FAULTS = 9
 MAX_LOGIN_FAILURES = 3
+SHUTTING_DOWN = "BYE Server is shutting down."
 
 _commands = counter("imapCommands", "IMAP commands")
 
@@ -101,14 +102,12 @@ class ImapProtocol(SessionHost):
         self._transport.write(untagged(greeting))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
-        self._closing = True
-        self.resume_writing()
+        self._gone()
         self._end_idle()
         if self._message is not None and self._running is None:
             self._message.discard()
         if self.state.view is not None and self._running is None:
             self._start(self._abandon())
-        self._listener.dismiss(self, self._address)
 
     async def _abandon(self) -> None:
         try:
@@ -118,18 +117,26 @@ class ImapProtocol(SessionHost):
 
     # what the listener asks
 
-    def shut_down(self) -> None:
-        self._close("BYE Server is shutting down.")
+    def _has_work(self) -> bool:
+        return self._append is not None
+
+    def _say_farewell(self, reason: Farewell) -> None:
+        if self._message is not None:
+            self._message.discard()
+        self._close("BYE Autologout; idle for too long." if reason is Farewell.SILENCE else SHUTTING_DOWN)
 
     def check_idle(self, now: float) -> None:
-        if self._running is not None:
-            return
         interval = self.server.settings.idle_interval_seconds
-        if self._idle_tag is not None and interval and now - self._idle_told_at >= interval:
+        if (
+            self._idle_tag is not None
+            and interval
+            and now - self._idle_told_at >= interval
+            and self._running is None
+            and not self._closing
+        ):
             self._idle_told_at = now
             self._transport.write(untagged("OK Still here"))
-        if now - self._last_activity > self.server.settings.server.connection_timeout_seconds:
-            self._close("BYE Autologout; idle for too long.")
+        super().check_idle(now)
 
     # work
 
@@ -144,16 +151,20 @@ class ImapProtocol(SessionHost):
                         continue
                     break
                 await self._handle(event)
+                if self._note_event():
+                    self._flush()
+                    await asyncio.sleep(0)
                 if self._writable is not None:
                     await self.drain()
+            if self._ending and not self._has_work():
+                self._close(SHUTTING_DOWN)
             self._flush()
             self._read_on()
         except Exception:
             _log.exception("unexpected error in an IMAP session")
             self._close("BYE Internal error.")
         finally:
-            self._running = None
-            self._last_activity = self._loop.time()
+            self._note_rest()
             if self._closing:
                 if self._message is not None:
                     self._message.discard()
@@ -382,7 +393,7 @@ class ImapProtocol(SessionHost):
         if upgraded is None:
             self._closing = True
             return
-        self._transport = upgraded
+        self._adopt(upgraded)
         self._tls = True
 
     def _close(self, farewell: str) -> None:

@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings
-from compostela.net.settings import ServerSettings, read_server_settings
+from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
 
 MINIMUM_TIMEOUT_SECONDS = 1800.0
 
@@ -44,6 +44,7 @@ def read_imap_settings(root: Node, problems: Problems) -> list[ImapSettings]:
         if enabled:
             found.append(read)
     settings.finish()
+    warn_of_equal_names((one.server for one in found), settings.place, problems)
     return found
 
 

@@ -14,7 +14,7 @@ from compostela.base.metrics import counter
 from compostela.core.smtp.session import SmtpSession
 from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
-from compostela.net.session_host import SessionHost
+from compostela.net.session_host import Farewell, SessionHost
 from compostela.net.smtp.auth import AuthExchange
 from compostela.net.smtp.chunks import Chunks
 from compostela.net.smtp.commands import Commands
@@ -37,6 +37,12 @@ _log = logging.getLogger(__name__)
 
 MAX_ERRORS = 30
 """Refused commands in a row after which the server hangs up."""
+
+_FAREWELLS = {
+    Farewell.SHUTDOWN: replies.SHUTTING_DOWN,
+    Farewell.SILENCE: replies.TIMED_OUT,
+    Farewell.LIFESPAN: replies.LIVED_TOO_LONG,
+}
 
 _commands = counter("smtpCommands", "SMTP commands")
 
@@ -80,33 +86,25 @@ class SmtpProtocol(SessionHost):
         self._commands = self._make_commands(self._session)
         if self._tls:
             self._note_tls()
-        if self._admitted(replies.TOO_MANY_CONNECTIONS):
+        if self._server.hooks.lifespan_seconds:
+            self._live_at_most(self._server.hooks.lifespan_seconds)
+        if self._admitted(replies.SHUTTING_DOWN if self._listener.is_ending else replies.TOO_MANY_CONNECTIONS):
             self._start(self._greet())
 
     def _make_commands(self, session: SmtpSession) -> Commands:
         return Commands(self._server, session)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
-        self._closing = True
-        self.resume_writing()
+        self._gone()
         if self._message is not None and self._running is None:
             self._message.discard()
-        self._listener.dismiss(self, self._address)
 
-    # what the listener asks
+    def _has_work(self) -> bool:
+        return self._session.sender_given
 
-    def shut_down(self) -> None:
-        if self._running is None and self._message is None:
-            self._close(replies.SHUTTING_DOWN)
-        else:
-            self._commands.disconnect = True
-
-    def check_idle(self, now: float) -> None:
-        if (
-            self._running is None
-            and now - self._last_activity > self._server.settings.server.connection_timeout_seconds
-        ):
-            self._close(replies.TIMED_OUT)
+    def _say_farewell(self, reason: Farewell) -> None:
+        self._drop_message()
+        self._close(_FAREWELLS[reason])
 
     # work
 
@@ -132,8 +130,7 @@ class SmtpProtocol(SessionHost):
             self._rest()
 
     def _rest(self) -> None:
-        self._running = None
-        self._last_activity = self._loop.time()
+        self._note_rest()
         if self._closing and self._message is not None:
             self._message.discard()
 
@@ -148,6 +145,11 @@ class SmtpProtocol(SessionHost):
                 self._transport.write(b"".join(out))
                 out.clear()
             answer = await self._handle(event)
+            if self._note_event():
+                if out:
+                    self._transport.write(b"".join(out))
+                    out.clear()
+                await asyncio.sleep(0)
             if answer is not None:
                 out.append(answer)
                 if self._too_many_errors(answer):
@@ -162,7 +164,12 @@ class SmtpProtocol(SessionHost):
                 self._transport.write(b"".join(out))
                 self._close(b"")
                 return
-        if out and not self._closing:
+        if self._closing:
+            return
+        if self._ending and not self._has_work():
+            self._close(b"".join([*out, replies.SHUTTING_DOWN]))
+            return
+        if out:
             self._transport.write(b"".join(out))
         self._read_on()
 
@@ -181,6 +188,10 @@ class SmtpProtocol(SessionHost):
             case Data(octets):
                 if self._message is not None:
                     self._message.write(octets)
+                    if self._message.is_endless:
+                        self._drop_message()
+                        self._commands.disconnect = True
+                        return self._commands.final(replies.MESSAGE_TOO_LARGE)
                     if self._chunks is not None:
                         self._chunks.look_at(octets)
                 return None
@@ -361,7 +372,7 @@ class SmtpProtocol(SessionHost):
         if upgraded is None or self._closing:
             self._closing = True
             return
-        self._transport = upgraded
+        self._adopt(upgraded)
         self._session.reset()
         self._session.helo = None
         self._note_tls()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings
 from compostela.net.networks import Network, read_networks
-from compostela.net.settings import ServerSettings, read_server_settings
+from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
 
 
 class Announce(enum.Enum):
@@ -86,6 +86,7 @@ def read_smtp_settings(root: Node, problems: Problems) -> list[SmtpSettings]:
         if enabled:
             found.append(read)
     settings.finish()
+    warn_of_equal_names((one.server for one in found), settings.place, problems)
     return found
 
 

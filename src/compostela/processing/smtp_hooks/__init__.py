@@ -9,6 +9,7 @@ from compostela.processing.smtp_hooks import (
     dsn,
     filters,
     future_release,
+    lifespan,
     messages,
     mta_sts,
     priority,
@@ -27,6 +28,7 @@ HOOKS: dict[str, HookFactory] = {
     **dsn.HOOKS,
     **filters.HOOKS,
     **future_release.HOOKS,
+    **lifespan.HOOKS,
     **messages.HOOKS,
     **mta_sts.HOOKS,
     **priority.HOOKS,
@@ -43,7 +45,6 @@ HOOKS_NOT_YET = frozenset(
         "ConfigurationAuthHook",
         "DKIMHook",
         "JDBCGreylistHandler",
-        "MaxConnectionLifespanHandler",
         "POP3BeforeSMTPHandler",
     }
 )
