@@ -99,7 +99,7 @@ class SmtpHook:
         self, session: SmtpSession, recipient: MailAddress, name: str, value: str | None
     ) -> HookResult:
         """One of the hook's parameters, given with this recipient, before anybody is asked about the recipient. The
-        recipient may yet be refused."""
+        recipient may yet be refused; those of the accepted are in `session.recipient_parameters`."""
         return DECLINED
 
     async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:

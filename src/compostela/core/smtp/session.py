@@ -43,6 +43,8 @@ class SmtpSession:
     """Parameters of MAIL by their names in capitals; None for one without a value."""
     rcpt_parameters: dict[str, str | None] = field(default_factory=dict)
     """Those of the RCPT command that is being looked at."""
+    recipient_parameters: dict[MailAddress, dict[str, str | None]] = field(default_factory=dict)
+    """Those of the recipients that were accepted."""
     attributes: dict[str, AttributeValue] = field(default_factory=dict)
     remembered: dict[object, object] = field(default_factory=dict)
     """What hooks keep for as long as the connection lasts, each under itself as key."""
@@ -90,4 +92,5 @@ class SmtpSession:
         self.recipients = []
         self.mail_parameters = {}
         self.rcpt_parameters = {}
+        self.recipient_parameters = {}
         self.attributes = {}

@@ -23,7 +23,6 @@ from compostela.protocols.smtp.replies import multiline, reply
 _log = logging.getLogger(__name__)
 
 MAIL_ATTRIBUTE = "mail:"
-NO_PARAMETERS: dict[str, str | None] = {}
 _MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "AUTH"})
 _BODIES = frozenset({"7BIT", "8BITMIME", "BINARYMIME"})
 
@@ -176,7 +175,7 @@ class Commands:
             return replies.RECIPIENT_NEEDS_UTF8
         session.rcpt_parameters = parameters
         result = await self._ask_about_rcpt(recipient, parameters)
-        session.rcpt_parameters = NO_PARAMETERS
+        session.rcpt_parameters = {}
         if result.code in (HookCode.DENY, HookCode.DENYSOFT):
             _log.info(
                 "recipient refused",
@@ -184,6 +183,8 @@ class Commands:
             )
             return self._refusal(result)
         session.recipients.append(recipient)
+        if parameters:
+            session.recipient_parameters[recipient] = parameters
         return reply(250, "2.1.5", f"Recipient <{recipient}> OK")
 
     async def _ask_about_rcpt(self, recipient: MailAddress, parameters: dict[str, str | None]) -> HookResult:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.mail.attributes import (
     DSN_ARRIVAL_DATE,
@@ -10,10 +11,9 @@ from compostela.core.mail.attributes import (
     DSN_NOTIFY,
     DSN_ORIGINAL_RECIPIENT,
     DSN_RETURN,
-    AttributeValue,
 )
 from compostela.core.mail.model import Mail
-from compostela.core.mail.notification import CONDITIONS, FULL, HEADERS_ONLY, NEVER
+from compostela.core.mail.notification import CONDITIONS, FULL, HEADERS_ONLY, NEVER, note
 from compostela.core.smtp.hooks import DECLINED, HookResult, SmtpHook, deny
 from compostela.core.smtp.session import SmtpSession
 from compostela.mime import xtext
@@ -23,7 +23,6 @@ from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 MAX_ENVELOPE_ID = 100
 """Characters (RFC 3461 §5.4)."""
 MAX_ORIGINAL_RECIPIENT = 500
-_RECIPIENTS = "dsn-recipients"
 _BAD_ENVELOPE_ID = deny(501, "5.5.4", "Syntactically incorrect value for ENVID parameter")
 _BAD_NOTIFY = deny(501, "5.5.4", "Syntactically incorrect value for NOTIFY parameter")
 _BAD_ORIGINAL = deny(501, "5.5.4", "Syntactically incorrect value for ORCPT parameter")
@@ -64,15 +63,21 @@ class DSNRcptParameterHook(SmtpHook):
         self, session: SmtpSession, recipient: MailAddress, name: str, value: str | None
     ) -> HookResult:
         if name == "NOTIFY":
-            conditions = (value or "").upper().split(",")
-            if not CONDITIONS.issuperset(conditions) or (NEVER in conditions and len(conditions) > 1):
-                return _BAD_NOTIFY
-            return _keep(session, recipient, DSN_NOTIFY, ",".join(dict.fromkeys(conditions)))
-        original = _original(value or "", session.is_utf8)
-        return _BAD_ORIGINAL if original is None else _keep(session, recipient, DSN_ORIGINAL_RECIPIENT, original)
+            return DECLINED if _notify(value or "") is not None else _BAD_NOTIFY
+        if value is not None and not value.isascii() and not session.is_utf8:
+            return _BAD_ORIGINAL
+        return DECLINED if _original(value or "") is not None else _BAD_ORIGINAL
 
 
-def _original(value: str, is_utf8: bool) -> str | None:
+def _notify(value: str) -> str | None:
+    """In capitals, without repetitions; None when it is malformed."""
+    conditions = value.upper().split(",")
+    if not CONDITIONS.issuperset(conditions) or (NEVER in conditions and len(conditions) > 1):
+        return None
+    return ",".join(dict.fromkeys(conditions))
+
+
+def _original(value: str) -> str | None:
     """In ASCII, None when it is malformed."""
     kind, _, address = value.partition(";")
     if not address or len(value) > MAX_ORIGINAL_RECIPIENT:
@@ -81,20 +86,12 @@ def _original(value: str, is_utf8: bool) -> str | None:
         if kind.lower() == "rfc822":
             xtext.decode(address)
             return f"rfc822;{address}"
-        if kind.lower() == "utf-8" and (is_utf8 or address.isascii()):
-            return f"utf-8;{xtext.encode_utf8_address(xtext.decode_utf8_address(address))}"
-    except ValueError:
+        if kind.lower() == "utf-8":
+            encoded = f"utf-8;{xtext.encode_utf8_address(xtext.decode_utf8_address(address))}"
+            return encoded if len(encoded) <= MAX_ORIGINAL_RECIPIENT else None
+    except InvalidArgument:
         return None
     return None
-
-
-def _keep(session: SmtpSession, recipient: MailAddress, name: str, value: str) -> HookResult:
-    recipients = session.attributes.setdefault(_RECIPIENTS, {})
-    if isinstance(recipients, dict):
-        known = recipients.setdefault(str(recipient).lower(), {})
-        if isinstance(known, dict):
-            known[name] = value
-    return DECLINED
 
 
 class DSNMessageHook(SmtpHook):
@@ -109,17 +106,15 @@ class DSNMessageHook(SmtpHook):
         for name in (DSN_ENVELOPE_ID, DSN_RETURN):
             if name in session.attributes:
                 mail.attributes[name] = session.attributes[name]
-        recipients = session.attributes.get(_RECIPIENTS)
-        if isinstance(recipients, dict):
-            for name in (DSN_NOTIFY, DSN_ORIGINAL_RECIPIENT):
-                values: dict[str, AttributeValue] = {}
-                for recipient in mail.recipients:
-                    key = str(recipient).lower()
-                    asked = recipients.get(key)
-                    if isinstance(asked, dict) and name in asked:
-                        values[key] = asked[name]
-                if values:
-                    mail.attributes[name] = values
+        notify: dict[MailAddress, str] = {}
+        original: dict[MailAddress, str] = {}
+        for recipient, parameters in session.recipient_parameters.items():
+            if (value := _notify(parameters.get("NOTIFY") or "")) is not None:
+                notify[recipient] = value
+            if (value := _original(parameters.get("ORCPT") or "")) is not None:
+                original[recipient] = value
+        note(mail, DSN_NOTIFY, notify)
+        note(mail, DSN_ORIGINAL_RECIPIENT, original)
         mail.attributes[DSN_ARRIVAL_DATE] = datetime.fromtimestamp(self._clock.now(), UTC)
         return DECLINED
 
