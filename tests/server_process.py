@@ -21,6 +21,8 @@ SMTP_SERVER = """<smtpserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bi
 <handlerchain><handler class="ValidRcptHandler"/></handlerchain></smtpserver>"""
 IMAP_SERVER = """<imapserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
 <helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL></auth></imapserver>"""
+LMTP_SERVER = """<lmtpservers><lmtpserver><jmxName>lmtp</jmxName><bind>127.0.0.1:{port}</bind>
+<helloName autodetect="false">mail.example.org</helloName></lmtpserver></lmtpservers>"""
 DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
 USERS = "<usersrepository><enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm></usersrepository>"
 TOKEN = "token-of-tests"
@@ -35,11 +37,12 @@ def free_port() -> int:
 
 @dataclass
 class ServerProcess:
-    """Configuration, data and process. Plain and TLS ports of SMTP and IMAP; passwords are taken without TLS too."""
+    """Configuration, data and process. Plain and TLS ports of SMTP and IMAP, LMTP; passwords are taken without TLS too."""
 
     folder: Path
     smtp: int = field(default_factory=free_port)
     smtps: int = field(default_factory=free_port)
+    lmtp: int = field(default_factory=free_port)
     imap: int = field(default_factory=free_port)
     imaps: int = field(default_factory=free_port)
     web: int = field(default_factory=free_port)
@@ -59,6 +62,7 @@ class ServerProcess:
             IMAP_SERVER.format(name="imaps", port=self.imaps, tls=implicit, ssl="true"),
         ]
         (self.conf / "smtpserver.xml").write_text(f"<smtpservers>{''.join(smtp)}</smtpservers>")
+        (self.conf / "lmtpserver.xml").write_text(LMTP_SERVER.format(port=self.lmtp))
         (self.conf / "imapserver.xml").write_text(f"<imapservers>{''.join(imap)}</imapservers>")
         (self.conf / "domainlist.xml").write_text(DOMAINS)
         (self.conf / "usersrepository.xml").write_text(USERS)

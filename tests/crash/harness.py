@@ -30,6 +30,7 @@ from tests.server_process import ServerProcess
 
 USERS = tuple(f"user{number}@example.org" for number in range(4))
 SMTP_CONNECTIONS = 4
+LMTP_CONNECTIONS = 2
 IMAP_CONNECTIONS = 2
 LONGEST_LIFE_SECONDS = 0.5
 DRAIN_SECONDS = 120.0
@@ -89,7 +90,7 @@ class Load:
         self._server = server
         self._ledger = ledger
         self._stop = threading.Event()
-        targets = [self._smtp] * SMTP_CONNECTIONS + [self._imap] * IMAP_CONNECTIONS
+        targets = [self._smtp] * SMTP_CONNECTIONS + [self._imap] * IMAP_CONNECTIONS + [self._lmtp] * LMTP_CONNECTIONS
         self._threads = [
             threading.Thread(target=target, args=(f"{round_number}-{number}", random.Random(f"{seed}/{round_number}/{number}")))
             for number, target in enumerate(targets)
@@ -119,6 +120,28 @@ class Load:
             return
         finally:
             smtp.close()
+
+    def _lmtp(self, name: str, dice: random.Random) -> None:
+        lmtp = smtplib.LMTP()
+        try:
+            lmtp.timeout = 10
+            lmtp.connect("127.0.0.1", self._server.lmtp)
+            lmtp.ehlo("client.example")  # it says LHLO
+            number = 0
+            while not self._stop.is_set():
+                mark, recipients = f"l-{name}-{number}", tuple(dice.sample(USERS, dice.choice([1, 1, 2, 4])))
+                self._ledger.begin(mark, recipients)
+                lmtp.mail("a@b.example")
+                for recipient in recipients:
+                    lmtp.rcpt(recipient)
+                codes = [lmtp.data(message(mark, dice))[0], *(lmtp.getreply()[0] for _ in recipients[1:])]
+                if codes == [250] * len(recipients):
+                    self._ledger.acknowledge(mark)
+                number += 1
+        except _CONNECTION_ERRORS:
+            return
+        finally:
+            lmtp.close()
 
     def _imap(self, name: str, dice: random.Random) -> None:
         try:

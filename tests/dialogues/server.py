@@ -23,6 +23,10 @@ IMAP = """<imapservers><imapserver><jmxName>imap</jmxName><bind>127.0.0.1:0</bin
 <tls startTLS="true"><privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates></tls>
 <auth><requireSSL>{ssl}</requireSSL></auth></imapserver></imapservers>"""
 DNS = "<dnsservice><servers><server>{}</server></servers><autodiscover>false</autodiscover></dnsservice>"
+LMTP = """<lmtpservers><lmtpserver><jmxName>lmtp</jmxName><bind>127.0.0.1:0</bind>
+<helloName autodetect="false">mail.example.org</helloName>
+<tls startTLS="true"><privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates></tls>
+<maxmessagesize>{size}</maxmessagesize>{lmtp}</lmtpserver></lmtpservers>"""
 DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
 # a quick hash: tests log in often
 USERS = "<usersrepository><enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm></usersrepository>"
@@ -50,13 +54,14 @@ async def running(
     size: str = "1M",
     elements: str = "",
     handlers: str = "",
+    lmtp: str | None = None,
     container: str | None = None,
     dns: str | None = None,
     files: Mapping[str, str] | None = None,
     smtp: str = SMTP,
 ) -> AsyncIterator[Server]:
-    """bob and ann of example.org, password `secret`. `dns` is the address of the only name server; `smtp` the form of
-    smtpserver.xml; `files` stand in for those of their names."""
+    """bob and ann of example.org, password `secret`. With `lmtp`, the elements of its server, there is one. `dns` is the address of
+    the only name server; `smtp` the form of smtpserver.xml; `files` stand in for those of their names."""
     conf, data = folder / "conf", folder / "data"
     conf.mkdir()
     values = {"ssl": str(ssl).lower(), "identity": identity, "size": size, "elements": elements, "handlers": handlers}
@@ -66,6 +71,8 @@ async def running(
     (conf / "usersrepository.xml").write_text(USERS)
     if dns is not None:
         (conf / "dnsservice.xml").write_text(DNS.format(dns))
+    if lmtp is not None:
+        (conf / "lmtpserver.xml").write_text(LMTP.format(size=size, lmtp=lmtp))
     if container is not None:
         (conf / "mailetcontainer.xml").write_text(container)
     for name, text in (files or {}).items():

@@ -78,6 +78,30 @@ def test_swaks(server: ServerProcess, user: str, options: list[str]) -> None:
     assert b"This is a test mailing" in message
 
 
+@needs("swaks")
+@pytest.mark.parametrize("options", [[], ["--pipeline"]], ids=["plain", "pipeline"])
+def test_swaks_over_lmtp(server: ServerProcess, make_user: Callable[[], str], options: list[str]) -> None:
+    users = [make_user(), make_user()]
+    command = [
+        "swaks",
+        "--protocol",
+        "LMTP",
+        "--server",
+        "127.0.0.1",
+        "--port",
+        str(server.lmtp),
+        "--to",
+        ",".join(users),
+    ]
+    done = subprocess.run(
+        [*command, "--from", "a@foreign.example", *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for user in users:
+        (message,) = fetch_all(server, user)
+        assert b" with LMTP ID " in message
+
+
 @needs("curl")
 def test_curl_sends(server: ServerProcess, user: str, tmp_path: Path) -> None:
     mail = tmp_path / "mail"

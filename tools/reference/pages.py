@@ -29,6 +29,7 @@ from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
 from compostela.core.users.settings import read_users_settings
 from compostela.net.imap import settings as imap
+from compostela.net.lmtp import settings as lmtp
 from compostela.net.smtp import settings as smtp
 from compostela.processing import container
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
@@ -70,6 +71,9 @@ _WORDS = {
     "*server/helloName/autodetect": "Take the machine's name; otherwise the text of `helloName` is the name.",
     "smtpserver/disabledFeatures/[*]": "EHLO keywords that are not shown, one an element.",
     "smtpserver/handlerchain/coreHandlersPackage": "`NoAuthCmdHandlerLoader` takes AUTH away.",
+    "lmtpserver/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader` delivers to the INBOX, `MailetContainerCmdHandlerLoader` through the mail container.",
+    "lmtpserver/handlerchain/handler/class": "A loader as in `coreHandlersPackage`, or an SMTP hook, see [processing](processing.md).",
+    "lmtpserver/handlerchain/handler/splitExecution": "Of `MailetContainerHandler`: run the container for each recipient, so that each has its own answer.",
     "smtpserver/handlerchain/handler": "An SMTP hook, see [processing](processing.md).",
 }
 """What no field of a settings class says: patterns of paths."""
@@ -87,7 +91,7 @@ def _root_reader(module: object, read: Callable[[Node, Problems], object]) -> Ca
 
 READERS: dict[str, Callable[[Recorder], object]] = {
     "smtpserver.xml": _root_reader(smtp, smtp.read_smtp_settings),
-    "lmtpserver.xml": _root_reader(smtp, smtp.read_lmtp_settings),
+    "lmtpserver.xml": _root_reader(lmtp, lmtp.read_lmtp_settings),
     "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),

@@ -96,7 +96,12 @@ async def check(conf: Path, data: Path, problems: Problems) -> Configuration:
 
 def _check_keys(configuration: Configuration, problems: Problems) -> None:
     """A key store that is missing is the business of `serve`; here it is a warning. One that is there is opened."""
-    for server in [*(one.server for one in configuration.smtp), *(one.server for one in configuration.imap)]:
+    servers = [
+        *(one.server for one in configuration.smtp),
+        *(one.session.server for one in configuration.lmtp),
+        *(one.server for one in configuration.imap),
+    ]
+    for server in servers:
         for url in (server.tls.keystore, server.tls.private_key, server.tls.certificates):
             if not server.tls.offered or url is None:
                 continue

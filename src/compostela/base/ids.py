@@ -16,6 +16,14 @@ def _base32(value: int, pairs: int) -> str:
     return "".join([_PAIRS[value >> shift & 1023] for shift in range(10 * pairs - 10, -1, -10)])
 
 
+ID_LENGTH = 26
+
+
+def first_id_at(seconds: float) -> str:
+    """Sorts before every id that was or will be made from this time (epoch seconds) on."""
+    return _base32(int(seconds * 1000) << 80, 13)
+
+
 def new_id() -> str:
     """A new 26-character id: 50 bits of milliseconds and 80 random bits. Not a secret: others may guess it."""
     return _base32(int(time.time() * 1000) << 80 | _random.getrandbits(80), 13)

@@ -15,7 +15,7 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction
 from compostela.base.errors import TemporaryFailure
 from compostela.base.ids import new_id
-from compostela.core.blob.model import CHUNK_BYTES, Body, MemoryBody, Octets
+from compostela.core.blob.model import CHUNK_BYTES, Body, MemoryBody, MessageContent, Octets
 
 T = TypeVar("T")
 
@@ -74,9 +74,17 @@ class EmbeddedBlobs:
         """See `compostela.core.blob.ports`."""
         self._disk.check_room(size, in_file=size > CHUNK_BYTES)
 
-    def take_room(self, size: int) -> None:
-        """Raises `StorageFull` when a new message of `size` octets, which comes now, would eat into the reserve."""
-        self._disk.take_room(size)
+    def take_room(self, content: MessageContent) -> None:
+        """Raises `StorageFull` when a new message, which comes now, would eat into the reserve. The file of a large body counts once,
+        however many mailboxes it goes to."""
+        body = content.body
+        if not isinstance(body, FileBody):
+            self._disk.take_room(content.size)
+        elif body.has_taken_room:
+            self._disk.take_room(len(content.header))
+        else:
+            self._disk.take_room(content.size)
+            body.has_taken_room = True
 
     def put(self, tx: Transaction, body: Body) -> int:
         """The row id of the body's blob, made if its bytes are not stored yet. In the transaction that refers to it."""

@@ -41,11 +41,13 @@ class FileBody:
     """A body in a file that is kept open, so that it can be read even after the file's name is gone. A new file that no
     transaction ever claimed goes with its body."""
 
-    __slots__ = ("__weakref__", "_file", "digest", "size")
+    __slots__ = ("__weakref__", "_file", "digest", "has_taken_room", "size")
 
     def __init__(self, path: Path, descriptor: int, size: int, digest: bytes, *, is_claimed: bool) -> None:
         self.size = size
         self.digest = digest
+        self.has_taken_room = is_claimed
+        """Its octets were counted as new ones, or are old."""
         self._file = _OpenFile(path, descriptor, is_claimed)
         weakref.finalize(self, self._file.end)
 

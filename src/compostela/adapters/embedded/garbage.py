@@ -1,4 +1,5 @@
-"""Garbage collection: blobs that nothing refers to any more, files that no blob knows, mailboxes that were deleted.
+"""Garbage collection: blobs that nothing refers to any more, files that no blob knows, mailboxes that were deleted,
+runs that nobody takes up.
 
 By generation: what was found without a reference in two collections running is removed, so that a reader who was given
 a message before it was expunged has the time between two collections to read it. The transaction that removes a row looks
@@ -16,7 +17,9 @@ from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace
 from compostela.adapters.embedded.mailbox_removal import purge_deleted, trim_expunge_logs
 from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.unqueued_runs import forget_old_runs
 from compostela.adapters.embedded.writer import Transaction, Writer
+from compostela.core.mail.ports import KEPT_DAYS
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +79,7 @@ class GarbageCollector:
             removed += await self._remove(condemned[start : start + BATCH])
         await self.sweep()
         await trim_expunge_logs(self._writer, self._reader)
+        await forget_old_runs(self._writer, time.time() - KEPT_DAYS * 86400)
         return removed
 
     async def _unreferenced(self) -> set[int]:

@@ -172,7 +172,8 @@ class EmbeddedMailboxes:
             return []
         if effect is None:
             # what the pipeline does with an accepted mail is nothing new: it has its place, its bytes are stored
-            self._blobs.take_room(sum(message.content.size for message in messages))
+            for message in messages:
+                self._blobs.take_room(message.content)
         row_id = self._names.row(mailbox)
         now = int(self._clock.now())
 

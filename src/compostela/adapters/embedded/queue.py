@@ -95,7 +95,7 @@ class EmbeddedQueue:
     ) -> EntryId:
         if effect is None:
             # what the pipeline does with an accepted mail is nothing new: it has its place, its bytes are stored
-            self._blobs.take_room(mail.size)
+            self._blobs.take_room(mail.content)
         now = self._clock.now()
         due_at = now + delay_seconds if delay_seconds > 0 else 0.0
         entry = EntryId(new_id())

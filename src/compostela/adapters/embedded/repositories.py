@@ -39,7 +39,7 @@ class EmbeddedRepository:
     async def store(self, mail: Mail, effect: Effect | None = None) -> str:
         if effect is None:
             # what the pipeline does with an accepted mail is nothing new: it has its place, its bytes are stored
-            self._blobs.take_room(mail.size)
+            self._blobs.take_room(mail.content)
         content, encoded = mail.content, mail_codec.encode(mail)
 
         def job(tx: Transaction) -> str:

@@ -22,6 +22,7 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import migrate
 from compostela.adapters.embedded.signals import Signals
+from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.writer import Writer
 from compostela.base.clock import Clock, SystemClock
 from compostela.base.errors import StorageFull
@@ -52,6 +53,7 @@ class EmbeddedStore:
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
         self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
         self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
+        self.runs = EmbeddedRuns(self._writer, self._reader)
         self._lookups = Lookups(path.with_suffix(".changes"))
         self.users = EmbeddedUsers(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)

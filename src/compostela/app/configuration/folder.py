@@ -19,7 +19,8 @@ from compostela.core.repository.settings import RepositorySettings, read_reposit
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.net.imap.settings import ImapSettings, read_imap_settings
-from compostela.net.smtp.settings import SmtpSettings, read_lmtp_settings, read_smtp_settings
+from compostela.net.lmtp.settings import LmtpSettings, read_lmtp_settings
+from compostela.net.smtp.settings import SmtpSettings, read_smtp_settings
 from compostela.processing.container import SpoolerSettings, read_spooler_settings
 from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings
 
@@ -48,6 +49,7 @@ class Configuration:
 
     places: Places
     smtp: list[SmtpSettings]
+    lmtp: list[LmtpSettings]
     imap: list[ImapSettings]
     container: Node
     spooler: SpoolerSettings
@@ -73,11 +75,11 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
     source.root("batchsizes.properties", _read_batch_sizes)
     source.root("extensions.properties", _read_extensions)
     source.root("listeners.xml", _read_listeners)
-    read_lmtp_settings(source.node("lmtpserver.xml", "lmtpservers"), problems)
     container = source.packaged("mailetcontainer.xml")
     return Configuration(
         places=Places(folder, data),
         smtp=read_smtp_settings(source.node("smtpserver.xml", "smtpservers"), problems),
+        lmtp=read_lmtp_settings(source.node("lmtpserver.xml", "lmtpservers"), problems),
         imap=read_imap_settings(source.node("imapserver.xml", "imapservers"), problems),
         container=container,
         spooler=read_spooler_settings(container, problems),

@@ -18,6 +18,8 @@ from compostela.app.examination import public_setup
 from compostela.base.clock import SystemClock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
+from compostela.core.delivery.direct import DirectDelivery
+from compostela.core.delivery.ports import MailDelivery
 from compostela.core.diagnosis.service import Diagnosis
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthCheck, HealthChecks, HealthStatus
@@ -32,20 +34,25 @@ from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
 from compostela.net.imap.settings import ImapSettings
 from compostela.net.listeners import Listener, bind_sockets
+from compostela.net.lmtp import session as lmtp_session
+from compostela.net.lmtp.session import LmtpProtocol
+from compostela.net.lmtp.settings import LmtpSettings
 from compostela.net.outbound.client import SmtpClient
 from compostela.net.settings import BindAddress, ServerSettings
+from compostela.net.smtp import session as smtp_session
 from compostela.net.smtp.server import SmtpServer
-from compostela.net.smtp.session import SmtpProtocol, commands_seen
+from compostela.net.smtp.session import SmtpProtocol
 from compostela.net.smtp.settings import SmtpSettings, VerifyIdentity
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.reload import reload_certificates
-from compostela.processing.container import build_processors, error_repository, postmaster_address
+from compostela.processing.container import DEFAULT_WORKERS, build_processors, error_repository, postmaster_address
 from compostela.processing.mailet import MailetContext
 from compostela.processing.processor import MailProcessors, Processor
 from compostela.processing.smtp_hooks.chain import build_chain
 from compostela.processing.smtp_hooks.context import HookContext
 from compostela.processing.spooler import Spooler
+from compostela.processing.synchronous import ContainerDelivery
 
 if TYPE_CHECKING:
     from compostela.web.webadmin.server import WebAdminServer
@@ -66,6 +73,8 @@ class Services:
     mailets: MailetContext
     processors: list[Processor]
     chains: list[HookChain]
+    """Of the SMTP servers, in order."""
+    lmtp_chains: list[HookChain]
     bans: CrowdsecBans | None
 
 
@@ -103,8 +112,9 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         )
         for smtp in configuration.smtp
     ]
+    lmtp_chains = [build_chain(lmtp.session.handlers, hooks, check_recipients=True) for lmtp in configuration.lmtp]
     processors = build_processors(configuration.container, problems, context)
-    return Services(domains, users, rewriting, mailboxes, context, processors, chains, bans)
+    return Services(domains, users, rewriting, mailboxes, context, processors, chains, lmtp_chains, bans)
 
 
 class EmbeddedEdition:
@@ -150,7 +160,7 @@ class EmbeddedEdition:
                 self._store.repositories,
                 error_repository(self._configuration.spooler, self._services.mailets),
                 self._configuration.spooler.workers,
-                commands_seen,
+                lambda: smtp_session.commands_seen() + lmtp_session.commands_seen(),
             )
             await self._spooler.start()
         for listener in self._listeners:
@@ -247,10 +257,34 @@ class EmbeddedEdition:
     def _make_listeners(self) -> None:
         for smtp, chain in zip(self._configuration.smtp, self._services.chains, strict=True):
             self._listeners.append(self._smtp_listener(smtp, chain))
+        for lmtp, chain in zip(self._configuration.lmtp, self._services.lmtp_chains, strict=True):
+            self._listeners.append(self._lmtp_listener(lmtp, chain))
         self._listeners += [self._imap_listener(imap) for imap in self._configuration.imap]
 
     def _smtp_listener(self, settings: SmtpSettings, chain: HookChain) -> Listener:
-        server = SmtpServer(
+        server = self._smtp_server(settings, chain)
+        return self._listener(settings.server, lambda listener, tls: SmtpProtocol(server, listener, tls))
+
+    def _lmtp_listener(self, settings: LmtpSettings, chain: HookChain) -> Listener:
+        server, delivery = self._smtp_server(settings.session, chain), self._delivery(settings)
+        return self._listener(
+            settings.session.server, lambda listener, tls: LmtpProtocol(server, delivery, listener, tls)
+        )
+
+    def _delivery(self, settings: LmtpSettings) -> MailDelivery:
+        services = self._services
+        if settings.through_container:
+            return ContainerDelivery(
+                MailProcessors(services.processors),
+                self._store.runs,
+                self._store.blobs,
+                self._configuration.spooler.workers or DEFAULT_WORKERS,
+                split=settings.split_execution,
+            )
+        return DirectDelivery(services.users, services.rewriting, services.mailboxes, self._store.queues.queue(SPOOL))
+
+    def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:
+        return SmtpServer(
             settings=settings,
             hooks=chain,
             queue=self._store.queues.queue(SPOOL),
@@ -259,7 +293,6 @@ class EmbeddedEdition:
             default_domain=self._services.domains.default_domain,
             clock=self._clock,
         )
-        return self._listener(settings.server, lambda listener, tls: SmtpProtocol(server, listener, tls))
 
     def _imap_listener(self, settings: ImapSettings) -> Listener:
         server = ImapServer(settings, self._services.mailboxes, self._services.users, self._store.blobs, self._clock)

@@ -1,4 +1,4 @@
-"""`smtpserver.xml` and `lmtpserver.xml`."""
+"""`smtpserver.xml`."""
 
 import enum
 import socket
@@ -145,12 +145,3 @@ def read_handler_chain(chain: Settings | None) -> tuple[str, tuple[Settings, ...
     chain.ignored("enableJmx", "jmxHandlersPackage")
     loader = chain.text("coreHandlersPackage", "")
     return loader, tuple(chain.sections("handler"))
-
-
-def read_lmtp_settings(root: Node, problems: Problems) -> None:
-    """LMTP is not there yet: its file is read for its form, and an enabled server is listed."""
-    settings = Settings(root, problems)
-    for server in settings.sections("lmtpserver"):
-        if server.boolean("enabled", True):
-            problems.not_yet(server.place, "LMTP servers are not yet in effect")
-    settings.finish()

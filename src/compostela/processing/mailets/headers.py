@@ -3,6 +3,7 @@
 import logging
 
 from compostela.base.settings import Settings
+from compostela.core.delivery.headers import DELIVERED_TO
 from compostela.core.mail.model import Mail
 from compostela.mime import headers
 from compostela.mime.encoded_words import decode
@@ -77,7 +78,7 @@ class AddDeliveredToHeader(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         for recipient in mail.recipients:
-            mail.per_recipient_headers.setdefault(recipient, []).append(("Delivered-To", str(recipient)))
+            mail.per_recipient_headers.setdefault(recipient, []).append((DELIVERED_TO, str(recipient)))
 
 
 class LogMessage(Mailet):

@@ -7,11 +7,11 @@ from compostela.base.errors import QuotaExceeded, TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
-from compostela.core.blob.model import MessageContent
+from compostela.core.delivery.headers import delivered_header
 from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import ERROR, GHOST, Mail
 from compostela.core.queue.model import SPOOL
-from compostela.mime.headers import add_first, field_line, remove
+from compostela.mime.headers import remove
 from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELIVERED, enqueue_report
 from compostela.processing.mailet import Mailet, MailetContext
@@ -59,7 +59,8 @@ class LocalDelivery(Mailet):
         user = self.context.users.name_of(recipient)
         if user is None:
             raise TemporaryFailure(f"{recipient} is no user")
-        content = MessageContent(self._header(mail, recipient, base), mail.content.body)
+        header = delivered_header(base, mail.sender, mail.per_recipient_headers.get(recipient, ()))
+        content = mail.content.with_header(header)
         effect = run.effect("mailbox", recipient)
         pause = FIRST_PAUSE_SECONDS
         for attempt in range(1, TRIES + 1):
@@ -73,12 +74,6 @@ class LocalDelivery(Mailet):
             else:
                 break
         _log.info("mail delivered", extra={"mail": mail.name, "recipient": str(recipient)})
-
-    @staticmethod
-    def _header(mail: Mail, recipient: MailAddress, base: bytes) -> bytes:
-        return_path = b"Return-Path: <%s>" % (str(mail.sender).encode() if mail.sender is not None else b"")
-        own = mail.per_recipient_headers.get(recipient, ())
-        return add_first(base, return_path, *(field_line(name, value) for name, value in own))
 
     async def _to_error(self, mail: Mail, failed: list[MailAddress], reason: str, run: PipelineRun) -> None:
         rest = mail.copy(f"{mail.name}-{new_id()[-8:]}", failed)

@@ -8,7 +8,7 @@ from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.core.smtp.hooks import HookChain, SmtpHook
 from compostela.processing.smtp_hooks import HOOKS, HOOKS_NOT_YET
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
-from compostela.processing.smtp_hooks.recipients import PostmasterAbuseRcptHook
+from compostela.processing.smtp_hooks.recipients import PostmasterAbuseRcptHook, ValidRcptHandler
 from compostela.processing.smtp_hooks.relaying import (
     AuthRequiredHook,
     AuthRequiredToRelayRcptHook,
@@ -25,12 +25,21 @@ _CORE = frozenset({
 
 
 def build_chain(
-    handlers: Sequence[Settings], context: HookContext, *, auth_required: bool, verify_identity: bool, relaxed: bool
+    handlers: Sequence[Settings],
+    context: HookContext,
+    *,
+    auth_required: bool = False,
+    verify_identity: bool = False,
+    relaxed: bool = False,
+    check_recipients: bool = False,
 ) -> HookChain:
-    """Complaints about handlers go to their settings' problems."""
+    """Complaints about handlers go to their settings' problems. With `check_recipients` a ValidRcptHandler stands in the chain,
+    configured or not."""
     hooks = [hook for hook in (_configured(handler, context) for handler in handlers) if hook is not None]
     nothing = handlers[0] if handlers else _no_settings()
     hooks.append(AuthRequiredToRelayRcptHook(nothing, context))
+    if check_recipients and not any(isinstance(hook, ValidRcptHandler) for hook in hooks):
+        hooks.append(ValidRcptHandler(_no_settings(), context))
     if verify_identity:
         hooks.append(SenderAuthIdentifyVerificationHook(nothing, context, relaxed=relaxed))
     if auth_required:

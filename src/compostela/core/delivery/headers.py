@@ -1,0 +1,14 @@
+"""The header block of a message in the mailbox."""
+
+from collections.abc import Iterable
+
+from compostela.mime.headers import add_first, field_line
+from compostela.model.mail_address import MailAddress
+
+DELIVERED_TO = "Delivered-To"
+
+
+def delivered_header(block: bytes, sender: MailAddress | None, own: Iterable[tuple[str, str]]) -> bytes:
+    """Return-Path on top (RFC 5321 §4.4), then the fields that only this recipient sees. `block` has no Return-Path."""
+    return_path = b"Return-Path: <%s>" % (str(sender).encode() if sender is not None else b"")
+    return add_first(block, return_path, *(field_line(name, value) for name, value in own))

@@ -1,0 +1,42 @@
+"""The host of an LMTP session: SMTP's, with LHLO for a greeting and without AUTH (RFC 2033 §4.1)."""
+
+from compostela.base.metrics import counter
+from compostela.core.delivery.ports import MailDelivery
+from compostela.core.smtp.session import SmtpSession
+from compostela.net.listeners import Listener
+from compostela.net.lmtp.commands import LmtpCommands
+from compostela.net.smtp.commands import Commands
+from compostela.net.smtp.server import SmtpServer
+from compostela.net.smtp.session import SmtpProtocol
+
+_commands = counter("lmtpCommands", "LMTP commands")
+
+
+def commands_seen() -> int:
+    """How many commands clients have given since the start."""
+    return _commands.value
+
+
+class LmtpProtocol(SmtpProtocol):
+    """One connection."""
+
+    __slots__ = ("_delivery",)
+
+    protocol = "LMTP"
+    counter = _commands
+
+    def __init__(self, server: SmtpServer, delivery: MailDelivery, listener: Listener, tls: bool) -> None:
+        super().__init__(server, listener, tls)
+        self._delivery = delivery
+
+    def _make_commands(self, session: SmtpSession) -> Commands:
+        return LmtpCommands(self._server, self._delivery, session)
+
+    async def _command(self, verb: bytes, argument: bytes) -> bytes | None:
+        match verb:
+            case b"LHLO":
+                return await self._commands.helo("LHLO", argument)
+            case b"HELO" | b"EHLO" | b"AUTH":
+                return await self._commands.unknown(verb)
+            case _:
+                return await super()._command(verb, argument)

@@ -1,0 +1,88 @@
+"""`lmtpserver.xml`."""
+
+import socket
+from dataclasses import dataclass
+
+from compostela.base.settings import Node, Problems, Settings, nearest
+from compostela.net.settings import read_server_settings
+from compostela.net.smtp.settings import SmtpSettings, VerifyIdentity, read_handler_chain
+
+CORE_LOADER = "CoreCmdHandlerLoader"
+CONTAINER_LOADER = "MailetContainerCmdHandlerLoader"
+CONTAINER_HANDLER = "MailetContainerHandler"
+
+
+@dataclass(frozen=True, slots=True)
+class LmtpSettings:
+    """One LMTP server."""
+
+    session: SmtpSettings
+    """What its sessions have in common with SMTP's: no login, no relaying, no verification of identities."""
+    through_container: bool = False
+    """The mail container is run while the client waits; otherwise mail goes straight to the INBOX."""
+    split_execution: bool = False
+    """The container is run once for each recipient, so that each has its own answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the handler chain wants mail to be delivered, and the hooks that it has besides."""
+
+    through_container: bool
+    split_execution: bool
+    hooks: tuple[Settings, ...]
+
+
+def read_lmtp_settings(root: Node, problems: Problems) -> list[LmtpSettings]:
+    """All enabled servers of a file."""
+    settings = Settings(root, problems)
+    found = []
+    for server in settings.sections("lmtpserver"):
+        enabled = server.boolean("enabled", True)
+        read = _read_server(server)
+        if enabled:
+            found.append(read)
+    settings.finish()
+    return found
+
+
+def _read_server(settings: Settings) -> LmtpSettings:
+    server = read_server_settings(
+        settings,
+        default_name="lmtpserver",
+        default_port=24,
+        default_timeout=300.0,
+        autodetected_name=socket.gethostname() or "localhost",
+    )
+    way = _way(settings.section("handlerchain"))
+    session = SmtpSettings(
+        server=server,
+        auth_enabled=False,
+        verify_identity=VerifyIdentity.DISABLED,
+        max_message_bytes=settings.size("maxmessagesize", 0, unit="K"),
+        greeting=settings.text("lmtpGreeting", ""),
+        handlers=way.hooks,
+    )
+    settings.finish()
+    return LmtpSettings(session, through_container=way.through_container, split_execution=way.split_execution)
+
+
+def _way(chain: Settings | None) -> _Way:
+    """The loader stands in `coreHandlersPackage` or, as in James's samples, among the handlers."""
+    name, handlers = read_handler_chain(chain)
+    loader = name.rpartition(".")[2]
+    if chain is not None and loader not in ("", CORE_LOADER, CONTAINER_LOADER):
+        chain.error(f"there is no {name!r} for LMTP{nearest(loader, (CORE_LOADER, CONTAINER_LOADER))}")
+    through, split = loader == CONTAINER_LOADER, False
+    hooks: list[Settings] = []
+    for handler in handlers:
+        short = handler.text("class", "").rpartition(".")[2]
+        if short in (CONTAINER_LOADER, CONTAINER_HANDLER):
+            through = True
+            split |= handler.boolean("splitExecution", False)
+            handler.finish()
+        elif short == CORE_LOADER:
+            handler.finish()
+        else:
+            hooks.append(handler)
+    return _Way(through, split, tuple(hooks))

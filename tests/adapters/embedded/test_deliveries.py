@@ -1,0 +1,118 @@
+"""Both deliveries on the embedded store, and what it keeps of runs, keep to the contracts."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.app.configuration.folder import load
+from compostela.app.editions.embedded import Services, make_services
+from compostela.base.settings import Problems
+from compostela.core.delivery.direct import DirectDelivery
+from compostela.core.delivery.ports import MailDelivery, Outcome
+from compostela.core.mail.ports import KEPT_DAYS, UnqueuedRuns
+from compostela.core.mailbox.ports import MailboxStore
+from compostela.model.domain import Domain
+from compostela.model.mailbox_path import MailboxPath
+from compostela.model.numbers import EntryId, Uid
+from compostela.model.username import Username
+from compostela.processing.processor import MailProcessors
+from compostela.processing.synchronous import ContainerDelivery
+from tests.adapters.embedded import test_blob_store
+from tests.adapters.embedded.test_mailbox_store import mailboxes, store
+from tests.contracts.blobs import spilled
+from tests.contracts.fakes import a_mail
+from tests.contracts.mail_delivery import BOB, CAROL, MailDeliveryContract, Received
+from tests.contracts.mailbox_parts import a_mailbox, effect, message
+from tests.contracts.unqueued_runs import UnqueuedRunsContract
+
+__all__ = ["mailboxes", "store"]
+
+ROOMY = 300_000
+"""Octets of a body that becomes a file."""
+
+
+@pytest.fixture
+async def services(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[Services]:
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    algorithm = "<enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm>"
+    (conf / "usersrepository.xml").write_text(f"<usersrepository>{algorithm}</usersrepository>")
+    problems = Problems()
+    services = make_services(load(conf, tmp_path, problems), store, problems)
+    await store.domains.add(Domain("example.org"))
+    for user in (BOB, CAROL):
+        await services.users.add(Username.parse(user), "secret")
+    yield services
+    services.users.close()
+
+
+@pytest.fixture
+def received(mailboxes: MailboxStore) -> Received:
+    async def read(user: str) -> list[bytes]:
+        mailbox = await mailboxes.find(MailboxPath.inbox(Username.parse(user)))
+        if mailbox is None:
+            return []
+        uids, _ = await mailboxes.uids(mailbox.id)
+        found = await mailboxes.messages(mailbox.id, list(uids))
+        return [await found[Uid(uid)].content.read() for uid in uids]
+
+    return read
+
+
+def direct(store: EmbeddedStore, services: Services) -> DirectDelivery:
+    return DirectDelivery(services.users, services.rewriting, services.mailboxes, store.queues.queue("spool"))
+
+
+class TestDirectDelivery(MailDeliveryContract):
+    @pytest.fixture
+    def delivery(self, store: EmbeddedStore, services: Services) -> MailDelivery:
+        return direct(store, services)
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["whole", "split"])
+class TestContainerDelivery(MailDeliveryContract):
+    @pytest.fixture
+    def delivery(self, store: EmbeddedStore, services: Services, split: bool) -> MailDelivery:
+        return ContainerDelivery(MailProcessors(services.processors), store.runs, store.blobs, 4, split=split)
+
+
+class TestEmbeddedRuns(UnqueuedRunsContract):
+    remembered_effects = test_blob_store.TestEmbeddedEffects.remembered_effects
+
+    @pytest.fixture
+    def runs(self, store: EmbeddedStore) -> UnqueuedRuns:
+        return store.runs
+
+
+async def test_a_run_that_nobody_takes_up_is_forgotten_in_time(
+    store: EmbeddedStore, mailboxes: MailboxStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = await a_mailbox(mailboxes)
+    old, queued = await store.runs.entry(b"old"), EntryId("0an-entry-of-the-queue")
+    for entry in (old, queued):
+        await mailboxes.append(mailbox, [message()], effect(entry=entry))
+    await store.collect_garbage()
+    assert await store.runs.entry(b"old") == old
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + KEPT_DAYS * 86400 + 60)
+    await store.collect_garbage()
+    assert await store.runs.entry(b"old") != old
+    rows = store.runs._reader.execute("SELECT entry FROM effect").fetchall()
+    assert rows == [(queued,)]
+
+
+async def test_a_large_body_to_many_counts_once_against_the_disk(
+    store: EmbeddedStore, services: Services, received: Received
+) -> None:
+    mail = a_mail(recipients=(BOB, CAROL))
+    mail.content = type(mail.content)(mail.content.header, await spilled(store.blobs, b"x" * ROOMY))
+    store.blobs.check_room(0)
+    before = store.blobs._disk._free
+    outcomes = await direct(store, services).deliver(mail, mail.content)
+    assert set(outcomes.values()) == {Outcome.DELIVERED}
+    assert ROOMY <= before - store.blobs._disk._free < 2 * ROOMY
+    assert [len(await received(user)) for user in (BOB, CAROL)] == [1, 1]
+    assert len(list((store.blobs.folder).glob("*/*"))) == 1
