@@ -406,3 +406,19 @@ async def test_the_container_takes_nothing_on_a_full_disk(tmp_path: Path) -> Non
         await c.client(MAIL, ".")
         await c.server("452 4.3.1", "452 4.3.1")
         assert await messages(server, BOB) == []
+
+
+async def test_the_last_chunk_is_answered_for_each_recipient(tmp_path: Path) -> None:
+    async with running(tmp_path, lmtp="") as server, conversation(server.ports["lmtp"]) as c:
+        await greet(c)
+        await c.client("MAIL FROM:<a@foreign.example>", "RCPT TO:<bob@example.org>", "RCPT TO:<ann@example.org>")
+        await c.server("250 2.1.0", "250 2.1.5", "250 2.1.5")
+        await c.octets(b"BDAT 14\r\nSubject: x\r\n\r\nBDAT 10 LAST\r\n.\r\nRSET\r\n\r")
+        await c.server("250 2.0.0 14 octets received", "554 5.6.0", "554 5.6.0")
+        await c.client("MAIL FROM:<a@foreign.example>", "RCPT TO:<bob@example.org>", "RCPT TO:<ann@example.org>")
+        await c.server("250 2.1.0", "250 2.1.5", "250 2.1.5")
+        await c.octets(b"BDAT 25 LAST\r\nSubject: x\r\n\r\n.\r\nRSET\r\n\r\nNOOP\r\n")
+        await c.server("250 2.6.0 Message received <bob@", "250 2.6.0 Message received <ann@", "250 2.0.0 OK")
+        for user in (BOB, ANN):
+            (one,) = await messages(server, user)
+            assert one.endswith(b"\r\n\r\n.\r\nRSET\r\n\r\n")
