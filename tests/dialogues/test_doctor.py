@@ -48,6 +48,13 @@ async def test_no_trick_makes_the_server_relay(tmp_path: Path) -> None:
         assert "refused all 125 attempts to relay, from 127.0.0.1" in found.what
 
 
+async def test_no_trick_in_utf8_makes_the_server_relay(tmp_path: Path) -> None:
+    hooks = '<handler class="SmtpUtf8MailHook"/><handler class="SmtpUtf8RcptHook"/>'
+    async with examined(tmp_path, handlers=hooks) as server:
+        (found,) = await server.findings("relay")
+        assert (found.severity, "refused all 125" in found.what) == (Severity.OK, True)
+
+
 async def test_an_authorised_loopback_is_told_of_and_another_address_is_used(tmp_path: Path) -> None:
     async with examined(tmp_path, elements=NETWORKS.format("127.0.0.1")) as server:
         told, tried = await server.findings("relay")

@@ -2,11 +2,14 @@
 
 import http.client
 import json
+import ssl
+from pathlib import Path
 
 import pytest
 from lxml import etree
 
-from tests.server_process import ServerProcess
+from compostela.app import first_start
+from tests.server_process import TOKEN, ServerProcess
 
 OUTLOOK = "{http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a}"
 RESPONSE = "{http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006}"
@@ -157,3 +160,36 @@ def test_nothing_else_is_served(server: ServerProcess) -> None:
     for path in ("/", "/domains", "/healthcheck", "/autodiscover/../domains", "/mail/"):
         assert ask(server, path)[0] == 404
     assert ask(server, "/mail/config-v1.1.xml", body=b"x")[0] == 405
+
+
+def test_https_with_a_key_of_its_own_that_is_exchanged_with_the_others(tmp_path: Path) -> None:
+    process = ServerProcess(tmp_path)
+    first_start.make_certificate(tmp_path, "mta-sts.example.org")
+    (process.conf / "autoconfiguration.properties").write_text(
+        f"enabled = true\nport = {process.public}\nhttps.enabled = true\n"
+        f"https.privateKey = {tmp_path}/tls/key.pem\nhttps.certificates = {tmp_path}/tls/certificate.pem\n"
+    )
+    process.start()
+    try:
+        process.wait_for_web()
+        context = ssl.create_default_context(cafile=str(tmp_path / "tls/certificate.pem"))
+        context.check_hostname = False
+        connection = http.client.HTTPSConnection("127.0.0.1", process.public, timeout=30, context=context)
+        connection.request("GET", "/.well-known/mta-sts.txt", headers={"Host": "mta-sts.example.org"})
+        assert connection.getresponse().read().startswith(b"version: STSv1\r\n")
+        connection.close()
+        web = http.client.HTTPConnection("127.0.0.1", process.web, timeout=30)
+        web.request("POST", f"/servers?reload-certificate&port={process.public}", headers={"Password": TOKEN})
+        assert web.getresponse().status < 300
+        web.close()
+    finally:
+        assert process.stop() == 0
+
+
+def test_https_without_a_key_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
+    process = ServerProcess(tmp_path)
+    (process.conf / "autoconfiguration.properties").write_text("enabled = true\nhttps.enabled = true\n")
+    output = process.command("check", "--conf", str(process.conf), check=False)
+    assert (
+        "autoconfiguration.properties: HTTPS needs https.keystore, or https.privateKey and https.certificates" in output
+    )

@@ -159,7 +159,8 @@ async def test_block_lists(zone: Zone, severity: Severity, what: str) -> None:
         (found,) = await check_block_list("192.0.2.7", "bl.example", dns)
         assert found.severity is severity
         assert what in found.what
-        assert await check_block_list("127.0.0.1", "bl.example", dns) == []
+        for inside in ("127.0.0.1", "10.1.2.3", "fd00::1"):
+            assert await check_block_list(inside, "bl.example", dns) == []
 
 
 def answer(text: str) -> Callable[[str, str], object]:

@@ -14,7 +14,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.spamassassin.spamd import Spamd
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
-from compostela.app.examination import public_setup
+from compostela.app.public_listener import PublicListener
 from compostela.base.clock import SystemClock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
@@ -128,11 +128,10 @@ class EmbeddedEdition:
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._spooler: Spooler | None = None
-        self._web_servers: list[WebAdminServer] = []
+        self._web_server: WebAdminServer | None = None
         self._web_sockets: list[socket.socket] = []
-        self._public_sockets: list[socket.socket] = []
+        self._public: PublicListener | None = None
         self.web_port: int | None = None
-        self.public_port: int | None = None
 
     async def start(self) -> first_start.FirstUser | None:
         """Binds all ports before anything else; gives the user that was made at the first start. Raises `BindError`,
@@ -143,10 +142,8 @@ class EmbeddedEdition:
             host = "127.0.0.1" if webadmin.host == "localhost" else webadmin.host
             self._web_sockets = bind_sockets((BindAddress(host, webadmin.port),), HTTP_BACKLOG)
             self.web_port = self._web_sockets[0].getsockname()[1]
-        public = self._configuration.autoconfiguration
-        if public.enabled:
-            self._public_sockets = bind_sockets((BindAddress(public.host, public.port),), HTTP_BACKLOG)
-            self.public_port = self._public_sockets[0].getsockname()[1]
+        if self._configuration.autoconfiguration.enabled:
+            self._public = PublicListener(self._configuration)
         for listener in self._listeners:
             listener.bind()
         await self._services.domains.add_configured()
@@ -169,8 +166,9 @@ class EmbeddedEdition:
 
     async def start_web(self) -> None:
         """WebAdmin and the public documents, whose libraries are slow to import: after the mail ports are open."""
-        if self._public_sockets:
-            await self._start_public()
+        if self._public is not None:
+            users = self._services.users
+            await self._public.start(self._services.domains, self._ports, whole_address=users.virtual_hosting)
         if not self._web_sockets:
             return
         from compostela.web.webadmin.application import WebAdminServices, create_application
@@ -199,22 +197,11 @@ class EmbeddedEdition:
             create_application(services, settings, passwords_of(settings, token)), self._web_sockets
         )
         await server.start()
-        self._web_servers.append(server)
+        self._web_server = server
         self._tasks += [
             asyncio.create_task(tasks.work()),
             asyncio.create_task(health.watch(self._configuration.health.period_seconds)),
         ]
-
-    async def _start_public(self) -> None:
-        from compostela.web.autoconfiguration.application import PublicDocuments
-        from compostela.web.webadmin.server import WebAdminServer
-
-        setup = public_setup(self._configuration, self._ports)
-        users = self._services.users
-        documents = PublicDocuments(setup, self._services.domains, whole_address=users.virtual_hosting)
-        server = WebAdminServer(documents.application(), self._public_sockets)
-        await server.start()
-        self._web_servers.append(server)
 
     def _diagnosis(self) -> Diagnosis:
         from compostela.app.doctor import diagnosis_of
@@ -233,8 +220,9 @@ class EmbeddedEdition:
     async def stop(self) -> None:
         """Stops accepting, finishes what is in flight, and closes the store."""
         await asyncio.gather(*(listener.stop() for listener in self._listeners))
-        for server in self._web_servers:
-            await server.stop()
+        for server in (self._web_server, self._public):
+            if server is not None:
+                await server.stop()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -248,7 +236,8 @@ class EmbeddedEdition:
 
     async def reload_certificates(self, port: int | None = None) -> int:
         """See `net.tls.reload`."""
-        return await reload_certificates(self._listeners, port)
+        public = [] if self._public is None else [self._public]
+        return await reload_certificates([*self._listeners, *public], port)
 
     @property
     def listeners(self) -> list[Listener]:

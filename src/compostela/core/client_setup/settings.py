@@ -1,7 +1,7 @@
 """`autoconfiguration.properties`: how mail programs and other servers find out how to use this one."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compostela.base.settings import Settings
 
@@ -24,11 +24,21 @@ class AutoconfigurationSettings:
     """The public documents, and the server as it is seen from outside."""
 
     enabled: bool = False
-    """Start the listener for the public documents (plain HTTP: put it behind a reverse proxy with HTTPS)."""
+    """Start the listener for the public documents."""
     host: str = "127.0.0.1"
     """Its listening address; `0.0.0.0` for all."""
     port: int = 8088
     """Its TCP port."""
+    https: bool = False
+    """Speak HTTPS. Without it the listener belongs behind a reverse proxy that does."""
+    keystore: str | None = None
+    """URL of a key store (JKS, PKCS12 or PEM) with the key for HTTPS."""
+    private_key: str | None = None
+    """URL of the key in PEM, together with `https.certificates`."""
+    certificates: str | None = None
+    """URL of the certificate chain in PEM; it names `autoconfig.`, `autodiscover.` and `mta-sts.` of each domain."""
+    secret: str | None = field(default=None, repr=False)
+    """Password of the key store or of the key."""
     display_name: str = ""
     """What mail programs call the provider; by default the mail domain."""
     web_host: str = ""
@@ -56,6 +66,11 @@ def read_autoconfiguration_settings(settings: Settings) -> AutoconfigurationSett
         enabled=settings.boolean("enabled", DEFAULTS.enabled),
         host=settings.text("host", DEFAULTS.host),
         port=settings.integer("port", DEFAULTS.port, minimum=0, maximum=65535),
+        https=settings.boolean("https.enabled", DEFAULTS.https),
+        keystore=settings.text("https.keystore", DEFAULTS.keystore),
+        private_key=settings.text("https.privateKey", DEFAULTS.private_key),
+        certificates=settings.text("https.certificates", DEFAULTS.certificates),
+        secret=settings.text("https.secret", DEFAULTS.secret),
         display_name=settings.text("display.name", DEFAULTS.display_name),
         web_host=settings.text("web.host", DEFAULTS.web_host),
         submissions_port=settings.integer("public.port.submissions", 0, minimum=0, maximum=65535),
@@ -65,5 +80,7 @@ def read_autoconfiguration_settings(settings: Settings) -> AutoconfigurationSett
         mta_sts_mode=settings.choice("mta-sts.mode", DEFAULTS.mta_sts_mode, _MODES),
         mta_sts_max_age=settings.integer("mta-sts.max_age", DEFAULTS.mta_sts_max_age, minimum=0, maximum=31_557_600),
     )
+    if read.https and not read.keystore and not (read.private_key and read.certificates):
+        settings.error("HTTPS needs https.keystore, or https.privateKey and https.certificates")
     settings.finish()
     return read

@@ -9,10 +9,13 @@ _REFUSED = ip_network("127.255.255.0/24")
 """Answers of lists that do not talk to this resolver."""
 _LISTED = ip_network("127.0.0.0/8")
 
+_INSIDE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+"""No list knows these."""
+
 
 async def check_block_list(address: str, block_list: str, dns: Lookups) -> list[Finding]:
     known = ip_address(address)
-    if known.is_loopback or known.is_link_local:
+    if known.is_loopback or known.is_link_local or any(known in network for network in _INSIDE):
         return []
     name = known.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa") + f".{block_list}"
     answers = [ip_address(one) for one in await dns.ipv4(name)]

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from compostela.base.errors import InvalidArgument
-from compostela.net.settings import ServerSettings
 from compostela.net.tls.context import ServerContext
 from compostela.net.tls.errors import TlsError
 
@@ -17,8 +16,10 @@ _log = logging.getLogger(__name__)
 class Listening(Protocol):
     """What is asked of a listener."""
 
-    settings: ServerSettings
     context: ssl.SSLContext | None
+
+    @property
+    def name(self) -> str: ...
 
     @property
     def ports(self) -> list[int]: ...
@@ -35,7 +36,7 @@ async def reload_certificates(listeners: Iterable[Listening], port: int | None =
         if not isinstance(context, ServerContext) or (port is not None and port not in listener.ports):
             continue
         found += 1
-        name = listener.settings.name
+        name = listener.name
         try:
             # deriving keys from passwords takes a moment
             changed = await asyncio.to_thread(context.reload)

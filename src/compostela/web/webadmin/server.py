@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
@@ -20,24 +21,37 @@ class _Server(uvicorn.Server):
         yield
 
 
-class WebAdminServer:
-    """Runs an ASGI application on sockets that were bound before (so that a port in use is known before anything starts)."""
+class _Config(uvicorn.Config):
+    """With a TLS context that is already made, since keys may come from anywhere."""
 
-    def __init__(self, application: ASGIApp, sockets: list[socket.socket]) -> None:
+    context: ssl.SSLContext | None = None
+
+    def load(self) -> None:
+        super().load()
+        self.ssl = self.context
+
+
+class WebAdminServer:
+    """Runs an ASGI application on sockets that were bound before (so that a port in use is known before anything starts);
+    with a context over TLS."""
+
+    def __init__(
+        self, application: ASGIApp, sockets: list[socket.socket], context: ssl.SSLContext | None = None
+    ) -> None:
         self._sockets = sockets
-        self._server = _Server(
-            uvicorn.Config(
-                application,
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                lifespan="off",
-                limit_concurrency=MAX_CONCURRENT_REQUESTS,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=5,
-                server_header=False,
-            )
+        config = _Config(
+            application,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            limit_concurrency=MAX_CONCURRENT_REQUESTS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=5,
+            server_header=False,
         )
+        config.context = context
+        self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

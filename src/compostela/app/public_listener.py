@@ -1,0 +1,61 @@
+"""The listener for the public documents: autoconfig, autodiscover, the MTA-STS policy."""
+
+import socket
+import ssl
+
+from compostela.app.configuration.folder import Configuration
+from compostela.app.examination import public_setup
+from compostela.base.settings import Place
+from compostela.core.domains.service import DomainList
+from compostela.net.listeners import bind_sockets
+from compostela.net.settings import BindAddress
+from compostela.net.tls.context import server_context
+from compostela.net.tls.errors import TlsError
+from compostela.net.tls.settings import TlsSettings
+
+BACKLOG = 100
+FILE = "autoconfiguration.properties"
+
+
+class PublicListener:
+    """Binds first, serves when the mail ports are open. Its certificate is exchanged with those of the mail servers."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Raises `TlsError`, `BindError`."""
+        self._configuration = configuration
+        public = configuration.autoconfiguration
+        self.context: ssl.SSLContext | None = None
+        if public.https:
+            tls = TlsSettings(
+                implicit=True,
+                keystore=public.keystore,
+                private_key=public.private_key,
+                certificates=public.certificates,
+                secret=public.secret,
+            )
+            try:
+                self.context = server_context(tls, configuration.places.resolve)
+            except TlsError as error:
+                raise TlsError(f"{Place(FILE)}: {error}") from error
+        self._sockets: list[socket.socket] = bind_sockets((BindAddress(public.host, public.port),), BACKLOG)
+
+    @property
+    def name(self) -> str:
+        return "autoconfiguration"
+
+    @property
+    def ports(self) -> list[int]:
+        return [bound.getsockname()[1] for bound in self._sockets]
+
+    async def start(self, domains: DomainList, ports: dict[str, list[int]], *, whole_address: bool) -> None:
+        """`ports` are those of the mail servers; `whole_address`: users log in with it."""
+        # slow to import
+        from compostela.web.autoconfiguration.application import PublicDocuments
+        from compostela.web.webadmin.server import WebAdminServer
+
+        documents = PublicDocuments(public_setup(self._configuration, ports), domains, whole_address=whole_address)
+        self._server = WebAdminServer(documents.application(), self._sockets, self.context)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        await self._server.stop()
