@@ -283,3 +283,82 @@ async def test_networks_that_relay_may_use_local_senders(tmp_path: Path) -> None
         await c.server("250 ")
         await eventually(lambda: idle(server))
         assert len(await messages(server, BOB)) == 1
+
+
+# who of the networks may send, and which mappings make a recipient
+
+LISTED = """<handler class="org.apache.james.smtpserver.fastfail.AllowedUnauthenticatedSender"><allowedSenders>
+<allowedSender>printer@example.org</allowedSender><allowedSender fromIps="127.0.0.0/30, ::1">near@example.org</allowedSender>
+<allowedSender fromIps="192.0.2.0/24,2001:db8::/32">far@example.org</allowedSender></allowedSenders>{}</handler>"""
+
+
+@pytest.mark.parametrize(
+    ("sender", "null", "is_allowed"),
+    [
+        ("printer@example.org", "", True),
+        ("Printer@EXAMPLE.org", "", True),
+        ("near@example.org", "", True),
+        ("far@example.org", "", False),
+        ("bob@example.org", "", False),
+        ("", "", False),
+        ("", "<allowNullSender>true</allowNullSender>", True),
+    ],
+)
+async def test_listed_senders_of_networks(tmp_path: Path, sender: str, null: str, is_allowed: bool) -> None:
+    async with (
+        running(tmp_path, elements=NETWORK, handlers=LISTED.format(null)) as server,
+        conversation(server.ports["smtp"]) as c,
+    ):
+        await greet(c)
+        text = f"550 5.7.1 Sender <{sender}> is not allowed for unauthenticated connection from 127.0.0.1"
+        await refused(c, f"MAIL FROM:<{sender}>", "250 2.1.0" if is_allowed else text)
+
+
+async def test_the_list_is_not_for_users_nor_for_strangers(tmp_path: Path) -> None:
+    async with running(tmp_path, handlers=LISTED.format("")) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await refused(c, "MAIL FROM:<a@b.example>", "250 2.1.0")
+        await refused(c, "RSET", "250 ")
+        await log_in(c)
+        await refused(c, "MAIL FROM:<bob@example.org>", "250 2.1.0")
+
+
+@pytest.mark.parametrize(
+    ("check", "accepted"),
+    [
+        ("", {"team", "half", "none", "away"}),
+        ("mappingExists", {"team", "half", "none", "away"}),
+        ("anyMappingValid", {"team", "half", "away"}),
+        ("allMappingsValid", {"team", "away"}),
+    ],
+)
+async def test_mappings_that_make_a_recipient(tmp_path: Path, check: str, accepted: set[str]) -> None:
+    element = f"<recipientRewriteTableCheck>{check}</recipientRewriteTableCheck>" if check else ""
+    smtp = SMTP.replace('<handler class="ValidRcptHandler"/>', f'<handler class="ValidRcptHandler">{element}</handler>')
+    async with running(tmp_path, smtp=smtp) as server, conversation(server.ports["smtp"]) as c:
+        groups = {
+            "team": ("bob@example.org", "ann@example.org"),
+            "half": ("bob@example.org", "gone@example.org"),
+            "none": ("gone@example.org",),
+            "away": ("x@elsewhere.example",),
+        }
+        for group, members in groups.items():
+            source = MappingSource.of_address(MailAddress.parse(f"{group}@example.org"))
+            for member in members:
+                await server.store.rewriting.add(source, Mapping(MappingType.GROUP, member))
+        await greet(c)
+        await refused(c, "MAIL FROM:<a@b.example>", "250 ")
+        for group in groups:
+            answer = "250 2.1.5" if group in accepted else "550 5.1.1 Unknown user"
+            await refused(c, f"RCPT TO:<{group}@example.org>", answer)
+
+
+async def test_without_the_table_a_mapping_makes_no_recipient(tmp_path: Path) -> None:
+    element = "<enableRecipientRewriteTable>false</enableRecipientRewriteTable>"
+    smtp = SMTP.replace('<handler class="ValidRcptHandler"/>', f'<handler class="ValidRcptHandler">{element}</handler>')
+    async with running(tmp_path, smtp=smtp) as server, conversation(server.ports["smtp"]) as c:
+        source = MappingSource.of_address(MailAddress.parse("team@example.org"))
+        await server.store.rewriting.add(source, Mapping(MappingType.GROUP, "bob@example.org"))
+        await greet(c)
+        await refused(c, "MAIL FROM:<a@b.example>", "250 ")
+        await refused(c, "RCPT TO:<team@example.org>", "550 5.1.1 Unknown user")

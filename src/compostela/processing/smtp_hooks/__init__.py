@@ -41,7 +41,6 @@ HOOKS: dict[str, HookFactory] = {
 }
 HOOKS_NOT_YET = frozenset(
     {
-        "AllowedUnauthenticatedSender",
         "ConfigurationAuthHook",
         "DKIMHook",
         "JDBCGreylistHandler",

@@ -64,6 +64,7 @@ class MailPriorityHandler(SmtpHook):
             except InvalidArgument as wrong:
                 if name:
                     entry.error(str(wrong), "domain")
+            entry.finish()
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         found = [self._priorities[one.domain] for one in mail.recipients if one.domain in self._priorities]

@@ -25,7 +25,8 @@ _CHECKS = {check.value: check for check in TableCheck}
 
 
 class ValidRcptHandler(SmtpHook):
-    """A recipient in a local domain is a user or has a mapping."""
+    """A recipient in a local domain is a user or has a mapping; `recipientRewriteTableCheck` says whether the mapping must
+    lead somewhere. An address in a foreign domain does, one in a local domain when it is a user's."""
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
@@ -33,8 +34,7 @@ class ValidRcptHandler(SmtpHook):
         self._users = context.users
         self._rewriting = context.rewriting
         self._use_table = settings.boolean("enableRecipientRewriteTable", True)
-        if settings.choice("recipientRewriteTableCheck", TableCheck.EXISTS, _CHECKS) is not TableCheck.EXISTS:
-            settings.not_yet("recipientRewriteTableCheck")
+        self._check = settings.choice("recipientRewriteTableCheck", TableCheck.EXISTS, _CHECKS)
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         if not await self._domains.contains(recipient.domain):
@@ -42,13 +42,23 @@ class ValidRcptHandler(SmtpHook):
         try:
             if await self._users.user_for(recipient) is not None:
                 return DECLINED
-            if self._use_table and not (await self._rewriting.resolve(recipient)).is_empty:
+            if self._use_table and await self._is_mapped(recipient):
                 return DECLINED
         except MappingError as error:
             return deny(550, "5.1.1", str(error))
         except TemporaryFailure:
             return defer(451, "4.0.0", f"Unexpected error for {recipient}")
         return deny(550, "5.1.1", f"Unknown user: {recipient}")
+
+    async def _is_mapped(self, recipient: MailAddress) -> bool:
+        resolution = await self._rewriting.resolve(recipient)
+        if resolution.is_empty or self._check is TableCheck.EXISTS:
+            return not resolution.is_empty
+        leading = [await self._leads_somewhere(one) for one in (*resolution.targets, *resolution.forwards)]
+        return any(leading) if self._check is TableCheck.ANY_VALID else all(leading)
+
+    async def _leads_somewhere(self, target: MailAddress) -> bool:
+        return not await self._domains.contains(target.domain) or await self._users.user_for(target) is not None
 
 
 class PostmasterAbuseRcptHook(SmtpHook):

@@ -2,6 +2,7 @@
 
 import re
 
+from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
 from compostela.core.smtp.hooks import DECLINED, OK, HookResult, SmtpHook, deny
@@ -9,6 +10,7 @@ from compostela.core.smtp.session import SmtpSession
 from compostela.mime import addresses
 from compostela.mime.headers import Headers
 from compostela.model.mail_address import MailAddress
+from compostela.processing.networks import Network, is_in, read_networks
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 
 _DOMAIN = re.compile(
@@ -95,6 +97,41 @@ class AcceptRecipientIfRelayingIsAllowed(SmtpHook):
         return OK if session.relaying_allowed else DECLINED
 
 
+class AllowedUnauthenticatedSender(SmtpHook):
+    """Of clients that relay by their address, without a login, only the listed senders are taken, each, with `fromIps`, from
+    these addresses and networks alone. `allowNullSender` lists the null sender too."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._null = settings.boolean("allowNullSender", False)
+        self._senders: dict[MailAddress, tuple[Network, ...] | None] = {}
+        listed = settings.section("allowedSenders")
+        for entry in listed.sections("allowedSender") if listed is not None else ():
+            networks = read_networks(entry, "fromIps") if entry.has("fromIps") else None
+            try:
+                self._senders[MailAddress.parse(entry.node.text.strip())] = networks
+            except InvalidArgument as wrong:
+                entry.error(f"{entry.node.text!r}: {wrong}")
+            entry.finish()
+        if not self._senders:
+            settings.error("at least one 'allowedSenders/allowedSender' is needed")
+
+    async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
+        if session.user is not None or not session.is_authorized_network or self._is_allowed(session, sender):
+            return DECLINED
+        text = f"Sender <{sender or ''}> is not allowed for unauthenticated connection from {session.remote_address}"
+        return deny(550, "5.7.1", text)
+
+    def _is_allowed(self, session: SmtpSession, sender: MailAddress | None) -> bool:
+        if sender is None:
+            return self._null
+        if sender not in self._senders:
+            return False
+        networks = self._senders[sender]
+        return networks is None or is_in(session.remote_address, networks)
+
+
 HOOKS: dict[str, HookFactory] = {
+    "AllowedUnauthenticatedSender": AllowedUnauthenticatedSender,
     "AcceptRecipientIfRelayingIsAllowed": lambda settings, _: AcceptRecipientIfRelayingIsAllowed(settings),
 }
