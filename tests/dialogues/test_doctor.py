@@ -55,6 +55,17 @@ async def test_no_trick_in_utf8_makes_the_server_relay(tmp_path: Path) -> None:
         assert (found.severity, "refused all 125" in found.what) == (Severity.OK, True)
 
 
+async def test_an_lmtp_server_does_not_relay_either(tmp_path: Path) -> None:
+    async with examined(tmp_path, lmtp="") as server:
+        found = [one for one in await server.findings("relay", "tls", "ports") if one.subject.startswith("lmtp ")]
+        assert {(one.check, one.severity) for one in found} == {
+            (check, Severity.OK) for check in ("ports", "tls", "relay")
+        }
+        everywhere = tuple(replace(one, everywhere=True) for one in server.subject.endpoints)
+        server.subject = replace(server.subject, endpoints=everywhere)
+        assert "takes LMTP from all addresses" in " ".join(one.what for one in await server.findings("ports"))
+
+
 async def test_an_authorised_loopback_is_told_of_and_another_address_is_used(tmp_path: Path) -> None:
     async with examined(tmp_path, elements=NETWORKS.format("127.0.0.1")) as server:
         told, tried = await server.findings("relay")

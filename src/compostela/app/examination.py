@@ -115,11 +115,35 @@ def _endpoints(configuration: Configuration, ports: dict[str, list[int]]) -> tup
                     proxied=_proxied(smtp.server),
                 )
             )
+    for server in (one.session.server for one in configuration.lmtp):
+        for host, port, everywhere in _binds(server, ports):
+            found.append(
+                Endpoint(
+                    name=server.name,
+                    speaks=Speaks.LMTP,
+                    host=host,
+                    port=port,
+                    everywhere=everywhere,
+                    implicit=server.tls.implicit,
+                    starttls=server.tls.starttls,
+                    proxied=_proxied(server),
+                )
+            )
     for imap in configuration.imap:
         tls = imap.server.tls
         for host, port, everywhere in _binds(imap.server, ports):
             found.append(
-                Endpoint(imap.server.name, Speaks.IMAP, host, port, everywhere, tls.implicit, tls.starttls, login=True)
+                Endpoint(
+                    name=imap.server.name,
+                    speaks=Speaks.IMAP,
+                    host=host,
+                    port=port,
+                    everywhere=everywhere,
+                    implicit=tls.implicit,
+                    starttls=tls.starttls,
+                    login=True,
+                    proxied=_proxied(imap.server),
+                )
             )
     return tuple(found)
 

@@ -12,6 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from compostela.app.cli import main
+from compostela.app.configuration.folder import load
+from compostela.app.examination import subject_of
+from compostela.base.settings import Problems, Severity
+from compostela.core.client_setup.endpoints import Proxied
 from tests.unit.app.folders import write_folder
 
 
@@ -112,6 +116,27 @@ def test_ports_and_the_web_host_can_be_those_that_clients_see(conf: Path) -> Non
     found = records(conf, "--domain", "example.org")
     assert found["_imaps._tcp.example.org", "SRV"] == ["0 1 10993 mail.example.org."]
     assert found["autoconfig.example.org", "CNAME"] == ["www.example.net."]
+
+
+@pytest.mark.parametrize(
+    ("elements", "proxied"),
+    [
+        ("", Proxied.NO),
+        ("<proxyRequired>true</proxyRequired>", Proxied.BEFORE_TLS),
+        ("<proxyRequired>true</proxyRequired><proxyFirst>false</proxyFirst>", Proxied.INSIDE_TLS),
+        ("<proxyRequired>true</proxyRequired><proxyNetworks>10.0.0.0/8</proxyNetworks>", Proxied.BY_OTHERS),
+    ],
+)
+def test_endpoints_know_of_their_proxies(conf: Path, elements: str, proxied: Proxied) -> None:
+    for name, server in (("smtp", "<smtpserver>"), ("imap", "<imapserver>"), ("lmtp", "<lmtpserver>")):
+        path = conf / f"{name}server.xml"
+        text = path.read_text() if path.exists() else "<lmtpservers><lmtpserver></lmtpserver></lmtpservers>"
+        path.write_text(text.replace(server, server + elements))
+    problems = Problems()
+    subject = subject_of(load(conf, conf.parent / "data", problems), ["example.org"])
+    assert not problems.of(Severity.ERROR)
+    assert [one.speaks.value for one in subject.endpoints] == ["smtp", "smtp", "smtp", "lmtp", "imap"]
+    assert {one.proxied for one in subject.endpoints} == {proxied}
 
 
 def test_people_get_a_table_with_reasons_and_notes(conf: Path) -> None:

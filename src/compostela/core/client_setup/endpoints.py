@@ -14,7 +14,18 @@ class Speaks(enum.StrEnum):
     """What is spoken at a port."""
 
     SMTP = "smtp"
+    LMTP = "lmtp"
     IMAP = "imap"
+
+    @property
+    def hello(self) -> str:
+        """The verb that greets the server, of SMTP and LMTP (RFC 2033 §4.1)."""
+        return "LHLO" if self is Speaks.LMTP else "EHLO"
+
+    @property
+    def file(self) -> str:
+        """Where its servers are configured."""
+        return f"{self.value}server.xml"
 
 
 class Proxied(enum.Enum):

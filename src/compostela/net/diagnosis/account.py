@@ -13,7 +13,7 @@ from compostela.core.client_setup.endpoints import Endpoint, Proxied, Speaks
 from compostela.core.diagnosis.model import Account, Finding, Severity
 from compostela.core.diagnosis.subject import Subject
 from compostela.net.diagnosis.certificates import unverified_context
-from compostela.net.diagnosis.dialogue import announced_by_default, proxy_header
+from compostela.net.diagnosis.dialogue import NAME, announced_by_default, proxy_header
 
 STEP_SECONDS = 10.0
 ARRIVAL_SECONDS = 10.0
@@ -90,7 +90,7 @@ class _Smtp(smtplib.SMTP):
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         # with a name of our own the library does not look this machine's up in DNS
-        super().__init__(endpoint.host, endpoint.port, "diagnosis.invalid", timeout=STEP_SECONDS)
+        super().__init__(endpoint.host, endpoint.port, NAME, timeout=STEP_SECONDS)
 
     def _get_socket(self, *_: object) -> socket.socket:
         return _connection(self._endpoint)

@@ -15,7 +15,8 @@ STEP_SECONDS = 10.0
 MAX_LINES = 100
 MAX_LINE_BYTES = 4096
 CLOSING = 421
-EHLO = b"EHLO diagnosis.invalid"
+NAME = "diagnosis.invalid"
+"""What the client calls itself (RFC 2606): a name of nobody."""
 
 
 class DialogueFailed(Exception):
@@ -117,8 +118,8 @@ class Dialogue:
 
     async def secure(self, context: ssl.SSLContext | None = None) -> None:
         """From after the greeting of a port with STARTTLS to an encrypted connection."""
-        if self.endpoint.speaks is Speaks.SMTP:
-            await self.command(EHLO)
+        if self.endpoint.speaks is not Speaks.IMAP:
+            await self.command(f"{self.endpoint.speaks.hello} {NAME}".encode())
             answer = (await self.command(b"STARTTLS")).text
             accepted = answer.startswith("220")
         else:

@@ -36,11 +36,11 @@ def wire_checks(
 
 def _of(endpoint: Endpoint, subject: Subject) -> list[Check]:
     about = str(endpoint)
-    found = [
-        Check("tls", about, partial(check_tls_strength, endpoint), in_turn=True),
-        Check("passwords", about, partial(check_clear_passwords, endpoint), in_turn=True),
-    ]
-    if endpoint.speaks is Speaks.SMTP:
+    found = [Check("passwords", about, partial(check_clear_passwords, endpoint), in_turn=True)]
+    if endpoint.encrypted or endpoint.speaks is not Speaks.LMTP:
+        # LMTP is mostly spoken on the machine itself, without TLS
+        found.append(Check("tls", about, partial(check_tls_strength, endpoint), in_turn=True))
+    if endpoint.speaks is not Speaks.IMAP:
         found.append(Check("relay", about, partial(check_relay, subject, endpoint), in_turn=True))
     return found
 

@@ -38,7 +38,7 @@ async def _knock(endpoint: Endpoint) -> Answer:
 
 async def _greeted(talk: Dialogue) -> None:
     line = await talk.line()
-    if not line.startswith("220" if talk.endpoint.speaks is Speaks.SMTP else "* OK"):
+    if not line.startswith("* OK" if talk.endpoint.speaks is Speaks.IMAP else "220"):
         raise DialogueFailed(f"{talk.endpoint} greets with {line[:100]!r}")
 
 
@@ -77,7 +77,17 @@ async def check_ports(subject: Subject, answers: Sequence[Answer], public: Seque
 
 def _missing(subject: Subject) -> list[Finding]:
     smtp = [one for one in subject.endpoints if one.speaks is Speaks.SMTP]
-    found = []
+    found = [
+        Finding(
+            Severity.WARNING,
+            str(one),
+            f"{one.name} takes LMTP from all addresses of the machine.",
+            "LMTP knows no login: who reaches the port delivers past all that SMTP checks.",
+            f"<bind>127.0.0.1:{one.port}</bind> of {one.name} in lmtpserver.xml, or a firewall",
+        )
+        for one in subject.endpoints
+        if one.speaks is Speaks.LMTP and one.everywhere
+    ]
     if smtp and all(one.port != SMTP_PORT for one in smtp):
         text = "No SMTP server listens on port 25."
         why = "Other servers deliver to port 25 only: mail comes in only if something maps that port to this server."

@@ -1,4 +1,4 @@
-"""Is the server an open relay? Really tried at each SMTP port, from an address that may not relay; no message is ever
+"""Is the server an open relay? Really tried at each SMTP and LMTP port, from an address that may not relay; no message is ever
 sent, an accepted RCPT is proof enough."""
 
 import contextlib
@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from compostela.core.client_setup.endpoints import Endpoint, Proxied
 from compostela.core.diagnosis.model import Finding, Severity
 from compostela.core.diagnosis.subject import Subject
-from compostela.net.diagnosis.dialogue import STRANGERS, ComesFrom, Dialogue, DialogueFailed, dialogue
+from compostela.net.diagnosis.dialogue import NAME, STRANGERS, ComesFrom, Dialogue, DialogueFailed, dialogue
 from compostela.net.diagnosis.relay_tricks import Trick, tricks
 
 _WHY = "Spammers find an open relay within hours; then every block list has its address, and no mail is taken from it."
@@ -45,7 +45,7 @@ async def check_relay(subject: Subject, endpoint: Endpoint) -> list[Finding]:
         return [*found, Finding(Severity.INFO, str(endpoint), text, _WHY, fix)]
     try:
         # a name with a dot is what a server is most lenient with; where names are looked up in DNS the address is left
-        attempts = await _try_all(subject, endpoint, origin, "diagnosis.invalid")
+        attempts = await _try_all(subject, endpoint, origin, NAME)
         if not attempts.senders_taken:
             attempts = await _try_all(
                 subject, endpoint, origin, _literal(origin.announced or origin.local or origin.host)
@@ -124,9 +124,7 @@ async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom, helo
     address = next(iter(subject.settings.addresses), origin.host)
     known = tricks(recipient, own, subject.host, address)
     pending = [
-        (sender, trick)
-        for sender in ("relay-test@diagnosis.invalid", "", f"postmaster@{own}", recipient)
-        for trick in known
+        (sender, trick) for sender in (f"relay-test@{NAME}", "", f"postmaster@{own}", recipient) for trick in known
     ]
     attempts = _Attempts()
     nobody = Trick("unknown user", f"<no-such-user-{secrets.token_hex(6)}@{own}>", foreign=False)
@@ -146,7 +144,7 @@ async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom, helo
 
 
 async def _takes(talk: Dialogue, helo: str, nobody: Trick, attempts: _Attempts) -> bool:
-    await talk.command(f"EHLO {helo}".encode())
+    await talk.command(f"{talk.endpoint.speaks.hello} {helo}".encode())
     accepted = (await talk.command(b"MAIL FROM:<>")).accepted and (
         await talk.command(f"RCPT TO:{nobody.argument}".encode())
     ).accepted
@@ -157,7 +155,7 @@ async def _takes(talk: Dialogue, helo: str, nobody: Trick, attempts: _Attempts) 
 
 async def _work_off(talk: Dialogue, helo: str, pending: list[tuple[str, Trick]], attempts: _Attempts) -> None:
     """What was tried is taken away from the front, so that a broken connection costs nothing but itself."""
-    smtputf8 = "SMTPUTF8" in (await talk.command(f"EHLO {helo}".encode())).keywords
+    smtputf8 = "SMTPUTF8" in (await talk.command(f"{talk.endpoint.speaks.hello} {helo}".encode())).keywords
     current: tuple[str, bool] | None = None
     begun = False
     while pending:
@@ -190,7 +188,7 @@ def _judged(endpoint: Endpoint, attempts: _Attempts, origin: str) -> list[Findin
         more = f" and {len(open_by) - MAX_SHOWN} more" if len(open_by) > MAX_SHOWN else ""
         text = f"{endpoint} relays for strangers: it took {'; '.join(shown)}{more}, from {origin}."
         fix = (
-            f"in smtpserver.xml, server {endpoint.name}: only your own networks in <authorizedAddresses>, no hook that "
+            f"in {endpoint.speaks.file}, server {endpoint.name}: only your own networks in <authorizedAddresses>, no hook that "
             "accepts every recipient, and no mapping that sends a whole domain elsewhere"
         )
         found.append(Finding(Severity.ERROR, str(endpoint), text, _WHY, fix))

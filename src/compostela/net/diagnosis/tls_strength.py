@@ -6,7 +6,7 @@ import warnings
 from compostela.core.client_setup.endpoints import Endpoint, Speaks
 from compostela.core.diagnosis.model import Finding, Severity
 from compostela.net.diagnosis.certificates import unverified_context
-from compostela.net.diagnosis.dialogue import DialogueFailed, dialogue
+from compostela.net.diagnosis.dialogue import NAME, DialogueFailed, dialogue
 
 _OLD = {"TLS 1.0": ssl.TLSVersion.TLSv1, "TLS 1.1": ssl.TLSVersion.TLSv1_1}
 _AVAILABLE = {"TLS 1.0": ssl.HAS_TLSv1, "TLS 1.1": ssl.HAS_TLSv1_1}
@@ -81,9 +81,9 @@ async def check_clear_passwords(endpoint: Endpoint) -> list[Finding]:
     if not endpoint.login or endpoint.implicit:
         return []
     async with dialogue(endpoint) as talk:
-        if endpoint.speaks is Speaks.SMTP:
+        if endpoint.speaks is not Speaks.IMAP:
             await talk.reply()
-            offered = "AUTH" in (await talk.command(b"EHLO diagnosis.invalid")).keywords
+            offered = "AUTH" in (await talk.command(f"EHLO {NAME}".encode())).keywords
         else:
             await talk.line()
             offered = "LOGINDISABLED" not in " ".join(await talk.imap(b"CAPABILITY")).upper()
