@@ -12,7 +12,7 @@ from compostela.app.configuration.folder import load
 from compostela.app.editions.embedded import make_services
 from compostela.base.settings import Problems, Severity
 from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import running
+from tests.dialogues.server import IMAP, running
 from tests.filter_servers import LocalApi, local_api
 
 CONNECT = '<handler class="org.apache.james.crowdsec.CrowdsecSMTPConnectHandler"/>'
@@ -84,6 +84,35 @@ async def test_a_silent_api_keeps_nobody_waiting(tmp_path: Path, caplog: pytest.
     assert "secret-key" not in caplog.text
 
 
+def imap(check: str = "org.apache.james.crowdsec.CrowdsecImapConnectionCheck") -> str:
+    element = f"<additionalConnectionChecks>{check}</additionalConnectionChecks>"
+    return IMAP.format(ssl="false").replace("<auth>", element + "<auth>")
+
+
+@pytest.mark.parametrize(
+    ("answer", "greeting"), [(BAN, "* BYE Your address is banned."), (NOTHING, "* OK [CAPABILITY ")]
+)
+async def test_imap_asks_before_its_greeting(tmp_path: Path, answer: bytes, greeting: str) -> None:
+    async with local_api(answer) as api:
+        files = {"crowdsec.properties": f"crowdsecUrl={api.url}\napiKey=x\ntimeout=1 min\n", "imapserver.xml": imap()}
+        async with running(tmp_path, files=files) as server, conversation(server.ports["imap"]) as c:
+            await c.client("a LOGIN bob@example.org secret")
+            await c.server(greeting)
+            if answer is NOTHING:
+                await c.until("a OK")
+            else:
+                await c.closed()
+
+
+@pytest.mark.parametrize(
+    ("check", "complaint"),
+    [("CrowdsecImapConnectionCheck", "the check needs crowdsec.properties"), ("CrowdsecImapCheck", "did you mean")],
+)
+async def test_a_wrong_check_is_told(tmp_path: Path, check: str, complaint: str) -> None:
+    (tmp_path / "imapserver.xml").write_text(imap(check))
+    assert any(complaint in one for one in await complaints(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("properties", "complaint"),
     [
@@ -99,9 +128,13 @@ async def test_a_wrong_configuration_is_told(tmp_path: Path, properties: str | N
     )
     if properties is not None:
         (tmp_path / "crowdsec.properties").write_text(properties)
+    assert any(complaint in one for one in await complaints(tmp_path))
+
+
+async def complaints(folder: Path) -> list[str]:
     problems = Problems()
-    configuration = load(tmp_path, tmp_path / "data", problems)
-    store = await EmbeddedStore.open(tmp_path / "data")
+    configuration = load(folder, folder / "data", problems)
+    store = await EmbeddedStore.open(folder / "data")
     make_services(configuration, store, problems)
     await store.close()
-    assert any(complaint in problem.message for problem in problems.of(Severity.ERROR)), problems.found
+    return [problem.message for problem in problems.of(Severity.ERROR)]

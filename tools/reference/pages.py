@@ -57,6 +57,7 @@ _WORDS = {
     "*server/authorizedAddresses": "Addresses, networks and host names that may relay without a login.",
     "*server/tls/enableOCSPCRLChecks": "Certificates of clients are looked up in the lists of `clientAuth/crl`, which must be there.",
     "imapserver/compress": "COMPRESS.",
+    "imapserver/additionalConnectionChecks": "`CrowdsecImapConnectionCheck`: whom CrowdSec bans is turned away.",
     "imapserver/idleTimeIntervalUnit": "`SECONDS` or `MINUTES`.",
     "imapserver/enableIdle": "Give signs of life during IDLE.",
     "imapserver/idCommandResponse/field/name": "What ID answers: the name of a field.",

@@ -61,9 +61,16 @@ _IGNORED = ("ioWorkerCount", "bossWorkerCount", "maxExecutorCount", "useEpoll", 
 
 
 def read_server_settings(
-    settings: Settings, *, default_name: str, default_port: int, default_timeout: float, autodetected_name: str
+    settings: Settings,
+    *,
+    default_name: str,
+    default_port: int,
+    default_timeout: float,
+    autodetected_name: str,
+    checks_connections: bool = False,
 ) -> ServerSettings:
-    """Reads the common elements; the caller reads its own and finishes."""
+    """Reads the common elements; the caller reads its own and finishes. Without `checks_connections` the protocol has
+    handlers in the place of `additionalConnectionChecks`."""
     bind: list[BindAddress] = []
     for text in settings.strings("bind", [f"0.0.0.0:{default_port}"]):
         try:
@@ -72,7 +79,8 @@ def read_server_settings(
             settings.error(f"bind: {wrong}", "bind")
     backlog = settings.integer("connectionBacklog", 200, minimum=0)
     settings.ignored(*_IGNORED)
-    settings.not_yet("additionalConnectionChecks")
+    if not checks_connections:
+        settings.ignored("additionalConnectionChecks")
     timeout_name = "connectionTimeout" if settings.has("connectionTimeout") else "connectiontimeout"
     return ServerSettings(
         name=settings.text("jmxName", default_name),

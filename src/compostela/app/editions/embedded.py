@@ -101,6 +101,9 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         clock=clock,
     )
     bans = CrowdsecBans(configuration.crowdsec, clock) if configuration.crowdsec is not None else None
+    for imap in configuration.imap:
+        if imap.ban_check is not None and bans is None:
+            problems.error(imap.ban_check, "the check needs crowdsec.properties, with crowdsecUrl and apiKey")
     hooks = HookContext(domains, users, rewriting, context.dns, clock, Spamd, bans)
     chains = [
         build_chain(
@@ -284,7 +287,14 @@ class EmbeddedEdition:
         )
 
     def _imap_listener(self, settings: ImapSettings) -> Listener:
-        server = ImapServer(settings, self._services.mailboxes, self._services.users, self._store.blobs, self._clock)
+        server = ImapServer(
+            settings,
+            self._services.mailboxes,
+            self._services.users,
+            self._store.blobs,
+            self._clock,
+            self._services.bans if settings.ban_check is not None else None,
+        )
         return self._listener(settings.server, lambda listener, tls: ImapProtocol(server, listener, tls))
 
     def _listener(self, settings: ServerSettings, factory: Callable[[Listener, bool], asyncio.Protocol]) -> Listener:

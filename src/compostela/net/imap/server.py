@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from compostela.base.clock import Clock
 from compostela.core.blob.ports import BlobStore
+from compostela.core.filtering.ports import BanList
 from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.mailbox.view import MailboxView
 from compostela.core.users.service import UsersRepository
@@ -25,6 +26,8 @@ class ImapServer:
     users: UsersRepository
     blobs: BlobStore
     clock: Clock
+    bans: BanList | None = None
+    """Who is asked about each client, before the greeting."""
 
     def may_log_in(self, tls: bool) -> bool:
         """Whether passwords are taken on this channel."""

@@ -13,6 +13,7 @@ from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
+from compostela.core.filtering.ports import BanList
 from compostela.net.imap.dispatch import execute
 from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Refused
@@ -97,9 +98,24 @@ class ImapProtocol(SessionHost):
         self._session_id = new_trace_id()
         if not self._admitted(untagged("BYE Too many connections.")):
             return
+        if self.server.bans is None:
+            self._greet()
+        else:
+            self._start(self._greet_unless_banned(self.server.bans))
+
+    def _greet(self) -> None:
         name = self.server.settings.server.hello_name
         greeting = f"OK [CAPABILITY {self._capabilities()}] Compostela IMAP4rev1 Server {name} is ready."
         self._transport.write(untagged(greeting))
+
+    async def _greet_unless_banned(self, bans: BanList) -> None:
+        trace_id.set(self._session_id)
+        if await bans.bans(self._address):
+            _log.info("a client is banned", extra={"ip": self._address})
+            self._close("BYE Your address is banned.")
+        elif not self._closing:
+            self._greet()
+        await self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._gone()

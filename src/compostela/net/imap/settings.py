@@ -3,10 +3,11 @@
 import socket
 from dataclasses import dataclass
 
-from compostela.base.settings import Node, Problems, Settings
+from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
 
 MINIMUM_TIMEOUT_SECONDS = 1800.0
+BAN_CHECK = "CrowdsecImapConnectionCheck"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class ImapSettings:
     """Capabilities that are not shown."""
     id_fields: tuple[tuple[str, str], ...] = ()
     """What ID answers."""
+    ban_check: Place | None = None
+    """Where it is said that banned addresses are turned away."""
 
 
 def read_imap_settings(root: Node, problems: Problems) -> list[ImapSettings]:
@@ -56,6 +59,7 @@ def _read_server(settings: Settings) -> ImapSettings:
         default_port=143,
         default_timeout=timeout,
         autodetected_name=socket.gethostname() or "localhost",
+        checks_connections=True,
     )
     auth = settings.section("auth")
     disallowed = settings.boolean("plainAuthDisallowed", True)
@@ -79,6 +83,7 @@ def _read_server(settings: Settings) -> ImapSettings:
         hidden_capabilities=frozenset(
             settings.text("disabledCaps", "").upper().replace("|", " ").replace(",", " ").split()
         ),
+        ban_check=_ban_check(settings),
         id_fields=tuple((field.text("name", ""), field.text("value", "")) for field in fields),
     )
     for field in fields:
@@ -92,3 +97,11 @@ def _read_server(settings: Settings) -> ImapSettings:
     )  # fmt: skip
     settings.finish()
     return read
+
+
+def _ban_check(settings: Settings) -> Place | None:
+    names = settings.strings("additionalConnectionChecks")
+    for name in names:
+        if name.rpartition(".")[2] != BAN_CHECK:
+            settings.error(f"there is no check {name!r}{nearest(name, [BAN_CHECK])}", "additionalConnectionChecks")
+    return settings.place_of("additionalConnectionChecks") if names else None
