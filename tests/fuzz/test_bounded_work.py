@@ -9,7 +9,7 @@ import pytest
 
 from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems
-from compostela.mime import addresses, dates, encoded_words, parameters
+from compostela.mime import addresses, dates, encoded_words, parameters, uris
 from compostela.mime.headers import Headers, add_first, add_last, header_end, remove, unfold, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Structure
@@ -31,6 +31,7 @@ UNITS = [
     b";a=b", b';a="', b';a="b', b";a*0=b", b";a*1*=", b";a*0*=''%e4", b"--", b"--b", b"\r\n--b", b"\r\n--b\r\n", b"\r\n--b--", b"\r\n--b\r\n\r\n",
     b"<style>", b"<script ", b"<a ", b"</style>", b"&", b"&#", b"&amp", b"%", b"\xff", b"\x00", b"1", b"Mon, ", b"From: a\r\n",
     b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n", b"Content-Type: message/rfc822\r\n\r\n", b"${env:", b"a=b\n", b"a\\\n", b"\\u0041", b"<a>",
+    b"http://", b"http:/", b"http://a%", b"mailto:", b"www.", b"href=", b"href='//",
 ]  # fmt: skip
 
 
@@ -74,7 +75,9 @@ def _field_value(octets: bytes) -> None:
 
 def _text(octets: bytes) -> None:
     for encoding in (b"7bit", b"base64", b"quoted-printable"):
-        html_text(decoded_text(octets, encoding, b"utf-8"))
+        text = decoded_text(octets, encoding, b"utf-8")
+        html_text(text)
+        list(uris.hosts(text, is_html=True))
 
 
 def _configuration(octets: bytes) -> None:

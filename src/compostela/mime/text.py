@@ -9,6 +9,7 @@ from compostela.mime.charsets import decode_octets
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _HIDDEN = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_HUGE_REFERENCE = re.compile(r"&#[0-9]{1000,};?")
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -37,6 +38,12 @@ def decoded_text(data: bytes, encoding: bytes, charset: bytes | None) -> str:
             return octets.decode("latin-1")
 
 
+def unescaped(source: str) -> str:
+    """HTML's character references as the characters. Never raises: the library would stumble over a number of
+    thousands of digits, which no character has."""
+    return html.unescape(_HUGE_REFERENCE.sub("\ufffd", source))
+
+
 def html_text(source: str) -> str:
     """What a reader of the page would see, roughly."""
-    return html.unescape(_TAG.sub(" ", _HIDDEN.sub(" ", source)))
+    return unescaped(_TAG.sub(" ", _HIDDEN.sub(" ", source)))

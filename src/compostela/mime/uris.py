@@ -1,11 +1,11 @@
 """Hosts that the URIs of a text name, as a reader's mail program would follow them: tolerant, for judging and not for
 fetching. Time is linear in the length of the text."""
 
-import html
 import re
 from collections.abc import Iterator
 
 from compostela.base.errors import InvalidArgument
+from compostela.mime.text import unescaped
 from compostela.model.domain import Domain
 
 _AUTHORITY = r"[^\s/\\?#<>\"'`|^{}]{1,300}"
@@ -24,7 +24,7 @@ def hosts(text: str, *, is_html: bool) -> Iterator[str]:
     """The host of each http, https, ftp and mailto URI, and of what begins with `www.`, in A-labels; dotted IPv4 addresses
     as they are. In HTML, references without a scheme (`href="//host/"`) and character references are understood."""
     if is_html:
-        text = html.unescape(text)
+        text = unescaped(text)
         for found in _RELATIVE.finditer(text):
             yield from _host(found.group(1))
     for found in _URI.finditer(text):

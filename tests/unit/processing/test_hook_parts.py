@@ -77,3 +77,7 @@ def test_what_is_no_network_is_told() -> None:
 )
 def test_hosts_of_a_text(text: str, found: list[str]) -> None:
     assert list(uris.hosts(text, is_html=False)) == found
+
+
+def test_a_hostile_character_reference_does_not_hide_a_link() -> None:
+    assert list(uris.hosts("&#" + "9" * 10_000 + ";<a href='http://a.example'>", is_html=True)) == ["a.example"]
