@@ -5,6 +5,7 @@ A family says in `HOOKS` which `handler` classes it has, by James's short names;
 
 from compostela.processing.smtp_hooks import (
     block_lists,
+    dkim,
     dns_checks,
     dsn,
     filters,
@@ -24,6 +25,7 @@ from compostela.processing.smtp_hooks.context import HookFactory
 
 HOOKS: dict[str, HookFactory] = {
     **block_lists.HOOKS,
+    **dkim.HOOKS,
     **dns_checks.HOOKS,
     **dsn.HOOKS,
     **filters.HOOKS,
@@ -42,7 +44,6 @@ HOOKS: dict[str, HookFactory] = {
 HOOKS_NOT_YET = frozenset(
     {
         "ConfigurationAuthHook",
-        "DKIMHook",
         "JDBCGreylistHandler",
         "POP3BeforeSMTPHandler",
     }

@@ -1,0 +1,117 @@
+"""Canonicalisation (RFC 6376 §3.4): what of a message is hashed.
+
+A body goes through in pieces of any size; what is kept between them is a few octets and a count, whatever the body.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+
+_BLANKS = re.compile(rb"[ \t]+")
+_BLANKS_BEFORE_END = re.compile(rb" \r\n")
+_LONE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
+_SIGNATURE_VALUE = re.compile(rb"((?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
+_LINE_ENDS = b"\r\n" * 4096
+
+
+def relaxed_field(field: bytes) -> bytes:
+    """A whole field with its line end (§3.4.2)."""
+    name, _, value = field.partition(b":")
+    value = _BLANKS.sub(b" ", _UNFOLD.sub(b"", value)).strip(b" \t\r\n")
+    return name.rstrip(b" \t").lower() + b":" + value + b"\r\n"
+
+
+def without_signature(field: bytes) -> bytes:
+    """A DKIM-Signature field with the value of b= taken out (§3.7)."""
+    name, colon, value = field.partition(b":")
+    return name + colon + _SIGNATURE_VALUE.sub(rb"\1", value, count=1)
+
+
+class BodyCanonicaliser:
+    """§3.4.3, §3.4.4: gives the canonical octets of each piece. CR or LF alone is an octet like any other."""
+
+    def __init__(self, *, relaxed: bool) -> None:
+        self._relaxed = relaxed
+        self._space = b" \t\r\n" if relaxed else b"\r\n"
+        self._line_ends = 0
+        """Line ends that are not given yet: at the end of the body they do not count."""
+        self._blank = b""
+        """White space behind them (relaxed)."""
+        self._return = b""
+        """A CR at the end of the last piece, which may be half a line end."""
+        self._empty = True
+
+    def update(self, piece: bytes) -> Iterator[bytes]:
+        piece = self._return + piece
+        self._return = b"\r" if piece.endswith(b"\r") else b""
+        piece = piece.removesuffix(b"\r")
+        return self._fed(piece)
+
+    def finish(self) -> Iterator[bytes]:
+        if self._return:
+            self._return = b""
+            yield from self._fed(b"\r")
+        if not (self._relaxed and self._empty):
+            yield b"\r\n"
+
+    def _fed(self, piece: bytes) -> Iterator[bytes]:
+        end = self._end_of_content(piece)
+        if end:
+            yield from self._pending_line_ends()
+            content = self._blank + piece[:end]
+            self._blank = b""
+            self._empty = False
+            if self._relaxed:
+                content = _BLANKS_BEFORE_END.sub(b"\r\n", _BLANKS.sub(b" ", content))
+            yield content
+        self._keep(piece[end:])
+
+    def _end_of_content(self, piece: bytes) -> int:
+        """Where the white space begins that ends the piece."""
+        end = len(piece.rstrip(self._space))
+        last = end
+        for lone in _LONE.finditer(piece, end):
+            last = lone.end()
+        return last
+
+    def _keep(self, space: bytes) -> None:
+        ends = space.count(b"\r\n")
+        if ends:
+            self._line_ends += ends
+            self._blank = b""
+            space = space[space.rindex(b"\n") + 1 :]
+        if space:
+            self._blank = b" "
+
+    def _pending_line_ends(self) -> Iterator[bytes]:
+        size = self._line_ends * 2
+        self._line_ends = 0
+        while size > 0:
+            yield _LINE_ENDS[:size]
+            size -= len(_LINE_ENDS)
+
+
+class BodyHash:
+    """SHA-256 of a canonical body, or of its first `length` octets (l=)."""
+
+    def __init__(self, *, relaxed: bool, length: int | None) -> None:
+        self._canonicaliser = BodyCanonicaliser(relaxed=relaxed)
+        self._hash = hashlib.sha256()
+        self._length = length
+        self.size = 0
+        """Canonical octets of the whole body."""
+
+    def update(self, piece: bytes) -> None:
+        self._add(self._canonicaliser.update(piece))
+
+    def digest(self) -> bytes:
+        """Once, at the end."""
+        self._add(self._canonicaliser.finish())
+        return self._hash.digest()
+
+    def _add(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            left = len(piece) if self._length is None else max(self._length - self.size, 0)
+            self._hash.update(piece if left >= len(piece) else memoryview(piece)[:left])
+            self.size += len(piece)
