@@ -93,6 +93,24 @@ async def test_nothing_in_a_binary_chunk_is_a_command(tmp_path: Path, variant: s
 
 
 @pytest.mark.parametrize("variant", SMUGGLING)
+@pytest.mark.parametrize("body", ["", " BODY=BINARYMIME"])
+async def test_nothing_in_a_chunk_is_a_command_of_lmtp(tmp_path: Path, variant: str, body: str) -> None:
+    async with running(tmp_path, lmtp="") as server, conversation(server.ports["lmtp"]) as c:
+        await c.server("220 ")
+        await c.client("LHLO client.example")
+        await c.until("250 ")
+        await c.client(f"MAIL FROM:<a@b.example>{body}", "RCPT TO:<bob@example.org>", "RCPT TO:<bob@example.org>")
+        await c.server("250 ", "250 ", "250 ")
+        content = b"Subject: x\r\n\r\nx" + SMUGGLING[variant] + EVIL
+        await chunk(c, content, " LAST")
+        answer = "250 2.6.0" if body else "554 5.6.0"
+        await c.server(answer, answer)
+        await c.client("NOOP")
+        await c.server("250 2.0.0 OK")
+        assert [one.endswith(content) for one in await messages(server, BOB)] == ([True] if body else [])
+
+
+@pytest.mark.parametrize("variant", SMUGGLING)
 async def test_the_same_with_data(tmp_path: Path, variant: str) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await begin(c)

@@ -13,7 +13,7 @@ from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
 from tests.contracts.outbound import EVERY_FEATURE, Peer
 from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import ANN, BOB, PASSWORD, Server, running
+from tests.dialogues.server import ANN, BOB, PASSWORD, SMTP, Server, running
 from tests.dialogues.test_processing import idle, messages
 from tests.dialogues.test_smtp_extensions import DSN, REQUIRE_TLS, UTF8, ehlo, greet, refused
 from tests.dialogues.waiting import eventually
@@ -134,6 +134,22 @@ async def test_who_does_not_want_to_hear_of_failures_hears_nothing(tmp_path: Pat
         (report,) = await reports(server)
         assert "c@y.example" in report
         assert not any(one in report.partition("message/rfc822")[0] for one in ("a@y.example", "b@y.example"))
+
+
+async def test_a_bounce_to_who_speaks_dsn_is_a_report(tmp_path: Path) -> None:
+    smtp = SMTP.replace('<handler class="ValidRcptHandler"/>', "")
+    async with (
+        running(tmp_path, smtp=smtp, handlers=DSN, elements=NETWORK) as server,
+        conversation(server.ports["smtp"]) as c,
+    ):
+        await greet(c)
+        await send(c, f"{BOB_SENDS} ENVID=e1", "RCPT TO:<nobody@example.org> ORCPT=rfc822;n@old.example")
+        (report,) = await reports(server)
+        has(report, "Original-Envelope-Id: e1", "Original-Recipient: rfc822; n@old.example", "Action: failed")
+        await send(c, BOB_SENDS, "RCPT TO:<nobody@example.org>")
+        await eventually(lambda: idle(server))
+        assert len(await messages(server, BOB)) == 2
+        assert len(await reports(server)) == 1
 
 
 async def test_a_next_hop_takes_over_what_it_offers(tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ def return_of(mail: Mail) -> str | None:
     return value if value in (FULL, HEADERS_ONLY) and isinstance(value, str) else None
 
 
+def is_asked(mail: Mail) -> bool:
+    """Whether the sender has used any parameter of DSN: then he understands its reports, and is due them."""
+    known = mail.attributes
+    return any(name in known for name in (DSN_NOTIFY, DSN_ORIGINAL_RECIPIENT, DSN_RETURN, DSN_ENVELOPE_ID))
+
+
 def wants(mail: Mail, recipient: MailAddress, condition: str, *, unless_told: bool) -> bool:
     """Whether the sender is to be told when `condition` comes about; `unless_told` answers for those who did not say."""
     notify = notify_of(mail, recipient)

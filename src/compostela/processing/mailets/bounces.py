@@ -58,7 +58,7 @@ class _Notification(Mailet):
 
 
 class Bounce(_Notification):
-    """A note that a person can read."""
+    """A note that a person can read; for senders who have used DSN (RFC 3461) in the form of a delivery status notification."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -66,6 +66,9 @@ class Bounce(_Notification):
         settings.ignored("attachError", "attachStackTrace")
 
     async def _build(self, mail: Mail, to: MailAddress) -> MessageContent:
+        if notification.is_asked(mail):
+            form = ReportForm(delivery_reports.FAILED, self._sender, self._prefix, self._message, self._attachment)
+            return await delivery_reports.report(mail, to, form, self.context.hello_name, self.context.clock.now())
         text = self._message.replace("[machine]", self.context.hello_name)
         text += "\r\nFailed recipient(s):\r\n" + "".join(f"{recipient}\r\n" for recipient in mail.recipients)
         if mail.error_message:
