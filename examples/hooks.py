@@ -1,4 +1,4 @@
-"""An SMTP hook of one's own.
+"""SMTP hooks of one's own: a simple one, and one that asks DNS.
 
 In smtpserver.xml:
 
@@ -12,6 +12,7 @@ from compostela.core.smtp.hooks import DECLINED, HookResult, SmtpHook, defer
 from compostela.core.smtp.session import SmtpSession
 from compostela.model.mail_address import MailAddress
 from compostela.processing.smtp_hooks.context import HookContext
+from compostela.processing.smtp_hooks.lookups import first_listed, read_limit, reversed_address
 
 
 class OfficeHours(SmtpHook):
@@ -25,3 +26,27 @@ class OfficeHours(SmtpHook):
         if recipient in self._closed:
             return defer(450, "4.2.1", f"{recipient} takes no mail now, try again later")
         return DECLINED
+
+
+class OwnList(SmtpHook):
+    """Keeps clients waiting that are on a list of the operator's own, in DNS, until they are taken from it.
+
+    <handler class="examples.hooks.OwnList">
+        <list>suspects.example.org</list>
+    </handler>
+    """
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._list = settings.required("list").strip(".")
+        self._limit = read_limit(settings)
+        self._dns = context.dns
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if session.relaying_allowed:
+            return DECLINED
+        # asked once a connection, however many recipients there are
+        if self not in session.remembered:
+            name = f"{reversed_address(session.remote_address)}.{self._list}"
+            session.remembered[self] = (await first_listed(self._dns, [name], self._limit)).listed is not None
+        return defer(451, "4.7.1", "We do not know you yet") if session.remembered[self] else DECLINED

@@ -6,6 +6,7 @@ from pathlib import Path
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import Uid
 from tests.dialogues.conversation import conversation
+from tests.dialogues.hooks import with_hooks
 from tests.dialogues.server import BOB, running
 from tests.dialogues.waiting import eventually
 
@@ -35,3 +36,11 @@ async def test_own_mailet_matcher_and_hook(tmp_path: Path) -> None:
             return message.content.header if message else None
 
         assert b"X-Note: Check it.\r\n" in await eventually(delivered)
+
+
+async def test_own_hook_that_asks_dns(tmp_path: Path) -> None:
+    handler = '<handler class="examples.hooks.OwnList"><list>suspects.example.</list></handler>'
+    async with with_hooks(tmp_path, handler, {"1.0.0.127.suspects.example": {"A": ["127.0.0.2"]}}) as (c, names):
+        await c.client("MAIL FROM:<a@b.example>", "RCPT TO:<bob@example.org>", "RCPT TO:<ann@example.org>")
+        await c.server("250 2.1.0", "451 4.7.1 We do not know you yet", "451 4.7.1")
+        assert names.questions == [("1.0.0.127.suspects.example", "A")]
