@@ -1,5 +1,5 @@
 """Hooks that judge a client by its address, with addresses that a load balancer gives; and the examples of the operators'
-page, which a configuration may hold as they are."""
+pages, which a configuration may hold as they are."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.name_server import name_server
 PROXY = "<proxyRequired>true</proxyRequired>"
 TRAP = '<handler class="SpamTrapHandler"><spamTrapRecip>ann@example.org</spamTrapRecip></handler>'
 RBL = '<handler class="DNSRBLHandler"><rblservers><blacklist>bl.example.</blacklist></rblservers></handler>'
-PAGE = Path(__file__).parents[2] / "docs" / "operators" / "smtp-hooks.md"
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "operators").glob("*.md"))
 
 
 async def offer(c: Conversation, address: str, recipient: str) -> str:
@@ -57,15 +57,15 @@ async def test_a_client_with_an_ipv6_address_is_looked_up_by_nibbles(tmp_path: P
             assert (await offer(c, "2001:db8::2", "bob@example.org")).startswith("250 2.1.5")
 
 
-EXAMPLES = re.findall(r"^    <handler .*?(?:/>|^    </handler>)$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-
-
-def test_the_page_has_examples() -> None:
-    assert len(EXAMPLES) >= 8
+EXAMPLES = [
+    example
+    for page in PAGES
+    for example in re.findall(r"^    <handler .*?(?:/>|^    </handler>)$", page.read_text(), re.MULTILINE | re.DOTALL)
+]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.partition('class="')[2].partition('"')[0])
-async def test_an_example_of_the_operators_page_is_a_configuration(tmp_path: Path, example: str) -> None:
+async def test_an_example_of_the_operators_pages_is_a_configuration(tmp_path: Path, example: str) -> None:
     chain = f"<smtpservers><smtpserver><handlerchain>{example}</handlerchain></smtpserver></smtpservers>"
     (tmp_path / "smtpserver.xml").write_text(chain)
     (tmp_path / "crowdsec.properties").write_text(
