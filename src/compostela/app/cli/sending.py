@@ -4,6 +4,7 @@ import smtplib
 import socket
 import ssl
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 
 import click
@@ -11,11 +12,13 @@ import click
 from compostela.app.cli.client import fail, show
 
 TIMEOUT_SECONDS = 30
+NOBODY = "test@sender.invalid"
+"""Who stands in From when nobody is named: an address that no server takes for one of its own users."""
 
 
 @click.command()
 @click.option("--to", required=True, help="Recipient.")
-@click.option("--from", "sender", default="test@example.org", show_default=True, help="Sender.")
+@click.option("--from", "sender", help="Sender. Without it the null sender, which any server takes.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="SMTP server.")
 @click.option("--port", default=1025, show_default=True, help="Its port.")
 @click.option("--subject", default="A test mail", show_default=True, help="Subject.")
@@ -25,7 +28,7 @@ TIMEOUT_SECONDS = 30
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def send(
     to: str,
-    sender: str,
+    sender: str | None,
     host: str,
     port: int,
     subject: str,
@@ -36,7 +39,7 @@ def send(
 ) -> None:
     """Send a test mail and tell what the server answered."""
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = user or sender, to, subject
+    message["From"], message["To"], message["Subject"] = user or sender or NOBODY, to, subject
     message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=socket.gethostname() or "localhost")
     message.set_content(body)
     try:
@@ -46,7 +49,7 @@ def send(
                 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
                 smtp.starttls(context=context)
                 smtp.login(user, password or "")
-            smtp.send_message(message, user or sender, [to])
+            smtp.sendmail(user or sender or "", [to], message.as_bytes(policy=SMTP))
     except (OSError, smtplib.SMTPException) as error:
         fail(f"the mail was not taken by {host}:{port}: {error}")
     show({"messageId": message["Message-ID"], "to": to}, as_json, f"the mail for {to} was accepted and is safe")
