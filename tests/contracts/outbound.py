@@ -264,6 +264,13 @@ class SmtpSenderContract:
         assert (await sent(sender, plain, wishes=wishes)).passed_on == set()
         assert plain.lines[1:3] == [f"MAIL FROM:<> SIZE={content().size}", "RCPT TO:<bob@example.org>"]
 
+    async def test_a_wish_never_breaks_out_of_its_line(self, sender: SmtpSender) -> None:
+        evil = "x\r\nRCPT TO:<evil@x.example>"
+        wishes = Wishes(envelope_id=evil, returns="a b", notify={BOB: evil}, original_recipients={BOB: "rfc822;\n"})
+        peer = Peer(features=(*EVERY_FEATURE, "DSN"))
+        assert (await sent(sender, peer, [BOB], wishes=wishes)).delivered == [BOB]
+        assert peer.lines[1:3] == [f"MAIL FROM:<> SIZE={content().size}", "RCPT TO:<bob@example.org>"]
+
     async def test_a_domain_outside_of_ascii_goes_with_a_labels(self, sender: SmtpSender) -> None:
         peer = Peer()
         assert (await sent(sender, peer, [address("bob@bücher.example")])).delivered

@@ -1,10 +1,13 @@
 """MAIL and RCPT as the client says them, with the parameters that the mail asks for and the next hop offers."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from compostela.core.blob.model import MessageContent
 from compostela.core.outbound.ports import Wishes
 from compostela.model.mail_address import MailAddress
+
+_VALUE = re.compile(r"[!-~]+")
 
 
 def needs_utf8(
@@ -31,20 +34,19 @@ def mail_line(
     if wishes.priority is not None and "MT-PRIORITY" in features:
         words.append(f"MT-PRIORITY={wishes.priority}")
     if "DSN" in features:
-        if wishes.returns is not None:
-            words.append(f"RET={wishes.returns}")
-        if wishes.envelope_id is not None:
-            words.append(f"ENVID={wishes.envelope_id}")
+        words += _parameter("RET", wishes.returns)
+        words += _parameter("ENVID", wishes.envelope_id)
     return " ".join(words)
 
 
 def rcpt_line(recipient: MailAddress, features: Mapping[str, str], wishes: Wishes) -> str:
     words = [f"RCPT TO:<{recipient}>"]
     if "DSN" in features:
-        notify = wishes.notify.get(recipient)
-        if notify is not None:
-            words.append(f"NOTIFY={notify}")
-        original = wishes.original_recipients.get(recipient)
-        if original is not None:
-            words.append(f"ORCPT={original}")
+        words += _parameter("NOTIFY", wishes.notify.get(recipient))
+        words += _parameter("ORCPT", wishes.original_recipients.get(recipient))
     return " ".join(words)
+
+
+def _parameter(name: str, value: str | None) -> list[str]:
+    """Nothing for a value that would break out of the line: attributes of a mail may come from anywhere."""
+    return [f"{name}={value}"] if value is not None and _VALUE.fullmatch(value) else []
