@@ -10,6 +10,7 @@ import uvloop
 
 from bench.imap_client import ImapClient
 from bench.messages import Source
+from bench.percentiles import percentile
 from bench.sides import PASSWORD
 
 PROCESSES = 2
@@ -35,8 +36,7 @@ class Result:
         return self.commands / self.seconds
 
     def milliseconds(self, command: str, part: float) -> float:
-        found = self.latencies[command]
-        return found[min(len(found) - 1, int(len(found) * part))] * 1000
+        return percentile(self.latencies[command], part) * 1000
 
 
 def run(port: int, users: list[str], sessions: int, messages: int) -> Result:

@@ -12,6 +12,7 @@ from typing import cast
 import uvloop
 
 from bench.messages import Source
+from bench.percentiles import percentile
 
 PROCESSES = 2
 
@@ -32,7 +33,7 @@ class Result:
         return self.messages / self.seconds
 
     def percentile(self, part: float) -> float:
-        return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * part))] if self.latencies else 0.0
+        return percentile(self.latencies, part)
 
 
 class SmtpClient(asyncio.Protocol):

@@ -13,6 +13,7 @@ from compostela.base.errors import CompostelaError
 from compostela.base.metrics import gauge
 from compostela.net.proxy_protocol import ProxiedSession, ProxyGate
 from compostela.net.settings import BindAddress, ServerSettings
+from compostela.net.turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Listener:
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
         self._waiting: set[ProxyGate] = set()
+        self.turns = Turns()
         self._addresses: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event | None = None

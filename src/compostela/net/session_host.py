@@ -11,9 +11,9 @@ from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import Listener
 from compostela.net.tls.channel import TlsChannel, channel_of
 
-PAUSE_READING_BYTES = 128 * 1024
-"""Nothing more is read while so much waits."""
-EVENTS_IN_A_ROW = 64
+SHARE_BYTES = 128 * 1024
+"""Nothing more is read while so much waits; and who has sent so much at once reads on when it is his turn."""
+SHARE_EVENTS = 64
 """So much of one session is dealt with before others have their turn; a client may send many thousand commands at once."""
 CLOSE_SECONDS = 30.0
 """How long a peer may take to read the server's last words."""
@@ -116,11 +116,11 @@ class SessionHost(asyncio.Protocol, ABC):
         if self._closing:
             return
         self._reader.receive(data)
-        if self._running is None:
-            self._start(self._work())
-        elif self._reader.buffered > PAUSE_READING_BYTES and not self._paused:
+        if self._reader.buffered > SHARE_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
+        if self._running is None:
+            self._start(self._work())
 
     def pause_writing(self) -> None:
         self._writable = asyncio.Event()
@@ -176,9 +176,9 @@ class SessionHost(asyncio.Protocol, ABC):
         self._listener.dismiss(self, self._address)
 
     def _note_event(self) -> bool:
-        """Counts what is dealt with; True when others must have their turn now."""
+        """Counts what is dealt with; True when the session has had its share and must take a turn."""
         self._events += 1
-        return self._events % EVENTS_IN_A_ROW == 0
+        return self._events % SHARE_EVENTS == 0
 
     def _note_rest(self) -> None:
         """The work is done. Only a peer that completed something is not idle: octets that never become a command are
@@ -193,6 +193,10 @@ class SessionHost(asyncio.Protocol, ABC):
 
     def _read_on(self) -> None:
         """After the work: takes what the peer was kept from sending."""
+        if self._paused and not self._closing:
+            self._listener.turns.ask(self._resume_reading)
+
+    def _resume_reading(self) -> None:
         if self._paused and not self._closing:
             self._paused = False
             self._transport.resume_reading()

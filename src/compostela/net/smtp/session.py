@@ -149,7 +149,7 @@ class SmtpProtocol(SessionHost):
                 if out:
                     self._transport.write(b"".join(out))
                     out.clear()
-                await asyncio.sleep(0)
+                await self._listener.turns.take()
             if answer is not None:
                 out.append(answer)
                 if self._too_many_errors(answer):
