@@ -6,6 +6,7 @@ import asyncio
 import pytest
 
 from compostela.base.errors import AlreadyExists, NotFound
+from compostela.core.authentication.ports import DelegationStore
 from compostela.core.domains.ports import DomainStore
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.core.rewriting.ports import RewritingStore
@@ -40,6 +41,27 @@ class UserStoreContract:
         with pytest.raises(NotFound):
             await users.set_password_hash(BOB, "hash")
 
+    async def test_scram_secrets_belong_to_one_password(self, users: UserStore) -> None:
+        assert await users.scram(BOB) is None
+        await users.add(BOB, "hash")
+        assert await users.scram(BOB) is None
+        assert not await users.set_scram(BOB, "another hash", "secrets")
+        assert await users.set_scram(BOB, "hash", "secrets")
+        assert await users.scram(BOB) == "secrets"
+        await users.set_password_hash(BOB, "other", "others")
+        assert await users.scram(BOB) == "others"
+        await users.set_password_hash(BOB, "third")
+        assert await users.scram(BOB) is None
+        await users.remove(BOB)
+        await users.add(BOB, "hash", "at once")
+        assert await users.scram(BOB) == "at once"
+
+    async def test_a_secret_is_made_once(self, users: UserStore, users_elsewhere: UserStore) -> None:
+        made = await asyncio.gather(users.secret("one"), users_elsewhere.secret("one"))
+        assert made[0] == made[1] == await users.secret("one")
+        assert len(made[0]) == 32
+        assert await users.secret("another") != made[0]
+
     async def test_names_come_in_pages(self, users: UserStore) -> None:
         names = [Username.parse(text) for text in ("a@x.org", "b@y.org", "c@x.org", "d")]
         for user in reversed(names):
@@ -66,6 +88,32 @@ class UserStoreContract:
         await users.remove(BOB)
         assert await users_elsewhere.password_hash(BOB) is None
         assert await users_elsewhere.names() == []
+
+
+class DelegationStoreContract:
+    ports = (DelegationStore,)
+
+    async def test_delegations_are_found_from_both_sides(self, delegations: DelegationStore) -> None:
+        ann, carol = Username("ann@example.org"), Username("carol@example.org")
+        for base, delegate in ((BOB, carol), (BOB, ann), (ann, carol), (BOB, ann)):
+            await delegations.allow(base, delegate)
+        assert await delegations.delegates(BOB) == [ann, carol]
+        assert await delegations.bases(carol) == [ann, BOB]
+        await delegations.forbid(BOB, carol)
+        await delegations.forbid(BOB, carol)
+        assert await delegations.delegates(BOB) == [ann]
+        assert await delegations.bases(carol) == [ann]
+        await delegations.forget(ann)
+        assert await delegations.delegates(BOB) == []
+        assert await delegations.delegates(ann) == []
+
+    async def test_they_go_with_their_users(self, delegations: DelegationStore, users: UserStore) -> None:
+        ann = Username("ann@example.org")
+        for user in (ann, BOB):
+            await users.add(user, "hash")
+        await delegations.allow(BOB, ann)
+        assert await users.remove(ann)
+        assert await delegations.delegates(BOB) == []
 
 
 class DomainStoreContract:

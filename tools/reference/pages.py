@@ -19,6 +19,7 @@ from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.editions.embedded import Services, make_services
 from compostela.base.settings import Node, Place, Problems, Settings
+from compostela.core.authentication.throttle import read_throttle_settings
 from compostela.core.client_setup.settings import read_autoconfiguration_settings
 from compostela.core.diagnosis.settings import read_doctor_settings
 from compostela.core.dns.settings import read_dns_settings
@@ -57,6 +58,25 @@ _WORDS = {
     "*server/authorizedAddresses": "Addresses, networks and host names that may relay without a login.",
     "*server/tls/enableOCSPCRLChecks": "Certificates of clients are looked up in the lists of `clientAuth/crl`, which must be there.",
     "imapserver/compress": "COMPRESS.",
+    "*server/auth/saslMechanisms": "Mechanisms, by their names or by James's factories, in the order in which they are shown; see the operators' page on authentication.",
+    "*server/auth/requireSSL": "Passwords and tokens are taken under TLS only.",
+    "*server/auth/plainAuthEnabled": "PLAIN, LOGIN and IMAP's LOGIN are there.",
+    "*server/auth/oidc/oidcConfigurationURL": "Where the identity provider tells of itself; tokens must be of the issuer that stands there.",
+    "*server/auth/oidc/jwksURL": "Where its keys are; without it, as its configuration says.",
+    "*server/auth/oidc/claim": "Which claim of a token names the user.",
+    "*server/auth/oidc/scope": "What clients are told to ask the provider for.",
+    "*server/auth/oidc/aud": "For whom a token must be made out, several with commas; `any` for anybody.",
+    "*server/auth/oidc/introspection/url": "Where the provider is asked whether a token is still good.",
+    "*server/auth/oidc/introspection/auth": "The Authorization header for that.",
+    "*server/auth/oidc/userinfo/url": "Where the provider is asked whose token it is, without introspection.",
+    "imapserver/plainAuthDisallowed": "Older spelling of `auth/requireSSL`.",
+    "imapserver/auth/adminUsers/adminUser": "Users who may act for anybody on this server.",
+    "failures.limit": "Different failed logins of an address within the window after which it is shut out; 0 for any number.",
+    "failures.window": "After that a failure is forgotten.",
+    "ban.duration": "How long an address is shut out.",
+    "delay.first": "How long the third failure waits; each further one twice as long.",
+    "delay.max": "The longest that one waits.",
+    "exempt.networks": "Networks that are never shut out.",
     "imapserver/additionalConnectionChecks": "`CrowdsecImapConnectionCheck`: whom CrowdSec bans is turned away.",
     "imapserver/idleTimeIntervalUnit": "`SECONDS` or `MINUTES`.",
     "imapserver/enableIdle": "Give signs of life during IDLE.",
@@ -95,6 +115,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "lmtpserver.xml": _root_reader(lmtp, lmtp.read_lmtp_settings),
     "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
+    "authentication.properties": lambda recorder: read_throttle_settings(recorder.settings("")),
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),
     "usersrepository.xml": lambda recorder: read_users_settings(recorder.settings("")),
     "recipientrewritetable.xml": lambda recorder: read_rewriting_settings(recorder.settings("")),

@@ -7,13 +7,19 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.core.authentication.ports import DelegationStore
 from compostela.core.domains.ports import DomainStore
 from compostela.core.rewriting.ports import RewritingStore
 from compostela.core.users.ports import UserStore
 from compostela.model.domain import Domain
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
-from tests.contracts.accounts import DomainStoreContract, RewritingStoreContract, UserStoreContract
+from tests.contracts.accounts import (
+    DelegationStoreContract,
+    DomainStoreContract,
+    RewritingStoreContract,
+    UserStoreContract,
+)
 
 
 @pytest.fixture
@@ -38,6 +44,16 @@ class TestEmbeddedUsers(UserStoreContract):
     @pytest.fixture
     def users_elsewhere(self, elsewhere: EmbeddedStore) -> UserStore:
         return elsewhere.users
+
+
+class TestEmbeddedDelegations(DelegationStoreContract):
+    @pytest.fixture
+    def delegations(self, store: EmbeddedStore) -> DelegationStore:
+        return store.delegations
+
+    @pytest.fixture
+    def users(self, store: EmbeddedStore) -> UserStore:
+        return store.users
 
 
 class TestEmbeddedDomains(DomainStoreContract):

@@ -1,5 +1,6 @@
 """Users, domains and the rewrite table in SQLite."""
 
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -55,23 +56,45 @@ class EmbeddedUsers(_Table):
         row = self._reader.execute("SELECT password FROM user WHERE name = ?", (user.value,)).fetchone()
         return None if row is None else str(row[0])
 
-    async def add(self, user: Username, password_hash: str) -> None:
+    async def scram(self, user: Username) -> str | None:
+        row = self._reader.execute("SELECT scram FROM user WHERE name = ?", (user.value,)).fetchone()
+        return None if row is None else row[0]
+
+    async def add(self, user: Username, password_hash: str, scram: str | None = None) -> None:
         domain = "" if user.domain is None else user.domain.name
 
         def job(tx: Transaction) -> None:
             try:
-                tx.execute("INSERT INTO user VALUES (?, ?, ?)", (user.value, domain, password_hash))
+                tx.execute("INSERT INTO user VALUES (?, ?, ?, ?)", (user.value, domain, password_hash, scram))
             except apsw.ConstraintError as error:
                 raise AlreadyExists(f"the user {user} exists") from error
 
         await self._write(job)
 
-    async def set_password_hash(self, user: Username, password_hash: str) -> None:
-        if not await self._change("UPDATE user SET password = ? WHERE name = ?", (password_hash, user.value)):
+    async def set_password_hash(self, user: Username, password_hash: str, scram: str | None = None) -> None:
+        changed = "UPDATE user SET password = ?, scram = ? WHERE name = ?"
+        if not await self._change(changed, (password_hash, scram, user.value)):
             raise NotFound(f"the user {user} does not exist")
 
+    async def set_scram(self, user: Username, password_hash: str, scram: str) -> bool:
+        return await self._change(
+            "UPDATE user SET scram = ? WHERE name = ? AND password = ?", (scram, user.value, password_hash)
+        )
+
+    async def secret(self, name: str) -> bytes:
+        key = f"secret:{name}"
+        found = "SELECT value FROM setting WHERE name = ?"
+        if self._reader.execute(found, (key,)).fetchone() is None:
+            await self._change("INSERT OR IGNORE INTO setting VALUES (?, ?)", (key, os.urandom(32).hex()))
+        return bytes.fromhex(self._reader.execute(found, (key,)).fetchone()[0])
+
     async def remove(self, user: Username) -> bool:
-        return await self._change("DELETE FROM user WHERE name = ?", (user.value,))
+        def job(tx: Transaction) -> bool:
+            tx.execute("DELETE FROM delegation WHERE base = ?1 OR delegate = ?1", (user.value,))
+            tx.execute("DELETE FROM user WHERE name = ?", (user.value,))
+            return tx.connection.changes() > 0
+
+        return await self._write(job)
 
     async def names(
         self, *, domain: Domain | None = None, after: Username | None = None, limit: int = 1000
@@ -82,6 +105,28 @@ class EmbeddedUsers(_Table):
             (*values, "" if after is None else after.value, limit),
         )
         return [Username(row[0]) for row in rows.fetchall()]
+
+
+class EmbeddedDelegations(_Table):
+    """See `compostela.core.authentication.ports`."""
+
+    async def delegates(self, base: Username) -> list[Username]:
+        return self._names("SELECT delegate FROM delegation WHERE base = ? ORDER BY delegate", base)
+
+    async def bases(self, delegate: Username) -> list[Username]:
+        return self._names("SELECT base FROM delegation WHERE delegate = ? ORDER BY base", delegate)
+
+    def _names(self, statement: str, user: Username) -> list[Username]:
+        return [Username(row[0]) for row in self._reader.execute(statement, (user.value,)).fetchall()]
+
+    async def allow(self, base: Username, delegate: Username) -> None:
+        await self._change("INSERT OR IGNORE INTO delegation VALUES (?, ?)", (base.value, delegate.value))
+
+    async def forbid(self, base: Username, delegate: Username) -> None:
+        await self._change("DELETE FROM delegation WHERE base = ? AND delegate = ?", (base.value, delegate.value))
+
+    async def forget(self, user: Username) -> None:
+        await self._change("DELETE FROM delegation WHERE base = ?1 OR delegate = ?1", (user.value,))
 
 
 class EmbeddedDomains(_Table):

@@ -132,8 +132,15 @@ ACCOUNT_TABLES = (
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
 
+LOGIN_TABLES = (
+    "ALTER TABLE user ADD COLUMN scram TEXT",
+    "CREATE TABLE delegation (base TEXT NOT NULL, delegate TEXT NOT NULL, PRIMARY KEY (base, delegate)) WITHOUT ROWID",
+    "CREATE INDEX delegation_delegate ON delegation (delegate)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
+    LOGIN_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import apsw
 
-from compostela.adapters.embedded.accounts import EmbeddedDomains, EmbeddedRewriting, EmbeddedUsers
+from compostela.adapters.embedded.accounts import (
+    EmbeddedDelegations,
+    EmbeddedDomains,
+    EmbeddedRewriting,
+    EmbeddedUsers,
+)
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.checkpoints import Checkpointer
 from compostela.adapters.embedded.database import DATABASE_NAME, connect, translated
@@ -56,6 +61,7 @@ class EmbeddedStore:
         self.runs = EmbeddedRuns(self._writer, self._reader)
         self._lookups = Lookups(path.with_suffix(".changes"))
         self.users = EmbeddedUsers(self._writer, self._reader, self._lookups)
+        self.delegations = EmbeddedDelegations(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
         self.garbage = GarbageCollector(self._writer, self._reader, self.blobs, disk)

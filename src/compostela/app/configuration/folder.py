@@ -9,6 +9,7 @@ from typing import TypeVar
 from compostela.app.configuration.files import Reader
 from compostela.app.configuration.places import Places
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
+from compostela.core.authentication.throttle import ThrottleSettings, read_throttle_settings
 from compostela.core.client_setup.settings import AutoconfigurationSettings, read_autoconfiguration_settings
 from compostela.core.diagnosis.settings import DoctorSettings, read_doctor_settings
 from compostela.core.dns.settings import DnsSettings, read_dns_settings
@@ -29,7 +30,7 @@ T = TypeVar("T")
 _FILES = (
     "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "mailetcontainer.xml", "domainlist.xml", "usersrepository.xml",
     "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
-    "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
+    "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
     "autoconfiguration.properties", "doctor.properties",
 )  # fmt: skip
 _NOT_YET = (
@@ -53,6 +54,7 @@ class Configuration:
     imap: list[ImapSettings]
     container: Node
     spooler: SpoolerSettings
+    throttle: ThrottleSettings
     domains: DomainListSettings
     users: UsersSettings
     rewriting: RewritingSettings
@@ -83,6 +85,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         imap=read_imap_settings(source.node("imapserver.xml", "imapservers"), problems),
         container=container,
         spooler=read_spooler_settings(container, problems),
+        throttle=source.root("authentication.properties", read_throttle_settings),
         domains=source.root("domainlist.xml", read_domain_list_settings),
         users=source.root("usersrepository.xml", read_users_settings),
         rewriting=source.root("recipientrewritetable.xml", read_rewriting_settings),

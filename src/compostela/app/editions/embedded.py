@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from compostela.adapters.crowdsec.bans import CrowdsecBans
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.adapters.oidc.verifier import OidcTokenVerifier
 from compostela.adapters.spamassassin.spamd import Spamd
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
@@ -18,6 +19,9 @@ from compostela.app.public_listener import PublicListener
 from compostela.base.clock import SystemClock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
+from compostela.core.authentication.oidc import OidcSettings
+from compostela.core.authentication.service import Authenticator
+from compostela.core.authentication.throttle import Throttle
 from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery
 from compostela.core.diagnosis.service import Diagnosis
@@ -30,6 +34,8 @@ from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.smtp.hooks import HookChain
 from compostela.core.tasks.manager import TaskManager
 from compostela.core.users.service import UsersRepository
+from compostela.model.username import Username
+from compostela.net.authentication import AuthSettings, Logins
 from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
 from compostela.net.imap.settings import ImapSettings
@@ -76,6 +82,8 @@ class Services:
     """Of the SMTP servers, in order."""
     lmtp_chains: list[HookChain]
     bans: CrowdsecBans | None
+    throttle: Throttle
+    authenticator: Authenticator
 
 
 def make_services(configuration: Configuration, store: EmbeddedStore, problems: Problems) -> Services:
@@ -117,7 +125,20 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
     ]
     lmtp_chains = [build_chain(lmtp.session.handlers, hooks, check_recipients=True) for lmtp in configuration.lmtp]
     processors = build_processors(configuration.container, problems, context)
-    return Services(domains, users, rewriting, mailboxes, context, processors, chains, lmtp_chains, bans)
+    throttle = Throttle(configuration.throttle, clock)
+    return Services(
+        domains=domains,
+        users=users,
+        rewriting=rewriting,
+        mailboxes=mailboxes,
+        mailets=context,
+        processors=processors,
+        chains=chains,
+        lmtp_chains=lmtp_chains,
+        bans=bans,
+        throttle=throttle,
+        authenticator=Authenticator(users, store.delegations, throttle),
+    )
 
 
 class EmbeddedEdition:
@@ -129,6 +150,7 @@ class EmbeddedEdition:
         self._services = services
         self._clock = SystemClock()
         self._listeners: list[Listener] = []
+        self._tokens: dict[OidcSettings, OidcTokenVerifier] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._spooler: Spooler | None = None
         self._web_server: WebAdminServer | None = None
@@ -193,6 +215,8 @@ class EmbeddedEdition:
             clock=self._clock,
             diagnosis=self._diagnosis(),
             reload_certificates=self.reload_certificates,
+            delegations=self._store.delegations,
+            throttle=self._services.throttle,
         )
         settings = self._configuration.webadmin
         token = first_start.administration_token(self._configuration.places.data)
@@ -235,6 +259,8 @@ class EmbeddedEdition:
         self._services.users.close()
         if self._services.bans is not None:
             await self._services.bans.close()
+        for verifier in self._tokens.values():
+            await verifier.close()
         await self._store.close()
 
     async def reload_certificates(self, port: int | None = None) -> int:
@@ -281,16 +307,23 @@ class EmbeddedEdition:
             hooks=chain,
             queue=self._store.queues.queue(SPOOL),
             blobs=self._store.blobs,
-            users=self._services.users,
+            logins=self._logins(settings.auth),
             default_domain=self._services.domains.default_domain,
             clock=self._clock,
         )
+
+    def _logins(self, settings: AuthSettings, administrators: frozenset[Username] = frozenset()) -> Logins:
+        oidc = settings.oidc
+        if oidc is not None and oidc not in self._tokens:
+            self._tokens[oidc] = OidcTokenVerifier(oidc, self._clock)
+        tokens = self._tokens[oidc] if oidc is not None else None
+        return Logins(settings, self._services.authenticator, tokens, administrators)
 
     def _imap_listener(self, settings: ImapSettings) -> Listener:
         server = ImapServer(
             settings,
             self._services.mailboxes,
-            self._services.users,
+            self._logins(settings.auth, settings.administrators),
             self._store.blobs,
             self._clock,
             self._services.bans if settings.ban_check is not None else None,

@@ -31,6 +31,8 @@ class SmtpSession:
     is_esmtp: bool = False
     tls_protocol: str | None = None
     tls_cipher: str | None = None
+    bound_mechanisms: frozenset[str] = frozenset()
+    """SASL mechanisms that the TLS channel makes possible."""
     user: Username | None = None
     protocol: str = "SMTP"
     unknown_commands: int = 0

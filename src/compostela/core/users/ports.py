@@ -16,12 +16,24 @@ class UserStore(Protocol):
         """The stored hash, None for an unknown user. An indexed read."""
         ...
 
-    async def add(self, user: Username, password_hash: str) -> None:
+    async def scram(self, user: Username) -> str | None:
+        """The stored SCRAM secrets (`compostela.model.scram`), None for an unknown user and for one without."""
+        ...
+
+    async def add(self, user: Username, password_hash: str, scram: str | None = None) -> None:
         """Raises `AlreadyExists`."""
         ...
 
-    async def set_password_hash(self, user: Username, password_hash: str) -> None:
-        """Raises `NotFound`."""
+    async def set_password_hash(self, user: Username, password_hash: str, scram: str | None = None) -> None:
+        """Both belong to one password and change together. Raises `NotFound`."""
+        ...
+
+    async def set_scram(self, user: Username, password_hash: str, scram: str) -> bool:
+        """Adds SCRAM secrets, if the hash is still this one; False when it is not."""
+        ...
+
+    async def secret(self, name: str) -> bytes:
+        """32 random octets, made at first use and the same for ever and for all processes. Distributed: `IF NOT EXISTS`."""
         ...
 
     async def remove(self, user: Username) -> bool:

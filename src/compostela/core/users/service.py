@@ -11,9 +11,11 @@ from compostela.base.errors import InvalidArgument
 from compostela.core.domains.service import DomainList
 from compostela.core.users.passwords import hash_password, verify_password
 from compostela.core.users.ports import UserStore
+from compostela.core.users.scram import scram_secrets, secrets_of_nobody
 from compostela.core.users.settings import UsersSettings
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
+from compostela.model.scram import ScramSecrets
 from compostela.model.username import Username
 
 HASHING_THREADS = 2
@@ -52,11 +54,11 @@ class UsersRepository:
     async def add(self, user: Username, password: str) -> None:
         """Raises `AlreadyExists`, and `InvalidArgument` for a name in the wrong form or of a foreign domain."""
         await self._check(user)
-        await self._store.add(user, await self._hash(password))
+        await self._store.add(user, await self._hash(password), await self._scram(password))
 
     async def set_password(self, user: Username, password: str) -> None:
         """Raises `NotFound`."""
-        await self._store.set_password_hash(user, await self._hash(password))
+        await self._store.set_password_hash(user, await self._hash(password), await self._scram(password))
 
     async def remove(self, user: Username) -> bool:
         return await self._store.remove(user)
@@ -88,10 +90,24 @@ class UsersRepository:
             right = await asyncio.get_running_loop().run_in_executor(self._threads, verify_password, password, stored)
             if right and known:
                 self._remember(proof)
+                if await self._store.scram(user) is None:
+                    # a user from before SCRAM: the password is at hand now, and never again without a login
+                    await self._store.set_scram(user, stored, await self._scram(password))
                 return True
         if self._settings.verify_failure_delay_seconds:
             await self._sleep(self._settings.verify_failure_delay_seconds)
         return False
+
+    async def scram_secrets(self, name: str) -> ScramSecrets:
+        """What SCRAM needs of a user's password; for a user without it, or for nobody, secrets that no password fits."""
+        user = Username(name.lower())
+        try:
+            stored = await self._store.scram(Username.parse(name))
+        except InvalidArgument:
+            stored = None
+        if stored is not None:
+            return ScramSecrets.parse(stored)
+        return secrets_of_nobody(user, self._settings.algorithm, await self._store.secret("scram"))
 
     def name_of(self, address: MailAddress) -> Username | None:
         """The name that the user of an address would have; None for an address that no user can have."""
@@ -132,6 +148,10 @@ class UsersRepository:
             raise InvalidArgument(f"a password has 1 to {MAX_PASSWORD_BYTES} octets")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, hash_password, password, self._settings.algorithm)
+
+    async def _scram(self, password: str) -> str:
+        loop = asyncio.get_running_loop()
+        return str(await loop.run_in_executor(self._threads, scram_secrets, password, self._settings.algorithm))
 
     async def _hash_of_nobody(self) -> str:
         if self._nobody is None:

@@ -2,18 +2,30 @@
 
 from collections.abc import Callable, Coroutine
 
+from compostela.net.authentication import Exchange
 from compostela.net.imap import changing, fetching, logging_in, mailbox_commands, searching, selecting
 from compostela.net.imap.reply import Context, Refused
+from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import string, untagged
 
 _WRONG_STATE = "Command not valid in this state."
-Ask = Callable[[Callable[[bytes], Coroutine[None, None, str]]], None]
+Then = Callable[[bytes], Coroutine[None, None, str | None]]
+Ask = Callable[[bytes, Then], None]
 """Sends a challenge and goes on with the client's next line."""
 
 
-async def execute(context: Context, name: str, command: commands.Command, *, tls: bool, ask: Ask) -> str | None:
-    """Gives the response code of the tagged OK, None when the command goes on. Raises `Refused`."""
+async def execute(
+    context: Context,
+    name: str,
+    command: commands.Command,
+    *,
+    tls: bool,
+    channel: Callable[[], TlsChannel | None],
+    ask: Ask,
+) -> str | None:
+    """Gives the response code of the tagged OK, None when the command goes on. `channel` tells of the TLS channel. Raises
+    `Refused`."""
     match command:
         case commands.Simple("NOOP"):
             return ""
@@ -25,23 +37,23 @@ async def execute(context: Context, name: str, command: commands.Command, *, tls
             return ""
         case commands.Authenticate():
             _need(context.state.user is None)
-            return await _authenticate(context, command, tls=tls, ask=ask)
+            exchange = logging_in.begin(context, command, channel(), tls=tls)
+            return await _authenticate(context, exchange, command.initial, ask)
         case _:
             _need(context.state.user is not None)
             return await _authenticated(context, name, command)
 
 
-async def _authenticate(context: Context, command: commands.Authenticate, *, tls: bool, ask: Ask) -> str | None:
-    logging_in.check_mechanism(context, command, tls=tls)
-
-    async def then(line: bytes) -> str:
-        await logging_in.authenticate_plain(context, line)
+async def _authenticate(context: Context, exchange: Exchange, response: bytes | None, ask: Ask) -> str | None:
+    challenge = await logging_in.respond(context, exchange, response)
+    if challenge is None:
         return ""
 
-    if command.initial is None:
-        ask(then)
-        return None
-    return await then(command.initial)
+    async def then(line: bytes) -> str | None:
+        return await _authenticate(context, exchange, line, ask)
+
+    ask(challenge, then)
+    return None
 
 
 async def _authenticated(context: Context, name: str, command: commands.Command) -> str:

@@ -2,57 +2,79 @@
 
 import base64
 import binascii
-import logging
 
 from compostela.base.errors import InvalidArgument
-from compostela.net.credentials import authenticate
+from compostela.core.authentication.service import LoginRefused, Refusal
+from compostela.model.username import Username
+from compostela.net.authentication import SCRAM_PLUS, Exchange
 from compostela.net.imap.reply import Context, Refused
+from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.imap import commands
-from compostela.protocols.sasl.mechanisms import Challenge, PasswordCredentials, Plain
-
-_log = logging.getLogger(__name__)
 
 _DISABLED = "Plain login / authentication are disabled."
+_CODES = {
+    Refusal.WRONG: "AUTHENTICATIONFAILED",
+    Refusal.DELEGATION: "AUTHORIZATIONFAILED",
+    Refusal.NO_TARGET: "AUTHORIZATIONFAILED",
+    Refusal.SHUT_OUT: "UNAVAILABLE",
+}
+"""RFC 5530."""
 
 
 async def login(context: Context, command: commands.Login, *, tls: bool) -> None:
     """Raises `Refused`."""
-    if not context.server.may_log_in(tls):
+    if not context.server.logins.settings.takes_passwords(tls=tls):
         raise Refused(_DISABLED, "PRIVACYREQUIRED")
     try:
-        credentials = PasswordCredentials(command.user.decode(), command.password.decode())
+        name, password = command.user.decode(), command.password.decode()
     except UnicodeDecodeError:
         raise Refused("Invalid credentials.", "AUTHENTICATIONFAILED") from None
-    await _check(context, credentials, "Invalid credentials.")
+    try:
+        user = await context.server.logins.by_password(name, password, context.state.address)
+    except LoginRefused as refused:
+        raise _refused(context, refused, Refusal.WRONG.value) from None
+    await _enter(context, user)
 
 
-def check_mechanism(context: Context, command: commands.Authenticate, *, tls: bool) -> None:
+def begin(context: Context, command: commands.Authenticate, channel: TlsChannel | None, *, tls: bool) -> Exchange:
     """Raises `Refused` for what is not to be had on this channel."""
-    if command.mechanism != "PLAIN":
-        raise Refused("Authentication mechanism is unsupported.")
-    if not context.server.may_log_in(tls):
+    logins, bound = context.server.logins, context.state.bound_mechanisms
+    name = command.mechanism.upper()
+    offered = logins.settings.available(tls=tls, bound=bound)
+    if name in offered:
+        return logins.begin(name, context.state.address, channel, plus_offered=SCRAM_PLUS in offered)
+    if not tls and name in logins.settings.available(tls=True, bound=bound):
         raise Refused(_DISABLED, "PRIVACYREQUIRED")
+    if name == "PLAIN":
+        raise Refused(_DISABLED)
+    raise Refused("Authentication mechanism is unsupported.")
 
 
-async def authenticate_plain(context: Context, response: bytes) -> None:
-    """`response` is base64. Raises `Refused`."""
+async def respond(context: Context, exchange: Exchange, response: bytes | None) -> bytes | None:
+    """`response` is base64, None without an initial one. Gives a challenge in base64, None when the client is logged in.
+    Raises `Refused`."""
     if response == b"*":
         raise Refused("Authentication aborted.", status="BAD")
     try:
-        step = Plain().next(base64.b64decode(b"" if response == b"=" else response, validate=True))
+        octets = None if response is None else base64.b64decode(b"" if response == b"=" else response, validate=True)
+        step = await exchange.step(octets)
     except (binascii.Error, InvalidArgument):
         raise Refused("Illegal arguments.", status="BAD") from None
-    if isinstance(step, Challenge):
-        raise Refused("Illegal arguments.", status="BAD")
-    await _check(context, step, "Authentication failed.")
+    except LoginRefused as refused:
+        raise _refused(context, refused, "Authentication failed.") from None
+    if isinstance(step, bytes):
+        return base64.b64encode(step)
+    await _enter(context, step)
+    return None
 
 
-async def _check(context: Context, credentials: PasswordCredentials, failure: str) -> None:
-    user = await authenticate(context.server.users, credentials)
-    if user is None:
-        context.state.login_failures += 1
-        _log.info("login failed", extra={"user": credentials.authentication_id[:255]})
-        raise Refused(failure, "AUTHENTICATIONFAILED")
+def _refused(context: Context, refused: LoginRefused, wrong: str) -> Refused:
+    context.state.login_failures += 1
+    text = wrong if refused.refusal is Refusal.WRONG else refused.refusal.value
+    return Refused(text, _CODES[refused.refusal])
+
+
+async def _enter(context: Context, user: Username) -> None:
     if context.server.settings.provision:
         await context.server.mailboxes.provision(user)
     context.state.user = user

@@ -7,8 +7,8 @@ from compostela.core.blob.ports import BlobStore
 from compostela.core.filtering.ports import BanList
 from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.mailbox.view import MailboxView
-from compostela.core.users.service import UsersRepository
 from compostela.model.username import Username
+from compostela.net.authentication import Logins
 from compostela.net.imap.settings import ImapSettings
 
 CAPABILITIES = (
@@ -23,22 +23,22 @@ class ImapServer:
 
     settings: ImapSettings
     mailboxes: MailboxManager
-    users: UsersRepository
+    logins: Logins
     blobs: BlobStore
     clock: Clock
     bans: BanList | None = None
     """Who is asked about each client, before the greeting."""
 
-    def may_log_in(self, tls: bool) -> bool:
-        """Whether passwords are taken on this channel."""
-        return self.settings.plain_enabled and (tls or not self.settings.require_ssl)
-
-    def capabilities(self, *, tls: bool, logged_in: bool) -> str:
+    def capabilities(self, *, tls: bool, logged_in: bool, bound: frozenset[str]) -> str:
+        """`bound` are mechanisms that the TLS channel makes possible."""
         found = list(CAPABILITIES)
         limit = self.settings.max_literal_bytes
         found.append(f"APPENDLIMIT={limit}" if limit else "APPENDLIMIT")
         if not logged_in:
-            found.append("AUTH=PLAIN" if self.may_log_in(tls) else "LOGINDISABLED")
+            auth = self.logins.settings
+            found += [f"AUTH={name}" for name in auth.available(tls=tls, bound=bound)]
+            if not auth.takes_passwords(tls=tls):
+                found.append("LOGINDISABLED")
             if self.settings.server.tls.starttls and not tls:
                 found.append("STARTTLS")
         return " ".join(one for one in found if one not in self.settings.hidden_capabilities)
@@ -48,6 +48,10 @@ class ImapServer:
 class ImapState:
     """What one session knows."""
 
+    address: str = ""
+    """Of the client."""
+    bound_mechanisms: frozenset[str] = frozenset()
+    """SASL mechanisms that the TLS channel makes possible."""
     user: Username | None = None
     view: MailboxView | None = None
     condstore: bool = False

@@ -14,7 +14,7 @@ from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.filtering.ports import BanList
-from compostela.net.imap.dispatch import execute
+from compostela.net.imap.dispatch import Ask, Then, execute
 from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Refused
 from compostela.net.imap.selecting import leave, tell_changes
@@ -96,6 +96,9 @@ class ImapProtocol(SessionHost):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._session_id = new_trace_id()
+        self.state.address = self._address
+        if self._tls:
+            self._note_tls()
         if not self._admitted(untagged("BYE Too many connections.")):
             return
         if self.server.bans is None:
@@ -240,20 +243,23 @@ class ImapProtocol(SessionHost):
             case commands.Simple("IDLE") if self.state.user is not None:
                 self._start_idle(tag)
             case _:
-                await self._run(
-                    tag, name, lambda: execute(self, name, command, tls=self._tls, ask=self._ask(tag, name))
-                )
+                await self._run(tag, name, lambda: self._execute(tag, name, command))
 
-    def _ask(self, tag: bytes, name: str) -> Callable[[Callable[[bytes], Coroutine[None, None, str]]], None]:
+    async def _execute(self, tag: bytes, name: str, command: commands.Command) -> str | None:
+        return await execute(
+            self, name, command, tls=self._tls, channel=lambda: self.tls_channel, ask=self._ask(tag, name)
+        )
+
+    def _ask(self, tag: bytes, name: str) -> Ask:
         """Lets a command go on with the client's next line."""
 
-        def ask(then: Callable[[bytes], Coroutine[None, None, str]]) -> None:
+        def ask(challenge: bytes, then: Then) -> None:
             async def take(line: bytes) -> None:
                 await self._run(tag, name, lambda: then(line))
 
             self._line_taker = take
             self._engine.expect_line()
-            self.write(b"+ \r\n")
+            self.write(b"+ %b\r\n" % challenge)
 
         return ask
 
@@ -288,7 +294,9 @@ class ImapProtocol(SessionHost):
             self.write(tagged(tag, "NO", f"{name} processing failed.", "SERVERBUG"))
 
     def _capabilities(self) -> str:
-        return self.server.capabilities(tls=self._tls, logged_in=self.state.user is not None)
+        return self.server.capabilities(
+            tls=self._tls, logged_in=self.state.user is not None, bound=self.state.bound_mechanisms
+        )
 
     # APPEND
 
@@ -411,6 +419,10 @@ class ImapProtocol(SessionHost):
             return
         self._adopt(upgraded)
         self._tls = True
+        self._note_tls()
+
+    def _note_tls(self) -> None:
+        self.state.bound_mechanisms = self.server.logins.settings.bound_to(self.tls_channel)
 
     def _close(self, farewell: str) -> None:
         if not self._closing:

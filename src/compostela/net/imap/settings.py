@@ -3,11 +3,15 @@
 import socket
 from dataclasses import dataclass
 
+from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
+from compostela.model.username import Username
+from compostela.net.authentication import AuthSettings, read_auth_settings
 from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
 
 MINIMUM_TIMEOUT_SECONDS = 1800.0
 BAN_CHECK = "CrowdsecImapConnectionCheck"
+DEFAULT_AUTH = AuthSettings(("PLAIN",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +19,9 @@ class ImapSettings:
     """One IMAP server."""
 
     server: ServerSettings
-    require_ssl: bool = True
-    """Passwords are taken under TLS only."""
-    plain_enabled: bool = True
-    """LOGIN and AUTHENTICATE PLAIN are there."""
+    auth: AuthSettings = DEFAULT_AUTH
+    administrators: frozenset[Username] = frozenset()
+    """Users who may act for anybody on this server."""
     max_line_bytes: int = 65_536
     """Longest command line."""
     in_memory_bytes: int = 256 * 1024
@@ -63,16 +66,14 @@ def _read_server(settings: Settings) -> ImapSettings:
     )
     auth = settings.section("auth")
     disallowed = settings.boolean("plainAuthDisallowed", True)
-    if auth is not None:
-        auth.not_yet("oidc", "gssapi", "saslMechanisms", "adminUsers")
     interval = settings.integer("idleTimeInterval", 120, minimum=1)
     unit = settings.text("idleTimeIntervalUnit", "SECONDS")
     ids = settings.section("idCommandResponse")
     fields = ids.sections("field") if ids is not None else []
     read = ImapSettings(
         server=server,
-        require_ssl=auth.boolean("requireSSL", disallowed) if auth else disallowed,
-        plain_enabled=auth.boolean("plainAuthEnabled", True) if auth else True,
+        auth=read_auth_settings(auth, DEFAULT_AUTH.mechanisms, require_ssl=disallowed),
+        administrators=_administrators(auth),
         max_line_bytes=settings.size("maxLineLength", 65_536),
         in_memory_bytes=min(settings.size("inMemorySizeLimit", 256 * 1024), 10 * 1024 * 1024),
         max_literal_bytes=settings.size("literalSizeLimit", 0),
@@ -97,6 +98,18 @@ def _read_server(settings: Settings) -> ImapSettings:
     )  # fmt: skip
     settings.finish()
     return read
+
+
+def _administrators(auth: Settings | None) -> frozenset[Username]:
+    section = auth.section("adminUsers") if auth is not None else None
+    found = set()
+    for name in section.strings("adminUser") if section is not None else ():
+        try:
+            found.add(Username.parse(name))
+        except InvalidArgument as wrong:
+            assert section is not None
+            section.error(str(wrong), "adminUser")
+    return frozenset(found)
 
 
 def _ban_check(settings: Settings) -> Place | None:

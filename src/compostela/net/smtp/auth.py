@@ -1,30 +1,35 @@
-"""AUTH (RFC 4954): base64 around the SASL mechanisms, passwords checked against the users."""
+"""AUTH (RFC 4954): base64 around the SASL exchange."""
 
 import base64
 import binascii
 import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
+from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.core.smtp.session import SmtpSession
-from compostela.net.credentials import authenticate
-from compostela.net.smtp.server import MECHANISMS, SmtpServer
-from compostela.protocols.sasl.mechanisms import Challenge, Mechanism
+from compostela.net.authentication import Exchange
 from compostela.protocols.smtp import replies
 from compostela.protocols.smtp.replies import reply
 
 _log = logging.getLogger(__name__)
 
+_REFUSALS = {
+    Refusal.WRONG: replies.AUTH_FAILED,
+    Refusal.DELEGATION: reply(535, "5.7.8", Refusal.DELEGATION.value),
+    Refusal.NO_TARGET: reply(535, "5.7.8", Refusal.NO_TARGET.value),
+    Refusal.SHUT_OUT: reply(454, "4.7.0", Refusal.SHUT_OUT.value),
+}
+
 
 class AuthExchange:
     """One AUTH command, from its line to 235 or a refusal."""
 
-    __slots__ = ("_mechanism", "_name", "_server", "_session")
+    __slots__ = ("_exchange", "_name", "_session")
 
-    def __init__(self, server: SmtpServer, session: SmtpSession, name: str) -> None:
-        self._server = server
+    def __init__(self, exchange: Exchange, session: SmtpSession, name: str) -> None:
+        self._exchange = exchange
         self._session = session
         self._name = name
-        self._mechanism: Mechanism = MECHANISMS[name]()
 
     async def begin(self, initial: bytes | None) -> tuple[bytes, bool]:
         """(reply, whether the client's answer is awaited). `initial` is base64, `=` for nothing (RFC 4954 §4)."""
@@ -43,18 +48,15 @@ class AuthExchange:
 
     async def _step(self, response: bytes | None) -> tuple[bytes, bool]:
         try:
-            step = self._mechanism.next(response)
+            step = await self._exchange.step(response)
         except InvalidArgument:
             return replies.undecodable(self._name), False
-        if isinstance(step, Challenge):
-            return reply(334, "", base64.b64encode(step.octets).decode()), True
-        try:
-            user = await authenticate(self._server.users, step)
+        except LoginRefused as refused:
+            return _REFUSALS[refused.refusal], False
         except TemporaryFailure:
-            _log.exception("a password could not be checked")
+            _log.exception("a login could not be checked")
             return replies.UNABLE, False
-        if user is None:
-            _log.info("login failed", extra={"ip": self._session.remote_address, "user": step.authentication_id[:255]})
-            return replies.AUTH_FAILED, False
-        self._session.user = user
+        if isinstance(step, bytes):
+            return reply(334, "", base64.b64encode(step).decode()), True
+        self._session.user = step
         return replies.AUTH_OK, False

@@ -73,7 +73,7 @@ class Commands:
     def _features(self) -> Iterable[str]:
         for lines in self.server.hooks.ehlo_lines:
             yield from lines(self.session)
-        mechanisms = " ".join(self.server.mechanisms(self.session.is_tls))
+        mechanisms = " ".join(self.server.mechanisms(self.session))
         if self.session.auth_announced and mechanisms:
             yield f"AUTH {mechanisms}"
             yield f"AUTH={mechanisms}"

@@ -1,19 +1,16 @@
 """What all sessions of one SMTP server share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from compostela.base.clock import Clock
 from compostela.core.blob.ports import BlobStore
 from compostela.core.queue.ports import MailQueue
 from compostela.core.smtp.hooks import HookChain
-from compostela.core.users.service import UsersRepository
+from compostela.core.smtp.session import SmtpSession
 from compostela.model.domain import Domain
+from compostela.net.authentication import Logins
 from compostela.net.networks import is_in
 from compostela.net.smtp.settings import Announce, SmtpSettings
-from compostela.protocols.sasl.mechanisms import Login, Mechanism, Plain
-
-MECHANISMS: dict[str, Callable[[], Mechanism]] = {"LOGIN": Login, "PLAIN": Plain}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class SmtpServer:
     hooks: HookChain
     queue: MailQueue
     blobs: BlobStore
-    users: UsersRepository
+    logins: Logins
     default_domain: Domain
     clock: Clock
 
@@ -52,8 +49,8 @@ class SmtpServer:
             case Announce.NEVER:
                 return False
 
-    def mechanisms(self, tls: bool) -> list[str]:
+    def mechanisms(self, session: SmtpSession) -> list[str]:
         """Names of the mechanisms that may be used on this channel."""
-        if not self.settings.auth_enabled or not self.settings.plain_enabled:
+        if not self.settings.auth_enabled:
             return []
-        return list(MECHANISMS) if tls or not self.settings.require_ssl else []
+        return self.settings.auth.available(tls=session.is_tls, bound=session.bound_mechanisms)

@@ -12,6 +12,7 @@ from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.smtp.session import SmtpSession
+from compostela.net.authentication import SCRAM_PLUS
 from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
 from compostela.net.session_host import Farewell, SessionHost
@@ -325,9 +326,11 @@ class SmtpProtocol(SessionHost):
         if not words or len(words) > 2:
             return replies.AUTH_USAGE
         name = words[0].decode("ascii", "replace").upper()
-        if name not in self._server.mechanisms(self._session.is_tls):
+        offered = self._server.mechanisms(self._session)
+        if name not in offered:
             return replies.AUTH_UNKNOWN
-        self._auth = AuthExchange(self._server, self._session, name)
+        exchange = self._server.logins.begin(name, self._address, self.tls_channel, plus_offered=SCRAM_PLUS in offered)
+        self._auth = AuthExchange(exchange, self._session, name)
         return self._auth_step(*await self._auth.begin(words[1] if len(words) == 2 else None))
 
     async def _auth_answer(self, line: bytes) -> bytes:
@@ -382,6 +385,8 @@ class SmtpProtocol(SessionHost):
         cipher = tls.cipher() if tls is not None else None
         self._session.tls_protocol = (tls.version() if tls is not None else None) or "TLS"
         self._session.tls_cipher = cipher[0] if cipher else "unknown"
+        if self._server.settings.auth_enabled:
+            self._session.bound_mechanisms = self._server.settings.auth.bound_to(self.tls_channel)
 
     # the end
 

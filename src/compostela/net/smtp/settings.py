@@ -5,6 +5,7 @@ import socket
 from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings
+from compostela.net.authentication import AuthSettings, read_auth_settings
 from compostela.net.networks import Network, read_networks
 from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
 
@@ -34,6 +35,7 @@ _IDENTITY = {
     "disabled": VerifyIdentity.DISABLED,
     "relaxed": VerifyIdentity.RELAXED,
 }
+DEFAULT_AUTH = AuthSettings(("LOGIN", "PLAIN"))
 NO_AUTH_LOADER = "NoAuthCmdHandlerLoader"
 
 
@@ -48,10 +50,7 @@ class SmtpSettings:
     """False with the handlers' package without AUTH, and with `authRequired` false and no `auth`."""
     auth_required: bool = False
     """Refuse MAIL from whoever has neither authenticated nor an authorised address."""
-    require_ssl: bool = True
-    """Passwords are taken under TLS only."""
-    plain_enabled: bool = True
-    """PLAIN and LOGIN are there."""
+    auth: AuthSettings = DEFAULT_AUTH
     authorized_networks: tuple[Network, ...] = ()
     """Addresses that may relay without a login."""
     verify_identity: VerifyIdentity = VerifyIdentity.STRICT
@@ -108,15 +107,12 @@ def _read_server(settings: Settings) -> SmtpSettings:
         if nested.has("authRequired"):
             announce = nested.choice("authRequired", announce, _OLD_ANNOUNCE)
     without_auth = auth is None and announce is Announce.NEVER and any(place.has("authRequired") for place in places)
-    if auth is not None:
-        auth.not_yet("oidc", "gssapi", "saslMechanisms")
     read = SmtpSettings(
         server=server,
         announce=announce,
         auth_enabled=not loader.endswith(NO_AUTH_LOADER) and not without_auth,
         auth_required=auth.boolean("required", False) if auth else False,
-        require_ssl=auth.boolean("requireSSL", True) if auth else True,
-        plain_enabled=auth.boolean("plainAuthEnabled", True) if auth else True,
+        auth=read_auth_settings(auth, DEFAULT_AUTH.mechanisms, with_login=True),
         authorized_networks=read_networks(settings, "authorizedAddresses"),
         verify_identity=settings.choice("verifyIdentity", VerifyIdentity.STRICT, _IDENTITY),
         max_message_bytes=settings.size("maxmessagesize", 0, unit="K"),

@@ -11,6 +11,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from compostela.base.clock import Clock
+from compostela.core.authentication.ports import DelegationStore
+from compostela.core.authentication.throttle import Throttle
 from compostela.core.diagnosis.service import Diagnosis
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthChecks
@@ -25,6 +27,8 @@ from compostela.web.webadmin.authentication import AuthenticationMiddleware, Pas
 from compostela.web.webadmin.error_handlers import HANDLERS
 from compostela.web.webadmin.routes import metrics
 from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
+from compostela.web.webadmin.routes.bans import BanRoutes
+from compostela.web.webadmin.routes.delegations import DelegationRoutes
 from compostela.web.webadmin.routes.doctor import DoctorRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
@@ -53,6 +57,8 @@ class WebAdminServices:
     clock: Clock
     diagnosis: Diagnosis
     reload_certificates: ReloadCertificates
+    delegations: DelegationStore
+    throttle: Throttle
 
 
 def create_application(services: WebAdminServices, settings: WebAdminSettings, passwords: Passwords) -> Starlette:
@@ -69,6 +75,8 @@ def create_application(services: WebAdminServices, settings: WebAdminSettings, p
         *MailQueueRoutes(s.queues, s.tasks).routes(),
         *MailRepositoryRoutes(s.repositories, s.repository_settings, s.queues, s.tasks, s.clock).routes(),
         *ServerRoutes(s.reload_certificates).routes(),
+        *DelegationRoutes(s.users, s.delegations).routes(),
+        *BanRoutes(s.throttle).routes(),
         *DoctorRoutes(s.diagnosis).routes(),
         Route("/{path:path}", _options, methods=["OPTIONS"]),
     ]

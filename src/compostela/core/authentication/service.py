@@ -1,0 +1,125 @@
+"""Logins: the same rules for all protocols and mechanisms."""
+
+import enum
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from compostela.base.errors import CompostelaError, InvalidArgument
+from compostela.core.authentication.ports import DelegationStore, InvalidToken, TokenVerifier
+from compostela.core.authentication.throttle import Throttle
+from compostela.core.users.service import UsersRepository
+from compostela.model.scram import ScramSecrets
+from compostela.model.username import Username
+
+_log = logging.getLogger(__name__)
+
+
+class Refusal(enum.Enum):
+    """Why a login is refused. Who exists is told only to those who have proved who they are."""
+
+    WRONG = "Invalid credentials."
+    DELEGATION = "Delegation is forbidden."
+    NO_TARGET = "User does not exist."
+    SHUT_OUT = "Too many failed logins from your address, try again later."
+
+
+class LoginRefused(CompostelaError):
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.value)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who knocks: the address, and the users who may act for anybody on this server."""
+
+    address: str
+    administrators: Collection[Username] = ()
+
+
+class Authenticator:
+    """Each method gives the user as whom the client acts. All raise `LoginRefused`, after the delay that is due, and
+    `TemporaryFailure` when nothing could be learnt."""
+
+    def __init__(self, users: UsersRepository, delegations: DelegationStore, throttle: Throttle) -> None:
+        self._users = users
+        self._delegations = delegations
+        self._throttle = throttle
+
+    async def by_password(self, name: str, password: str, acting_for: str | None, client: Client) -> Username:
+        self._check(client)
+        user = _username(name)
+        if user is None or not await self._users.verify(user, password):
+            raise await self._failed(client, name, password)
+        return await self._acting(user, acting_for, client)
+
+    async def by_token(self, verifier: TokenVerifier, token: str, acting_for: str | None, client: Client) -> Username:
+        self._check(client)
+        try:
+            user = await verifier.verify(token)
+        except InvalidToken as error:
+            _log.info("an access token is refused", extra={"ip": client.address, "problem": str(error)})
+            raise await self._failed(client, acting_for or "", token) from error
+        if not await self._users.contains(user):
+            raise await self._failed(client, user.value, token)
+        return await self._acting(user, acting_for, client)
+
+    async def by_certificate(self, names: Sequence[str], acting_for: str | None, client: Client) -> Username:
+        """`names` are those that the checked certificate bears; the first that is a user's counts."""
+        self._check(client)
+        for name in names:
+            user = _username(name)
+            if user is not None and await self._users.contains(user):
+                return await self._acting(user, acting_for, client)
+        raise await self._failed(client, names[0] if names else "", "certificate")
+
+    async def scram_secrets(self, name: str, client: Client) -> ScramSecrets:
+        """For an exchange that proves the password itself; plausible ones for a user that there is not."""
+        self._check(client)
+        return await self._users.scram_secrets(name)
+
+    async def proved(self, name: str, acting_for: str | None, client: Client) -> Username:
+        """After such an exchange."""
+        self._check(client)
+        user = _username(name)
+        if user is None:
+            raise await self._failed(client, name, "")
+        return await self._acting(user, acting_for, client)
+
+    async def disproved(self, name: str, proof: str, client: Client) -> LoginRefused:
+        """After one that failed: what to raise."""
+        return await self._failed(client, name, proof)
+
+    def _check(self, client: Client) -> None:
+        if self._throttle.is_shut_out(client.address):
+            raise LoginRefused(Refusal.SHUT_OUT)
+
+    async def _failed(self, client: Client, name: str, attempt: str) -> LoginRefused:
+        _log.info("login failed", extra={"ip": client.address, "user": name[:255]})
+        await self._throttle.failed(client.address, name, attempt)
+        return LoginRefused(Refusal.WRONG)
+
+    async def _acting(self, user: Username, acting_for: str | None, client: Client) -> Username:
+        """The target of a delegation (authzid), or the user."""
+        self._throttle.succeeded(user.value)
+        target = user if not acting_for else _username(acting_for)
+        if target == user:
+            return user
+        if target is None or not await self._users.contains(target):
+            raise LoginRefused(Refusal.NO_TARGET)
+        if (
+            user in client.administrators
+            or self._users.is_administrator(user)
+            or user in await self._delegations.delegates(target)
+        ):
+            _log.info("a user acts for another", extra={"user": str(user), "for": str(target), "ip": client.address})
+            return target
+        raise LoginRefused(Refusal.DELEGATION)
+
+
+def _username(text: str) -> Username | None:
+    try:
+        return Username.parse(text)
+    except InvalidArgument:
+        return None

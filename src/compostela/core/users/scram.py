@@ -1,0 +1,48 @@
+"""SCRAM secrets of passwords, and of users that do not exist."""
+
+import hashlib
+import hmac
+import os
+import stringprep
+import unicodedata
+
+from compostela.core.users.passwords import Algorithm
+from compostela.model.scram import ScramSecrets
+from compostela.model.username import Username
+
+MIN_ITERATIONS = 4096
+"""RFC 7677 §4."""
+_SALT_BYTES = 16
+_PROHIBITED = (
+    stringprep.in_table_c12, stringprep.in_table_c21_c22, stringprep.in_table_c3, stringprep.in_table_c4,
+    stringprep.in_table_c5, stringprep.in_table_c6, stringprep.in_table_c7, stringprep.in_table_c8, stringprep.in_table_c9,
+)  # fmt: skip
+
+
+def iterations_of(algorithm: Algorithm) -> int:
+    """As many as the password's own hash has: neither is the easier way to guess it."""
+    return max(MIN_ITERATIONS, algorithm.iterations)
+
+
+def scram_secrets(password: str, algorithm: Algorithm) -> ScramSecrets:
+    """Slow: on a thread."""
+    return ScramSecrets.derive(prepared(password), os.urandom(_SALT_BYTES), iterations_of(algorithm))
+
+
+def secrets_of_nobody(user: Username, algorithm: Algorithm, secret: bytes) -> ScramSecrets:
+    """For a user without secrets: always the same ones, which no password fits, so that nobody learns who exists
+    (RFC 5802 §9). `secret` is the server's own."""
+    salt = hmac.digest(secret, b"salt " + user.value.encode(), hashlib.sha256)[:_SALT_BYTES]
+    return ScramSecrets(iterations_of(algorithm), salt, os.urandom(32), os.urandom(32))
+
+
+def prepared(password: str) -> bytes:
+    """SASLprep (RFC 4013). A password that it forbids is taken as it is: the client did so too when it was set."""
+    if password.isascii():
+        return password.encode()
+    mapped = "".join(
+        " " if stringprep.in_table_c12(one) else one for one in password if not stringprep.in_table_b1(one)
+    )
+    text = unicodedata.normalize("NFKC", mapped)
+    forbidden = any(test(one) for one in text for test in _PROHIBITED)
+    return (password if forbidden or not text else text).encode()

@@ -1,0 +1,352 @@
+"""Tokens of a real provider, and of a broken one."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+from joserfc import jwt
+from joserfc.jwk import OctKey, RSAKey
+
+from compostela.adapters.oidc import keys as keys_module
+from compostela.adapters.oidc.verifier import OidcTokenVerifier
+from compostela.base.clock import SystemClock
+from compostela.base.errors import TemporaryFailure
+from compostela.core.authentication.oidc import OidcSettings
+from compostela.core.authentication.ports import InvalidToken, TokenVerifier
+from compostela.model.username import Username
+from tests.contracts.tokens import TokenVerifierContract
+from tests.identity_provider import (
+    AUDIENCE,
+    CLIENT,
+    INTROSPECTION_AUTH,
+    IdentityProvider,
+    running_provider,
+    why_not,
+)
+
+ANN = Username("ann@example.org")
+needs_node = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[IdentityProvider]:
+    with running_provider() as running:
+        yield running
+
+
+def settings_of(provider: IdentityProvider) -> OidcSettings:
+    return OidcSettings(
+        configuration_url=provider.configuration_url,
+        jwks_url=provider.jwks_url,
+        claim="email",
+        scope="openid",
+        audiences=(AUDIENCE, CLIENT),
+    )
+
+
+@asynccontextmanager
+async def verifying(settings: OidcSettings, clock: SystemClock | None = None) -> AsyncIterator[OidcTokenVerifier]:
+    verifier = OidcTokenVerifier(settings, clock or SystemClock())
+    try:
+        yield verifier
+    finally:
+        await verifier.close()
+
+
+@needs_node
+class TestRealProvider:
+    async def test_a_jwt_names_its_user_by_the_claim_that_is_set(self, provider: IdentityProvider) -> None:
+        async with verifying(settings_of(provider)) as verifier:
+            assert await verifier.verify(provider.jwt("ann")) == ANN
+        async with verifying(replace(settings_of(provider), claim="preferred_username")) as verifier:
+            assert await verifier.verify(provider.jwt("ann")) == Username("ann")
+
+    async def test_the_keys_are_found_by_discovery(self, provider: IdentityProvider) -> None:
+        async with verifying(replace(settings_of(provider), jwks_url="")) as verifier:
+            assert await verifier.verify(provider.jwt("ann")) == ANN
+
+    async def test_a_jwt_for_another_audience_is_refused(self, provider: IdentityProvider) -> None:
+        async with verifying(settings_of(provider)) as verifier:
+            with pytest.raises(InvalidToken, match="aud"):
+                await verifier.verify(provider.jwt("ann", audience="urn:other"))
+
+    async def test_any_audience_will_do_when_none_is_set(self, provider: IdentityProvider) -> None:
+        async with verifying(replace(settings_of(provider), audiences=())) as verifier:
+            assert await verifier.verify(provider.jwt("ann", audience="urn:other")) == ANN
+
+    async def test_a_claim_that_is_not_there_names_nobody(self, provider: IdentityProvider) -> None:
+        async with verifying(replace(settings_of(provider), claim="upn")) as verifier:
+            with pytest.raises(InvalidToken, match="upn"):
+                await verifier.verify(provider.jwt("ann"))
+
+    async def test_a_changed_jwt_is_refused(self, provider: IdentityProvider) -> None:
+        head, body, signature = provider.jwt("ann").split(".")
+        claims = json.loads(base64.urlsafe_b64decode(body + "==")) | {"email": "bob@example.org"}
+        changed = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        async with verifying(settings_of(provider)) as verifier:
+            with pytest.raises(InvalidToken):
+                await verifier.verify(f"{head}.{changed}.{signature}")
+
+    async def test_a_jwt_past_its_end_is_refused(self, provider: IdentityProvider) -> None:
+        class Tomorrow(SystemClock):
+            def now(self) -> float:  # type: ignore[override]
+                return SystemClock.now() + 86_400
+
+        async with verifying(settings_of(provider), Tomorrow()) as verifier:
+            with pytest.raises(InvalidToken, match="expired"):
+                await verifier.verify(provider.jwt("ann", lifetime=60))
+
+    async def test_userinfo_must_know_the_token(self, provider: IdentityProvider) -> None:
+        # the provider gives userinfo for opaque tokens alone, so it refuses this one
+        settings = replace(settings_of(provider), userinfo_url=provider.userinfo_url)
+        async with verifying(settings) as verifier:
+            with pytest.raises(InvalidToken):
+                await verifier.verify(provider.jwt("ann"))
+
+    async def test_an_opaque_token_is_judged_by_introspection(self, provider: IdentityProvider) -> None:
+        settings = replace(
+            settings_of(provider), introspection_url=provider.introspection_url, introspection_auth=INTROSPECTION_AUTH
+        )
+        token = provider.opaque("ann")
+        async with verifying(settings) as verifier:
+            assert await verifier.verify(token) == ANN
+            provider.revoke(token)
+            with pytest.raises(InvalidToken, match="not active"):
+                await verifier.verify(token)
+
+    async def test_an_opaque_token_of_another_client_is_refused(self, provider: IdentityProvider) -> None:
+        settings = replace(
+            settings_of(provider),
+            audiences=(AUDIENCE,),
+            introspection_url=provider.introspection_url,
+            introspection_auth=INTROSPECTION_AUTH,
+        )
+        async with verifying(settings) as verifier:
+            with pytest.raises(InvalidToken, match="another service"):
+                await verifier.verify(provider.opaque("ann"))
+
+    async def test_an_opaque_token_without_introspection_is_refused(self, provider: IdentityProvider) -> None:
+        async with verifying(settings_of(provider)) as verifier:
+            with pytest.raises(InvalidToken, match="no JWT"):
+                await verifier.verify(provider.opaque("ann"))
+
+    async def test_introspection_that_refuses_us_is_a_temporary_failure(self, provider: IdentityProvider) -> None:
+        settings = replace(
+            settings_of(provider), introspection_url=provider.introspection_url, introspection_auth="Basic eDp5"
+        )
+        async with verifying(settings) as verifier:
+            with pytest.raises(TemporaryFailure):
+                await verifier.verify(provider.opaque("ann"))
+
+
+class Server:
+    """A provider whose answers a test decides."""
+
+    def __init__(self) -> None:
+        self.key = RSAKey.generate_key(2048, {"kid": "one"})
+        self.url = ""
+        self.key_requests = 0
+        self.key_status = 200
+        self.introspection: dict[str, object] = {}
+        self.userinfo: dict[str, object] = {}
+        self.issuer: str | None = None
+        self.huge = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Server"]:
+        application = web.Application()
+        application.router.add_get("/config", self._configuration)
+        application.router.add_get("/keys", self._keys)
+        application.router.add_get("/moved", self._moved)
+        application.router.add_post("/introspect", self._json(lambda: self.introspection))
+        application.router.add_get("/me", self._json(lambda: self.userinfo))
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    def settings(self, **changed: str) -> OidcSettings:
+        return replace(
+            OidcSettings(
+                configuration_url=f"{self.url}/config",
+                jwks_url=f"{self.url}/keys",
+                claim="email",
+                scope="openid",
+                audiences=(AUDIENCE,),
+            ),
+            **changed,  # type: ignore[arg-type]
+        )
+
+    def token(self, *, header: dict[str, object] | None = None, **changed: object) -> str:
+        claims: dict[str, object] = {"iss": self.url, "aud": AUDIENCE, "email": "ann@example.org", "exp": 4_000_000_000}
+        claims |= changed
+        claims = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode({"alg": "RS256", "kid": self.key.kid} | (header or {}), claims, self.key)
+
+    async def _configuration(self, _: web.Request) -> web.Response:
+        return web.json_response({"issuer": self.issuer or self.url, "jwks_uri": f"{self.url}/keys"})
+
+    async def _keys(self, _: web.Request) -> web.Response:
+        self.key_requests += 1
+        if self.huge:
+            return web.Response(body=b" " * (2 << 20))
+        unknown = {"kty": "AKP", "kid": "new kind"}
+        secret = {"kty": "oct", "kid": "secret", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}
+        broken = {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"}
+        listed = [unknown, secret, broken, self.key.as_dict(private=False)]
+        return web.json_response({"keys": listed}, status=self.key_status)
+
+    async def _moved(self, _: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{self.url}/keys")
+
+    @staticmethod
+    def _json(answer: Callable[[], dict[str, object]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def respond(_: web.Request) -> web.Response:
+            return web.json_response(answer())
+
+        return respond
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with Server().running() as running:
+        yield running
+
+
+class Hours(SystemClock):
+    """A monotonic clock that a test moves."""
+
+    passed = 0.0
+
+    def monotonic(self) -> float:  # type: ignore[override]
+        return 1000.0 + self.passed
+
+
+class TestClaims:
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"iss": "https://evil.example"},
+            {"iss": None},
+            {"aud": None},
+            {"aud": []},
+            {"aud": {"urn:mail": 1}},
+            {"exp": None},
+            {"exp": "tomorrow"},
+            {"exp": 1},
+            {"nbf": 4_000_000_000},
+            {"email": None},
+            {"email": ["ann@example.org"]},
+            {"email": "@"},
+            {"email_verified": False},
+        ],
+        ids=str,
+    )
+    async def test_what_must_be_right(self, server: Server, changed: dict[str, object]) -> None:
+        async with verifying(server.settings()) as verifier:
+            assert await verifier.verify(server.token()) == ANN
+            with pytest.raises(InvalidToken):
+                await verifier.verify(server.token(**changed))
+
+    async def test_a_shared_secret_signs_nothing(self, server: Server) -> None:
+        secret = OctKey.import_key({"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"})
+        claims = {"iss": server.url, "aud": AUDIENCE, "email": "ann@example.org", "exp": 4_000_000_000}
+        signed = jwt.encode({"alg": "HS256", "kid": "secret"}, claims, secret)
+        async with verifying(server.settings()) as verifier:
+            with pytest.raises(InvalidToken, match="not accepted"):
+                await verifier.verify(signed)
+
+    @pytest.mark.parametrize("token", ["..", "a.b.c", "e30.e30.e30", "eyJhbGciOiJub25lIn0.e30.", "ü.ü.ü"])
+    async def test_what_is_no_token(self, server: Server, token: str) -> None:
+        async with verifying(server.settings()) as verifier:
+            with pytest.raises(InvalidToken):
+                await verifier.verify(token)
+
+
+class TestSecondOpinion:
+    async def test_introspection_must_name_the_same_user(self, server: Server) -> None:
+        async with verifying(server.settings(introspection_url=f"{server.url}/introspect")) as verifier:
+            server.introspection = {"active": True, "email": "ann@example.org"}
+            assert await verifier.verify(server.token()) == ANN
+            server.introspection = {"active": True, "email": "bob@example.org"}
+            with pytest.raises(InvalidToken, match="another user"):
+                await verifier.verify(server.token())
+            server.introspection = {"active": "true", "email": "ann@example.org"}
+            with pytest.raises(InvalidToken, match="not active"):
+                await verifier.verify(server.token())
+
+    async def test_userinfo_must_name_the_same_user(self, server: Server) -> None:
+        async with verifying(server.settings(userinfo_url=f"{server.url}/me")) as verifier:
+            server.userinfo = {"email": "ann@example.org"}
+            assert await verifier.verify(server.token()) == ANN
+            server.userinfo = {"email": "bob@example.org"}
+            with pytest.raises(InvalidToken, match="another user"):
+                await verifier.verify(server.token())
+
+
+class TestKeys:
+    async def test_keys_are_fetched_once_for_many_tokens(self, server: Server) -> None:
+        async with verifying(server.settings()) as verifier:
+            for _ in range(5):
+                await verifier.verify(server.token())
+        assert server.key_requests == 1
+
+    async def test_a_new_key_is_fetched_when_a_token_names_it_but_not_more_often_than_is_good(
+        self, server: Server
+    ) -> None:
+        clock = Hours()
+        async with verifying(server.settings(), clock) as verifier:
+            await verifier.verify(server.token())
+            server.key = RSAKey.generate_key(2048, {"kid": "two"})
+            with pytest.raises(InvalidToken):
+                await verifier.verify(server.token())
+            assert server.key_requests == 1
+            clock.passed = keys_module.BETWEEN_FETCHES
+            assert await verifier.verify(server.token()) == ANN
+            for number in range(20):
+                with pytest.raises(InvalidToken):
+                    await verifier.verify(server.token(header={"kid": f"made up {number}"}))
+        assert server.key_requests == 2
+
+    async def test_known_keys_go_on_while_the_provider_is_down_for_a_day(self, server: Server) -> None:
+        clock = Hours()
+        async with verifying(server.settings(), clock) as verifier:
+            await verifier.verify(server.token())
+            server.key_status = 503
+            clock.passed = keys_module.FRESH_SECONDS + 1
+            assert await verifier.verify(server.token()) == ANN
+            clock.passed = keys_module.STALE_SECONDS + 1
+            with pytest.raises(TemporaryFailure):
+                await verifier.verify(server.token())
+            server.key_status = 200
+            clock.passed += keys_module.BETWEEN_FAILURES
+            assert await verifier.verify(server.token()) == ANN
+
+    async def test_no_answer_a_redirect_and_an_endless_answer_are_temporary_failures(self, server: Server) -> None:
+        for address in ("http://127.0.0.1:1/keys", f"{server.url}/moved", f"{server.url}/nowhere"):
+            async with verifying(server.settings(jwks_url=address)) as verifier:
+                with pytest.raises(TemporaryFailure):
+                    await verifier.verify(server.token())
+        server.huge = True
+        async with verifying(server.settings()) as verifier:
+            with pytest.raises(TemporaryFailure):
+                await verifier.verify(server.token())
+
+
+class TestOidcTokens(TokenVerifierContract):
+    @pytest.fixture
+    async def verifier(self, server: Server) -> AsyncIterator[TokenVerifier]:
+        async with verifying(server.settings()) as one:
+            yield one
+
+    @pytest.fixture
+    def token(self, server: Server) -> str:
+        return server.token()

@@ -1,0 +1,251 @@
+"""Logins at the wire, by every mechanism, over SMTP and IMAP (RFC 4954, RFC 3501 §6.2.2)."""
+
+import base64
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from compostela.model.username import Username
+from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.server import ANN, BOB, Server, running
+from tests.dialogues.tls_server import KEY, client_context, submitted
+from tests.dialogues.tls_server import running as running_with_tls
+from tests.identity_provider import AUDIENCE, IdentityProvider, running_provider, why_not
+from tests.unit.protocols.test_sasl import final
+
+ALL = "<saslMechanisms>PLAIN, LOGIN, SCRAM-SHA-256, ScramSha256PlusSaslMechanismFactory</saslMechanisms>"
+SMTP = """<smtpservers><smtpserver><jmxName>smtp</jmxName><bind>127.0.0.1:0</bind>
+<helloName autodetect="false">mail.example.org</helloName>
+<tls startTLS="true"><privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates></tls>
+<auth><announce>always</announce><requireSSL>{ssl}</requireSSL>AUTH</auth></smtpserver></smtpservers>"""
+IMAP = """<imapservers><imapserver><jmxName>imap</jmxName><bind>127.0.0.1:0</bind>
+<tls startTLS="true"><privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates></tls>
+<auth><requireSSL>SSL</requireSSL>AUTH</auth></imapserver></imapservers>"""
+QUICK = "failures.limit=4\ndelay.first=1ms\n"
+
+
+def b64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    folder: Path, auth: str = ALL, smtp: str = SMTP, *, ssl: bool = False, throttle: str = QUICK
+) -> AsyncIterator[Server]:
+    imap = IMAP.replace(">SSL<", f">{str(ssl).lower()}<").replace("AUTH", auth.replace(", LOGIN", ""))
+    files = {"imapserver.xml": imap, "authentication.properties": throttle}
+    async with running(folder, ssl=ssl, smtp=smtp.replace("AUTH", auth), files=files) as server:
+        yield server
+
+
+async def greet(c: Conversation) -> list[str]:
+    await c.server("220 ")
+    return await offers(c)
+
+
+async def offers(c: Conversation) -> list[str]:
+    await c.client("EHLO client.example")
+    lines = await c.until("250 ")
+    return next((line[9:].split() for line in lines if line.startswith("250-AUTH ")), [])
+
+
+async def scram(c: Conversation, mechanism: str, header: str = "n,,", binding: bytes = b"", password: bytes = b"secret", user: str = "bob@example.org") -> str:  # fmt: skip
+    first = f"n={user},r=clientnonce"
+    await c.client(f"AUTH {mechanism} {b64((header + first).encode())}")
+    challenge = (await c.line()).removeprefix("334 ")
+    await c.client(b64(final(first, header, binding, base64.b64decode(challenge), password)))
+    answer = await c.line()
+    if answer.startswith("334 "):
+        assert base64.b64decode(answer[4:]).startswith(b"v=")
+        await c.client("")
+        answer = await c.line()
+    return answer
+
+
+async def test_what_is_offered_depends_on_the_channel(tmp_path: Path) -> None:
+    async with serving(tmp_path, ssl=True) as server, conversation(server.ports["smtp"]) as c:
+        assert await greet(c) == []
+        await c.client("AUTH SCRAM-SHA-256 x", "STARTTLS")
+        await c.server("504 5.5.4", "220 ")
+        await c.start_tls()
+        assert await offers(c) == ["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"]
+
+
+async def test_plain_auth_can_be_taken_away(tmp_path: Path) -> None:
+    async with serving(tmp_path, "<plainAuthEnabled>false</plainAuthEnabled>" + ALL) as server:
+        async with conversation(server.ports["smtp"]) as c:
+            assert await greet(c) == ["SCRAM-SHA-256"]
+            await c.client("AUTH PLAIN")
+            await c.server("504 5.5.4 Unrecognized Authentication Type")
+        async with conversation(server.ports["imap"]) as c:
+            greeting = await c.server("* OK [CAPABILITY ")
+            assert "LOGINDISABLED" in greeting
+            assert "AUTH=SCRAM-SHA-256" in greeting
+
+
+async def test_scram_over_smtp(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        assert (await scram(c, "SCRAM-SHA-256", password=b"wrong")).startswith("535 5.7.8")
+        assert (await scram(c, "SCRAM-SHA-256", user="nobody@example.org")).startswith("535 5.7.8")
+        assert (await scram(c, "SCRAM-SHA-256")).startswith("235 2.7.0")
+
+
+async def test_a_user_from_before_scram_gets_it_with_the_first_login(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        stored = await server.store.users.password_hash(BOB)
+        assert stored is not None
+        await server.store.users.set_password_hash(BOB, stored)
+        await greet(c)
+        assert (await scram(c, "SCRAM-SHA-256")).startswith("535 ")
+        async with conversation(server.ports["imap"]) as other:
+            await other.client("a1 LOGIN bob@example.org secret")
+            await other.until("a1 OK")
+        assert (await scram(c, "SCRAM-SHA-256")).startswith("235 ")
+
+
+async def test_scram_plus_over_tls_and_no_downgrade(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await c.client("STARTTLS")
+        await c.server("220 ")
+        await c.start_tls()
+        assert "SCRAM-SHA-256-PLUS" in await offers(c)
+        (host,) = [one for listener in server.edition.listeners for one in listener._sessions]
+        binding = host.tls_channel.server_end_point()  # type: ignore[attr-defined]
+        plus = "p=tls-server-end-point,,"
+        assert (await scram(c, "SCRAM-SHA-256-PLUS", plus, b"another")).startswith("535 ")
+        await c.client(f"AUTH SCRAM-SHA-256 {b64(b'y,,n=bob@example.org,r=clientnonce')}")
+        await c.server("501 5.5.2 Could not decode parameters for AUTH SCRAM-SHA-256")
+        assert (await scram(c, "SCRAM-SHA-256-PLUS", plus, binding)).startswith("235 ")
+
+
+async def test_scram_over_imap(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, conversation(server.ports["imap"]) as c:
+        await c.server("* OK ")
+        first = "n=bob@example.org,r=clientnonce"
+        await c.client("a1 AUTHENTICATE SCRAM-SHA-256")
+        await c.server("+ ")
+        await c.client(b64(("n,," + first).encode()))
+        challenge = (await c.line()).removeprefix("+ ")
+        await c.client(b64(final(first, "n,,", b"", base64.b64decode(challenge))))
+        assert base64.b64decode((await c.line()).removeprefix("+ ")).startswith(b"v=")
+        await c.client("")
+        await c.server("a1 OK [CAPABILITY ")
+
+
+async def test_delegation(tmp_path: Path) -> None:
+    as_ann = b64(b"ann@example.org\x00bob@example.org\x00secret")
+    async with (
+        serving(tmp_path) as server,
+        conversation(server.ports["smtp"]) as c,
+        conversation(server.ports["imap"]) as d,
+    ):
+        await greet(c)
+        await d.server("* OK ")
+        for target, answer in ((as_ann, "Delegation is forbidden."), (b64(b"no@example.org\x00bob@example.org\x00secret"), "User does not exist.")):  # fmt: skip
+            await c.client(f"AUTH PLAIN {target}")
+            await c.server(f"535 5.7.8 {answer}")
+        await d.client(f"a1 AUTHENTICATE PLAIN {as_ann}")
+        await d.server("a1 NO [AUTHORIZATIONFAILED] AUTHENTICATE failed. Delegation is forbidden.")
+        await server.store.delegations.allow(ANN, BOB)
+        await c.client(f"AUTH PLAIN {as_ann}")
+        await c.server("235 ")
+        await d.client(f"a2 AUTHENTICATE PLAIN {as_ann}", 'a3 LIST "" *')
+        await d.server("a2 OK")
+        await c.client("MAIL FROM:<bob@example.org>", "MAIL FROM:<ann@example.org>")
+        await c.server("503 5.7.1", "250 2.1.0")
+
+
+async def test_imaps_administrators_act_for_anybody(tmp_path: Path) -> None:
+    async with (
+        serving(
+            tmp_path, "<adminUsers><adminUser>bob@example.org</adminUser></adminUsers>", SMTP.replace("AUTH", "")
+        ) as server,
+        conversation(server.ports["imap"]) as c,
+    ):
+        await c.server("* OK ")
+        await c.client(
+            f"a1 AUTHENTICATE PLAIN {b64(b'ann@example.org' + bytes(1) + b'bob@example.org' + bytes(1) + b'secret')}"
+        )
+        await c.server("a1 OK")
+
+
+async def test_who_guesses_is_shut_out_and_let_in_again(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        async with conversation(server.ports["smtp"]) as c:
+            await greet(c)
+            # a forgotten mail program, which tries the same again and again
+            for _ in range(6):
+                await c.client("AUTH PLAIN " + b64(b"\x00bob@example.org\x00old"))
+                await c.server("535 ")
+            for number in range(3):
+                await c.client("AUTH PLAIN " + b64(b"\x00bob@example.org\x00guess%d" % number))
+                await c.server("535 ")
+            await c.client("AUTH PLAIN " + b64(b"\x00bob@example.org\x00secret"))
+            await c.server("454 4.7.0 Too many failed logins from your address, try again later.")
+        throttle = server.edition._services.throttle
+        assert [(ban.address, ban.failures) for ban in throttle.bans()] == [("127.0.0.1", 4)]
+        async with conversation(server.ports["imap"]) as c:
+            await c.server("* OK ")
+            await c.client("a1 LOGIN bob@example.org secret")
+            await c.server("a1 NO [UNAVAILABLE] LOGIN failed. Too many failed logins")
+            assert throttle.clear("127.0.0.1")
+            await c.client("a2 LOGIN bob@example.org secret")
+            await c.until("a2 OK")
+
+
+async def test_a_client_certificate_logs_in(tmp_path: Path) -> None:
+    trust = KEY + "<clientAuth>want<truststore>file://conf/trust.pem</truststore></clientAuth>"
+    async with running_with_tls(tmp_path, {"smtps": trust}, {"imaps": trust}) as server:
+        await server.edition._services.users.add(Username("bob@example.org"), "secret")
+        async with submitted(server.ports["smtps"], "smtps", client_context()) as c:
+            await c.client("AUTH EXTERNAL =")
+            await c.server("504 5.5.4")
+        async with submitted(server.ports["smtps"], "smtps", client_context("client.pem")) as c:
+            await c.client("AUTH EXTERNAL " + b64(b"ann@example.org"), "AUTH EXTERNAL =")
+            await c.server("535 5.7.8 User does not exist.", "235 ")
+        async with submitted(server.ports["imaps"], "imaps", client_context("client.pem")) as c:
+            await c.client("a1 CAPABILITY")
+            lines = await c.until("a1 OK")
+            assert "AUTH=EXTERNAL" in lines[0]
+            await c.client("a2 AUTHENTICATE EXTERNAL =")
+            await c.server("a2 OK")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[IdentityProvider]:
+    with running_provider() as running_one:
+        yield running_one
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
+async def test_access_tokens(tmp_path: Path, provider: IdentityProvider) -> None:
+    oidc = (
+        f"<oidc><oidcConfigurationURL>{provider.configuration_url}</oidcConfigurationURL>"
+        f"<jwksURL>{provider.jwks_url}</jwksURL><claim>email</claim><scope>openid email</scope><aud>{AUDIENCE}</aud></oidc>"
+    )
+    bob, nobody = provider.jwt("bob"), provider.jwt("nobody")
+    bearer = b64(f"n,a=bob@example.org,\x01auth=Bearer {bob}\x01\x01".encode())
+    xoauth2 = b64(f"user=bob@example.org\x01auth=Bearer {bob}\x01\x01".encode())
+    async with serving(tmp_path, oidc) as server:
+        for response in (f"OAUTHBEARER {bearer}", f"XOAUTH2 {xoauth2}"):
+            async with conversation(server.ports["smtp"]) as c:
+                assert {"OAUTHBEARER", "XOAUTH2"} <= set(await greet(c))
+                await c.client(f"AUTH {response}")
+                await c.server("235 2.7.0")
+            async with conversation(server.ports["imap"]) as c:
+                await c.server("* OK ")
+                await c.client(f"a1 AUTHENTICATE {response}")
+                await c.server("a1 OK")
+        async with conversation(server.ports["smtp"]) as c:
+            await greet(c)
+            for token in (nobody, "not.a.token", "opaque"):
+                await c.client("AUTH OAUTHBEARER " + b64(f"n,,\x01auth=Bearer {token}\x01\x01".encode()))
+                told = base64.b64decode((await c.server("334 "))[4:])
+                assert b'"status": "invalid_token"' in told
+                assert provider.configuration_url.encode() in told
+                await c.client(b64(b"\x01"))
+                await c.server("535 5.7.8 Authentication Failed")

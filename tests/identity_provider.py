@@ -1,0 +1,100 @@
+"""An OpenID provider on loopback: npm's oidc-provider, installed at first use beside its lock file in dev/oidc."""
+
+import fcntl
+import json
+import shutil
+import socket
+import subprocess
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent.parent / "dev" / "oidc"
+INTROSPECTION_AUTH = "Basic bWFpbC1zZXJ2ZXI6bWFpbC1zZXJ2ZXItc2VjcmV0"  # mail-server:mail-server-secret
+AUDIENCE = "urn:mail"
+CLIENT = "mail-client"
+
+
+OLDEST_NODE = 20
+
+
+def why_not() -> str:
+    """Why it cannot run here, or nothing."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return "the identity provider needs node and npm"
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+    if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
+        return f"the identity provider needs node {OLDEST_NODE}"
+    return ""
+
+
+@dataclass(frozen=True)
+class IdentityProvider:
+    """Where it listens, and tokens of it."""
+
+    url: str
+
+    @property
+    def configuration_url(self) -> str:
+        return f"{self.url}/.well-known/openid-configuration"
+
+    @property
+    def jwks_url(self) -> str:
+        return f"{self.url}/jwks"
+
+    @property
+    def introspection_url(self) -> str:
+        return f"{self.url}/token/introspection"
+
+    @property
+    def userinfo_url(self) -> str:
+        return f"{self.url}/me"
+
+    def jwt(self, user: str, *, audience: str = AUDIENCE, lifetime: int = 3600) -> str:
+        return self._token(username=user, resource=audience, lifetime=str(lifetime))
+
+    def opaque(self, user: str) -> str:
+        return self._token(username=user)
+
+    def revoke(self, token: str) -> None:
+        self._post("/token/revocation", token=token)
+
+    def _token(self, **fields: str) -> str:
+        return str(json.loads(self._post("/token", grant_type="test", **fields))["access_token"])
+
+    def _post(self, path: str, **fields: str) -> bytes:
+        form = {"client_id": CLIENT, "client_secret": "mail-client-secret", **fields}
+        with urllib.request.urlopen(f"{self.url}{path}", urllib.parse.urlencode(form).encode(), timeout=20) as answer:
+            body: bytes = answer.read()
+            return body
+
+
+def install() -> None:
+    """Several test processes may come at once: one installs, the others wait."""
+    with (FOLDER / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (FOLDER / "node_modules" / "oidc-provider" / "package.json").exists():
+            command = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
+            subprocess.run(command, cwd=FOLDER, check=True, timeout=90, capture_output=True)
+
+
+@contextmanager
+def running_provider() -> Iterator[IdentityProvider]:
+    install()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["node", "provider.mjs", str(port)]
+    process = subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        while (line := process.stdout.readline()).strip() != "ready":
+            assert line, "the identity provider ended at its start"
+        yield IdentityProvider(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()

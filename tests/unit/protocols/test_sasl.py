@@ -1,0 +1,176 @@
+"""SASL mechanisms: the examples of the RFCs, and what is not of their form."""
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from compostela.base.errors import InvalidArgument
+from compostela.core.users.passwords import Algorithm
+from compostela.core.users.scram import prepared, secrets_of_nobody
+from compostela.model.scram import ScramSecrets
+from compostela.model.username import Username
+from compostela.protocols.sasl.external import External
+from compostela.protocols.sasl.mechanism import (
+    CertificateCredentials,
+    Challenge,
+    Mechanism,
+    PasswordCredentials,
+    Proved,
+    Rejected,
+    SecretsWanted,
+    TokenCredentials,
+)
+from compostela.protocols.sasl.passwords import Plain
+from compostela.protocols.sasl.scram import Scram
+from compostela.protocols.sasl.tokens import OauthBearer, XOauth2
+
+RFC_SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
+RFC_SECRETS = ScramSecrets.derive(b"pencil", RFC_SALT, 4096)
+RFC_FINAL = (
+    b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+)
+
+
+def test_the_exchange_of_rfc_7677() -> None:
+    scram = Scram(nonce="%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0")
+    assert scram.next(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO") == SecretsWanted("user")
+    assert scram.secrets(RFC_SECRETS) == Challenge(
+        b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
+    )
+    assert scram.next(RFC_FINAL) == Challenge(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+    assert scram.next(b"") == Proved("user")
+
+
+def final(first: str, header: str, binding: bytes, challenge: bytes, password: bytes = b"secret") -> bytes:
+    """The client's last message."""
+    fields = dict(pair.split("=", 1) for pair in challenge.decode().split(","))
+    bound = base64.b64encode(header.encode() + binding).decode()
+    without = f"c={bound},r={fields['r']}"
+    salted = hashlib.pbkdf2_hmac("sha256", password, base64.b64decode(fields["s"]), int(fields["i"]))
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    signed = f"{first},{challenge.decode()},{without}".encode()
+    signature = hmac.digest(hashlib.sha256(key).digest(), signed, "sha256")
+    proof = bytes(a ^ b for a, b in zip(key, signature, strict=True))
+    return f"{without},p={base64.b64encode(proof).decode()}".encode()
+
+
+def run(scram: Scram, header: str, binding: bytes = b"", password: bytes = b"secret") -> object:
+    first = "n=bob=2Cthe=3Dbuilder,r=clientnonce"
+    assert scram.next((header + first).encode()) == SecretsWanted("bob,the=builder")
+    challenge = scram.secrets(ScramSecrets.derive(b"secret", b"salt", 4096))
+    assert isinstance(challenge, Challenge)
+    step = scram.next(final(first, header, binding, challenge.octets, password))
+    return scram.next(b"") if isinstance(step, Challenge) else step
+
+
+def test_scram_acts_for_another() -> None:
+    assert run(Scram(), "n,a=ann=2Cx,") == Proved("bob,the=builder", "ann,x")
+
+
+def test_a_wrong_password_is_rejected() -> None:
+    assert run(Scram(), "n,,", password=b"wrong") == Rejected("bob,the=builder")
+
+
+def test_scram_plus_is_bound_to_its_channel() -> None:
+    header = "p=tls-server-end-point,,"
+    assert run(Scram(b"hash"), header, b"hash") == Proved("bob,the=builder")
+    assert run(Scram(b"hash"), header, b"another hash") == Rejected("bob,the=builder")
+
+
+def test_a_client_that_supports_binding_and_was_offered_none_is_let_in() -> None:
+    assert run(Scram(), "y,,") == Proved("bob,the=builder")
+
+
+@pytest.mark.parametrize(
+    ("scram", "first"),
+    [
+        (Scram(plus_offered=True), b"y,,n=bob,r=clientnonce"),
+        (Scram(), b"p=tls-server-end-point,,n=bob,r=clientnonce"),
+        (Scram(b"hash"), b"n,,n=bob,r=clientnonce"),
+        (Scram(b"hash"), b"p=tls-unique,,n=bob,r=clientnonce"),
+        (Scram(), b"n,,m=ext,n=bob,r=clientnonce"),
+        (Scram(), b"n,,n=,r=clientnonce"),
+        (Scram(), b"n,,n=bob,r="),
+        (Scram(), b"n,,n=bob=,r=clientnonce"),
+        (Scram(), b"n,ann,n=bob,r=clientnonce"),
+        (Scram(), b"n,,n=b\xff,r=clientnonce"),
+        (Scram(), b""),
+    ],
+)
+def test_first_messages_that_are_none(scram: Scram, first: bytes) -> None:
+    with pytest.raises(InvalidArgument):
+        scram.next(first)
+
+
+@pytest.mark.parametrize("last", [b"", b"c=biws", b"c=!,r=x,p=AAAA", b"c=biws,r=x,p=!", b"p=AAAA", b"\xff"])
+def test_last_messages_that_are_none(last: bytes) -> None:
+    scram = Scram()
+    scram.next(b"n,,n=bob,r=clientnonce")
+    scram.secrets(RFC_SECRETS)
+    try:
+        assert isinstance(scram.next(last), Rejected)
+    except InvalidArgument:
+        pass
+
+
+def test_secrets_are_kept_as_text() -> None:
+    assert ScramSecrets.parse(str(RFC_SECRETS)) == RFC_SECRETS
+    for wrong in ("", "x", "1:2:3", "a:b:c:d", "4096:!:!:!"):
+        with pytest.raises(InvalidArgument):
+            ScramSecrets.parse(wrong)
+
+
+def test_nobody_has_the_same_salt_each_time_and_another_than_others() -> None:
+    algorithm = Algorithm.parse("PBKDF2-SHA512-5000-512")
+    one, again, other = (secrets_of_nobody(Username(name), algorithm, b"s") for name in ("a", "a", "b"))
+    assert one.salt == again.salt != other.salt
+    assert one.iterations == 5000
+
+
+def test_passwords_are_prepared() -> None:
+    assert prepared("I\u00adX") == b"IX"
+    assert prepared("\u00aa\u2168") == b"aIX"
+    assert prepared("p\u00a0w") == b"p w"
+    assert prepared("\u0007é") == "\u0007é".encode()
+
+
+BEARER = b"n,a=ann@example.org,\x01host=h\x01port=1\x01auth=Bearer tok.en\x01\x01"
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "response", "step"),
+    [
+        (OauthBearer(), BEARER, TokenCredentials("tok.en", "ann@example.org")),
+        (OauthBearer(), b"n,,\x01auth=bearer t\x01\x01", TokenCredentials("t")),
+        (XOauth2(), b"user=ann\x01auth=Bearer t\x01\x01", TokenCredentials("t", "ann")),
+        (External(), b"", CertificateCredentials()),
+        (External(), b"ann", CertificateCredentials("ann")),
+        (Plain(), b"ann\x00bob\x00pw", PasswordCredentials("bob", "pw", "ann")),
+    ],
+)
+def test_claims(mechanism: Mechanism, response: bytes, step: object) -> None:
+    assert mechanism.next(None) == Challenge(b"")
+    assert mechanism.next(response) == step
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "response"),
+    [
+        (OauthBearer(), b""),
+        (OauthBearer(), b"p=x,,\x01auth=Bearer t\x01\x01"),
+        (OauthBearer(), b"n,,\x01auth=Bearer t\x01"),
+        (OauthBearer(), b"n,,\x01auth=Basic t\x01\x01"),
+        (OauthBearer(), b"n,,\x01auth=Bearer \x01\x01"),
+        (OauthBearer(), b"n,,\x01auth=Bearer t\x01auth=Bearer u\x01\x01"),
+        (OauthBearer(), b"n,,\x01host\x01auth=Bearer t\x01\x01"),
+        (XOauth2(), b"user=ann"),
+        (XOauth2(), b"user=ann\x01\x01"),
+        (External(), b"\xff"),
+        (External(), b"a\x00b"),
+    ],
+)
+def test_what_is_no_claim(mechanism: Mechanism, response: bytes) -> None:
+    with pytest.raises(InvalidArgument):
+        mechanism.next(response)
