@@ -20,7 +20,8 @@ KEY_FILE = "key.pem"
 CERTIFICATE_FILE = "certificate.pem"
 TOKEN_FILE = "webadmin.token"
 FIRST_USER = "user"
-CERTIFICATE_DAYS = 825
+CERTIFICATE_DAYS = 824
+"""With the hour before, less than the 825 days beyond which some programs take no certificate."""
 
 WELCOME = """\
 Welcome to Compostela.

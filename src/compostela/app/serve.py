@@ -133,6 +133,8 @@ async def _serve(conf: Path, data: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # a hangup before there is something to read again must not end the process
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     problems = Problems()
     configuration = load(conf, data, problems)
     store = await _open(data)
@@ -158,8 +160,8 @@ async def _serve(conf: Path, data: Path) -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
-    await edition.start_web()
     _reload_on_hangup(loop, edition)
+    await edition.start_web()
     _announce(edition, data, first)
     await stop.wait()
     _log.info("stopping")
