@@ -149,6 +149,7 @@ async def _serve(conf: Path, data: Path) -> None:
         _log.warning("%s", problem)
     first_start.make_certificate(data, socket.gethostname() or "localhost")
     edition = EmbeddedEdition(configuration, store, services)
+    _reload_on_hangup(loop, edition)
     try:
         first = await edition.start()
     except BindError as error:
@@ -160,7 +161,6 @@ async def _serve(conf: Path, data: Path) -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
-    _reload_on_hangup(loop, edition)
     await edition.start_web()
     _announce(edition, data, first)
     await stop.wait()
