@@ -1,9 +1,12 @@
 """What judges outside of the server keep to."""
 
+import asyncio
+
 import pytest
 
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.filtering.ports import BanList, FilterUnavailable, SpamScanner
+from compostela.core.filtering.ports import BanList, FilterUnavailable, GreylistStore, SeenTriplet, SpamScanner
+from tests.contracts.fakes import START
 
 BANNED, FREE = "192.0.2.66", "192.0.2.1"
 SPAM_MARK = b"buy this"
@@ -38,3 +41,27 @@ class BanListContract:
 
     async def test_whoever_is_not_known_to_be_banned_is_let_in(self, silent_bans: BanList) -> None:
         assert not await silent_bans.bans(BANNED)
+
+
+class GreylistStoreContract:
+    """A subclass gives `greylist`, and the same as another process or node has it: `greylist_elsewhere`."""
+
+    ports = (GreylistStore,)
+
+    async def test_the_last_word_about_a_triplet_counts_everywhere(
+        self, greylist: GreylistStore, greylist_elsewhere: GreylistStore
+    ) -> None:
+        one, other = bytes(16), bytes(range(16))
+        first, second = SeenTriplet(START, START + 1, False), SeenTriplet(START, START + 0.5, True)
+        assert await greylist.find(one) is None
+        await greylist.remember(one, first)
+        assert await greylist.find(one) == await greylist_elsewhere.find(one) == first
+        await greylist_elsewhere.remember(one, second)
+        assert await greylist.find(one) == second
+        assert await greylist.find(other) is None
+
+    async def test_of_two_at_once_either_wins(self, greylist: GreylistStore, greylist_elsewhere: GreylistStore) -> None:
+        words = [SeenTriplet(START + n, START + 60 + n, False) for n in range(8)]
+        stores = (greylist, greylist_elsewhere)
+        await asyncio.gather(*(stores[n % 2].remember(bytes(16), word) for n, word in enumerate(words)))
+        assert await greylist.find(bytes(16)) in words

@@ -8,6 +8,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
 from compostela.app.configuration.folder import load
 from compostela.app.editions.embedded import EmbeddedEdition, make_services
+from compostela.base.errors import AlreadyExists
 from compostela.base.settings import Problems, Severity
 from compostela.model.domain import Domain
 from compostela.model.username import Username
@@ -61,9 +62,9 @@ async def running(
     smtp: str = SMTP,
 ) -> AsyncIterator[Server]:
     """bob and ann of example.org, password `secret`. With `lmtp`, the elements of its server, there is one. `dns` is the address of
-    the only name server; `smtp` the form of smtpserver.xml; `files` stand in for those of their names."""
+    the only name server; `smtp` the form of smtpserver.xml; `files` stand in for those of their names. A folder may be served again."""
     conf, data = folder / "conf", folder / "data"
-    conf.mkdir()
+    conf.mkdir(exist_ok=True)
     values = {"ssl": str(ssl).lower(), "identity": identity, "size": size, "elements": elements, "handlers": handlers}
     (conf / "smtpserver.xml").write_text(smtp.format(**values))
     (conf / "imapserver.xml").write_text(IMAP.format(**values))
@@ -86,7 +87,8 @@ async def running(
     edition = EmbeddedEdition(configuration, store, services)
     await store.domains.add(Domain("example.org"))
     for user in (BOB, ANN):
-        await services.users.add(user, PASSWORD)
+        with contextlib.suppress(AlreadyExists):
+            await services.users.add(user, PASSWORD)
     await edition.start()
     try:
         yield Server(edition, store)

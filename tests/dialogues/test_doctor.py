@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from compostela.app.first_start import CERTIFICATE_DAYS
 from compostela.base.settings import Settings
 from compostela.core.client_setup.endpoints import Endpoint, Proxied, Speaks
 from compostela.core.diagnosis.model import Account, Finding, Severity, exit_status
@@ -218,7 +219,7 @@ async def test_a_trusted_certificate_with_the_right_name_is_fine(
     ("shift", "severity", "text"),
     [
         (-900, Severity.ERROR, "ended on"),
-        (-819.5, Severity.WARNING, "ends in 5 days"),
+        (5.5 - CERTIFICATE_DAYS, Severity.WARNING, "ends in 5 days"),
         (10, Severity.ERROR, "not valid yet"),
     ],
 )

@@ -14,7 +14,6 @@ from unittest.mock import patch
 import click
 
 from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.adapters.spamassassin.spamd import Spamd
 from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.editions.embedded import Services, make_services
@@ -36,8 +35,7 @@ from compostela.processing import container
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
 from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
 from compostela.processing.matchers.composites import COMPOSITES
-from compostela.processing.smtp_hooks import HOOKS, HOOKS_NOT_YET, chain
-from compostela.processing.smtp_hooks.context import HookContext
+from compostela.processing.smtp_hooks import HOOKS, chain
 from compostela.web.webadmin.application import WebAdminServices, create_application
 from compostela.web.webadmin.authentication import passwords_of
 from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings
@@ -189,10 +187,6 @@ async def _with_services(make: Callable[[Services], str]) -> str:
 
 def _processing(services: Services) -> str:
     context = replace(services.mailets, hello_name="the server's own name")
-    mailets = services.mailets
-    hooks = HookContext(
-        services.domains, services.users, services.rewriting, mailets.dns, mailets.clock, Spamd, services.bans
-    )
     lines = [
         "# Mailets, matchers and SMTP hooks",
         "",
@@ -212,10 +206,15 @@ def _processing(services: Services) -> str:
     lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(COMPOSITES.items())]
     lines += ["", "Not available yet:", "", *_wrapped(sorted(MATCHERS_NOT_YET)), "", "## SMTP hooks"]
     for name, hook in sorted(HOOKS.items()):
-        recorder = record(partial(_made, hook, name, hooks))
-        lines += ["", f"### {name}", "", _doc(type(_made(hook, name, hooks, Recorder()))), *_parameters(recorder)]
+        recorder = record(partial(_made, hook, name, services.hooks))
+        lines += [
+            "",
+            f"### {name}",
+            "",
+            _doc(type(_made(hook, name, services.hooks, Recorder()))),
+            *_parameters(recorder),
+        ]
     lines += ["", "Always there, and accepted by name:", "", *_wrapped(sorted(chain._CORE))]
-    lines += ["", "Not yet in effect:", "", *_wrapped(sorted(HOOKS_NOT_YET))]
     return _page(lines)
 
 

@@ -7,7 +7,9 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings, nearest
 from compostela.core.authentication.oidc import OidcSettings, read_oidc_settings
 from compostela.core.authentication.ports import TokenVerifier
+from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.authentication.service import Authenticator, Client, LoginRefused
+from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.model.username import Username
 from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.sasl.external import External
@@ -116,6 +118,18 @@ class Logins:
     authenticator: Authenticator
     tokens: TokenVerifier | None = None
     administrators: frozenset[Username] = frozenset()
+    accounts: StaticAccounts = NO_ACCOUNTS
+    noted_by: RecentLogins | None = None
+    """Who is told from where somebody has logged in."""
+
+    def client(self, address: str) -> Client:
+        """Whoever is at that address."""
+        return Client(address, self.administrators, self.accounts)
+
+    def note(self, address: str) -> None:
+        """A login that succeeded."""
+        if self.noted_by is not None:
+            self.noted_by.note(address)
 
     def begin(self, name: str, address: str, channel: TlsChannel | None, *, plus_offered: bool) -> "Exchange":
         """With a mechanism that is available."""
@@ -136,19 +150,22 @@ class Logins:
 
     async def by_password(self, name: str, password: str, address: str) -> Username:
         """A login without SASL (IMAP's LOGIN). Raises as `Authenticator` does."""
-        return await self.authenticator.by_password(name, password, None, Client(address, self.administrators))
+        user = await self.authenticator.by_password(name, password, None, self.client(address))
+        self.note(address)
+        return user
 
 
 class Exchange:
     """One run of a mechanism."""
 
-    __slots__ = ("_authenticator", "_channel", "_client", "_mechanism", "_refusal", "_response", "_tokens")
+    __slots__ = ("_authenticator", "_channel", "_client", "_logins", "_mechanism", "_refusal", "_response", "_tokens")
 
     def __init__(self, logins: Logins, mechanism: Mechanism, address: str, channel: TlsChannel | None) -> None:
+        self._logins = logins
         self._authenticator = logins.authenticator
         self._tokens = logins.tokens
         self._mechanism = mechanism
-        self._client = Client(address, logins.administrators)
+        self._client = logins.client(address)
         self._channel = channel
         self._refusal: LoginRefused | None = None
         self._response = b""
@@ -166,7 +183,7 @@ class Exchange:
         if isinstance(step, Challenge):
             return step.octets
         try:
-            return await self._user(step)
+            user = await self._user(step)
         except LoginRefused as refused:
             last_word = self._mechanism.refused()
             if last_word is None:
@@ -174,6 +191,8 @@ class Exchange:
             # RFC 7628 §3.2.3: the client hears why, answers with anything, and is refused
             self._refusal = refused
             return last_word.octets
+        self._logins.note(self._client.address)
+        return user
 
     async def _user(self, claim: object) -> Username:
         match claim:

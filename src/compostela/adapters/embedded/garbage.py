@@ -1,5 +1,5 @@
 """Garbage collection: blobs that nothing refers to any more, files that no blob knows, mailboxes that were deleted,
-runs that nobody takes up.
+runs that nobody takes up, triplets of greylisting past their time.
 
 By generation: what was found without a reference in two collections running is removed, so that a reader who was given
 a message before it was expunged has the time between two collections to read it. The transaction that removes a row looks
@@ -15,6 +15,7 @@ from pathlib import Path
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace
+from compostela.adapters.embedded.greylist import forget_old_triplets
 from compostela.adapters.embedded.mailbox_removal import purge_deleted, trim_expunge_logs
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.unqueued_runs import forget_old_runs
@@ -80,6 +81,7 @@ class GarbageCollector:
         await self.sweep()
         await trim_expunge_logs(self._writer, self._reader)
         await forget_old_runs(self._writer, time.time() - KEPT_DAYS * 86400)
+        await forget_old_triplets(self._writer, time.time())
         return removed
 
     async def _unreferenced(self) -> set[int]:

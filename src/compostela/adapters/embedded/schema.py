@@ -138,9 +138,15 @@ LOGIN_TABLES = (
     "CREATE INDEX delegation_delegate ON delegation (delegate)",
 )
 
+FILTER_TABLES = (
+    "CREATE TABLE greylist (key BLOB PRIMARY KEY, since REAL NOT NULL, until REAL NOT NULL, has_passed INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX greylist_until ON greylist (until)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
+    FILTER_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

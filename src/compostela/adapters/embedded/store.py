@@ -18,6 +18,7 @@ from compostela.adapters.embedded.database import DATABASE_NAME, connect, transl
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace, reserve_of
 from compostela.adapters.embedded.file_bodies import make_folder
 from compostela.adapters.embedded.garbage import GarbageCollector
+from compostela.adapters.embedded.greylist import EmbeddedGreylist
 from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.mailbox_rows import Names
 from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
@@ -64,6 +65,7 @@ class EmbeddedStore:
         self.delegations = EmbeddedDelegations(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
+        self.greylist = EmbeddedGreylist(self._writer, self._reader)
         self.garbage = GarbageCollector(self._writer, self._reader, self.blobs, disk)
         self._upkeep: list[asyncio.Task[None]] = []
 

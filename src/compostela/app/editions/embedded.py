@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from compostela.adapters.crowdsec.bans import CrowdsecBans
@@ -20,6 +20,7 @@ from compostela.base.clock import SystemClock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
 from compostela.core.authentication.oidc import OidcSettings
+from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.authentication.service import Authenticator
 from compostela.core.authentication.throttle import Throttle
 from compostela.core.delivery.direct import DirectDelivery
@@ -34,7 +35,6 @@ from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.smtp.hooks import HookChain
 from compostela.core.tasks.manager import TaskManager
 from compostela.core.users.service import UsersRepository
-from compostela.model.username import Username
 from compostela.net.authentication import AuthSettings, Logins
 from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
@@ -77,6 +77,7 @@ class Services:
     rewriting: RecipientRewriteTable
     mailboxes: MailboxManager
     mailets: MailetContext
+    hooks: HookContext
     processors: list[Processor]
     chains: list[HookChain]
     """Of the SMTP servers, in order."""
@@ -112,7 +113,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
     for imap in configuration.imap:
         if imap.ban_check is not None and bans is None:
             problems.error(imap.ban_check, "the check needs crowdsec.properties, with crowdsecUrl and apiKey")
-    hooks = HookContext(domains, users, rewriting, context.dns, clock, Spamd, bans)
+    hooks = HookContext(domains, users, rewriting, context.dns, clock, Spamd, bans, store.greylist, RecentLogins(clock))
     chains = [
         build_chain(
             smtp.handlers,
@@ -132,6 +133,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         rewriting=rewriting,
         mailboxes=mailboxes,
         mailets=context,
+        hooks=hooks,
         processors=processors,
         chains=chains,
         lmtp_chains=lmtp_chains,
@@ -307,23 +309,27 @@ class EmbeddedEdition:
             hooks=chain,
             queue=self._store.queues.queue(SPOOL),
             blobs=self._store.blobs,
-            logins=self._logins(settings.auth),
+            logins=replace(self._logins(settings.auth), accounts=chain.accounts),
             default_domain=self._services.domains.default_domain,
             clock=self._clock,
         )
 
-    def _logins(self, settings: AuthSettings, administrators: frozenset[Username] = frozenset()) -> Logins:
+    def _logins(self, settings: AuthSettings) -> Logins:
         oidc = settings.oidc
         if oidc is not None and oidc not in self._tokens:
             self._tokens[oidc] = OidcTokenVerifier(oidc, self._clock)
         tokens = self._tokens[oidc] if oidc is not None else None
-        return Logins(settings, self._services.authenticator, tokens, administrators)
+        return Logins(settings, self._services.authenticator, tokens)
 
     def _imap_listener(self, settings: ImapSettings) -> Listener:
         server = ImapServer(
             settings,
             self._services.mailboxes,
-            self._logins(settings.auth, settings.administrators),
+            replace(
+                self._logins(settings.auth),
+                administrators=settings.administrators,
+                noted_by=self._services.hooks.recent_logins,
+            ),
             self._store.blobs,
             self._clock,
             self._services.bans if settings.ban_check is not None else None,

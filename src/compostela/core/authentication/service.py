@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from compostela.base.errors import CompostelaError, InvalidArgument
 from compostela.core.authentication.ports import DelegationStore, InvalidToken, TokenVerifier
+from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.core.authentication.throttle import Throttle
 from compostela.core.users.service import UsersRepository
 from compostela.model.scram import ScramSecrets
@@ -32,10 +33,12 @@ class LoginRefused(CompostelaError):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who knocks: the address, and the users who may act for anybody on this server."""
+    """Who knocks: the address, and whom the server knows beside the users: those who may act for anybody, and accounts of its
+    own."""
 
     address: str
     administrators: Collection[Username] = ()
+    accounts: StaticAccounts = NO_ACCOUNTS
 
 
 class Authenticator:
@@ -50,7 +53,7 @@ class Authenticator:
     async def by_password(self, name: str, password: str, acting_for: str | None, client: Client) -> Username:
         self._check(client)
         user = _username(name)
-        if user is None or not await self._users.verify(user, password):
+        if user is None or not (client.accounts.verify(user, password) or await self._users.verify(user, password)):
             raise await self._failed(client, name, password)
         return await self._acting(user, acting_for, client)
 
@@ -77,7 +80,9 @@ class Authenticator:
     async def scram_secrets(self, name: str, client: Client) -> ScramSecrets:
         """For an exchange that proves the password itself; plausible ones for a user that there is not."""
         self._check(client)
-        return await self._users.scram_secrets(name)
+        user = _username(name)
+        own = await client.accounts.scram(user) if user is not None else None
+        return own or await self._users.scram_secrets(name)
 
     async def proved(self, name: str, acting_for: str | None, client: Client) -> Username:
         """After such an exchange."""

@@ -7,9 +7,12 @@ other than `DECLINED` decides, so an accepting hook hides those behind it.
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TypeVar
 
 from compostela.base.settings import Settings
+from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.core.mail.model import Mail
 from compostela.core.smtp.session import SmtpSession
 from compostela.model.mail_address import MailAddress
@@ -74,6 +77,9 @@ class SmtpHook:
 
     lifespan_seconds: float = 0.0
     """A connection ends after so long; 0 for any time."""
+
+    accounts: StaticAccounts = NO_ACCOUNTS
+    """Who may log in at this server beside the users of the repository."""
 
     def ehlo_lines(self, session: SmtpSession) -> Sequence[str]:
         """EHLO keywords with their values, shown before those of the server itself."""
@@ -143,6 +149,7 @@ class HookChain:
                 self.rcpt_parameters.setdefault(name.upper(), []).append(hook.on_rcpt_parameter)
         self.recipient_limit = min((hook.recipient_limit for hook in self.hooks if hook.recipient_limit), default=0)
 
+        self.accounts = reduce(or_, (hook.accounts for hook in self.hooks), NO_ACCOUNTS)
         self.lifespan_seconds = min(
             (hook.lifespan_seconds for hook in self.hooks if hook.lifespan_seconds), default=0.0
         )

@@ -10,7 +10,9 @@ from compostela.processing.smtp_hooks import (
     dsn,
     filters,
     future_release,
+    greylist,
     lifespan,
+    logins,
     messages,
     mta_sts,
     priority,
@@ -30,7 +32,9 @@ HOOKS: dict[str, HookFactory] = {
     **dsn.HOOKS,
     **filters.HOOKS,
     **future_release.HOOKS,
+    **greylist.HOOKS,
     **lifespan.HOOKS,
+    **logins.HOOKS,
     **messages.HOOKS,
     **mta_sts.HOOKS,
     **priority.HOOKS,
@@ -41,10 +45,3 @@ HOOKS: dict[str, HookFactory] = {
     **smtputf8.HOOKS,
     **spam_trap.HOOKS,
 }
-HOOKS_NOT_YET = frozenset(
-    {
-        "ConfigurationAuthHook",
-        "JDBCGreylistHandler",
-        "POP3BeforeSMTPHandler",
-    }
-)

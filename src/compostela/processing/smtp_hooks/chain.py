@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.core.smtp.hooks import HookChain, SmtpHook
-from compostela.processing.smtp_hooks import HOOKS, HOOKS_NOT_YET
+from compostela.processing.smtp_hooks import HOOKS
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 from compostela.processing.smtp_hooks.recipients import PostmasterAbuseRcptHook, ValidRcptHandler
 from compostela.processing.smtp_hooks.relaying import (
@@ -56,9 +56,6 @@ def _configured(handler: Settings, context: HookContext) -> SmtpHook | None:
         hook = HOOKS[short](handler, context)
     elif short in _CORE:
         pass
-    elif short in HOOKS_NOT_YET and (name == short or name.startswith("org.apache.james.")):
-        handler.problems.not_yet(handler.place, f"the handler {short!r} is not yet in effect")
-        return None
     elif name:
         factory = _load(handler, name)
         hook = factory(handler, context) if factory is not None else None

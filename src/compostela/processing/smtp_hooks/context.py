@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from compostela.base.clock import Clock
 from compostela.base.settings import Settings
+from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
-from compostela.core.filtering.ports import BanList, SpamScanner
+from compostela.core.filtering.ports import BanList, GreylistStore, SpamScanner
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.smtp.hooks import SmtpHook
 from compostela.core.users.service import UsersRepository
@@ -29,6 +30,9 @@ class HookContext:
     """The spamd at a host and port, with the seconds that it has for an answer."""
     bans: BanList | None
     """None without crowdsec.properties."""
+    greylist: GreylistStore
+    recent_logins: RecentLogins
+    """At the mailbox protocols."""
     _shared: dict[type, object] = field(default_factory=dict)
 
     def shared(self, kind: type[T], make: Callable[[], T]) -> T:

@@ -1,0 +1,45 @@
+"""The embedded store of greylisting: its contract, and what goes with the garbage."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from compostela.adapters.embedded import greylist as module
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.core.filtering.ports import GreylistStore, SeenTriplet
+from tests.contracts.fakes import START
+from tests.contracts.filtering import GreylistStoreContract
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
+    store = await EmbeddedStore.open(tmp_path)
+    yield store
+    await store.close()
+
+
+class TestEmbeddedGreylist(GreylistStoreContract):
+    @pytest.fixture
+    def greylist(self, store: EmbeddedStore) -> GreylistStore:
+        return store.greylist
+
+    @pytest.fixture
+    async def greylist_elsewhere(self, store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[GreylistStore]:
+        other = await EmbeddedStore.open(tmp_path)
+        yield other.greylist
+        await other.close()
+
+
+async def test_what_is_past_its_time_goes_with_the_garbage(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 3)
+    for number in range(10):
+        await store.greylist.remember(bytes([number] * 16), SeenTriplet(START, 1.0, False))
+    # far in the future
+    kept = SeenTriplet(START, START * 4, True)
+    await store.greylist.remember(b"k" * 16, kept)
+    await store.collect_garbage()
+    assert [await store.greylist.find(bytes([number] * 16)) for number in range(10)] == [None] * 10
+    assert await store.greylist.find(b"k" * 16) == kept

@@ -1,0 +1,120 @@
+"""POP before SMTP, and accounts in the configuration, at the wire."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.server import SMTP, running
+from tests.dialogues.test_authentication import scram
+
+JAMES = "org.apache.james.smtpserver"
+BEFORE = f'<handler class="{JAMES}.POP3BeforeSMTPHandler">{{}}</handler>'
+ACCOUNTS = f"""<handler class="{JAMES}.ConfigurationAuthHook"><accounts>
+<account><username>fax@example.org</username><passwords><password>one</password><password>two</password></passwords></account>
+<account><username>copier@example.org</username><passwords><password>paper</password></passwords></account>
+</accounts></handler>"""
+
+
+async def far(c: Conversation) -> str:
+    """The answer to a recipient elsewhere."""
+    await c.server("220 ")
+    await c.client("HELO client.example", "MAIL FROM:<ann@a.example>", "RCPT TO:<x@far.example>")
+    await c.server("250 ", "250 2.1.0")
+    return await c.line()
+
+
+async def read_mail(port: int, password: str, source: str = "127.0.0.1", answer: str = "a OK") -> None:
+    async with conversation(port, source) as c:
+        await c.server("* OK")
+        await c.client(f"a LOGIN bob@example.org {password}")
+        await c.until(answer)
+
+
+async def test_who_has_read_mail_may_relay_for_a_time(tmp_path: Path) -> None:
+    async with running(tmp_path, handlers=BEFORE.format("<expireTime>1 hour</expireTime>")) as server:
+        smtp, imap = server.ports["smtp"], server.ports["imap"]
+        await read_mail(imap, "wrong", answer="a NO")
+        async with conversation(smtp) as c:
+            assert (await far(c)).startswith("530 5.7.1")
+        await read_mail(imap, "secret")
+        async with conversation(smtp) as c:
+            assert (await far(c)).startswith("250 2.1.5")
+        async with conversation(smtp, "127.0.0.2") as c:
+            assert (await far(c)).startswith("530 5.7.1")
+
+
+async def test_a_login_at_smtp_is_none(tmp_path: Path) -> None:
+    async with running(tmp_path, handlers=BEFORE.format("")) as server:
+        async with conversation(server.ports["smtp"]) as c:
+            await log_in(c, "bob@example.org", "secret", "235 2.7.0")
+        async with conversation(server.ports["smtp"]) as c:
+            assert (await far(c)).startswith("530 5.7.1")
+
+
+async def test_the_time_ends(tmp_path: Path) -> None:
+    async with running(tmp_path, handlers=BEFORE.format("<expireTime>0</expireTime>")) as server:
+        await read_mail(server.ports["imap"], "secret")
+        async with conversation(server.ports["smtp"]) as c:
+            assert (await far(c)).startswith("530 5.7.1")
+
+
+async def log_in(c: Conversation, user: str, password: str, answer: str) -> None:
+    await c.server("220 ")
+    await c.client("EHLO client.example")
+    await c.until("250 ")
+    await c.client("AUTH PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode())
+    await c.server(answer)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "answer"),
+    [
+        ("fax@example.org", "one", "235 2.7.0"),
+        ("Fax@Example.org", "two", "235 2.7.0"),
+        ("copier@example.org", "paper", "235 2.7.0"),
+        ("copier@example.org", "one", "535 5.7.8"),
+        ("bob@example.org", "secret", "235 2.7.0"),
+        ("bob@example.org", "one", "535 5.7.8"),
+        ("nobody@example.org", "one", "535 5.7.8"),
+    ],
+)
+async def test_accounts_log_in_beside_the_users(tmp_path: Path, user: str, password: str, answer: str) -> None:
+    async with running(tmp_path, handlers=ACCOUNTS) as server, conversation(server.ports["smtp"]) as c:
+        await log_in(c, user, password, answer)
+
+
+async def test_an_account_relays_and_logs_in_by_scram_with_its_first_password(tmp_path: Path) -> None:
+    smtp = SMTP.replace("</auth>", "<saslMechanisms>SCRAM-SHA-256</saslMechanisms></auth>")
+    async with running(tmp_path, handlers=ACCOUNTS, smtp=smtp) as server:
+        async with conversation(server.ports["smtp"]) as c:
+            await c.server("220 ")
+            await c.client("EHLO client.example")
+            await c.until("250 ")
+            answer = await scram(c, "SCRAM-SHA-256", password=b"one", user="fax@example.org")
+            assert answer.startswith("235 2.7.0")
+            await c.client(
+                "MAIL FROM:<fax@example.org>", "RCPT TO:<x@far.example>", "RSET", "MAIL FROM:<bob@example.org>"
+            )
+            await c.server("250 2.1.0", "250 2.1.5", "250 2.0.0", "503 5.7.1")
+        async with conversation(server.ports["smtp"]) as c:
+            await c.server("220 ")
+            await c.client("EHLO client.example")
+            await c.until("250 ")
+            answer = await scram(c, "SCRAM-SHA-256", password=b"two", user="fax@example.org")
+            assert answer.startswith("535 5.7.8")
+
+
+async def test_accounts_are_of_one_server_alone(tmp_path: Path) -> None:
+    one = SMTP.removeprefix("<smtpservers>").removesuffix("</smtpservers>")
+    other = one.replace("<jmxName>smtp<", "<jmxName>other<").replace("{handlers}", "")
+    servers = f"<smtpservers>{one}{other}</smtpservers>"
+    async with running(tmp_path, handlers=ACCOUNTS, smtp=servers) as server:
+        for name, answer in (("smtp", "235 2.7.0"), ("other", "535 5.7.8")):
+            async with conversation(server.ports[name]) as c:
+                await log_in(c, "fax@example.org", "one", answer)
+        async with conversation(server.ports["imap"]) as c:
+            await c.server("* OK")
+            await c.client("a LOGIN fax@example.org one")
+            await c.until("a NO")

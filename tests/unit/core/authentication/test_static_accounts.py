@@ -1,0 +1,42 @@
+"""Accounts of the configuration, and addresses with recent logins."""
+
+from compostela.core.authentication.recent_logins import RecentLogins
+from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
+from compostela.core.users.scram import prepared
+from compostela.model.scram import ScramSecrets
+from compostela.model.username import Username
+from tests.contracts.fakes import FakeClock
+
+FAX, COPIER = Username("fax@example.org"), Username("copier@example.org")
+
+
+async def test_any_password_of_an_account_is_right() -> None:
+    accounts = StaticAccounts({FAX: ["one", "zwölf"]}) | StaticAccounts({COPIER: ["two"], FAX: ["three"]})
+    right = [(FAX, "one"), (FAX, "zwölf"), (FAX, "three"), (COPIER, "two")]
+    wrong = [(FAX, "two"), (FAX, ""), (COPIER, "one"), (Username("nobody"), "one"), (FAX, "\ud800")]
+    assert all(accounts.verify(*one) for one in right)
+    assert not any(accounts.verify(*one) for one in wrong)
+    assert not NO_ACCOUNTS.verify(FAX, "one")
+
+
+async def test_scram_knows_the_first_password() -> None:
+    accounts = StaticAccounts({FAX: ["one", "two"]})
+    secrets = await accounts.scram(FAX)
+    assert secrets is not None
+    assert secrets == await accounts.scram(FAX)
+    assert secrets == ScramSecrets.derive(prepared("one"), secrets.salt, secrets.iterations)
+    assert await accounts.scram(COPIER) is None
+
+
+def test_a_login_is_recent_for_a_time() -> None:
+    clock = FakeClock()
+    logins = RecentLogins(clock, most=2)
+    logins.note("192.0.2.1")
+    assert logins.within("192.0.2.1", 60)
+    assert not logins.within("192.0.2.2", 60)
+    clock.advance(61)
+    assert not logins.within("192.0.2.1", 60)
+    assert logins.within("192.0.2.1", 61)
+    for number in range(3):
+        logins.note(f"192.0.2.{number}")
+    assert [logins.within(f"192.0.2.{number}", 60) for number in range(3)] == [False, True, True]
