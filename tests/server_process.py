@@ -16,8 +16,8 @@ TLS = (
     "<certificates>file://var/tls/certificate.pem</certificates></tls>"
 )
 SMTP_SERVER = """<smtpserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
-<helloName autodetect="false">mail.example.org</helloName>{tls}<auth><announce>always</announce><requireSSL>{ssl}</requireSSL></auth>
-<verifyIdentity>{identity}</verifyIdentity><maxmessagesize>50M</maxmessagesize>
+<helloName autodetect="false">mail.example.org</helloName>{tls}<auth><announce>always</announce><requireSSL>{ssl}</requireSSL>
+<saslMechanisms>PLAIN,LOGIN,SCRAM-SHA-256,SCRAM-SHA-256-PLUS</saslMechanisms></auth>{elements}<verifyIdentity>{identity}</verifyIdentity><maxmessagesize>50M</maxmessagesize>
 <handlerchain><handler class="ValidRcptHandler"/></handlerchain></smtpserver>"""
 IMAP_SERVER = """<imapserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
 <helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL></auth></imapserver>"""
@@ -37,11 +37,12 @@ def free_port() -> int:
 
 @dataclass
 class ServerProcess:
-    """Configuration, data and process. Plain and TLS ports of SMTP and IMAP, LMTP; passwords are taken without TLS too."""
+    """Configuration, data and process. Plain and TLS ports of SMTP and IMAP, one of SMTP behind a proxy, LMTP; passwords are taken without TLS too."""
 
     folder: Path
     smtp: int = field(default_factory=free_port)
     smtps: int = field(default_factory=free_port)
+    proxied: int = field(default_factory=free_port)
     lmtp: int = field(default_factory=free_port)
     imap: int = field(default_factory=free_port)
     imaps: int = field(default_factory=free_port)
@@ -53,9 +54,12 @@ class ServerProcess:
         self.conf.mkdir(parents=True, exist_ok=True)
         starttls = TLS.format(implicit="false", starttls="true")
         implicit = TLS.format(implicit="true", starttls="false")
+        relaxed = {"tls": starttls, "ssl": "false", "identity": "relaxed"}
+        proxied = "<proxyRequired>true</proxyRequired>"
         smtp = [
-            SMTP_SERVER.format(name="smtp", port=self.smtp, tls=starttls, ssl="false", identity="relaxed"),
-            SMTP_SERVER.format(name="smtps", port=self.smtps, tls=implicit, ssl="true", identity="strict"),
+            SMTP_SERVER.format(name="smtp", port=self.smtp, elements="", **relaxed),
+            SMTP_SERVER.format(name="proxied", port=self.proxied, elements=proxied, **relaxed),
+            SMTP_SERVER.format(name="smtps", port=self.smtps, elements="", tls=implicit, ssl="true", identity="strict"),
         ]
         imap = [
             IMAP_SERVER.format(name="imap", port=self.imap, tls=starttls, ssl="false"),

@@ -18,8 +18,9 @@ KEYS = Path(__file__).parents[1] / "data" / "tls"
 KEY = "<privateKey>file://conf/key.pem</privateKey><certificates>file://conf/certificate.pem</certificates>"
 _SERVER = (
     "<{kind}server><jmxName>{name}</jmxName><bind>127.0.0.1:0</bind><tls {attribute}='true'>{tls}</tls>"
-    "<handlerchain/></{kind}server>"
+    "{more}</{kind}server>"
 )
+_SMTP = "<auth><announce>always</announce></auth><handlerchain/>"
 
 
 @dataclass
@@ -40,11 +41,15 @@ async def running(folder: Path, smtp: dict[str, str], imap: dict[str, str] | Non
         (conf / file.name).write_bytes(file.read_bytes())
     for kind, servers in (("smtp", smtp), ("imap", imap or {})):
         listed = "".join(
-            _SERVER.format(kind=kind, name=name, attribute="socketTLS" if name.endswith("s") else "startTLS", tls=tls)
+            _SERVER.format(
+                kind=kind,
+                name=name,
+                attribute="socketTLS" if name.endswith("s") else "startTLS",
+                tls=tls,
+                more=_SMTP if kind == "smtp" else "",
+            )
             for name, tls in servers.items()
         )
-        if kind == "imap":
-            listed = listed.replace("<handlerchain/>", "")
         (conf / f"{kind}server.xml").write_text(f"<{kind}servers>{listed}</{kind}servers>")
     (conf / "domainlist.xml").write_text(DOMAINS)
     (conf / "usersrepository.xml").write_text(USERS)

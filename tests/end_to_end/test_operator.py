@@ -1,10 +1,13 @@
 """An operator's day: command line, configuration mistakes, start and stop."""
 
+import imaplib
 import json
 import smtplib
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.end_to_end.mailbox import fetch_all
 from tests.server_process import ServerProcess, free_port
@@ -82,3 +85,29 @@ def test_first_start_tells_how_to_go_on_and_sigterm_ends_it(tmp_path: Path) -> N
     process.start()
     assert process.stop() == 0
     assert process.log().count("A first user was made") == 1
+
+
+def test_bans_and_delegations(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path)
+    (server.conf / "authentication.properties").write_text("failures.limit=1\ndelay.first=1ms\n")
+    server.start()
+    server.wait_for_web()
+    for name in ("boss@example.org", "assistant@example.org"):
+        server.add_user(name)
+    server.command("delegation", "add", "boss@example.org", "assistant@example.org")
+    assert json.loads(server.command("delegation", "list", "boss@example.org", "--json")) == ["assistant@example.org"]
+    server.command("delegation", "remove", "boss@example.org", "assistant@example.org")
+    assert server.command("delegation", "list", "boss@example.org") == ""
+    assert server.command("ban", "list") == ""
+    with imaplib.IMAP4("127.0.0.1", server.imap) as imap, pytest.raises(imaplib.IMAP4.error):
+        imap.login("boss@example.org", "wrong")
+    (ban,) = json.loads(server.command("ban", "list", "--json"))
+    assert (ban["address"], ban["failures"]) == ("127.0.0.1", 1)
+    assert server.command("ban", "list").startswith("127.0.0.1  1 failed logins, until ")
+    assert server.command("ban", "clear", check=False) == ""
+    assert server.command("ban", "clear", "192.0.2.1", check=False) == ""
+    assert server.command("ban", "clear", "127.0.0.1") == "127.0.0.1 may log in again\n"
+    with imaplib.IMAP4("127.0.0.1", server.imap) as imap:
+        imap.login("boss@example.org", "secret")
+    assert server.command("ban", "clear", "--all") == "everybody may log in again\n"
+    assert server.stop() == 0

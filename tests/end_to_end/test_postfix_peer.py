@@ -80,7 +80,9 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server of its own, which takes two recipients a mail and mails of at most 1 MiB."""
     process = ServerProcess(tmp_path_factory.mktemp("narrow"))
     starttls = TLS.format(implicit="false", starttls="true")
-    text = SMTP_SERVER.format(name="smtp", port=process.smtp, tls=starttls, ssl="false", identity="relaxed")
+    text = SMTP_SERVER.format(
+        name="smtp", port=process.smtp, tls=starttls, ssl="false", identity="relaxed", elements=""
+    )
     two = '<handler class="MaxRcptHandler"><maxRcpt>2</maxRcpt></handler>'
     text = text.replace("<handlerchain>", f"<handlerchain>{two}").replace("50M", "1M")
     (process.conf / "smtpserver.xml").write_text(f"<smtpservers>{text}</smtpservers>")

@@ -45,63 +45,6 @@ def test_smtplib(server: ServerProcess, user: str, way: str) -> None:
     assert protocol in message
 
 
-@needs("swaks")
-@pytest.mark.parametrize(
-    "options",
-    [
-        [],
-        ["--tls"],
-        ["--pipeline"],
-        ["--tls", "--auth", "PLAIN", "--auth-user", "{user}", "--auth-password", "secret", "--from", "{user}"],
-        ["--tls", "--auth", "LOGIN", "--auth-user", "{user}", "--auth-password", "secret", "--from", "{user}"],
-        ["--tls-on-connect", "--port", "{smtps}"],
-    ],
-    ids=["plain", "starttls", "pipeline", "auth-plain", "auth-login", "tls-on-connect"],
-)
-def test_swaks(server: ServerProcess, user: str, options: list[str]) -> None:
-    filled = [option.format(user=user, smtps=server.smtps) for option in options]
-    command = [
-        "swaks",
-        "--server",
-        "127.0.0.1",
-        "--to",
-        user,
-        "--from",
-        "a@foreign.example",
-        "--helo",
-        "client.example",
-    ]
-    port = [] if "--port" in filled else ["--port", str(server.smtp)]
-    done = subprocess.run([*command, *port, *filled], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (message,) = fetch_all(server, user)
-    assert b"This is a test mailing" in message
-
-
-@needs("swaks")
-@pytest.mark.parametrize("options", [[], ["--pipeline"]], ids=["plain", "pipeline"])
-def test_swaks_over_lmtp(server: ServerProcess, make_user: Callable[[], str], options: list[str]) -> None:
-    users = [make_user(), make_user()]
-    command = [
-        "swaks",
-        "--protocol",
-        "LMTP",
-        "--server",
-        "127.0.0.1",
-        "--port",
-        str(server.lmtp),
-        "--to",
-        ",".join(users),
-    ]
-    done = subprocess.run(
-        [*command, "--from", "a@foreign.example", *options], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    for user in users:
-        (message,) = fetch_all(server, user)
-        assert b" with LMTP ID " in message
-
-
 @needs("curl")
 def test_curl_sends(server: ServerProcess, user: str, tmp_path: Path) -> None:
     mail = tmp_path / "mail"
@@ -117,17 +60,37 @@ def test_curl_sends(server: ServerProcess, user: str, tmp_path: Path) -> None:
     assert b"from a real client" in message
 
 
-@needs("msmtp")
-def test_msmtp(server: ServerProcess, user: str) -> None:
+@needs("curl")
+@pytest.mark.parametrize("tls", [[], ["--ssl-reqd", "--insecure"]], ids=["plain", "starttls"])
+def test_curl_says_a_proxys_header(server: ServerProcess, user: str, tmp_path: Path, tls: list[str]) -> None:
+    mail = tmp_path / "mail"
+    mail.write_bytes(TEXT.format(sender=user).encode())
     subprocess.run(
         [
-            "msmtp", "--host=127.0.0.1", f"--port={server.smtp}", "--tls=on", "--tls-starttls=on", "--tls-certcheck=off",
-            "--auth=plain", f"--user={user}", "--passwordeval=echo secret", f"--from={user}", user,
+            "curl", "--silent", "--show-error", "--haproxy-protocol", *tls, f"smtp://127.0.0.1:{server.proxied}",
+            "--mail-from", "a@foreign.example", "--mail-rcpt", user, "--upload-file", str(mail),
+        ],
+        check=True,
+    )  # fmt: skip
+    (message,) = fetch_all(server, user)
+    assert b"([127.0.0.1])" in message
+
+
+@needs("msmtp")
+@pytest.mark.parametrize("mechanism", ["plain", "login", "scram-sha-256"])
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+def test_msmtp(server: ServerProcess, user: str, mechanism: str, tls: str) -> None:
+    port = server.smtp if tls == "starttls" else server.smtps
+    subprocess.run(
+        [
+            "msmtp", "--host=127.0.0.1", f"--port={port}", "--tls=on", f"--tls-starttls={'on' if tls == 'starttls' else 'off'}",
+            "--tls-certcheck=off", f"--auth={mechanism}", f"--user={user}", "--passwordeval=echo secret", f"--from={user}", user,
         ],
         input=TEXT.format(sender=user).encode(),
         check=True,
     )  # fmt: skip
-    assert len(fetch_all(server, user)) == 1
+    (message,) = fetch_all(server, user)
+    assert b" with ESMTPSA ID " in message
 
 
 def test_twenty_mebibytes_come_back_byte_for_byte(server: ServerProcess, user: str) -> None:

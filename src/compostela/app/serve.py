@@ -162,7 +162,7 @@ async def _serve(conf: Path, data: Path) -> None:
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
     await edition.start_web()
-    _announce(edition, data, first)
+    _announce(edition, configuration, data, first)
     await stop.wait()
     _log.info("stopping")
     await edition.stop()
@@ -202,20 +202,22 @@ async def _open(data: Path) -> EmbeddedStore:
         raise StartError(f"the data folder {data} cannot be used: {error}") from error
 
 
-def _announce(edition: EmbeddedEdition, data: Path, first: first_start.FirstUser | None) -> None:
+def _announce(
+    edition: EmbeddedEdition, configuration: Configuration, data: Path, first: first_start.FirstUser | None
+) -> None:
     """How to send and read the next mail, on standard output."""
     ports = {listener.settings.name: listener.ports[0] for listener in edition.listeners}
     lines = ["Compostela is running. Ports: " + ", ".join(f"{name} {port}" for name, port in ports.items())]
     if edition.web_port is not None:
         lines.append(f"WebAdmin: http://127.0.0.1:{edition.web_port} (token in {data / first_start.TOKEN_FILE})")
     if first is not None:
-        smtp, imap = ports.get("smtpserver"), ports.get("imapserver")
-        lines += [
-            "",
-            f"A first user was made: {first.name} with the password {first.password}",
-            f"  send a mail:  compostela send --to {first.name} --port {smtp}",
-            f"  read it:      curl -k --ssl-reqd --user '{first.name}:{first.password}' 'imap://localhost:{imap}/INBOX;MAILINDEX=1'",
-            "  learn more:   docs/operators/README.md",
-        ]
+        lines += ["", f"A first user was made: {first.name} with the password {first.password}"]
+        if configuration.smtp:
+            port = ports[configuration.smtp[0].server.name]
+            lines.append(f"  send a mail:  compostela send --to {first.name} --port {port}")
+        if configuration.imap:
+            url = f"imap://localhost:{ports[configuration.imap[0].server.name]}/INBOX;MAILINDEX=1"
+            lines.append(f"  read it:      curl -k --ssl-reqd --user '{first.name}:{first.password}' '{url}'")
+        lines.append("  learn more:   docs/operators/README.md")
     with contextlib.suppress(BrokenPipeError):
         print("\n".join(lines), flush=True)

@@ -12,6 +12,8 @@ from compostela.app.cli.lazy import LazyGroup
         "check": "compostela.app.cli.server:check",
         "domain": "compostela.app.cli.accounts:domain",
         "user": "compostela.app.cli.accounts:user",
+        "delegation": "compostela.app.cli.logins:delegation",
+        "ban": "compostela.app.cli.logins:ban",
         "mailbox": "compostela.app.cli.mailboxes:mailbox",
         "queue": "compostela.app.cli.queues:queue",
         "repository": "compostela.app.cli.repositories:repository",

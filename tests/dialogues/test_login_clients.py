@@ -1,0 +1,82 @@
+"""Real clients log in by tokens and by certificates: msmtp and curl."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from compostela.model.username import Username
+from tests.dialogues.test_authentication import serving
+from tests.dialogues.tls_server import KEY, KEYS
+from tests.dialogues.tls_server import running as running_with_tls
+from tests.identity_provider import AUDIENCE, IdentityProvider, running_provider, why_not
+
+MAIL = b"Subject: x\r\nFrom: bob@example.org\r\n\r\nx\r\n"
+BOB = "bob@example.org"
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("msmtp") and shutil.which("curl")),
+    reason="msmtp or curl is not installed (.ci/run installs them)",
+)
+
+
+async def run(*command: str, given: bytes = b"") -> int:
+    """The exit status."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(30):
+        await process.communicate(given)
+    assert process.returncode is not None
+    return process.returncode
+
+
+async def msmtp(port: int, mechanism: str, *options: str) -> int:
+    return await run(
+        "msmtp", "--host=127.0.0.1", f"--port={port}", f"--auth={mechanism}", f"--user={BOB}", f"--from={BOB}", *options, BOB,
+        given=MAIL,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[IdentityProvider]:
+    with running_provider() as running_one:
+        yield running_one
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
+async def test_access_tokens(tmp_path: Path, provider: IdentityProvider) -> None:
+    oidc = (
+        f"<oidc><oidcConfigurationURL>{provider.configuration_url}</oidcConfigurationURL>"
+        f"<jwksURL>{provider.jwks_url}</jwksURL><claim>email</claim><scope>openid email</scope><aud>{AUDIENCE}</aud></oidc>"
+    )
+    token = provider.jwt("bob")
+    (tmp_path / "mail").write_bytes(MAIL)
+    async with serving(tmp_path, oidc) as server:
+        tls = ("--tls=on", "--tls-starttls=on", "--tls-certcheck=off")
+        for mechanism in ("oauthbearer", "xoauth2"):
+            assert await msmtp(server.ports["smtp"], mechanism, *tls, f"--passwordeval=echo {token}") == 0
+            assert await msmtp(server.ports["smtp"], mechanism, *tls, "--passwordeval=echo wrong") != 0
+        curl = ("curl", "--silent", "--insecure", "--ssl-reqd", "--user", BOB, "--oauth2-bearer")
+        mail = ("--mail-from", BOB, "--mail-rcpt", BOB, "--upload-file", str(tmp_path / "mail"))
+        assert await run(*curl, token, f"smtp://127.0.0.1:{server.ports['smtp']}", *mail) == 0
+        assert await run(*curl, "wrong", f"smtp://127.0.0.1:{server.ports['smtp']}", *mail) != 0
+        assert await run(*curl, token, f"imap://127.0.0.1:{server.ports['imap']}") == 0
+        assert await run(*curl, "wrong", f"imap://127.0.0.1:{server.ports['imap']}") != 0
+
+
+async def test_a_client_certificate(tmp_path: Path) -> None:
+    trust = KEY + "<clientAuth>want<truststore>file://conf/trust.pem</truststore></clientAuth>"
+    key = KEYS / "client.pem"
+    # msmtp takes no key that others may read
+    private = tmp_path / "client.pem"
+    private.write_bytes(key.read_bytes())
+    private.chmod(0o600)
+    shown = (f"--tls-cert-file={private}", f"--tls-key-file={private}")
+    tls = ("--tls=on", "--tls-starttls=off", "--tls-certcheck=off")
+    async with running_with_tls(tmp_path, {"smtps": trust}) as server:
+        await server.edition._services.users.add(Username(BOB), "secret")
+        assert await msmtp(server.ports["smtps"], "external", *tls, *shown) == 0
+        assert await msmtp(server.ports["smtps"], "external", *tls) != 0
