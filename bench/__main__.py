@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import measure_idle, measure_imap, measure_large, measure_smtp, measure_start, peers, table
+from bench import measure_chain, measure_idle, measure_imap, measure_large, measure_smtp, measure_start, peers, table
 from bench.ours import Ours
 from bench.sides import Effort, Side
 
@@ -34,6 +34,7 @@ def imap(effort: Effort, peer: Side | None) -> list[table.Row]:
 
 GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "smtp": smtp,
+    "chain": lambda effort, _: measure_chain.measure(effort),
     "imap": imap,
     "start": lambda effort, _: measure_start.measure(effort),
     "idle": lambda effort, _: measure_idle.measure(effort),

@@ -3,6 +3,7 @@ spent until 250."""
 
 import http.client
 import json
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -13,10 +14,25 @@ from tests.server_process import TOKEN, ServerProcess
 from bench import processes
 from bench.sides import IMAP_USERS, PASSWORD, PROBE, SMTP_USERS
 
+VALID_RECIPIENT = '<handlerchain><handler class="ValidRcptHandler"/></handlerchain>'
+
+
+def sample_handlers() -> str:
+    """The chain of the sample configuration's server for mail from outside."""
+    text = (Path(__file__).parents[1] / "conf" / "smtpserver.xml").read_text()
+    found = re.search(r"<handlerchain.*?</handlerchain>", text, re.DOTALL)
+    assert found is not None
+    return found[0]
+
 
 class Ours:
-    def __init__(self, folder: Path, *, accept_only: bool = False) -> None:
+    """With the handlers of the sample configuration, or with other ones."""
+
+    def __init__(self, folder: Path, *, accept_only: bool = False, handlers: str = "") -> None:
         self.server = ServerProcess(folder)
+        servers = self.server.conf / "smtpserver.xml"
+        assert VALID_RECIPIENT in servers.read_text()
+        servers.write_text(servers.read_text().replace(VALID_RECIPIENT, handlers or sample_handlers()))
         if accept_only:
             packaged = files("compostela.app.configuration.defaults").joinpath("mailetcontainer.xml").read_text()
             idle = packaged.replace("<threads>20</threads>", "<threads>0</threads>")

@@ -20,6 +20,10 @@ def times(factor: float) -> Target:
     return Target(f">= {factor:g} x peer", lambda ours, peer: None if peer is None else ours >= factor * peer)
 
 
+def at_most_times(factor: float) -> Target:
+    return Target(f"<= {factor:g} x peer", lambda ours, peer: None if peer is None else ours <= factor * peer)
+
+
 NO_SLOWER = Target("<= peer", lambda ours, peer: None if peer is None else ours <= peer)
 
 
