@@ -14,7 +14,9 @@ from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import ANN, BOB, PASSWORD, Server, running
+from tests.dialogues.test_delivery_reports import reports
 from tests.dialogues.test_processing import idle, messages
+from tests.dialogues.test_smtp_extensions import DSN
 from tests.dialogues.waiting import eventually
 
 MAIL = "Received: from somewhere\r\nMessage-ID: <1@client.example>\r\nSubject: x\r\n\r\nhello"
@@ -199,6 +201,27 @@ async def test_an_alias_is_delivered_directly_and_a_group_by_the_container(tmp_p
         assert b"Delivered-To: bob@example.org\r\n" in message
         await eventually(lambda: idle(server))
         assert await messages(server, ANN) == []
+
+
+async def test_a_delivery_is_reported_to_who_asked(tmp_path: Path) -> None:
+    async with running(tmp_path, lmtp=f"<handlerchain>{DSN}</handlerchain>") as server:
+        async with conversation(server.ports["lmtp"]) as c:
+            await greet(c)
+            await c.client(
+                "MAIL FROM:<bob@example.org> ENVID=e1",
+                "RCPT TO:<ann@example.org> NOTIFY=SUCCESS",
+                "RCPT TO:<bob@example.org> NOTIFY=FAILURE",
+                "DATA",
+            )
+            await c.server("250 2.1.0", "250 2.1.5", "250 2.1.5", "354 ")
+            await c.client(MAIL, ".")
+            await c.server("250 2.6.0", "250 2.6.0")
+        (report,) = await reports(server)
+        assert "Original-Envelope-Id: e1\r\n" in report
+        assert "Final-Recipient: rfc822; ann@example.org\r\n" in report
+        assert "Action: delivered\r\n" in report
+        assert len(await messages(server, ANN)) == 1
+        assert len(await messages(server, BOB)) == 2
 
 
 async def test_a_user_and_his_group_get_one_copy(tmp_path: Path) -> None:

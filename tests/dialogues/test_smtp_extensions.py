@@ -213,6 +213,19 @@ async def test_a_mail_is_held_durably(tmp_path: Path) -> None:
         assert len(await messages(server, BOB)) == 1
 
 
+async def test_a_restart_neither_releases_nor_forgets_a_held_mail(tmp_path: Path) -> None:
+    async with running(tmp_path, handlers=FUTURE) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await log_in(c)
+        await deliver(c, "MAIL FROM:<bob@example.org> HOLDFOR=2", "RCPT TO:<bob@example.org>")
+        due = (await held(server)).next_delivery_at
+        assert due is not None
+    async with running(tmp_path, handlers=FUTURE) as server:
+        await eventually(lambda: idle(server))
+        assert datetime.now(UTC).timestamp() >= due
+        assert len(await messages(server, BOB)) == 1
+
+
 async def test_a_mail_is_held_until_a_time(tmp_path: Path) -> None:
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
     async with running(tmp_path, handlers=FUTURE) as server, conversation(server.ports["smtp"]) as c:

@@ -6,6 +6,7 @@ import ssl
 from compostela.app.configuration.folder import Configuration
 from compostela.app.examination import public_setup
 from compostela.base.settings import Place
+from compostela.core.client_setup.settings import AutoconfigurationSettings
 from compostela.core.domains.service import DomainList
 from compostela.net.listeners import bind_sockets
 from compostela.net.settings import BindAddress
@@ -17,6 +18,18 @@ BACKLOG = 100
 FILE = "autoconfiguration.properties"
 
 
+def tls_of(public: AutoconfigurationSettings) -> TlsSettings:
+    """The key of the public documents' HTTPS."""
+    return TlsSettings(
+        place=Place(FILE),
+        implicit=True,
+        keystore=public.keystore,
+        private_key=public.private_key,
+        certificates=public.certificates,
+        secret=public.secret,
+    )
+
+
 class PublicListener:
     """Binds first, serves when the mail ports are open. Its certificate is exchanged with those of the mail servers."""
 
@@ -26,17 +39,11 @@ class PublicListener:
         public = configuration.autoconfiguration
         self.context: ssl.SSLContext | None = None
         if public.https:
-            tls = TlsSettings(
-                implicit=True,
-                keystore=public.keystore,
-                private_key=public.private_key,
-                certificates=public.certificates,
-                secret=public.secret,
-            )
+            tls = tls_of(public)
             try:
                 self.context = server_context(tls, configuration.places.resolve)
             except TlsError as error:
-                raise TlsError(f"{Place(FILE)}: {error}") from error
+                raise TlsError(f"{tls.place}: {error}") from error
         self._sockets: list[socket.socket] = bind_sockets((BindAddress(public.host, public.port),), BACKLOG)
 
     @property

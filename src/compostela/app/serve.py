@@ -17,13 +17,13 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
 from compostela.app.editions.embedded import EmbeddedEdition, make_services
+from compostela.app.public_listener import tls_of
 from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
 from compostela.base.log import start_logging
 from compostela.base.settings import Problems, Severity
 from compostela.net.listeners import BindError
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
-from compostela.net.tls.settings import TlsSettings
 
 _log = logging.getLogger(__name__)
 
@@ -101,24 +101,22 @@ def _check_keys(configuration: Configuration, problems: Problems) -> None:
         *(one.session.server for one in configuration.lmtp),
         *(one.server for one in configuration.imap),
     ]
-    for server in servers:
-        for url in (server.tls.keystore, server.tls.private_key, server.tls.certificates):
-            if not server.tls.offered or url is None:
-                continue
-            path = configuration.places.resolve(url)
+    found = [server.tls for server in servers if server.tls.offered]
+    public = configuration.autoconfiguration
+    if public.enabled and public.https:
+        found.append(tls_of(public))
+    for tls in found:
+        urls = [url for url in (tls.keystore, tls.private_key, tls.certificates) if url is not None]
+        paths = {url: configuration.places.resolve(url) for url in urls}
+        for url, path in paths.items():
             made_by_us = path.parent == configuration.places.data / first_start.TLS_FOLDER
             if not made_by_us and not path.is_file():
-                problems.warning(server.tls.place, f"{url} does not exist: the server will not start without it")
-        if server.tls.offered and all(path.is_file() for path in _key_files(configuration, server.tls)):
+                problems.warning(tls.place, f"{url} does not exist: the server will not start without it")
+        if all(path.is_file() for path in paths.values()):
             try:
-                server_context(server.tls, configuration.places.resolve)
+                server_context(tls, configuration.places.resolve)
             except TlsError as error:
-                problems.error(server.tls.place, str(error))
-
-
-def _key_files(configuration: Configuration, tls: TlsSettings) -> list[Path]:
-    urls = (tls.keystore, tls.private_key, tls.certificates)
-    return [configuration.places.resolve(url) for url in urls if url is not None]
+                problems.error(tls.place, str(error))
 
 
 def report(problems: Problems) -> str:

@@ -2,8 +2,8 @@
 
 A recipient is a user, or an alias (of any kind) of exactly one. Whatever else was accepted, a group, a forward, an address that leads
 outside, a postmaster who is no user, is handed to the spool, where the pipeline has the rules for it; the mail is then as
-durable as one that came by SMTP. A user whom the pipeline will reach so anyway is left to it, so that nobody gets two copies
-of one mail."""
+durable as one that came by SMTP. So is a recipient of whose delivery the sender wants to hear (RFC 3461), since the pipeline writes
+the report. A user whom the pipeline will reach so anyway is left to it, so that nobody gets two copies of one mail."""
 
 import asyncio
 import logging
@@ -17,6 +17,7 @@ from compostela.core.blob.model import MessageContent
 from compostela.core.delivery.headers import DELIVERED_TO, delivered_header
 from compostela.core.delivery.ports import Outcome
 from compostela.core.mail.model import Mail
+from compostela.core.mail.notification import SUCCESS, wants
 from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.queue.ports import MailQueue
 from compostela.core.rewriting.resolution import MappingError
@@ -59,7 +60,7 @@ class DirectDelivery:
 
     async def deliver(self, mail: Mail, sent: MessageContent) -> dict[MailAddress, Outcome]:  # noqa: ARG002 - the port's
         try:
-            routes = {recipient: await self._route(recipient) for recipient in mail.recipients}
+            routes = {recipient: await self._route(mail, recipient) for recipient in mail.recipients}
             # once, before all deliveries ask for it at the same time
             await self._mailboxes.structure(mail.content)
         except TemporaryFailure:
@@ -74,13 +75,14 @@ class DirectDelivery:
         outcomes = await asyncio.gather(*(job for _, job in jobs))
         return {recipient: outcome for (who, _), outcome in zip(jobs, outcomes, strict=True) for recipient in who}
 
-    async def _route(self, recipient: MailAddress) -> _Inbox | _Elsewhere:
+    async def _route(self, mail: Mail, recipient: MailAddress) -> _Inbox | _Elsewhere:
         try:
             resolution = await self._rewriting.resolve(recipient)
         except MappingError:
             return _Elsewhere(())
         targets = [recipient] if resolution.is_empty else resolution.targets
-        if len(targets) == 1 and not resolution.forwards:
+        is_reported = wants(mail, recipient, SUCCESS, unless_told=False)
+        if len(targets) == 1 and not resolution.forwards and not is_reported:
             user = await self._users.user_for(targets[0])
             if user is not None:
                 return _Inbox(user, targets[0])
