@@ -53,6 +53,14 @@ class IdentityProvider:
     def userinfo_url(self) -> str:
         return f"{self.url}/me"
 
+    @property
+    def oidc(self) -> str:
+        """The element of an `auth` block that takes its tokens."""
+        return (
+            f"<oidc><oidcConfigurationURL>{self.configuration_url}</oidcConfigurationURL>"
+            f"<jwksURL>{self.jwks_url}</jwksURL><claim>email</claim><scope>openid email</scope><aud>{AUDIENCE}</aud></oidc>"
+        )
+
     def jwt(self, user: str, *, audience: str = AUDIENCE, lifetime: int = 3600) -> str:
         return self._token(username=user, resource=audience, lifetime=str(lifetime))
 

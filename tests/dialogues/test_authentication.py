@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import ANN, BOB, Server, running
 from tests.dialogues.tls_server import KEY, client_context, submitted
 from tests.dialogues.tls_server import running as running_with_tls
-from tests.identity_provider import AUDIENCE, IdentityProvider, running_provider, why_not
+from tests.identity_provider import IdentityProvider, why_not
 from tests.unit.protocols.test_sasl import final
 
 ALL = "<saslMechanisms>PLAIN, LOGIN, SCRAM-SHA-256, ScramSha256PlusSaslMechanismFactory</saslMechanisms>"
@@ -215,22 +215,12 @@ async def test_a_client_certificate_logs_in(tmp_path: Path) -> None:
             await c.server("a2 OK")
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[IdentityProvider]:
-    with running_provider() as running_one:
-        yield running_one
-
-
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
 async def test_access_tokens(tmp_path: Path, provider: IdentityProvider) -> None:
-    oidc = (
-        f"<oidc><oidcConfigurationURL>{provider.configuration_url}</oidcConfigurationURL>"
-        f"<jwksURL>{provider.jwks_url}</jwksURL><claim>email</claim><scope>openid email</scope><aud>{AUDIENCE}</aud></oidc>"
-    )
     bob, nobody = provider.jwt("bob"), provider.jwt("nobody")
     bearer = b64(f"n,a=bob@example.org,\x01auth=Bearer {bob}\x01\x01".encode())
     xoauth2 = b64(f"user=bob@example.org\x01auth=Bearer {bob}\x01\x01".encode())
-    async with serving(tmp_path, oidc) as server:
+    async with serving(tmp_path, provider.oidc) as server:
         for response in (f"OAUTHBEARER {bearer}", f"XOAUTH2 {xoauth2}"):
             async with conversation(server.ports["smtp"]) as c:
                 assert {"OAUTHBEARER", "XOAUTH2"} <= set(await greet(c))

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from compostela.model.username import Username
 from tests.dialogues.test_authentication import serving
 from tests.dialogues.tls_server import KEY, KEYS
 from tests.dialogues.tls_server import running as running_with_tls
-from tests.identity_provider import AUDIENCE, IdentityProvider, running_provider, why_not
+from tests.identity_provider import IdentityProvider, why_not
 
 MAIL = b"Subject: x\r\nFrom: bob@example.org\r\n\r\nx\r\n"
 BOB = "bob@example.org"
@@ -40,21 +39,11 @@ async def msmtp(port: int, mechanism: str, *options: str) -> int:
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[IdentityProvider]:
-    with running_provider() as running_one:
-        yield running_one
-
-
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
 async def test_access_tokens(tmp_path: Path, provider: IdentityProvider) -> None:
-    oidc = (
-        f"<oidc><oidcConfigurationURL>{provider.configuration_url}</oidcConfigurationURL>"
-        f"<jwksURL>{provider.jwks_url}</jwksURL><claim>email</claim><scope>openid email</scope><aud>{AUDIENCE}</aud></oidc>"
-    )
     token = provider.jwt("bob")
     (tmp_path / "mail").write_bytes(MAIL)
-    async with serving(tmp_path, oidc) as server:
+    async with serving(tmp_path, provider.oidc) as server:
         tls = ("--tls=on", "--tls-starttls=on", "--tls-certcheck=off")
         for mechanism in ("oauthbearer", "xoauth2"):
             assert await msmtp(server.ports["smtp"], mechanism, *tls, f"--passwordeval=echo {token}") == 0

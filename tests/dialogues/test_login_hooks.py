@@ -7,7 +7,7 @@ import pytest
 
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import SMTP, running
-from tests.dialogues.test_authentication import scram
+from tests.dialogues.test_authentication import greet, scram
 
 JAMES = "org.apache.james.smtpserver"
 BEFORE = f'<handler class="{JAMES}.POP3BeforeSMTPHandler">{{}}</handler>'
@@ -61,9 +61,7 @@ async def test_the_time_ends(tmp_path: Path) -> None:
 
 
 async def log_in(c: Conversation, user: str, password: str, answer: str) -> None:
-    await c.server("220 ")
-    await c.client("EHLO client.example")
-    await c.until("250 ")
+    await greet(c)
     await c.client("AUTH PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode())
     await c.server(answer)
 
@@ -87,23 +85,13 @@ async def test_accounts_log_in_beside_the_users(tmp_path: Path, user: str, passw
 
 async def test_an_account_relays_and_logs_in_by_scram_with_its_first_password(tmp_path: Path) -> None:
     smtp = SMTP.replace("</auth>", "<saslMechanisms>SCRAM-SHA-256</saslMechanisms></auth>")
-    async with running(tmp_path, handlers=ACCOUNTS, smtp=smtp) as server:
-        async with conversation(server.ports["smtp"]) as c:
-            await c.server("220 ")
-            await c.client("EHLO client.example")
-            await c.until("250 ")
-            answer = await scram(c, "SCRAM-SHA-256", password=b"one", user="fax@example.org")
-            assert answer.startswith("235 2.7.0")
-            await c.client(
-                "MAIL FROM:<fax@example.org>", "RCPT TO:<x@far.example>", "RSET", "MAIL FROM:<bob@example.org>"
-            )
-            await c.server("250 2.1.0", "250 2.1.5", "250 2.0.0", "503 5.7.1")
-        async with conversation(server.ports["smtp"]) as c:
-            await c.server("220 ")
-            await c.client("EHLO client.example")
-            await c.until("250 ")
-            answer = await scram(c, "SCRAM-SHA-256", password=b"two", user="fax@example.org")
-            assert answer.startswith("535 5.7.8")
+    async with running(tmp_path, handlers=ACCOUNTS, smtp=smtp) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        for password, answer in ((b"two", "535 5.7.8"), (b"one", "235 2.7.0")):
+            said = await scram(c, "SCRAM-SHA-256", password=password, user="fax@example.org")
+            assert said.startswith(answer)
+        await c.client("MAIL FROM:<fax@example.org>", "RCPT TO:<x@far.example>", "RSET", "MAIL FROM:<bob@example.org>")
+        await c.server("250 2.1.0", "250 2.1.5", "250 2.0.0", "503 5.7.1")
 
 
 async def test_accounts_are_of_one_server_alone(tmp_path: Path) -> None:
