@@ -1,7 +1,6 @@
 """Real clients log in by tokens and by certificates: msmtp and curl."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,12 @@ from tests.dialogues.test_authentication import serving
 from tests.dialogues.tls_server import KEY, KEYS
 from tests.dialogues.tls_server import running as running_with_tls
 from tests.identity_provider import IdentityProvider, why_not
+from tests.programs import needs
 
 MAIL = b"Subject: x\r\nFrom: bob@example.org\r\n\r\nx\r\n"
 BOB = "bob@example.org"
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("msmtp") and shutil.which("curl")),
-    reason="msmtp or curl is not installed (.ci/run installs them)",
-)
+pytestmark = needs("msmtp", "curl")
 
 
 async def run(*command: str, given: bytes = b"") -> int:

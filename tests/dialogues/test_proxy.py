@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 import ssl
 import struct
 import subprocess
@@ -17,6 +16,7 @@ from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import BOB, Server, running
 from tests.dialogues.test_processing import idle, messages
 from tests.dialogues.waiting import eventually
+from tests.programs import needs
 
 KEYS = "<privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates>"
 COMMON = '<helloName autodetect="false">mail.example.org</helloName><connectionLimitPerIP>2</connectionLimitPerIP>'
@@ -229,7 +229,7 @@ async def test_a_header_that_does_not_come_is_not_waited_for(tmp_path: Path, mon
         await c.reset()
 
 
-@pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed")
+@needs("swaks")
 @pytest.mark.parametrize("version", ["1", "2"])
 async def test_swaks_comes_through_a_proxy(tmp_path: Path, version: str) -> None:
     async with proxied(tmp_path) as server:

@@ -2,7 +2,6 @@
 
 import imaplib
 import mailbox
-import shutil
 import smtplib
 import subprocess
 from pathlib import Path
@@ -10,14 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.mailbox import fetch_all, session
+from tests.programs import needs
 from tests.server_process import ServerProcess
 
 CORPUS = sorted((Path(__file__).parents[1] / "data" / "corpus").glob("*.msg"))
 MESSAGES = 500
-
-
-def needs(program: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed (.ci/run installs it)")
 
 
 def deliver(server: ServerProcess, user: str, subject: str = "hello") -> None:

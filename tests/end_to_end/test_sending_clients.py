@@ -1,6 +1,5 @@
 """Real clients that send."""
 
-import shutil
 import smtplib
 import ssl
 import subprocess
@@ -11,13 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.mailbox import fetch_all
+from tests.programs import needs
 from tests.server_process import ServerProcess
 
 TEXT = "Subject: from a real client\r\nFrom: {sender}\r\n\r\nHello.\r\n.leading dot\r\n"
-
-
-def needs(program: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed (.ci/run installs it)")
 
 
 def context() -> ssl.SSLContext:

@@ -1,6 +1,5 @@
 """swaks in all its modes: TLS, logins, LMTP, behind a proxy, and what the server has not."""
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.mailbox import fetch_all
+from tests.programs import needs
 from tests.server_process import ServerProcess
 
-pytestmark = pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed (.ci/run installs it)")
+pytestmark = needs("swaks")
 
 NO_TLS, NO_LOGIN, NO_XCLIENT = 29, 28, 33
 """swaks's own exit statuses."""

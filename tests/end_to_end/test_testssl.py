@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import needs
 from tests.server_process import ServerProcess, free_port
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -29,7 +30,7 @@ MUST = frozenset(
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(shutil.which("testssl") is None, reason="testssl.sh is not installed (.ci/run installs it)"),
+    needs("testssl"),
 ]
 
 

@@ -158,12 +158,10 @@ class Logins:
 class Exchange:
     """One run of a mechanism."""
 
-    __slots__ = ("_authenticator", "_channel", "_client", "_logins", "_mechanism", "_refusal", "_response", "_tokens")
+    __slots__ = ("_channel", "_client", "_logins", "_mechanism", "_refusal", "_response")
 
     def __init__(self, logins: Logins, mechanism: Mechanism, address: str, channel: TlsChannel | None) -> None:
         self._logins = logins
-        self._authenticator = logins.authenticator
-        self._tokens = logins.tokens
         self._mechanism = mechanism
         self._client = logins.client(address)
         self._channel = channel
@@ -178,7 +176,7 @@ class Exchange:
         self._response = response or b""
         step = self._mechanism.next(response)
         if isinstance(step, SecretsWanted):
-            secrets = await self._authenticator.scram_secrets(step.authentication_id, self._client)
+            secrets = await self._logins.authenticator.scram_secrets(step.authentication_id, self._client)
             step = self._mechanism.secrets(secrets)
         if isinstance(step, Challenge):
             return step.octets
@@ -197,17 +195,17 @@ class Exchange:
     async def _user(self, claim: object) -> Username:
         match claim:
             case PasswordCredentials(name, password, acting_for):
-                return await self._authenticator.by_password(name, password, acting_for, self._client)
-            case TokenCredentials(token, acting_for) if self._tokens is not None:
-                return await self._authenticator.by_token(self._tokens, token, acting_for, self._client)
+                return await self._logins.authenticator.by_password(name, password, acting_for, self._client)
+            case TokenCredentials(token, acting_for) if self._logins.tokens is not None:
+                return await self._logins.authenticator.by_token(self._logins.tokens, token, acting_for, self._client)
             case CertificateCredentials(acting_for):
                 channel = self._channel
                 names = (*channel.peer_addresses, *channel.peer_common_names) if channel is not None else ()
-                return await self._authenticator.by_certificate(names, acting_for, self._client)
+                return await self._logins.authenticator.by_certificate(names, acting_for, self._client)
             case Proved(name, acting_for):
-                return await self._authenticator.proved(name, acting_for, self._client)
+                return await self._logins.authenticator.proved(name, acting_for, self._client)
             case Rejected(name):
                 proof = self._response.hex()
-                raise await self._authenticator.disproved(name, proof, self._client)
+                raise await self._logins.authenticator.disproved(name, proof, self._client)
             case _:
                 raise InvalidArgument("this mechanism has no server behind it")

@@ -20,9 +20,6 @@ class StaticAccounts:
         self._salt = os.urandom(_SALT_BYTES)
         self._scram: dict[Username, ScramSecrets] = {}
 
-    def __contains__(self, user: Username) -> bool:
-        return user in self._passwords
-
     def __or__(self, other: "StaticAccounts") -> "StaticAccounts":
         """The accounts of both; where they share a name, the passwords of both."""
         names = {**self._passwords, **other._passwords}
