@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -53,6 +54,13 @@ async def test_the_exit_status_follows_the_checks_that_are_asked_for(folder: Pat
     assert (await run(folder, "--check", "tls-rpt")).exit_code == 0
     assert (await run(folder, "--check", "dmarc")).exit_code == 1
     assert (await run(folder, "--check", "mx")).exit_code == 2
+
+
+async def test_the_process_goes_on_to_log_afterwards(folder: Path) -> None:
+    logger = logging.getLogger("compostela")
+    before = logger.level
+    await run(folder, "--check", "mx")
+    assert logger.level == before
 
 
 async def test_people_get_what_why_and_the_record_to_add(folder: Path) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -43,16 +44,27 @@ def doctor(
     if user:
         account = Account(user, password or click.prompt("Password", hide_input=True, err=True))
     configuration, subject = read_subject(conf, data, domains)
-    # a failure of a check is a finding; the trace is for the server's log
-    logging.getLogger("compostela").setLevel(logging.CRITICAL)
-    findings = asyncio.run(
-        diagnose(subject, DnspythonResolver(configuration.dns), SystemClock(), account=account, only=only)
-    )
+    with _quiet():
+        findings = asyncio.run(
+            diagnose(subject, DnspythonResolver(configuration.dns), SystemClock(), account=account, only=only)
+        )
     if as_json:
         click.echo(orjson.dumps(document(findings), option=orjson.OPT_INDENT_2))
     else:
         click.echo(table(findings))
     sys.exit(exit_status(findings))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A failure of a check is a finding; the trace is for the server's log."""
+    logger = logging.getLogger("compostela")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def table(findings: Sequence[Finding]) -> str:
