@@ -1,13 +1,19 @@
 """The examples of the developers' guide, loaded by their dotted paths."""
 
+import base64
+import time
 from importlib.resources import files
 from pathlib import Path
+
+import pytest
+from examples.mechanisms import ticket
 
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import Uid
 from tests.dialogues.conversation import conversation
 from tests.dialogues.hooks import with_hooks
 from tests.dialogues.server import BOB, running
+from tests.dialogues.test_authentication import greet, serving
 from tests.dialogues.waiting import eventually
 
 PAIR = """<mailet match="examples.mailets.SubjectContains=invoice" class="examples.mailets.AddNote"><note>Check it.</note></mailet>
@@ -44,3 +50,41 @@ async def test_own_hook_that_asks_dns(tmp_path: Path) -> None:
         await c.client("MAIL FROM:<a@b.example>", "RCPT TO:<bob@example.org>", "RCPT TO:<ann@example.org>")
         await c.server("250 2.1.0", "451 4.7.1 We do not know you yet", "451 4.7.1")
         assert names.questions == [("1.0.0.127.suspects.example", "A")]
+
+
+SECRET = "a secret of no less than 32 characters"
+TICKETS = f"<saslMechanisms>PLAIN, examples.mechanisms.WebTickets</saslMechanisms><ticketSecret>{SECRET}</ticketSecret>"
+
+
+async def test_own_mechanism(tmp_path: Path) -> None:
+    good = base64.b64encode(ticket(SECRET.encode(), "bob@example.org", int(time.time()) + 60)).decode()
+    async with serving(tmp_path, TICKETS) as server:
+        async with conversation(server.ports["smtp"]) as c:
+            assert await greet(c) == ["PLAIN", "X-WEB-TICKET"]
+            await c.client("AUTH X-WEB-TICKET")
+            await c.server("334 ")
+            await c.client(good)
+            await c.server("235 2.7.0")
+        async with conversation(server.ports["imap"]) as c:
+            assert "AUTH=X-WEB-TICKET" in await c.server("* OK [CAPABILITY ")
+            await c.client(f"a1 AUTHENTICATE X-WEB-TICKET {good}", 'a2 LIST "" INBOX')
+            await c.until("a1 OK")
+            await c.until("a2 OK")
+
+
+@pytest.mark.parametrize(
+    ("octets", "answer"),
+    [
+        (ticket(SECRET.encode(), "bob@example.org", 1), "535 5.7.8"),
+        (ticket(b"another secret", "bob@example.org", 1 << 40), "535 5.7.8"),
+        (ticket(SECRET.encode(), "nobody@example.org", 1 << 40), "535 5.7.8"),
+        (b"bob@example.org", "501 5.5.2"),
+        (b"\xff\0never\0", "501 5.5.2"),
+    ],
+    ids=["old", "of another", "of nobody", "no ticket", "garbage"],
+)
+async def test_own_mechanism_refuses(tmp_path: Path, octets: bytes, answer: str) -> None:
+    async with serving(tmp_path, TICKETS) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await c.client(f"AUTH X-WEB-TICKET {base64.b64encode(octets).decode()}", "RSET")
+        await c.server(answer, "250 2.0.0")

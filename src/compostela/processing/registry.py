@@ -1,11 +1,10 @@
 """Which mailets and matchers there are, by James's names, short names, dotted paths and entry points."""
 
 from collections.abc import Iterable
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import cast
 
-from compostela.base.settings import Settings, nearest
+from compostela.base.own_classes import load_own_class
+from compostela.base.settings import Settings
 from compostela.processing.mailet import MailetFactory, MatcherFactory
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
 from compostela.processing.mailets.null import NoOperation
@@ -28,7 +27,8 @@ def find_mailet(name: str, settings: Settings) -> MailetFactory | None:
         settings.error(f"the mailet {short!r} is not available yet")
         return None
     return cast(
-        "MailetFactory | None", _own(name, settings, "mailet", MAILET_ENTRY_POINTS, [*MAILETS, *MAILETS_WITHOUT_EFFECT])
+        "MailetFactory | None",
+        load_own_class(settings, "mailet", name, MAILET_ENTRY_POINTS, [*MAILETS, *MAILETS_WITHOUT_EFFECT]),
     )
 
 
@@ -40,20 +40,11 @@ def find_matcher(name: str, settings: Settings, named: Iterable[str]) -> Matcher
     if short in MATCHERS_NOT_YET:
         settings.error(f"the matcher {short!r} is not available yet")
         return None
-    return cast("MatcherFactory | None", _own(name, settings, "matcher", MATCHER_ENTRY_POINTS, [*MATCHERS, *named]))
+    return cast(
+        "MatcherFactory | None",
+        load_own_class(settings, "matcher", name, MATCHER_ENTRY_POINTS, [*MATCHERS, *named]),
+    )
 
 
 def _short(name: str) -> str:
     return name.rpartition(".")[2] if name.startswith(_JAMES) or "." not in name else name
-
-
-def _own(name: str, settings: Settings, kind: str, group: str, known: list[str]) -> object:
-    for entry_point in entry_points(group=group):
-        if entry_point.name == name:
-            return entry_point.load()
-    module, _, attribute = name.replace(":", ".").rpartition(".")
-    try:
-        return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError):
-        settings.error(f"there is no {kind} {name!r}{nearest(_short(name), known)}")
-        return None

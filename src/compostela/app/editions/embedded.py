@@ -35,7 +35,8 @@ from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.smtp.hooks import HookChain
 from compostela.core.tasks.manager import TaskManager
 from compostela.core.users.service import UsersRepository
-from compostela.net.authentication import AuthSettings, Logins
+from compostela.net.authentication.logins import Logins
+from compostela.net.authentication.settings import AuthSettings
 from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
 from compostela.net.imap.settings import ImapSettings

@@ -88,13 +88,16 @@ class Authenticator:
         """After such an exchange."""
         self._check(client)
         user = _username(name)
-        if user is None:
+        if user is None or not await self._exists(user, client):
             raise await self._failed(client, name, "")
         return await self._acting(user, acting_for, client)
 
     async def disproved(self, name: str, proof: str, client: Client) -> LoginRefused:
         """After one that failed: what to raise."""
         return await self._failed(client, name, proof)
+
+    async def _exists(self, user: Username, client: Client) -> bool:
+        return user in client.accounts or await self._users.contains(user)
 
     def _check(self, client: Client) -> None:
         if self._throttle.is_shut_out(client.address):

@@ -27,6 +27,9 @@ class StaticAccounts:
             {user: (*self._passwords.get(user, ()), *other._passwords.get(user, ())) for user in names}
         )
 
+    def __contains__(self, user: Username) -> bool:
+        return user in self._passwords
+
     def verify(self, user: Username, password: str) -> bool:
         """Whether it is one of the account's passwords. Takes as long for any wrong one."""
         given = password.encode("utf-8", "surrogatepass")

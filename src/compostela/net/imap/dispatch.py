@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 
-from compostela.net.authentication import Exchange
+from compostela.net.authentication.logins import Exchange
 from compostela.net.imap import changing, fetching, logging_in, mailbox_commands, searching, selecting
 from compostela.net.imap.reply import Context, Refused
 from compostela.net.tls.channel import TlsChannel

@@ -6,7 +6,8 @@ import binascii
 from compostela.base.errors import InvalidArgument
 from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.model.username import Username
-from compostela.net.authentication import SCRAM_PLUS, Exchange
+from compostela.net.authentication.logins import Exchange
+from compostela.net.authentication.mechanisms import SCRAM_PLUS
 from compostela.net.imap.reply import Context, Refused
 from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.imap import commands

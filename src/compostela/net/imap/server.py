@@ -8,7 +8,7 @@ from compostela.core.filtering.ports import BanList
 from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.username import Username
-from compostela.net.authentication import Logins
+from compostela.net.authentication.logins import Logins
 from compostela.net.imap.settings import ImapSettings
 
 CAPABILITIES = (

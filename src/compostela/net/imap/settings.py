@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.model.username import Username
-from compostela.net.authentication import AuthSettings, read_auth_settings
+from compostela.net.authentication.settings import AuthSettings, read_auth_settings
 from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
 
 MINIMUM_TIMEOUT_SECONDS = 1800.0

@@ -8,7 +8,7 @@ from compostela.core.queue.ports import MailQueue
 from compostela.core.smtp.hooks import HookChain
 from compostela.core.smtp.session import SmtpSession
 from compostela.model.domain import Domain
-from compostela.net.authentication import Logins
+from compostela.net.authentication.logins import Logins
 from compostela.net.networks import is_in
 from compostela.net.smtp.settings import Announce, SmtpSettings
 

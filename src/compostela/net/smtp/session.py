@@ -12,7 +12,7 @@ from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.smtp.session import SmtpSession
-from compostela.net.authentication import SCRAM_PLUS
+from compostela.net.authentication.mechanisms import SCRAM_PLUS
 from compostela.net.incoming import IncomingMessage
 from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
 from compostela.net.session_host import Farewell, SessionHost

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings
-from compostela.net.authentication import AuthSettings, read_auth_settings
+from compostela.net.authentication.settings import AuthSettings, read_auth_settings
 from compostela.net.networks import Network, read_networks
 from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
 

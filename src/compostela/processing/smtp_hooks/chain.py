@@ -1,10 +1,10 @@
 """The handler chain of a server: configured hooks in file order, then the core hooks."""
 
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.metadata import entry_points
+from typing import cast
 
-from compostela.base.settings import Node, Place, Problems, Settings, nearest
+from compostela.base.own_classes import load_own_class
+from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.smtp.hooks import HookChain, SmtpHook
 from compostela.processing.smtp_hooks import HOOKS
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
@@ -57,28 +57,13 @@ def _configured(handler: Settings, context: HookContext) -> SmtpHook | None:
     elif short in _CORE:
         pass
     elif name:
-        factory = _load(handler, name)
+        own = load_own_class(handler, "handler", name, ENTRY_POINTS, [*HOOKS, *_CORE])
+        factory = cast("HookFactory | None", own)
         hook = factory(handler, context) if factory is not None else None
         if hook is None:
             return None
     handler.finish()
     return hook
-
-
-def _load(handler: Settings, name: str) -> HookFactory | None:
-    """An own class: an entry point's name or a dotted path."""
-    for entry_point in entry_points(group=ENTRY_POINTS):
-        if entry_point.name == name:
-            loaded: HookFactory = entry_point.load()
-            return loaded
-    module, _, attribute = name.replace(":", ".").rpartition(".")
-    try:
-        found: HookFactory = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError):
-        known = [*HOOKS, *_CORE]
-        handler.error(f"there is no handler {name!r}{nearest(name.rpartition('.')[2], known)}")
-        return None
-    return found
 
 
 def _no_settings() -> Settings:

@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 
 from compostela.model.scram import ScramSecrets
 
-MAX_RESPONSE = 12_288
-"""Octets of a response in base64."""
-
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
@@ -69,6 +66,9 @@ Step = Challenge | SecretsWanted | Claim
 
 class Mechanism:
     """One exchange."""
+
+    blocking = False
+    """Whether `next` may take long, as one does that asks a library or a service: it is then called in a thread."""
 
     def next(self, response: bytes | None) -> Step:
         """What comes after the client's response, None at first when it sent no initial one. Raises `InvalidArgument` for what

@@ -1,0 +1,94 @@
+"""The `auth` element: which mechanisms it names, and what is wrong with it."""
+
+import pytest
+
+from compostela.app.configuration.files import Reader
+from compostela.base.settings import Problems, Settings
+from compostela.net.authentication.mechanisms import SaslMechanismFactory
+from compostela.net.authentication.settings import AuthSettings, read_auth_settings
+from compostela.net.tls.channel import TlsChannel
+from compostela.protocols.sasl.mechanism import Mechanism
+from compostela.protocols.sasl.passwords import Plain
+
+OIDC = "<oidc><jwksURL>https://id.example.org/jwks</jwksURL><aud>mail</aud></oidc>"
+
+
+class Passwords(SaslMechanismFactory):
+    name = "X-PASSWORDS"
+    cleartext = True
+
+    def make(self, channel: TlsChannel | None) -> Mechanism:
+        return Plain()
+
+
+class OwnPlain(Passwords):
+    name = "PLAIN"
+
+
+class Misnamed(Passwords):
+    name = "lower case"
+
+
+def read(elements: str, *, with_login: bool = True) -> tuple[AuthSettings, list[str]]:
+    problems = Problems()
+    node = Reader(problems).parse("smtpserver.xml", f"<auth>{elements}</auth>".encode())
+    assert node is not None
+    settings = Settings(node, problems)
+    auth = read_auth_settings(settings, ("LOGIN", "PLAIN"), with_login=with_login)
+    settings.finish()
+    return auth, [problem.message for problem in problems.found]
+
+
+def chosen(names: str) -> str:
+    return f"<saslMechanisms>{names}</saslMechanisms>"
+
+
+def test_a_list_replaces_the_defaults() -> None:
+    assert read("") == (AuthSettings(("LOGIN", "PLAIN", "EXTERNAL")), [])
+    auth, problems = read(OIDC)
+    assert (auth.mechanisms, problems) == (("LOGIN", "PLAIN", "OAUTHBEARER", "XOAUTH2", "EXTERNAL"), [])
+    auth, problems = read(OIDC + chosen("PLAIN,xoauth2"))
+    assert (auth.mechanisms, problems) == (("PLAIN", "XOAUTH2"), [])
+
+
+@pytest.mark.parametrize("package", ["", "org.apache.james.protocols.sasl.plain."])
+def test_factories_of_james_are_known(package: str) -> None:
+    auth, problems = read(chosen(f"{package}PlainSaslMechanismFactory, {package}LoginSaslMechanismFactory, PLAIN"))
+    assert (auth.mechanisms, problems) == (("PLAIN", "LOGIN"), [])
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ("PLIAN", "there is no mechanism 'PLIAN'"),
+        ("com.example.PlainSaslMechanismFactory", "there is no mechanism 'com.example.PlainSaslMechanismFactory'"),
+        ("XOAUTH2", "XOAUTH2 needs the element 'oidc'"),
+        ("compostela.protocols.sasl.passwords.Plain", "is no class of SaslMechanismFactory"),
+        (f"{__name__}.Misnamed", "cannot be the name of a mechanism"),
+        (f"PLAIN {__name__}.OwnPlain", "PLAIN stands there twice"),
+        (f"{__name__}.OwnPlain PLAIN", "PLAIN stands there twice"),
+    ],
+)
+def test_what_cannot_be_chosen(names: str, problem: str) -> None:
+    _, problems = read(chosen(names))
+    assert len(problems) == 1
+    assert problem in problems[0]
+
+
+def test_login_is_of_smtp() -> None:
+    _, problems = read(chosen("LOGIN"), with_login=False)
+    assert problems == ["LOGIN is a mechanism of SMTP alone"]
+
+
+def test_own_passwords_are_there_with_plain_auth() -> None:
+    auth, problems = read(chosen(f"{__name__}.Passwords"))
+    assert problems == []
+    assert auth.available(tls=True, bound=frozenset()) == ["X-PASSWORDS"]
+    auth, _ = read(chosen(f"{__name__}.Passwords") + "<plainAuthEnabled>false</plainAuthEnabled>")
+    assert auth.available(tls=True, bound=frozenset()) == []
+
+
+def test_an_own_class_may_stand_for_ours() -> None:
+    auth, problems = read(chosen(f"{__name__}:OwnPlain"))
+    assert (auth.mechanisms, problems) == (("PLAIN",), [])
+    assert isinstance(auth.own["PLAIN"], OwnPlain)
