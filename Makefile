@@ -1,4 +1,4 @@
-# make setup | run | test | bench | lint | crash [N=500] | reference
+# make setup | run | test | bench | lint | crash [N=500] | reference | kerberos
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -8,7 +8,7 @@ N ?= 500
 DATA ?= data
 CONF ?= conf
 
-.PHONY: setup run test bench lint crash reference clean
+.PHONY: setup run test bench lint crash reference kerberos clean
 
 setup: $(VENV)/.installed
 
@@ -26,6 +26,11 @@ crash: $(VENV)/.installed-dev
 
 reference: $(VENV)/.installed-dev
 	$(BIN)/python -m tools.reference
+
+kerberos: $(VENV)/.installed
+	@echo "Building the package gssapi ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-kerberos.lock || \
+		{ echo "It needs a C compiler and headers: on Debian, apt install gcc libc6-dev python3-dev libkrb5-dev" >&2; exit 1; }
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests bench examples tools

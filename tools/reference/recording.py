@@ -56,7 +56,7 @@ def record(read: Callable[[Recorder], object]) -> Recorder:
     for path, element in usual.elements.items():
         if path in flipped.not_yet:
             element.status = "not yet in effect"
-        elif path in flipped.unavailable:
+        elif path in flipped.unavailable - usual.unavailable:
             element.status = "must not be turned on yet"
     for path in [*usual.not_yet, *usual.ignored]:
         usual.elements.pop(path, None)

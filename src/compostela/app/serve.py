@@ -21,6 +21,7 @@ from compostela.app.public_listener import tls_of
 from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
 from compostela.base.log import start_logging
 from compostela.base.settings import Problems, Severity
+from compostela.core.authentication.kerberos import KerberosError
 from compostela.net.listeners import BindError
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
@@ -152,7 +153,7 @@ async def _serve(conf: Path, data: Path) -> None:
         first = await edition.start()
     except BindError as error:
         raise StartError(str(error)) from error
-    except TlsError as error:
+    except (TlsError, KerberosError) as error:
         raise StartError(str(error), EXIT_CONFIGURATION) from error
     # what is there now stays; what a mail leaves behind is freed by reference counts, so cycles may wait for longer
     gc.collect()

@@ -4,6 +4,7 @@ import pytest
 
 from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems, Settings
+from compostela.core.authentication.kerberos import KerberosSettings
 from compostela.net.authentication.mechanisms import SaslMechanismFactory
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
 from compostela.net.tls.channel import TlsChannel
@@ -62,6 +63,7 @@ def test_factories_of_james_are_known(package: str) -> None:
     [
         ("PLIAN", "there is no mechanism 'PLIAN'"),
         ("com.example.PlainSaslMechanismFactory", "there is no mechanism 'com.example.PlainSaslMechanismFactory'"),
+        ("GssapiSaslMechanismFactory", "GSSAPI needs the element 'gssapi'"),
         ("XOAUTH2", "XOAUTH2 needs the element 'oidc'"),
         ("compostela.protocols.sasl.passwords.Plain", "is no class of SaslMechanismFactory"),
         (f"{__name__}.Misnamed", "cannot be the name of a mechanism"),
@@ -71,6 +73,37 @@ def test_factories_of_james_are_known(package: str) -> None:
 )
 def test_what_cannot_be_chosen(names: str, problem: str) -> None:
     _, problems = read(chosen(names))
+    assert len(problems) == 1
+    assert problem in problems[0]
+
+
+def test_kerberos_is_added_to_the_defaults_or_named() -> None:
+    element = (
+        "<gssapi><principal>imap/mail.example.org@EXAMPLE.ORG</principal><keyTab>file://conf/keytab</keyTab></gssapi>"
+    )
+    auth, problems = read(element)
+    assert (auth.mechanisms, problems) == (("LOGIN", "PLAIN", "GSSAPI", "EXTERNAL"), [])
+    assert auth.kerberos == KerberosSettings("imap/mail.example.org@EXAMPLE.ORG", "file://conf/keytab")
+    assert auth.kerberos.realm == "EXAMPLE.ORG"
+    james = chosen("PlainSaslMechanismFactory,org.apache.james.protocols.sasl.kerberos.GssApiSaslMechanismFactory")
+    auth, problems = read(element + james)
+    assert (auth.mechanisms, problems) == (("PLAIN", "GSSAPI"), [])
+
+
+@pytest.mark.parametrize(
+    ("elements", "problem"),
+    [
+        ("", "gssapi needs its 'principal' in full, as in smtp/mail.example.org@EXAMPLE.ORG"),
+        ("<serviceName>imap</serviceName><serverName>a.example</serverName>", "as in imap/a.example@EXAMPLE.ORG"),
+        ("<principal>imap/a.example</principal>", "in full"),
+        ("<principal>imap@EXAMPLE.ORG</principal>", "in full"),
+        ("<principal>imap/a@A</principal><serviceName>smtp</serviceName>", "it is not the service of imap/a@A"),
+        ("<principal>imap/a@A</principal><serverName>b</serverName>", "it is not the server of imap/a@A"),
+        ("<principal>imap/a@A</principal><keytab2>x</keytab2>", "keytab2"),
+    ],
+)
+def test_what_is_wrong_with_kerberos(elements: str, problem: str) -> None:
+    _, problems = read(f"<gssapi>{elements}</gssapi>")
     assert len(problems) == 1
     assert problem in problems[0]
 

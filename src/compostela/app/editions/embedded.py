@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from compostela.adapters.crowdsec.bans import CrowdsecBans
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.adapters.kerberos.acceptor import KerberosAcceptor
 from compostela.adapters.oidc.verifier import OidcTokenVerifier
 from compostela.adapters.spamassassin.spamd import Spamd
 from compostela.app import first_start
@@ -19,6 +20,7 @@ from compostela.app.public_listener import PublicListener
 from compostela.base.clock import SystemClock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
+from compostela.core.authentication.kerberos import KerberosSettings
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.authentication.service import Authenticator
@@ -154,6 +156,7 @@ class EmbeddedEdition:
         self._clock = SystemClock()
         self._listeners: list[Listener] = []
         self._tokens: dict[OidcSettings, OidcTokenVerifier] = {}
+        self._kerberos: dict[KerberosSettings, KerberosAcceptor] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._spooler: Spooler | None = None
         self._web_server: WebAdminServer | None = None
@@ -163,7 +166,7 @@ class EmbeddedEdition:
 
     async def start(self) -> first_start.FirstUser | None:
         """Binds all ports before anything else; gives the user that was made at the first start. Raises `BindError`,
-        `TlsError`."""
+        `TlsError`, `KerberosError`."""
         self._make_listeners()
         webadmin = self._configuration.webadmin
         if webadmin.enabled:
@@ -320,7 +323,12 @@ class EmbeddedEdition:
         if oidc is not None and oidc not in self._tokens:
             self._tokens[oidc] = OidcTokenVerifier(oidc, self._clock)
         tokens = self._tokens[oidc] if oidc is not None else None
-        return Logins(settings, self._services.authenticator, tokens)
+        kerberos = settings.kerberos
+        if kerberos is not None and kerberos not in self._kerberos:
+            key_tab = self._configuration.places.resolve(kerberos.key_tab) if kerberos.key_tab else None
+            self._kerberos[kerberos] = KerberosAcceptor(kerberos, key_tab)
+        contexts = self._kerberos[kerberos].begin if kerberos is not None else None
+        return Logins(settings, self._services.authenticator, tokens, contexts)
 
     def _imap_listener(self, settings: ImapSettings) -> Listener:
         server = ImapServer(

@@ -28,7 +28,8 @@ class OidcSettings:
 
 
 def read_oidc_settings(settings: Settings) -> OidcSettings:
-    """`aud` is mandatory: `aud` with the text `any` says that tokens made out for others are taken too."""
+    """`aud` is mandatory: `aud` with the text `any` says that tokens made out for others are taken too.
+    What is unknown is reported with the server's own elements."""
     introspection, userinfo = settings.section("introspection"), settings.section("userinfo")
     audiences = [one.strip() for text in settings.strings("aud") for one in text.split(",") if one.strip()]
     if not audiences:
@@ -45,5 +46,4 @@ def read_oidc_settings(settings: Settings) -> OidcSettings:
     )
     if not read.configuration_url and not read.jwks_url:
         settings.error("oidc needs 'oidcConfigurationURL' or 'jwksURL'")
-    settings.finish()
     return read

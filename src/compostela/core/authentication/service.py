@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from compostela.base.errors import CompostelaError, InvalidArgument
+from compostela.core.authentication.kerberos import user_of_principal
 from compostela.core.authentication.ports import DelegationStore, InvalidToken, TokenVerifier
 from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.core.authentication.throttle import Throttle
@@ -77,6 +78,16 @@ class Authenticator:
                 return await self._acting(user, acting_for, client)
         raise await self._failed(client, names[0] if names else "", "certificate")
 
+    async def by_principal(self, principal: str, own_realm: str, acting_for: str | None, client: Client) -> Username:
+        """After a Kerberos ticket for a service of `own_realm`. Who is named without a domain is of the user's own."""
+        self._check(client)
+        user = user_of_principal(principal, own_realm, virtual_hosting=self._users.virtual_hosting)
+        if user is None or not await self._exists(user, client):
+            raise await self._failed(client, principal, "ticket")
+        if acting_for and "@" not in acting_for and user.domain is not None:
+            acting_for = f"{acting_for}@{user.domain}"
+        return await self._acting(user, acting_for, client)
+
     async def scram_secrets(self, name: str, client: Client) -> ScramSecrets:
         """For an exchange that proves the password itself; plausible ones for a user that there is not."""
         self._check(client)
@@ -92,8 +103,10 @@ class Authenticator:
             raise await self._failed(client, name, "")
         return await self._acting(user, acting_for, client)
 
-    async def disproved(self, name: str, proof: str, client: Client) -> LoginRefused:
+    async def disproved(self, name: str, proof: str, reason: str, client: Client) -> LoginRefused:
         """After one that failed: what to raise."""
+        if reason:
+            _log.info("a login cannot be checked further", extra={"ip": client.address, "problem": reason})
         return await self._failed(client, name, proof)
 
     async def _exists(self, user: Username, client: Client) -> bool:

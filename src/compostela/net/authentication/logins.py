@@ -11,15 +11,17 @@ from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.authentication.service import Authenticator, Client, LoginRefused
 from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.model.username import Username
-from compostela.net.authentication.mechanisms import EXTERNAL, LOGIN, PLAIN, SCRAM, SCRAM_PLUS
+from compostela.net.authentication.mechanisms import EXTERNAL, GSSAPI, LOGIN, PLAIN, SCRAM, SCRAM_PLUS
 from compostela.net.authentication.settings import AuthSettings
 from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.sasl.external import External
+from compostela.protocols.sasl.gssapi import Gssapi, SecurityContext
 from compostela.protocols.sasl.mechanism import (
     CertificateCredentials,
     Challenge,
     Mechanism,
     PasswordCredentials,
+    PrincipalCredentials,
     Proved,
     Rejected,
     SecretsWanted,
@@ -37,6 +39,8 @@ class Logins:
     settings: AuthSettings
     authenticator: Authenticator
     tokens: TokenVerifier | None = None
+    kerberos: Callable[[], SecurityContext] | None = None
+    """Makes the context of one exchange."""
     administrators: frozenset[Username] = frozenset()
     accounts: StaticAccounts = NO_ACCOUNTS
     noted_by: RecentLogins | None = None
@@ -55,6 +59,11 @@ class Logins:
         """With a mechanism that is available."""
         return Exchange(self, self._make(name, channel, plus_offered), address, channel)
 
+    def _gssapi(self) -> Mechanism:
+        if self.kerberos is None:
+            raise InvalidArgument("this mechanism has no server behind it")
+        return Gssapi(self.kerberos())
+
     def _make(self, name: str, channel: TlsChannel | None, plus_offered: bool) -> Mechanism:
         oidc = self.settings.oidc or OidcSettings()
         makers: dict[str, Callable[[], Mechanism]] = {
@@ -64,6 +73,7 @@ class Logins:
             SCRAM_PLUS: lambda: Scram((channel.server_end_point() if channel is not None else None) or b""),
             "OAUTHBEARER": lambda: OauthBearer(oidc.scope, oidc.configuration_url),
             "XOAUTH2": lambda: XOauth2(oidc.scope, oidc.configuration_url),
+            GSSAPI: self._gssapi,
             EXTERNAL: External,
         }
         own = self.settings.own.get(name)
@@ -126,10 +136,13 @@ class Exchange:
                 channel = self._channel
                 names = (*channel.peer_addresses, *channel.peer_common_names) if channel is not None else ()
                 return await self._logins.authenticator.by_certificate(names, acting_for, self._client)
+            case PrincipalCredentials(principal, acting_for) if self._logins.settings.kerberos is not None:
+                realm = self._logins.settings.kerberos.realm
+                return await self._logins.authenticator.by_principal(principal, realm, acting_for, self._client)
             case Proved(name, acting_for):
                 return await self._logins.authenticator.proved(name, acting_for, self._client)
-            case Rejected(name):
+            case Rejected(name, reason):
                 proof = self._response.hex()
-                raise await self._logins.authenticator.disproved(name, proof, self._client)
+                raise await self._logins.authenticator.disproved(name, proof, reason, self._client)
             case _:
                 raise InvalidArgument("this mechanism has no server behind it")

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from compostela.base.settings import Settings
+from compostela.core.authentication.kerberos import KerberosSettings, read_kerberos_settings
 from compostela.core.authentication.oidc import OidcSettings, read_oidc_settings
 from compostela.net.authentication.mechanisms import (
     CLEARTEXT,
     EXTERNAL,
+    GSSAPI,
     SCRAM_PLUS,
     TOKENS,
     SaslMechanismFactory,
@@ -28,6 +30,8 @@ class AuthSettings:
     """PLAIN and LOGIN are there, and IMAP's LOGIN."""
     oidc: OidcSettings | None = None
     """The identity provider whose tokens are taken."""
+    kerberos: KerberosSettings | None = None
+    """Who the server is in Kerberos."""
     own: Mapping[str, SaslMechanismFactory] = field(default_factory=dict)
     """The operator's own among the mechanisms."""
 
@@ -63,18 +67,21 @@ class AuthSettings:
 def read_auth_settings(
     auth: Settings | None, defaults: Sequence[str], *, require_ssl: bool = True, with_login: bool = False
 ) -> AuthSettings:
-    """Of an `auth` element, which its own protocol finishes. `defaults` are the mechanisms without `saslMechanisms`; tokens are added
-    with `oidc`, and EXTERNAL, which only a client with a certificate sees."""
+    """Of an `auth` element, which its own protocol finishes. `defaults` are the mechanisms without `saslMechanisms`; added are tokens
+    with `oidc`, GSSAPI with `gssapi`, and EXTERNAL, which only a client with a certificate sees."""
     if auth is None:
         return AuthSettings((*defaults, EXTERNAL), require_ssl)
     section = auth.section("oidc")
     oidc = read_oidc_settings(section) if section is not None else None
-    auth.not_yet("gssapi")
+    section = auth.section("gssapi")
+    kerberos = read_kerberos_settings(section) if section is not None else None
     chosen, own = read_mechanisms(auth, with_login=with_login)
+    by_elements = (*(TOKENS if oidc is not None else ()), *((GSSAPI,) if kerberos is not None else ()))
     return AuthSettings(
-        mechanisms=chosen or (*defaults, *(TOKENS if oidc is not None else ()), EXTERNAL),
+        mechanisms=chosen or (*defaults, *by_elements, EXTERNAL),
         require_ssl=auth.boolean("requireSSL", require_ssl),
         plain_enabled=auth.boolean("plainAuthEnabled", True),
         oidc=oidc,
+        kerberos=kerberos,
         own=own,
     )

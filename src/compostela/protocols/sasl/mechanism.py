@@ -39,6 +39,14 @@ class CertificateCredentials:
 
 
 @dataclass(frozen=True, slots=True)
+class PrincipalCredentials:
+    """A Kerberos ticket has shown that it is this principal, `name@REALM`."""
+
+    principal: str
+    authorization_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SecretsWanted:
     """Go on with `Mechanism.secrets` of this user."""
 
@@ -58,9 +66,11 @@ class Rejected:
     """The exchange itself has shown that it is not this user."""
 
     authentication_id: str
+    reason: str = ""
+    """For the log."""
 
 
-Claim = PasswordCredentials | TokenCredentials | CertificateCredentials | Proved | Rejected
+Claim = PasswordCredentials | TokenCredentials | CertificateCredentials | PrincipalCredentials | Proved | Rejected
 Step = Challenge | SecretsWanted | Claim
 
 
