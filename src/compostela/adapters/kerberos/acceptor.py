@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SYSTEM_KEY_TAB = "the system's key table"
+_SAYS_NOTHING = ("Success", "Unknown error")
 
 
 class KerberosAcceptor:
@@ -85,4 +86,6 @@ class AcceptorContext:
 
 
 def _reason(error: "gssapi.exceptions.GSSError") -> str:
-    return " ".join(str(error).split())
+    """What Kerberos says of it, else what GSS-API says."""
+    kerberos = [text for text in error.get_all_statuses(error.min_code, False) if text not in _SAYS_NOTHING]
+    return "; ".join(kerberos or error.get_all_statuses(error.maj_code, True))
