@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from compostela.base.errors import TemporaryFailure
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
@@ -321,6 +322,19 @@ async def test_the_list_is_not_for_users_nor_for_strangers(tmp_path: Path) -> No
         await refused(c, "RSET", "250 ")
         await log_in(c)
         await refused(c, "MAIL FROM:<bob@example.org>", "250 2.1.0")
+
+
+async def test_a_recipient_that_cannot_be_looked_up_may_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(address: MailAddress) -> None:
+        raise TemporaryFailure("the disk is gone")
+
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        monkeypatch.setattr(server.edition._services.users, "user_for", broken)
+        await c.client("MAIL FROM:<a@b.example>", "RCPT TO:<bob@example.org>", "NOOP")
+        await c.server("250 ", "451 4.0.0 Unexpected error for bob@example.org", "250 2.0.0")
 
 
 @pytest.mark.parametrize(

@@ -198,10 +198,13 @@ def test_wrong_values_are_errors_with_their_place(tmp_path: Path, element: str, 
 def test_what_has_no_meaning_is_listed(tmp_path: Path) -> None:
     names = ("ioWorkerCount", "bossWorkerCount", "maxExecutorCount")
     elements = "".join(f"<{name}>2</{name}>" for name in names) + "<useEpoll>true</useEpoll>"
-    problems = problems_of(tmp_path / "conf", smtp_file({"smtp": elements}))
+    chain = '<handlerchain enableJmx="false" jmxHandlersPackage="org.apache.james.smtpserver.jmx.JMXHandlersLoader">'
+    smtp = smtp_file({"smtp": elements}).replace("<handlerchain>", chain)
+    problems = problems_of(tmp_path / "conf", smtp)
     assert not problems.of(Severity.ERROR)
     listed = {one.message for one in problems.of(Severity.NO_EFFECT)}
-    assert {f"{name!r} has no effect here" for name in (*names, "useEpoll")} <= listed
+    listed_names = (*names, "useEpoll", "enableJmx", "jmxHandlersPackage")
+    assert {f"{name!r} has no effect here" for name in listed_names} <= listed
 
 
 def test_servers_of_one_name_are_warned_of(tmp_path: Path) -> None:

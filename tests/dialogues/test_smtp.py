@@ -168,6 +168,15 @@ async def test_login_with_prompts_and_starttls(tmp_path: Path) -> None:
         await c.server("500 5.5.1 TLS already active")
 
 
+async def test_who_has_logged_in_gets_no_tls(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await c.server("220 ")
+        await c.client("EHLO client.example")
+        await c.until("250 ")
+        await c.client("AUTH PLAIN " + base64.b64encode(b"\0bob@example.org\0secret").decode(), "STARTTLS", "NOOP")
+        await c.server("235 ", "501 5.5.4 STARTTLS is not allowed: already authenticated", "250 2.0.0")
+
+
 async def test_what_was_said_before_starttls_is_answered_before_the_handshake(tmp_path: Path) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await c.server("220 ")
