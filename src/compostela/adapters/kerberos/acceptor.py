@@ -64,7 +64,7 @@ class AcceptorContext:
 
     @property
     def initiator(self) -> str:
-        return str(self._context.initiator_name)
+        return bytes(self._context.initiator_name).decode("utf-8", "replace")
 
     def accept(self, token: bytes) -> bytes:
         answer = self._checked(lambda: self._context.step(token) or b"")
