@@ -1,7 +1,7 @@
 """The configuration as a subject of diagnosis."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from compostela.app import first_start
@@ -11,12 +11,14 @@ from compostela.core.client_setup.endpoints import SMTP_PORT, Endpoint, Proxied,
 from compostela.core.client_setup.mta_sts import own_policy
 from compostela.core.client_setup.setup import PublicSetup
 from compostela.core.diagnosis.subject import Certificate, DkimKey, Subject
+from compostela.mailauth.dkim.signing import SENDER_DOMAIN
 from compostela.mailauth.dns import a_labels
 from compostela.net.diagnosis.certificates import certificate_of
 from compostela.net.settings import ServerSettings
 from compostela.net.smtp.settings import Announce
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
+from compostela.processing.mailets.dkim import read_signing
 
 WEBADMIN_SECONDS = 5.0
 
@@ -29,10 +31,11 @@ def subject_of(
 ) -> Subject:
     """`domains` are those that are managed; `ports`, by the name of a server, those that a running one really has. Reads key
     stores, so it belongs into a thread."""
-    keys, complaints = _dkim_keys(configuration)
+    names = tuple(dict.fromkeys(a_labels(domain).lower() for domain in domains))
+    keys, complaints = _dkim_keys(configuration, names)
     return Subject(
         setup=public_setup(configuration, ports),
-        domains=tuple(dict.fromkeys(a_labels(domain).lower() for domain in domains)),
+        domains=names,
         endpoints=_endpoints(configuration, ports or {}),
         publishes=configuration.autoconfiguration.enabled,
         settings=configuration.doctor,
@@ -178,23 +181,27 @@ def _certificate(configuration: Configuration) -> Certificate | None:
     return None
 
 
-def _dkim_keys(configuration: Configuration) -> tuple[list[DkimKey], list[str]]:
+def _dkim_keys(configuration: Configuration, domains: Iterable[str]) -> tuple[list[DkimKey], list[str]]:
     """The keys of the mailets DKIMSign, and what is wrong with others."""
-    found: list[DkimKey] = []
+    found: dict[DkimKey, None] = {}
     complaints: list[str] = []
     for mailet in _mailets(configuration.container, "DKIMSign"):
         values = {child.name: child.text for child in mailet.children}
-        tags = dict(_tags(values.get("signatureTemplate", "")))
         try:
-            key = _dkim_key(configuration, values, tags)
+            template, key = read_signing(
+                configuration.places.resolve,
+                values.get("signatureTemplate", ""),
+                values.get("privateKey", ""),
+                values.get("privateKeyFilepath", ""),
+                values.get("privateKeyPassword", ""),
+            )
         except (OSError, ValueError, TypeError) as error:
-            complaints.append(f"{mailet.place}: the key of DKIMSign cannot be read: {error}")
+            complaints.append(f"{mailet.place}: DKIMSign cannot sign: {error}")
             continue
-        if key is None:
-            complaints.append(f"{mailet.place}: DKIMSign needs signatureTemplate with d= and s=, and a private key")
-        elif key not in found:
-            found.append(key)
-    return found, complaints
+        public = base64.b64encode(key.public).decode()
+        for domain in domains if template.domain == SENDER_DOMAIN else [template.domain]:
+            found[DkimKey(domain, template.selector, key.algorithm.key_type, public)] = None
+    return list(found), complaints
 
 
 def _mailets(node: Node, name: str) -> Iterator[Node]:
@@ -202,32 +209,3 @@ def _mailets(node: Node, name: str) -> Iterator[Node]:
         yield node
     for child in node.children:
         yield from _mailets(child, name)
-
-
-def _tags(template: str) -> Iterator[tuple[str, str]]:
-    for part in template.split(";"):
-        tag, equals, value = part.partition("=")
-        if equals:
-            yield tag.strip(), "".join(value.split())
-
-
-def _dkim_key(configuration: Configuration, values: dict[str, str], tags: dict[str, str]) -> DkimKey | None:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-
-    text, url = values.get("privateKey", ""), values.get("privateKeyFilepath", "")
-    if not tags.get("d") or not tags.get("s") or not (text or url):
-        return None
-    pem = text.encode() if text else configuration.places.resolve(url).read_bytes()
-    password = values.get("privateKeyPassword", "")
-    key = load_pem_private_key(pem, password.encode() or None).public_key()
-    match key:
-        case Ed25519PublicKey():
-            algorithm, octets = "ed25519", key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-        case RSAPublicKey():
-            algorithm, octets = "rsa", key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        case _:
-            raise ValueError("it is neither RSA nor Ed25519")
-    public = base64.b64encode(octets).decode()
-    return DkimKey(a_labels(tags["d"]).lower(), tags["s"], algorithm, public)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from compostela.base.clock import Clock
 from compostela.base.settings import Settings
@@ -39,6 +40,8 @@ class MailetContext:
     dns: DnsResolver
     sender: SmtpSender
     clock: Clock
+    resolve: Callable[[str], Path]
+    """Where a file is that the configuration names, as `file://conf/key.pem`."""
 
     async def is_local_user(self, address: MailAddress) -> bool:
         """Whether the address itself is that of an existing user."""

@@ -149,7 +149,7 @@ def test_people_get_a_table_with_reasons_and_notes(conf: Path) -> None:
 
 def test_a_key_that_cannot_be_read_is_told_of(conf: Path) -> None:
     (conf / "dkim.pem").write_text("no key")
-    assert "mailetcontainer.xml:2: the key of DKIMSign cannot be read" in run(conf)
+    assert "mailetcontainer.xml:2: DKIMSign cannot sign" in run(conf)
 
 
 def test_a_wrong_configuration_ends_as_check_does(conf: Path) -> None:

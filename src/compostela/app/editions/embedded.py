@@ -111,6 +111,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         dns=DnspythonResolver(configuration.dns),
         sender=SmtpClient(),
         clock=clock,
+        resolve=configuration.places.resolve,
     )
     bans = CrowdsecBans(configuration.crowdsec, clock) if configuration.crowdsec is not None else None
     for imap in configuration.imap:

@@ -14,8 +14,9 @@ _WHY_NONE = (
 )
 _MAILET = """\
 <mailet match="SMTPAuthSuccessful" class="DKIMSign"><signatureTemplate>v=1; s=SELECTOR; d={domain}; \
-h=from:to:subject:date:message-id; a=rsa-sha256; bh=; b=;</signatureTemplate>\
-<privateKeyFilepath>file://conf/dkim.pem</privateKeyFilepath></mailet> in mailetcontainer.xml"""
+h=from:to:subject:date:message-id; a=rsa-sha256; c=relaxed/relaxed; bh=; b=;</signatureTemplate>\
+<privateKeyFilepath>file://conf/dkim.pem</privateKeyFilepath></mailet>
+before RemoteDelivery in mailetcontainer.xml, with a key made by: openssl genrsa -out conf/dkim.pem 2048"""
 SHORT_RSA_OCTETS = 160
 """A key of 1024 bits takes 162 octets in DER."""
 

@@ -6,6 +6,7 @@ A body goes through in pieces of any size; what is kept between them is a few oc
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 _BLANKS = re.compile(rb"[ \t]+")
 _BLANKS_BEFORE_END = re.compile(rb" \r\n")
@@ -13,6 +14,21 @@ _LONE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
 _SIGNATURE_VALUE = re.compile(rb"((?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
 _LINE_ENDS = b"\r\n" * 4096
+_PIECE_BYTES = 256 * 1024
+
+
+class Octets(Protocol):
+    """A body as one buffer: bytes, or a mapped file."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: slice, /) -> bytes: ...
+
+
+def pieces(body: Octets) -> Iterator[bytes]:
+    """The whole of it."""
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield body[start : start + _PIECE_BYTES]
 
 
 def relaxed_field(field: bytes) -> bytes:

@@ -8,14 +8,14 @@ import asyncio
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from compostela.mailauth.dkim.canonical import BodyHash, relaxed_field, without_signature
+from compostela.mailauth.dkim.canonical import BodyHash, Octets, pieces, relaxed_field, without_signature
 from compostela.mailauth.dkim.key import KeyRecord, Verifier, parse_key, verifier_of
+from compostela.mailauth.dkim.selection import SIGNATURE_FIELD, fields_by_name, signed_fields
 from compostela.mailauth.dkim.signature import Signature, parse_signature
 from compostela.mailauth.dkim.tags import DkimSyntaxError
 from compostela.mailauth.dns import AuthenticationDns, DnsFailure
-from compostela.mime.headers import Field, fields
+from compostela.mime.headers import Field
 
 MAX_SIGNATURES = 10
 """Signatures that are looked at, from the top."""
@@ -25,16 +25,6 @@ MAX_SECONDS = 30.0
 """For all keys."""
 CLOCK_SKEW_SECONDS = 3600
 """How far in the future t= may be."""
-PIECE_BYTES = 256 * 1024
-_FIELD = b"dkim-signature"
-
-
-class Octets(Protocol):
-    """A body as one buffer: bytes, or a mapped file."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: slice, /) -> bytes: ...
 
 
 class DkimStatus(enum.Enum):
@@ -87,10 +77,8 @@ class DkimVerification:
 
     def __init__(self, header: bytes) -> None:
         self._header = header
-        self._fields: dict[bytes, list[Field]] = {}
-        for field in fields(header):
-            self._fields.setdefault(field.name.lower(), []).append(field)
-        found = self._fields.get(_FIELD, [])[:MAX_SIGNATURES]
+        self._fields = fields_by_name(header)
+        found = self._fields.get(SIGNATURE_FIELD, [])[:MAX_SIGNATURES]
         self._candidates = [_candidate(field) for field in found]
 
     @property
@@ -102,8 +90,7 @@ class DkimVerification:
         """Pure; for `conclude`. The body is read once in pieces, and not at all without a signature that can be read."""
         signatures = [one.signature for one in self._candidates if one.signature is not None]
         hashes = {key: BodyHash(relaxed=key[0], length=key[1]) for key in {_body_key(one) for one in signatures}}
-        for start in range(0, len(body) if hashes else 0, PIECE_BYTES):
-            piece = body[start : start + PIECE_BYTES]
+        for piece in pieces(body) if hashes else ():
             for one in hashes.values():
                 one.update(piece)
         return {key: BodyDigest(one.digest(), one.size) for key, one in hashes.items()}
@@ -157,19 +144,12 @@ class DkimVerification:
         return DkimStatus.PASS, ""
 
     def _signed_octets(self, own: Field, signature: Signature) -> bytes:
-        """§3.7: the fields of h=, repeated ones from the bottom, those that are not there as nothing (§5.4.2); then the
-        signature itself without its value and its line end."""
-        left = {name: list(self._fields.get(name, ())) for name in set(signature.fields)}
-        if _FIELD in left:
-            left[_FIELD].remove(own)
-        signed = [self._canonical(left[name].pop(), signature) for name in signature.fields if left[name]]
+        """§3.7: the fields of h=, then the signature itself without its value and its line end."""
+        relaxed = signature.relaxed_header
+        signed = signed_fields(self._header, self._fields, signature.fields, relaxed=relaxed, own=own)
         field = without_signature(self._header[own.start : own.end])
-        last = relaxed_field(field) if signature.relaxed_header else field
-        return b"".join([*signed, last.removesuffix(b"\r\n")])
-
-    def _canonical(self, field: Field, signature: Signature) -> bytes:
-        octets = self._header[field.start : field.end]
-        return relaxed_field(octets) if signature.relaxed_header else octets
+        last = relaxed_field(field) if relaxed else field
+        return signed + last.removesuffix(b"\r\n")
 
 
 def _candidate(field: Field) -> _Candidate:

@@ -1,7 +1,7 @@
 """The packaged mailets by their names."""
 
 from compostela.processing.mailet import MailetFactory
-from compostela.processing.mailets import attributes, bounces, headers, local_delivery, null, rewriting, routing
+from compostela.processing.mailets import attributes, bounces, dkim, headers, local_delivery, null, rewriting, routing
 from compostela.processing.remote_delivery.mailet import RemoteDelivery
 
 MAILETS: dict[str, MailetFactory] = {
@@ -13,6 +13,8 @@ MAILETS: dict[str, MailetFactory] = {
         attributes.WithPriority,
         bounces.Bounce,
         bounces.DSNBounce,
+        dkim.DKIMSign,
+        dkim.DKIMVerify,
         headers.AddDeliveredToHeader,
         headers.AddSubjectPrefix,
         headers.LogMessage,
@@ -38,7 +40,7 @@ MAILETS_WITHOUT_EFFECT = frozenset({"Sieve", "VacationMailet", "JMAPFiltering"})
 
 MAILETS_NOT_YET = frozenset({
     "AddFooter", "AmqpForwardAttribute", "BayesianAnalysis", "BayesianAnalysisFeeder", "ClamAVScan", "ClassifyBounce",
-    "ContactExtractor", "ConvertTo7Bit", "DeconnectionRight", "DKIMSign", "EncapsulatedDKIMSign", "DKIMVerify", "Expires",
+    "ContactExtractor", "ConvertTo7Bit", "DeconnectionRight", "EncapsulatedDKIMSign", "Expires",
     "ExtractMDNOriginalJMAPMessageId", "FoldLongLines", "Forward", "FromRepository", "GlobalRateLimit",
     "PerSenderRateLimit", "PerRecipientRateLimit", "HeadersToHTTP", "ICalendarParser", "ICALToHeader",
     "ICALToJsonAttribute", "ICSSanitizer", "MailAttributesToMimeHeaders", "MailAttributesListToMimeHeaders",

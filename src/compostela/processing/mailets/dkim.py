@@ -1,0 +1,94 @@
+"""Mailets that sign with DKIM and look at signatures (RFC 6376)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from compostela.base.settings import Settings
+from compostela.core.mail.model import Mail
+from compostela.mailauth.dkim.private_key import PrivateKey, load_private_key
+from compostela.mailauth.dkim.signing import SENDER_DOMAIN, DkimSigner, SignatureTemplate, parse_template
+from compostela.mailauth.dkim.verification import DkimResult, DkimStatus, DkimVerification
+from compostela.mailauth.dns import a_labels
+from compostela.mime import headers
+from compostela.model.domain import Domain
+from compostela.processing.authentication_dns import ResolverDns
+from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.run import PipelineRun
+
+RESULT, FLAG = "jDKIM.AUTHRESULT", "jDKIM.AUTHRESULT.FLAG"
+
+
+def read_signing(
+    resolve: Callable[[str], Path], template: str, pem: str, url: str, password: str
+) -> tuple[SignatureTemplate, PrivateKey]:
+    """Of the parameters of `DKIMSign`. Raises `OSError`, `ValueError` and `TypeError` with the reason."""
+    if not pem and not url:
+        raise ValueError("there is neither 'privateKey' nor 'privateKeyFilepath'")
+    key = load_private_key(pem.encode() if pem else resolve(url).read_bytes(), password)
+    return parse_template(template, key.algorithm.value), key
+
+
+class DKIMSign(Mailet):
+    """Puts a DKIM-Signature on top. What changes the message afterwards breaks it: let it be the last before `RemoteDelivery`. With
+    `d=%MAIL_FROM` mail from domains that are not ours stays unsigned; mail without a sender is signed for `defaultDomain`."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context)
+        # every message that comes in has such line ends
+        settings.ignored("forceCRLF")
+        template = settings.required("signatureTemplate")
+        pem, url = settings.text("privateKey", ""), settings.text("privateKeyFilepath", "")
+        password = settings.text("privateKeyPassword", "")
+        self._default = settings.parsed("defaultDomain", None, Domain.parse)
+        self._template: SignatureTemplate | None = None
+        try:
+            self._template, key = read_signing(context.resolve, template, pem, url, password)
+        except (OSError, ValueError, TypeError) as error:
+            if template:
+                settings.error(f"DKIMSign cannot sign: {error}")
+        else:
+            self._signer = DkimSigner(self._template, key)
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        domain = await self._domain(mail)
+        if domain is None:
+            return
+        header, now = mail.content.header, self.context.clock.now()
+        field = await mail.content.body.apply(lambda body: self._signer.sign(header, body, domain, now))
+        mail.content = mail.content.with_header(headers.add_first(header, field))
+
+    async def _domain(self, mail: Mail) -> str | None:
+        """In A-labels; None for mail that is not to be signed."""
+        if self._template is None or self._template.domain != SENDER_DOMAIN:
+            return self._template.domain if self._template is not None else None
+        domain = mail.sender.domain if mail.sender is not None else self._default
+        if domain is None or not await self.context.domains.contains(domain):
+            return None
+        return a_labels(domain.name)
+
+
+class DKIMVerify(Mailet):
+    """Notes in attributes what the signatures are worth: `jDKIM.AUTHRESULT`, a text, and `jDKIM.AUTHRESULT.FLAG`, whether one
+    holds, which is absent when there is none."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context)
+        settings.ignored("forceCRLF")
+        self._dns = ResolverDns(context.dns)
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        verification = DkimVerification(mail.content.header)
+        mail.attributes.pop(FLAG, None)
+        if not verification.is_signed:
+            mail.attributes[RESULT] = "neutral (no signatures)"
+            return
+        digests = await mail.content.body.apply(verification.body_digests)
+        results = await verification.conclude(digests, self._dns, self.context.clock.now())
+        holding = [one for one in results if one.status is DkimStatus.PASS]
+        mail.attributes[RESULT] = "; ".join(map(_text, holding or results))
+        mail.attributes[FLAG] = bool(holding)
+
+
+def _text(result: DkimResult) -> str:
+    said = f"identity {result.identity}" if result.status is DkimStatus.PASS else result.reason
+    return f"{result.status.value} ({said})"
