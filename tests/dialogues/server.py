@@ -6,8 +6,8 @@ from pathlib import Path
 
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
-from compostela.app.configuration.folder import load
-from compostela.app.editions.embedded import EmbeddedEdition, make_services
+from compostela.app.configuration.folder import Configuration, load
+from compostela.app.editions.embedded import EmbeddedEdition, Services, make_services
 from compostela.base.errors import AlreadyExists
 from compostela.base.settings import Problems, Severity
 from compostela.model.domain import Domain
@@ -46,6 +46,18 @@ class Server:
         self.ports = {listener.settings.name: listener.ports[0] for listener in edition.listeners}
 
 
+async def edition_of(
+    configuration: Configuration, data: Path, problems: Problems
+) -> tuple[EmbeddedEdition, EmbeddedStore, Services]:
+    """Not started yet. An error in the configuration is an `AssertionError` with its text."""
+    store = await EmbeddedStore.open(data)
+    services = make_services(configuration, store, problems)
+    if problems.of(Severity.ERROR):
+        await store.close()
+        raise AssertionError(problems.found)
+    return EmbeddedEdition(configuration, store, services), store, services
+
+
 @contextlib.asynccontextmanager
 async def running(
     folder: Path,
@@ -80,11 +92,8 @@ async def running(
         (conf / name).write_text(text)
     problems = Problems()
     configuration = load(conf, data, problems)
-    store = await EmbeddedStore.open(data)
-    services = make_services(configuration, store, problems)
-    assert not problems.of(Severity.ERROR), problems.found
+    edition, store, services = await edition_of(configuration, data, problems)
     first_start.make_certificate(data, "localhost")
-    edition = EmbeddedEdition(configuration, store, services)
     await store.domains.add(Domain("example.org"))
     for user in (BOB, ANN):
         with contextlib.suppress(AlreadyExists):

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app.configuration.folder import load
-from compostela.app.editions.embedded import EmbeddedEdition, make_services
-from compostela.base.settings import Problems, Severity
+from compostela.app.editions.embedded import EmbeddedEdition
+from compostela.base.settings import Problems
 from tests.dialogues.conversation import Conversation
-from tests.dialogues.server import DOMAINS, USERS
+from tests.dialogues.server import DOMAINS, USERS, edition_of
 
 KEYS = Path(__file__).parents[1] / "data" / "tls"
 KEY = "<privateKey>file://conf/key.pem</privateKey><certificates>file://conf/certificate.pem</certificates>"
@@ -55,10 +54,7 @@ async def running(folder: Path, smtp: dict[str, str], imap: dict[str, str] | Non
     (conf / "usersrepository.xml").write_text(USERS)
     problems = Problems()
     configuration = load(conf, data, problems)
-    store = await EmbeddedStore.open(data)
-    services = make_services(configuration, store, problems)
-    assert not problems.of(Severity.ERROR), problems.found
-    edition = EmbeddedEdition(configuration, store, services)
+    edition, _, _ = await edition_of(configuration, data, problems)
     await edition.start()
     try:
         yield TlsServer(edition, conf, {one.settings.name: one.ports[0] for one in edition.listeners})

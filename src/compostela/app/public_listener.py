@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from typing import TYPE_CHECKING
 
 from compostela.app.configuration.folder import Configuration
 from compostela.app.examination import public_setup
@@ -13,6 +14,9 @@ from compostela.net.settings import BindAddress
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.settings import TlsSettings
+
+if TYPE_CHECKING:
+    from compostela.web.webadmin.server import WebAdminServer
 
 BACKLOG = 100
 FILE = "autoconfiguration.properties"
@@ -45,6 +49,7 @@ class PublicListener:
             except TlsError as error:
                 raise TlsError(f"{tls.place}: {error}") from error
         self._sockets: list[socket.socket] = bind_sockets((BindAddress(public.host, public.port),), BACKLOG)
+        self._server: WebAdminServer | None = None
 
     @property
     def name(self) -> str:
@@ -65,4 +70,7 @@ class PublicListener:
         await self._server.start()
 
     async def stop(self) -> None:
-        await self._server.stop()
+        if self._server is not None:
+            await self._server.stop()
+        for bound in self._sockets:
+            bound.close()

@@ -155,6 +155,8 @@ async def _serve(conf: Path, data: Path) -> None:
         raise StartError(str(error)) from error
     except (TlsError, KerberosError) as error:
         raise StartError(str(error), EXIT_CONFIGURATION) from error
+    except TemporaryFailure as error:
+        raise StartError(f"the data folder {data} cannot be used: {error}") from error
     # what is there now stays; what a mail leaves behind is freed by reference counts, so cycles may wait for longer
     gc.collect()
     gc.freeze()

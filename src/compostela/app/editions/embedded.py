@@ -167,7 +167,14 @@ class EmbeddedEdition:
 
     async def start(self) -> first_start.FirstUser | None:
         """Binds all ports before anything else; gives the user that was made at the first start. Raises `BindError`,
-        `TlsError`, `KerberosError`."""
+        `TlsError`, `KerberosError`, `TemporaryFailure`; then nothing is left open, the store neither."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> first_start.FirstUser | None:
         self._make_listeners()
         webadmin = self._configuration.webadmin
         if webadmin.enabled:
@@ -257,6 +264,8 @@ class EmbeddedEdition:
         for server in (self._web_server, self._public):
             if server is not None:
                 await server.stop()
+        for bound in self._web_sockets:
+            bound.close()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -33,6 +33,7 @@ def pem(kind: str, password: str = "") -> bytes:
     return keys[kind]().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
 
 
+@cache
 def key_of(kind: str) -> PrivateKey:
     return load_private_key(pem(kind), "")
 

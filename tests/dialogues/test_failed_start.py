@@ -1,0 +1,26 @@
+"""A server that cannot start leaves nothing behind."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from compostela.net.listeners import BindError
+from tests.dialogues.server import running
+
+_TWO = """<smtpservers>
+<smtpserver><jmxName>first</jmxName><bind>127.0.0.1:{free}</bind></smtpserver>
+<smtpserver><jmxName>second</jmxName><bind>127.0.0.1:{taken}</bind></smtpserver>
+</smtpservers>"""
+
+
+async def test_a_port_that_is_taken_frees_the_others_and_the_store(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:
+        free = other.getsockname()[1]
+        other.close()
+        files = {"smtpserver.xml": _TWO.format(free=free, taken=taken.getsockname()[1])}
+        with pytest.raises(BindError, match="the port is in use"):
+            async with running(tmp_path, files=files):
+                pass
+    assert list((tmp_path / "data" / "owners").iterdir()) == []
+    socket.create_server(("127.0.0.1", free)).close()
