@@ -4,8 +4,8 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
+from compostela.app.configuration.places import TOKEN_FILE
 from compostela.base.settings import Node
 from compostela.core.client_setup.endpoints import SMTP_PORT, Endpoint, Proxied, Speaks, client_services
 from compostela.core.client_setup.mta_sts import own_policy
@@ -74,7 +74,7 @@ def managed_domains(configuration: Configuration, data: Path) -> list[str] | Non
     if not settings.enabled:
         return None
     try:
-        token = next(iter(settings.passwords), "") or (data / first_start.TOKEN_FILE).read_text().strip()
+        token = next(iter(settings.passwords), "") or (data / TOKEN_FILE).read_text().strip()
     except OSError:
         token = ""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)

@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from compostela.app.configuration.places import TOKEN_FILE
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.attributes import SENT_BY_MAILET
 from compostela.core.mail.model import Mail
@@ -18,7 +19,6 @@ from compostela.model.username import Username
 TLS_FOLDER = "tls"
 KEY_FILE = "key.pem"
 CERTIFICATE_FILE = "certificate.pem"
-TOKEN_FILE = "webadmin.token"
 FIRST_USER = "user"
 CERTIFICATE_DAYS = 824
 """With the hour before, less than the 825 days beyond which some programs take no certificate."""

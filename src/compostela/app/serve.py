@@ -16,6 +16,7 @@ from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
+from compostela.app.configuration.places import TOKEN_FILE
 from compostela.app.editions.embedded import EmbeddedEdition, make_services
 from compostela.app.public_listener import tls_of
 from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
@@ -210,7 +211,7 @@ def _announce(
     ports = {listener.settings.name: listener.ports[0] for listener in edition.listeners}
     lines = ["Compostela is running. Ports: " + ", ".join(f"{name} {port}" for name, port in ports.items())]
     if edition.web_port is not None:
-        lines.append(f"WebAdmin: http://127.0.0.1:{edition.web_port} (token in {data / first_start.TOKEN_FILE})")
+        lines.append(f"WebAdmin: http://127.0.0.1:{edition.web_port} (token in {data / TOKEN_FILE})")
     if first is not None:
         lines += ["", f"A first user was made: {first.name} with the password {first.password}"]
         if configuration.smtp:

@@ -1,10 +1,8 @@
 """`compostela domain` and `compostela user`."""
 
-from pathlib import Path
-
 import click
 
-from compostela.app.cli.client import Client, options, part, show
+from compostela.app.cli.client import Client, part, with_client
 
 
 @click.group()
@@ -13,28 +11,28 @@ def domain() -> None:
 
 
 @domain.command("list")
-@options
-def list_domains(url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def list_domains(client: Client) -> None:
     """List the domains."""
-    show(Client(url, token, data).call("GET", "/domains"), as_json)
+    client.show(client.call("GET", "/domains"))
 
 
 @domain.command("add")
 @click.argument("name")
-@options
-def add_domain(name: str, url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def add_domain(client: Client, name: str) -> None:
     """Manage a domain: mail for it is local from then on."""
-    Client(url, token, data).call("PUT", f"/domains/{part(name)}")
-    show({"domain": name}, as_json, f"{name} is managed now")
+    client.call("PUT", f"/domains/{part(name)}")
+    client.show({"domain": name}, f"{name} is managed now")
 
 
 @domain.command("remove")
 @click.argument("name")
-@options
-def remove_domain(name: str, url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def remove_domain(client: Client, name: str) -> None:
     """Manage a domain no longer."""
-    Client(url, token, data).call("DELETE", f"/domains/{part(name)}")
-    show({"domain": name}, as_json, f"{name} is no longer managed")
+    client.call("DELETE", f"/domains/{part(name)}")
+    client.show({"domain": name}, f"{name} is no longer managed")
 
 
 @click.group()
@@ -43,29 +41,29 @@ def user() -> None:
 
 
 @user.command("list")
-@options
-def list_users(url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def list_users(client: Client) -> None:
     """List the users."""
-    users = [one["username"] for one in Client(url, token, data).call("GET", "/users")]
-    show(users, as_json)
+    users = [one["username"] for one in client.call("GET", "/users")]
+    client.show(users)
 
 
 @user.command("add")
 @click.argument("name")
 @click.password_option("--password", help="Asked for when it is not given.")
 @click.option("--force", is_flag=True, help="Set the password of a user that exists.")
-@options
-def add_user(name: str, password: str, force: bool, url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def add_user(client: Client, name: str, password: str, force: bool) -> None:
     """Make a user."""
     query = "?force" if force else ""
-    Client(url, token, data).call("PUT", f"/users/{part(name)}{query}", {"password": password})
-    show({"username": name}, as_json, f"{name} can log in now")
+    client.call("PUT", f"/users/{part(name)}{query}", {"password": password})
+    client.show({"username": name}, f"{name} can log in now")
 
 
 @user.command("remove")
 @click.argument("name")
-@options
-def remove_user(name: str, url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def remove_user(client: Client, name: str) -> None:
     """Remove a user; the mailboxes stay."""
-    Client(url, token, data).call("DELETE", f"/users/{part(name)}")
-    show({"username": name}, as_json, f"{name} is removed")
+    client.call("DELETE", f"/users/{part(name)}")
+    client.show({"username": name}, f"{name} is removed")

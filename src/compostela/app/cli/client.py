@@ -1,42 +1,46 @@
 """Talking to the running server's WebAdmin."""
 
+import functools
 import http.client
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec
 from urllib.parse import quote, urlsplit
 
 import click
 import orjson
 
-from compostela.app.cli.server import data_option
-from compostela.app.first_start import TOKEN_FILE
+from compostela.app.cli.folders import data_option
+from compostela.app.configuration.places import TOKEN_FILE
 
-F = TypeVar("F", bound=Callable[..., Any])  # Any: a command's own parameters
+P = ParamSpec("P")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 60
 TASK_SECONDS = 3600.0
 
 
-def options(command: F) -> F:
-    """--url, --token, --data and --json for a command."""
-    command = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
-    command = data_option(command)
-    command = click.option(
-        "--token", envvar="COMPOSTELA_TOKEN", help="WebAdmin password; from the data folder by default."
-    )(command)
-    return click.option("--url", envvar="COMPOSTELA_URL", default=DEFAULT_URL, show_default=True, help="WebAdmin.")(
-        command
-    )
+def with_client(command: Callable[Concatenate["Client", P], None]) -> Callable[..., None]:
+    """Gives a command the options --url, --token, --data and --json, and hands it the client that they speak of."""
+
+    @click.option("--url", envvar="COMPOSTELA_URL", default=DEFAULT_URL, show_default=True, help="WebAdmin.")
+    @click.option("--token", envvar="COMPOSTELA_TOKEN", help="WebAdmin password; from the data folder by default.")
+    @data_option
+    @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+    @functools.wraps(command)
+    def run(url: str, token: str | None, data: Path, as_json: bool, *args: P.args, **own: P.kwargs) -> None:
+        command(Client(url, token, data, as_json=as_json), *args, **own)
+
+    return run
 
 
 class Client:
     """One call at a time; every failure ends the program with one sentence."""
 
-    def __init__(self, url: str, token: str | None, data: Path) -> None:
+    def __init__(self, url: str, token: str | None, data: Path, *, as_json: bool = False) -> None:
+        self.as_json = as_json
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._token = token or self._read_token(data)
@@ -80,6 +84,10 @@ class Client:
             click.echo(".", nl=False, err=True)
             time.sleep(0.2)
         return fail(f"the task {task} is still running: see GET /tasks/{task}")
+
+    def show(self, value: object, text: str | None = None) -> None:
+        """See `show`."""
+        show(value, self.as_json, text)
 
 
 def fail(text: str) -> NoReturn:

@@ -11,8 +11,8 @@ import click
 import orjson
 
 from compostela.adapters.dns.resolver import DnspythonResolver
+from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.cli.publishing import domain_option, read_subject
-from compostela.app.cli.server import conf_option, data_option
 from compostela.app.doctor import diagnose
 from compostela.base.clock import SystemClock
 from compostela.core.diagnosis.model import Account, Finding, Severity, document, exit_status

@@ -1,10 +1,8 @@
 """`compostela ban` and `compostela delegation`."""
 
-from pathlib import Path
-
 import click
 
-from compostela.app.cli.client import Client, fail, options, part, show
+from compostela.app.cli.client import Client, fail, part, with_client
 
 _BANS = "/authentication/bans"
 
@@ -15,26 +13,24 @@ def ban() -> None:
 
 
 @ban.command("list")
-@options
-def list_bans(url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def list_bans(client: Client) -> None:
     """List who is shut out, with the number of failed logins and the end of the ban."""
-    bans = Client(url, token, data).call("GET", _BANS)
-    if as_json:
-        show(bans, as_json)
-        return
-    show([f"{one['address']}  {one['failures']} failed logins, until {one['until']}" for one in bans], as_json)
+    bans = client.call("GET", _BANS)
+    lines = [f"{one['address']}  {one['failures']} failed logins, until {one['until']}" for one in bans]
+    client.show(bans if client.as_json else lines)
 
 
 @ban.command("clear")
 @click.argument("address", required=False)
 @click.option("--all", "everybody", is_flag=True, help="All addresses; what was counted is forgotten too.")
-@options
-def clear_bans(address: str | None, everybody: bool, url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def clear_bans(client: Client, address: str | None, everybody: bool) -> None:
     """Let an address in again; any of an IPv6 network of 64 bits stands for it."""
     if (address is None) is not everybody:
         fail("give either an address or --all")
-    Client(url, token, data).call("DELETE", _BANS if address is None else f"{_BANS}/{part(address)}")
-    show({"cleared": address or "all"}, as_json, f"{address or 'everybody'} may log in again")
+    client.call("DELETE", _BANS if address is None else f"{_BANS}/{part(address)}")
+    client.show({"cleared": address or "all"}, f"{address or 'everybody'} may log in again")
 
 
 @click.group()
@@ -44,27 +40,27 @@ def delegation() -> None:
 
 @delegation.command("list")
 @click.argument("user")
-@options
-def list_delegates(user: str, url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def list_delegates(client: Client, user: str) -> None:
     """List who may log in as USER."""
-    show(Client(url, token, data).call("GET", f"/users/{part(user)}/authorizedUsers"), as_json)
+    client.show(client.call("GET", f"/users/{part(user)}/authorizedUsers"))
 
 
 @delegation.command("add")
 @click.argument("user")
 @click.argument("delegate")
-@options
-def add_delegate(user: str, delegate: str, url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def add_delegate(client: Client, user: str, delegate: str) -> None:
     """Let DELEGATE log in as USER, with a password of DELEGATE's own."""
-    Client(url, token, data).call("PUT", f"/users/{part(user)}/authorizedUsers/{part(delegate)}")
-    show({"user": user, "delegate": delegate}, as_json, f"{delegate} can log in as {user} now")
+    client.call("PUT", f"/users/{part(user)}/authorizedUsers/{part(delegate)}")
+    client.show({"user": user, "delegate": delegate}, f"{delegate} can log in as {user} now")
 
 
 @delegation.command("remove")
 @click.argument("user")
 @click.argument("delegate")
-@options
-def remove_delegate(user: str, delegate: str, url: str, token: str | None, data: Path, as_json: bool) -> None:
+@with_client
+def remove_delegate(client: Client, user: str, delegate: str) -> None:
     """Take that right away from DELEGATE."""
-    Client(url, token, data).call("DELETE", f"/users/{part(user)}/authorizedUsers/{part(delegate)}")
-    show({"user": user, "delegate": delegate}, as_json, f"{delegate} can no longer log in as {user}")
+    client.call("DELETE", f"/users/{part(user)}/authorizedUsers/{part(delegate)}")
+    client.show({"user": user, "delegate": delegate}, f"{delegate} can no longer log in as {user}")

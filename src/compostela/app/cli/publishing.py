@@ -8,7 +8,7 @@ import click
 import orjson
 
 from compostela.app.cli.client import fail
-from compostela.app.cli.server import conf_option, data_option
+from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.configuration.folder import Configuration, load
 from compostela.app.examination import configured_domains, managed_domains, subject_of
 from compostela.app.serve import EXIT_CONFIGURATION, report

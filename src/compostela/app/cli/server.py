@@ -7,16 +7,11 @@ from pathlib import Path
 import click
 import orjson
 
+from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.serve import EXIT_CONFIGURATION
 from compostela.app.serve import check as run_check
 from compostela.app.serve import serve as run_server
 from compostela.base.settings import Problems, Severity
-
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-conf_option = click.option(
-    "--conf", type=_FOLDER, default=Path("conf"), show_default=True, help="Configuration folder."
-)
-data_option = click.option("--data", type=_FOLDER, default=Path("data"), show_default=True, help="Data folder.")
 
 
 @click.command()

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+TOKEN_FILE = "webadmin.token"
+"""In the data folder: WebAdmin's password."""
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
