@@ -1,10 +1,13 @@
 """TLS at the wire, on the event loop of the real server: every element of the `tls` block."""
 
+import asyncio
 import ssl
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_der_x509_certificate
@@ -12,7 +15,18 @@ from cryptography.x509 import load_der_x509_certificate
 from compostela.app.serve import check
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
-from tests.dialogues.tls_server import KEY, KEYS, TlsConversation, client_context, connected, running, submitted
+from compostela.net import session_host
+from tests.dialogues.tls_server import (
+    KEY,
+    KEYS,
+    TlsConversation,
+    TlsServer,
+    client_context,
+    connected,
+    running,
+    submitted,
+)
+from tests.dialogues.waiting import eventually
 
 
 def keystore(name: str, secret: str = "changeit", more: str = "") -> str:
@@ -108,6 +122,37 @@ async def test_tls_1_1_is_refused(tmp_path: Path) -> None:
                     pass
             async with submitted(port, name, client_context()) as c:
                 await works(c, name)
+
+
+async def handshakes_that_come_to_nothing(folder: Path) -> None:
+    async with running(folder, {"smtp": KEY}, {"imap": KEY}) as server:
+        for name, port in server.ports.items():
+            for end in ("reset", "silence", "nonsense", "end"):
+                async with connected(port) as c:
+                    await c.line()
+                    await c.client("a STARTTLS" if name == "imap" else "STARTTLS")
+                    await c.line()
+                    if end == "reset":
+                        c.reset_by_peer()
+                    elif end == "nonsense":
+                        await c.octets(b"nonsense" * 10)
+                    if end != "end":
+                        await c.until_closed()
+                await eventually(lambda: nobody_is_left(server))
+
+
+async def nobody_is_left(server: TlsServer) -> bool | None:
+    return None if any(listener._sessions for listener in server.edition.listeners) else True
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_handshake_that_comes_to_nothing_ends_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    # neither loop says a word to the session when the connection ends within the handshake
+    monkeypatch.setattr(session_host, "HANDSHAKE_SECONDS", 0.3)
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(handshakes_that_come_to_nothing(tmp_path))
 
 
 async def test_the_listed_protocols_are_the_only_ones(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +84,12 @@ class TlsConversation(Conversation):
     @property
     def certificate(self) -> bytes:
         return self.tls.getpeercert(binary_form=True) or b""
+
+    def reset_by_peer(self) -> None:
+        """Ends the connection as a machine does that has lost its power: by a reset."""
+        bound: socket.socket = self._writer.get_extra_info("socket")
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
 
     async def upgrade(self, context: ssl.SSLContext) -> None:
         await self._writer.start_tls(context)

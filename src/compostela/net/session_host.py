@@ -3,12 +3,13 @@ than it is served or reads slower than it is answered."""
 
 import asyncio
 import enum
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Protocol, cast
 
 from compostela.net.incoming import IncomingMessage
-from compostela.net.listeners import Listener
+from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
 from compostela.net.tls.channel import TlsChannel, channel_of
 
 SHARE_BYTES = 128 * 1024
@@ -153,6 +154,24 @@ class SessionHost(asyncio.Protocol, ABC):
         self._transport = transport
         if self._listener.settings.water_marks is not None:
             transport.set_write_buffer_limits(*self._listener.settings.water_marks)
+
+    async def _start_tls(self, context: ssl.SSLContext, go_ahead: bytes) -> bool:
+        """Says the go-ahead and shakes hands. False when that fails: then the session is over."""
+        self._transport.pause_reading()
+        self._transport.write(go_ahead)
+        try:
+            upgraded = await self._loop.start_tls(
+                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
+        except (OSError, ssl.SSLError):
+            upgraded = None
+        if upgraded is None or self._closing:
+            # of a connection that ends within the handshake (a reset, the time limit) the event loops tell the session nothing
+            self._transport.abort()
+            self._gone()
+            return False
+        self._adopt(upgraded)
+        return True
 
     def _live_at_most(self, seconds: float) -> None:
         """The connection ends after so long, whatever it does."""

@@ -6,7 +6,6 @@ the mailbox wakes it.
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable, Coroutine
 
 from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
@@ -20,7 +19,7 @@ from compostela.net.imap.reply import Refused
 from compostela.net.imap.selecting import leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
 from compostela.net.incoming import IncomingMessage
-from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
+from compostela.net.listeners import Listener
 from compostela.net.session_host import Farewell, SessionHost
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.engine import (
@@ -404,22 +403,10 @@ class ImapProtocol(SessionHost):
         if self._engine.buffered:
             self._close("BYE STARTTLS must be the last command before the handshake.")
             return
-        self._transport.pause_reading()
-        self.write(tagged(tag, "OK", "STARTTLS Begin TLS negotiation now."))
         self._flush()
-        try:
-            upgraded = await self._loop.start_tls(
-                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
-            )
-        except (OSError, ssl.SSLError):
-            self._closing = True
-            return
-        if upgraded is None:
-            self._closing = True
-            return
-        self._adopt(upgraded)
-        self._tls = True
-        self._note_tls()
+        if await self._start_tls(context, tagged(tag, "OK", "STARTTLS Begin TLS negotiation now.")):
+            self._tls = True
+            self._note_tls()
 
     def _note_tls(self) -> None:
         self.state.bound_mechanisms = self.server.logins.settings.bound_to(self.tls_channel)

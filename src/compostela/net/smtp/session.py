@@ -6,7 +6,6 @@ limit, nothing is read. All answers of one round are one write.
 
 import asyncio
 import logging
-import ssl
 
 from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
@@ -14,7 +13,7 @@ from compostela.base.metrics import counter
 from compostela.core.smtp.session import SmtpSession
 from compostela.net.authentication.mechanisms import SCRAM_PLUS
 from compostela.net.incoming import IncomingMessage
-from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
+from compostela.net.listeners import Listener
 from compostela.net.session_host import Farewell, SessionHost
 from compostela.net.smtp.auth import AuthExchange
 from compostela.net.smtp.chunks import Chunks
@@ -359,26 +358,11 @@ class SmtpProtocol(SessionHost):
         if self._engine.buffered:
             self._commands.disconnect = True
             return replies.UNABLE
-        await self._upgrade(self._listener.context)
+        if await self._start_tls(self._listener.context, replies.STARTTLS_READY):
+            self._session.reset()
+            self._session.helo = None
+            self._note_tls()
         return None
-
-    async def _upgrade(self, context: ssl.SSLContext) -> None:
-        self._transport.pause_reading()
-        self._transport.write(replies.STARTTLS_READY)
-        try:
-            upgraded = await self._loop.start_tls(
-                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
-            )
-        except (OSError, ssl.SSLError, ConnectionError):
-            self._closing = True
-            return
-        if upgraded is None or self._closing:
-            self._closing = True
-            return
-        self._adopt(upgraded)
-        self._session.reset()
-        self._session.helo = None
-        self._note_tls()
 
     def _note_tls(self) -> None:
         tls = self._transport.get_extra_info("ssl_object")
