@@ -15,7 +15,7 @@ from cryptography.x509 import load_der_x509_certificate
 from compostela.app.serve import check
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
-from compostela.net import session_host
+from compostela.net import gate, session_host
 from tests.dialogues.tls_server import (
     KEY,
     KEYS,
@@ -139,6 +139,39 @@ async def handshakes_that_come_to_nothing(folder: Path) -> None:
                     if end != "end":
                         await c.until_closed()
                 await eventually(lambda: nobody_is_left(server))
+
+
+LIMITS = "<connectionLimit>3</connectionLimit><connectionLimitPerIP>2</connectionLimitPerIP>"
+
+
+async def connections_before_the_handshake(folder: Path) -> None:
+    async with running(folder, {"smtps": KEY}, {"imaps": KEY}, LIMITS) as server:
+        for port in server.ports.values():
+            async with connected(port) as one, connected(port) as two, connected(port) as three:
+                await three.reset()
+                async with connected(port, source="127.0.0.2"), connected(port, source="127.0.0.3") as fourth:
+                    await fourth.reset()
+                await eventually(lambda: waiting_are(server, 2))
+                # whether it fails or is only slow, a handshake that does not end leaves its place
+                await one.octets(b"nonsense")
+                await one.until_closed()
+                await two.until_closed()
+            await eventually(lambda: waiting_are(server, 0))
+            async with connected(port, client_context()) as c:
+                assert await c.line()
+
+
+async def waiting_are(server: TlsServer, count: int) -> bool | None:
+    return True if sum(len(listener._waiting) for listener in server.edition.listeners) == count else None
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_connections_count_before_they_shake_hands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    monkeypatch.setattr(gate, "HANDSHAKE_SECONDS", 2.0)
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(connections_before_the_handshake(tmp_path))
 
 
 async def nobody_is_left(server: TlsServer) -> bool | None:

@@ -18,7 +18,7 @@ from tests.dialogues.server import DOMAINS, USERS, edition_of
 KEYS = Path(__file__).parents[1] / "data" / "tls"
 KEY = "<privateKey>file://conf/key.pem</privateKey><certificates>file://conf/certificate.pem</certificates>"
 _SERVER = (
-    "<{kind}server><jmxName>{name}</jmxName><bind>127.0.0.1:0</bind><tls {attribute}='true'>{tls}</tls>"
+    "<{kind}server><jmxName>{name}</jmxName><bind>127.0.0.1:0</bind><tls {attribute}='true'>{tls}</tls>{elements}"
     "{more}</{kind}server>"
 )
 _SMTP = "<auth><announce>always</announce></auth><handlerchain/>"
@@ -34,8 +34,11 @@ class TlsServer:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, smtp: dict[str, str], imap: dict[str, str] | None = None) -> AsyncIterator[TlsServer]:
-    """Servers by name with what stands in their `tls`; a name that ends in s has TLS from the first octet."""
+async def running(
+    folder: Path, smtp: dict[str, str], imap: dict[str, str] | None = None, elements: str = ""
+) -> AsyncIterator[TlsServer]:
+    """Servers by name with what stands in their `tls`, and with `elements` beside it; a name that ends in s has TLS from the
+    first octet."""
     conf, data = folder / "conf", folder / "data"
     conf.mkdir()
     for file in KEYS.iterdir():
@@ -47,6 +50,7 @@ async def running(folder: Path, smtp: dict[str, str], imap: dict[str, str] | Non
                 name=name,
                 attribute="socketTLS" if name.endswith("s") else "startTLS",
                 tls=tls,
+                elements=elements,
                 more=_SMTP if kind == "smtp" else "",
             )
             for name, tls in servers.items()
@@ -96,9 +100,11 @@ class TlsConversation(Conversation):
 
 
 @contextlib.asynccontextmanager
-async def connected(port: int, context: ssl.SSLContext | None = None) -> AsyncIterator[TlsConversation]:
-    """With a context: TLS from the first octet."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+async def connected(
+    port: int, context: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+) -> AsyncIterator[TlsConversation]:
+    """With a context: TLS from the first octet. `source` is the address from which the client comes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, local_addr=(source, 0))
     try:
         yield TlsConversation(reader, writer)
     finally:

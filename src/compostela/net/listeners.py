@@ -11,13 +11,12 @@ from typing import Protocol, cast
 
 from compostela.base.errors import CompostelaError
 from compostela.base.metrics import gauge
-from compostela.net.proxy_protocol import ProxiedSession, ProxyGate
+from compostela.net.gate import Gate, GatedSession
 from compostela.net.settings import BindAddress, ServerSettings
 from compostela.net.turns import Turns
 
 _log = logging.getLogger(__name__)
 
-HANDSHAKE_SECONDS = 30.0
 SHUTDOWN_SECONDS = 10.0
 """What is in flight may take so long when the server stops."""
 LAST_WORDS_SECONDS = 1.0
@@ -90,7 +89,7 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
-        self._waiting: set[ProxyGate] = set()
+        self._waiting: dict[Gate, str | None] = {}
         self.turns = Turns()
         self._addresses: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -114,58 +113,52 @@ class Listener:
         if not self._sockets:
             self.bind()
         loop = asyncio.get_running_loop()
-        implicit = self.context if self.settings.tls.implicit else None
-        proxy = self.settings.proxy
-        at_once = None if proxy is not None and proxy.first else implicit
-        handshake = HANDSHAKE_SECONDS if at_once is not None else None
+        gated = self.settings.proxy is not None or self._implicit is not None
         for bound in self._sockets:
             server = await loop.create_server(
-                (lambda: self._factory(self, implicit is not None)) if proxy is None else self._gate,
+                self._gate if gated else (lambda: self._factory(self, False)),
                 sock=bound,
-                ssl=at_once,
-                ssl_handshake_timeout=handshake,
                 backlog=max(self.settings.backlog, 1),
             )
             self._servers.append(server)
         self._tick()
 
-    def _gate(self) -> ProxyGate:
-        proxy = self.settings.proxy
-        assert proxy is not None
-        implicit = self.context if self.settings.tls.implicit else None
-        return ProxyGate(
+    @property
+    def _implicit(self) -> ssl.SSLContext | None:
+        return self.context if self.settings.tls.implicit else None
+
+    def _gate(self) -> Gate:
+        implicit = self._implicit
+        return Gate(
             self,
-            proxy,
-            lambda: cast("ProxiedSession", self._factory(self, implicit is not None)),
-            implicit if proxy.first else None,
-            HANDSHAKE_SECONDS,
+            lambda: cast("GatedSession", self._factory(self, implicit is not None)),
+            self.settings.proxy,
+            implicit,
         )
 
     @property
     def is_ending(self) -> bool:
         return self._empty is not None
 
-    def let_wait(self, gate: ProxyGate) -> bool:
-        """Connections whose client is not known yet count against the limit of all."""
-        limit = self.settings.connection_limit
-        if self._empty is not None or (limit and len(self._sessions) + len(self._waiting) >= limit):
+    def let_wait(self, gate: Gate, address: str | None) -> bool:
+        """See `WaitingRoom`."""
+        if self._empty is not None or self._is_full(address):
             return False
-        self._waiting.add(gate)
+        self._waiting[gate] = address
+        self._count_in(address)
         return True
 
-    def no_longer_waits(self, gate: ProxyGate) -> None:
-        self._waiting.discard(gate)
+    def no_longer_waits(self, gate: Gate) -> None:
+        self._count_out(self._waiting.pop(gate, None))
 
     def admit(self, session: Session, address: str) -> bool:
         """Counts a new session in; False when a limit is reached: then the session closes at once."""
         if self._empty is not None:
             return False
-        limit, per_address = self.settings.connection_limit, self.settings.connection_limit_per_ip
-        here = self._addresses.get(address, 0)
-        if (limit and len(self._sessions) >= limit) or (per_address and here >= per_address):
+        if self._is_full(address):
             _log.info("connection refused: too many", extra={"server": self.settings.name, "ip": address})
             return False
-        self._addresses[address] = here + 1
+        self._count_in(address)
         self._sessions.add(session)
         self._connections.inc()
         return True
@@ -176,13 +169,29 @@ class Listener:
             return
         self._sessions.discard(session)
         self._connections.dec()
+        self._count_out(address)
+        if self._empty is not None and not self._sessions:
+            self._empty.set()
+
+    def _is_full(self, address: str | None) -> bool:
+        """Whether one more connection, from this address if it is known, is one too many."""
+        limit, per_address = self.settings.connection_limit, self.settings.connection_limit_per_ip
+        if limit and len(self._sessions) + len(self._waiting) >= limit:
+            return True
+        return address is not None and bool(per_address) and self._addresses.get(address, 0) >= per_address
+
+    def _count_in(self, address: str | None) -> None:
+        if address is not None:
+            self._addresses[address] = self._addresses.get(address, 0) + 1
+
+    def _count_out(self, address: str | None) -> None:
+        if address is None:
+            return
         left = self._addresses.get(address, 1) - 1
         if left:
             self._addresses[address] = left
         else:
             self._addresses.pop(address, None)
-        if self._empty is not None and not self._sessions:
-            self._empty.set()
 
     async def stop(self) -> None:
         """Stops accepting, lets sessions finish what is in flight for a while, then closes them. Without

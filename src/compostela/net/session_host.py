@@ -8,8 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Protocol, cast
 
+from compostela.net.gate import HANDSHAKE_SECONDS
 from compostela.net.incoming import IncomingMessage
-from compostela.net.listeners import HANDSHAKE_SECONDS, Listener
+from compostela.net.listeners import Listener
 from compostela.net.tls.channel import TlsChannel, channel_of
 
 SHARE_BYTES = 128 * 1024
@@ -101,7 +102,7 @@ class SessionHost(asyncio.Protocol, ABC):
             self._say_farewell(Farewell.SILENCE)
 
     def came_from(self, address: str) -> None:
-        """The client's address when the connection's peer is a proxy; said before `connection_made`."""
+        """The client's address, which need not be the connection's peer; said before `connection_made`."""
         self._address = address
 
     # what the transport tells
