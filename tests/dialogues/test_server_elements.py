@@ -176,6 +176,13 @@ async def water_marks_and_keep_alive(server: Server) -> None:
         ("<connectiontimeout>-1</connectiontimeout>", "connectiontimeout: a duration must not be negative"),
         ("<bind>25</bind>", "bind: '25' is not address:port"),
         ("<bind>127.0.0.1:65536</bind>", "bind: '127.0.0.1:65536' is not address:port"),
+        ("<bind>127.0.0.1:²</bind>", "bind: '127.0.0.1:²' is not address:port"),
+        ("<bind>*:25</bind>", "bind: '*:25' is not address:port"),
+        ("<bind>127.0.0.1:25 [::1]:25</bind>", "bind: '127.0.0.1:25 [::1]:25' is not address:port"),
+        ("<connectionBacklog>2147483648</connectionBacklog>", "connectionBacklog: must be at most 2147483647"),
+        ("<helloName>mail example</helloName>", "helloName: 'mail example' is not the name of a host"),
+        ("<connectionLimit><total>5</total></connectionLimit>", "unknown 'total' in <connectionLimit>"),
+        ("<connectionLimit unit='K'>5</connectionLimit>", "unknown attribute 'unit' of <connectionLimit>"),
         ("<gracefulShutdown>maybe</gracefulShutdown>", "gracefulShutdown: 'maybe' is neither true nor false"),
         ("<proxyRequired>maybe</proxyRequired>", "proxyRequired: 'maybe' is neither true nor false"),
         ("<proxyNetworks>10.0.0.0/33</proxyNetworks>", "proxyNetworks: '10.0.0.0/33' is not an address or a network"),
@@ -207,6 +214,15 @@ def test_what_has_no_meaning_is_listed(tmp_path: Path) -> None:
     assert {f"{name!r} has no effect here" for name in listed_names} <= listed
 
 
+def test_a_text_that_nobody_asks_for_is_told(tmp_path: Path) -> None:
+    tls = "<tls startTLS='false'><supportedProtocols>TLSv1.3</supportedProtocols></tls>"
+    problems = problems_of(tmp_path / "conf", smtp_file({"smtp": f"{tls}--&gt;"}))
+    assert [one.message for one in problems.of(Severity.WARNING)] == [
+        "the text '-->' in <smtpserver> means nothing",
+        "the text 'TLSv1.3' in <supportedProtocols> means nothing",
+    ]
+
+
 def test_servers_of_one_name_are_warned_of(tmp_path: Path) -> None:
     server = f"<smtpserver>{BIND}{CHAIN}</smtpserver>"
     problems = problems_of(tmp_path / "conf", f"<smtpservers>{server * 2}</smtpservers>")
@@ -217,7 +233,7 @@ def test_servers_of_one_name_are_warned_of(tmp_path: Path) -> None:
 
 def test_an_absent_bind_is_every_interface_and_the_protocols_port(tmp_path: Path) -> None:
     (tmp_path / "smtpserver.xml").write_text("<smtpservers><smtpserver/></smtpservers>")
-    (tmp_path / "imapserver.xml").write_text("<imapservers><imapserver/></imapservers>")
+    (tmp_path / "imapserver.xml").write_text("<imapservers><imapserver><bind/></imapserver></imapservers>")
     configuration = load(tmp_path, tmp_path / "data", Problems())
     assert [str(bind) for one in configuration.smtp for bind in one.server.bind] == ["0.0.0.0:25"]
     assert [str(bind) for one in configuration.imap for bind in one.server.bind] == ["0.0.0.0:143"]

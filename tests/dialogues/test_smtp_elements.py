@@ -44,6 +44,9 @@ SERVERS = {
     "ssl": "<auth><announce>always</announce></auth>",
     "no-plain": "<auth><announce>always</announce><requireSSL>false</requireSSL><plainAuthEnabled>false</plainAuthEnabled></auth>",
     "no-auth-package": f"{OPEN}{NO_AUTH}",
+    "no-auth-required": f"<auth><required>true</required></auth>{NO_AUTH}",
+    "newer-wins": "<auth><announce>never</announce><requireSSL>false</requireSSL></auth>"
+    "<handlerchain><authRequired>announce</authRequired></handlerchain>",
     "identity-default": OPEN,
     **{f"identity-{word}": f"{OPEN}<verifyIdentity>{word}</verifyIdentity>"
        for word in ("true", "strict", "relaxed", "false", "disabled")},
@@ -56,6 +59,8 @@ SERVERS = {
     "no-helo": "<heloEhloEnforcement>false</heloEhloEnforcement>",
     "no-brackets": "<addressBracketsEnforcement>false</addressBracketsEnforcement>",
     "greeting": "<smtpGreeting>come in</smtpGreeting>",
+    "greeting-of-lines": "<smtpGreeting>come in\n   and find out</smtpGreeting>",
+    "features-listed": "<disabledFeatures>8bitmime, PIPELINING</disabledFeatures>",
     "features": "<disabledFeatures><feature>8BITMIME</feature><feature>pipelining</feature></disabledFeatures>",
     "short-lived": f"<handlerchain>{LIFESPAN.format('300 ms')}</handlerchain>",
     "checked": '<handlerchain><handler class="ValidRcptHandler"/></handlerchain>',
@@ -113,7 +118,8 @@ async def authorized_addresses(server: Server) -> None:
 
 
 async def announcements(server: Server) -> None:
-    for name, shown in {"never": False, "always": True, "unauthorized": True, "unauthorized-here": False}.items():
+    announced = {"never": False, "newer-wins": False, "always": True, "unauthorized": True, "unauthorized-here": False}
+    for name, shown in announced.items():
         async with greeted(server, name) as (c, features):
             assert ("AUTH " in features and "AUTH=" in features) is shown, name
             # announced or not, it is there
@@ -130,7 +136,8 @@ async def requirements(server: Server) -> None:
     assert (await answers(server, "required", MAIL)).startswith("530 5.7.1 Authentication Required")
     assert (await answers(server, "required", "AUTH PLAIN AGJvYkBleGFtcGxlLm9yZwBzZWNyZXQ=", "MAIL FROM:<bob@example.org>")
             ).startswith("250 2.1.0")  # fmt: skip
-    assert (await answers(server, "required-elsewhere", MAIL)).startswith("250 2.1.0")
+    for name in ("required-elsewhere", "no-auth-required"):
+        assert (await answers(server, name, MAIL)).startswith("250 2.1.0")
 
 
 async def identities(server: Server) -> None:
@@ -175,10 +182,13 @@ async def forms(server: Server) -> None:
     assert (await answers(server, "checked", "MAIL FROM:a@b.example"))[:9] == "501 5.1.7"
     async with conversation(server.ports["greeting"]) as c:
         assert await c.line() == "220 come in"
-    async with greeted(server, "features") as (_, features):
-        assert "8BITMIME" not in features
-        assert "PIPELINING" not in features
-        assert "ENHANCEDSTATUSCODES" in features
+    async with conversation(server.ports["greeting-of-lines"]) as c:
+        assert await c.line() == "220 come in and find out"
+    for name in ("features", "features-listed"):
+        async with greeted(server, name) as (_, features):
+            assert "8BITMIME" not in features
+            assert "PIPELINING" not in features
+            assert "ENHANCEDSTATUSCODES" in features
 
 
 async def chains(server: Server) -> None:
@@ -218,12 +228,35 @@ async def lifespan(server: Server) -> None:
             "authorizedAddresses: '10.0.0.0/255.0.255.0' is not",
         ),
         ("<authorizedAddresses>300.*</authorizedAddresses>", "authorizedAddresses: '300.*' is not"),
+        ("<authorizedAddresses><address>10.0.0.1</address></authorizedAddresses>", "unknown 'address' in"),
+        (
+            '<handlerchain coreHandlersPackage="org.apache.james.smtpserver.NoAuthCmdHandlerLoadr"/>',
+            "there is no 'org.apache.james.smtpserver.NoAuthCmdHandlerLoadr' here; did you mean 'NoAuthCmdHandlerLoader'?",
+        ),
     ],
 )
 def test_wrong_values_are_errors(tmp_path: Path, element: str, complaint: str) -> None:
     text = f"<smtpservers><smtpserver>{element}<helloName/></smtpserver></smtpservers>"
     found = problems_of(tmp_path / "conf", text).of(Severity.ERROR)
     assert [one.message.startswith(complaint) for one in found] == [True], found
+
+
+@pytest.mark.parametrize(
+    ("elements", "warning"),
+    [
+        (
+            f"<auth><required>true</required></auth>{NO_AUTH}",
+            "required has no effect with NoAuthCmdHandlerLoader, where nobody can log in",
+        ),
+        (
+            '<handlerchain><handler class="org.apache.james.smtpserver.NoAuthCmdHandlerLoader"/></handlerchain>',
+            "NoAuthCmdHandlerLoader takes AUTH away only as the coreHandlersPackage of handlerchain",
+        ),
+    ],
+)
+def test_what_has_another_effect_than_it_seems_is_told(tmp_path: Path, elements: str, warning: str) -> None:
+    problems = problems_of(tmp_path / "conf", f"<smtpservers><smtpserver>{elements}</smtpserver></smtpservers>")
+    assert [one.message for one in problems.of(Severity.WARNING)] == [warning]
 
 
 def test_a_lifespan_needs_its_duration(tmp_path: Path) -> None:
@@ -264,10 +297,11 @@ def networks(text: str, **names: list[str]) -> list[Network]:
         ("relay.example.net", "192.0.2.9", "192.0.2.8"),
         ("relay.example.net", "2001:db8::9", "2001:db8::8"),
         ("relay.example.net/24", "192.0.2.200", "2001:db8::8"),
+        ("six.example.net/24", "2001:db8::9", "2001:db8::8"),
     ],
 )
 def test_forms_of_networks(text: str, inside: str, outside: str) -> None:
-    found = networks(text, relay_example_net=["192.0.2.9", "2001:db8::9"])
+    found = networks(text, relay_example_net=["192.0.2.9", "2001:db8::9"], six_example_net=["2001:db8::9"])
     assert is_in(inside, found)
     assert not is_in(outside, found)
 

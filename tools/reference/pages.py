@@ -92,12 +92,12 @@ _WORDS = {
     "jwt.enabled": "JSON web tokens.",
     "jwt.enable": "JSON web tokens.",
     "*server/helloName/autodetect": "Take the machine's name; otherwise the text of `helloName` is the name.",
-    "smtpserver/disabledFeatures/[*]": "EHLO keywords that are not shown, one an element.",
+    "smtpserver/disabledFeatures/[*]": "EHLO keywords that are not shown, one an element, or with commas in `disabledFeatures` itself.",
     "smtpserver/handlerchain/coreHandlersPackage": "`NoAuthCmdHandlerLoader` takes AUTH away.",
     "lmtpserver/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader` delivers to the INBOX, `MailetContainerCmdHandlerLoader` through the mail container.",
     "lmtpserver/handlerchain/handler/class": "A loader as in `coreHandlersPackage`, or an SMTP hook, see [processing](processing.md).",
     "lmtpserver/handlerchain/handler/splitExecution": "Of `MailetContainerHandler`: run the container for each recipient, so that each has its own answer.",
-    "smtpserver/handlerchain/handler": "An SMTP hook, see [processing](processing.md).",
+    "smtpserver/handlerchain/handler/class": "An SMTP hook, see [processing](processing.md).",
 }
 """What no field of a settings class says: patterns of paths."""
 

@@ -16,6 +16,8 @@ from compostela.base.units import parse_duration, parse_size
 
 T = TypeVar("T")
 E = TypeVar("E", bound=enum.Enum)
+SHOWN_CHARACTERS = 40
+"""Of a text that means nothing."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,16 +100,26 @@ class Settings:
         self.node = node
         self.problems = problems
         self._known: set[str] = set()
+        self._values: set[str] = set()
+        self._opened: set[str] = set()
+        self._is_body_known = False
         self._sections: dict[str, Settings] = {}
 
     @property
     def place(self) -> Place:
         return self.node.place
 
+    @property
+    def body(self) -> str:
+        """The text of the element itself."""
+        self._is_body_known = True
+        return self.node.text
+
     # reading
 
     def text(self, name: str, default: T) -> str | T:
         """The text of the element or attribute; `default` when it is absent."""
+        self._note_value(name)
         found = self._find(name)
         return default if found is None else found[0]
 
@@ -167,6 +179,7 @@ class Settings:
 
     def strings(self, name: str, default: Sequence[str] = ()) -> list[str]:
         """A comma-separated list, or several elements of the name; empty items dropped."""
+        self._note_value(name)
         texts = [node.text for node in self._nodes(name)]
         attribute = self._attribute(name)
         if attribute is not None:
@@ -189,12 +202,14 @@ class Settings:
     def sections(self, name: str) -> list["Settings"]:
         """Readers of all children of a name, in order. The caller finishes each."""
         self._known.add(name)
+        self._opened.add(name)
         return [Settings(node, self.problems) for node in self._nodes(name)]
 
     def children(self) -> Iterator["Settings"]:
         """Readers of all children, which are all known then."""
         for node in self.node.children:
             self._known.add(node.name)
+            self._opened.add(node.name)
             yield Settings(node, self.problems)
 
     def place_of(self, name: str) -> Place:
@@ -225,21 +240,31 @@ class Settings:
             self._mark_all(name)
 
     def finish(self) -> None:
-        """Reports unknown elements and attributes here and in the sections that were opened."""
+        """Reports unknown elements and attributes here, in the sections that were opened, and in the elements of which only
+        the text was asked for; and a text that nobody asked for."""
+        self._report_unknown()
+        if self.node.text and not self._is_body_known:
+            self.problems.warning(
+                self.place, f"the text {_shortened(self.node.text)!r} in <{self.node.name}> means nothing"
+            )
+        for section in self._sections.values():
+            section.finish()
+
+    # inside
+
+    def _report_unknown(self) -> None:
         for node in self.node.children:
             if node.name not in self._known:
                 self.problems.error(
                     node.place, f"unknown {node.name!r} in <{self.node.name}>{nearest(node.name, self._known)}"
                 )
+            elif node.name in self._values and node.name not in self._opened and node.name not in self._sections:
+                Settings(node, self.problems)._report_unknown()
         for name in self.node.attributes:
             if name not in self._known:
                 self.problems.error(
                     self.place, f"unknown attribute {name!r} of <{self.node.name}>{nearest(name, self._known)}"
                 )
-        for section in self._sections.values():
-            section.finish()
-
-    # inside
 
     def _mark_all(self, name: str) -> None:
         head, _, rest = name.partition("/")
@@ -273,7 +298,16 @@ class Settings:
         attribute = self._attribute(name)
         return None if attribute is None else (attribute, self.place)
 
+    def _note_value(self, name: str) -> None:
+        """Of the element only the text is asked for."""
+        head, _, rest = name.partition("/")
+        if not rest:
+            self._values.add(head)
+        elif (section := self.section(head)) is not None:
+            section._note_value(rest)
+
     def _convert(self, name: str, default: T, convert: Callable[[str], T]) -> T:
+        self._note_value(name)
         found = self._find(name)
         if found is None or found[0] == "":
             return default
@@ -291,3 +325,7 @@ def _boolean(text: str) -> bool:
     if lower in ("false", "no", "off"):
         return False
     raise InvalidArgument(f"{text!r} is neither true nor false")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

@@ -44,11 +44,12 @@ def parse_network(text: str, resolve: Resolve = system_addresses) -> list[Networ
     host, slash, mask = text.partition("/")
     if "*" in host:
         return [_wildcard(text)]
-    hosts = [host.strip("[]")] if _is_address(host) else _named(host, text, resolve)
+    is_address = _is_address(host)
+    hosts = [host.strip("[]")] if is_address else _named(host, text, resolve)
     networks: list[Network] = []
     for one in hosts:
-        # a netmask or a length for IPv4 says nothing of the IPv6 addresses of the same name
-        keep = slash and (":" not in one or len(hosts) == 1 or not _is_for_ipv4(mask))
+        # a netmask or a length for IPv4 says nothing of the IPv6 addresses of a name, even if it has no others today
+        keep = slash and (":" not in one or is_address or not _is_for_ipv4(mask))
         try:
             networks.append(ip_network(f"{one}/{mask}" if keep else one, strict=False))
         except ValueError as error:
@@ -57,7 +58,7 @@ def parse_network(text: str, resolve: Resolve = system_addresses) -> list[Networ
 
 
 def _is_for_ipv4(mask: str) -> bool:
-    return "." in mask or (mask.isdigit() and int(mask) <= 32)
+    return "." in mask or (mask.isdecimal() and int(mask) <= 32)
 
 
 def _wildcard(text: str) -> Network:

@@ -1,14 +1,21 @@
 """Elements that all line protocols share (bind, limits, TLS)."""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems, Settings
-from compostela.net.networks import read_networks
+from compostela.net.networks import parse_address, read_networks
 from compostela.net.proxy_protocol import ProxySettings
 from compostela.net.tls.settings import TlsSettings, read_tls_settings
+
+ANY_ADDRESS = "0.0.0.0"
+MAX_BACKLOG = 2**31 - 1
+"""More the system's call cannot say; the kernel has its own limit far below (net.core.somaxconn)."""
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +29,11 @@ class BindAddress:
     def parse(cls, text: str) -> "BindAddress":
         """`host:port` or `[v6]:port`. Raises `InvalidArgument`."""
         host, colon, port = text.strip().rpartition(":")
-        if not colon or not port.isdigit() or int(port) > 65535:
+        host = host.removeprefix("[").removesuffix("]") or ANY_ADDRESS
+        is_name = _HOST_NAME.fullmatch(host) is not None
+        if not colon or not _PORT.fullmatch(port) or int(port) > 65535 or not (is_name or parse_address(host)):
             raise InvalidArgument(f"{text!r} is not address:port")
-        return cls(host.strip("[]") or "0.0.0.0", int(port))
+        return cls(host, int(port))
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -71,23 +80,18 @@ def read_server_settings(
 ) -> ServerSettings:
     """Reads the common elements; the caller reads its own and finishes. Without `checks_connections` the protocol has
     handlers in the place of `additionalConnectionChecks`."""
-    bind: list[BindAddress] = []
-    for text in settings.strings("bind", [f"0.0.0.0:{default_port}"]):
-        try:
-            bind.append(BindAddress.parse(text))
-        except InvalidArgument as wrong:
-            settings.error(f"bind: {wrong}", "bind")
-    backlog = settings.integer("connectionBacklog", 200, minimum=0)
+    everywhere = f"{ANY_ADDRESS}:{default_port}"
+    backlog = settings.integer("connectionBacklog", 200, minimum=0, maximum=MAX_BACKLOG)
     settings.ignored(*_IGNORED)
     if not checks_connections:
         settings.ignored("additionalConnectionChecks")
     timeout_name = "connectionTimeout" if settings.has("connectionTimeout") else "connectiontimeout"
     return ServerSettings(
         name=settings.text("jmxName", default_name),
-        bind=tuple(bind),
+        bind=_bind(settings, settings.strings("bind", [everywhere]) or [everywhere]),
         hello_name=_hello_name(settings, autodetected_name),
         connection_timeout_seconds=settings.duration(timeout_name, default_timeout) or math.inf,
-        backlog=settings.integer("connectBacklog", backlog, minimum=0),
+        backlog=settings.integer("connectBacklog", backlog, minimum=0, maximum=MAX_BACKLOG),
         connection_limit=settings.integer("connectionLimit", 0, minimum=0),
         connection_limit_per_ip=settings.integer("connectionLimitPerIP", 0, minimum=0),
         tls=read_tls_settings(settings.section("tls"), settings.place),
@@ -95,6 +99,21 @@ def read_server_settings(
         proxy=_proxy(settings),
         water_marks=_water_marks(settings),
     )
+
+
+def _bind(settings: Settings, texts: list[str]) -> tuple[BindAddress, ...]:
+    found: list[BindAddress] = []
+    for text in texts:
+        try:
+            found.append(BindAddress.parse(text))
+        except InvalidArgument as wrong:
+            settings.error(f"bind: {wrong}", "bind")
+    return tuple(found)
+
+
+def one_line(text: str) -> str:
+    """A text for the wire: an element may be broken into lines, a reply must not be."""
+    return " ".join(text.split())
 
 
 def warn_of_equal_names(servers: Iterable[ServerSettings], place: Place, problems: Problems) -> None:
@@ -129,5 +148,8 @@ def _hello_name(settings: Settings, autodetected: str) -> str:
     section = settings.section("helloName")
     if section is None:
         return autodetected
-    detect = section.boolean("autodetect", False)
-    return autodetected if detect else section.node.text or "localhost"
+    if section.boolean("autodetect", False):
+        return autodetected
+    if len(section.body.split()) > 1:
+        section.error(f"helloName: {section.body!r} is not the name of a host")
+    return section.body or "localhost"

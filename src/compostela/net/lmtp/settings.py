@@ -3,11 +3,10 @@
 import socket
 from dataclasses import dataclass
 
-from compostela.base.settings import Node, Problems, Settings, nearest
+from compostela.base.settings import Node, Problems, Settings
 from compostela.net.settings import read_server_settings
-from compostela.net.smtp.settings import SmtpSettings, VerifyIdentity, read_handler_chain
+from compostela.net.smtp.settings import CORE_LOADER, SmtpSettings, VerifyIdentity, read_handler_chain
 
-CORE_LOADER = "CoreCmdHandlerLoader"
 CONTAINER_LOADER = "MailetContainerCmdHandlerLoader"
 CONTAINER_HANDLER = "MailetContainerHandler"
 
@@ -69,10 +68,7 @@ def _read_server(settings: Settings) -> LmtpSettings:
 
 def _way(chain: Settings | None) -> _Way:
     """The loader stands in `coreHandlersPackage` or, as in James's samples, among the handlers."""
-    name, handlers = read_handler_chain(chain)
-    loader = name.rpartition(".")[2]
-    if chain is not None and loader not in ("", CORE_LOADER, CONTAINER_LOADER):
-        chain.error(f"there is no {name!r} for LMTP{nearest(loader, (CORE_LOADER, CONTAINER_LOADER))}")
+    loader, handlers = read_handler_chain(chain, (CORE_LOADER, CONTAINER_LOADER))
     through, split = loader == CONTAINER_LOADER, False
     hooks: list[Settings] = []
     for handler in handlers:

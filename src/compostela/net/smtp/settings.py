@@ -4,10 +4,10 @@ import enum
 import socket
 from dataclasses import dataclass
 
-from compostela.base.settings import Node, Problems, Settings
+from compostela.base.settings import Node, Problems, Settings, nearest
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
 from compostela.net.networks import Network, read_networks
-from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
+from compostela.net.settings import ServerSettings, one_line, read_server_settings, warn_of_equal_names
 
 
 class Announce(enum.Enum):
@@ -36,7 +36,7 @@ _IDENTITY = {
     "relaxed": VerifyIdentity.RELAXED,
 }
 DEFAULT_AUTH = AuthSettings(("LOGIN", "PLAIN"))
-NO_AUTH_LOADER = "NoAuthCmdHandlerLoader"
+CORE_LOADER, NO_AUTH_LOADER = "CoreCmdHandlerLoader", "NoAuthCmdHandlerLoader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +97,27 @@ def _read_server(settings: Settings) -> SmtpSettings:
         default_timeout=300.0,
         autodetected_name=socket.gethostname() or "localhost",
     )
-    old = settings.choice("authRequired", Announce.NEVER, _OLD_ANNOUNCE)
+    chain = settings.section("handlerchain")
+    loader, handlers = read_handler_chain(chain, (CORE_LOADER, NO_AUTH_LOADER))
+    places = [section for section in (settings, chain, settings.section("handler")) if section]
+    old = Announce.NEVER
+    for place in places:
+        old = place.choice("authRequired", old, _OLD_ANNOUNCE)
     auth = settings.section("auth")
     announce = auth.choice("announce", old, _ANNOUNCE) if auth else old
-    chain = settings.section("handlerchain")
-    loader, handlers = read_handler_chain(chain)
-    places = [section for section in (settings, chain, settings.section("handler")) if section]
-    for nested in places[1:]:
-        if nested.has("authRequired"):
-            announce = nested.choice("authRequired", announce, _OLD_ANNOUNCE)
     without_auth = auth is None and announce is Announce.NEVER and any(place.has("authRequired") for place in places)
+    if chain is not None:
+        _warn_of_loaders(chain, loader, handlers)
+    required = auth.boolean("required", False) if auth else False
+    if auth is not None and required and loader == NO_AUTH_LOADER:
+        auth.problems.warning(
+            auth.place_of("required"), f"required has no effect with {NO_AUTH_LOADER}, where nobody can log in"
+        )
     read = SmtpSettings(
         server=server,
         announce=announce,
-        auth_enabled=not loader.endswith(NO_AUTH_LOADER) and not without_auth,
-        auth_required=auth.boolean("required", False) if auth else False,
+        auth_enabled=loader != NO_AUTH_LOADER and not without_auth,
+        auth_required=required and loader != NO_AUTH_LOADER,
         auth=read_auth_settings(auth, DEFAULT_AUTH.mechanisms, with_login=True),
         authorized_networks=read_networks(settings, "authorizedAddresses"),
         verify_identity=settings.choice("verifyIdentity", VerifyIdentity.STRICT, _IDENTITY),
@@ -119,7 +125,7 @@ def _read_server(settings: Settings) -> SmtpSettings:
         max_line_bytes=settings.integer("maxLineLength", 8192, minimum=1000, maximum=1_048_576),
         helo_enforced=settings.boolean("heloEhloEnforcement", True),
         brackets_enforced=settings.boolean("addressBracketsEnforcement", True),
-        greeting=settings.text("smtpGreeting", ""),
+        greeting=one_line(settings.text("smtpGreeting", "")),
         disabled_features=_disabled(settings),
         max_recipients=settings.integer("maxRecipients", 1000, minimum=100),
         max_mails=settings.integer("maxMailsPerConnection", 0, minimum=0),
@@ -130,14 +136,31 @@ def _read_server(settings: Settings) -> SmtpSettings:
 
 
 def _disabled(settings: Settings) -> frozenset[str]:
-    section = settings.section("disabledFeatures")
-    return frozenset(child.node.text.upper() for child in section.children()) if section else frozenset()
+    """Keywords, in elements of their own or with commas."""
+    words: list[str] = []
+    for section in settings.sections("disabledFeatures"):
+        for one in (section, *section.children()):
+            words += one.body.split(",")
+        section.finish()
+    return frozenset(word.strip().upper() for word in words if word.strip())
 
 
-def read_handler_chain(chain: Settings | None) -> tuple[str, tuple[Settings, ...]]:
-    """The loader of the core handlers, and the configured handlers in order."""
+def _warn_of_loaders(chain: Settings, loader: str, handlers: tuple[Settings, ...]) -> None:
+    """James's samples name the loader among the handlers too, where it changes nothing."""
+    for handler in handlers:
+        if handler.text("class", "").rpartition(".")[2] == NO_AUTH_LOADER != loader:
+            chain.problems.warning(
+                handler.place, f"{NO_AUTH_LOADER} takes AUTH away only as the coreHandlersPackage of handlerchain"
+            )
+
+
+def read_handler_chain(chain: Settings | None, loaders: tuple[str, ...]) -> tuple[str, tuple[Settings, ...]]:
+    """The loader of the core handlers by its short name, one of those that there are, and the configured handlers in order."""
     if chain is None:
         return "", ()
     chain.ignored("enableJmx", "jmxHandlersPackage")
-    loader = chain.text("coreHandlersPackage", "")
+    name = chain.text("coreHandlersPackage", "")
+    loader = name.rpartition(".")[2]
+    if loader not in ("", *loaders):
+        chain.error(f"there is no {name!r} here{nearest(loader, loaders)}")
     return loader, tuple(chain.sections("handler"))

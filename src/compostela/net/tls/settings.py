@@ -141,7 +141,7 @@ def _suites(section: Settings, names: list[str]) -> Suites:
 def _client_auth(section: Settings | None, revocations: bool) -> ClientAuthSettings | None:
     if section is None:
         return None
-    written = section.node.text.lower()
+    written = section.body.lower()
     if written and written not in _CLIENT_CERTIFICATE:
         section.error(
             f"clientAuth: {written!r} is neither need nor want; without the element no certificate is asked for"

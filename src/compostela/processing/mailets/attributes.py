@@ -14,7 +14,7 @@ class SetMailAttribute(Mailet):
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         self._values = {
-            child.node.name: child.node.text
+            child.node.name: child.body
             for child in settings.children()
             if child.node.name not in ("onMailetException", "onMatchException")
         }

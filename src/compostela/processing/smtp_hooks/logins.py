@@ -35,7 +35,7 @@ class ConfigurationAuthHook(SmtpHook):
         for account in accounts.sections("account") if accounts is not None else ():
             name = account.required("username")
             section = account.section("passwords")
-            words = [one.node.text for one in section.sections("password") if one.node.text] if section else []
+            words = [one.body for one in section.sections("password") if one.body] if section else []
             if not words:
                 account.error("an account needs at least one 'passwords/password'")
             elif name:

@@ -109,9 +109,9 @@ class AllowedUnauthenticatedSender(SmtpHook):
         for entry in listed.sections("allowedSender") if listed is not None else ():
             networks = read_networks(entry, "fromIps") if entry.has("fromIps") else None
             try:
-                self._senders[MailAddress.parse(entry.node.text.strip())] = networks
+                self._senders[MailAddress.parse(entry.body.strip())] = networks
             except InvalidArgument as wrong:
-                entry.error(f"{entry.node.text!r}: {wrong}")
+                entry.error(f"{entry.body!r}: {wrong}")
             entry.finish()
         if not self._senders:
             settings.error("at least one 'allowedSenders/allowedSender' is needed")
