@@ -95,8 +95,9 @@ async def test_the_whole_chain_is_shown(tmp_path: Path) -> None:
                 await works(c, name)
 
 
-async def test_a_client_gets_the_key_of_the_kind_that_it_can_check(tmp_path: Path) -> None:
-    async with running(tmp_path, {"boths": keystore("both.jks")}) as server:
+@pytest.mark.parametrize("store", ["both.jks", "both.p12"])
+async def test_a_client_gets_the_key_of_the_kind_that_it_can_check(tmp_path: Path, store: str) -> None:
+    async with running(tmp_path, {"boths": keystore(store)}) as server:
         for suite, kind in (
             ("ECDHE-RSA-AES128-GCM-SHA256", RSAPublicKey),
             ("ECDHE-ECDSA-AES128-GCM-SHA256", EllipticCurvePublicKey),

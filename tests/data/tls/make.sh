@@ -6,6 +6,7 @@
 #   two-passwords.jks   RSA, JKS, store "store-secret", key "key-secret"
 #   ec.jks              EC, JKS
 #   both.jks            an RSA key and an EC key, JKS
+#   both.p12            the same as PKCS12
 #   chain.jks           RSA, JKS: leaf for mail.example.org, intermediate, root
 #   chain.p12           the same as PKCS12 with one key
 #   rsa.p12, ec.p12     PKCS12 with one key
@@ -41,6 +42,8 @@ pair two-passwords.jks JKS RSA james store-secret key-secret "${host[@]}"
 pair ec.jks JKS EC james changeit changeit "${host[@]}"
 pair both.jks JKS RSA rsa changeit changeit "${host[@]}"
 pair both.jks JKS EC ec changeit changeit "${host[@]}"
+keytool -importkeystore -noprompt -srckeystore both.jks -srcstorepass changeit -destkeystore both.p12 -deststoretype PKCS12 \
+    -deststorepass changeit
 pair rsa.p12 PKCS12 RSA james changeit changeit "${host[@]}"
 pair ec.p12 PKCS12 EC james changeit changeit "${host[@]}"
 pair named-jks.jks PKCS12 RSA james changeit changeit "${host[@]}"

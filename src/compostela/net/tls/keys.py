@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.jks import read_jks
+from compostela.net.tls.pkcs12 import protected_keys
 from compostela.net.tls.settings import TlsSettings
 from compostela.net.tls.stores import SecretFile, StoreType, pem_blocks, read_store, type_of
 
@@ -96,10 +97,28 @@ def _keys_of_pkcs12(data: bytes, secret: str | None) -> "list[Key]":
         store = pkcs12.load_pkcs12(data, secret.encode() if secret else None)
     except Exception as error:  # the library has many
         raise TlsError("the password of the key store is wrong, or the file is damaged") from error
-    if store.key is None or store.cert is None:
-        return []
-    others = [one.certificate for one in store.additional_certs]
-    return [("1", store.key, _in_order(store.cert.certificate, others))]
+    certificates = [one.certificate for one in (store.cert, *store.additional_certs) if one is not None]
+    protected = protected_keys(data)
+    if len(protected) < 2:
+        keys = [store.key] if store.key is not None else []
+    else:
+        keys = [_protected_key(one, secret, number) for number, one in enumerate(protected, 1)]
+    found: list[Key] = []
+    for number, key in enumerate(keys, 1):
+        public = key.public_key()
+        leaf = next((one for one in certificates if one.public_key() == public), None)
+        if leaf is not None:
+            found.append((str(number), key, _in_order(leaf, certificates)))
+    return found
+
+
+def _protected_key(encoded: bytes, secret: str | None, number: int) -> "PrivateKeyTypes":
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    try:
+        return load_der_private_key(encoded, secret.encode() if secret else None)
+    except Exception as error:  # the library has many
+        raise TlsError(f"the key {number} of the key store cannot be used, or has another password: {error}") from error
 
 
 def _in_order(leaf: "Certificate", others: "list[Certificate]") -> "list[Certificate]":

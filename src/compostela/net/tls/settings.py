@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass, field
 
+from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Settings, nearest
 from compostela.net.tls.suites import OLD_PROTOCOLS, PROTOCOLS, TLS13_SUITES, Suites, iana_names, read_suites
 
@@ -17,6 +18,7 @@ class ClientCertificate(enum.Enum):
     WANT = "want"
 
 
+STORE_TYPES = ("JKS", "PKCS12", "PEM")
 _CLIENT_CERTIFICATE = {one.value: one for one in ClientCertificate}
 
 
@@ -80,7 +82,7 @@ def read_tls_settings(section: Settings | None, place: Place) -> TlsSettings:
         implicit=section.boolean("socketTLS", False),
         starttls=section.boolean("startTLS", False),
         keystore=section.text("keystore", None),
-        keystore_type=section.text("keystoreType", "JKS"),
+        keystore_type=section.parsed("keystoreType", "JKS", _store_type),
         private_key=section.text("privateKey", None),
         certificates=section.text("certificates", None),
         secret=section.text("secret", None),
@@ -90,6 +92,11 @@ def read_tls_settings(section: Settings | None, place: Place) -> TlsSettings:
         client_auth=_client_auth(section.section("clientAuth"), section.boolean("enableOCSPCRLChecks", False)),
         place=section.place,
     )
+    if read.client_auth is None and section.boolean("enableOCSPCRLChecks", False):
+        section.problems.warning(
+            section.place_of("enableOCSPCRLChecks"),
+            "enableOCSPCRLChecks has no effect without clientAuth: there is no certificate to check",
+        )
     if read.implicit and read.starttls:
         section.error("socketTLS and startTLS can't both be true")
     if read.offered and not read.keystore and not (read.private_key and read.certificates):
@@ -103,6 +110,12 @@ def read_tls_settings(section: Settings | None, place: Place) -> TlsSettings:
             "sessionCache has no effect: the TLS library keeps sessions in tickets, whose number and age it decides itself",
         )
     return read
+
+
+def _store_type(text: str) -> str:
+    if text.upper() not in STORE_TYPES:
+        raise InvalidArgument(f"{text!r} is none of {', '.join(STORE_TYPES)}{nearest(text, STORE_TYPES)}")
+    return text.upper()
 
 
 def _protocols(section: Settings, names: list[str]) -> tuple[str, ...]:
@@ -151,7 +164,7 @@ def _client_auth(section: Settings | None, revocations: bool) -> ClientAuthSetti
             "certificate", _CLIENT_CERTIFICATE.get(written, ClientCertificate.NEED), _CLIENT_CERTIFICATE
         ),
         truststore=section.text("truststore", None),
-        truststore_type=section.text("truststoreType", "JKS"),
+        truststore_type=section.parsed("truststoreType", "JKS", _store_type),
         truststore_secret=section.text("truststoreSecret", None),
         crls=tuple(section.strings("crl")),
     )

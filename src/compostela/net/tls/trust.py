@@ -31,7 +31,8 @@ def ask_for_certificates(context: ssl.SSLContext, settings: ClientAuthSettings, 
 
 
 def _trusted(data: bytes, secret: str | None) -> list[bytes]:
-    """Certificates in DER. The chains of keys in a store are not trusted, as in Java."""
+    """Certificates in DER. In a store of the type JKS the chains of keys are not trusted, as in Java; in PKCS#12, where the library
+    does not tell them apart, all certificates but the key's own are."""
     match type_of(data):
         case StoreType.JKS:
             return list(read_jks(data, secret).trusted)

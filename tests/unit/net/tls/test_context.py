@@ -45,8 +45,9 @@ def test_the_type_is_told_by_the_first_octets(name: str, kind: StoreType) -> Non
     assert type_of((FOLDER / name).read_bytes()) is kind
 
 
-def test_a_store_with_keys_of_two_kinds_offers_both_and_cannot_tell_which_was_chosen() -> None:
-    context = server_context(settings("both.jks"), resolve).in_force
+@pytest.mark.parametrize("name", ["both.jks", "both.p12"])
+def test_a_store_with_keys_of_two_kinds_offers_both_and_cannot_tell_which_was_chosen(name: str) -> None:
+    context = server_context(settings(name), resolve).in_force
     assert len(context.certificates) == 2
     assert context.certificate is None
 

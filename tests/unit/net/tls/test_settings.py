@@ -28,6 +28,9 @@ def test_james_sample_is_understood_without_a_word() -> None:
         ("<privateKey>file://key.pem</privateKey>", "needs a keystore"),
         (f"<keystore>file://rsa.jks</keystore>{KEY}", "not from both"),
         (f"{KEY}<keystor>x</keystor>", "did you mean 'keystore'"),
+        (f"{KEY}<keystoreType>PKCS21</keystoreType>", "did you mean 'PKCS12'"),
+        (f"{KEY}<keystoreType>JCEKS</keystoreType>", "'JCEKS' is none of JKS, PKCS12, PEM"),
+        (f"{KEY}<clientAuth><truststoreType>BKS</truststoreType></clientAuth>", "'BKS' is none of JKS, PKCS12, PEM"),
         (f"{KEY}<supportedProtocols><protocol>TLSv1.4</protocol></supportedProtocols>", "did you mean 'TLSv1.3'"),
         (f"{KEY}<supportedProtocols><protocol>TLSv1.1</protocol></supportedProtocols>", "no protocol is left"),
         (
@@ -54,6 +57,7 @@ def test_what_is_wrong_is_an_error(inside: str, reason: str) -> None:
     ("inside", "line"),
     [
         ("<sessionCache><size>100</size><timeout>1h</timeout></sessionCache>", "sessionCache has no effect"),
+        ("<enableOCSPCRLChecks>true</enableOCSPCRLChecks>", "enableOCSPCRLChecks has no effect without clientAuth"),
         ("<clientAuth/>", "every certificate of an authority that the system trusts"),
         (
             "<clientAuth><truststore>file://t</truststore><crl>file://crl.pem</crl></clientAuth>"
