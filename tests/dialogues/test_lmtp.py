@@ -50,6 +50,25 @@ async def map_to(server: Server, source: str, kind: MappingType, *targets: str) 
         await server.store.rewriting.add(MappingSource.of_address(MailAddress.parse(source)), Mapping(kind, target))
 
 
+async def test_the_elements_of_smtp_servers_are_those_of_lmtp_too(tmp_path: Path) -> None:
+    elements = (
+        "<smtpGreeting>come in</smtpGreeting><heloEhloEnforcement>false</heloEhloEnforcement><maxLineLength>1000</maxLineLength>"
+        "<addressBracketsEnforcement>false</addressBracketsEnforcement><disabledFeatures><x>8BITMIME</x></disabledFeatures>"
+        "<maxRecipients>100</maxRecipients><maxMailsPerConnection>1</maxMailsPerConnection>"
+        "<authorizedAddresses>127.*</authorizedAddresses><auth><announce>always</announce></auth>"
+    )
+    async with running(tmp_path, lmtp=elements) as server, conversation(server.ports["lmtp"]) as c:
+        await c.client("MAIL FROM:a@foreign.example", "RCPT TO:bob@example.org", "RCPT TO:x@elsewhere.example", "RSET")
+        await c.server("220 come in", "250 2.1.0", "250 2.1.5", "550 5.7.1", "250 ")
+        await c.client("LHLO client.example")
+        features = "\n".join(await c.until("250 "))
+        assert "8BITMIME" not in features
+        assert "AUTH" not in features
+        assert "LIMITS RCPTMAX=100 MAILMAX=1" in features
+        await c.client(f"NOOP {'x' * 1200}", "MAIL FROM:<a@foreign.example>")
+        await c.server("500 5.5.2 Line length exceeded", "452 ")
+
+
 async def test_the_greeting_offers_what_there_is_and_no_login(tmp_path: Path) -> None:
     async with running(tmp_path, lmtp="") as server, conversation(server.ports["lmtp"]) as c:
         first, *features = await greet(c)

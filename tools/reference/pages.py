@@ -93,6 +93,7 @@ _WORDS = {
     "jwt.enable": "JSON web tokens.",
     "*server/helloName/autodetect": "Take the machine's name; otherwise the text of `helloName` is the name.",
     "smtpserver/disabledFeatures/[*]": "EHLO keywords that are not shown, one an element, or with commas in `disabledFeatures` itself.",
+    "lmtpserver/disabledFeatures/[*]": "EHLO keywords that are not shown, one an element, or with commas in `disabledFeatures` itself.",
     "smtpserver/handlerchain/coreHandlersPackage": "`NoAuthCmdHandlerLoader` takes AUTH away.",
     "lmtpserver/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader` delivers to the INBOX, `MailetContainerCmdHandlerLoader` through the mail container.",
     "lmtpserver/handlerchain/handler/class": "A loader as in `coreHandlersPackage`, or an SMTP hook, see [processing](processing.md).",

@@ -74,13 +74,27 @@ def test_the_way_through_the_container(chain: str, split: bool) -> None:
             "<handlerchain><handler class='MailetContainerHandler'><split>true</split></handler></handlerchain>",
             "'split'",
         ),
-        ("<auth><announce>always</announce></auth>", "unknown 'auth'"),
-        ("<authorizedAddresses>127.0.0.1</authorizedAddresses>", "unknown 'authorizedAddresses'"),
-        ("<verifyIdentity>true</verifyIdentity>", "unknown 'verifyIdentity'"),
-        ("<smtpGreeting>hello</smtpGreeting>", "did you mean 'lmtpGreeting'"),
+        ("<lmtpGreting>hello</lmtpGreting>", "did you mean 'lmtpGreeting'"),
+        ("<auth><announce>always</announce></auth>", "'auth' has no effect here"),
+        ("<authRequired>true</authRequired>", "'authRequired' has no effect here"),
+        ("<handlerchain><authRequired>true</authRequired></handlerchain>", "'authRequired' has no effect here"),
+        ("<handler><authRequired>true</authRequired></handler>", "'handler/authRequired' has no effect here"),
+        ("<authorizedAddresses>127.0.0.1</authorizedAddresses>", "'authorizedAddresses' has no effect here"),
+        ("<verifyIdentity>true</verifyIdentity>", "'verifyIdentity' has no effect here"),
+        ("<maxLineLength>999</maxLineLength>", "maxLineLength: must be at least 1000"),
     ],
 )
 def test_what_has_no_place_in_the_file_is_reported(elements: str, complaint: str) -> None:
     _, problems = read(elements)
     assert len(problems) == 1
     assert complaint in problems[0]
+
+
+def test_servers_of_one_name_are_warned_of() -> None:
+    problems = Problems()
+    root = Reader(problems).parse("lmtpserver.xml", b"<lmtpservers><lmtpserver/><lmtpserver/></lmtpservers>")
+    assert root is not None
+    assert len(read_lmtp_settings(root, problems)) == 2
+    assert [one.message for one in problems.found] == [
+        "several servers are called 'lmtpserver': give each its own jmxName"
+    ]

@@ -4,8 +4,14 @@ import socket
 from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings
-from compostela.net.settings import read_server_settings
-from compostela.net.smtp.settings import CORE_LOADER, SmtpSettings, VerifyIdentity, read_handler_chain
+from compostela.net.settings import one_line, read_server_settings, warn_of_equal_names
+from compostela.net.smtp.settings import (
+    CORE_LOADER,
+    SmtpSettings,
+    VerifyIdentity,
+    read_disabled_features,
+    read_handler_chain,
+)
 
 CONTAINER_LOADER = "MailetContainerCmdHandlerLoader"
 CONTAINER_HANDLER = "MailetContainerHandler"
@@ -42,6 +48,7 @@ def read_lmtp_settings(root: Node, problems: Problems) -> list[LmtpSettings]:
         if enabled:
             found.append(read)
     settings.finish()
+    warn_of_equal_names((one.session.server for one in found), settings.place, problems)
     return found
 
 
@@ -53,13 +60,24 @@ def _read_server(settings: Settings) -> LmtpSettings:
         default_timeout=300.0,
         autodetected_name=socket.gethostname() or "localhost",
     )
-    way = _way(settings.section("handlerchain"))
+    chain = settings.section("handlerchain")
+    way = _way(chain)
+    # there are no logins, and so nobody who may relay or whose identity could be looked at
+    settings.ignored("auth", "authRequired", "handler/authRequired", "authorizedAddresses", "verifyIdentity")
+    if chain is not None:
+        chain.ignored("authRequired")
     session = SmtpSettings(
         server=server,
         auth_enabled=False,
         verify_identity=VerifyIdentity.DISABLED,
         max_message_bytes=settings.size("maxmessagesize", 0, unit="K"),
-        greeting=settings.text("lmtpGreeting", ""),
+        max_line_bytes=settings.integer("maxLineLength", 8192, minimum=1000, maximum=1_048_576),
+        helo_enforced=settings.boolean("heloEhloEnforcement", True),
+        brackets_enforced=settings.boolean("addressBracketsEnforcement", True),
+        greeting=one_line(settings.text("lmtpGreeting", settings.text("smtpGreeting", ""))),
+        disabled_features=read_disabled_features(settings),
+        max_recipients=settings.integer("maxRecipients", 1000, minimum=100),
+        max_mails=settings.integer("maxMailsPerConnection", 0, minimum=0),
         handlers=way.hooks,
     )
     settings.finish()

@@ -126,7 +126,7 @@ def _read_server(settings: Settings) -> SmtpSettings:
         helo_enforced=settings.boolean("heloEhloEnforcement", True),
         brackets_enforced=settings.boolean("addressBracketsEnforcement", True),
         greeting=one_line(settings.text("smtpGreeting", "")),
-        disabled_features=_disabled(settings),
+        disabled_features=read_disabled_features(settings),
         max_recipients=settings.integer("maxRecipients", 1000, minimum=100),
         max_mails=settings.integer("maxMailsPerConnection", 0, minimum=0),
         handlers=handlers,
@@ -135,7 +135,7 @@ def _read_server(settings: Settings) -> SmtpSettings:
     return read
 
 
-def _disabled(settings: Settings) -> frozenset[str]:
+def read_disabled_features(settings: Settings) -> frozenset[str]:
     """Keywords, in elements of their own or with commas."""
     words: list[str] = []
     for section in settings.sections("disabledFeatures"):
