@@ -15,7 +15,7 @@ from cryptography.x509 import load_der_x509_certificate
 from compostela.app.serve import check
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
-from compostela.net import gate, session_host
+from compostela.net import gate, listeners, session_host
 from tests.dialogues.tls_server import (
     KEY,
     KEYS,
@@ -140,6 +140,23 @@ async def handshakes_that_come_to_nothing(folder: Path) -> None:
                     if end != "end":
                         await c.until_closed()
                 await eventually(lambda: nobody_is_left(server))
+
+
+async def test_the_end_waits_for_no_handshake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listeners, "SHUTDOWN_SECONDS", 60.0)
+    async with (
+        running(tmp_path, {"smtp": KEY, "smtps": KEY}) as server,
+        connected(server.ports["smtp"]) as started,
+        connected(server.ports["smtps"]) as implicit,
+    ):
+        await started.server("220 ")
+        await started.client("STARTTLS")
+        await started.server("220 ")
+        await eventually(lambda: waiting_are(server, 1))
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(listener.stop() for listener in server.edition.listeners))
+        await started.until_closed()
+        await implicit.reset()
 
 
 LIMITS = "<connectionLimit>3</connectionLimit><connectionLimitPerIP>2</connectionLimitPerIP>"

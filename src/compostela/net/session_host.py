@@ -44,8 +44,8 @@ class SessionHost(asyncio.Protocol, ABC):
     """One connection. A host gives `_work`, which runs as a task until the engine has no event left."""
 
     __slots__ = (
-        "_address", "_closing", "_closing_since", "_ending", "_events", "_last_activity", "_lifespan", "_listener", "_loop",
-        "_message", "_paused", "_reader", "_running", "_stuck_since", "_transport", "_writable",
+        "_address", "_closing", "_closing_since", "_ending", "_events", "_is_shaking_hands", "_last_activity", "_lifespan",
+        "_listener", "_loop", "_message", "_paused", "_reader", "_running", "_stuck_since", "_transport", "_writable",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, reader: Engine) -> None:
@@ -60,6 +60,7 @@ class SessionHost(asyncio.Protocol, ABC):
         self._last_activity = 0.0
         self._events = 0
         self._ending = False
+        self._is_shaking_hands = False
         self._lifespan: asyncio.TimerHandle | None = None
         self._closing_since = self._stuck_since = 0.0
         self._address = UNKNOWN
@@ -86,7 +87,7 @@ class SessionHost(asyncio.Protocol, ABC):
             return
         if self._running is None and (at_once or not self._has_work()):
             self._say_farewell(Farewell.SHUTDOWN)
-        elif at_once:
+        elif at_once or self._is_shaking_hands:
             self._transport.abort()
 
     def check_idle(self, now: float) -> None:
@@ -160,13 +161,16 @@ class SessionHost(asyncio.Protocol, ABC):
         """Says the go-ahead and shakes hands. False when that fails: then the session is over."""
         self._transport.pause_reading()
         self._transport.write(go_ahead)
+        self._is_shaking_hands = True
         try:
             upgraded = await self._loop.start_tls(
                 self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
             )
         except (OSError, ssl.SSLError):
             upgraded = None
-        if upgraded is None or self._closing:
+        finally:
+            self._is_shaking_hands = False
+        if upgraded is None or upgraded.is_closing() or self._closing:
             # of a connection that ends within the handshake (a reset, the time limit) the event loops tell the session nothing
             self._transport.abort()
             self._gone()
