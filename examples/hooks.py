@@ -7,6 +7,7 @@ In smtpserver.xml:
     </handler>
 """
 
+from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.smtp.hooks import DECLINED, HookResult, SmtpHook, defer
 from compostela.core.smtp.session import SmtpSession
@@ -20,7 +21,12 @@ class OfficeHours(SmtpHook):
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._closed = {MailAddress.parse(address) for address in settings.strings("closed")}
+        self._closed: set[MailAddress] = set()
+        for address in settings.strings("closed"):
+            try:
+                self._closed.add(MailAddress.parse(address))
+            except InvalidArgument as error:
+                settings.error(f"{address!r}: {error}", "closed")
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         if recipient in self._closed:

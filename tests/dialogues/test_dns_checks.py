@@ -131,6 +131,7 @@ async def test_the_name_given_at_helo_must_resolve(tmp_path: Path) -> None:
             "address.example": "250 2.1.0",
             "[127.0.0.1]": "250 2.1.0",
             "[IPv6:2001:db8::1]": "250 2.1.0",
+            "[ipv6:2001:DB8::1]": "250 2.1.0",
             "unknown.example": "501 5.5.4 Provided EHLO/HELO unknown.example can not resolved.",
             "text.example": "501 5.5.4",
             "failing.example": "451 4.4.3 Temporarily rejected: EHLO/HELO failing.example can not be looked up",

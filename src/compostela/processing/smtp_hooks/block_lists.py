@@ -18,7 +18,14 @@ from compostela.mime.structure import Part
 from compostela.mime.text import decoded_text
 from compostela.model.mail_address import MailAddress
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
-from compostela.processing.smtp_hooks.lookups import detail, first_listed, is_listed, read_limit, reversed_address
+from compostela.processing.smtp_hooks.lookups import (
+    detail,
+    first_listed,
+    is_listed,
+    read_limit,
+    read_zones,
+    reversed_address,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -34,8 +41,8 @@ class DNSRBLHandler(SmtpHook):
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._blacklists = _zones(settings, "rblservers/blacklist")
-        self._whitelists = _zones(settings, "rblservers/whitelist")
+        self._blacklists = read_zones(settings, "rblservers/blacklist")
+        self._whitelists = read_zones(settings, "rblservers/whitelist")
         if not self._blacklists and not self._whitelists:
             settings.error("DNSRBLHandler needs a 'whitelist' or 'blacklist' in 'rblservers'")
         self._with_detail = settings.boolean("getDetail", False)
@@ -80,7 +87,7 @@ class URIRBLHandler(SmtpHook):
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._zones = _zones(settings, "uriRblServers/server")
+        self._zones = read_zones(settings, "uriRblServers/server")
         if not self._zones:
             settings.error("URIRBLHandler needs a 'server' in 'uriRblServers'")
         self._with_detail = settings.boolean("getDetail", False)
@@ -152,10 +159,6 @@ def _as_written(name: str) -> str:
 def _is_listed_domain(addresses: Sequence[str]) -> bool | None:
     """With 127.0.0.1 lists of domains say that they refuse to answer."""
     return None if "127.0.0.1" in addresses else is_listed(addresses)
-
-
-def _zones(settings: Settings, name: str) -> list[str]:
-    return [zone.strip(".").lower() for zone in settings.strings(name) if zone.strip(".")]
 
 
 def _log_silent(names: Sequence[str]) -> None:

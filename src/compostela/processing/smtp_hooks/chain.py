@@ -1,13 +1,12 @@
 """The handler chain of a server: configured hooks in file order, then the core hooks."""
 
 from collections.abc import Sequence
-from typing import cast
 
 from compostela.base.own_classes import load_own_class
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.smtp.hooks import HookChain, SmtpHook
 from compostela.processing.smtp_hooks import HOOKS
-from compostela.processing.smtp_hooks.context import HookContext, HookFactory
+from compostela.processing.smtp_hooks.context import HookContext
 from compostela.processing.smtp_hooks.recipients import PostmasterAbuseRcptHook, ValidRcptHandler
 from compostela.processing.smtp_hooks.relaying import (
     AuthRequiredHook,
@@ -50,19 +49,37 @@ def build_chain(
 
 def _configured(handler: Settings, context: HookContext) -> SmtpHook | None:
     name = handler.required("class")
-    short = name.rpartition(".")[2]
+    # a class of one's own may have the last name of a packaged one
+    packaged = name.rpartition(".")[2] if name.startswith("org.apache.james.") else name
     hook: SmtpHook | None = None
-    if short in HOOKS and (name == short or name.startswith("org.apache.james.")):
-        hook = HOOKS[short](handler, context)
-    elif short in _CORE:
-        pass
-    elif name:
-        own = load_own_class(handler, "handler", name, ENTRY_POINTS, [*HOOKS, *_CORE])
-        factory = cast("HookFactory | None", own)
-        hook = factory(handler, context) if factory is not None else None
+    if packaged in HOOKS:
+        hook = HOOKS[packaged](handler, context)
+    elif packaged not in _CORE:
+        hook = _own(handler, name, context) if name else None
         if hook is None:
             return None
     handler.finish()
+    return hook
+
+
+def _own(handler: Settings, name: str, context: HookContext) -> SmtpHook | None:
+    """None after a complaint."""
+    found = load_own_class(handler, "handler", name, ENTRY_POINTS, [*HOOKS, *_CORE])
+    if found is None:
+        return None
+    if not callable(found):
+        handler.error(f"{name!r} is no class of SmtpHook")
+        return None
+    try:
+        hook = found(handler, context)
+    except (
+        Exception
+    ) as error:  # somebody else's code: the operator is told which, like of any other mistake in the file
+        handler.error(f"the handler {name!r} cannot be made: {type(error).__name__}: {error}")
+        return None
+    if not isinstance(hook, SmtpHook):
+        handler.error(f"{name!r} is no class of SmtpHook")
+        return None
     return hook
 
 

@@ -130,7 +130,7 @@ class ReverseEqualsEhloHeloHandler(_ClientCheck):
 
 def _is_address(helo: str) -> bool:
     try:
-        ip_address(helo.removeprefix("[").removesuffix("]").removeprefix("IPv6:"))
+        ip_address(helo.removeprefix("[").removesuffix("]").lower().removeprefix("ipv6:"))
     except ValueError:
         return False
     return True

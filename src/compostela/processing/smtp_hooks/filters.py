@@ -3,6 +3,7 @@
 A program that does not answer stops no mail: it is logged, and the mail goes on as if the hook were not there."""
 
 import logging
+import math
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
@@ -11,6 +12,7 @@ from compostela.core.mail.model import Mail
 from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult, SmtpHook, deny
 from compostela.core.smtp.session import SmtpSession
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
+from compostela.processing.smtp_hooks.lookups import MIN_LIMIT_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -32,13 +34,13 @@ class SpamAssassinHandler(SmtpHook):
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._rejection = settings.parsed("spamdRejectionHits", 0.0, _number)
+        self._rejection = settings.parsed("spamdRejectionHits", 0.0, _score)
         self._max_bytes = settings.size("maxSize", 512 * 1024, unit="K")
         self._checks_all = settings.boolean("checkAuthNetworks", True)
         self._scanner = context.spamd(
             settings.text("spamdHost", "localhost") or "localhost",
             settings.integer("spamdPort", 783, minimum=1, maximum=65535),
-            settings.duration("timeout", 30.0),
+            settings.duration("timeout", 30.0, minimum=MIN_LIMIT_SECONDS),
         )
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
@@ -88,11 +90,14 @@ class CrowdsecEhloHook(_CrowdsecHook):
         return _BANNED if await self._is_banned(session) else DECLINED
 
 
-def _number(text: str) -> float:
+def _score(text: str) -> float:
     try:
-        return float(text)
+        score = float(text)
     except ValueError:
         raise InvalidArgument(f"{text!r} is not a number") from None
+    if not 0 <= score < math.inf:
+        raise InvalidArgument(f"must be 0 or more, but is {text!r}")
+    return score
 
 
 HOOKS: dict[str, HookFactory] = {

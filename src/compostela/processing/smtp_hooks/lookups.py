@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TypeVar
 
+from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure
+from compostela.model.domain import Domain
 
 T = TypeVar("T")
 
 LIMIT_SECONDS = 10.0
 """How long a hook lets its client wait for DNS, unless its `timeout` says otherwise."""
+MIN_LIMIT_SECONDS = 0.001
+"""With no time at all there is no answer, and a hook that seems to be there does nothing."""
 MAX_AT_ONCE = 32
 """Questions of one hook under way at once."""
 MAX_DETAIL = 400
@@ -23,7 +27,18 @@ _REFUSALS = ip_network("127.255.255.0/24")
 
 def read_limit(settings: Settings) -> float:
     """The parameter `timeout`."""
-    return settings.duration("timeout", LIMIT_SECONDS)
+    return settings.duration("timeout", LIMIT_SECONDS, minimum=MIN_LIMIT_SECONDS)
+
+
+def read_zones(settings: Settings, name: str) -> list[str]:
+    """Names of lists, with or without a final dot."""
+    found = []
+    for text in settings.strings(name):
+        try:
+            found.append(Domain.parse(text.strip(".")).name)
+        except InvalidArgument as error:
+            settings.error(f"{text!r}: {error}", name)
+    return found
 
 
 async def bounded(answer: Awaitable[T], limit_seconds: float) -> T:

@@ -1,11 +1,16 @@
 """Hooks that look at the message or mark it."""
 
+import re
+
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
 from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult, SmtpHook
 from compostela.core.smtp.session import SmtpSession
 from compostela.mime import headers
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
+
+_FIELD_NAME = re.compile(r"[!-9;-~]+")
+"""RFC 5322 §2.2."""
 
 
 class SetMimeHeaderHandler(SmtpHook):
@@ -15,6 +20,8 @@ class SetMimeHeaderHandler(SmtpHook):
         super().__init__(settings)
         self._name = settings.required("headername")
         self._value = settings.required("headervalue")
+        if self._name and not _FIELD_NAME.fullmatch(self._name):
+            settings.error(f"{self._name!r} is no name of a header field", "headername")
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         block = headers.remove(mail.content.header, [self._name.encode()])

@@ -109,9 +109,13 @@ class AllowedUnauthenticatedSender(SmtpHook):
         for entry in listed.sections("allowedSender") if listed is not None else ():
             networks = read_networks(entry, "fromIps") if entry.has("fromIps") else None
             try:
-                self._senders[MailAddress.parse(entry.body.strip())] = networks
+                address = MailAddress.parse(entry.body.strip())
             except InvalidArgument as wrong:
                 entry.error(f"{entry.body!r}: {wrong}")
+            else:
+                if address in self._senders:
+                    entry.error(f"{address} is listed twice; 'fromIps' takes several networks")
+                self._senders[address] = networks
             entry.finish()
         if not self._senders:
             settings.error("at least one 'allowedSenders/allowedSender' is needed")
