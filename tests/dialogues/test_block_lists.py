@@ -193,6 +193,14 @@ async def test_silent_lists_of_domains_cost_no_more_than_the_limit(tmp_path: Pat
         assert (await send(c, "", "http://spam.example/")).startswith("250 2.6.0")
 
 
+async def test_a_link_in_a_larger_message_is_found(tmp_path: Path) -> None:
+    zone = {"spam.example.uri.example": LISTED}
+    async with with_hooks(tmp_path, uribl(), zone) as (c, _):
+        for lines in (300, 6000):
+            text = ["nothing to see on this line but letters and blanks"] * lines
+            assert (await send(c, "", *text, "http://spam.example/")).startswith("554 5.7.0")
+
+
 async def test_only_so_many_domains_are_asked_for(tmp_path: Path) -> None:
     async with with_hooks(tmp_path, uribl("<maxDomains>3</maxDomains>")) as (c, names):
         text = [f"http://host{number}.example/" for number in range(1000)]

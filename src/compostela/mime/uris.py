@@ -19,16 +19,33 @@ _RELATIVE = re.compile(
 _PERCENT = re.compile(r"%([0-9a-fA-F]{2})")
 _HOST = re.compile(r"[\w\-]+(?:\.[\w\-]+)+")
 
+MAX_AUTHORITIES = 500
+"""Different hosts as they are written, with user and port, that are looked at: a strange one may take a millisecond."""
+MAX_LABELS = 5
+"""Of a name, from its end."""
 
-def hosts(text: str, *, is_html: bool) -> Iterator[str]:
+
+def hosts(text: str, *, is_html: bool, seen: set[str] | None = None) -> Iterator[str]:
     """The host of each http, https, ftp and mailto URI, and of what begins with `www.`, in A-labels; dotted IPv4 addresses
-    as they are. In HTML, references without a scheme (`href="//host/"`) and character references are understood."""
+    as they are. In HTML, references without a scheme (`href="//host/"`) and character references are understood. What is
+    written like an earlier one is passed over, and the first 500 are looked at: with the same `seen`, of several texts."""
+    seen = set() if seen is None else seen
+    for authority in _authorities(text, is_html=is_html):
+        if authority in seen:
+            continue
+        if len(seen) >= MAX_AUTHORITIES:
+            return
+        seen.add(authority)
+        yield from _host(authority)
+
+
+def _authorities(text: str, *, is_html: bool) -> Iterator[str]:
     if is_html:
         text = unescaped(text)
         for found in _RELATIVE.finditer(text):
-            yield from _host(found.group(1))
+            yield found.group(1)
     for found in _URI.finditer(text):
-        yield from _host(found.group(1) or found.group(2) or found.group(3))
+        yield found.group(1) or found.group(2) or found.group(3)
 
 
 def _host(authority: str) -> Iterator[str]:
@@ -38,6 +55,6 @@ def _host(authority: str) -> Iterator[str]:
     if name is None:
         return
     try:
-        yield Domain.parse(name.group().rstrip(".-")).name
+        yield Domain.parse(".".join(name.group().rstrip(".-").split(".")[-MAX_LABELS:])).name
     except InvalidArgument:
         return

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from compostela.base.errors import InvalidArgument
 
 MAX_DOMAIN_LENGTH = 253
+_MAX_LABEL = 63
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")
+"""RFC 3490 §3.1."""
 _FORBIDDEN = re.compile(r'[\s\x00-\x1f\x7f@/:,;<>()"\\]')
 
 
@@ -37,6 +40,9 @@ class Domain:
 def _with_a_labels(name: str) -> str:
     if len(name) > MAX_DOMAIN_LENGTH:
         raise InvalidArgument(f"a domain must not be longer than {MAX_DOMAIN_LENGTH} characters")
+    if any(len(label) > _MAX_LABEL for label in _DOTS.split(name)):
+        # not shorter with an A-label, and slow to find out
+        raise InvalidArgument(f"a label of a domain must not be longer than {_MAX_LABEL} characters")
     import idna  # slow to import, and seldom needed
 
     try:

@@ -1,11 +1,13 @@
 """Parts of SMTP hooks that dialogues on loopback do not reach."""
 
+import asyncio
+
 import pytest
 
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.mime import uris
 from compostela.processing.networks import is_in, read_networks
-from compostela.processing.smtp_hooks.lookups import reversed_address
+from compostela.processing.smtp_hooks.lookups import TimeLeft, reversed_address
 from compostela.processing.smtp_hooks.spam_trap import BlockedAddresses
 from tests.contracts.fakes import FakeClock
 
@@ -73,10 +75,29 @@ def test_what_is_no_network_is_told() -> None:
         ("ann@www.example.org and x.www.example.org", []),
         ("http://localhost/ http:///x http://[::1]/ http://-/ file://a.example", []),
         ("http://" + "a" * 5000 + ".example", []),
+        ("http://" + "ü" * 64 + ".example http://a.b.c.d.e.f.example", ["c.d.e.f.example"]),
     ],
 )
 def test_hosts_of_a_text(text: str, found: list[str]) -> None:
     assert list(uris.hosts(text, is_html=False)) == found
+
+
+def test_so_many_hosts_of_texts_are_looked_at_and_each_once() -> None:
+    seen: set[str] = set()
+    strange = " ".join(f"http://1.2.3.{number} http://-{number}" for number in range(300)) + " http://\u00fc.example"
+    assert len(list(uris.hosts(strange, is_html=False, seen=seen))) == 250
+    assert list(uris.hosts("http://a.example http://1.2.3.4", is_html=False, seen=seen)) == []
+    assert list(uris.hosts("http://a.example " * 3, is_html=False)) == ["a.example"]
+
+
+async def test_time_for_several_questions_is_not_won_anew_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, now = asyncio.get_running_loop(), 100.0
+    monkeypatch.setattr(loop, "time", lambda: now)
+    left = TimeLeft(10)
+    now += 4
+    assert left.seconds == 6
+    now += 10
+    assert left.seconds == 0
 
 
 def test_a_hostile_character_reference_does_not_hide_a_link() -> None:

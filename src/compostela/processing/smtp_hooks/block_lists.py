@@ -3,12 +3,13 @@
 A list that does not answer in time, or that refuses to, lists nothing: it is logged, and the mail goes on. Only where a white
 list is silent about a client on a black list is the client told to come again."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from ipaddress import ip_address
 
 from compostela.base.settings import Settings
-from compostela.core.blob.model import Octets
+from compostela.core.blob.model import CHUNK_BYTES, MessageContent, Octets
 from compostela.core.mail.model import Mail
 from compostela.core.smtp.hooks import DECLINED, HookResult, SmtpHook, defer, deny
 from compostela.core.smtp.session import SmtpSession
@@ -19,6 +20,7 @@ from compostela.mime.text import decoded_text
 from compostela.model.mail_address import MailAddress
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 from compostela.processing.smtp_hooks.lookups import (
+    TimeLeft,
     detail,
     first_listed,
     is_listed,
@@ -31,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 MAX_TEXT_BYTES = 1024 * 1024
 """Octets of a message's text parts in which URIs are looked for."""
+AT_ONCE_BYTES = 8 * 1024
+"""A larger body is searched in another thread."""
 _UNSURE = defer(451, "4.7.1", "Temporarily rejected: Problem on block list lookup")
 
 
@@ -63,11 +67,12 @@ class DNSRBLHandler(SmtpHook):
             name = reversed_address(address)
         except ValueError:
             return DECLINED
-        black = await first_listed(self._dns, [f"{name}.{zone}" for zone in self._blacklists], self._limit)
+        left = TimeLeft(self._limit)
+        black = await first_listed(self._dns, [f"{name}.{zone}" for zone in self._blacklists], left.seconds)
         _log_silent(black.unanswered)
         if black.listed is None:
             return DECLINED
-        white = await first_listed(self._dns, [f"{name}.{zone}" for zone in self._whitelists], self._limit)
+        white = await first_listed(self._dns, [f"{name}.{zone}" for zone in self._whitelists], left.seconds)
         _log_silent(white.unanswered)
         if white.listed is not None:
             return DECLINED
@@ -75,7 +80,7 @@ class DNSRBLHandler(SmtpHook):
             return _UNSURE
         zone = black.listed.removeprefix(f"{name}.")
         _log.info("a client is on a block list", extra={"ip": address, "list": zone})
-        told = await detail(self._dns, black.listed, self._limit) if self._with_detail else None
+        told = await detail(self._dns, black.listed, left.seconds) if self._with_detail else None
         return deny(554, "5.7.1", told or f"Rejected: mail from {address} is refused, see the block list {zone}")
 
 
@@ -99,25 +104,36 @@ class URIRBLHandler(SmtpHook):
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         if session.relaying_allowed:
             return DECLINED
-        header, most = mail.content.header, 2 * self._max_domains
-        domains = await mail.content.body.apply(lambda body: named_domains(header, body, most))
+        domains = await _named_domains(mail.content, 2 * self._max_domains)
         names = [f"{domain}.{zone}" for domain in domains for zone in self._zones]
         if not names:
             return DECLINED
-        found = await first_listed(self._dns, names, self._limit, _is_listed_domain)
+        left = TimeLeft(self._limit)
+        found = await first_listed(self._dns, names, left.seconds, _is_listed_domain)
         _log_silent(found.unanswered)
         if found.listed is None:
             return DECLINED
         zone = next(zone for zone in self._zones if found.listed.endswith(f".{zone}"))
         domain = _as_written(found.listed.removesuffix(f".{zone}"))
         _log.info("a message names a domain on a block list", extra={"domain": domain, "list": zone, "mail": mail.name})
-        told = await detail(self._dns, found.listed, self._limit) if self._with_detail else None
+        told = await detail(self._dns, found.listed, left.seconds) if self._with_detail else None
         return deny(554, "5.7.0", told or f"Rejected: the message names {domain}, which is on the list {zone}")
+
+
+async def _named_domains(content: MessageContent, most: int) -> list[str]:
+    def of(body: Octets) -> list[str]:
+        return named_domains(content.header, body, most)
+
+    if AT_ONCE_BYTES < content.body.size <= CHUNK_BYTES:
+        # much slower than what else is done at once to a body that is kept in memory
+        return await asyncio.to_thread(of, await content.body.read())
+    return await content.body.apply(of)
 
 
 def named_domains(header: bytes, body: Octets, most: int) -> list[str]:
     """What lists are asked about a message, at most so many names: domains, and addresses reversed."""
     found: dict[str, None] = {}
+    seen: set[str] = set()
     room = MAX_TEXT_BYTES
     waiting = [describe(header, body).root]
     while waiting and room > 0:
@@ -128,7 +144,7 @@ def named_domains(header: bytes, body: Octets, most: int) -> list[str]:
         start, end = part.body
         data = bytes(body[start : min(end, start + room)])
         room -= len(data)
-        for host in uris.hosts(_text(part, data), is_html=part.subtype == b"html"):
+        for host in uris.hosts(_text(part, data), is_html=part.subtype == b"html", seen=seen):
             for candidate in _candidates(host):
                 found[candidate] = None
             if len(found) >= most:

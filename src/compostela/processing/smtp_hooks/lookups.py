@@ -41,6 +41,17 @@ def read_zones(settings: Settings, name: str) -> list[str]:
     return found
 
 
+class TimeLeft:
+    """What a hook has left of the time that it lets a client wait, when it has several questions one after the other."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = asyncio.get_running_loop().time() + seconds
+
+    @property
+    def seconds(self) -> float:
+        return max(0.0, self._end - asyncio.get_running_loop().time())
+
+
 async def bounded(answer: Awaitable[T], limit_seconds: float) -> T:
     """The answer. Raises `DnsTemporaryFailure` when it does not come in time."""
     try:
