@@ -1,7 +1,7 @@
 """check_host() of RFC 7208 §4: whether a host may use a domain's name.
 
 Bounded whatever the records say: ten terms that ask DNS, two answers without a record, ten names of an MX or PTR answer,
-and a time for the whole.
+records of a length, and a time for the whole.
 """
 
 import asyncio
@@ -30,6 +30,9 @@ class SpfLimits:
     """Of their look-ups, how many may bring no record."""
     names: int = 10
     """Hosts of one MX answer; names of the PTR answer that are looked at."""
+    record_characters: int = 8192
+    """Of one record or explanation, with all its strings: eighteen times what is recommended (§3.4). DNS would carry eight
+    times as much, in each of the records that are included, and none of it costs its owner anything (§11.1)."""
     seconds: float = 20.0
     """For everything; beyond it the result is temperror."""
 
@@ -107,6 +110,10 @@ class _Evaluation:
             return SpfResult(SpfCode.NONE, problem="no SPF record")
         if len(found) > 1:
             raise _PermError(f"{domain} has more than one SPF record")
+        if len(found[0]) > self._limits.record_characters:
+            raise _PermError(f"the SPF record of {domain} is too long")
+        # answers that are remembered come without a pause, and others want their turn between long records
+        await asyncio.sleep(0)
         record = parse_record(found[0])
         for directive in record.directives:
             if await self._matches(directive, domain):
@@ -182,7 +189,8 @@ class _Evaluation:
 
     def _is_near(self, addresses: list[str], directive: Directive) -> bool:
         length = directive.cidr4 if self._ip.version == 4 else directive.cidr6
-        return any(self._ip in ip_network(f"{address}/{length}", strict=False) for address in addresses)
+        network = ip_network((self._ip, length), strict=False)
+        return any(ip_address(address) in network for address in addresses)
 
     async def _validated_names(self, *, count: bool) -> list[str]:
         """Names of the client that lead back to its address (§5.5); asked for once. An error means no name."""
@@ -234,7 +242,7 @@ class _Evaluation:
         try:
             name = await self._target(record.explanation, domain)
             texts = await self._dns.txt(name) if is_queryable(name) else []
-            if len(texts) != 1:
+            if len(texts) != 1 or len(texts[0]) > self._limits.record_characters:
                 return None
             told = await expand(parse_macro_string(texts[0], explanation=True), partial(self._value, domain))
         except (SpfSyntaxError, DnsFailure, _NoMatch):

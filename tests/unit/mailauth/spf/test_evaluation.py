@@ -58,6 +58,33 @@ async def test_the_limits_can_be_set() -> None:
     assert (await check(zone, limits=SpfLimits(terms=2))).problem == "more than 2 terms that ask DNS"
 
 
+async def test_a_record_of_absurd_length_is_an_error_and_such_an_explanation_none() -> None:
+    many = "ip4:203.0.113.1 " * 500
+    assert (await check({"a.example": [{"TXT": f"v=spf1 {many}ip4:192.0.2.1 -all"}]})).code is SpfCode.PASS
+    result = await check({"a.example": [{"TXT": f"v=spf1 {many}{many}ip4:192.0.2.1 -all"}]})
+    assert (result.code, result.problem) == (SpfCode.PERMERROR, "the SPF record of a.example is too long")
+    included = {"a.example": [{"TXT": "v=spf1 include:b.example -all"}], "b.example": [{"TXT": f"v=spf1 {many}{many}"}]}
+    assert (await check(included)).problem == "the SPF record of b.example is too long"
+    told = {"a.example": [{"TXT": "v=spf1 -all exp=b.example"}], "b.example": [{"TXT": "%{s}" * 3000}]}
+    assert (await check(told)).explanation is None
+
+
+async def test_others_have_their_turn_between_records_that_are_remembered() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    zone = {f"n{number}.example": [{"TXT": f"v=spf1 include:n{number + 1}.example -all"}] for number in range(8)}
+    beside = asyncio.create_task(other())
+    await check({**zone, "n8.example": [{"TXT": "v=spf1 +all"}]}, sender="ann@n0.example")
+    beside.cancel()
+    assert turns >= 9
+
+
 async def test_a_domain_in_its_own_script_is_asked_for_in_a_labels() -> None:
     zone = {
         "xn--bcher-kva.example": [{"TXT": "v=spf1 a:%{o}.spf.example -all"}],
@@ -115,7 +142,7 @@ async def test_an_explanation_that_no_reply_could_hold_is_left_out(text: str) ->
 
 
 async def test_a_long_explanation_is_cut() -> None:
-    zone = {"a.example": [{"TXT": "v=spf1 -all exp=why.a.example"}], "why.a.example": [{"TXT": "%{l}" * 5000}]}
+    zone = {"a.example": [{"TXT": "v=spf1 -all exp=why.a.example"}], "why.a.example": [{"TXT": "%{l}" * 500}]}
     assert len((await check(zone)).explanation or "") == MAX_EXPLANATION
 
 
