@@ -63,6 +63,12 @@ async def test_one_signature_that_holds_is_needed(tmp_path: Path) -> None:
         assert await send(c, b"DKIM-Signature: nonsense\r\n" + HEADER) == INVALID
 
 
+async def test_a_signature_among_thousands_of_fields_and_one_with_more_behind_it_hold(tmp_path: Path) -> None:
+    async with checking(tmp_path) as (_, c):
+        assert await send(c, b"X-Number: one\r\n" * 3000 + SIGNER.signed()) == RECEIVED
+        assert await send(c, SIGNER.signed(l=str(len(BODY))), BODY + b"more\r\n") == RECEIVED
+
+
 async def test_the_examples_of_the_rfcs_hold(tmp_path: Path) -> None:
     async with checking(tmp_path) as (_, c):
         for name in ("rfc6376.eml", "rfc8463.eml", "two.eml", "blank-lines.eml"):

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-_BLANKS = re.compile(rb"[ \t]+")
-_BLANKS_BEFORE_END = re.compile(rb" \r\n")
-_LONE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_BLANKS = re.compile(rb"[ \t]{2,}|\t")
+"""What one blank stands for, if it is not one blank."""
 _UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
 _SIGNATURE_VALUE = re.compile(rb"((?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
 _LINE_ENDS = b"\r\n" * 4096
@@ -79,17 +78,16 @@ class BodyCanonicaliser:
             self._blank = b""
             self._empty = False
             if self._relaxed:
-                content = _BLANKS_BEFORE_END.sub(b"\r\n", _BLANKS.sub(b" ", content))
+                content = _BLANKS.sub(b" ", content).replace(b" \r\n", b"\r\n")
             yield content
         self._keep(piece[end:])
 
     def _end_of_content(self, piece: bytes) -> int:
         """Where the white space begins that ends the piece."""
         end = len(piece.rstrip(self._space))
-        last = end
-        for lone in _LONE.finditer(piece, end):
-            last = lone.end()
-        return last
+        # a CR or LF alone is content, and the white space before it
+        space = piece[end:].replace(b"\r\n", b"  ")
+        return end + max(space.rfind(b"\r"), space.rfind(b"\n")) + 1
 
     def _keep(self, space: bytes) -> None:
         ends = space.count(b"\r\n")
@@ -108,26 +106,27 @@ class BodyCanonicaliser:
             size -= len(_LINE_ENDS)
 
 
-class BodyHash:
-    """SHA-256 of a canonical body, or of its first `length` octets (l=)."""
+class BodyHashes:
+    """SHA-256 of a canonical body, for each of `lengths` of so many octets of it (l=), or with None of all: the body is made
+    canonical once, however many there are."""
 
-    def __init__(self, *, relaxed: bool, length: int | None) -> None:
+    def __init__(self, *, relaxed: bool, lengths: Iterable[int | None] = (None,)) -> None:
         self._canonicaliser = BodyCanonicaliser(relaxed=relaxed)
-        self._hash = hashlib.sha256()
-        self._length = length
+        self._hashes = {length: hashlib.sha256() for length in lengths}
         self.size = 0
         """Canonical octets of the whole body."""
 
     def update(self, piece: bytes) -> None:
         self._add(self._canonicaliser.update(piece))
 
-    def digest(self) -> bytes:
+    def digests(self) -> dict[int | None, bytes]:
         """Once, at the end."""
         self._add(self._canonicaliser.finish())
-        return self._hash.digest()
+        return {length: one.digest() for length, one in self._hashes.items()}
 
     def _add(self, pieces: Iterable[bytes]) -> None:
         for piece in pieces:
-            left = len(piece) if self._length is None else max(self._length - self.size, 0)
-            self._hash.update(piece if left >= len(piece) else memoryview(piece)[:left])
+            for length, one in self._hashes.items():
+                left = len(piece) if length is None else max(length - self.size, 0)
+                one.update(piece if left >= len(piece) else memoryview(piece)[:left])
             self.size += len(piece)

@@ -3,7 +3,7 @@
 import base64
 from dataclasses import dataclass
 
-from compostela.mailauth.dkim.canonical import BodyHash, Octets, pieces, relaxed_field
+from compostela.mailauth.dkim.canonical import BodyHashes, Octets, pieces, relaxed_field
 from compostela.mailauth.dkim.private_key import PrivateKey
 from compostela.mailauth.dkim.selection import fields_by_name, signed_fields
 from compostela.mailauth.dkim.signature import parse_signature
@@ -73,10 +73,11 @@ class DkimSigner:
         """A DKIM-Signature field without its last line end, to stand on top of the header block. `domain` in A-labels, `now` in
         epoch seconds. Pure, and reads the body once."""
         template = self._template
-        digest = BodyHash(relaxed=template.relaxed_body, length=None)
+        hashes = BodyHashes(relaxed=template.relaxed_body)
         for piece in pieces(body):
-            digest.update(piece)
-        field = self._unsigned(domain, digest.digest(), now)
+            hashes.update(piece)
+        (digest,) = hashes.digests().values()
+        field = self._unsigned(domain, digest, now)
         by_name = fields_by_name(header)
         signed = signed_fields(header, by_name, template.fields, relaxed=template.relaxed_header)
         last = relaxed_field(field).removesuffix(b"\r\n") if template.relaxed_header else field

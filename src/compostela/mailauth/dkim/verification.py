@@ -8,8 +8,9 @@ import asyncio
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
-from compostela.mailauth.dkim.canonical import BodyHash, Octets, pieces, relaxed_field, without_signature
+from compostela.mailauth.dkim.canonical import BodyHashes, Octets, pieces, relaxed_field, without_signature
 from compostela.mailauth.dkim.key import KeyRecord, Verifier, parse_key, verifier_of
 from compostela.mailauth.dkim.selection import SIGNATURE_FIELD, fields_by_name, signed_fields
 from compostela.mailauth.dkim.signature import Signature, parse_signature
@@ -23,6 +24,8 @@ MAX_KEYS = 5
 """Records of one name that are tried."""
 MAX_SECONDS = 30.0
 """For all keys."""
+AT_ONCE_BYTES = 32 * 1024
+"""Of a header block that is read without leaving the loop."""
 CLOCK_SKEW_SECONDS = 3600
 """How far in the future t= may be."""
 
@@ -81,6 +84,11 @@ class DkimVerification:
         found = self._fields.get(SIGNATURE_FIELD, [])[:MAX_SIGNATURES]
         self._candidates = [_candidate(field) for field in found]
 
+    @classmethod
+    async def of(cls, header: bytes) -> Self:
+        """In another thread when there may be many fields to tell apart."""
+        return cls(header) if len(header) <= AT_ONCE_BYTES else await asyncio.to_thread(cls, header)
+
     @property
     def is_signed(self) -> bool:
         """Whether there is a signature, right or wrong."""
@@ -88,12 +96,17 @@ class DkimVerification:
 
     def body_digests(self, body: Octets) -> dict[BodyKey, BodyDigest]:
         """Pure; for `conclude`. The body is read once in pieces, and not at all without a signature that can be read."""
-        signatures = [one.signature for one in self._candidates if one.signature is not None]
-        hashes = {key: BodyHash(relaxed=key[0], length=key[1]) for key in {_body_key(one) for one in signatures}}
+        keys = {_body_key(one.signature) for one in self._candidates if one.signature is not None}
+        lengths = {relaxed: [length for other, length in keys if other is relaxed] for relaxed, _ in keys}
+        hashes = {relaxed: BodyHashes(relaxed=relaxed, lengths=of) for relaxed, of in lengths.items()}
         for piece in pieces(body) if hashes else ():
             for one in hashes.values():
                 one.update(piece)
-        return {key: BodyDigest(one.digest(), one.size) for key, one in hashes.items()}
+        return {
+            (relaxed, length): BodyDigest(digest, one.size)
+            for relaxed, one in hashes.items()
+            for length, digest in one.digests().items()
+        }
 
     async def conclude(
         self, digests: Mapping[BodyKey, BodyDigest], dns: AuthenticationDns, now: float

@@ -77,7 +77,7 @@ class DKIMVerify(Mailet):
         self._dns = ResolverDns(context.dns)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        verification = DkimVerification(mail.content.header)
+        verification = await DkimVerification.of(mail.content.header)
         mail.attributes.pop(FLAG, None)
         if not verification.is_signed:
             mail.attributes[RESULT] = "neutral (no signatures)"

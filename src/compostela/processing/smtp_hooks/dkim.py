@@ -52,7 +52,7 @@ class DKIMHook(SmtpHook):
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         if session.relaying_allowed or (self._only_for and self._only_for.isdisjoint(self._senders(mail))):
             return DECLINED
-        verification = DkimVerification(mail.content.header)
+        verification = await DkimVerification.of(mail.content.header)
         results: list[DkimResult] = []
         if verification.is_signed:
             digests = await mail.content.body.apply(verification.body_digests)
@@ -63,7 +63,7 @@ class DKIMHook(SmtpHook):
             extra={
                 "ip": session.remote_address,
                 "mail": mail.name,
-                "signatures": [f"{one.domain}: {one.status.value} {one.reason}".rstrip() for one in results],
+                "signatures": list(map(_told, results)),
                 "accepted": answer is DECLINED,
             },
         )
@@ -91,6 +91,11 @@ class DKIMHook(SmtpHook):
         if any(not one.testing for one in results):
             return _INVALID
         return _UNSIGNED if self._required else DECLINED
+
+
+def _told(result: DkimResult) -> str:
+    unsigned = f"{result.unsigned_octets} octets behind l=" if result.unsigned_octets else ""
+    return " ".join(filter(None, (f"{result.domain}: {result.status.value}", result.reason, unsigned)))
 
 
 def _domains(settings: Settings, name: str) -> list[str]:

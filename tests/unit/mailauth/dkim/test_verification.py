@@ -250,6 +250,16 @@ async def test_only_so_many_signatures_are_looked_at() -> None:
     assert [one.status for one in results] == [DkimStatus.PASS] * MAX_SIGNATURES
 
 
+async def test_each_signature_has_its_own_length_of_the_one_body() -> None:
+    signer, header = Signer(), HEADER
+    for length in ("", *map(str, range(8)), "1000000"):
+        header = signer.signed(header, BODY, l=length)
+    results = await verify(header, BODY + b"more\r\n", signer.records)
+    assert [one.reason for one in results] == ["l= is longer than the body", *[""] * 8, "the body was changed"]
+    # canonical "BODY" without the line end that only its end has
+    assert [one.unsigned_octets for one in results[1:-1]] == [len(BODY) + 6 - length for length in range(7, -1, -1)]
+
+
 async def test_an_unsigned_mail_has_no_result_and_its_body_is_not_read() -> None:
     verification = DkimVerification(HEADER)
     assert not verification.is_signed
