@@ -31,6 +31,21 @@ class TestEmbeddedGreylist(GreylistStoreContract):
         await other.close()
 
 
+async def test_a_flood_leaves_no_more_than_so_many_and_those_with_the_most_time(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 3)
+    greylist = module.EmbeddedGreylist(store._writer, store._reader, most=20)
+    kept = SeenTriplet(START, START + 1000, True)
+    await greylist.remember(b"k" * 16, kept)
+    for number in range(100):
+        await greylist.remember(bytes([255 - number] * 16), SeenTriplet(START, START + number, False))
+    found = [number for number in range(100) if await greylist.find(bytes([255 - number] * 16)) is not None]
+    assert found == list(range(100 - len(found), 100))
+    assert 18 <= len(found) <= 20
+    assert await greylist.find(b"k" * 16) == kept
+
+
 async def test_what_is_past_its_time_goes_with_the_garbage(
     store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace
-from compostela.adapters.embedded.greylist import forget_old_triplets
+from compostela.adapters.embedded.greylist import cut_triplets, forget_old_triplets
 from compostela.adapters.embedded.mailbox_removal import purge_deleted, trim_expunge_logs
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.unqueued_runs import forget_old_runs
@@ -82,6 +82,7 @@ class GarbageCollector:
         await trim_expunge_logs(self._writer, self._reader)
         await forget_old_runs(self._writer, time.time() - KEPT_DAYS * 86400)
         await forget_old_triplets(self._writer, time.time())
+        await cut_triplets(self._writer)
         return removed
 
     async def _unreferenced(self) -> set[int]:

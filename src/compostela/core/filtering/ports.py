@@ -54,9 +54,9 @@ class GreylistStore(Protocol):
     """Triplets of client, sender and recipient that were seen, under keys of 16 octets.
 
     What was remembered is durable and seen by all processes when `remember` returns; of two that remember the same key at once
-    either may win. Embedded: one row a key; those past their time go with the garbage. Distributed: one row a key, which
-    the engine itself removes after its time (TTL); nodes may differ for as long as replication takes, which costs a client one
-    more attempt at worst."""
+    either may win. In a flood those may be forgotten early whose time ends first. Embedded: one row a key, a million at most;
+    those past their time go with the garbage. Distributed: one row a key, which the engine itself removes after its time
+    (TTL); nodes may differ for as long as replication takes, which costs a client one more attempt at worst."""
 
     async def find(self, key: bytes) -> SeenTriplet | None:
         """What was remembered; it may be past its time."""
