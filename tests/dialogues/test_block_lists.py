@@ -99,6 +99,12 @@ async def test_who_may_relay_is_not_asked_about(tmp_path: Path, elements: str) -
         assert names.questions == []
 
 
+async def test_links_of_those_who_may_relay_are_looked_at_too_if_wished(tmp_path: Path) -> None:
+    handlers, zone = uribl("<checkAuthNetworks>true</checkAuthNetworks>"), {"spam.example.uri.example": LISTED}
+    async with with_hooks(tmp_path, handlers, zone, elements=NETWORK) as (c, _):
+        assert (await send(c, "", "http://spam.example/")).startswith("554 5.7.0")
+
+
 TEXT = ("Subject: x", "", "Look at https://user:1@WWW.Shop.Spam.example:8080/a?b, today.")
 PLAIN_WWW = ("", "just (www.spam.example) there")
 MAILTO = ("", "write to mailto:ann@spam.example")

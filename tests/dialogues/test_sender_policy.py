@@ -117,6 +117,12 @@ async def test_who_may_relay_is_not_asked(tmp_path: Path, elements: str) -> None
         assert names.questions == []
 
 
+async def test_who_may_relay_is_asked_about_too_if_wished(tmp_path: Path) -> None:
+    async with checking(tmp_path, "<checkAuthNetworks>true</checkAuthNetworks>", elements=NETWORK) as (_, c, _names):
+        await c.client("MAIL FROM:<ann@fail.example>")
+        await c.server("554 5.7.1")
+
+
 async def test_the_result_goes_with_the_mail(tmp_path: Path) -> None:
     default = files("compostela.app.configuration").joinpath("defaults", "mailetcontainer.xml").read_text()
     keep = '<mailet match="HasMailAttribute=org.apache.james.spf.header" class="ToRepository"><repositoryPath>var/mail/spf/</repositoryPath></mailet>'

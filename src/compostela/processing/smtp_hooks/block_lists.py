@@ -88,7 +88,7 @@ class URIRBLHandler(SmtpHook):
     """Refuses a message whose text names a domain on a list: in http, https, ftp and mailto URIs of its text parts, with
     transfer encodings, character references and percent signs undone. Asked for are the last two and the last three
     labels of a host, of which one is the registered domain, and IPv4 addresses reversed. Clients that may relay are not
-    looked at."""
+    looked at, unless `checkAuthNetworks` is true."""
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
@@ -96,13 +96,14 @@ class URIRBLHandler(SmtpHook):
         if not self._zones:
             settings.error("URIRBLHandler needs a 'server' in 'uriRblServers'")
         self._with_detail = settings.boolean("getDetail", False)
+        self._checks_all = settings.boolean("checkAuthNetworks", False)
         self._max_domains = settings.integer("maxDomains", 20, minimum=1, maximum=200)
         settings.ignored("action")
         self._limit = read_limit(settings)
         self._dns = context.dns
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
-        if session.relaying_allowed:
+        if session.relaying_allowed and not self._checks_all:
             return DECLINED
         domains = await _named_domains(mail.content, 2 * self._max_domains)
         names = [f"{domain}.{zone}" for domain in domains for zone in self._zones]

@@ -23,17 +23,18 @@ _PERMANENT = deny(554, "5.7.1", "Block caused by an invalid SPF record")
 class SPFHandler(SmtpHook):
     """Asks at MAIL whether the domain of the sender, or with the null sender the name given at HELO, lets the client use its
     name. A fail is refused; the result goes into the mail attribute `org.apache.james.spf.header`, as the text of a
-    Received-SPF field. Clients that may relay are not asked."""
+    Received-SPF field. Clients that may relay are not asked about, unless `checkAuthNetworks` is true."""
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
         self._blocks_softfail = settings.boolean("blockSoftFail", False)
         self._blocks_permerror = settings.boolean("blockPermError", True)
+        self._checks_all = settings.boolean("checkAuthNetworks", False)
         self._dns = ResolverDns(context.dns)
         self._clock = context.clock
 
     async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
-        if session.relaying_allowed or (sender is None and session.helo is None):
+        if (session.relaying_allowed and not self._checks_all) or (sender is None and session.helo is None):
             return DECLINED
         identity = SpfIdentity(session.remote_address, session.helo or "unknown", sender)
         result = await check_host(
