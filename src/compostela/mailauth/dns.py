@@ -1,6 +1,10 @@
 """DNS as the authentication of mail needs it. The caller brings it, so that nothing here knows a resolver."""
 
+import contextlib
 from typing import Protocol
+
+from compostela.base.errors import InvalidArgument
+from compostela.model.domain import Domain
 
 MAX_NAME = 253
 _MAX_LABEL = 63
@@ -35,7 +39,11 @@ def a_labels(name: str) -> str:
     name = name.removesuffix(".")
     if name.isascii():
         return name
+    with contextlib.suppress(InvalidArgument):
+        # as the configuration and the envelope have it: "straße" is not "strasse" (RFC 5894 §7.2)
+        return Domain.parse(name).name
     try:
+        # more tolerant: "_", and what has never been allowed and is in use, by RFC 3490
         return name.encode("idna").decode()
     except UnicodeError:
         return name
