@@ -11,6 +11,8 @@ from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
 """RFC 5322 §2.2."""
+_FIELD_START = re.compile(rb"^[^ \t\r\n]", re.MULTILINE)
+"""What is no continuation and not the empty line at the end."""
 
 
 class SetMimeHeaderHandler(SmtpHook):
@@ -44,7 +46,8 @@ class SetMailAttributeMessageHook(SmtpHook):
 
 
 class EnforceHeaderLimitationsMessageHook(SmtpHook):
-    """Bounds the header block: lines and octets."""
+    """Bounds the header block, with the Received field of this server: `maxLines` fields, of which a folded one counts once,
+    and `maxSize` octets."""
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
@@ -53,7 +56,7 @@ class EnforceHeaderLimitationsMessageHook(SmtpHook):
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         block = mail.content.header
-        if block.count(b"\n") > self._max_lines:
+        if sum(1 for _ in _FIELD_START.finditer(block)) > self._max_lines:
             return HookResult(HookCode.DENYSOFT, 552, "5.3.4", "Too many header lines")
         if len(block) > self._max_bytes:
             return HookResult(HookCode.DENYSOFT, 552, "5.3.4", "The header is too large")
