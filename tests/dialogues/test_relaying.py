@@ -8,6 +8,7 @@ from compostela.base.errors import TemporaryFailure
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import BOB, SMTP, Server, running
 from tests.dialogues.test_processing import idle, messages
@@ -222,6 +223,14 @@ async def test_senders_of_a_user(tmp_path: Path, sender: str, answer: str) -> No
         ('From: "bob@example.org" <ann@example.org>', WRONG),
         ("From: ann@example.org (bob@example.org)", WRONG),
         ("From: <@example.org:ann@example.org>", WRONG),
+        ("From: bob@example.org (\\( ) , ann@example.org", WRONG),
+        ('From: bob@example.org (" ) , ann@example.org <">', WRONG),
+        ("From: bob@example.org ( , ann@example.org", WRONG),
+        ("From: bob@example.org (, ann@example.org, (x) \\))", "250 2.6.0"),
+        (
+            "From: " + "bob@example.org, " * 10_000 + "ann@example.org",
+            "554 5.6.0 Too many addresses in the From header",
+        ),
         ("From: x@elsewhere.example", WRONG),
         ("Subject: nobody", "503 5.5.4 Missing From header"),
         ("From: us:;", "503 5.5.4 Missing From header"),
@@ -239,6 +248,16 @@ async def test_from_headers_of_a_user(tmp_path: Path, header: str, answer: str) 
         await c.server(answer)
 
 
+async def test_a_user_whose_name_no_address_can_have_sends_as_nobody(tmp_path: Path) -> None:
+    name = f"{'b' * 65}@example.org"
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await server.edition._services.users.add(Username.parse(name), "secret")
+        await greet(c)
+        await log_in(c, name)
+        await c.client("MAIL FROM:<bob@example.org>", "MAIL FROM:<>", "NOOP")
+        await c.server(WRONG, "250 2.1.0", "250 2.0.0")
+
+
 @pytest.mark.parametrize(
     ("identity", "helo", "sender", "header", "answers"),
     [
@@ -246,6 +265,10 @@ async def test_from_headers_of_a_user(tmp_path: Path, header: str, answer: str) 
         ("strict", "mx.b.example", "", "a@b.example", ["250 ", "250 ", "354 ", "250 "]),
         ("strict", "mx.b.example", "a@b.example", "bob@example.org", ["250 ", "250 ", "354 ", "530 5.7.1"]),
         ("strict", "mx.b.example", "a@b.example", "\\\\", ["250 ", "250 ", "354 ", "250 "]),
+        ("strict", "mx.b.example", "a@b.example", '"bob "@example.org', ["250 ", "250 ", "354 ", "530 5.7.1"]),
+        ("strict", "mx.b.example", "a@b.example", "bob..x@example.org", ["250 ", "250 ", "354 ", "530 5.7.1"]),
+        ("strict", "mx.b.example", "a@b.example", f"{'b' * 65}@example.org", ["250 ", "250 ", "354 ", "530 5.7.1"]),
+        ("strict", "mx.b.example", "a@b.example", "a@[IPv6:1::2]", ["250 ", "250 ", "354 ", "250 "]),
         ("true", "mx.b.example", "bob@example.org", "", ["530 5.7.1"]),
         ("relaxed", "mx.b.example", "bob@example.org", "ann@example.org", ["250 ", "250 ", "354 ", "250 "]),
         ("relaxed", "localhost", "bob@example.org", "", ["530 5.7.1"]),

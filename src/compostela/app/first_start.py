@@ -104,7 +104,7 @@ async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Do
     name = Username.parse(f"{FIRST_USER}@{domain}" if users.virtual_hosting else FIRST_USER)
     password = secrets.token_urlsafe(12)
     await users.add(name, password)
-    await queues.queue("spool").enqueue(_welcome(users.address_of(name), domain, now))
+    await queues.queue("spool").enqueue(_welcome(MailAddress(FIRST_USER, domain), domain, now))
     return FirstUser(name, password)
 
 

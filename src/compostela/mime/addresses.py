@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|[^\s"()<>@,;:\[\]\\]+|[<>@,;:()\\]|[ \t\r\n]+', re.DOTALL)
+_OF_COMMENT = re.compile(rb"\\.|[()]", re.DOTALL)
 MAX_ADDRESSES = 10_000
 
 
@@ -26,13 +27,13 @@ class Address(NamedTuple):
 
 
 def parse(value: bytes) -> list[Address]:
-    """Addresses in order; nothing that cannot be read raises, it is passed over."""
+    """Addresses in order, at most `MAX_ADDRESSES` and the end of a group; nothing that cannot be read raises, it is passed over."""
     return _Parser(value).parse()
 
 
 class _Parser:
     def __init__(self, value: bytes) -> None:
-        self._tokens = _uncommented(_TOKEN.findall(value))
+        self._tokens = _tokens(value)
         self._at = 0
         self._found: list[Address] = []
 
@@ -90,19 +91,30 @@ class _Parser:
             self._found.append(Address(name, route, mailbox, host))
 
 
-def _uncommented(tokens: list[bytes]) -> list[bytes]:
-    if b"(" not in tokens:
-        return tokens
+def _tokens(value: bytes) -> list[bytes]:
+    """Without comments (RFC 5322 §3.2.2), in which a quote is a character like another. A parenthesis that nothing closes begins
+    none, nor does any behind it: what follows must not be hidden from those who look for authors."""
+    if b"(" not in value:
+        return _TOKEN.findall(value)
     out: list[bytes] = []
-    depth = 0
-    for token in tokens:
-        if token == b"(":
-            depth += 1
-        elif token == b")" and depth:
-            depth -= 1
-        elif not depth:
-            out.append(token)
+    at, comments = 0, True
+    while found := _TOKEN.search(value, at):
+        at = found.end()
+        if found.group() != b"(":
+            out.append(found.group())
+        elif comments:
+            end = _comment_end(value, at)
+            comments, at = end is not None, end or at
     return out
+
+
+def _comment_end(value: bytes, start: int) -> int | None:
+    depth = 1
+    for found in _OF_COMMENT.finditer(value, start):
+        depth += {b"(": 1, b")": -1}.get(found.group(), 0)
+        if not depth:
+            return found.end()
+    return None
 
 
 def _unquoted(token: bytes) -> bytes:

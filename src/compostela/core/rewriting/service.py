@@ -50,7 +50,8 @@ class RecipientRewriteTable:
 
     async def addresses_of(self, user: Username) -> set[MailAddress]:
         """Addresses that a user may send from: his own, aliases, and both under aliases of their domains."""
-        found = {self._users.address_of(user)}
+        own = self._users.address_of(user)
+        found = {own} if own is not None else set()
         fresh = found
         for _ in range(self._settings.mapping_limit):
             fresh = {source for address in fresh for source in await self._equivalents(address)} - found

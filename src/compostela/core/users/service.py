@@ -126,9 +126,12 @@ class UsersRepository:
             return None
         return user
 
-    def address_of(self, user: Username) -> MailAddress:
-        """The user's own address."""
-        return MailAddress.parse(user.value, self._domains.default_domain)
+    def address_of(self, user: Username) -> MailAddress | None:
+        """The user's own address; None for a name that no address can have (a name may be longer, and have dots anywhere)."""
+        try:
+            return MailAddress.parse(user.value, self._domains.default_domain)
+        except InvalidArgument:
+            return None
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -9,6 +9,7 @@ from compostela.core.smtp.hooks import DECLINED, OK, HookResult, SmtpHook, deny
 from compostela.core.smtp.session import SmtpSession
 from compostela.mime import addresses
 from compostela.mime.headers import Headers
+from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.processing.networks import Network, is_in, read_networks
 from compostela.processing.smtp_hooks.context import HookContext, HookFactory
@@ -21,6 +22,7 @@ _AUTHENTICATE = deny(530, "5.7.1", "Authentication Required")
 _DENIED = deny(550, "5.7.1", "Requested action not taken: relaying denied")
 _WRONG_SENDER = deny(503, "5.7.1", "Incorrect Authentication for Specified Email Address")
 _NO_FROM = deny(503, "5.5.4", "Missing From header")
+_TOO_MANY = deny(554, "5.6.0", "Too many addresses in the From header")
 
 
 class AuthRequiredToRelayRcptHook(SmtpHook):
@@ -62,28 +64,37 @@ class SenderAuthIdentifyVerificationHook(SmtpHook):
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         if self._relaxed and session.user is None:
             return DECLINED
-        fields = Headers(mail.content.header).get_all(b"From")
-        mailboxes = [one for field in fields for one in addresses.parse(field) if one.is_mailbox]
+        fields = [addresses.parse(field) for field in Headers(mail.content.header).get_all(b"From")]
+        if any(len(field) >= addresses.MAX_ADDRESSES for field in fields):
+            # there may be more of them than can be looked at
+            return _TOO_MANY
+        mailboxes = dict.fromkeys(one.text() for field in fields for one in field if one.is_mailbox)
         if session.user is not None and not mailboxes:
             return _NO_FROM
         for mailbox in mailboxes:
-            try:
-                address = MailAddress.parse(mailbox.text())
-            except ValueError:
-                if session.user is not None:
-                    return _WRONG_SENDER
-                continue
-            result = await self._check(session, address)
+            result = await self._check_mailbox(session, mailbox)
             if result is not DECLINED:
                 return result
         return DECLINED
+
+    async def _check_mailbox(self, session: SmtpSession, mailbox: str) -> HookResult:
+        """Of a stranger's address the domain alone counts: that nobody here can have the local part makes it no less ours."""
+        try:
+            if session.user is not None:
+                return await self._check(session, MailAddress.parse(mailbox))
+            return await self._check_domain(session, Domain.parse(mailbox.rpartition("@")[2]))
+        except InvalidArgument:
+            return DECLINED if session.user is None else _WRONG_SENDER
 
     async def _check(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
         if sender is None:
             return DECLINED
         if session.user is not None:
             return DECLINED if await self._rewriting.can_send_as(session.user, sender) else _WRONG_SENDER
-        if session.is_authorized_network or not await self._domains.contains(sender.domain):
+        return await self._check_domain(session, sender.domain)
+
+    async def _check_domain(self, session: SmtpSession, domain: Domain) -> HookResult:
+        if session.is_authorized_network or not await self._domains.contains(domain):
             return DECLINED
         if self._relaxed and session.helo is not None and _DOMAIN.fullmatch(session.helo):
             return DECLINED
