@@ -93,6 +93,24 @@ async def test_scram_over_smtp(tmp_path: Path) -> None:
         assert (await scram(c, "SCRAM-SHA-256")).startswith("235 2.7.0")
 
 
+@pytest.mark.parametrize("user", ["bob", "nobody"])
+async def test_scram_does_not_tell_who_exists_by_other_spellings(tmp_path: Path, user: str) -> None:
+    async with serving(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        told = set()
+        for name in (
+            f"{user}@example.org",
+            f"{user.upper()}@Example.ORG",
+            f"{user}@example.org.",
+            f"{user}@\uff45xample.org",
+        ):
+            await c.client("AUTH SCRAM-SHA-256 " + b64(f"n,,n={name},r=clientnonce".encode()), "*")
+            challenge = base64.b64decode((await c.line()).removeprefix("334 "))
+            told.add(challenge.partition(b",s=")[2])
+            await c.server("501 5.7.1")
+        assert len(told) == 1
+
+
 async def test_a_user_from_before_scram_gets_it_with_the_first_login(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         stored = await server.store.users.password_hash(BOB)

@@ -100,11 +100,11 @@ class UsersRepository:
 
     async def scram_secrets(self, name: str) -> ScramSecrets:
         """What SCRAM needs of a user's password; for a user without it, or for nobody, secrets that no password fits."""
-        user = Username(name.lower())
         try:
-            stored = await self._store.scram(Username.parse(name))
+            user = Username.parse(name)
         except InvalidArgument:
-            stored = None
+            user = Username(name.lower())
+        stored = await self._store.scram(user)
         if stored is not None:
             return ScramSecrets.parse(stored)
         return secrets_of_nobody(user, self._settings.algorithm, await self._store.secret("scram"))
