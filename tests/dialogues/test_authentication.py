@@ -215,6 +215,33 @@ async def test_who_guesses_is_shut_out_and_let_in_again(tmp_path: Path) -> None:
             await c.until("a2 OK")
 
 
+async def test_guesses_at_once_tell_no_more_than_one_by_one(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(conversation(server.ports["smtp"])) for _ in range(20)]
+        for c in clients:
+            await greet(c)
+        for number, c in enumerate(clients, 1):
+            await c.client("AUTH PLAIN " + b64(f"\0bob@example.org\0{'secret' if number == 20 else number}".encode()))
+        answers = [(await c.line())[:3] for c in clients]
+        assert set(answers[:4]) == {"535"}
+        assert set(answers[4:]) == {"454"}
+
+
+async def test_who_is_shut_out_hears_nothing_of_proofs_begun_before(tmp_path: Path) -> None:
+    first = "n=bob@example.org,r=clientnonce"
+    async with serving(tmp_path) as server, contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(conversation(server.ports["smtp"])) for _ in range(6)]
+        challenges = []
+        for c in clients:
+            await greet(c)
+            await c.client(f"AUTH SCRAM-SHA-256 {b64(b'n,,' + first.encode())}")
+            challenges.append(base64.b64decode((await c.server("334 "))[4:]))
+        for number, (c, challenge) in enumerate(zip(clients, challenges, strict=True)):
+            password = b"secret" if number == 5 else b"guess %d" % number
+            await c.client(b64(final(first, "n,,", b"", challenge, password)))
+            await c.server("535 5.7.8" if number < 4 else "454 4.7.0")
+
+
 async def test_a_client_certificate_logs_in(tmp_path: Path) -> None:
     trust = KEY + "<clientAuth>want<truststore>file://conf/trust.pem</truststore></clientAuth>"
     async with running_with_tls(tmp_path, {"smtps": trust}, {"imaps": trust}) as server:

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument
@@ -17,6 +18,9 @@ MAX_KNOWN = 20_000
 """Addresses and users that are remembered at once; those that failed longest ago are forgotten first."""
 FREE_FAILURES = 2
 """Failures that wait no longer than usual: people mistype."""
+MAX_AT_ONCE = 4
+"""Passwords of one address that are looked at together: a thousand guesses on as many connections must not all be looked at before the
+first is counted, nor keep others from the threads that do it."""
 IPV6_PREFIX = 64
 
 _failures = counter("failedLogins", "Logins that were refused")
@@ -80,6 +84,11 @@ class _Failures:
     since: float = 0.0
 
 
+class _Turns(asyncio.Semaphore):
+    users = 0
+    """Who waits or has his turn."""
+
+
 class Throttle:
     """In the memory of the process: a ban is short, and no reason to write for every guess. Each node has its own."""
 
@@ -91,6 +100,7 @@ class Throttle:
         self._sleep = sleep
         self._known: OrderedDict[str, _Failures] = OrderedDict()
         self._banned: OrderedDict[str, Ban] = OrderedDict()
+        self._turns: dict[str, _Turns] = {}
         self._key = os.urandom(32)
 
     def is_shut_out(self, address: str) -> bool:
@@ -101,15 +111,33 @@ class Throttle:
             return False
         return ban is not None
 
+    @asynccontextmanager
+    async def turn(self, address: str) -> AsyncIterator[None]:
+        """In which a password may be looked at; who waited for it may be shut out by now."""
+        if self._is_exempt(address):
+            yield
+            return
+        network = _place(address)
+        turns = self._turns.setdefault(network, _Turns(MAX_AT_ONCE))
+        turns.users += 1
+        try:
+            async with turns:
+                yield
+        finally:
+            turns.users -= 1
+            if not turns.users:
+                del self._turns[network]
+
     async def failed(self, address: str, name: str, attempt: str) -> None:
-        """Counts a failure, by its address and by the name that was tried, and waits. `attempt` tells one guess from another."""
+        """Counts a failure, by its address and by the name that was tried, empty for none, and waits. `attempt` tells one guess from
+        another."""
         _failures.inc()
         network = _place(address)
         digest = hashlib.blake2b(
             f"{name}\x00{attempt}".encode("utf-8", "replace"), key=self._key, digest_size=8
         ).digest()
         by_address = self._count(f"ip {network}", digest)
-        by_name = self._count(f"user {name[:255].lower()}", digest)
+        by_name = self._count(f"user {name[:255].lower()}", digest) if name else 0
         if 0 < self._settings.max_failures <= by_address and not self._is_exempt(address):
             self._ban(network, by_address)
         beyond = max(by_address, by_name) - FREE_FAILURES
@@ -158,7 +186,7 @@ class Throttle:
 
     def _is_exempt(self, address: str) -> bool:
         try:
-            parsed = ip_address(address.partition("%")[0])
+            parsed = _parsed(address)
         except ValueError:
             return False
         return any(parsed in network for network in self._settings.exempt)
@@ -168,14 +196,18 @@ def network_of(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 address or network, for whoever has one address there has all of them. Raises
     `InvalidArgument`."""
     try:
-        parsed = ip_address(address.partition("/")[0].partition("%")[0])
+        parsed = _parsed(address.partition("/")[0])
     except ValueError:
         raise InvalidArgument(f"{address!r} is no IP address") from None
     if parsed.version == 4:
         return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
     return str(ip_network((parsed, IPV6_PREFIX), strict=False))
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address:
+    """Without its zone; an IPv4 address in the clothes of IPv6 is one of IPv4."""
+    parsed = ip_address(address.partition("%")[0])
+    return parsed if parsed.version == 4 else parsed.ipv4_mapped or parsed
 
 
 def _place(address: str) -> str:
