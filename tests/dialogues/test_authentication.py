@@ -85,6 +85,21 @@ async def test_plain_auth_can_be_taken_away(tmp_path: Path) -> None:
             assert "AUTH=SCRAM-SHA-256" in greeting
 
 
+async def test_long_lines_of_an_exchange(tmp_path: Path) -> None:
+    """RFC 4954 §4: 12,288 octets, whatever other lines may have; beyond that the exchange is at its end."""
+    fits = b64(b"\0bob@example.org\0" + b"p" * 9150)
+    assert 12_000 < len(fits) < 12_288 - len("AUTH PLAIN \r\n")
+    async with serving(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await c.client(
+            f"AUTH PLAIN {fits}", "auth plain", fits, "NOOP " + "x" * 9000, "AUTH PLAIN", "NOOP" + "x" * 12_288, "NOOP"
+        )
+        await c.server("535 5.7.8", "334 ", "535 5.7.8", "500 5.5.2 Line length exceeded", "334 ")
+        await c.server("500 5.5.6 Authentication Exchange line is too long", "250 2.0.0 OK")
+        await c.client(f"AUTH PLAIN {fits}{fits}", "NOOP")
+        await c.server("500 5.5.2 Line length exceeded", "250 2.0.0 OK")
+
+
 async def test_scram_over_smtp(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)

@@ -202,7 +202,10 @@ class SmtpProtocol(SessionHost):
             case Line(octets):
                 return await self._auth_answer(octets)
             case LineTooLong():
-                return replies.LINE_TOO_LONG
+                if self._auth is None:
+                    return replies.LINE_TOO_LONG
+                self._auth = None
+                return replies.AUTH_LINE_TOO_LONG
             case BadLineEnd():
                 self._commands.disconnect = True
                 if self._message is None:

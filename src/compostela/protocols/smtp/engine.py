@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 MAX_COMMAND_LINE = 8192
 """Default limit of a command line in octets (RFC 5321 §4.5.3.1.4 wants at least 512)."""
+MAX_AUTH_LINE = 12_288
+"""A line of an AUTH exchange may be so long whatever the limit of others is (RFC 4954 §4)."""
+_AUTH = b"AUTH "
 
 _END = b"\r\n.\r\n"
 
@@ -37,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LineTooLong:
-    """A line beyond the limit; it was thrown away up to its end."""
+    """A line beyond the limit; it was thrown away up to its end. If it was asked for, no other is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +175,15 @@ class SmtpEngine:
         buffer, start = self._buffer, self._start
         end = buffer.find(b"\n", start)
         if end < 0:
-            if self._skipping or len(buffer) - start > self._max_line:
+            if self._skipping or (len(buffer) - start > self._max_line and self._is_too_long(len(buffer))):
                 self._skipping = True
                 self._buffer, self._start = b"", 0
             return None
-        self._start = end + 1
-        if self._skipping or end - start > self._max_line:
-            self._skipping = False
+        if self._skipping or (end - start > self._max_line and self._is_too_long(end)):
+            self._start = end + 1
+            self._skipping = self._want_line = False
             return _LINE_TOO_LONG
+        self._start = end + 1
         line = buffer[start:end]
         if not line.endswith(b"\r") or b"\r" in line[:-1]:
             return self._break()
@@ -189,6 +193,11 @@ class SmtpEngine:
             return Line(line)
         verb, _, argument = line.strip().partition(b" ")
         return Command(verb.upper(), argument.strip())
+
+    def _is_too_long(self, end: int) -> bool:
+        """Of a line beyond the limit."""
+        is_auth = self._want_line or self._buffer[self._start : self._start + len(_AUTH)].upper() == _AUTH
+        return not is_auth or end - self._start > max(MAX_AUTH_LINE, self._max_line)
 
     def _chunk_octets(self) -> Event | None:
         if self._chunk == 0:
