@@ -7,6 +7,7 @@ import contextvars
 import logging
 import logging.handlers
 import queue
+import re
 import sys
 from typing import TextIO
 
@@ -14,6 +15,7 @@ import orjson
 
 trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", default="")
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "trace", "taskName"}
 
 
@@ -22,7 +24,8 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 class ConsoleFormatter(logging.Formatter):
-    """For people: time, level, trace, text, then `key=value`."""
+    """For people: time, level, trace, text, then `key=value`. What a peer has said makes no lines of its own and moves no cursor:
+    control characters are escaped."""
 
     default_time_format = "%H:%M:%S"
 
@@ -30,6 +33,7 @@ class ConsoleFormatter(logging.Formatter):
         trace = getattr(record, "trace", "")
         fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
         line = f"{self.formatTime(record)} {record.levelname:<7} {trace or '-':<13} {record.getMessage()}{fields}"
+        line = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
