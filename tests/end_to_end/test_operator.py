@@ -3,6 +3,7 @@
 import imaplib
 import json
 import smtplib
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -109,5 +110,14 @@ def test_bans_and_delegations(tmp_path: Path) -> None:
     assert server.command("ban", "clear", "127.0.0.1") == "127.0.0.1 may log in again\n"
     with imaplib.IMAP4("127.0.0.1", server.imap) as imap:
         imap.login("boss@example.org", "secret")
+    with socket.create_connection(("127.0.0.1", server.proxied), timeout=20) as connection:
+        connection.sendall(b"PROXY TCP6 2001:db8::77 2001:db8::1 4711 25\r\n")
+        client = connection.makefile("rwb")
+        assert client.readline().startswith(b"220 ")
+        client.write(b"AUTH PLAIN AGIAYw==\r\n")
+        client.flush()
+        assert client.readline().startswith(b"535 ")
+    assert server.command("ban", "list").startswith("2001:db8::/64  1 failed logins, until ")
+    assert server.command("ban", "clear", "2001:db8::/64") == "2001:db8::/64 may log in again\n"
     assert server.command("ban", "clear", "--all") == "everybody may log in again\n"
     assert server.stop() == 0

@@ -19,7 +19,7 @@ class BanRoutes:
         return [
             Route("/authentication/bans", self.list, methods=["GET"]),
             Route("/authentication/bans", self.clear_all, methods=["DELETE"]),
-            Route("/authentication/bans/{address}", self.clear, methods=["DELETE"]),
+            Route("/authentication/bans/{address:path}", self.clear, methods=["DELETE"]),
         ]
 
     async def list(self, _: Request) -> Response:
