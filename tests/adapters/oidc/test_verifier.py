@@ -247,6 +247,8 @@ class TestClaims:
             {"email": ["ann@example.org"]},
             {"email": "@"},
             {"email_verified": False},
+            {"email_verified": "false"},
+            {"email_verified": 0},
         ],
         ids=str,
     )
@@ -255,6 +257,20 @@ class TestClaims:
             assert await verifier.verify(server.token()) == ANN
             with pytest.raises(InvalidToken):
                 await verifier.verify(server.token(**changed))
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"aud": ["urn:other", AUDIENCE]},
+            {"email": "ANN@Example.ORG"},
+            {"email_verified": True},
+            {"email_verified": "true"},
+        ],
+        ids=str,
+    )
+    async def test_what_is_right_in_other_forms(self, server: Server, changed: dict[str, object]) -> None:
+        async with verifying(server.settings()) as verifier:
+            assert await verifier.verify(server.token(**changed)) == ANN
 
     async def test_a_shared_secret_signs_nothing(self, server: Server) -> None:
         secret = OctKey.import_key({"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"})

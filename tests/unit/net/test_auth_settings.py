@@ -77,6 +77,20 @@ def test_what_cannot_be_chosen(names: str, problem: str) -> None:
     assert problem in problems[0]
 
 
+@pytest.mark.parametrize(
+    ("elements", "problems"),
+    [
+        ("", ["oidc needs 'oidcConfigurationURL' or 'jwksURL'", "oidc needs 'aud': a token for another service must not log in here ('any' takes all)"]),
+        ("<aud>any</aud><jwksURL>id.example.org/jwks</jwksURL>", ["jwksURL must be a URL such as https://id.example.org/…"]),
+        ("<aud>a</aud><oidcConfigurationURL>ftp://x/</oidcConfigurationURL>", ["oidcConfigurationURL must be a URL such as https://id.example.org/…"]),
+        ("<aud>a</aud><jwksURL>https://x/</jwksURL><introspection><url>/a</url></introspection><userinfo><url>http:///</url></userinfo>", ["url must be a URL such as https://id.example.org/…"] * 2),
+        ("<aud>a</aud><jwksURL>https://x/</jwksURL><clam>email</clam>", ["unknown 'clam' in <oidc>; did you mean 'claim'?"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_provider(elements: str, problems: list[str]) -> None:
+    assert sorted(read(f"<oidc>{elements}</oidc>")[1]) == sorted(problems)
+
+
 def test_kerberos_is_added_to_the_defaults_or_named() -> None:
     element = (
         "<gssapi><principal>imap/mail.example.org@EXAMPLE.ORG</principal><keyTab>file://conf/keytab</keyTab></gssapi>"

@@ -90,8 +90,8 @@ class OidcTokenVerifier:
         value = claims.get(name)
         if not isinstance(value, str):
             raise InvalidToken(f"the claim {name!r} names no user")
-        if name == "email" and claims.get("email_verified") is False:
-            # whoever may write any address into a profile must not become its owner here
+        if name == "email" and claims.get("email_verified") not in (None, True, "true"):
+            # whoever may write any address into a profile must not become its owner here; some providers write it as text
             raise InvalidToken("the provider has not verified the address")
         try:
             return Username.parse(value)

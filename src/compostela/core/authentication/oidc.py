@@ -1,8 +1,11 @@
 """The `oidc` element of a server."""
 
+import re
 from dataclasses import dataclass, field
 
 from compostela.base.settings import Settings
+
+_URL = re.compile(r"https?://[^\s/]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,14 @@ def read_oidc_settings(settings: Settings) -> OidcSettings:
         introspection_auth=introspection.text("auth", "") if introspection else "",
         userinfo_url=userinfo.text("url", "") if userinfo else "",
     )
+    for section, name in (
+        (settings, "oidcConfigurationURL"),
+        (settings, "jwksURL"),
+        (introspection, "url"),
+        (userinfo, "url"),
+    ):
+        if section is not None and section.has(name) and not _URL.match(section.text(name, "")):
+            section.error(f"{name} must be a URL such as https://id.example.org/…", name)
     if not read.configuration_url and not read.jwks_url:
         settings.error("oidc needs 'oidcConfigurationURL' or 'jwksURL'")
     return read
