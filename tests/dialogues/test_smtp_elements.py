@@ -259,6 +259,25 @@ def test_what_has_another_effect_than_it_seems_is_told(tmp_path: Path, elements:
     assert [one.message for one in problems.of(Severity.WARNING)] == [warning]
 
 
+@pytest.mark.parametrize(
+    ("networks", "told"),
+    [
+        ("0.0.0.0/0", ["0.0.0.0/0"]),
+        ("*, ::/0", ["0.0.0.0/0", "::/0"]),
+        ("0.0.0.0/1 128.0.0.0/1 192.0.2.1", ["0.0.0.0/0"]),
+        ("2000::/3", ["2000::/3"]),
+        ("10.0.0.0/8, 192.168.*, fd00::/8, fc00::/7, 2001:db8::/32, localhost/8, 44.*", []),
+    ],
+)
+def test_networks_that_are_everybody_are_warned_of(tmp_path: Path, networks: str, told: list[str]) -> None:
+    element = f"<authorizedAddresses>{networks}</authorizedAddresses>"
+    text = f"<smtpservers><smtpserver>{element}<helloName/></smtpserver></smtpservers>"
+    found = problems_of(tmp_path / "conf", text).of(Severity.WARNING)
+    assert [one.message for one in found if "open relay" in one.message] == [
+        f"authorizedAddresses: whoever is in {one} may send to anybody: this is an open relay" for one in told
+    ]
+
+
 def test_a_lifespan_needs_its_duration(tmp_path: Path) -> None:
     for text in ("", "0"):
         children = [Node("duration", Place("x"), text)]

@@ -2,7 +2,15 @@
 
 import socket
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+)
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
@@ -10,6 +18,11 @@ from compostela.base.settings import Settings
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str], list[str]]
 """Addresses of a host name, none when it is unknown."""
+
+_LARGEST = {4: 8, 6: 16}
+"""Lengths of the largest networks that may be somebody's own."""
+_OF_NOBODY = (ip_network("fc00::/7"), ip_network("fe80::/10"))
+"""Larger, and not of the open Internet."""
 
 
 def system_addresses(name: str) -> list[str]:
@@ -99,3 +112,13 @@ def is_in(address: str, networks: Iterable[Network]) -> bool:
     """Whether an address lies in one of the networks."""
     known = parse_address(address)
     return known is not None and any(known in network for network in networks)
+
+
+def too_large(networks: Iterable[Network]) -> list[Network]:
+    """Those, put together, that are more of the Internet than anybody has."""
+    listed = list(networks)
+    put_together: tuple[Network, ...] = (
+        *collapse_addresses(one for one in listed if isinstance(one, IPv4Network)),
+        *collapse_addresses(one for one in listed if isinstance(one, IPv6Network)),
+    )
+    return [one for one in put_together if one.prefixlen < _LARGEST[one.version] and one not in _OF_NOBODY]

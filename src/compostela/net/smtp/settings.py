@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings, nearest
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
-from compostela.net.networks import Network, read_networks
+from compostela.net.networks import Network, read_networks, too_large
 from compostela.net.settings import ServerSettings, one_line, read_server_settings, warn_of_equal_names
 
 
@@ -119,7 +119,7 @@ def _read_server(settings: Settings) -> SmtpSettings:
         auth_enabled=loader != NO_AUTH_LOADER and not without_auth,
         auth_required=required and loader != NO_AUTH_LOADER,
         auth=read_auth_settings(auth, DEFAULT_AUTH.mechanisms, with_login=True),
-        authorized_networks=read_networks(settings, "authorizedAddresses"),
+        authorized_networks=_authorized(settings),
         verify_identity=settings.choice("verifyIdentity", VerifyIdentity.STRICT, _IDENTITY),
         max_message_bytes=settings.size("maxmessagesize", 0, unit="K"),
         max_line_bytes=settings.integer("maxLineLength", 8192, minimum=1000, maximum=1_048_576),
@@ -133,6 +133,16 @@ def _read_server(settings: Settings) -> SmtpSettings:
     )
     settings.finish()
     return read
+
+
+def _authorized(settings: Settings) -> tuple[Network, ...]:
+    networks = read_networks(settings, "authorizedAddresses")
+    for one in too_large(networks):
+        settings.problems.warning(
+            settings.place_of("authorizedAddresses"),
+            f"authorizedAddresses: whoever is in {one} may send to anybody: this is an open relay",
+        )
+    return networks
 
 
 def read_disabled_features(settings: Settings) -> frozenset[str]:
