@@ -299,3 +299,20 @@ async def test_access_tokens(tmp_path: Path, provider: IdentityProvider) -> None
                 assert provider.configuration_url.encode() in told
                 await c.client(b64(b"\x01"))
                 await c.server("535 5.7.8 Authentication Failed")
+
+
+async def test_a_provider_that_cannot_be_asked_refuses_nobody_for_good(tmp_path: Path) -> None:
+    token = "eyJhbGciOiJSUzI1NiIsImtpZCI6Im9uZSJ9.e30.AAAA"
+    bearer = b64(f"n,,\x01auth=Bearer {token}\x01\x01".encode())
+    async with serving(tmp_path, "<oidc><jwksURL>http://127.0.0.1:1/jwks</jwksURL><aud>mail</aud></oidc>") as server:
+        async with conversation(server.ports["smtp"]) as c:
+            await greet(c)
+            for _ in range(5):
+                await c.client(f"AUTH OAUTHBEARER {bearer}")
+                await c.server("451 4.3.0 Unable to process request")
+            await c.client("AUTH PLAIN " + b64(b"\0bob@example.org\0secret"))
+            await c.server("235 ")
+        async with conversation(server.ports["imap"]) as c:
+            await c.server("* OK ")
+            await c.client(f"a1 AUTHENTICATE OAUTHBEARER {bearer}")
+            await c.server("a1 NO [UNAVAILABLE]")

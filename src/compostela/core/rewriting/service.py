@@ -50,8 +50,7 @@ class RecipientRewriteTable:
 
     async def addresses_of(self, user: Username) -> set[MailAddress]:
         """Addresses that a user may send from: his own, aliases, and both under aliases of their domains."""
-        own = self._users.address_of(user)
-        found = {own} if own is not None else set()
+        found = await self._own_addresses(user)
         fresh = found
         for _ in range(self._settings.mapping_limit):
             fresh = {source for address in fresh for source in await self._equivalents(address)} - found
@@ -62,11 +61,16 @@ class RecipientRewriteTable:
 
     async def can_send_as(self, user: Username, sender: MailAddress) -> bool:
         """Whether the user may use this address as sender (verifyIdentity)."""
-        if sender == self._users.address_of(user):
-            return True
-        if not self._users.virtual_hosting and sender.local_part.lower() == user.value:
-            return await self._domains.contains(sender.domain)
-        return sender in await self.addresses_of(user)
+        return sender == self._users.address_of(user) or sender in await self.addresses_of(user)
+
+    async def _own_addresses(self, user: Username) -> set[MailAddress]:
+        """Without virtual hosting he is the user of that name in every domain."""
+        own = self._users.address_of(user)
+        if own is None:
+            return set()
+        if self._users.virtual_hosting:
+            return {own}
+        return {own, *(MailAddress(own.local_part, domain) for domain in await self._domains.all())}
 
     async def _equivalents(self, address: MailAddress) -> list[MailAddress]:
         aliases = await self._store.sources(Mapping(MappingType.ALIAS, str(address).lower()))

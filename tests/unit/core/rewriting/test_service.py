@@ -9,8 +9,9 @@ from compostela.core.rewriting import resolution
 from compostela.core.rewriting.model import Mapping, MappingType
 from compostela.core.rewriting.resolution import MappingError
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
+from compostela.core.users.settings import UsersSettings
 from compostela.model.mail_address import MailAddress
-from tests.unit.core.accounts import Accounts, element, reader, source_of
+from tests.unit.core.accounts import QUICK, Accounts, element, reader, source_of
 
 ADDRESS, ALIAS, FORWARD, GROUP = MappingType.ADDRESS, MappingType.ALIAS, MappingType.FORWARD, MappingType.GROUP
 DOMAIN, DOMAIN_ALIAS, REGEX, ERROR = (
@@ -174,6 +175,18 @@ async def test_send_as(accounts: Accounts) -> None:
         ("BOB@example.org", True), ("info@example.net", True), ("list@example.org", False), ("eve@example.org", False),
     ]:  # fmt: skip
         assert await accounts.rewriting.can_send_as(bob, MailAddress.parse(sender)) is allowed
+
+
+async def test_send_as_without_virtual_hosting(tmp_path: Path) -> None:
+    accounts = await Accounts.open(tmp_path, UsersSettings(virtual_hosting=False, algorithm=QUICK))
+    bob = await accounts.user("bob")
+    await accounts.map("info@example.org", ALIAS, "bob@example.net")
+    for sender, allowed in [
+        ("bob@example.org", True), ("BOB@example.net", True), ("info@example.org", True), ("bob@elsewhere.example", False),
+        ("info@example.net", False), ("eve@example.org", False),
+    ]:  # fmt: skip
+        assert await accounts.rewriting.can_send_as(bob, MailAddress.parse(sender)) is allowed, sender
+    await accounts.close()
 
 
 def test_settings() -> None:
