@@ -272,6 +272,19 @@ class TestClaims:
         async with verifying(server.settings()) as verifier:
             assert await verifier.verify(server.token(**changed)) == ANN
 
+    async def test_keys_and_certificates_in_the_header_are_not_looked_at(self, server: Server) -> None:
+        other = RSAKey.generate_key(2048, {"kid": "one"})
+        shown: dict[str, object] = {
+            "jwk": other.as_dict(private=False),
+            "jku": "http://127.0.0.1:1/",
+            "x5c": ["A" * 3000],
+        }
+        async with verifying(server.settings()) as verifier:
+            assert await verifier.verify(server.token(header={"x5c": ["A" * 3000]})) == ANN
+            server.key = other
+            with pytest.raises(InvalidToken, match="not accepted"):
+                await verifier.verify(server.token(header=shown))
+
     async def test_a_shared_secret_signs_nothing(self, server: Server) -> None:
         secret = OctKey.import_key({"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"})
         claims = {"iss": server.url, "aud": AUDIENCE, "email": "ann@example.org", "exp": 4_000_000_000}

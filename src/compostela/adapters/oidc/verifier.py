@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 """Asymmetric ones alone: neither `none` nor a public key taken for a shared secret."""
+MAX_HEADER = 8192
+"""Octets of a token's header, in which a chain of certificates may stand that nobody looks at."""
 LEEWAY_SECONDS = 60
 """By so much the clocks of provider and server may differ."""
 
@@ -61,8 +63,10 @@ class OidcTokenVerifier:
         from joserfc.errors import JoseError
         from joserfc.jws import JWSRegistry, extract_compact
 
+        registry = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+        registry.max_header_length = MAX_HEADER
         try:
-            header = extract_compact(token.encode("ascii")).headers()
+            header = extract_compact(token.encode("ascii"), registry=registry).headers()
         except (JoseError, ValueError) as error:
             raise InvalidToken(f"the token cannot be read: {error}") from error
         if header.get("alg") not in ALGORITHMS:
@@ -72,7 +76,6 @@ class OidcTokenVerifier:
             raise InvalidToken("the token names no key")
         keys = await self._keys.for_key_id(key_id)
         issuer = await self._issuer()
-        registry = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
         claims = jwt.JWTClaimsRegistry(now=int(self._clock.now()), leeway=LEEWAY_SECONDS, exp={"essential": True})
         if self._settings.audiences:
             claims.options["aud"] = {"essential": True, "values": list(self._settings.audiences)}
