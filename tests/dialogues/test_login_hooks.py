@@ -106,3 +106,17 @@ async def test_accounts_are_of_one_server_alone(tmp_path: Path) -> None:
             await c.server("* OK")
             await c.client("a LOGIN fax@example.org one")
             await c.until("a NO")
+
+
+async def test_scram_does_not_tell_which_accounts_there_are(tmp_path: Path) -> None:
+    told = []
+    for handlers in ("", ACCOUNTS, ""):
+        smtp = SMTP.replace("<announce>", "<saslMechanisms>SCRAM-SHA-256</saslMechanisms><announce>")
+        async with (
+            running(tmp_path, smtp=smtp, handlers=handlers) as server,
+            conversation(server.ports["smtp"]) as c,
+        ):
+            await greet(c)
+            await c.client("AUTH SCRAM-SHA-256 " + base64.b64encode(b"n,,n=fax@example.org,r=clientnonce").decode())
+            told.append(base64.b64decode((await c.server("334 "))[4:]).partition(b",s=")[2])
+    assert told == [told[0]] * 3

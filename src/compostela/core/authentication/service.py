@@ -103,8 +103,9 @@ class Authenticator:
         """For an exchange that proves the password itself; plausible ones for a user that there is not."""
         self.check(client)
         user = _username(name)
-        own = await client.accounts.scram(user) if user is not None else None
-        return own or await self._users.scram_secrets(name)
+        secrets = await self._users.scram_secrets(name)
+        own = await client.accounts.scram(user, secrets) if user is not None else None
+        return own or secrets
 
     async def proved(self, name: str, acting_for: str | None, client: Client) -> Username:
         """After such an exchange."""

@@ -2,14 +2,11 @@
 
 import asyncio
 import hmac
-import os
 from collections.abc import Mapping, Sequence
 
-from compostela.core.users.scram import MIN_ITERATIONS, prepared
+from compostela.core.users.scram import prepared
 from compostela.model.scram import ScramSecrets
 from compostela.model.username import Username
-
-_SALT_BYTES = 16
 
 
 class StaticAccounts:
@@ -17,7 +14,6 @@ class StaticAccounts:
 
     def __init__(self, passwords: Mapping[Username, Sequence[str]]) -> None:
         self._passwords = {user: tuple(words) for user, words in passwords.items()}
-        self._salt = os.urandom(_SALT_BYTES)
         self._scram: dict[Username, ScramSecrets] = {}
 
     def __or__(self, other: "StaticAccounts") -> "StaticAccounts":
@@ -36,14 +32,17 @@ class StaticAccounts:
         found = [hmac.compare_digest(given, word.encode()) for word in self._passwords.get(user, ())]
         return any(found)
 
-    async def scram(self, user: Username) -> ScramSecrets | None:
-        """Of the first password, made at the first question; None without such an account."""
+    async def scram(self, user: Username, like: ScramSecrets) -> ScramSecrets | None:
+        """Of the first password, made at the first question; None without such an account. With salt and iterations of `like`, what
+        would be said if there were none: nobody is to learn which accounts there are."""
         if user not in self._passwords:
             return None
-        if user not in self._scram:
+        made = self._scram.get(user)
+        if made is None or (made.salt, made.iterations) != (like.salt, like.iterations):
             password = prepared(self._passwords[user][0])
-            self._scram[user] = await asyncio.to_thread(ScramSecrets.derive, password, self._salt, MIN_ITERATIONS)
-        return self._scram[user]
+            made = await asyncio.to_thread(ScramSecrets.derive, password, like.salt, like.iterations)
+            self._scram[user] = made
+        return made
 
 
 NO_ACCOUNTS = StaticAccounts({})

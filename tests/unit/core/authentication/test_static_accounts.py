@@ -19,13 +19,12 @@ async def test_any_password_of_an_account_is_right() -> None:
     assert not NO_ACCOUNTS.verify(FAX, "one")
 
 
-async def test_scram_knows_the_first_password() -> None:
+async def test_scram_knows_the_first_password_with_the_salt_that_nobody_would_have() -> None:
     accounts = StaticAccounts({FAX: ["one", "two"]})
-    secrets = await accounts.scram(FAX)
-    assert secrets is not None
-    assert secrets == await accounts.scram(FAX)
-    assert secrets == ScramSecrets.derive(prepared("one"), secrets.salt, secrets.iterations)
-    assert await accounts.scram(COPIER) is None
+    nobody, later = ScramSecrets(5000, b"salt", b"", b""), ScramSecrets(4096, b"pepper", b"", b"")
+    for like in (nobody, nobody, later):
+        assert await accounts.scram(FAX, like) == ScramSecrets.derive(prepared("one"), like.salt, like.iterations)
+    assert await accounts.scram(COPIER, nobody) is None
 
 
 def test_a_login_is_recent_for_a_time() -> None:
