@@ -85,6 +85,21 @@ async def test_plain_auth_can_be_taken_away(tmp_path: Path) -> None:
             assert "AUTH=SCRAM-SHA-256" in greeting
 
 
+async def test_no_login_in_a_transaction_and_none_twice(tmp_path: Path) -> None:
+    """RFC 4954 §4; pipelined commands are dealt with in their order, behind the answer to the exchange."""
+    bob = "AUTH PLAIN " + b64(b"\0bob@example.org\0secret")
+    async with serving(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await c.client("MAIL FROM:<>", bob, "RSET", "AUTH LOGIN", b64(b"bob@example.org"), "=", "AUTH LOGIN =", "*")
+        await c.server(
+            "250 ", "503 5.5.1 AUTH is not permitted", "250 ", "334 VXN", "334 UGF", "501 5.5.2", "334 UGF", "501 5.7.1"
+        )
+        await c.client(
+            "AUTH PLAIN =", bob, "MAIL FROM:<ann@example.org>", bob, "MAIL FROM:<bob@example.org>", "STARTTLS"
+        )
+        await c.server("501 5.5.2", "235 2.7.0", "503 5.7.1", "503 5.5.0", "250 2.1.0", "501 5.5.4")
+
+
 async def test_long_lines_of_an_exchange(tmp_path: Path) -> None:
     """RFC 4954 §4: 12,288 octets, whatever other lines may have; beyond that the exchange is at its end."""
     fits = b64(b"\0bob@example.org\0" + b"p" * 9150)

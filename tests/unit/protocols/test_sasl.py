@@ -22,7 +22,7 @@ from compostela.protocols.sasl.mechanism import (
     SecretsWanted,
     TokenCredentials,
 )
-from compostela.protocols.sasl.passwords import Plain
+from compostela.protocols.sasl.passwords import Login, Plain
 from compostela.protocols.sasl.scram import Scram
 from compostela.protocols.sasl.tokens import OauthBearer, XOauth2
 
@@ -136,6 +136,24 @@ def test_passwords_are_prepared() -> None:
     assert prepared("\u0007é") == "\u0007é".encode()
 
 
+@pytest.mark.parametrize(
+    ("responses", "prompts"), [([None, b"bob", b"pw"], [b"Username:", b"Password:"]), ([b"bob", b"pw"], [b"Password:"])]
+)
+def test_login_takes_the_name_with_or_before_its_prompt(responses: list[bytes | None], prompts: list[bytes]) -> None:
+    login = Login()
+    *asked, claim = [login.next(response) for response in responses]
+    assert asked == [Challenge(prompt) for prompt in prompts]
+    assert claim == PasswordCredentials("bob", "pw")
+
+
+@pytest.mark.parametrize(("user", "password"), [(b"", b"pw"), (b"bob", b""), (b"bob", b"\xff")])
+def test_login_wants_both(user: bytes, password: bytes) -> None:
+    login = Login()
+    login.next(user)
+    with pytest.raises(InvalidArgument):
+        login.next(password)
+
+
 BEARER = b"n,a=ann@example.org,\x01host=h\x01port=1\x01auth=Bearer tok.en\x01\x01"
 
 
@@ -148,6 +166,10 @@ BEARER = b"n,a=ann@example.org,\x01host=h\x01port=1\x01auth=Bearer tok.en\x01\x0
         (External(), b"", CertificateCredentials()),
         (External(), b"ann", CertificateCredentials("ann")),
         (Plain(), b"ann\x00bob\x00pw", PasswordCredentials("bob", "pw", "ann")),
+        (Plain(), b"\x00bob\x00pw", PasswordCredentials("bob", "pw")),
+        (Plain(), b"bob\x00pw", PasswordCredentials("bob", "pw")),
+        (Plain(), b"\x00bob\x00pw\x00", PasswordCredentials("bob", "pw")),
+        (Plain(), "ann\x00bób\x00p w\r\n".encode(), PasswordCredentials("bób", "p w\r\n", "ann")),
     ],
 )
 def test_claims(mechanism: Mechanism, response: bytes, step: object) -> None:
@@ -167,6 +189,13 @@ def test_claims(mechanism: Mechanism, response: bytes, step: object) -> None:
         (OauthBearer(), b"n,,\x01host\x01auth=Bearer t\x01\x01"),
         (XOauth2(), b"user=ann"),
         (XOauth2(), b"user=ann\x01\x01"),
+        (Plain(), b""),
+        (Plain(), b"bob"),
+        (Plain(), b"\x00\x00pw"),
+        (Plain(), b"\x00bob\x00"),
+        (Plain(), b"\x00bob\x00pw\x00\x00"),
+        (Plain(), b"ann\x00bob\x00pw\x00x"),
+        (Plain(), b"\x00bob\x00\xff"),
         (External(), b"\xff"),
         (External(), b"a\x00b"),
     ],
