@@ -62,3 +62,4 @@ def test_bad_requests_and_strangers(server: ServerProcess) -> None:
     assert call(server, "POST", "/doctor", {"user": "bob"})[0] == 400
     assert call(server, "POST", "/doctor", {"domains": "x"})[0] == 400
     assert call(server, "GET", "/doctor?domain=a%20b")[0] == 400
+    assert call(server, "GET", "/doctor?check=mxx")[0] == 400

@@ -53,7 +53,11 @@ def public_setup(configuration: Configuration, ports: dict[str, list[int]] | Non
         host=host,
         services=client_services(_endpoints(configuration, ports or {}), host, settings),
         web_host=a_labels(settings.web_host or host).lower(),
-        policy=own_policy(settings.mta_sts_mode, [host], settings.mta_sts_max_age),
+        policy=own_policy(
+            settings.mta_sts_mode,
+            [a_labels(one).lower() for one in settings.mta_sts_mx] or [host],
+            settings.mta_sts_max_age,
+        ),
         display_name=settings.display_name,
     )
 

@@ -105,10 +105,69 @@ def test_a_zone_file_is_loaded_as_a_whole_zone(conf: Path) -> None:
     assert b"".join(key.strings).decode() == expected["key1._domainkey.example.org", "TXT"][0]
 
 
+def whole_zone(conf: Path, domain: str, *name_servers: str) -> dns.zone.Zone:
+    chosen = [part for one in name_servers for part in ("--name-server", one)]
+    return dns.zone.from_text(run(conf, "--zone", "--domain", domain, *chosen), origin=f"{domain}.", relativize=False)
+
+
+def test_a_domain_without_the_servers_name_has_a_whole_zone_of_its_own(conf: Path) -> None:
+    zone = whole_zone(conf, "second.example", "ns1.example.net")
+    assert {str(name) for name in zone if not str(name).endswith("second.example.")} == set()
+
+
+def test_a_name_server_in_the_zone_has_its_address_there(conf: Path) -> None:
+    zone = whole_zone(conf, "example.org", "ns1.example.org=192.0.2.53,2001:db8::53", "mail.example.org")
+    assert [str(one) for one in zone.find_rdataset("ns1.example.org.", "AAAA")] == ["2001:db8::53"]
+    assert len(zone.find_rdataset("mail.example.org.", "A")) == 1
+    arguments = ["dns", "--conf", str(conf), "--zone", "--domain", "example.org", "--name-server"]
+    for name_server, complaint in (
+        ("ns1.example.org", "ns1.example.org lies in the zone and needs its address there"),
+        ("ns1.example.org=x", "is no list of addresses"),
+        ("a b", "is not a domain"),
+    ):
+        done = CliRunner().invoke(main, [*arguments, name_server])
+        assert (done.exit_code, complaint in done.output) == (2, True), done.output
+
+
+def test_domains_are_taken_in_any_spelling_and_what_is_none_is_refused(conf: Path) -> None:
+    assert ("xn--strae-oqa.example", "MX") in records(conf, "--domain", "Straße.example.")
+    done = CliRunner().invoke(main, ["dns", "--conf", str(conf), "--domain", "a b"])
+    assert (done.exit_code, "'a b' is not a domain" in done.output) == (2, True)
+
+
+def test_the_server_has_its_records_once(conf: Path) -> None:
+    """In the nearest of the domains: two SPF records for one name would be none."""
+    found = records(conf, "--domain", "example.org", "--domain", "mail.example.org")
+    assert found["mail.example.org", "TXT"] == ["v=spf1 mx -all"]
+    assert found["mail.example.org", "A"] == ["192.0.2.25"]
+
+
+def test_two_keys_that_sign_are_both_published(conf: Path) -> None:
+    path = conf / "mailetcontainer.xml"
+    first, mailet, rest = path.read_text().partition('<mailet match="All" class="DKIMSign">')
+    signing, end, rest = rest.partition("</mailet>")
+    path.write_text(first + mailet + signing + end + mailet + signing.replace("s=key1", "s=key2") + end + rest)
+    names = {name for name, _ in records(conf, "--domain", "example.org")}
+    assert {"key1._domainkey.example.org", "key2._domainkey.example.org"} <= names
+
+
+def test_a_server_without_a_full_name_is_told_of_for_every_domain(conf: Path) -> None:
+    path = conf / "smtpserver.xml"
+    path.write_text(path.read_text().replace("mail.example.org", "localhost"))
+    for publication in json.loads(run(conf, "--json", "--domain", "example.org", "--domain", "localhost")):
+        assert "localhost is no full host name" in " ".join(publication["notes"])
+
+
 def test_a_piece_for_a_zone_that_is_there_has_no_soa(conf: Path) -> None:
     text = run(conf, "--zone")
     assert "SOA" not in text
     dns.zone.from_text(text.partition("\n\n")[0], origin="example.org.", check_origin=False)
+
+
+def test_the_policy_can_name_other_exchangers(conf: Path) -> None:
+    (conf / "autoconfiguration.properties").write_text("mta-sts.mx = MX1.example.org., *.example.net\n")
+    policy = json.loads(run(conf, "--json", "--domain", "example.org"))[0]["mtaStsPolicy"]
+    assert "\r\nmx: mx1.example.org\r\nmx: *.example.net\r\n" in policy["text"]
 
 
 def test_ports_and_the_web_host_can_be_those_that_clients_see(conf: Path) -> None:
@@ -153,8 +212,9 @@ def test_a_key_that_cannot_be_read_is_told_of(conf: Path) -> None:
 
 
 def test_a_wrong_configuration_ends_as_check_does(conf: Path) -> None:
-    (conf / "doctor.properties").write_text("public.addresses = nowhere\nblocklist = x\n")
+    (conf / "doctor.properties").write_text("public.addresses = nowhere\nblocklist = x\nreport.mailbox = a@b\n")
     done = CliRunner().invoke(main, ["dns", "--conf", str(conf), "--data", str(conf.parent / "data")])
     assert done.exit_code == 78
     assert "doctor.properties:1: 'nowhere' is no IP address" in done.output
     assert "doctor.properties:2: unknown 'blocklist'" in done.output
+    assert "doctor.properties:3: report.mailbox: 'a@b' is no plain local part" in done.output

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from compostela.app.cli import main
+from compostela.core.diagnosis.model import CHECKS
 from tests.dialogues.server import DNS
 from tests.name_server import name_server
 from tests.unit.app.folders import write_folder
@@ -54,6 +56,16 @@ async def test_the_exit_status_follows_the_checks_that_are_asked_for(folder: Pat
     assert (await run(folder, "--check", "tls-rpt")).exit_code == 0
     assert (await run(folder, "--check", "dmarc")).exit_code == 1
     assert (await run(folder, "--check", "mx")).exit_code == 2
+
+
+async def test_a_check_that_there_is_not_is_no_clean_bill_of_health(folder: Path) -> None:
+    done = await run(folder, "--check", "mxx")
+    assert (done.exit_code, "'mxx' is not one of" in done.output) == (2, True)
+
+
+def test_the_page_has_every_check() -> None:
+    page = (Path(__file__).parents[3] / "docs/operators/doctor.md").read_text().partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == CHECKS
 
 
 async def test_the_process_goes_on_to_log_afterwards(folder: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import dns.zone
 import pytest
 
 from compostela.adapters.dns.resolver import DnspythonResolver
@@ -16,13 +17,14 @@ from compostela.core.diagnosis.model import Check, Finding, Severity, examine
 from compostela.core.diagnosis.mta_sts import check_mta_sts
 from compostela.core.dns.settings import DnsSettings
 from tests.dialogues.examined import REVERSE, Examined, adapted
-from tests.name_server import Zone, name_server
+from tests.name_server import Zone, name_server, text_record
 from tests.unit.app.folders import write_folder
 
 HOST, DOMAIN = "mail.example.org", "example.org"
 KEY = f"key1._domainkey.{DOMAIN}"
 Change = dict[str, dict[str, list[str]] | None]
 """Name -> its records from now on; None for none."""
+OTHER_NAME: Change = {DOMAIN: {"MX": ["10 mx1.example.org."]}, "mx1.example.org": {"A": ["127.0.0.25"]}}
 ELSEWHERE: Change = {"mx.elsewhere.example": {"A": ["127.0.0.26"]}}
 
 
@@ -58,6 +60,17 @@ async def dns_of(folder: Path, change: Change | None = None) -> AsyncIterator[Ex
         ("reverse-dns", {HOST: None}, "error", "has no address", f"{HOST}. A 127.0.0.25"),
         ("mx", {}, "ok", "lead here", ""),
         ("mx", {DOMAIN: {"MX": ["0 ."]}}, "error", "null MX", f"{DOMAIN}. MX 10 {HOST}."),
+        ("mx", {DOMAIN: {"MX": ["0 .", f"10 {HOST}."]}}, "error", "null MX", f"instead of: {DOMAIN}. MX 0 ."),
+        ("mx", {DOMAIN: {"MX": ["10 192.0.2.1."]}}, "error", "192.0.2.1 is an address", f"{DOMAIN}. MX 10 {HOST}."),
+        ("mx", OTHER_NAME, "ok", "lead here (mx1.example.org)", ""),
+        ("mx", OTHER_NAME, "warning", "The certificate does not name mx1.example.org", "a certificate with the name mx1.example.org"),
+        (
+            "mx",
+            {DOMAIN: {"MX": [f"10 alias.{DOMAIN}."]}, f"alias.{DOMAIN}": {"CNAME": [f"{HOST}."]}},
+            "warning",
+            "alias.example.org is an alias (CNAME)",
+            "an MX record with the name",
+        ),
         ("mx", {DOMAIN: None}, "error", "has no MX record", f"{DOMAIN}. MX 10 {HOST}."),
         (
             "mx",
@@ -92,15 +105,50 @@ async def dns_of(folder: Path, change: Change | None = None) -> AsyncIterator[Ex
             "more than one SPF record",
             "one record instead of 2",
         ),
+        ("spf", {DOMAIN: {"TXT": ['"v=spf1 +all"']}}, "warning", "lets everybody send", '"v=spf1 ip4:127.0.0.25 -all"'),
+        (
+            "spf",
+            {DOMAIN: {"TXT": ['"v=spf1 ' + " ".join(f"include:{n}.x" for n in range(11)) + ' -all"']}}
+            | {f"{n}.x": {"TXT": ['"v=spf1 ?all"']} for n in range(11)},
+            "error",
+            "more than 10 terms that ask DNS",
+            f'{DOMAIN}. TXT "v=spf1 mx -all"',
+        ),
         ("dkim", {}, "ok", "is the one that signs", ""),
         ("dkim", {KEY: None}, "error", "There is no DKIM key", f'{KEY}. TXT "v=DKIM1; k=rsa; p=MIIB'),
         ("dkim", {KEY: {"TXT": ['"v=DKIM1; k=rsa; p="']}}, "error", "revoked", "v=DKIM1"),
         ("dkim", {KEY: {"TXT": ['"v=DKIM1; k=rsa; p=AAAA"']}}, "error", "not the one that signs", "v=DKIM1"),
         ("dkim", {KEY: {"TXT": ['"something else"']}}, "error", "is no DKIM key", "v=DKIM1"),
+        ("dkim", {KEY: {"TXT": ['"v=DKIM1; k=ed25519; p=AAAA"']}}, "error", "not the one that signs", "v=DKIM1"),
         ("dmarc", {}, "ok", "quarantine, with reports", ""),
         ("dmarc", {"_dmarc.example.org": None}, "warning", "has no DMARC record", '_dmarc.example.org. TXT "v=DMARC1;'),
         ("dmarc", {"_dmarc.example.org": {"TXT": ['"v=DMARC1; p=none; rua=mailto:a@b.example"']}}, "info", "p=none", "p=quarantine"),
-        ("dmarc", {"_dmarc.example.org": {"TXT": ['"v=DMARC1; p=reject"']}}, "info", "no reports", "rua="),
+        (
+            "dmarc",
+            {"_dmarc.example.org": {"TXT": ['"v=DMARC1; p=none; adkim=s; rua=mailto:a@example.org"']}},
+            "info",
+            "p=none",
+            '"v=DMARC1; p=quarantine; adkim=s; rua=mailto:a@example.org"',
+        ),
+        (
+            "dmarc",
+            {"_dmarc.example.org": {"TXT": ['"v=DMARC1; p=reject"']}},
+            "info",
+            "no reports",
+            '"v=DMARC1; p=reject; rua=mailto:postmaster@example.org"',
+        ),
+        ("dmarc", {"_dmarc.example.org": {"TXT": ['"v=DMARC1; p=reject; rua=a@example.org"']}}, "warning", "no mailto", "p=reject; rua=mailto:"),
+        ("dmarc", {"_dmarc.example.org": {"TXT": ['"v=DMARC1; p=reject; rua=mailto:a@x.example!10m"']}}, "info", "asked for at x.example", 'example.org._report._dmarc.x.example. TXT "v=DMARC1"'),
+        (
+            "dmarc",
+            {
+                "_dmarc.example.org": {"TXT": ['"v=DMARC1; p=reject; rua=mailto:a@x.example"']},
+                "example.org._report._dmarc.x.example": {"TXT": ['"v=DMARC1;"']},
+            },
+            "ok",
+            "reject, with reports",
+            "",
+        ),
         ("dmarc", {"_dmarc.example.org": {"TXT": ['"v=DMARC1; p=x"']}}, "error", "no policy", "p=quarantine"),
         ("dmarc", {"_dmarc.example.org": {"TXT": ['"v=DMARC1; p=none"', '"v=DMARC1; p=reject"']}}, "error", "2 DMARC", "p="),
         ("tls-rpt", {}, "ok", "go to mailto:postmaster@example.org", ""),
@@ -121,12 +169,21 @@ async def dns_of(folder: Path, change: Change | None = None) -> AsyncIterator[Ex
             "leads to mail.example.org:587, not to mail.example.org:465",
             f"_submissions._tcp.example.org. SRV 0 1 465 {HOST}.",
         ),
+        ("services", {"_imap._tcp.example.org": {"SRV": [f"0 1 143 {HOST}."]}}, "warning", "users cannot log in", "_imap._tcp.example.org. SRV 0 0 0 ."),
         ("dane", {}, "ok", "matches the certificate", ""),
+        (
+            "dane",
+            {**OTHER_NAME, "_25._tcp.mx1.example.org": {"TLSA": ["3 1 1 " + "ab" * 32]}},
+            "error",
+            "No TLSA record at _25._tcp.mx1.example.org",
+            "_25._tcp.mx1.example.org. TLSA 3 1 1 ",
+        ),
         ("dane", {f"_25._tcp.{HOST}": None}, "info", "no TLSA record", f"_25._tcp.{HOST}. TLSA 3 1 1 "),
         ("dane", {f"_25._tcp.{HOST}": {"TLSA": ["3 1 1 " + "ab" * 32]}}, "error", "No TLSA record at", "instead of: 3 1 1 abab"),
         ("dane", {f"_25._tcp.{HOST}": {"TLSA": ["2 1 1 " + "ab" * 32]}}, "info", "name an authority", ""),
         ("mta-sts", {"_mta-sts.example.org": None}, "info", "has no MTA-STS record", '_mta-sts.example.org. TXT "v=STSv1; id='),
         ("mta-sts", {"_mta-sts.example.org": {"TXT": ['"v=STSv1; id=-"']}}, "error", "not one record", "v=STSv1; id="),
+        ("mta-sts", {"_mta-sts.example.org": {"TXT": [f'"v=STSv1; id={"a" * 33}"']}}, "error", "not one record", "v=STSv1; id="),
         ("mta-sts", {"mta-sts.example.org": None}, "error", "has no address", "mta-sts.example.org. CNAME mail.example.org."),
     ],
 )  # fmt: skip
@@ -155,12 +212,12 @@ def listed(answer: str) -> Zone:
 )
 async def test_block_lists(zone: Zone, severity: Severity, what: str) -> None:
     async with name_server(zone) as names:
-        dns = Lookups(DnspythonResolver(DnsSettings(servers=(names.address,), use_system=False)))
-        (found,) = await check_block_list("192.0.2.7", "bl.example", dns)
+        lookups = Lookups(DnspythonResolver(DnsSettings(servers=(names.address,), use_system=False)))
+        (found,) = await check_block_list("192.0.2.7", "bl.example", lookups)
         assert found.severity is severity
         assert what in found.what
         for inside in ("127.0.0.1", "10.1.2.3", "fd00::1"):
-            assert await check_block_list(inside, "bl.example", dns) == []
+            assert await check_block_list(inside, "bl.example", lookups) == []
 
 
 def answer(text: str) -> Callable[[str, str], object]:
@@ -192,9 +249,63 @@ POLICY = "version: STSv1\nmode: {}\nmx: {}\nmax_age: 86400\n"
 async def test_mta_sts_policies(tmp_path: Path, text: str, severity: Severity, what: str) -> None:
     change: Change = {"mta-sts.example.org": {"A": ["127.0.0.25"]}}
     async with dns_of(tmp_path, change) as examined:
-        dns = Lookups(DnspythonResolver(DnsSettings(servers=(examined.names.address,), use_system=False)))
-        (found,) = await check_mta_sts(examined.subject, DOMAIN, dns, answer(text))  # type: ignore[arg-type]
+        lookups = Lookups(DnspythonResolver(DnsSettings(servers=(examined.names.address,), use_system=False)))
+        (found,) = await check_mta_sts(examined.subject, DOMAIN, lookups, answer(text))  # type: ignore[arg-type]
         assert (found.severity, what in found.what) == (severity, True), found
+
+
+async def test_a_policy_names_every_exchanger(tmp_path: Path) -> None:
+    change: Change = {
+        DOMAIN: {"MX": [f"5 {HOST}.", "10 backup.example."]},
+        "backup.example": {"A": ["127.0.0.26"]},
+        "mta-sts.example.org": {"A": ["127.0.0.25"]},
+    }
+    async with dns_of(tmp_path, change) as examined:
+        lookups = Lookups(DnspythonResolver(DnsSettings(servers=(examined.names.address,), use_system=False)))
+        own = examined.subject.policy
+        for text, severity, fix in (
+            (own.text, Severity.WARNING, f"mta-sts.mx = {HOST}, backup.example in autoconfiguration.properties"),
+            (POLICY.format("enforce", HOST), Severity.ERROR, "must give:"),
+        ):
+            (found,) = await check_mta_sts(examined.subject, DOMAIN, lookups, answer(text))  # type: ignore[arg-type]
+            assert (found.severity, "does not name backup.example" in found.what) == (severity, True)
+            assert fix in found.fix
+
+
+async def test_all_keys_that_sign_are_looked_up(tmp_path: Path) -> None:
+    async with dns_of(tmp_path) as examined:
+        key = examined.subject.dkim_keys[0]
+        examined.subject = replace(examined.subject, dkim_keys=(key, replace(key, selector="key2")))
+        fine, missing = await examined.findings("dkim")
+        assert fine.severity is Severity.OK
+        assert "There is no DKIM key at key2._domainkey.example.org" in missing.what
+
+
+@pytest.mark.parametrize("tag", ["h=sha1", "s=tlsrpt"])
+async def test_a_key_that_is_not_for_our_signatures(tmp_path: Path, tag: str) -> None:
+    async with dns_of(tmp_path) as examined:
+        key = examined.subject.dkim_keys[0]
+        examined.names.zone[KEY] = {"TXT": [text_record(f"{key.record}; {tag}")]}
+        (found,) = await examined.findings("dkim")
+        assert (found.severity, "is not for signatures of mail" in found.what) == (Severity.ERROR, True)
+
+
+async def test_the_records_to_add_can_be_pasted_into_a_zone(tmp_path: Path) -> None:
+    """Longer ones than a string of a TXT record holds, too."""
+    networks = [f"ip4:192.0.2.{n}" for n in range(40)]
+    policy = {DOMAIN: {"TXT": [text_record(f"v=spf1 {' '.join(networks)} -all")]}}
+    async with dns_of(tmp_path, {KEY: None, **policy}) as examined:
+        settings = replace(examined.subject.settings, addresses=("127.0.0.25", "127.0.0.24"))
+        examined.subject = replace(examined.subject, settings=settings)
+        found = [one.fix for one in await examined.findings("dkim", "spf") if one.subject == DOMAIN]
+        text = "\n".join(["$TTL 60", *dict.fromkeys(found)])
+        zone = dns.zone.from_text(text, origin=f"{DOMAIN}.", relativize=False, check_origin=False)
+        (signature,) = zone.find_rdataset(f"{KEY}.", "TXT")
+        assert b"".join(signature.strings).decode() == examined.subject.dkim_keys[0].record
+        (sender_policy,) = zone.find_rdataset(f"{DOMAIN}.", "TXT")
+        assert b"".join(sender_policy.strings).decode() == (
+            f"v=spf1 {' '.join(networks)} ip4:127.0.0.25 ip4:127.0.0.24 -all"
+        )
 
 
 async def test_a_policy_of_our_own_with_an_old_id_is_told_of(tmp_path: Path) -> None:
@@ -203,11 +314,11 @@ async def test_a_policy_of_our_own_with_an_old_id_is_told_of(tmp_path: Path) -> 
         "_mta-sts.example.org": {"TXT": ['"v=STSv1; id=old"']},
     }
     async with dns_of(tmp_path, change) as examined:
-        dns = Lookups(DnspythonResolver(DnsSettings(servers=(examined.names.address,), use_system=False)))
+        lookups = Lookups(DnspythonResolver(DnsSettings(servers=(examined.names.address,), use_system=False)))
         found: list[Finding] = await check_mta_sts(
             examined.subject,
             DOMAIN,
-            dns,
+            lookups,
             answer(examined.subject.policy.text),  # type: ignore[arg-type]
         )
         assert "is not that of the policy" in found[0].what

@@ -15,7 +15,7 @@ from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.cli.publishing import domain_option, read_subject
 from compostela.app.doctor import diagnose
 from compostela.base.clock import SystemClock
-from compostela.core.diagnosis.model import Account, Finding, Severity, document, exit_status
+from compostela.core.diagnosis.model import CHECKS, Account, Finding, Severity, document, exit_status
 
 _INDENT = " " * 23
 _COUNTED = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INFO: "remarks", Severity.OK: "fine"}
@@ -27,7 +27,7 @@ _COUNTED = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INF
 @domain_option
 @click.option("--user", help="Try a login as this user, over SMTP and IMAP, and send a mail to oneself.")
 @click.option("--password", envvar="COMPOSTELA_PASSWORD", help="The user's password; asked for when it is not given.")
-@click.option("--check", "only", multiple=True, help="Only this check; may be repeated.")
+@click.option("--check", "only", multiple=True, type=click.Choice(CHECKS), help="Only this check; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def doctor(
     conf: Path,

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,10 +13,12 @@ from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.configuration.folder import Configuration, load
 from compostela.app.examination import configured_domains, managed_domains, subject_of
 from compostela.app.serve import EXIT_CONFIGURATION, report
+from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems, Severity
 from compostela.core.diagnosis.records import Publication, publications
 from compostela.core.diagnosis.subject import Subject
-from compostela.core.diagnosis.zone import zone_file
+from compostela.core.diagnosis.zone import NameServer, zone_file
+from compostela.model.domain import Domain
 
 _NO_LIST = "WebAdmin does not answer: the domains are those of domainlist.xml, not those that were added since."
 domain_option = click.option(
@@ -32,27 +35,43 @@ domain_option = click.option(
     "--name-server",
     "name_servers",
     multiple=True,
-    help="With --zone: make it a whole zone, with SOA and NS; may be repeated.",
+    help="With --zone: make it a whole zone, with SOA and NS; may be repeated. NAME=ADDRESS when it lies in the zone.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def dns(
     conf: Path, data: Path, domains: tuple[str, ...], as_zone: bool, name_servers: tuple[str, ...], as_json: bool
 ) -> None:
     """Show all DNS records to publish, from the server's configuration. Nothing is asked of DNS."""
-    found = publications(read_subject(conf, data, domains)[1])
+    subject = read_subject(conf, data, domains)[1]
+    found = publications(subject)
     if as_zone:
+        if name_servers:
+            # whole zones are those of domains; the server's name, when it lies elsewhere, has a zone that is there already
+            found = [one for one in found if one.zone in subject.domains]
         if name_servers and len(found) > 1:
             fail("a zone file holds one zone: choose a domain with --domain")
-        serial = int(time.time())
-        click.echo("\n".join(zone_file(one, name_servers, serial) for one in found), nl=False)
+        click.echo(_zones(found, name_servers), nl=False)
     elif as_json:
         click.echo(orjson.dumps([one.document() for one in found], option=orjson.OPT_INDENT_2))
     else:
         click.echo("\n\n".join(_text(one) for one in found))
 
 
+def _zones(found: Sequence[Publication], name_servers: Sequence[str]) -> str:
+    serial = int(time.time())
+    try:
+        servers = [NameServer.parse(one) for one in name_servers]
+        return "\n".join(zone_file(one, servers, serial) for one in found)
+    except InvalidArgument as error:
+        raise click.BadParameter(str(error), param_hint="--name-server") from error
+
+
 def read_subject(conf: Path, data: Path, domains: tuple[str, ...]) -> tuple[Configuration, Subject]:
     """The configuration, and what is examined. A wrong configuration ends the program as `check` does."""
+    try:
+        domains = tuple(Domain.parse(one).name for one in domains)
+    except InvalidArgument as error:
+        raise click.BadParameter(str(error), param_hint="--domain") from error
     problems = Problems()
     configuration = load(conf.absolute(), data.absolute(), problems)
     if problems.of(Severity.ERROR):

@@ -53,6 +53,9 @@ class AutoconfigurationSettings:
     """The same for IMAP with STARTTLS."""
     mta_sts_mode: MtaStsMode = MtaStsMode.TESTING
     """Mode of the MTA-STS policy: begin with `testing`, go on to `enforce` when the reports show no failures."""
+    mta_sts_mx: tuple[str, ...] = ()
+    """The exchangers that the policy names: all that the MX records of the domains have, `*.` in front for every name one
+    label below; by default `helloName`."""
     mta_sts_max_age: int = WEEK_SECONDS
     """How long other servers may keep the policy, in seconds."""
 
@@ -78,6 +81,7 @@ def read_autoconfiguration_settings(settings: Settings) -> AutoconfigurationSett
         imaps_port=settings.integer("public.port.imaps", 0, minimum=0, maximum=65535),
         imap_port=settings.integer("public.port.imap", 0, minimum=0, maximum=65535),
         mta_sts_mode=settings.choice("mta-sts.mode", DEFAULTS.mta_sts_mode, _MODES),
+        mta_sts_mx=tuple(settings.strings("mta-sts.mx")),
         mta_sts_max_age=settings.integer("mta-sts.max_age", DEFAULTS.mta_sts_max_age, minimum=0, maximum=31_557_600),
     )
     if read.https and not read.keystore and not (read.private_key and read.certificates):

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
+from compostela.core.diagnosis.exchangers import other_names
 from compostela.core.diagnosis.lookups import Lookups
 from compostela.core.diagnosis.model import Finding, Severity
 from compostela.core.diagnosis.records import dane
@@ -18,24 +19,33 @@ _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
 
 
 async def check_dane(subject: Subject, dns: Lookups) -> list[Finding]:
-    name = f"_25._tcp.{subject.host}"
-    fix = "\n".join(map(str, dane(subject)))
+    return [await _of_host(subject, subject.host, dns)]
+
+
+async def check_dane_of_domain(subject: Subject, domain: str, dns: Lookups) -> list[Finding]:
+    """Other servers look for the record at the name that the MX record has (RFC 7672 §2.2): one that is not `helloName`."""
+    return [await _of_host(subject, host, dns) for host in await other_names(subject, domain, dns)]
+
+
+async def _of_host(subject: Subject, host: str, dns: Lookups) -> Finding:
+    name = f"_25._tcp.{host}"
+    fix = "\n".join(map(str, dane(subject, host)))
     records = await dns.records(name, "TLSA")
     if not records:
         text = f"There is no TLSA record at {name}."
         why = "In a zone with DNSSEC it tells other servers which key to expect, so that nobody can stand in between."
-        return [Finding(Severity.INFO, subject.host, text, why, fix)]
+        return Finding(Severity.INFO, host, text, why, fix)
     if subject.certificate is None:
         text = f"The TLSA records at {name} cannot be compared: the server's certificate cannot be read."
-        return [Finding(Severity.WARNING, subject.host, text)]
+        return Finding(Severity.WARNING, host, text)
     if any(_matches(record, subject.certificate) for record in records):
-        return [Finding(Severity.OK, subject.host, f"A TLSA record at {name} matches the certificate.")]
+        return Finding(Severity.OK, host, f"A TLSA record at {name} matches the certificate.")
     if any(record.split()[0] == _TRUST_ANCHOR for record in records):
         text = f"The TLSA records at {name} name an authority; whether it signed the certificate is not examined."
-        return [Finding(Severity.INFO, subject.host, text)]
+        return Finding(Severity.INFO, host, text)
     text = f"No TLSA record at {name} matches the certificate that is served."
     why = "Servers that know DANE deliver no mail here at all."
-    return [Finding(Severity.ERROR, subject.host, text, why, f"{fix}\ninstead of: {'; '.join(records)}")]
+    return Finding(Severity.ERROR, host, text, why, f"{fix}\ninstead of: {'; '.join(records)}")
 
 
 def _matches(record: str, certificate: Certificate) -> bool:

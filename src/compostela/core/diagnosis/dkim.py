@@ -5,6 +5,7 @@ import binascii
 
 from compostela.core.diagnosis.lookups import Lookups
 from compostela.core.diagnosis.model import Finding, Severity
+from compostela.core.diagnosis.records import signature
 from compostela.core.diagnosis.subject import DkimKey, Subject
 from compostela.core.diagnosis.tag_list import tags
 
@@ -22,15 +23,15 @@ SHORT_RSA_OCTETS = 160
 
 
 async def check_dkim(subject: Subject, domain: str, dns: Lookups) -> list[Finding]:
-    key = subject.key_of(domain)
-    if key is None:
+    keys = subject.keys_of(domain)
+    if not keys:
         text = f"Mail from {domain} is not signed: no DKIM key is configured."
         return [Finding(Severity.WARNING, domain, text, _WHY_NONE, _MAILET.format(domain=domain))]
-    return [await _key(key, domain, dns)]
+    return [await _key(key, domain, dns) for key in keys]
 
 
 async def _key(key: DkimKey, domain: str, dns: Lookups) -> Finding:
-    fix = f'{key.name}. TXT "{key.record}"'
+    fix = str(signature(key))
     records = await dns.txt(key.name)
     if not records:
         return Finding(Severity.ERROR, domain, f"There is no DKIM key at {key.name}.", _WHY_KEY, fix)
@@ -44,13 +45,20 @@ async def _key(key: DkimKey, domain: str, dns: Lookups) -> Finding:
         return Finding(Severity.ERROR, domain, f"The key at {key.name} is revoked.", _WHY_KEY, fix)
     if found.get("k", "rsa") != key.algorithm or _octets(public) != _octets(key.public):
         return Finding(Severity.ERROR, domain, f"The key at {key.name} is not the one that signs.", _WHY_KEY, fix)
-    if "y" in found.get("t", "").split(":"):
+    if not {"*", "email"} & _listed(found.get("s", "*")) or "sha256" not in _listed(found.get("h", "sha256")):
+        text = f"The key at {key.name} is not for signatures of mail with SHA-256 (s=, h=)."
+        return Finding(Severity.ERROR, domain, text, _WHY_KEY, fix)
+    if "y" in _listed(found.get("t", "")):
         text = f"The key at {key.name} is marked as a test (t=y)."
         return Finding(Severity.INFO, domain, text, "Some receivers ignore the signatures then.", fix)
     if key.algorithm == "rsa" and len(_octets(public)) < SHORT_RSA_OCTETS:
         text = f"The key at {key.name} has less than 1024 bits."
         return Finding(Severity.WARNING, domain, text, "RFC 8301 lets receivers ignore it.", "a new key of 2048 bits")
     return Finding(Severity.OK, domain, f"The DKIM key at {key.name} is the one that signs.")
+
+
+def _listed(text: str) -> set[str]:
+    return {one.strip().lower() for one in text.split(":")}
 
 
 def _octets(text: str) -> bytes:

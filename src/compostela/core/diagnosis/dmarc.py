@@ -1,8 +1,10 @@
 """DMARC (RFC 7489): the record of the domain, or of one above it."""
 
+from dataclasses import replace
+
 from compostela.core.diagnosis.lookups import Lookups
 from compostela.core.diagnosis.model import Finding, Severity
-from compostela.core.diagnosis.records import dmarc
+from compostela.core.diagnosis.records import Record, dmarc
 from compostela.core.diagnosis.subject import Subject
 from compostela.core.diagnosis.tag_list import tags, version
 
@@ -10,7 +12,8 @@ _WHY = "Large providers ask for one, and without it anybody may write in the nam
 
 
 async def check_dmarc(subject: Subject, domain: str, dns: Lookups) -> list[Finding]:
-    fix = str(dmarc(subject, domain))
+    usual = dmarc(subject, domain)
+    fix = str(usual)
     place, records = await _records(domain, dns)
     if not records:
         return [Finding(Severity.WARNING, domain, f"{domain} has no DMARC record.", _WHY, fix)]
@@ -22,15 +25,51 @@ async def check_dmarc(subject: Subject, domain: str, dns: Lookups) -> list[Findi
     if policy not in ("none", "quarantine", "reject"):
         text = f"The DMARC record at _dmarc.{place} has no policy."
         return [Finding(Severity.ERROR, domain, text, "Receivers do as if it were not there.", fix)]
+    # what there is stays, but a record that is inherited is not touched for one domain
+    kept = (
+        {**found, "v": "DMARC1", "rua": found.get("rua") or tags(usual.value)["rua"]}
+        if place == domain
+        else tags(usual.value)
+    )
     notes = []
     if policy == "none":
         text = f"DMARC of {domain} only watches (p=none)."
         why = "Forged mail is delivered. Go on to p=quarantine when the reports show that your own mail passes."
-        notes.append(Finding(Severity.INFO, domain, text, why, fix.replace("p=none", "p=quarantine")))
-    if "rua" not in found:
-        text = f"DMARC of {domain} asks for no reports."
-        notes.append(Finding(Severity.INFO, domain, text, "Nobody tells you when your own mail fails.", fix))
+        notes.append(Finding(Severity.INFO, domain, text, why, _changed(usual, kept, p="quarantine")))
+    notes += await _reports(found.get("rua", ""), domain, dns, _changed(usual, kept, rua=tags(usual.value)["rua"]))
     return notes or [Finding(Severity.OK, domain, f"DMARC of {domain}: {policy}, with reports.")]
+
+
+def _changed(record: Record, known: dict[str, str], **changes: str) -> str:
+    """The record with these tags, version and policy first (RFC 7489 §6.3)."""
+    tagged = {"v": "", "p": "", **known, **changes}
+    return str(replace(record, value="; ".join(f"{name}={value}" for name, value in tagged.items())))
+
+
+async def _reports(rua: str, domain: str, dns: Lookups, fix: str) -> list[Finding]:
+    why = "Nobody tells you when your own mail fails."
+    targets = [one.strip() for one in rua.split(",") if one.strip()]
+    if not targets:
+        return [Finding(Severity.INFO, domain, f"DMARC of {domain} asks for no reports.", why, fix)]
+    found = []
+    for target in targets:
+        scheme, colon, address = target.partition(":")
+        elsewhere = address.partition("!")[0].rpartition("@")[2].lower()
+        if scheme.lower() != "mailto" or not colon or not elsewhere:
+            text = f"DMARC of {domain} asks for reports at {target!r}, which is no mailto: address."
+            found.append(Finding(Severity.WARNING, domain, text, why, fix))
+        elif _organisation(elsewhere) != _organisation(domain):
+            # the other domain must say that it wants them (§7.1)
+            name = f"{domain}._report._dmarc.{elsewhere}"
+            if not any(version(one) == "DMARC1" for one in await dns.txt(name)):
+                text = f"Reports about {domain} are asked for at {elsewhere}, which does not say that it takes them."
+                found.append(Finding(Severity.INFO, domain, text, why, f'{name}. TXT "v=DMARC1"'))
+    return found
+
+
+def _organisation(domain: str) -> str:
+    """Near enough for not demanding too much: of names with the same last two labels none is a stranger to the others."""
+    return ".".join(domain.split(".")[-2:])
 
 
 async def _records(domain: str, dns: Lookups) -> tuple[str, list[str]]:

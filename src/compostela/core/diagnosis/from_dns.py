@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from compostela.core.diagnosis.block_lists import check_block_list
-from compostela.core.diagnosis.dane import check_dane
+from compostela.core.diagnosis.dane import check_dane, check_dane_of_domain
 from compostela.core.diagnosis.dkim import check_dkim
 from compostela.core.diagnosis.dmarc import check_dmarc
 from compostela.core.diagnosis.exchangers import check_exchangers
@@ -39,6 +39,7 @@ def dns_checks(
             continue
         of_domain: list[tuple[str, OfDomain]] = [
             ("mx", check_exchangers),
+            ("dane", check_dane_of_domain),
             ("dkim", check_dkim),
             ("dmarc", check_dmarc),
             ("tls-rpt", check_tls_reporting),

@@ -10,6 +10,11 @@ from compostela.core.dns.ports import DnsTemporaryFailure
 
 _log = logging.getLogger(__name__)
 
+CHECKS = (
+    "ports", "certificate", "tls", "passwords", "relay", "account", "names", "reverse-dns", "mx", "spf", "dkim", "dmarc",
+    "mta-sts", "tls-rpt", "services", "dane", "block-lists",
+)  # fmt: skip
+"""The names of all checks."""
 AT_ONCE = 8
 """Checks that run at the same time."""
 ALL_CHECKS = 4
@@ -68,6 +73,7 @@ class Check:
     """`run` may raise what it likes."""
 
     name: str
+    """One of `CHECKS`."""
     subject: str
     run: Callable[[], Awaitable[list[Finding]]]
     in_turn: bool = False
@@ -76,7 +82,7 @@ class Check:
 
 async def examine(checks: Sequence[Check], seconds: float) -> list[Finding]:
     """Runs all checks; each has so many seconds, and the whole four times as many. Findings come in the order of the
-    checks."""
+    checks; what two of them say in the same words (of an exchanger that two domains share) comes once."""
     end = asyncio.get_running_loop().time() + ALL_CHECKS * seconds
     places = asyncio.Semaphore(AT_ONCE)
     turn = asyncio.Lock()
@@ -87,7 +93,7 @@ async def examine(checks: Sequence[Check], seconds: float) -> list[Finding]:
         return [replace(finding, check=check.name) for finding in found]
 
     found = await asyncio.gather(*(one(check) for check in checks))
-    return [finding for findings in found for finding in findings]
+    return list(dict.fromkeys(finding for findings in found for finding in findings))
 
 
 async def _run(check: Check, seconds: float) -> list[Finding]:

@@ -1,5 +1,6 @@
 """MTA-STS (RFC 8461): the record, and the policy that it announces."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from compostela.core.client_setup.mta_sts import POLICY_PATH, parse_policy
@@ -12,6 +13,8 @@ from compostela.core.diagnosis.tag_list import tags, version
 FetchPolicy = Callable[[str, str], Awaitable[str]]
 """Host and path -> the text, over HTTPS with a valid certificate. Raises OSError with the reason."""
 
+_ID = re.compile("[A-Za-z0-9]{1,32}")
+"""§3.1."""
 _WHY = "Without a policy somebody on the way can make other servers send in clear text."
 
 
@@ -20,8 +23,8 @@ async def check_mta_sts(subject: Subject, domain: str, dns: Lookups, fetch: Fetc
     records = [one for one in await dns.txt(f"_mta-sts.{domain}") if version(one) == "STSv1"]
     if not records:
         return [Finding(Severity.INFO, domain, f"{domain} has no MTA-STS record.", _WHY, fix)]
-    if len(records) > 1 or not tags(records[0]).get("id", "").isalnum():
-        text = f"The MTA-STS record of {domain} is not one record with an id of letters and digits."
+    if len(records) > 1 or not _ID.fullmatch(tags(records[0]).get("id", "")):
+        text = f"The MTA-STS record of {domain} is not one record with an id of at most 32 letters and digits."
         return [Finding(Severity.ERROR, domain, text, "Other servers do as if it were not there.", fix)]
     host = f"mta-sts.{domain}"
     url = f"https://{host}{POLICY_PATH}"
@@ -35,10 +38,14 @@ async def check_mta_sts(subject: Subject, domain: str, dns: Lookups, fetch: Fetc
         return [Finding(Severity.WARNING, domain, f"{url} could not be fetched: {error}.", _WHY, serve)]
     except ValueError as error:
         return [Finding(Severity.ERROR, domain, f"The policy at {url} is not valid: {error}.", _WHY, serve)]
-    if not policy.covers(subject.host) and policy.mode != "none":
+    hosts = [one.host.lower() for one in await dns.exchangers(domain) if one.host] or [subject.host]
+    unnamed = [host for host in hosts if not policy.covers(host)]
+    if unnamed and policy.mode != "none":
         severity = Severity.ERROR if policy.mode == "enforce" else Severity.WARNING
-        text = f"The policy of {domain} does not name {subject.host}."
-        return [Finding(severity, domain, text, "Servers that keep to it do not deliver here.", serve)]
+        text = f"The policy of {domain} does not name {', '.join(unnamed)}, where its MX records lead."
+        if policy == subject.policy:
+            serve = f"mta-sts.mx = {', '.join(dict.fromkeys((*policy.mx, *unnamed)))} in autoconfiguration.properties"
+        return [Finding(severity, domain, text, "Servers that keep to it do not deliver there.", serve)]
     found = []
     if policy == subject.policy and tags(records[0])["id"] != subject.policy.id:
         text = f"The id of {domain}'s MTA-STS record is not that of the policy."

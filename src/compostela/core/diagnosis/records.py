@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from compostela.core.client_setup.endpoints import ServiceKind
 from compostela.core.client_setup.mta_sts import POLICY_PATH
-from compostela.core.diagnosis.subject import Subject, is_public_name, is_within
+from compostela.core.diagnosis.subject import DkimKey, Subject, is_public_name, is_within
 
 _STRING_OCTETS = 255
 _ABSENT = ("pop3s", "pop3")
@@ -65,11 +65,11 @@ class Publication:
 
 
 def publications(subject: Subject) -> list[Publication]:
-    """One for each domain; one more for the server's own name when that lies in none of them. Domains that others cannot
-    look up, such as `localhost`, only when there is no other."""
+    """One for each domain; that in which the server's own name lies has its records too, and when it lies in none there is
+    one more. Domains that others cannot look up, such as `localhost`, only when there is no other."""
     public = [domain for domain in subject.domains if is_public_name(domain)]
     found = [_of_domain(subject, domain) for domain in public or subject.domains]
-    if not any(is_within(subject.host, domain) for domain in subject.domains):
+    if subject.home is None:
         found.append(Publication(subject.host, tuple(host_records(subject)), notes=tuple(_host_notes(subject))))
     return found
 
@@ -78,7 +78,7 @@ def _of_domain(subject: Subject, domain: str) -> Publication:
     records = [
         exchanger(subject, domain),
         sender_policy(domain),
-        *_signature(subject, domain),
+        *_signatures(subject, domain),
         dmarc(subject, domain),
         mta_sts(subject, domain),
         *_name(f"mta-sts.{domain}", subject.setup.web_host, "Other servers fetch the MTA-STS policy here, over HTTPS."),
@@ -91,17 +91,22 @@ def _of_domain(subject: Subject, domain: str) -> Publication:
         autodiscover(subject, domain),
     ]
     notes: list[str] = []
-    if is_within(subject.host, domain):
+    if domain == subject.home:
         own = host_records(subject)
         records += [one for one in own if (one.name, one.type) not in {(known.name, known.type) for known in records}]
         notes += _host_notes(subject)
-    if subject.key_of(domain) is None:
+    if not subject.keys_of(domain):
         notes += subject.complaints
         notes.append("No DKIM key is configured: without a mailet DKIMSign mail is not signed.")
     if not subject.publishes:
         notes.append(
             "The listener for the MTA-STS policy, autoconfig and autodiscover is off: set 'enabled = true' in "
             "autoconfiguration.properties, or leave those records out."
+        )
+    if not is_public_name(subject.host):
+        notes.append(
+            f"{subject.host} is no full host name: set <helloName> in smtpserver.xml to the server's name in DNS before "
+            "anything of this is published."
         )
     if not is_public_name(domain):
         notes.append(f"{domain} is no name that other servers can look up.")
@@ -117,16 +122,17 @@ def sender_policy(domain: str) -> Record:
     return Record(domain, "TXT", "v=spf1 mx -all", "SPF: only the servers of the MX records send mail of the domain.")
 
 
-def _signature(subject: Subject, domain: str) -> list[Record]:
-    key = subject.key_of(domain)
-    if key is None or not is_within(key.domain, domain):
-        return []
-    return [Record(key.name, "TXT", key.record, "DKIM: the key that signatures are checked with.")]
+def _signatures(subject: Subject, domain: str) -> list[Record]:
+    return [signature(key) for key in subject.keys_of(domain) if is_within(key.domain, domain)]
+
+
+def signature(key: DkimKey) -> Record:
+    return Record(key.name, "TXT", key.record, "DKIM: a key that signatures are checked with.")
 
 
 def dmarc(subject: Subject, domain: str) -> Record:
     """Without signatures only watched: forwarded mail would have nothing left to pass by."""
-    policy = "quarantine" if subject.key_of(domain) is not None else "none"
+    policy = "quarantine" if subject.keys_of(domain) else "none"
     rua = f"mailto:{subject.settings.report_mailbox}@{domain}"
     return Record(
         f"_dmarc.{domain}",
@@ -190,15 +196,16 @@ def host_records(subject: Subject) -> list[Record]:
     records.append(
         Record(subject.host, "TXT", "v=spf1 a -all", "SPF of the name in HELO, which bounces are judged by.")
     )
-    return [*records, *dane(subject)]
+    return [*records, *dane(subject, subject.host)]
 
 
-def dane(subject: Subject) -> list[Record]:
-    """3 1 1: this key and no other, whoever signed its certificate (RFC 7672 §3.1.1)."""
+def dane(subject: Subject, host: str) -> list[Record]:
+    """3 1 1: this key and no other, whoever signed its certificate (RFC 7672 §3.1.1). `host` is a name of the server that
+    MX records have."""
     if subject.certificate is None:
         return []
     value = f"3 1 1 {hashlib.sha256(subject.certificate.public_key).hexdigest()}"
-    return [Record(f"_25._tcp.{subject.host}", "TLSA", value, "DANE: the key of port 25; only in a zone with DNSSEC.")]
+    return [Record(f"_25._tcp.{host}", "TLSA", value, "DANE: the key of port 25; only in a zone with DNSSEC.")]
 
 
 def _host_notes(subject: Subject) -> Iterator[str]:
@@ -211,7 +218,5 @@ def _host_notes(subject: Subject) -> Iterator[str]:
         f"Reverse DNS of each public address must be {subject.host}: it is set where the address comes from, mostly at "
         "the hosting provider."
     )
-    if not is_public_name(subject.host):
-        yield f"{subject.host} is no full host name: set <helloName> in smtpserver.xml to the server's name in DNS."
     if subject.certificate is None:
         yield "Without a readable certificate there is no TLSA record."

@@ -1,10 +1,11 @@
 """SPF lets this server send (RFC 7208)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 
 from compostela.core.diagnosis.lookups import Lookups
 from compostela.core.diagnosis.model import Finding, Severity
+from compostela.core.diagnosis.records import Record
 from compostela.core.diagnosis.subject import Subject
 
 EvaluateSpf = Callable[[str, str, str], Awaitable[tuple[str, str]]]
@@ -29,25 +30,34 @@ async def check_sender_policy(
     if not addresses:
         text = "Whether SPF lets this server send cannot be told: its addresses are unknown."
         return [Finding(Severity.INFO, name, text, fix="public.addresses in doctor.properties")]
-    return [await _one(subject, name, address, dns, evaluate, usual) for address in addresses]
+    results = [(address, *await evaluate(address, name, subject.host)) for address in addresses]
+    refused = [address for address, code, _ in results if code != "pass"]
+    unreadable = any(code == "permerror" for _, code, _ in results)
+    fix = await _fix(name, refused or addresses, dns, usual, unreadable=unreadable)
+    return [_judged(name, address, code, reason, fix) for address, code, reason in results]
 
 
-async def _one(subject: Subject, name: str, address: str, dns: Lookups, evaluate: EvaluateSpf, usual: str) -> Finding:
-    code, reason = await evaluate(address, name, subject.host)
+def _judged(name: str, address: str, code: str, reason: str, fix: str) -> Finding:
+    if code == "pass" and reason.lstrip("+").lower() == "all":
+        text = f"SPF of {name} lets everybody send ({reason})."
+        return Finding(
+            Severity.WARNING, name, text, "Anybody may write in its name, and receivers count that against it.", fix
+        )
     if code == "pass":
         return Finding(Severity.OK, name, f"SPF of {name} lets {address} send ({reason}).")
     text = f"SPF of {name} for {address}: {code}{f' ({reason})' if reason else ''}."
-    return Finding(_SEVERITY.get(code, Severity.WARNING), name, text, _WHY, await _fix(name, address, dns, code, usual))
+    return Finding(_SEVERITY.get(code, Severity.WARNING), name, text, _WHY, fix)
 
 
-async def _fix(name: str, address: str, dns: Lookups, code: str, usual: str) -> str:
-    """The record that there is with this address before its `all`, or a new one."""
+async def _fix(name: str, addresses: Sequence[str], dns: Lookups, usual: str, *, unreadable: bool) -> str:
+    """The record that there is with these addresses before its `all`, or a new one."""
     records = [one for one in await dns.txt(name) if one.lower().split(" ")[0] == "v=spf1"]
     if len(records) > 1:
-        return f"one record instead of {len(records)}: {' '.join(records)}"
-    if not records or code == "permerror":
+        return f"{usual}\nas the one record instead of {len(records)}: {' '.join(records)}"
+    if not records or unreadable:
         return usual
-    term = f"ip{ip_address(address).version}:{address}"
     terms = records[0].split()
     place = next((at for at, one in enumerate(terms) if one.lstrip("+-~?").lower() == "all"), len(terms))
-    return f'{name}. TXT "{" ".join([*terms[:place], term, *terms[place:]])}"'
+    own = [f"ip{ip_address(one).version}:{one}" for one in addresses]
+    rest = ["-all" if one.lstrip("+").lower() == "all" else one for one in terms[place:]]
+    return str(Record(name, "TXT", " ".join([*terms[:place], *own, *rest]), "SPF"))

@@ -7,7 +7,8 @@ from compostela.core.diagnosis.subject import Subject
 
 
 async def check_services(subject: Subject, domain: str, dns: Lookups) -> list[Finding]:
-    offered = [one for one in services(subject, domain) if not _says_none(one.value)]
+    known = list(services(subject, domain))
+    offered = [one for one in known if not _says_none(one.value)]
     missing: list[Record] = []
     found: list[Finding] = []
     for record in offered:
@@ -18,6 +19,13 @@ async def check_services(subject: Subject, domain: str, dns: Lookups) -> list[Fi
             text = f"{record.name} leads to {', '.join(map(_shown, published))}, not to {_shown(record.value)}."
             why = "Mail programs that set themselves up try the wrong place."
             found.append(Finding(Severity.WARNING, domain, text, why, str(record)))
+    for record in known:
+        if record not in offered:
+            stale = [one for one in await dns.records(record.name, "SRV") if _target(one)[1:] == (f"{subject.host}.",)]
+            if stale:
+                text = f"{record.name} leads to {', '.join(map(_shown, stale))}, where users cannot log in under TLS."
+                why = "Mail programs that set themselves up fail there."
+                found.append(Finding(Severity.WARNING, domain, text, why, str(record)))
     if missing:
         text = f"{domain} has no SRV record for {', '.join(one.name.partition('.')[0] for one in missing)}."
         why = "Mail programs cannot find the ports by the address alone; some guess, some ask the user."

@@ -1,5 +1,6 @@
 """`doctor.properties`: what the diagnosis cannot know by itself."""
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -42,10 +43,17 @@ def read_doctor_settings(settings: Settings) -> DoctorSettings:
         relay_recipient=settings.parsed("relay.recipient", DEFAULTS.relay_recipient, _address),
         check_seconds=settings.duration("check.timeout", DEFAULTS.check_seconds, minimum=0.1),
         certificate_days=settings.integer("certificate.days", DEFAULTS.certificate_days, minimum=0),
-        report_mailbox=settings.text("report.mailbox", DEFAULTS.report_mailbox),
+        report_mailbox=settings.parsed("report.mailbox", DEFAULTS.report_mailbox, _local_part),
     )
     settings.finish()
     return read
+
+
+def _local_part(text: str) -> str:
+    """One that a `mailto:` in a record can hold as it is (RFC 7489 §6.2: `,` and `!` mean something there)."""
+    if not re.fullmatch(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*", text):
+        raise InvalidArgument(f"{text!r} is no plain local part: the domain is that of each record")
+    return text
 
 
 def _address(text: str) -> str:

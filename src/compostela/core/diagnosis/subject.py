@@ -21,6 +21,11 @@ class Certificate:
     public_key: bytes
     """The SubjectPublicKeyInfo, in DER."""
 
+    def covers(self, host: str) -> bool:
+        """RFC 9525 §6.3: a whole first label may be `*`."""
+        rest = host.partition(".")[2]
+        return any(name == host or (name[:2] == "*." and name[2:] == rest) for name in self.names)
+
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
@@ -66,13 +71,20 @@ class Subject:
         return self.setup.host
 
     @property
+    def home(self) -> str | None:
+        """The nearest of the domains in which the server's name lies."""
+        return max((one for one in self.domains if is_within(self.host, one)), key=len, default=None)
+
+    @property
     def policy(self) -> MtaStsPolicy:
         return self.setup.policy
 
-    def key_of(self, domain: str) -> DkimKey | None:
-        """The key that signs for a domain: its own, or one of a domain above it."""
+    def keys_of(self, domain: str) -> tuple[DkimKey, ...]:
+        """The keys that sign for a domain: its own, or those of the nearest domain above it. There are several while keys
+        are exchanged, or with one for each algorithm."""
         fitting = [key for key in self.dkim_keys if is_within(domain, key.domain)]
-        return max(fitting, key=lambda key: len(key.domain), default=None)
+        nearest = max((len(key.domain) for key in fitting), default=0)
+        return tuple(key for key in fitting if len(key.domain) == nearest)
 
 
 def is_public_name(name: str) -> bool:

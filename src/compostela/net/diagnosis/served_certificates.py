@@ -71,15 +71,10 @@ def _judged(subject: Subject, certificate: Certificate, ports: str) -> list[Find
         found.append(Finding(Severity.ERROR, ports, f"The certificate ended on {end}.", why, _KEY))
     elif left < subject.settings.certificate_days:
         found.append(Finding(Severity.WARNING, ports, f"The certificate ends in {left:.0f} days, on {end}.", why, _KEY))
-    if not any(_names(name, subject.host) for name in certificate.names):
+    if not certificate.covers(subject.host):
         text = f"The certificate is for {', '.join(certificate.names[:5]) or 'no name'}, not for {subject.host}."
         found.append(Finding(Severity.WARNING, ports, text, why, f"a certificate with the name {subject.host}: {_KEY}"))
     return found or [Finding(Severity.OK, ports, f"The certificate is for {subject.host} and valid until {end}.")]
-
-
-def _names(pattern: str, host: str) -> bool:
-    """RFC 9525 §6.3: a whole first label may be `*`."""
-    return pattern == host or (pattern[:2] == "*." and pattern[2:] == host.partition(".")[2])
 
 
 async def _trust(subject: Subject, endpoint: Endpoint, ports: str, login: bool) -> Finding:

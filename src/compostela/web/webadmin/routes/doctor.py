@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from compostela.core.diagnosis.model import Account, Finding, document
+from compostela.core.diagnosis.model import CHECKS, Account, Finding, document
 from compostela.core.diagnosis.service import Diagnosis
 from compostela.model.domain import Domain
 from compostela.web.webadmin.errors import conflict, invalid
@@ -58,6 +58,9 @@ class DoctorRoutes:
         return JsonResponse([one.document() for one in found])
 
     async def _answer(self, domains: list[str], account: Account | None, checks: list[str]) -> Response:
+        unknown = [one for one in checks if one not in CHECKS]
+        if unknown:
+            raise invalid(f"There is no check {unknown[0]!r}; there are {', '.join(CHECKS)}")
         if self._turn.locked():
             raise conflict("An examination is running")
         async with self._turn:
