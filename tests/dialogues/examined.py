@@ -51,7 +51,7 @@ def adapted(configuration: Configuration, domains: Sequence[str], ports: dict[st
 
 
 @contextlib.asynccontextmanager
-async def examined(folder: Path, **options: str | bool) -> AsyncIterator[Examined]:
+async def examined(folder: Path, **options: object) -> AsyncIterator[Examined]:
     async with name_server({}) as names, running(folder, **options) as server:  # type: ignore[arg-type]
         configuration = load(folder / "conf", folder / "data", Problems())
         ports = {listener.settings.name: listener.ports for listener in server.edition.listeners}

@@ -72,9 +72,11 @@ async def running(
     dns: str | None = None,
     files: Mapping[str, str] | None = None,
     smtp: str = SMTP,
+    users: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Server]:
     """bob and ann of example.org, password `secret`. With `lmtp`, the elements of its server, there is one. `dns` is the address of
-    the only name server; `smtp` the form of smtpserver.xml; `files` stand in for those of their names. A folder may be served again."""
+    the only name server; `smtp` the form of smtpserver.xml; `files` stand in for those of their names;
+    `users` with their passwords for bob and ann. A folder may be served again."""
     conf, data = folder / "conf", folder / "data"
     conf.mkdir(exist_ok=True)
     values = {"ssl": str(ssl).lower(), "identity": identity, "size": size, "elements": elements, "handlers": handlers}
@@ -95,9 +97,9 @@ async def running(
     edition, store, services = await edition_of(configuration, data, problems)
     first_start.make_certificate(data, "localhost")
     await store.domains.add(Domain("example.org"))
-    for user in (BOB, ANN):
+    for user, password in (users or {str(BOB): PASSWORD, str(ANN): PASSWORD}).items():
         with contextlib.suppress(AlreadyExists):
-            await services.users.add(user, PASSWORD)
+            await services.users.add(Username.parse(user), password)
     await edition.start()
     try:
         yield Server(edition, store)

@@ -21,7 +21,7 @@ from compostela.net.diagnosis.tls_strength import check_tls_strength
 from compostela.processing.smtp_hooks.context import HookContext
 from tests.dialogues.conversation import conversation
 from tests.dialogues.examined import examined
-from tests.dialogues.server import BOB, PASSWORD
+from tests.dialogues.server import BOB, PASSWORD, USERS
 
 NETWORKS = "<authorizedAddresses>{}</authorizedAddresses>"
 
@@ -256,6 +256,34 @@ async def test_a_wrong_password_is_an_error_that_does_not_show_it(tmp_path: Path
         assert [one.severity for one in found] == [Severity.ERROR] * 2
         assert "535" in found[0].what
         assert not [one for one in found if "not-the-password" in str(one)]
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("bob@example.org", 'pässw"ör\\d'), ("müller@example.org", "secret"), ("bob@example.org", "se cret")],
+)
+async def test_names_and_passwords_of_all_kinds_are_tried(tmp_path: Path, user: str, password: str) -> None:
+    utf8 = '<handler class="SmtpUtf8MailHook"/><handler class="SmtpUtf8RcptHook"/>'
+    async with examined(tmp_path, handlers=utf8, users={user: password}) as server:
+        found = await server.findings("account", account=Account(user, password))
+        assert [one.severity for one in found] == [Severity.OK] * 2, found
+
+
+async def test_a_user_without_a_domain_writes_to_the_default_domain(tmp_path: Path) -> None:
+    """Not to the server's name, which is another one: the mail would leave."""
+    plain = {"usersrepository.xml": USERS.replace("true", "false")}
+    async with examined(tmp_path, files=plain, users={"bob": PASSWORD}) as server:
+        _, read = await server.findings("account", account=Account("bob", PASSWORD))
+        assert "saw the mail arrive" in read.what
+
+
+async def test_a_name_that_is_none_is_a_finding_too(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        found = await server.findings("account", account=Account("bob\r\nRSET@example.org", PASSWORD))
+        assert [one.severity for one in found] == [Severity.ERROR] * 2
+        assert "could not send over" in found[0].what
+        assert "could not read over" in found[1].what
+        assert "b'" not in found[1].what
 
 
 async def test_without_a_user_no_login_is_tried(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def subject_of(
         settings=configuration.doctor,
         certificate=_certificate(configuration),
         dkim_keys=tuple(keys),
+        default_domain=str(configuration.domains.default_domain),
         complaints=tuple(complaints),
         remarks=tuple(remarks),
     )

@@ -60,6 +60,8 @@ class Subject:
     certificate: Certificate | None = None
     """Of the server that other servers send to; None when it cannot be read."""
     dkim_keys: tuple[DkimKey, ...] = ()
+    default_domain: str = "localhost"
+    """Of users whose name has none."""
     complaints: tuple[str, ...] = ()
     """What could not be read of the configuration."""
     remarks: tuple[str, ...] = ()

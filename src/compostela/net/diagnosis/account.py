@@ -1,6 +1,7 @@
 """A login and a send, as a mail program does it: over SMTP to oneself, and over IMAP to see it arrive."""
 
 import asyncio
+import base64
 import imaplib
 import smtplib
 import socket
@@ -12,13 +13,15 @@ from email.utils import formatdate, make_msgid
 from compostela.core.client_setup.endpoints import Endpoint, Proxied, Speaks
 from compostela.core.diagnosis.model import Account, Finding, Severity
 from compostela.core.diagnosis.subject import Subject
+from compostela.model.domain import Domain
 from compostela.net.diagnosis.certificates import unverified_context
 from compostela.net.diagnosis.dialogue import NAME, announced_by_default, proxy_header
 
 STEP_SECONDS = 10.0
 ARRIVAL_SECONDS = 10.0
 POLL_SECONDS = 0.1
-_ERRORS = (OSError, smtplib.SMTPException, imaplib.IMAP4.error)
+_LOGGED_IN = 235
+_ERRORS = (OSError, ValueError, smtplib.SMTPException, imaplib.IMAP4.error)
 
 
 async def check_account(subject: Subject, endpoints: Sequence[Endpoint], account: Account) -> list[Finding]:
@@ -29,7 +32,7 @@ async def check_account(subject: Subject, endpoints: Sequence[Endpoint], account
     if smtp is None:
         found.append(_none("send", "an SMTP server with <auth>", "smtpserver.xml"))
     else:
-        found.append(await asyncio.to_thread(_send, smtp, subject.host, account, message_id))
+        found.append(await asyncio.to_thread(_send, smtp, subject, account, message_id))
     sent = bool(found) and found[0].severity is Severity.OK
     if imap is None:
         found.append(_none("read", "an IMAP server", "imapserver.xml"))
@@ -50,17 +53,28 @@ def _best(endpoints: Sequence[Endpoint], speaks: Speaks) -> Endpoint | None:
     return min(fitting, key=lambda one: (not one.implicit, not one.starttls, not one.login_required), default=None)
 
 
-def _send(endpoint: Endpoint, host: str, account: Account, message_id: str) -> Finding:
-    address = account.user if "@" in account.user else f"{account.user}@{host}"
+def _address(subject: Subject, account: Account) -> str:
+    """A domain goes in A-labels: then only an internationalised local part needs SMTPUTF8."""
+    local, at, domain = account.user.rpartition("@")
+    return f"{local}@{Domain.parse(domain)}" if at else f"{account.user}@{subject.default_domain}"
+
+
+def _message(address: str, message_id: str) -> EmailMessage:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = address, address, "compostela doctor"
     message["Date"], message["Message-ID"] = formatdate(), message_id
     message.set_content("This mail was sent by 'compostela doctor', which takes it away again when it sees it arrive.")
+    return message
+
+
+def _send(endpoint: Endpoint, subject: Subject, account: Account, message_id: str) -> Finding:
     try:
+        address = _address(subject, account)
+        message = _message(address, message_id)
         with _Smtp(endpoint) as smtp:
             if endpoint.starttls:
                 smtp.starttls(context=unverified_context())
-            smtp.login(account.user, account.password)
+            smtp.log_in(account)
             smtp.send_message(message, address, [address])
     except _ERRORS as error:
         text = f"{account.user} could not send over {endpoint}: {_said(error)}."
@@ -95,6 +109,16 @@ class _Smtp(smtplib.SMTP):
     def _get_socket(self, *_: object) -> socket.socket:
         return _connection(self._endpoint)
 
+    def log_in(self, account: Account) -> None:
+        """By PLAIN where there is one: the library encodes in ASCII, not in UTF-8 (RFC 4616 §2)."""
+        self.ehlo_or_helo_if_needed()
+        if "PLAIN" not in self.esmtp_features.get("auth", "").upper().split():
+            self.login(account.user, account.password)
+            return
+        code, answer = self.docmd("AUTH", f"PLAIN {base64.b64encode(_plain(account)).decode()}")
+        if code != _LOGGED_IN:
+            raise smtplib.SMTPAuthenticationError(code, answer)
+
 
 class _Imap(imaplib.IMAP4):
     def __init__(self, endpoint: Endpoint) -> None:
@@ -104,13 +128,24 @@ class _Imap(imaplib.IMAP4):
     def _create_socket(self, *_: object) -> socket.socket:
         return _connection(self._endpoint)
 
+    def log_in(self, account: Account) -> None:
+        """As in SMTP."""
+        if "AUTH=PLAIN" in self.capabilities:
+            self.authenticate("PLAIN", lambda _: _plain(account))
+        else:
+            self.login(account.user, account.password)
+
+
+def _plain(account: Account) -> bytes:
+    return f"\0{account.user}\0{account.password}".encode()
+
 
 def _read(endpoint: Endpoint, account: Account, message_id: str | None) -> Finding:
     try:
         with _Imap(endpoint) as imap:
             if endpoint.starttls:
                 imap.starttls(unverified_context())
-            imap.login(account.user, account.password)
+            imap.log_in(account)
             arrived = message_id is not None and _arrives(imap, message_id)
     except _ERRORS as error:
         text = f"{account.user} could not read over {endpoint}: {_said(error)}."
@@ -150,4 +185,6 @@ def _said(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         text = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
         return f"{error.smtp_code} {text}"[:300].rstrip(".")
-    return (str(error) or type(error).__name__)[:300].rstrip(".")
+    first = error.args[0] if error.args else ""
+    text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
+    return (text or type(error).__name__)[:300].rstrip(".")
