@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from compostela.adapters.dns import resolver as resolver_module
 from compostela.adapters.dns.resolver import DnspythonResolver
-from compostela.core.dns.ports import DnsNoSuchName
+from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure
 from compostela.core.dns.settings import DnsSettings, server_address
 from tests.contracts.dns import FAILING, ZONE, DnsResolverContract
 from tests.name_server import NameServer, name_server
@@ -62,3 +63,11 @@ def test_addresses_of_name_servers(text: str, address: tuple[str, int]) -> None:
 def test_what_is_no_address_of_a_name_server(text: str) -> None:
     with pytest.raises(ValueError):
         server_address(text)
+
+
+async def test_silence_is_told_of_in_few_words(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver_module, "LIFETIME_SECONDS", 0.1)
+    server.silent.add("text.example")
+    with pytest.raises(DnsTemporaryFailure) as failure:
+        await resolver_of(server).txt("text.example")
+    assert str(failure.value) == f"no answer to text.example TXT in 0.1 seconds (Do53:127.0.0.1@{server.port})"

@@ -1,5 +1,6 @@
 """What the diagnosis says of DNS: one mistake at a time in a zone that was right."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -343,6 +344,19 @@ async def test_silent_name_servers_do_not_stop_the_rest(tmp_path: Path) -> None:
         given_up, fine = await examined.findings("dmarc", "tls-rpt")
         assert "given up" in given_up.what
         assert fine.severity is Severity.OK
+
+
+async def test_what_there_was_no_time_for_is_told_of_once_for_each_check() -> None:
+    async def slow() -> list[Finding]:
+        await asyncio.Event().wait()
+        return []
+
+    found = await examine([Check("mx", f"d{number}.example", slow) for number in range(50)], 0.05)
+    given_up = [one for one in found if "given up" in one.what]
+    assert 0 < len(given_up) < 50
+    (rest,) = [one for one in found if one not in given_up]
+    assert (rest.check, rest.severity) == ("mx", Severity.WARNING)
+    assert f"and {45 - len(given_up)} more" in rest.what
 
 
 async def test_a_failure_inside_a_check_is_a_finding(tmp_path: Path) -> None:

@@ -108,6 +108,12 @@ class DnspythonResolver:
             raise DnsNoSuchName(f"{name} is no host name") from error
         except dns.resolver.NXDOMAIN as error:
             raise DnsNoSuchName(f"{name} does not exist") from error
+        except dns.resolver.LifetimeTimeout as error:
+            # the library's text repeats every attempt at every server
+            servers = ", ".join(map(str, resolver.nameservers))
+            raise DnsTemporaryFailure(
+                f"no answer to {name} {kind} in {resolver.lifetime:g} seconds ({servers})"
+            ) from error
         except (dns.exception.DNSException, OSError) as error:
             raise DnsTemporaryFailure(str(error)) from error
 

@@ -3,7 +3,7 @@
 import asyncio
 import enum
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from compostela.core.dns.ports import DnsTemporaryFailure
@@ -17,6 +17,8 @@ CHECKS = (
 """The names of all checks."""
 AT_ONCE = 8
 """Checks that run at the same time."""
+MAX_SHOWN = 5
+"""Subjects that one finding names."""
 ALL_CHECKS = 4
 """The whole takes no longer than so many checks that use up their time."""
 
@@ -82,18 +84,33 @@ class Check:
 
 async def examine(checks: Sequence[Check], seconds: float) -> list[Finding]:
     """Runs all checks; each has so many seconds, and the whole four times as many. Findings come in the order of the
-    checks; what two of them say in the same words (of an exchanger that two domains share) comes once."""
+    checks, those that there was no time left for at the end; what two of them say in the same words (of an exchanger that two domains share) comes once."""
     end = asyncio.get_running_loop().time() + ALL_CHECKS * seconds
     places = asyncio.Semaphore(AT_ONCE)
     turn = asyncio.Lock()
+    late: list[Check] = []
 
     async def one(check: Check) -> list[Finding]:
         async with turn if check.in_turn else places:
-            found = await _run(check, min(seconds, end - asyncio.get_running_loop().time()))
+            left = min(seconds, end - asyncio.get_running_loop().time())
+            if left <= 0:
+                late.append(check)
+                return []
+            found = await _run(check, left)
         return [replace(finding, check=check.name) for finding in found]
 
     found = await asyncio.gather(*(one(check) for check in checks))
-    return list(dict.fromkeys(finding for findings in found for finding in findings))
+    return [*dict.fromkeys(finding for findings in found for finding in findings), *_not_begun(late)]
+
+
+def _not_begun(late: Sequence[Check]) -> Iterator[Finding]:
+    """One finding for each name: with a dead name server and many domains there are hundreds."""
+    for name in dict.fromkeys(check.name for check in late):
+        subjects = [check.subject for check in late if check.name == name]
+        more = f" and {len(subjects) - MAX_SHOWN} more" if len(subjects) > MAX_SHOWN else ""
+        text = f"The time was up before {', '.join(subjects[:MAX_SHOWN])}{more} could be examined."
+        fix = "fewer at once, by --domain and --check; check.timeout in doctor.properties"
+        yield Finding(Severity.WARNING, subjects[0], text, "Nothing is known about these.", fix, name)
 
 
 async def _run(check: Check, seconds: float) -> list[Finding]:
@@ -101,9 +118,7 @@ async def _run(check: Check, seconds: float) -> list[Finding]:
         async with asyncio.timeout(seconds):
             return await check.run()
     except TimeoutError:
-        return [
-            Finding(Severity.WARNING, check.subject, f"The check was given up after {max(seconds, 0):.0f} seconds.")
-        ]
+        return [Finding(Severity.WARNING, check.subject, f"The check was given up after {seconds:.0f} seconds.")]
     except DnsTemporaryFailure as error:
         return [
             Finding(
