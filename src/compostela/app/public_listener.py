@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from compostela.web.webadmin.server import WebAdminServer
 
 BACKLOG = 100
+MAX_CONNECTIONS = 1000
+ARRIVAL_SECONDS = 10.0
+MAX_REQUEST_BYTES = 256 * 1024
+"""Requests are a few hundred octets long; somewhat more is answered, so that whoever sent it learns why not."""
 FILE = "autoconfiguration.properties"
 
 
@@ -63,10 +67,17 @@ class PublicListener:
         """`ports` are those of the mail servers; `whole_address`: users log in with it."""
         # slow to import
         from compostela.web.autoconfiguration.application import PublicDocuments
+        from compostela.web.webadmin.patience import Patience
         from compostela.web.webadmin.server import WebAdminServer
 
         documents = PublicDocuments(public_setup(self._configuration, ports), domains, whole_address=whole_address)
-        self._server = WebAdminServer(documents.application(), self._sockets, self.context)
+        self._server = WebAdminServer(
+            documents.application(),
+            self._sockets,
+            self.context,
+            connections=MAX_CONNECTIONS,
+            patience=Patience(ARRIVAL_SECONDS, MAX_REQUEST_BYTES),
+        )
         await self._server.start()
 
     async def stop(self) -> None:

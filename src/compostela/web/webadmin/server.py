@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from compostela.web.webadmin.patience import UNLIMITED, Patience, protocol_with
+
 MAX_CONCURRENT_REQUESTS = 100
 KEEP_ALIVE_SECONDS = 30
 
@@ -36,16 +38,24 @@ class WebAdminServer:
     with a context over TLS."""
 
     def __init__(
-        self, application: ASGIApp, sockets: list[socket.socket], context: ssl.SSLContext | None = None
+        self,
+        application: ASGIApp,
+        sockets: list[socket.socket],
+        context: ssl.SSLContext | None = None,
+        *,
+        connections: int = MAX_CONCURRENT_REQUESTS,
+        patience: Patience = UNLIMITED,
     ) -> None:
+        """More connections than `connections` get 503; `patience` is what strangers are shown."""
         self._sockets = sockets
         config = _Config(
             application,
+            http=protocol_with(patience),
             log_config=None,
             log_level="warning",
             access_log=False,
             lifespan="off",
-            limit_concurrency=MAX_CONCURRENT_REQUESTS,
+            limit_concurrency=connections,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=5,
             server_header=False,
