@@ -327,6 +327,38 @@ class SmtpSenderContract:
         assert (await sent(sender, peer, wishes=Wishes(binary=True))).delivered == [BOB, CAROL]
         assert "BODY" not in peer.lines[1]
 
+    @pytest.mark.parametrize(
+        ("step", "reply"), [("DATA", "250 ok"), (".", "354 go on"), ("MAIL", "354 go on"), ("RCPT", "100 wait")]
+    )
+    @with_and_without_pipelining
+    async def test_an_answer_out_of_place_delivers_nothing(
+        self, sender: SmtpSender, features: Sequence[str], step: str, reply: str
+    ) -> None:
+        result = await sent(sender, Peer({step: reply}, features))
+        assert (result.delivered, codes(result)) == ([], {BOB: 0, CAROL: 0})
+        assert reply in result.refused[BOB].text
+
+    @pytest.mark.parametrize("reply", ["454 not now", "500 what?"])
+    @pytest.mark.parametrize("features", [("REQUIRETLS",), ("REQUIRETLS", "STARTTLS")])
+    async def test_required_tls_is_not_talked_away(
+        self, sender: SmtpSender, features: Sequence[str], reply: str
+    ) -> None:
+        peer = Peer({"STARTTLS": reply}, (*EVERY_FEATURE, *features))
+        result = await sent(sender, peer, wishes=Wishes(require_tls=True))
+        assert result.refused[BOB].text.startswith("550 5.7.30 ")
+        assert "MAIL" not in peer.verbs()
+
+    async def test_what_is_said_before_tls_is_not_taken_for_an_answer_under_it(
+        self, sender: SmtpSender, tmp_path: Path
+    ) -> None:
+        first_start.make_certificate(tmp_path, "next.example")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tmp_path / "tls/certificate.pem", tmp_path / "tls/key.pem")
+        peer = Peer({"STARTTLS": "220 go\r\n250 evil.example"}, (*EVERY_FEATURE, "STARTTLS"), tls=context)
+        result = await sent(sender, peer)
+        assert (result.delivered, codes(result)) == ([], {BOB: 0, CAROL: 0})
+        assert peer.verbs() == ["EHLO", "STARTTLS"]
+
     async def test_eight_bit_text_is_declared(self, sender: SmtpSender) -> None:
         peer = Peer()
         assert (await sent(sender, peer, message=content("Grüße\r\n".encode()))).delivered

@@ -39,11 +39,18 @@ class _Reply:
 
     @property
     def refusal(self) -> Refusal:
-        return Refusal(self.code, f"{self.code} {' '.join(self.lines)}"[:1000])
+        text = f"{self.code} {' '.join(self.lines)}"[:1000]
+        return Refusal(self.code, text) if 400 <= self.code <= 599 else Refusal(0, f"an answer out of place: {text}")
 
     @property
     def is_positive(self) -> bool:
-        return 200 <= self.code < 400
+        """Done (RFC 5321 §4.2.1). What only asks for more, as 354 does, is no answer to a message."""
+        return 200 <= self.code < 300
+
+    @property
+    def is_go_ahead(self) -> bool:
+        """The message may come."""
+        return 300 <= self.code < 400
 
 
 class SmtpClient:
@@ -98,6 +105,7 @@ class _Conversation:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._features: dict[str, str] = {}
+        self._is_tls = False
 
     async def open(self) -> None:
         """Connects, greets, upgrades to TLS and logs in, as far as the options and the peer want it."""
@@ -111,7 +119,8 @@ class _Conversation:
         required = self._wishes.require_tls is True
         if (required or self._options.use_starttls) and "STARTTLS" in self._features:
             await self._upgrade(required)
-        if required and "REQUIRETLS" not in self._features:
+        if required and not (self._is_tls and "REQUIRETLS" in self._features):
+            # whoever sits in between can offer REQUIRETLS in the clear and refuse STARTTLS
             raise _Refused(_NO_REQUIRETLS)
         if self._options.user is not None:
             await self._log_in()
@@ -147,7 +156,9 @@ class _Conversation:
         if binary:
             reply = await self._chunks(header, content)
         else:
-            await self._expect(await self._command("DATA"))
+            go_ahead = await self._command("DATA")
+            if not go_ahead.is_go_ahead:
+                raise _Refused(go_ahead.refusal)
             await self._message(header, content, converted)
             reply = await self._reply(DATA_SECONDS)
         for recipient in accepted:
@@ -239,6 +250,8 @@ class _Conversation:
         assert self._writer is not None
         if not (await self._command("STARTTLS")).is_positive:
             return
+        if not await self._is_silent():
+            raise _Failed("octets in the clear behind the go-ahead for TLS")
         context = ssl.create_default_context()
         verify = required or (self._options.verify_certificate and self._wishes.require_tls is not False)
         if not verify:
@@ -253,7 +266,17 @@ class _Conversation:
                 raise
             text = f"550 5.7.30 the certificate of {self._name} is not valid: {error.verify_message}"
             raise _Refused(Refusal(550, text, is_of_host=True)) from error
+        self._is_tls = True
         await self._hello()
+
+    async def _is_silent(self) -> bool:
+        """Whether nothing has come behind the last reply: it would pass for answers given under TLS (RFC 3207 §6)."""
+        assert self._reader is not None
+        try:
+            async with asyncio.timeout(0):
+                return not await self._reader.read(1)
+        except TimeoutError:
+            return True
 
     async def _log_in(self) -> None:
         if "PLAIN" not in self._features.get("AUTH", "").upper().split():
