@@ -134,6 +134,23 @@ async def test_a_chunk_without_a_size_ends_the_connection(tmp_path: Path, argume
         await c.closed()
 
 
+async def test_a_tab_before_the_size_makes_no_commands_of_a_chunk(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await begin(c)
+        await c.octets(b"BDAT\t%d LAST\r\n%bNOOP\r\n" % (len(EVIL), EVIL))
+        await c.server("250 2.6.0", "250 2.0.0 OK")
+
+
+async def test_a_chunk_out_of_place_is_not_swallowed_for_ever(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await c.server("220 ")
+        await c.client("EHLO client.example")
+        await c.until("250 ")
+        await c.client("BDAT 9999999999 LAST")
+        await c.server("503 5.5.0 No sender specified")
+        await c.closed()
+
+
 async def test_a_chunk_out_of_place_is_swallowed(tmp_path: Path) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await c.server("220 ")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import BOB, SMTP, running
+from tests.dialogues.server import ANN, BOB, SMTP, running
 from tests.dialogues.test_processing import idle, messages
 from tests.dialogues.test_smtp_extensions import KEEPING, NETWORK, kept, log_in
 from tests.dialogues.waiting import eventually
@@ -157,6 +157,24 @@ async def test_an_authentication_can_be_given_up(tmp_path: Path) -> None:
         await log_in(c)
 
 
+async def test_an_answer_may_be_longer_than_a_command(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await refused(c, "AUTH PLAIN", "334 ")
+        token = base64.b64encode(b"\x00bob@example.org\x00" + b"x" * 9000).decode()
+        await refused(c, token, "535 5.7.8 Authentication Failed")
+
+
+async def test_an_answer_that_is_too_long_ends_the_exchange(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await refused(c, "AUTH PLAIN", "334 ")
+        await refused(c, "A" * 13_000, "500 5.5.6 Authentication Exchange line is too long")
+        await refused(c, "NOOP", "250 2.0.0 OK")
+        await refused(c, "NOOP " + "x" * 13_000, "500 5.5.2 Line length exceeded")
+        await log_in(c)
+
+
 async def test_starttls_where_it_is_not_offered(tmp_path: Path) -> None:
     smtp = SMTP.replace('startTLS="true"', 'startTLS="false"')
     async with running(tmp_path, smtp=smtp) as server, conversation(server.ports["smtp"]) as c:
@@ -216,6 +234,55 @@ async def test_too_many_errors_end_a_session(tmp_path: Path) -> None:
         await greet(c)
         await c.client(*["FOO"] * 30)
         await c.until("421 4.7.0")
+        await c.closed()
+
+
+async def test_recipients_beyond_the_limit_do_not_cost_the_mail(tmp_path: Path) -> None:
+    limit = '<handler class="MaxRcptHandler"><maxRcpt>2</maxRcpt></handler>'
+    async with (
+        running(tmp_path, handlers=limit, container=KEEPING) as server,
+        conversation(server.ports["smtp"]) as c,
+    ):
+        await greet(c)
+        recipients = ["RCPT TO:<bob@example.org>"] * 100
+        await c.client("MAIL FROM:<>", "RCPT TO:<bob@example.org>", "RCPT TO:<ann@example.org>", *recipients, "DATA")
+        await c.server("250 ", "250 ", "250 ", *("452 4.5.3" for _ in recipients), "354 ")
+        await c.client("Subject: x", "", ".")
+        await c.server("250 2.6.0")
+        assert [str(one) for one in (await kept(server)).recipients] == [str(BOB), str(ANN)]
+
+
+async def test_recipients_beyond_the_limit_are_not_tried_for_ever(tmp_path: Path) -> None:
+    limit = '<handler class="MaxRcptHandler"><maxRcpt>1</maxRcpt></handler>'
+    async with running(tmp_path, handlers=limit) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await transact(c, "250 ", "250 ")
+        await c.client(*["RCPT TO:<ann@example.org>"] * 1000)
+        assert len(await c.until("421 4.7.0")) == 1001
+        await c.closed()
+
+
+# what is said of commands
+
+
+@pytest.mark.parametrize("verb", [b"\x00", b"FO\xc3\xbc\x1b[1m", b"\x80"])
+async def test_only_printable_ascii_is_said_of_an_unknown_command(tmp_path: Path, verb: bytes) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await c.octets(verb + b"\r\n")
+        answer = await c.server("500 5.5.1 Command ")
+        assert answer.isascii()
+        assert answer.isprintable()
+
+
+async def test_each_command_keeps_its_answer_when_the_last_one_fails(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path, handlers=scripted("rcpt", "raise")) as server,
+        conversation(server.ports["smtp"]) as c,
+    ):
+        await greet(c)
+        await c.client("NOOP", "MAIL FROM:<a@b.example>", "RCPT TO:<bob@example.org>", "DATA")
+        await c.server("250 2.0.0 OK", "250 2.1.0", "451 4.3.0 Unable to process request")
         await c.closed()
 
 

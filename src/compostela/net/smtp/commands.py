@@ -304,7 +304,7 @@ class Commands:
         )
 
     async def unknown(self, verb: bytes) -> bytes:
-        shown = verb[:64].decode("ascii", "replace")
+        shown = replies.shown(verb)
         result = await _ask(hook(self.session, shown) for hook in self.server.hooks.on_unknown)
         if result.code is HookCode.DECLINED:
             return replies.unrecognized(verb)

@@ -12,7 +12,7 @@ from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.smtp.session import SmtpSession
 from compostela.net.authentication.mechanisms import SCRAM_PLUS
-from compostela.net.incoming import IncomingMessage
+from compostela.net.incoming import MAX_SWALLOWED_BYTES, IncomingMessage
 from compostela.net.listeners import Listener
 from compostela.net.session_host import Farewell, SessionHost
 from compostela.net.smtp.auth import AuthExchange
@@ -37,7 +37,11 @@ _log = logging.getLogger(__name__)
 
 MAX_ERRORS = 30
 """Refused commands in a row after which the server hangs up."""
+MAX_SURPLUS = 1000
+"""So many recipients beyond the limit may be tried in a row: a client that gives all of its recipients at once sends the mail to those
+that were taken, and to the others later (RFC 5321 §4.5.3.1.10)."""
 
+_TOO_MANY = b"452 4.5.3 "
 _FAREWELLS = {
     Farewell.SHUTDOWN: replies.SHUTTING_DOWN,
     Farewell.SILENCE: replies.TIMED_OUT,
@@ -55,7 +59,7 @@ def commands_seen() -> int:
 class SmtpProtocol(SessionHost):
     """One connection."""
 
-    __slots__ = ("_auth", "_chunks", "_commands", "_engine", "_errors", "_server", "_session", "_tls")
+    __slots__ = ("_auth", "_chunks", "_commands", "_engine", "_errors", "_server", "_session", "_surplus", "_tls")
 
     protocol = "SMTP"
     counter = _commands
@@ -67,7 +71,7 @@ class SmtpProtocol(SessionHost):
         self._tls = tls
         self._auth: AuthExchange | None = None
         self._chunks: Chunks | None = None
-        self._errors = 0
+        self._errors = self._surplus = 0
 
     # what the transport tells
 
@@ -136,6 +140,16 @@ class SmtpProtocol(SessionHost):
 
     async def _rounds(self) -> None:
         out: list[bytes] = []
+        try:
+            await self._answer_events(out)
+        except Exception:
+            # each command keeps its own answer, so the last one is that of what failed
+            if out and not self._closing:
+                self._transport.write(b"".join(out))
+            raise
+
+    async def _answer_events(self, out: list[bytes]) -> None:
+        """`out` has the answers that are not written yet."""
         while not self._closing:
             event = self._engine.next_event()
             if event is None:
@@ -291,6 +305,9 @@ class SmtpProtocol(SessionHost):
             self._chunks = Chunks(self._commands.check_message(), is_binary=self._session.is_binary)
             if self._chunks.wrong is None:
                 self._message = self._new_message()
+            elif size > MAX_SWALLOWED_BYTES:
+                self._commands.disconnect = True
+                return self._chunks.wrong
         self._chunks.begin(size, last)
         self._engine.start_chunk(size)
         return None
@@ -378,6 +395,10 @@ class SmtpProtocol(SessionHost):
     # the end
 
     def _too_many_errors(self, answer: bytes) -> bool:
+        if answer.startswith(_TOO_MANY):
+            self._surplus += 1
+            return self._surplus >= MAX_SURPLUS
+        self._surplus = 0
         self._errors = self._errors + 1 if answer[:1] in (b"4", b"5") else 0
         return self._errors >= MAX_ERRORS
 

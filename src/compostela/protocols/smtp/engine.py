@@ -191,8 +191,9 @@ class SmtpEngine:
         if self._want_line:
             self._want_line = False
             return Line(line)
-        verb, _, argument = line.strip().partition(b" ")
-        return Command(verb.upper(), argument.strip())
+        # any white space: were a tab a part of the verb, octets behind a BDAT that others understand would be commands
+        verb, *rest = line.split(None, 1) or (b"",)
+        return Command(verb.upper(), rest[0].rstrip() if rest else b"")
 
     def _is_too_long(self, end: int) -> bool:
         """Of a line beyond the limit."""

@@ -1,5 +1,9 @@
 """Replies of the SMTP server: code, enhanced code (RFC 3463), text."""
 
+import re
+
+_UNPRINTABLE = re.compile(rb"[^!-~]")
+
 
 def reply(code: int, enhanced: str, text: str) -> bytes:
     """One line; `enhanced` may be empty."""
@@ -76,9 +80,13 @@ TOO_MANY_CONNECTIONS = reply(421, "4.7.0", "Too many connections, closing transm
 TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors, closing transmission channel")
 
 
+def shown(verb: bytes) -> str:
+    """A verb of the client's as a reply may show it: printable ASCII (RFC 5321 §4.2)."""
+    return _UNPRINTABLE.sub(b"?", verb[:64]).decode("ascii")
+
+
 def unrecognized(verb: bytes) -> bytes:
-    shown = verb[:64].decode("ascii", "replace")
-    return reply(500, "5.5.1", f"Command {shown} unrecognized.")
+    return reply(500, "5.5.1", f"Command {shown(verb)} unrecognized.")
 
 
 def undecodable(mechanism: str) -> bytes:
