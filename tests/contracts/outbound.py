@@ -159,6 +159,29 @@ class SmtpSenderContract:
         peer = Peer(features=("SIZE",))
         assert (await sent(sender, peer, message=content("Grüße\r\n".encode()))).delivered == [BOB, CAROL]
         assert peer.data[0].isascii()
+        assert b"\r\nMIME-Version: 1.0\r\n" in peer.data[0]
+        assert f"SIZE={len(peer.data[0])}" in peer.lines[1]
+
+    async def test_what_cannot_be_made_seven_bit_stays_here(self, sender: SmtpSender) -> None:
+        header = b'MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary="a"\r\n\r\n'
+        message = content("--a\r\n\r\nGrüße\r\n--a--\r\n".encode(), header)
+        result = await sent(sender, Peer(features=("SIZE",)), message=message)
+        assert result.refused[BOB].text.startswith("554 5.6.3 ")
+        assert result.refused[BOB].is_of_host
+        assert (await sent(sender, Peer(), message=message)).delivered == [BOB, CAROL]
+
+    @pytest.mark.parametrize("features", [EVERY_FEATURE, ("SIZE",)])
+    async def test_lines_that_are_too_long_for_smtp_are_encoded(
+        self, sender: SmtpSender, features: Sequence[str]
+    ) -> None:
+        peer = Peer(features=features)
+        body = b"x" * 30_000 + b"\r\nend\r\n"
+        assert (await sent(sender, peer, message=content(body))).delivered == [BOB, CAROL]
+        assert max(len(line) for line in peer.data[0].split(b"\r\n")) <= 998
+        assert b"Content-Transfer-Encoding: quoted-printable\r\n" in peer.data[0]
+        for header in (b"Content-Type: message/partial; id=x; number=1\r\n\r\n", b"DKIM-Signature: v=1\r\n\r\n"):
+            assert (await sent(sender, peer, message=content(body, header))).delivered == [BOB, CAROL]
+            assert peer.data[-1] == header + body
 
     @with_and_without_pipelining
     async def test_some_are_refused(self, sender: SmtpSender, features: Sequence[str]) -> None:

@@ -9,9 +9,11 @@ import ssl
 from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import MessageContent
 from compostela.core.outbound.ports import NO_WISHES, Refusal, SendOptions, SendResult, Wishes
+from compostela.mime.headers import Headers
 from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
-from compostela.net.outbound.content import message_lines, seven_bit, shape_of, stuffed_chunk
+from compostela.net.outbound.content import fitting, message_lines, shape_of, stuffed_chunk
+from compostela.net.outbound.conversion import CannotConvert
 from compostela.net.outbound.envelope import mail_line, needs_utf8, rcpt_line
 
 _log = logging.getLogger(__name__)
@@ -21,6 +23,7 @@ MAX_LINE_BYTES = 4096
 DATA_SECONDS = 600.0
 _NO_REQUIRETLS = Refusal(550, "550 5.7.30 REQUIRETLS support required: the next hop has none", is_of_host=True)
 _NO_BINARY = Refusal(554, "554 5.6.3 the next hop does not take binary content", is_of_host=True)
+_NO_EIGHT_BIT = "554 5.6.3 the next hop takes 7 bit only, which the content cannot be made"
 _NO_UTF8 = Refusal(553, "553 5.6.7 the next hop does not take internationalised mail", is_of_host=True)
 _NUL = Refusal(554, "554 5.6.0 the message holds NUL octets, which servers might drop")
 _REPLY = re.compile(rb"(\d{3})([ -]?)(.*)")
@@ -137,16 +140,24 @@ class _Conversation:
         utf8 = needs_utf8(sender, recipients, content, self._wishes)
         if utf8 and "SMTPUTF8" not in self._features:
             raise _Refused(_NO_UTF8)
-        body = ""
+        body, eight_bit = "", "8BITMIME" in self._features
         header, converted = content.header, None
         if binary:
             body = "BINARYMIME"
-        elif "8BITMIME" not in self._features:
-            header, converted = await seven_bit(content)
-        elif not shape.is_ascii:
+        elif eight_bit and not shape.is_ascii:
             body = "8BITMIME"
+        must_convert = not (eight_bit or shape.body_is_ascii)
+        # most servers take long lines, and what is signed (RFC 6376) is worth more as it is
+        may_convert = shape.has_long_lines and b"DKIM-Signature" not in Headers(content.header)
+        if not binary and (must_convert or may_convert):
+            try:
+                header, converted = await fitting(content, eight_bit=eight_bit)
+            except CannotConvert as why:
+                if must_convert:
+                    raise _Refused(Refusal(554, f"{_NO_EIGHT_BIT}: {why}", is_of_host=True)) from why
+        size = content.size if converted is None else len(header) + len(converted)
         lines = [
-            mail_line(sender, content.size, body, self._features, self._wishes, utf8=utf8),
+            mail_line(sender, size, body, self._features, self._wishes, utf8=utf8),
             *(rcpt_line(recipient, self._features, self._wishes) for recipient in recipients),
         ]
         accepted = await self._envelope(lines, recipients, result)

@@ -1,12 +1,11 @@
 """A message on its way out: what it holds, as lines, and as 7 bit text."""
 
-import quopri
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from compostela.core.blob.model import MessageContent
-from compostela.mime.headers import Headers, add_last, remove
 from compostela.mime.lines import has_bare_line_ends, stuffed, with_crlf
+from compostela.net.outbound.conversion import converted, fits_eight_bit, fits_seven_bit, has_long_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,24 +13,30 @@ class Shape:
     """What decides how a message can be sent."""
 
     is_ascii: bool
+    body_is_ascii: bool
+    has_long_lines: bool
+    """In its body."""
     has_nul: bool
     has_bare_line_ends: bool
 
 
 async def shape_of(content: MessageContent) -> Shape:
     """One look at all octets, in bounded pieces."""
-    is_ascii = content.header.isascii()
+    is_ascii, has_long_lines, bare = True, False, False
     has_nul = b"\x00" in content.header
-    bare = False
-    held = b""
+    held = line = b""
     async for chunk in content.body.chunks():
         is_ascii = is_ascii and chunk.isascii()
+        if not has_long_lines:
+            lines = line + chunk
+            line = lines[lines.rfind(b"\n") + 1 :]
+            has_long_lines = has_long_line(lines)
         has_nul = has_nul or b"\x00" in chunk
         if not bare:
             data = held + chunk if held else chunk
             held = b"\r" if data.endswith(b"\r") else b""
             bare = has_bare_line_ends(data[:-1] if held else data)
-    return Shape(is_ascii, has_nul, bare or bool(held))
+    return Shape(content.header.isascii() and is_ascii, is_ascii, has_long_lines, has_nul, bare or bool(held))
 
 
 def stuffed_chunk(last: bytes, chunk: bytes) -> bytes:
@@ -57,16 +62,7 @@ async def message_lines(header: bytes, content: MessageContent, converted: bytes
         yield b"\r\n"
 
 
-async def seven_bit(content: MessageContent) -> tuple[bytes, bytes | None]:
-    """For a peer without 8BITMIME: a text of one part is encoded; anything else that is not ASCII goes as it is, as every
-    server of today takes it."""
-    headers = Headers(content.header)
-    kind = (headers.get(b"Content-Type") or b"text/plain").lower()
-    if not kind.startswith(b"text/") or headers.get(b"Content-Transfer-Encoding") not in (None, b"8bit", b"8BIT"):
-        return content.header, None
-    body = await content.body.read()
-    if body.isascii():
-        return content.header, None
-    encoded = with_crlf(quopri.encodestring(body.replace(b"\r\n", b"\n")))
-    block = remove(content.header, [b"content-transfer-encoding"])
-    return add_last(block, b"Content-Transfer-Encoding: quoted-printable"), encoded
+async def fitting(content: MessageContent, *, eight_bit: bool) -> tuple[bytes, bytes]:
+    """Header and body for a next hop with or without 8BITMIME. Raises `CannotConvert`."""
+    fits = fits_eight_bit if eight_bit else fits_seven_bit
+    return await content.body.apply(lambda body: converted(content.header, bytes(body), fits))
