@@ -39,7 +39,10 @@ class Peer:
     data: list[bytes] = field(default_factory=list)
     chunks: list[bytes] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
+    max_recipients: tuple[int, str] = (1_000_000, "")
+    """So many recipients of one mail are taken; others get this reply."""
     port: int = 0
+    _recipients: int = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Peer"]:
@@ -75,6 +78,11 @@ class Peer:
     def _say(self, writer: asyncio.StreamWriter, text: str, verb: str) -> bool:
         features = "".join(f"250-{line}\r\n" for line in ("peer.example", *self.features[:-1]))
         greeting = f"{features}250 {self.features[-1] if self.features else 'HELP'}"
+        self._recipients = self._recipients + 1 if verb == "RCPT" else 0
+        if self._recipients > self.max_recipients[0]:
+            text = self.max_recipients[1]
+            writer.write(text.encode() + b"\r\n")
+            return True
         reply = self.replies.get(text) or self.replies.get(verb) or {**USUAL, "EHLO": greeting}.get(verb, "500 what?")
         if reply == HANG_UP:
             return False
@@ -253,6 +261,8 @@ class SmtpSenderContract:
     async def test_an_internationalised_address_needs_a_peer_that_takes_it(self, sender: SmtpSender) -> None:
         renée = address("renée@example.org")
         assert codes(await sent(sender, Peer(), [renée])) == {renée: 553}
+        mixed = await sent(sender, Peer(), [BOB, renée])
+        assert (mixed.delivered, codes(mixed)) == ([BOB], {renée: 553})
         peer = Peer(features=("SMTPUTF8", "8BITMIME"))
         assert (await sent(sender, peer, [renée])).delivered == [renée]
         assert "SMTPUTF8" in peer.lines[1]
@@ -271,6 +281,47 @@ class SmtpSenderContract:
         result = await sent(sender, peer, many)
         assert result.delivered == [one for one in many if one != address("user7@example.org")]
         assert codes(result) == {address("user7@example.org"): 550}
+
+    @pytest.mark.parametrize(
+        ("limits", "connections"), [("RCPTMAX=2", 1), ("RCPTMAX=2 MAILMAX=2 X=Y", 2), ("RCPTMAX=0", 1)]
+    )
+    @with_and_without_pipelining
+    async def test_a_peers_limits_are_kept_to(
+        self, sender: SmtpSender, features: Sequence[str], limits: str, connections: int
+    ) -> None:
+        five = [address(f"user{n}@example.org") for n in range(5)]
+        peer = Peer({f"RCPT TO:<{five[3]}>": "550 no"}, (*features, f"LIMITS {limits}"))
+        result = await sent(sender, peer, five)
+        assert result.delivered == [five[0], five[1], five[2], five[4]]
+        assert codes(result) == {five[3]: 550}
+        assert peer.verbs().count("EHLO") == connections
+        verbs = " ".join(one for one in peer.verbs() if one in ("MAIL", "RCPT", "DATA"))
+        assert verbs == (
+            "MAIL RCPT RCPT RCPT RCPT RCPT DATA"
+            if "=0" in limits
+            else "MAIL RCPT RCPT DATA MAIL RCPT RCPT DATA MAIL RCPT DATA"
+        )
+
+    @pytest.mark.parametrize("reply", ["452 4.5.3 too many", "452 too many", "552 too many"])
+    @with_and_without_pipelining
+    async def test_who_is_too_many_for_one_mail_gets_another_at_once(
+        self, sender: SmtpSender, features: Sequence[str], reply: str
+    ) -> None:
+        seven = [address(f"user{n}@example.org") for n in range(7)]
+        peer = Peer(features=features, max_recipients=(2, reply))
+        result = await sent(sender, peer, seven)
+        assert (result.delivered, result.refused) == (seven, {})
+        assert len(peer.data) == 4
+
+    @pytest.mark.parametrize("reply", ["452 4.2.2 full", "450 4.5.3 later", "552 5.2.2 full"])
+    async def test_other_refusals_are_not_of_too_many(self, sender: SmtpSender, reply: str) -> None:
+        peer = Peer({"RCPT TO:<carol@example.net>": reply})
+        assert codes(await sent(sender, peer)) == {CAROL: int(reply[:3])}
+        assert peer.verbs().count("MAIL") == 1
+
+    async def test_who_was_refused_stays_so_whatever_becomes_of_the_others(self, sender: SmtpSender) -> None:
+        peer = Peer({"RCPT TO:<bob@example.org>": "550 no", ".": "451 later"})
+        assert codes(await sent(sender, peer)) == {BOB: 550, CAROL: 451}
 
     async def test_wishes_go_as_far_as_the_peer_goes(self, sender: SmtpSender) -> None:
         wishes = Wishes(

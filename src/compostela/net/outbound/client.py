@@ -5,6 +5,7 @@ import base64
 import logging
 import re
 import ssl
+from dataclasses import dataclass
 
 from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import MessageContent
@@ -14,7 +15,7 @@ from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
 from compostela.net.outbound.content import fitting, message_lines, shape_of, stuffed_chunk
 from compostela.net.outbound.conversion import CannotConvert
-from compostela.net.outbound.envelope import mail_line, needs_utf8, rcpt_line
+from compostela.net.outbound.envelope import limit_of, mail_line, needs_utf8, rcpt_line
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ _NO_BINARY = Refusal(554, "554 5.6.3 the next hop does not take binary content",
 _NO_EIGHT_BIT = "554 5.6.3 the next hop takes 7 bit only, which the content cannot be made"
 _NO_UTF8 = Refusal(553, "553 5.6.7 the next hop does not take internationalised mail", is_of_host=True)
 _NUL = Refusal(554, "554 5.6.0 the message holds NUL octets, which servers might drop")
+_ENHANCED = re.compile(r"[245]\.(\d{1,3}\.\d{1,3})\b")
 _REPLY = re.compile(rb"(\d{3})([ -]?)(.*)")
 
 
@@ -51,6 +53,12 @@ class _Reply:
         return 200 <= self.code < 300
 
     @property
+    def is_of_too_many(self) -> bool:
+        """Said of a recipient when the peer takes no more with this mail. 552 is the code of old (RFC 5321 §4.5.3.1.10)."""
+        enhanced = _ENHANCED.match(self.lines[0])
+        return self.code in (452, 552) and (enhanced is None or enhanced.group(1) == "5.3")
+
+    @property
     def is_go_ahead(self) -> bool:
         """The message may come."""
         return 300 <= self.code < 400
@@ -72,24 +80,37 @@ class SmtpClient:
         name: str = "",
     ) -> SendResult:
         result = SendResult()
-        conversation = _Conversation(host, port, options, wishes, name or host)
-        try:
-            await conversation.open()
-            await conversation.transact(sender, recipients, content, result)
-            await conversation.quit()
-        except (_Failed, OSError, ssl.SSLError, TimeoutError, EOFError, UnicodeError) as error:
-            # UnicodeError: a host of no form that the system's resolver knows
-            refusal = Refusal(0, f"{host}:{port}: {error or type(error).__name__}")
-            for recipient in recipients:
-                if recipient not in result.delivered:
-                    result.refused.setdefault(recipient, refusal)
-        except _Refused as refused:
-            for recipient in recipients:
-                if recipient not in result.delivered:
-                    result.refused.setdefault(recipient, refused.refusal)
-        finally:
-            await conversation.close()
+        left = list(recipients)
+        refusal: Refusal | None = None
+        while left and refusal is None:
+            conversation = _Conversation(host, port, options, wishes, name or host)
+            try:
+                await conversation.open()
+                left = await conversation.transact(sender, left, content, result)
+                await conversation.quit()
+            except (_Failed, OSError, ssl.SSLError, TimeoutError, EOFError, UnicodeError) as error:
+                # UnicodeError: a host of no form that the system's resolver knows
+                refusal = Refusal(0, f"{host}:{port}: {error or type(error).__name__}")
+            except _Refused as refused:
+                refusal = refused.refusal
+            finally:
+                await conversation.close()
+        if refusal is not None:
+            for recipient in set(recipients).difference(result.delivered):
+                result.refused.setdefault(recipient, refusal)
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """A mail as it goes over one connection, whoever of its recipients it goes to."""
+
+    mail: str
+    """The MAIL command."""
+    header: bytes
+    converted: bytes | None
+    """The body when it is not the one of the content."""
+    is_binary: bool
 
 
 class _Refused(Exception):
@@ -130,7 +151,29 @@ class _Conversation:
 
     async def transact(
         self, sender: MailAddress | None, recipients: list[MailAddress], content: MessageContent, result: SendResult
-    ) -> None:
+    ) -> list[MailAddress]:
+        """Sends the mail as often as the peer's limits ask for (RFC 9422, RFC 5321 §4.5.3.1.10). Gives the recipients for whom
+        there must be another connection."""
+        if "SMTPUTF8" not in self._features:
+            international = [one for one in recipients if not one.is_ascii]
+            result.refused.update(dict.fromkeys(international, _NO_UTF8))
+            recipients = [one for one in recipients if one.is_ascii]
+        parcel = await self._pack(sender, recipients, content)
+        at_once = limit_of(self._features, "RCPTMAX") or len(recipients)
+        mails = limit_of(self._features, "MAILMAX") or len(recipients)
+        left = recipients
+        while left and mails:
+            batch, left = left[:at_once], left[at_once:]
+            accepted, surplus = await self._transaction(parcel, batch, content, result)
+            mails -= 1
+            if surplus:
+                at_once, left = accepted, surplus + left
+        return left
+
+    async def _pack(
+        self, sender: MailAddress | None, recipients: list[MailAddress], content: MessageContent
+    ) -> "_Parcel":
+        """The mail in a form that the peer takes."""
         shape = await shape_of(content)
         binary = self._wishes.binary and (shape.has_nul or shape.has_bare_line_ends)
         if binary and not {"BINARYMIME", "CHUNKING"} <= self._features.keys():
@@ -156,36 +199,41 @@ class _Conversation:
                 if must_convert:
                     raise _Refused(Refusal(554, f"{_NO_EIGHT_BIT}: {why}", is_of_host=True)) from why
         size = content.size if converted is None else len(header) + len(converted)
-        lines = [
-            mail_line(sender, size, body, self._features, self._wishes, utf8=utf8),
-            *(rcpt_line(recipient, self._features, self._wishes) for recipient in recipients),
-        ]
-        accepted = await self._envelope(lines, recipients, result)
+        mail = mail_line(sender, size, body, self._features, self._wishes, utf8=utf8)
+        return _Parcel(mail, header, converted, binary)
+
+    async def _transaction(
+        self, parcel: "_Parcel", recipients: list[MailAddress], content: MessageContent, result: SendResult
+    ) -> tuple[int, list[MailAddress]]:
+        """One mail; gives how many recipients it has reached, and those who were too many for it."""
+        lines = [parcel.mail, *(rcpt_line(recipient, self._features, self._wishes) for recipient in recipients)]
+        accepted, surplus = await self._envelope(lines, recipients, result)
         if not accepted:
             await self._command("RSET")
-            return
-        if binary:
-            reply = await self._chunks(header, content)
+            return 0, []
+        if parcel.is_binary:
+            reply = await self._chunks(parcel.header, content)
         else:
             go_ahead = await self._command("DATA")
             if not go_ahead.is_go_ahead:
                 raise _Refused(go_ahead.refusal)
-            await self._message(header, content, converted)
+            await self._message(parcel.header, content, parcel.converted)
             reply = await self._reply(DATA_SECONDS)
-        for recipient in accepted:
-            if reply.is_positive:
-                result.delivered.append(recipient)
-            else:
-                result.refused[recipient] = reply.refusal
-        if reply.is_positive and "DSN" in self._features:
+        await self._expect(reply)
+        result.delivered += accepted
+        if "DSN" in self._features:
             result.passed_on.update(accepted)
+        return len(accepted), surplus
 
-    async def _envelope(self, lines: list[str], recipients: list[MailAddress], result: SendResult) -> list[MailAddress]:
-        """Says MAIL and RCPT; gives the recipients that were accepted."""
+    async def _envelope(
+        self, lines: list[str], recipients: list[MailAddress], result: SendResult
+    ) -> tuple[list[MailAddress], list[MailAddress]]:
+        """Says MAIL and RCPT; gives the recipients that were accepted, and those who were too many beside them."""
         pipelining = "PIPELINING" in self._features
         if pipelining:
             self._write("".join(f"{line}\r\n" for line in lines).encode())
         accepted: list[MailAddress] = []
+        surplus: list[MailAddress] = []
         refused: Refusal | None = None
         for number, line in enumerate(lines):
             if not pipelining:
@@ -199,11 +247,13 @@ class _Conversation:
             elif refused is None:
                 if reply.is_positive:
                     accepted.append(recipients[number - 1])
+                elif accepted and reply.is_of_too_many:
+                    surplus.append(recipients[number - 1])
                 else:
                     result.refused[recipients[number - 1]] = reply.refusal
         if refused is not None:
             raise _Refused(refused)
-        return accepted
+        return accepted, surplus
 
     async def _message(self, header: bytes, content: MessageContent, converted: bytes | None) -> None:
         assert self._writer is not None

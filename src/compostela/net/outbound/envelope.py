@@ -7,6 +7,7 @@ from compostela.core.blob.model import MessageContent
 from compostela.core.outbound.ports import Wishes
 from compostela.model.mail_address import MailAddress
 
+_LIMIT = re.compile(r"[1-9][0-9]{0,5}")
 _VALUE = re.compile(r"[!-~]+")
 
 
@@ -17,6 +18,16 @@ def needs_utf8(
     part has not. A header in UTF-8 that nobody declared goes as it came."""
     addresses = [*recipients] if sender is None else [sender, *recipients]
     return any(not one.is_ascii for one in addresses) or (wishes.utf8 and not content.header.isascii())
+
+
+def limit_of(features: Mapping[str, str], name: str) -> int:
+    """A limit that the peer has declared (RFC 9422 §3), 0 when there is none."""
+    found = [
+        value
+        for limit, _, value in (word.partition("=") for word in features.get("LIMITS", "").split())
+        if limit == name
+    ]
+    return int(found[0]) if found and _LIMIT.fullmatch(found[0]) else 0
 
 
 def mail_line(
