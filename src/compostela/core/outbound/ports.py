@@ -98,6 +98,7 @@ class SmtpSender(Protocol):
         name: str = "",
     ) -> SendResult:
         """One mail to one address of a next hop. Never raises for what the peer or the network does: every recipient is
-        delivered or refused; a peer that takes fewer recipients at once gets several. `host` is an address or a name; `name` the one that a certificate must be for. A wish that the
-        peer cannot fulfil refuses the mail; those for reports and priority are kept to as far as the peer goes."""
+        delivered or refused; a peer that takes fewer recipients at once gets several mails. `host` is an address or a name; `name`
+        the one that a certificate must be for. A wish that the peer cannot fulfil refuses the mail; those for reports and priority
+        are kept to as far as the peer goes."""
         ...
