@@ -195,6 +195,26 @@ async def test_a_delay_is_reported_once_to_those_who_asked(tmp_path: Path) -> No
         assert len(peer.lines) > 5
 
 
+@pytest.mark.parametrize(
+    ("literal", "status"),
+    [
+        ("127.0.0.1", "5.4.6"),
+        ("IPv6:::1", "5.4.6"),
+        ("IPv6:::ffff:127.0.0.1", "5.4.6"),
+        ("0.0.0.0", "5.4.6"),
+        ("999.1.1.1", "5.1.2"),
+    ],
+)
+async def test_an_address_that_leads_back_here_or_nowhere_is_not_tried(
+    tmp_path: Path, literal: str, status: str
+) -> None:
+    async with running(tmp_path, handlers=DSN, elements=NETWORK) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await send(c, f"{BOB_SENDS} ENVID=e1", f"RCPT TO:<x@[{literal}]>")
+        (report,) = await reports(server)
+        has(report, "Action: failed", f"Status: {status}")
+
+
 # what a next hop cannot take
 
 

@@ -40,7 +40,7 @@ class NextHops:
                 random.shuffle(gateways)
             return gateways
         if domain.name.startswith("["):
-            return [Hop(domain.name[1:-1].removeprefix("ipv6:"), SMTP_PORT)]
+            return _literal(domain)
         try:
             hosts = await self._exchangers(domain)
             if not hosts:
@@ -78,6 +78,18 @@ class NextHops:
         return hops
 
 
+def _literal(domain: Domain) -> list[Hop] | Refusal:
+    """Where an address literal leads (RFC 5321 §4.1.3)."""
+    address = domain.name[1:-1].removeprefix("ipv6:")
+    try:
+        if _leads_back(address):
+            return Refusal(550, f"550 5.4.6 {domain} leads back here")
+    except ValueError:
+        return Refusal(550, f"550 5.1.2 {domain} is no address of the Internet")
+    return [Hop(address, SMTP_PORT)]
+
+
 def _leads_back(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     return parsed.is_loopback or parsed.is_unspecified
