@@ -419,6 +419,27 @@ async def test_the_received_field(tmp_path: Path, verb: str, tls: bool, login: b
         )
 
 
+async def test_a_client_of_ipv6_stands_in_the_received_field_as_a_literal(tmp_path: Path) -> None:
+    smtp = SMTP.replace("127.0.0.1:0", "[::1]:0")
+    async with (
+        running(tmp_path, smtp=smtp, container=KEEPING) as server,
+        conversation(server.ports["smtp"], "::1") as c,
+    ):
+        await greet(c)
+        await transact(c, "250 ", "250 ", "354 ", "250 ")
+        beginning = b"Received: from [IPv6:::1] (EHLO client.example) ([IPv6:::1])\r\n"
+        assert (await kept(server)).content.header.startswith(beginning)
+
+
+async def test_a_name_does_not_break_out_of_its_comment(tmp_path: Path) -> None:
+    async with running(tmp_path, container=KEEPING) as server, conversation(server.ports["smtp"]) as c:
+        await c.server("220 ")
+        await c.client("EHLO a)(b\\")
+        await c.until("250 ")
+        await transact(c, "250 ", "250 ", "354 ", "250 ")
+        assert rb" (EHLO a\)\(b\\) ([127.0.0.1])" in (await kept(server)).content.header
+
+
 async def test_with_several_recipients_none_is_shown(tmp_path: Path) -> None:
     async with running(tmp_path, container=KEEPING) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)

@@ -1,9 +1,12 @@
 """The Received header (RFC 5321 §4.4, RFC 3848, RFC 6531 §4.3)."""
 
+import re
 from email.utils import formatdate
 from functools import lru_cache
 
 from compostela.core.smtp.session import PRIORITY, SmtpSession
+
+_OF_COMMENTS = re.compile(r"[()\\]")
 
 
 def received_line(session: SmtpSession, now: float) -> bytes:
@@ -11,8 +14,12 @@ def received_line(session: SmtpSession, now: float) -> bytes:
     name = session.helo or ""
     if not session.is_utf8:
         name = name.encode("ascii", "replace").decode()
+    name = _OF_COMMENTS.sub(r"\\\g<0>", name)
     helo = f" ({session.greeting_verb} {name})" if name else ""
-    lines = [f"Received: from {session.remote_host}{helo} ([{session.remote_address}])"]
+    literal = f"[IPv6:{session.remote_address}]" if ":" in session.remote_address else f"[{session.remote_address}]"
+    # an address of IPv6 is no domain, and stands as a literal where one is wanted (RFC 5321 §4.1.3)
+    host = literal if ":" in session.remote_host else session.remote_host
+    lines = [f"Received: from {host}{helo} ({literal})"]
     if session.tls_protocol is not None:
         lines.append(f"(using {session.tls_protocol} with cipher {session.tls_cipher})")
     lines.append(f"by {session.hello_name} (Compostela) with {session.with_protocol} ID {session.id}")
