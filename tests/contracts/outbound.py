@@ -433,6 +433,27 @@ class SmtpSenderContract:
         assert (result.delivered, codes(result)) == ([], {BOB: 0, CAROL: 0})
         assert peer.verbs() == ["EHLO", "STARTTLS"]
 
+    async def test_mail_goes_without_tls_where_tls_fails_and_nobody_insists(self, sender: SmtpSender) -> None:
+        broken = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # a server without a certificate
+        peer = Peer(features=(*EVERY_FEATURE, "STARTTLS", "REQUIRETLS", "AUTH PLAIN"), tls=broken)
+        assert (await sent(sender, peer)).delivered == [BOB, CAROL]
+        assert peer.verbs()[:4] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
+        peer.lines.clear()
+        assert codes(await sent(sender, peer, wishes=Wishes(require_tls=True))) == {BOB: 0, CAROL: 0}
+        async with peer.running():
+            for options in (SendOptions(user="user", password="secret"), SendOptions(verify_certificate=True)):
+                assert codes(await sender.send(HOST, peer.port, None, [BOB], content(), options)) == {BOB: 0}
+        assert peer.verbs() == ["EHLO", "STARTTLS"] * 3
+
+    @pytest.mark.parametrize(
+        ("step", "is_of_host"), [("greeting", True), ("HELO", True), ("MAIL", False), ("DATA", False)]
+    )
+    async def test_what_a_host_refuses_before_it_knows_of_a_mail_says_nothing_of_others(
+        self, sender: SmtpSender, step: str, is_of_host: bool
+    ) -> None:
+        result = await sent(sender, Peer({"EHLO": "502 unknown", step: "554 go away"}))
+        assert (codes(result)[BOB], result.refused[BOB].is_of_host) == (554, is_of_host)
+
     async def test_eight_bit_text_is_declared(self, sender: SmtpSender) -> None:
         peer = Peer()
         assert (await sent(sender, peer, message=content("Grüße\r\n".encode()))).delivered

@@ -5,7 +5,7 @@ import base64
 import logging
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import MessageContent
@@ -93,12 +93,20 @@ class SmtpClient:
                 refusal = Refusal(0, f"{host}:{port}: {error or type(error).__name__}")
             except _Refused as refused:
                 refusal = refused.refusal
+            except _NoTls as error:
+                # any encryption is better than none, and none better than no mail (RFC 7435 §1.2)
+                _log.info("TLS with %s:%d failed, going on without: %s", host, port, error)
+                options = replace(options, use_starttls=False)
             finally:
                 await conversation.close()
         if refusal is not None:
             for recipient in set(recipients).difference(result.delivered):
                 result.refused.setdefault(recipient, refusal)
         return result
+
+
+class _NoTls(Exception):
+    """The handshake failed, and nobody insists on TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ class _Conversation:
             self._reader, self._writer = await asyncio.open_connection(
                 self._host, self._port, limit=MAX_LINE_BYTES, local_addr=local
             )
-        await self._expect(await self._reply())
+        await self._expect(await self._reply(), is_of_host=True)
         await self._hello()
         required = self._wishes.require_tls is True
         if (required or self._options.use_starttls) and "STARTTLS" in self._features:
@@ -305,7 +313,7 @@ class _Conversation:
             self._features = {name.upper(): value for name, _, value in words}
         else:
             self._features = {}
-            await self._expect(await self._command(f"HELO {self._options.hello_name}"))
+            await self._expect(await self._command(f"HELO {self._options.hello_name}"), is_of_host=True)
 
     async def _upgrade(self, required: bool) -> None:
         assert self._writer is not None
@@ -327,6 +335,10 @@ class _Conversation:
                 raise
             text = f"550 5.7.30 the certificate of {self._name} is not valid: {error.verify_message}"
             raise _Refused(Refusal(550, text, is_of_host=True)) from error
+        except (OSError, ssl.SSLError, TimeoutError) as error:
+            if verify or self._options.user is not None:
+                raise
+            raise _NoTls(str(error) or type(error).__name__) from error
         self._is_tls = True
         await self._hello()
 
@@ -349,9 +361,9 @@ class _Conversation:
         self._write(f"{line}\r\n".encode())
         return await self._reply(seconds)
 
-    async def _expect(self, reply: _Reply) -> None:
+    async def _expect(self, reply: _Reply, *, is_of_host: bool = False) -> None:
         if not reply.is_positive:
-            raise _Refused(reply.refusal)
+            raise _Refused(replace(reply.refusal, is_of_host=is_of_host))
 
     def _write(self, octets: bytes) -> None:
         assert self._writer is not None
