@@ -255,6 +255,17 @@ async def test_another_host_may_take_what_the_first_does_not(tmp_path: Path) -> 
             assert await messages(server, BOB) == []
 
 
+async def test_a_host_that_refuses_everybody_does_not_speak_for_one_that_asks_to_wait(tmp_path: Path) -> None:
+    first, second = Peer({"RCPT": "451 4.7.1 later"}), Peer({"greeting": "554 no SMTP service here"})
+    async with second.running():
+        more = f"<gateway>127.0.0.1:{second.port}</gateway><loadBalancing>false</loadBalancing>"
+        async with relaying(tmp_path, first, more=more) as (server, c):
+            await send(c, f"{BOB_SENDS} ENVID=e1", "RCPT TO:<x@y.example>")
+            (report,) = await reports(server)
+            assert "451 4.7.1 later" in report
+            assert first.verbs().count("RCPT") == 3
+
+
 async def test_a_note_to_an_internationalised_sender(tmp_path: Path) -> None:
     async with relaying(tmp_path, Peer(), handlers=UTF8) as (server, c):
         renée = Username.parse("renée@example.org")

@@ -87,7 +87,11 @@ class Deliverer:
             )
             total.delivered += result.delivered
             total.passed_on |= result.passed_on
-            total.refused = {**total.refused, **result.refused}
+            for recipient, refusal in result.refused.items():
+                before = total.refused.get(recipient)
+                if before is None or before.is_permanent or not refusal.is_of_host:
+                    # what one host never does, another that asked to wait may do later
+                    total.refused[recipient] = refusal
             for recipient in result.delivered:
                 total.refused.pop(recipient, None)
             # a refusal for now, or a connection that failed, leaves hope for the next host
