@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from compostela.base.errors import TemporaryFailure
+from compostela.model.username import Username
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import running
 
@@ -99,6 +101,17 @@ async def test_replies(tmp_path: Path, commands: list[str], answer: str) -> None
             await c.server("2")
         await c.client(commands[-1])
         await c.server(answer)
+
+
+async def test_a_login_that_cannot_be_checked_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(user: Username, password: str) -> bool:
+        raise TemporaryFailure("the directory is away")
+
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        monkeypatch.setattr(server.edition._services.users, "verify", broken)
+        await c.client(f"AUTH PLAIN {plain('bob@example.org')}", "NOOP")
+        await c.server("451 4.3.0 Unable to process request", "250 2.0.0 OK")
 
 
 async def test_mail_needs_a_greeting_first(tmp_path: Path) -> None:

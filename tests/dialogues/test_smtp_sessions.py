@@ -414,7 +414,7 @@ async def test_the_received_field(tmp_path: Path, verb: str, tls: bool, login: b
         assert re.fullmatch(
             rf"Received: from 127\.0\.0\.1 \({verb} client\.example\) \(\[127\.0\.0\.1\]\){using}\r\n"
             rf" {{10}}by mail\.example\.org \(.*\) with {protocol} ID [^ ]+\r\n"
-            r" {10}for <bob@example\.org>;\r\n {10}\w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} [+-]\d{4}.*",
+            r" {10}for <bob@example\.org>;\r\n {10}\w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} \+0000 \(UTC\)",
             received,
         )
 

@@ -37,4 +37,4 @@ def received_line(session: SmtpSession, now: float) -> bytes:
 @lru_cache(maxsize=2)
 def _date(second: int) -> str:
     """The mails of one second share it."""
-    return formatdate(second)
+    return formatdate(second).removesuffix("-0000") + "+0000 (UTC)"
