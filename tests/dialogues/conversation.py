@@ -22,6 +22,10 @@ class Conversation:
         self._writer.write(data)
         await self._writer.drain()
 
+    async def end(self) -> None:
+        """The client has no more to say."""
+        self._writer.write_eof()
+
     async def line(self) -> str:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return (await self._reader.readline()).decode("utf-8", "replace").removesuffix("\r\n")

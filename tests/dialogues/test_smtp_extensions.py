@@ -226,12 +226,13 @@ async def test_a_restart_neither_releases_nor_forgets_a_held_mail(tmp_path: Path
         assert len(await messages(server, BOB)) == 1
 
 
-async def test_a_mail_is_held_until_a_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dt%H:%M:%S.25z", "%Y-%m-%dT%H:%M:%S+00:00"])
+async def test_a_mail_is_held_until_a_time(tmp_path: Path, form: str) -> None:
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
     async with running(tmp_path, handlers=FUTURE) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)
         await log_in(c)
-        parameter = f"HOLDUNTIL={until:%Y-%m-%dT%H:%M:%S}Z"
+        parameter = f"HOLDUNTIL={until:{form}}"
         await deliver(c, f"MAIL FROM:<bob@example.org> {parameter}", "RCPT TO:<bob@example.org>")
         waiting = await held(server)
         assert waiting.next_delivery_at is not None

@@ -229,6 +229,15 @@ async def test_quit_with_an_argument_closes_all_the_same(tmp_path: Path) -> None
         await c.closed()
 
 
+async def test_who_says_all_at_once_and_no_more_gets_all_answers(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        message = ["DATA", "Subject: x", "", "hello", "."]
+        await c.client("HELO client.example", "MAIL FROM:<a@b.example>", "RCPT TO:<bob@example.org>", *message)
+        await c.end()
+        await c.server("220 ", "250 ", "250 2.1.0", "250 2.1.5", "354 ", "250 2.6.0")
+        await c.closed()
+
+
 async def test_too_many_errors_end_a_session(tmp_path: Path) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)

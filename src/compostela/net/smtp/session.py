@@ -59,7 +59,18 @@ def commands_seen() -> int:
 class SmtpProtocol(SessionHost):
     """One connection."""
 
-    __slots__ = ("_auth", "_chunks", "_commands", "_engine", "_errors", "_server", "_session", "_surplus", "_tls")
+    __slots__ = (
+        "_auth",
+        "_chunks",
+        "_commands",
+        "_engine",
+        "_errors",
+        "_has_ended",
+        "_server",
+        "_session",
+        "_surplus",
+        "_tls",
+    )
 
     protocol = "SMTP"
     counter = _commands
@@ -72,6 +83,7 @@ class SmtpProtocol(SessionHost):
         self._auth: AuthExchange | None = None
         self._chunks: Chunks | None = None
         self._errors = self._surplus = 0
+        self._has_ended = False
 
     # what the transport tells
 
@@ -102,6 +114,11 @@ class SmtpProtocol(SessionHost):
         self._gone()
         if self._message is not None and self._running is None:
             self._message.discard()
+
+    def eof_received(self) -> bool:
+        """A client that has no more to say and waits for its answers gets them. TLS has no such half of an end."""
+        self._has_ended = self._running is not None and not self._session.is_tls
+        return self._has_ended
 
     def _has_work(self) -> bool:
         return self._session.sender_given
@@ -135,6 +152,8 @@ class SmtpProtocol(SessionHost):
 
     def _rest(self) -> None:
         self._note_rest()
+        if self._has_ended:
+            self._close(b"")
         if self._closing and self._message is not None:
             self._message.discard()
 

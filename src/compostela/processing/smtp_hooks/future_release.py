@@ -15,7 +15,7 @@ from compostela.processing.smtp_hooks.context import HookContext, HookFactory
 MAX_SECONDS = 86_400
 """A mail is held for a day at most."""
 _SECONDS = re.compile(r"[1-9][0-9]{0,8}")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE)
 _NOT_LOGGED_IN = deny(554, "5.7.1", "FUTURERELEASE needs authentication")
 _BOTH = deny(554, "5.5.4", "HOLDFOR and HOLDUNTIL exclude each other")
 _BAD_SECONDS = deny(501, "5.5.4", "Syntactically incorrect value for HOLDFOR parameter")
@@ -71,7 +71,7 @@ def _date(value: str | None) -> float | None:
     if value is None or not _DATE.fullmatch(value):
         return None
     try:
-        return datetime.fromisoformat(value).timestamp()
+        return datetime.fromisoformat(value.upper()).timestamp()
     except (ValueError, OverflowError):
         return None
 
