@@ -114,6 +114,19 @@ async def test_a_login_that_cannot_be_checked_now(tmp_path: Path, monkeypatch: p
         await c.server("451 4.3.0 Unable to process request", "250 2.0.0 OK")
 
 
+async def test_what_a_hook_says_is_one_line(tmp_path: Path) -> None:
+    text = f"<role>rcpt</role><answer>deny</answer><text>no&#13;&#10;250 2.1.5 yes&#x85;{'é' * 1000}</text>"
+    handler = f'<handler class="tests.dialogues.scripted_hook.ScriptedHook">{text}</handler>'
+    async with running(tmp_path, handlers=handler) as server, conversation(server.ports["smtp"]) as c:
+        await greet(c)
+        await c.client("MAIL FROM:<>", "RCPT TO:<bob@example.org>", "NOOP")
+        await c.server("250 2.1.0")
+        answer = await c.server("554 no 250 2.1.5 yes éé")
+        assert len(answer.encode()) <= 510
+        assert not any(character.isspace() and character != " " for character in answer)
+        await c.server("250 2.0.0 OK")
+
+
 async def test_mail_needs_a_greeting_first(tmp_path: Path) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await c.server("220 ")

@@ -312,11 +312,10 @@ class Commands:
 
     def _refusal(self, result: HookResult) -> bytes:
         self.disconnect |= result.disconnect
+        text = replies.one_line(result.text)
         if result.code is HookCode.DENY:
-            return reply(result.reply_code or 554, result.enhanced, result.text or "Email rejected")
-        return reply(
-            result.reply_code or 451, result.enhanced, result.text or "Temporary problem. Please try again later"
-        )
+            return reply(result.reply_code or 554, result.enhanced, text or "Email rejected")
+        return reply(result.reply_code or 451, result.enhanced, text or "Temporary problem. Please try again later")
 
 
 def _is_submitter(value: str | None) -> bool:

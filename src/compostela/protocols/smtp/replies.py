@@ -2,12 +2,21 @@
 
 import re
 
+MAX_TEXT = 480
+"""Octets behind the codes."""
 _UNPRINTABLE = re.compile(rb"[^!-~]")
 
 
 def reply(code: int, enhanced: str, text: str) -> bytes:
     """One line; `enhanced` may be empty."""
     return f"{code} {enhanced} {text}\r\n".encode() if enhanced else f"{code} {text}\r\n".encode()
+
+
+def one_line(text: str) -> str:
+    """A text from elsewhere (a hook, a TXT record) as a reply may hold it: no line of it is a reply of its own, and none is longer
+    than clients must take (RFC 5321 §4.5.3.1.5)."""
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(shown.split()).encode()[:MAX_TEXT].decode("utf-8", "ignore")
 
 
 def multiline(code: int, lines: list[str]) -> bytes:
