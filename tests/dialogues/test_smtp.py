@@ -236,3 +236,10 @@ async def test_an_authenticated_user_sends_only_as_himself(tmp_path: Path) -> No
         await c.server("250 2.1.0", "250 2.1.5", "354")
         await c.client("Subject: no from", "", "x", ".")
         await c.server("503 5.5.4 Missing From header")
+
+
+async def test_quotes_that_say_nothing_lead_to_the_same_mailbox(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await c.server("220 ")
+        await c.client("HELO client.example", "MAIL FROM:<a@b.example>", r'RCPT TO:<"b\ob"@example.org>')
+        await c.server("250 ", "250 2.1.0", "250 2.1.5 Recipient <bob@example.org> OK")

@@ -20,7 +20,8 @@ _ROUTE = re.compile(r"(?:@[^@,:\s]+,)*@[^@,:\s]+:")
 
 @dataclass(frozen=True, slots=True)
 class MailAddress:
-    """`local_part@domain` of the envelope. The local part keeps its case and its quotes; equality and hash ignore case."""
+    """`local_part@domain` of the envelope. The local part keeps its case, and quotes where it needs them; equality and hash ignore
+    case."""
 
     local_part: str
     domain: Domain
@@ -50,9 +51,7 @@ class MailAddress:
     @property
     def unquoted_local_part(self) -> str:
         """The local part's meaning: without quotes and quoted pairs."""
-        if self.local_part.startswith('"'):
-            return re.sub(r"\\(.)", r"\1", self.local_part[1:-1])
-        return self.local_part
+        return _unquoted(self.local_part)
 
 
 @lru_cache(maxsize=4096)
@@ -62,7 +61,7 @@ def _parse(text: str, default_domain: Domain | None) -> MailAddress:
     local = _QUOTED.match(text, start) or _ATOM.match(text, start)
     if local is None:
         raise InvalidArgument("an address needs a local part")
-    local_part = local.group()
+    local_part = _least_quoted(local.group())
     if len(local_part.encode()) > MAX_LOCAL_PART:
         raise InvalidArgument(f"a local part must not be longer than {MAX_LOCAL_PART} octets")
     end = local.end()
@@ -76,3 +75,17 @@ def _parse(text: str, default_domain: Domain | None) -> MailAddress:
     if not (_DOMAIN.fullmatch(domain) or _LITERAL.fullmatch(domain)):
         raise InvalidArgument("an address needs a valid domain")
     return MailAddress(local_part, Domain(domain.lower()) if domain.startswith("[") else Domain.parse(domain))
+
+
+def _unquoted(local_part: str) -> str:
+    return re.sub(r"\\(.)", r"\1", local_part[1:-1]) if local_part.startswith('"') else local_part
+
+
+def _least_quoted(local_part: str) -> str:
+    """Quotes and quoted pairs that say nothing are no part of the address: `"bob"` is `bob` (RFC 5321 §4.1.2)."""
+    if not local_part.startswith('"'):
+        return local_part
+    meaning = _unquoted(local_part)
+    if _ATOM.fullmatch(meaning):
+        return meaning
+    return '"' + re.sub(r'(["\\])', r"\\\1", meaning) + '"'

@@ -66,6 +66,22 @@ def test_case_makes_no_other_address() -> None:
     assert one != "Bob@example.org"
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ('"bob"@example.org', "bob@example.org"),
+        (r'"b\o\b.s"@example.org', "bob.s@example.org"),
+        (r'"b\ob s"@example.org', '"bob s"@example.org'),
+        (r'"b\"\\"@example.org', r'"b\"\\"@example.org'),
+        ('""@example.org', '""@example.org'),
+        ('"b..s"@example.org', '"b..s"@example.org'),
+        ('"bob@other.example"@example.org', '"bob@other.example"@example.org'),
+    ],
+)
+def test_quotes_that_say_nothing_make_no_other_address(text: str, address: str) -> None:
+    assert str(MailAddress.parse(text)) == address
+
+
 def test_quotes_are_no_part_of_the_meaning() -> None:
     assert MailAddress.parse('"a\\"b c"@example.org').unquoted_local_part == 'a"b c'
     assert MailAddress.parse("bob@example.org").unquoted_local_part == "bob"
