@@ -240,6 +240,22 @@ async def test_the_servers_order_of_the_listed_suites_decides(tmp_path: Path) ->
                 pass
 
 
+@pytest.mark.parametrize(
+    ("name", "openssl"),
+    [
+        ("TLS_DHE_RSA_WITH_AES_256_GCM_SHA384", "DHE-RSA-AES256-GCM-SHA384"),
+        ("TLS_RSA_WITH_AES_128_GCM_SHA256", "AES128-GCM-SHA256"),
+        ("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384", "ECDHE-RSA-AES256-SHA384"),
+    ],
+)
+async def test_every_way_of_exchanging_keys_works_alone(tmp_path: Path, name: str, openssl: str) -> None:
+    block = f"{KEY}<supportedCipherSuites><cipherSuite>{name}</cipherSuite></supportedCipherSuites>"
+    client = client_context()
+    client.set_ciphers(openssl)
+    async with running(tmp_path, {"smtps": block}) as server, connected(server.ports["smtps"], client) as c:
+        assert c.tls.cipher()[0] == openssl  # type: ignore[index]
+
+
 async def test_a_client_certificate_is_demanded(tmp_path: Path) -> None:
     async with running(tmp_path, {"needs": client_auth(TRUST)}, {"imaps": client_auth(TRUST)}) as server:
         for name, port in server.ports.items():

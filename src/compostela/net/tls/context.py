@@ -6,7 +6,8 @@ from typing import Any
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.keys import ResolveUrl, load_keys
 from compostela.net.tls.settings import TlsSettings
-from compostela.net.tls.suites import PROTOCOLS
+from compostela.net.tls.stores import SecretFile
+from compostela.net.tls.suites import FFDHE2048, PROTOCOLS
 from compostela.net.tls.trust import ask_for_certificates
 
 
@@ -74,3 +75,6 @@ def _restrict(context: ssl.SSLContext, settings: TlsSettings) -> None:
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_RENEGOTIATION
     if suites.tls12:
         context.set_ciphers(":".join(suites.tls12))
+    if suites.need_a_group:
+        with SecretFile(FFDHE2048) as name:
+            context.load_dh_params(name)

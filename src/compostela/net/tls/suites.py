@@ -10,6 +10,17 @@ OLD_PROTOCOLS = frozenset({"SSLv2", "SSLv2Hello", "SSLv3", "TLSv1", "TLSv1.0", "
 """Names that Java knows. RFC 8996 and RFC 7568 forbid what they mean."""
 TLS13_SUITES = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256")
 """Those that OpenSSL offers, in its order."""
+FFDHE2048 = b"""\
+-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+"""
+"""The group of RFC 7919 §A.1, Java's own choice too, for suites with DHE: without one the library never agrees to them."""
 _SIGNALS = frozenset({"TLS_EMPTY_RENEGOTIATION_INFO_SCSV", "TLS_FALLBACK_SCSV"})
 """Java lists them among the suites; OpenSSL always honours them (RFC 5746, RFC 7507)."""
 
@@ -21,7 +32,7 @@ _REGISTERED = re.compile(
 )
 """The form of IANA's names: what has it and is not to be had was not misspelt."""
 _IANA = re.compile(r"(?:TLS|SSL)_([A-Z]+(?:_[A-Z]+)*)_WITH_([A-Z0-9]+(?:_[A-Z0-9]+)*)")
-_EXCHANGES = ("ECDHE_ECDSA", "ECDHE_RSA", "DHE_RSA", "DHE_DSS", "RSA")
+_EXCHANGES = ("ECDHE_ECDSA", "ECDHE_RSA", "DHE_RSA", "RSA")
 _CIPHERS = (
     "AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305_SHA256", "AES_128_CBC_SHA256", "AES_256_CBC_SHA384",
     "AES_256_CBC_SHA256", "AES_128_CBC_SHA", "AES_256_CBC_SHA", "AES_128_CCM", "AES_256_CCM", "AES_128_CCM_8", "AES_256_CCM_8",
@@ -41,6 +52,11 @@ class Suites:
     unavailable: tuple[str, ...] = ()
     """Names that exist, of suites that this library does not have or does not think safe."""
     unknown: tuple[str, ...] = ()
+
+    @property
+    def need_a_group(self) -> bool:
+        """Whether there are some that exchange keys by Diffie and Hellman's way without elliptic curves."""
+        return any(name.startswith("DHE-") for name in self.tls12)
 
 
 def read_suites(names: list[str]) -> Suites:
@@ -81,9 +97,10 @@ def openssl_name(name: str) -> str | None:
 
 @cache
 def available_suites() -> frozenset[str]:
-    """OpenSSL's names of all suites up to TLS 1.2 that it has at its level of security, and that authenticate the server."""
+    """OpenSSL's names of all suites up to TLS 1.2 that it has at its level of security, and that authenticate the server
+    by a key that it can have."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_ciphers("ALL:!aNULL:!eNULL:!PSK:!SRP")
+    context.set_ciphers("ALL:!aNULL:!eNULL:!PSK:!SRP:!aDSS")
     return frozenset(one["name"] for one in context.get_ciphers()).difference(TLS13_SUITES)
 
 

@@ -30,12 +30,16 @@ def test_a_list_is_sorted_by_what_can_be_done() -> None:
         [
             "TLS_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-CHACHA20-POLY1305",
             "SSL_RSA_WITH_3DES_EDE_CBC_SHA", "TLS_RSA_WITH_RC4_128_MD5", "TLS_EMPTY_RENEGOTIATION_INFO_SCSV", "TLS_NONSENSE",
-            "HIGH:!aNULL",
+            "HIGH:!aNULL", "TLS_DHE_DSS_WITH_AES_128_CBC_SHA",
         ]
     )  # fmt: skip
     assert suites.tls13 == ("TLS_AES_256_GCM_SHA384",)
     assert suites.tls12 == ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305")
-    assert suites.unavailable == ("SSL_RSA_WITH_3DES_EDE_CBC_SHA", "TLS_RSA_WITH_RC4_128_MD5")
+    assert suites.unavailable == (
+        "SSL_RSA_WITH_3DES_EDE_CBC_SHA",
+        "TLS_RSA_WITH_RC4_128_MD5",
+        "TLS_DHE_DSS_WITH_AES_128_CBC_SHA",
+    )
     assert suites.unknown == ("TLS_NONSENSE", "HIGH:!aNULL")
 
 
