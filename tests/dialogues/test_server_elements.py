@@ -231,6 +231,21 @@ def test_servers_of_one_name_are_warned_of(tmp_path: Path) -> None:
     ]
 
 
+def test_two_servers_cannot_have_one_port(tmp_path: Path) -> None:
+    servers = [f"<smtpserver><jmxName>{name}</jmxName><bind>{bind}</bind>{CHAIN}</smtpserver>"
+               for name, bind in (("a", "127.0.0.1:2525, [::1]:2525"), ("b", "127.0.0.2:2525"), ("c", "[::1]:2525"))]  # fmt: skip
+    conf = tmp_path / "conf"
+    conf.mkdir()
+    (conf / "lmtpserver.xml").write_text(
+        "<lmtpservers><lmtpserver><bind>127.0.0.2:2525</bind></lmtpserver></lmtpservers>"
+    )
+    problems = problems_of(conf, f"<smtpservers>{''.join(servers)}</smtpservers>")
+    assert [str(one) for one in problems.of(Severity.ERROR)] == [
+        "lmtpserver.xml: 127.0.0.2:2525 of the server 'lmtpserver' is taken by 'b' already",
+        "smtpserver.xml: [::1]:2525 of the server 'c' is taken by 'a' already",
+    ]
+
+
 def test_an_absent_bind_is_every_interface_and_the_protocols_port(tmp_path: Path) -> None:
     (tmp_path / "smtpserver.xml").write_text("<smtpservers><smtpserver/></smtpservers>")
     (tmp_path / "imapserver.xml").write_text("<imapservers><imapserver><bind/></imapserver></imapservers>")

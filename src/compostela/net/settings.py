@@ -125,6 +125,19 @@ def warn_of_equal_names(servers: Iterable[ServerSettings], place: Place, problem
         names.add(server.name)
 
 
+def check_ports(files: Iterable[tuple[Place, Iterable[ServerSettings]]], problems: Problems) -> None:
+    """Two servers cannot have one port, which the system would say of the second only when the first has it."""
+    taken: dict[BindAddress, str] = {}
+    for place, servers in files:
+        for server in servers:
+            for bind in server.bind:
+                if not bind.port:
+                    continue
+                if bind in taken:
+                    problems.error(place, f"{bind} of the server {server.name!r} is taken by {taken[bind]!r} already")
+                taken.setdefault(bind, server.name)
+
+
 def _water_marks(settings: Settings) -> tuple[int, int] | None:
     """As in James one stands for the other when only one is given."""
     high, low = settings.size("highWriteBufferWaterMark", 0), settings.size("lowWriteBufferWaterMark", 0)

@@ -21,6 +21,7 @@ from compostela.core.rewriting.settings import RewritingSettings, read_rewriting
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.net.imap.settings import ImapSettings, read_imap_settings
 from compostela.net.lmtp.settings import LmtpSettings, read_lmtp_settings
+from compostela.net.settings import check_ports
 from compostela.net.smtp.settings import SmtpSettings, read_smtp_settings
 from compostela.processing.container import SpoolerSettings, read_spooler_settings
 from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings
@@ -78,7 +79,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
     source.root("extensions.properties", _read_extensions)
     source.root("listeners.xml", _read_listeners)
     container = source.packaged("mailetcontainer.xml")
-    return Configuration(
+    configuration = Configuration(
         places=Places(folder, data),
         smtp=read_smtp_settings(source.node("smtpserver.xml", "smtpservers"), problems),
         lmtp=read_lmtp_settings(source.node("lmtpserver.xml", "lmtpservers"), problems),
@@ -97,6 +98,13 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
         doctor=source.root("doctor.properties", read_doctor_settings),
     )
+    files = [
+        (Place("smtpserver.xml"), [one.server for one in configuration.smtp]),
+        (Place("lmtpserver.xml"), [one.session.server for one in configuration.lmtp]),
+        (Place("imapserver.xml"), [one.server for one in configuration.imap]),
+    ]
+    check_ports(files, problems)
+    return configuration
 
 
 class _Source:
