@@ -94,7 +94,7 @@ def test_the_client_behind_a_proxy_is_known(
     done = swaks(server, user, "--port", "{proxied}", *proxy, *tls)
     assert done.returncode == 0, done.stdout + done.stderr
     (message,) = fetch_all(server, user)
-    assert f"([{address}])".encode() in message
+    assert f"([{'IPv6:' if ':' in address else ''}{address}])".encode() in message
 
 
 def test_without_its_header_nobody_comes_through_the_proxys_port(server: ServerProcess, user: str) -> None:
