@@ -2,6 +2,7 @@
 
 import imaplib
 import json
+import shutil
 import smtplib
 import socket
 import subprocess
@@ -31,6 +32,18 @@ def test_domains_users_mailboxes_queues(server: ServerProcess, user: str) -> Non
     server.command("domain", "remove", "second.example")
 
 
+def test_a_mail_is_sent_on_every_port(server: ServerProcess) -> None:
+    user, password = "sender@example.org", "pässwörd"
+    server.command("user", "add", user, "--password", password)
+    login = ["--to", user, "--user", user, "--password", password]
+    server.command("send", *login, "--port", str(server.smtps), "--tls")
+    server.command("send", *login, "--port", str(server.smtp))
+    refused = run("send", "--to", "nobody@example.org", "--port", str(server.smtp))
+    assert refused.stderr.startswith(f"compostela: the mail was not taken by 127.0.0.1:{server.smtp}: 550 5.1.1 ")
+    refused = run("send", "--to", "bücher@example.org", "--port", str(server.smtp))
+    assert (refused.returncode, "SMTPUTF8" in refused.stderr, "Traceback" in refused.stderr) == (1, True, False)
+
+
 def test_a_mail_in_a_repository_is_read_and_reprocessed(server: ServerProcess, user: str) -> None:
     with smtplib.SMTP("127.0.0.1", server.smtp) as smtp:
         smtp.sendmail("", [user], "Received: x\r\n" * 31 + f"Subject: loop {user}\r\n\r\nText\r\n")
@@ -49,6 +62,37 @@ def test_a_token_is_needed(server: ServerProcess) -> None:
     done = run("domain", "list", "--url", f"http://127.0.0.1:{server.web}", "--token", "wrong")
     assert done.returncode == 1
     assert "the token is not right" in done.stderr
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:abc", "ftp://127.0.0.1", "127.0.0.1:8000"])
+def test_what_is_no_url_is_said_in_one_sentence(url: str) -> None:
+    done = run("domain", "list", "--url", url)
+    assert done.returncode == 2
+    assert "is no URL of a WebAdmin" in done.stderr
+
+
+def test_what_is_no_webadmin_is_said_in_one_sentence(server: ServerProcess) -> None:
+    done = run("domain", "list", "--url", f"http://127.0.0.1:{server.smtp}")
+    assert (done.returncode, "is no WebAdmin" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr
+    done = run("domain", "list", "--url", f"https://127.0.0.1:{server.web}")
+    assert (done.returncode, "does not answer" in done.stderr) == (1, True)
+
+
+def test_whose_domains_are_meant_is_said(server: ServerProcess, tmp_path: Path) -> None:
+    done = run("dns", "--conf", str(server.conf), "--data", str(server.data), "--json")
+    assert ("example.org" in {one["zone"] for one in json.loads(done.stdout)}, done.stderr) == (True, "")
+    conf = tmp_path / "conf"
+    shutil.copytree(server.conf, conf)
+    for properties, reason in (
+        (f"enabled = true\nport = {server.web}", "WebAdmin answers 401: the token in"),
+        (f"enabled = true\nport = {free_port()}", "WebAdmin does not answer"),
+        ("enabled = false", "WebAdmin is off"),
+    ):
+        (conf / "webadmin.properties").write_text(f"{properties}\n")
+        done = run("dns", "--conf", str(conf), "--data", str(tmp_path), "--json")
+        assert reason in done.stderr
+        assert "The domains are those of domainlist.xml" in done.stderr
 
 
 def test_mistakes_are_reported_all_at_once_with_their_places(tmp_path: Path) -> None:

@@ -69,15 +69,19 @@ def configured_domains(configuration: Configuration) -> list[str]:
     return [str(domain) for domain in dict.fromkeys((settings.default_domain, *settings.domains))]
 
 
-def managed_domains(configuration: Configuration, data: Path) -> list[str] | None:
-    """Those of the running server, as its WebAdmin tells; None when it does not answer."""
+class NoList(Exception):
+    """WebAdmin does not tell; the text says why."""
+
+
+def managed_domains(configuration: Configuration, data: Path) -> list[str]:
+    """Those of the running server, as its WebAdmin tells. Raises `NoList`."""
     import http.client
 
     import orjson
 
     settings = configuration.webadmin
     if not settings.enabled:
-        return None
+        raise NoList("WebAdmin is off")
     try:
         token = next(iter(settings.passwords), "") or (data / TOKEN_FILE).read_text().strip()
     except OSError:
@@ -87,12 +91,15 @@ def managed_domains(configuration: Configuration, data: Path) -> list[str] | Non
     try:
         connection.request("GET", "/domains", headers={"Authorization": f"Bearer {token}"})
         response = connection.getresponse()
-        found: list[str] = orjson.loads(response.read()) if response.status == 200 else []
-    except (OSError, http.client.HTTPException, orjson.JSONDecodeError):
-        return None
+        if response.status != 200:
+            token_of = "" if response.status != 401 else f": the token in {data} is not its own"
+            raise NoList(f"WebAdmin answers {response.status}{token_of}")
+        found: list[str] = orjson.loads(response.read())
+    except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
+        raise NoList("WebAdmin does not answer") from error
     finally:
         connection.close()
-    return found or None
+    return found
 
 
 def _host(configuration: Configuration) -> str:

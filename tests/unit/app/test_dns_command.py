@@ -34,7 +34,7 @@ def run(conf: Path, *arguments: str) -> str:
     data = conf.parent / "data"
     done = CliRunner().invoke(main, ["dns", "--conf", str(conf), "--data", str(data), *arguments])
     assert done.exit_code == 0, done.output
-    return done.output
+    return done.stdout
 
 
 def records(conf: Path, *arguments: str) -> dict[tuple[str, str], list[str]]:

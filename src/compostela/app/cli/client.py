@@ -41,8 +41,7 @@ class Client:
 
     def __init__(self, url: str, token: str | None, data: Path, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        parts = urlsplit(url)
-        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._connect = _connection(url)
         self._token = token or self._read_token(data)
 
     @staticmethod
@@ -55,14 +54,19 @@ class Client:
 
     def call(self, method: str, path: str, body: object = None, accept: str = "application/json") -> Any:
         """The decoded answer (octets, when something else than JSON was asked for), None when there is none."""
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
+        connection = self._connect()
         headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
         try:
             connection.request(method, path, None if body is None else orjson.dumps(body), headers)
             response = connection.getresponse()
             data = response.read()
         except OSError as error:
-            fail(f"the server at {self._host}:{self._port} does not answer ({error}): start it with 'compostela serve'")
+            fail(
+                f"the server at {connection.host}:{connection.port} does not answer ({error}): "
+                "start it with 'compostela serve'"
+            )
+        except http.client.HTTPException as error:
+            fail(f"what answers at {connection.host}:{connection.port} is no WebAdmin: {str(error).strip()[:80]!r}")
         finally:
             connection.close()
         if response.status >= 400:
@@ -88,6 +92,17 @@ class Client:
     def show(self, value: object, text: str | None = None) -> None:
         """See `show`."""
         show(value, self.as_json, text)
+
+
+def _connection(url: str) -> Callable[[], http.client.HTTPConnection]:
+    """How to connect; HTTPS is for a WebAdmin behind a proxy."""
+    parts = urlsplit(url)
+    try:
+        kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}[parts.scheme]
+        host, port = parts.hostname or "127.0.0.1", parts.port
+    except (KeyError, ValueError):
+        raise click.BadParameter(f"{url!r} is no URL of a WebAdmin", param_hint="--url") from None
+    return functools.partial(kind, host, port, timeout=TIMEOUT_SECONDS)
 
 
 def fail(text: str) -> NoReturn:

@@ -11,7 +11,7 @@ import orjson
 from compostela.app.cli.client import fail
 from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.examination import configured_domains, managed_domains, subject_of
+from compostela.app.examination import NoList, configured_domains, managed_domains, subject_of
 from compostela.app.serve import EXIT_CONFIGURATION, report
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems, Severity
@@ -20,7 +20,7 @@ from compostela.core.diagnosis.subject import Subject
 from compostela.core.diagnosis.zone import NameServer, zone_file
 from compostela.model.domain import Domain
 
-_NO_LIST = "WebAdmin does not answer: the domains are those of domainlist.xml, not those that were added since."
+_NO_LIST = "{}. The domains are those of domainlist.xml, not those that were added since."
 domain_option = click.option(
     "--domain", "domains", multiple=True, help="Only this domain; may be repeated. By default all that are managed."
 )
@@ -43,6 +43,8 @@ def dns(
 ) -> None:
     """Show all DNS records to publish, from the server's configuration. Nothing is asked of DNS."""
     subject = read_subject(conf, data, domains)[1]
+    for remark in subject.remarks:
+        click.echo(f"compostela: {remark}", err=True)
     found = publications(subject)
     if as_zone:
         if name_servers:
@@ -77,10 +79,14 @@ def read_subject(conf: Path, data: Path, domains: tuple[str, ...]) -> tuple[Conf
     if problems.of(Severity.ERROR):
         click.echo(f"compostela: the configuration is wrong:\n{report(problems)}", err=True)
         sys.exit(EXIT_CONFIGURATION)
-    managed = None if domains else managed_domains(configuration, data)
-    remarks = [] if domains or managed is not None else [_NO_LIST]
-    chosen = domains or managed or configured_domains(configuration)
-    return configuration, subject_of(configuration, chosen, remarks=remarks)
+    chosen: Sequence[str] = domains
+    remarks = []
+    if not domains:
+        try:
+            chosen = managed_domains(configuration, data)
+        except NoList as error:
+            remarks.append(_NO_LIST.format(error))
+    return configuration, subject_of(configuration, chosen or configured_domains(configuration), remarks=remarks)
 
 
 def _text(publication: Publication) -> str:

@@ -2,14 +2,14 @@
 
 import smtplib
 import socket
-import ssl
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 
 import click
 
 from compostela.app.cli.client import fail, show
+from compostela.net.diagnosis.account import log_in, said
+from compostela.net.diagnosis.certificates import unverified_context
 
 TIMEOUT_SECONDS = 30
 NOBODY = "test@sender.invalid"
@@ -23,6 +23,7 @@ NOBODY = "test@sender.invalid"
 @click.option("--port", default=1025, show_default=True, help="Its port.")
 @click.option("--subject", default="A test mail", show_default=True, help="Subject.")
 @click.option("--body", default="This mail was sent by 'compostela send'.", help="Text.")
+@click.option("--tls", is_flag=True, help="TLS from the beginning, as on port 465.")
 @click.option("--user", help="Log in as this user, after STARTTLS.")
 @click.option("--password", envvar="COMPOSTELA_PASSWORD", help="The user's password.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
@@ -33,23 +34,29 @@ def send(
     port: int,
     subject: str,
     body: str,
+    tls: bool,
     user: str | None,
     password: str | None,
     as_json: bool,
 ) -> None:
     """Send a test mail and tell what the server answered."""
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = user or sender or NOBODY, to, subject
-    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=socket.gethostname() or "localhost")
-    message.set_content(body)
     try:
-        with smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS) as smtp:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = user or sender or NOBODY, to, subject
+        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=socket.gethostname() or "localhost")
+        message.set_content(body)
+        with _connected(host, port, tls=tls) as smtp:
             if user:
-                context = ssl.create_default_context()
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-                smtp.starttls(context=context)
-                smtp.login(user, password or "")
-            smtp.sendmail(user or sender or "", [to], message.as_bytes(policy=SMTP))
-    except (OSError, smtplib.SMTPException) as error:
-        fail(f"the mail was not taken by {host}:{port}: {error}")
+                if not tls:
+                    smtp.starttls(context=unverified_context())
+                log_in(smtp, user, password or "")
+            smtp.send_message(message, user or sender or "", [to])
+    except (OSError, ValueError, smtplib.SMTPException) as error:
+        fail(f"the mail was not taken by {host}:{port}: {said(error)}")
     show({"messageId": message["Message-ID"], "to": to}, as_json, f"the mail for {to} was accepted and is safe")
+
+
+def _connected(host: str, port: int, *, tls: bool) -> smtplib.SMTP:
+    if tls:
+        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=unverified_context())
+    return smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)

@@ -74,10 +74,10 @@ def _send(endpoint: Endpoint, subject: Subject, account: Account, message_id: st
         with _Smtp(endpoint) as smtp:
             if endpoint.starttls:
                 smtp.starttls(context=unverified_context())
-            smtp.log_in(account)
+            log_in(smtp, account.user, account.password)
             smtp.send_message(message, address, [address])
     except _ERRORS as error:
-        text = f"{account.user} could not send over {endpoint}: {_said(error)}."
+        text = f"{account.user} could not send over {endpoint}: {said(error)}."
         return Finding(Severity.ERROR, str(endpoint), text, "So would a mail program fail.")
     return Finding(Severity.OK, str(endpoint), f"{account.user} logged in to {endpoint} and sent a mail.")
 
@@ -109,15 +109,16 @@ class _Smtp(smtplib.SMTP):
     def _get_socket(self, *_: object) -> socket.socket:
         return _connection(self._endpoint)
 
-    def log_in(self, account: Account) -> None:
-        """By PLAIN where there is one: the library encodes in ASCII, not in UTF-8 (RFC 4616 §2)."""
-        self.ehlo_or_helo_if_needed()
-        if "PLAIN" not in self.esmtp_features.get("auth", "").upper().split():
-            self.login(account.user, account.password)
-            return
-        code, answer = self.docmd("AUTH", f"PLAIN {base64.b64encode(_plain(account)).decode()}")
-        if code != _LOGGED_IN:
-            raise smtplib.SMTPAuthenticationError(code, answer)
+
+def log_in(smtp: smtplib.SMTP, user: str, password: str) -> None:
+    """By PLAIN where there is one: the library encodes in ASCII, not in UTF-8 (RFC 4616 §2)."""
+    smtp.ehlo_or_helo_if_needed()
+    if "PLAIN" not in smtp.esmtp_features.get("auth", "").upper().split():
+        smtp.login(user, password)
+        return
+    code, answer = smtp.docmd("AUTH", f"PLAIN {base64.b64encode(_plain(user, password)).decode()}")
+    if code != _LOGGED_IN:
+        raise smtplib.SMTPAuthenticationError(code, answer)
 
 
 class _Imap(imaplib.IMAP4):
@@ -129,15 +130,15 @@ class _Imap(imaplib.IMAP4):
         return _connection(self._endpoint)
 
     def log_in(self, account: Account) -> None:
-        """As in SMTP."""
+        """As over SMTP."""
         if "AUTH=PLAIN" in self.capabilities:
-            self.authenticate("PLAIN", lambda _: _plain(account))
+            self.authenticate("PLAIN", lambda _: _plain(account.user, account.password))
         else:
             self.login(account.user, account.password)
 
 
-def _plain(account: Account) -> bytes:
-    return f"\0{account.user}\0{account.password}".encode()
+def _plain(user: str, password: str) -> bytes:
+    return f"\0{user}\0{password}".encode()
 
 
 def _read(endpoint: Endpoint, account: Account, message_id: str | None) -> Finding:
@@ -148,7 +149,7 @@ def _read(endpoint: Endpoint, account: Account, message_id: str | None) -> Findi
             imap.log_in(account)
             arrived = message_id is not None and _arrives(imap, message_id)
     except _ERRORS as error:
-        text = f"{account.user} could not read over {endpoint}: {_said(error)}."
+        text = f"{account.user} could not read over {endpoint}: {said(error)}."
         return Finding(Severity.ERROR, str(endpoint), text, "So would a mail program fail.")
     if message_id is None:
         return Finding(Severity.OK, str(endpoint), f"{account.user} logged in to {endpoint}.")
@@ -180,8 +181,10 @@ def _arrives(imap: imaplib.IMAP4, message_id: str) -> bool:
     return False
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """What the server answered; the password is in none of it."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        error = smtplib.SMTPResponseException(*next(iter(error.recipients.values())))
     if isinstance(error, smtplib.SMTPResponseException):
         text = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
         return f"{error.smtp_code} {text}"[:300].rstrip(".")
