@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compostela.app.first_start import CERTIFICATE_DAYS
+from compostela.app.first_start import CERTIFICATE_DAYS, make_certificate
 from compostela.base.settings import Settings
 from compostela.core.client_setup.endpoints import Endpoint, Proxied, Speaks
 from compostela.core.diagnosis.model import Account, Finding, Severity, exit_status
@@ -17,6 +17,7 @@ from compostela.core.mail.model import MailAddress
 from compostela.core.smtp.hooks import OK, HookResult, SmtpHook
 from compostela.core.smtp.session import SmtpSession
 from compostela.net.diagnosis import dialogue, relay
+from compostela.net.diagnosis.certificates import certificate_of
 from compostela.net.diagnosis.tls_strength import check_tls_strength
 from compostela.processing.smtp_hooks.context import HookContext
 from tests.dialogues.conversation import conversation
@@ -204,6 +205,26 @@ async def test_a_self_signed_certificate_for_another_name_is_told_of(tmp_path: P
         assert "is for localhost, 127.0.0.1, ::1, not for mail.example.org" in named.what
         assert "is not trusted: self-signed certificate" in trusted.what
         assert trusted.severity is Severity.WARNING
+
+
+async def test_a_certificate_that_was_not_read_again_is_told_of(tmp_path: Path) -> None:
+    """DNS is compared with what other servers see, not with the files."""
+    async with examined(tmp_path) as server:
+        make_certificate(tmp_path / "renewed", "mail.example.org")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "renewed/tls/certificate.pem", tmp_path / "renewed/tls/key.pem")
+        server.subject = replace(server.subject, certificate=certificate_of(context))
+        found = [one.what for one in await server.findings("certificate", "dane")]
+        assert any("serves another certificate than the one in its files" in one for one in found)
+        assert any("A TLSA record at _25._tcp.mail.example.org matches" in one for one in found)
+
+
+async def test_a_wrong_name_is_an_error_when_the_policy_is_enforced(tmp_path: Path) -> None:
+    async with examined(tmp_path) as server:
+        setup = server.subject.setup
+        server.subject = replace(server.subject, setup=replace(setup, policy=replace(setup.policy, mode="enforce")))
+        named, _ = await server.findings("certificate")
+        assert (named.severity, "not for mail.example.org" in named.what) == (Severity.ERROR, True)
 
 
 async def test_a_trusted_certificate_with_the_right_name_is_fine(

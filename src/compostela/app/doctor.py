@@ -17,6 +17,7 @@ from compostela.mailauth.spf.evaluation import check_host
 from compostela.net.diagnosis.https import PolicyFetcher
 from compostela.net.diagnosis.over_the_wire import wire_checks
 from compostela.net.diagnosis.ports import knock
+from compostela.net.diagnosis.served_certificates import as_served
 from compostela.processing.authentication_dns import ResolverDns
 
 
@@ -44,7 +45,9 @@ async def diagnose(
         return result.code.value, result.problem or result.mechanism
 
     fetch = (fetcher or PolicyFetcher(resolver)).fetch
-    checks = [*wire_checks(subject, answers, public, account), *dns_checks(subject, public, dns, spf, fetch)]
+    # what DNS says of the certificate is compared with the one that is served
+    seen = await as_served(subject, [one.endpoint for one in answers if not one.problem])
+    checks = [*wire_checks(subject, answers, public, account), *dns_checks(seen, public, dns, spf, fetch)]
     return await examine([one for one in checks if not only or one.name in only], subject.settings.check_seconds)
 
 

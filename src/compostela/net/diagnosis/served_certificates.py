@@ -4,8 +4,9 @@ import asyncio
 import ssl
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
-from compostela.core.client_setup.endpoints import Endpoint
+from compostela.core.client_setup.endpoints import SMTP_PORT, Endpoint, Speaks
 from compostela.core.diagnosis.model import Finding, Severity
 from compostela.core.diagnosis.subject import Certificate, Subject
 from compostela.net.diagnosis.certificates import read_certificate
@@ -23,8 +24,13 @@ async def check_certificates(subject: Subject, endpoints: Sequence[Endpoint]) ->
         return _judged(subject, known, "configuration") if known is not None else []
     found: list[Finding] = []
     served: dict[bytes, list[Endpoint]] = {}
+    exchanger = _exchanger(subject)
     for endpoint, der in zip(encrypted, await asyncio.gather(*map(_served, encrypted)), strict=True):
         if isinstance(der, bytes):
+            if endpoint == exchanger and subject.certificate is not None and der != subject.certificate.der:
+                text = f"{endpoint} serves another certificate than the one in its files."
+                fix = "compostela certificate reload"
+                found.append(Finding(Severity.WARNING, str(endpoint), text, "A renewed one is not in use yet.", fix))
             served.setdefault(der, []).append(endpoint)
         else:
             text = f"{endpoint} serves no certificate: {der}."
@@ -35,6 +41,20 @@ async def check_certificates(subject: Subject, endpoints: Sequence[Endpoint]) ->
         found += _judged(subject, certificate, ports)
         found.append(await _trust(subject, where[0], ports, any(one.login for one in where)))
     return found
+
+
+def _exchanger(subject: Subject) -> Endpoint | None:
+    """The port with TLS that other servers send to: 25, otherwise the first. Its certificate is that of `subject`."""
+    fitting = [one for one in subject.endpoints if one.speaks is Speaks.SMTP and one.encrypted]
+    return min(fitting, key=lambda one: one.port != SMTP_PORT, default=None)
+
+
+async def as_served(subject: Subject, endpoints: Sequence[Endpoint]) -> Subject:
+    """With the certificate that other servers really see; that of the files when none is served.
+    `endpoints` are those that answer."""
+    exchanger = _exchanger(subject)
+    der = await _served(exchanger) if exchanger is not None and exchanger in endpoints else ""
+    return replace(subject, certificate=read_certificate(der)) if isinstance(der, bytes) else subject
 
 
 async def _served(endpoint: Endpoint) -> bytes | str:
@@ -73,7 +93,8 @@ def _judged(subject: Subject, certificate: Certificate, ports: str) -> list[Find
         found.append(Finding(Severity.WARNING, ports, f"The certificate ends in {left:.0f} days, on {end}.", why, _KEY))
     if not certificate.covers(subject.host):
         text = f"The certificate is for {', '.join(certificate.names[:5]) or 'no name'}, not for {subject.host}."
-        found.append(Finding(Severity.WARNING, ports, text, why, f"a certificate with the name {subject.host}: {_KEY}"))
+        severity = Severity.ERROR if subject.policy.mode == "enforce" else Severity.WARNING
+        found.append(Finding(severity, ports, text, why, f"a certificate with the name {subject.host}: {_KEY}"))
     return found or [Finding(Severity.OK, ports, f"The certificate is for {subject.host} and valid until {end}.")]
 
 
