@@ -44,6 +44,17 @@ async def test_own_mailet_matcher_and_hook(tmp_path: Path) -> None:
         assert b"X-Note: Check it.\r\n" in await eventually(delivered)
 
 
+async def test_own_hook_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "office-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: office\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[compostela.smtp_hooks]\nHours = examples.hooks:OfficeHours\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    async with with_hooks(tmp_path, '<handler class="Hours"><closed>ann@example.org</closed></handler>') as (c, _):
+        await c.client("MAIL FROM:<a@b.example>", "RCPT TO:<ann@example.org>")
+        await c.server("250 2.1.0", "450 4.2.1 ann@example.org takes no mail now")
+
+
 async def test_own_hook_that_asks_dns(tmp_path: Path) -> None:
     handler = '<handler class="examples.hooks.OwnList"><list>suspects.example.</list></handler>'
     async with with_hooks(tmp_path, handler, {"1.0.0.127.suspects.example": {"A": ["127.0.0.2"]}}) as (c, names):

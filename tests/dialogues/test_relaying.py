@@ -338,6 +338,17 @@ async def test_listed_senders_of_networks(tmp_path: Path, sender: str, null: str
         await refused(c, f"MAIL FROM:<{sender}>", "250 2.1.0" if is_allowed else text)
 
 
+async def test_the_list_is_not_for_users_in_the_network(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path, elements=NETWORK, handlers=LISTED.format("")) as server,
+        conversation(server.ports["smtp"]) as c,
+    ):
+        await greet(c)
+        await refused(c, "MAIL FROM:<bob@example.org>", "550 5.7.1")
+        await log_in(c)
+        await refused(c, "MAIL FROM:<bob@example.org>", "250 2.1.0")
+
+
 async def test_the_list_is_not_for_users_nor_for_strangers(tmp_path: Path) -> None:
     async with running(tmp_path, handlers=LISTED.format("")) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)
