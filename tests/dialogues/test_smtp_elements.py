@@ -252,6 +252,10 @@ def test_wrong_values_are_errors(tmp_path: Path, element: str, complaint: str) -
             '<handlerchain><handler class="org.apache.james.smtpserver.NoAuthCmdHandlerLoader"/></handlerchain>',
             "NoAuthCmdHandlerLoader takes AUTH away only as the coreHandlersPackage of handlerchain",
         ),
+        (
+            "<proxyRequired>true</proxyRequired><authorizedAddresses>192.0.2.1</authorizedAddresses>",
+            "authorizedAddresses: without proxyNetworks whoever reaches the port can call himself one of these, and send to anybody",
+        ),
     ],
 )
 def test_what_has_another_effect_than_it_seems_is_told(tmp_path: Path, elements: str, warning: str) -> None:

@@ -119,7 +119,7 @@ def _read_server(settings: Settings) -> SmtpSettings:
         auth_enabled=loader != NO_AUTH_LOADER and not without_auth,
         auth_required=required and loader != NO_AUTH_LOADER,
         auth=read_auth_settings(auth, DEFAULT_AUTH.mechanisms, with_login=True),
-        authorized_networks=_authorized(settings),
+        authorized_networks=_authorized(settings, server),
         verify_identity=settings.choice("verifyIdentity", VerifyIdentity.STRICT, _IDENTITY),
         max_message_bytes=settings.size("maxmessagesize", 0, unit="K"),
         max_line_bytes=settings.integer("maxLineLength", 8192, minimum=1000, maximum=1_048_576),
@@ -135,12 +135,16 @@ def _read_server(settings: Settings) -> SmtpSettings:
     return read
 
 
-def _authorized(settings: Settings) -> tuple[Network, ...]:
-    networks = read_networks(settings, "authorizedAddresses")
+def _authorized(settings: Settings, server: ServerSettings) -> tuple[Network, ...]:
+    networks, place = read_networks(settings, "authorizedAddresses"), settings.place_of("authorizedAddresses")
     for one in too_large(networks):
         settings.problems.warning(
-            settings.place_of("authorizedAddresses"),
-            f"authorizedAddresses: whoever is in {one} may send to anybody: this is an open relay",
+            place, f"authorizedAddresses: whoever is in {one} may send to anybody: this is an open relay"
+        )
+    if networks and server.proxy is not None and not server.proxy.networks:
+        settings.problems.warning(
+            place,
+            "authorizedAddresses: without proxyNetworks whoever reaches the port can call himself one of these, and send to anybody",
         )
     return networks
 
