@@ -20,7 +20,7 @@ STRANGERS = Patience(arrival_seconds=0.3, request_bytes=200_000)
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Works for a while, and does not read the body."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(0.5 if scope["path"] == "/work" else 0):
+        async with asyncio.timeout(0.5 if scope["path"] == "/slow" else 0):
             await asyncio.Event().wait()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
     await send({"type": "http.response.body", "body": b"done"})
@@ -80,7 +80,7 @@ async def test_so_is_a_second_one(second: bytes) -> None:
 
 async def test_a_request_that_has_arrived_has_all_the_time_it_needs() -> None:
     async with connected(STRANGERS) as (reader, writer):
-        writer.write(GET.replace(b"/ ", b"/work ", 1))
+        writer.write(GET.replace(b"/ ", b"/slow ", 1))
         assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
 
 
