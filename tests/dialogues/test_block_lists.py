@@ -32,6 +32,15 @@ async def test_a_client_on_a_black_list_is_refused_at_rcpt_and_asked_for_once(tm
         assert sorted(names.questions) == [(f"{CLIENT}.bl.example", "A"), (f"{CLIENT}.none.example", "A")]
 
 
+async def test_a_list_that_fails_is_asked_once_in_a_connection_too(tmp_path: Path) -> None:
+    failing = f"{CLIENT}.bl.example"
+    async with with_hooks(tmp_path, rbl("black:bl.example"), failing=[failing]) as (c, names):
+        await c.client(*MAIL, "RCPT TO:<ann@example.org>")
+        await c.server("250 2.1.0", "250 2.1.5", "250 2.1.5")
+        # what failed is not remembered by the resolver
+        assert names.questions == [(failing, "A")]
+
+
 async def test_who_is_on_a_black_list_can_write_to_the_postmaster(tmp_path: Path) -> None:
     async with with_hooks(tmp_path, rbl("black:bl.example"), {f"{CLIENT}.bl.example": LISTED}) as (c, _):
         await c.client(MAIL[0], "RCPT TO:<postmaster@example.org>")

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from compostela.app.serve import check
+from compostela.base.errors import StorageFull
 from compostela.base.settings import Problems, Severity
+from compostela.core.filtering.ports import SeenTriplet
 from tests.dialogues.conversation import conversation
 from tests.dialogues.hooks import NETWORK, send, with_hooks
 from tests.dialogues.server import running
@@ -69,6 +71,20 @@ async def test_another_address_is_another_client_and_a_restart_forgets_nothing(t
                     await c.server("250 ", "250 2.1.0")
                     answers.append((await c.line())[:9])
     assert answers == ["451 4.4.3", "451 4.4.3", "250 2.1.5", "451 4.4.3", "250 2.1.5"]
+
+
+async def test_while_the_store_cannot_be_written_everybody_is_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(key: bytes, seen: SeenTriplet) -> None:
+        raise StorageFull("on purpose")
+
+    async with running(tmp_path, handlers=greylist()) as server, conversation(server.ports["smtp"]) as c:
+        monkeypatch.setattr(server.store.greylist, "remember", full)
+        await c.server("220 ")
+        await c.client("HELO client.example", "MAIL FROM:<ann@sender.example>", "RCPT TO:<bob@example.org>")
+        await c.server("250 ", "250 2.1.0", "250 2.1.5")
+    assert "greylisting has no store" in caplog.text
 
 
 DATABASE = "<repositoryPath>db://maildb/greylist</repositoryPath><sqlFile>file://conf/sqlResources.xml</sqlFile>"
