@@ -5,7 +5,7 @@ from typing import cast
 
 from compostela.base.own_classes import load_own_class
 from compostela.base.settings import Settings
-from compostela.processing.mailet import MailetFactory, MatcherFactory
+from compostela.processing.mailet import Mailet, MailetFactory, Matcher, MatcherFactory
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
 from compostela.processing.mailets.null import NoOperation
 from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
@@ -28,7 +28,7 @@ def find_mailet(name: str, settings: Settings) -> MailetFactory | None:
         return None
     return cast(
         "MailetFactory | None",
-        load_own_class(settings, "mailet", name, MAILET_ENTRY_POINTS, [*MAILETS, *MAILETS_WITHOUT_EFFECT]),
+        load_own_class(settings, "mailet", Mailet, name, MAILET_ENTRY_POINTS, [*MAILETS, *MAILETS_WITHOUT_EFFECT]),
     )
 
 
@@ -42,7 +42,7 @@ def find_matcher(name: str, settings: Settings, named: Iterable[str]) -> Matcher
         return None
     return cast(
         "MatcherFactory | None",
-        load_own_class(settings, "matcher", name, MATCHER_ENTRY_POINTS, [*MATCHERS, *named]),
+        load_own_class(settings, "matcher", Matcher, name, MATCHER_ENTRY_POINTS, [*MATCHERS, *named]),
     )
 
 

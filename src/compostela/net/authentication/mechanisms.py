@@ -1,7 +1,9 @@
 """The names of mechanisms, as they stand in `saslMechanisms`, and mechanisms of an operator's own."""
 
 import re
+from typing import cast
 
+from compostela.base.errors import InvalidArgument
 from compostela.base.own_classes import load_own_class
 from compostela.base.settings import Settings
 from compostela.net.tls.channel import TlsChannel
@@ -77,13 +79,14 @@ def _is_possible(auth: Settings, name: str, *, with_login: bool) -> bool:
 
 
 def _own(auth: Settings, word: str) -> SaslMechanismFactory | None:
-    found = load_own_class(auth, "mechanism", word, ENTRY_POINTS, _MECHANISMS, "saslMechanisms")
-    if found is None:
+    make = load_own_class(auth, "mechanism", SaslMechanismFactory, word, ENTRY_POINTS, _MECHANISMS, "saslMechanisms")
+    if make is None:
         return None
-    if not (isinstance(found, type) and issubclass(found, SaslMechanismFactory)):
-        auth.error(f"{word!r} is no class of SaslMechanismFactory", "saslMechanisms")
+    try:
+        own = cast("SaslMechanismFactory", make(auth))
+    except InvalidArgument as wrong:
+        auth.error(str(wrong), "saslMechanisms")
         return None
-    own = found(auth)
     if _NAME.fullmatch(own.name) is None:
         auth.error(f"{own.name!r}, of {word!r}, cannot be the name of a mechanism", "saslMechanisms")
         return None

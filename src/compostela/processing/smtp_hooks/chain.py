@@ -1,7 +1,9 @@
 """The handler chain of a server: configured hooks in file order, then the core hooks."""
 
 from collections.abc import Sequence
+from typing import cast
 
+from compostela.base.errors import InvalidArgument
 from compostela.base.own_classes import load_own_class
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.smtp.hooks import HookChain, SmtpHook
@@ -64,23 +66,14 @@ def _configured(handler: Settings, context: HookContext) -> SmtpHook | None:
 
 def _own(handler: Settings, name: str, context: HookContext) -> SmtpHook | None:
     """None after a complaint."""
-    found = load_own_class(handler, "handler", name, ENTRY_POINTS, [*HOOKS, *_CORE])
-    if found is None:
-        return None
-    if not callable(found):
-        handler.error(f"{name!r} is no class of SmtpHook")
+    own = load_own_class(handler, "handler", SmtpHook, name, ENTRY_POINTS, [*HOOKS, *_CORE])
+    if own is None:
         return None
     try:
-        hook = found(handler, context)
-    except (
-        Exception
-    ) as error:  # somebody else's code: the operator is told which, like of any other mistake in the file
-        handler.error(f"the handler {name!r} cannot be made: {type(error).__name__}: {error}")
+        return cast("SmtpHook", own(handler, context))
+    except InvalidArgument as wrong:
+        handler.error(str(wrong))
         return None
-    if not isinstance(hook, SmtpHook):
-        handler.error(f"{name!r} is no class of SmtpHook")
-        return None
-    return hook
 
 
 def _no_settings() -> Settings:
