@@ -234,11 +234,8 @@ class SmtpProtocol(SessionHost):
                 return await self._end_of_chunk()
             case Line(octets):
                 return await self._auth_answer(octets)
-            case LineTooLong():
-                if self._auth is None:
-                    return replies.LINE_TOO_LONG
-                self._auth = None
-                return replies.AUTH_LINE_TOO_LONG
+            case LineTooLong(announced_chunk):
+                return self._line_too_long(announced_chunk)
             case BadLineEnd():
                 self._commands.disconnect = True
                 if self._message is None:
@@ -316,10 +313,7 @@ class SmtpProtocol(SessionHost):
         try:
             size, last = grammar.parse_bdat(argument)
         except grammar.BadChunk:
-            # where commands go on cannot be known any more
-            self._drop_message()
-            self._commands.disconnect = True
-            return replies.BDAT_USAGE
+            return self._lose_chunk(replies.BDAT_USAGE)
         if self._chunks is None:
             self._chunks = Chunks(self._commands.check_message(), is_binary=self._session.is_binary)
             if self._chunks.wrong is None:
@@ -330,6 +324,12 @@ class SmtpProtocol(SessionHost):
         self._chunks.begin(size, last)
         self._engine.start_chunk(size)
         return None
+
+    def _lose_chunk(self, answer: bytes) -> bytes:
+        """Where commands go on cannot be known any more."""
+        self._drop_message()
+        self._commands.disconnect = True
+        return answer
 
     async def _end_of_chunk(self) -> bytes:
         chunks = self._chunks
@@ -350,6 +350,14 @@ class SmtpProtocol(SessionHost):
         if self._message is not None:
             self._message.discard()
             self._message = None
+
+    def _line_too_long(self, announced_chunk: bool) -> bytes:
+        if announced_chunk:
+            return self._lose_chunk(replies.LINE_TOO_LONG)
+        if self._auth is None:
+            return replies.LINE_TOO_LONG
+        self._auth = None
+        return replies.AUTH_LINE_TOO_LONG
 
     # authentication
 

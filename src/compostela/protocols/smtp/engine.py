@@ -19,6 +19,7 @@ MAX_COMMAND_LINE = 8192
 MAX_AUTH_LINE = 12_288
 """A line of an AUTH exchange may be so long whatever the limit of others is (RFC 4954 §4)."""
 _AUTH = b"AUTH "
+_BDAT = b"BDAT"
 
 _END = b"\r\n.\r\n"
 
@@ -40,7 +41,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LineTooLong:
-    """A line beyond the limit; it was thrown away up to its end. If it was asked for, no other is waited for."""
+    """A line beyond the limit; it was thrown away up to its end. If it was asked for, no other is waited for. `announced_chunk`
+    when it was a BDAT: how many octets behind it are no commands is not known."""
+
+    announced_chunk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class ChunkEnd:
 Event = Command | Line | LineTooLong | BadLineEnd | Data | DataEnd | ChunkEnd
 
 _LINE_TOO_LONG = LineTooLong()
+_CHUNK_LOST = LineTooLong(announced_chunk=True)
 _BAD_LINE_END = BadLineEnd()
 _DATA_END = DataEnd()
 _DATA_END_WITH_NUL = DataEnd(has_nul=True)
@@ -86,6 +91,7 @@ class SmtpEngine:
         "_broken",
         "_buffer",
         "_chunk",
+        "_chunk_lost",
         "_ended",
         "_has_nul",
         "_in_data",
@@ -105,6 +111,7 @@ class SmtpEngine:
         self._in_data = False
         self._has_nul = False
         self._chunk = -1
+        self._chunk_lost = False
         self._at_line_start = True
         self._ended = False
         self._skipping = False
@@ -176,13 +183,14 @@ class SmtpEngine:
         end = buffer.find(b"\n", start)
         if end < 0:
             if self._skipping or (len(buffer) - start > self._max_line and self._is_too_long(len(buffer))):
-                self._skipping = True
+                self._skip()
                 self._buffer, self._start = b"", 0
             return None
         if self._skipping or (end - start > self._max_line and self._is_too_long(end)):
+            self._skip()
             self._start = end + 1
             self._skipping = self._want_line = False
-            return _LINE_TOO_LONG
+            return _CHUNK_LOST if self._chunk_lost else _LINE_TOO_LONG
         self._start = end + 1
         line = buffer[start:end]
         if not line.endswith(b"\r") or b"\r" in line[:-1]:
@@ -195,9 +203,18 @@ class SmtpEngine:
         verb, *rest = line.split(None, 1) or (b"",)
         return Command(verb.upper(), rest[0].rstrip() if rest else b"")
 
+    def _skip(self) -> None:
+        """The line goes on or ends here, and is thrown away."""
+        if not self._skipping:
+            self._skipping = True
+            self._chunk_lost = not self._want_line and self._begins_with(_BDAT)
+
+    def _begins_with(self, verb: bytes) -> bool:
+        return self._buffer[self._start : self._start + len(verb)].upper() == verb
+
     def _is_too_long(self, end: int) -> bool:
         """Of a line beyond the limit."""
-        is_auth = self._want_line or self._buffer[self._start : self._start + len(_AUTH)].upper() == _AUTH
+        is_auth = self._want_line or self._begins_with(_AUTH)
         return not is_auth or end - self._start > max(MAX_AUTH_LINE, self._max_line)
 
     def _chunk_octets(self) -> Event | None:
