@@ -1,5 +1,6 @@
 """An operator's day: command line, configuration mistakes, start and stop."""
 
+import http.server
 import imaplib
 import json
 import shutil
@@ -7,6 +8,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -64,7 +66,9 @@ def test_a_token_is_needed(server: ServerProcess) -> None:
     assert "the token is not right" in done.stderr
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:abc", "ftp://127.0.0.1", "127.0.0.1:8000"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:abc", "ftp://127.0.0.1", "127.0.0.1:8000", "http://[::1", "http://a b"]
+)
 def test_what_is_no_url_is_said_in_one_sentence(url: str) -> None:
     done = run("domain", "list", "--url", url)
     assert done.returncode == 2
@@ -75,20 +79,58 @@ def test_what_is_no_webadmin_is_said_in_one_sentence(server: ServerProcess) -> N
     done = run("domain", "list", "--url", f"http://127.0.0.1:{server.smtp}")
     assert (done.returncode, "is no WebAdmin" in done.stderr) == (1, True)
     assert "Traceback" not in done.stderr
-    done = run("domain", "list", "--url", f"https://127.0.0.1:{server.web}")
-    assert (done.returncode, "does not answer" in done.stderr) == (1, True)
+    for silent in (f"https://127.0.0.1:{server.web}", f"http://{'a' * 64}.example"):
+        done = run("domain", "list", "--url", silent)
+        assert (done.returncode, "does not answer" in done.stderr) == (1, True)
+        assert "Traceback" not in done.stderr
+
+
+class _Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Of no interest."""
+
+
+def test_a_web_server_that_is_no_webadmin_is_told_of() -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), _Page) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{web.server_port}"
+        try:
+            done = run("domain", "list", "--url", url)
+            assert (done.returncode, done.stderr.partition(f":{web.server_port} ")[2]) == (
+                1,
+                "is no WebAdmin: '<html>'\n",
+            )
+        finally:
+            web.shutdown()
+            thread.join()
 
 
 def test_whose_domains_are_meant_is_said(server: ServerProcess, tmp_path: Path) -> None:
     done = run("dns", "--conf", str(server.conf), "--data", str(server.data), "--json")
     assert ("example.org" in {one["zone"] for one in json.loads(done.stdout)}, done.stderr) == (True, "")
-    conf = tmp_path / "conf"
+    conf, other = tmp_path / "conf", tmp_path / "webadmin.token"
     shutil.copytree(server.conf, conf)
-    for properties, reason in (
-        (f"enabled = true\nport = {server.web}", "WebAdmin answers 401: the token in"),
-        (f"enabled = true\nport = {free_port()}", "WebAdmin does not answer"),
-        ("enabled = false", "WebAdmin is off"),
+    here = f"enabled = true\nport = {server.web}"
+    for properties, token, reason in (
+        (here, None, f"WebAdmin answers 401: there is no token in {tmp_path}"),
+        (here, "wrong", f"WebAdmin answers 401: the token in {tmp_path} is not its own"),
+        (
+            f"{here}\npassword = wrong",
+            "wrong",
+            "WebAdmin answers 401: the password in webadmin.properties is not its own",
+        ),
+        (f"enabled = true\nport = {free_port()}", None, "WebAdmin does not answer"),
+        ("enabled = false", None, "WebAdmin is off"),
     ):
+        other.unlink(missing_ok=True)
+        if token:
+            other.write_text(token)
         (conf / "webadmin.properties").write_text(f"{properties}\n")
         done = run("dns", "--conf", str(conf), "--data", str(tmp_path), "--json")
         assert reason in done.stderr

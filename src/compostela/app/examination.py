@@ -82,18 +82,19 @@ def managed_domains(configuration: Configuration, data: Path) -> list[str]:
     settings = configuration.webadmin
     if not settings.enabled:
         raise NoList("WebAdmin is off")
-    try:
-        token = next(iter(settings.passwords), "") or (data / TOKEN_FILE).read_text().strip()
-    except OSError:
-        token = ""
+    token, refused = next(iter(settings.passwords), ""), "the password in webadmin.properties is not its own"
+    if not token:
+        try:
+            token, refused = (data / TOKEN_FILE).read_text().strip(), f"the token in {data} is not its own"
+        except OSError:
+            refused = f"there is no token in {data}"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=WEBADMIN_SECONDS)
     try:
         connection.request("GET", "/domains", headers={"Authorization": f"Bearer {token}"})
         response = connection.getresponse()
         if response.status != 200:
-            token_of = "" if response.status != 401 else f": the token in {data} is not its own"
-            raise NoList(f"WebAdmin answers {response.status}{token_of}")
+            raise NoList(f"WebAdmin answers {response.status}{f': {refused}' if response.status == 401 else ''}")
         found: list[str] = orjson.loads(response.read())
     except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
         raise NoList("WebAdmin does not answer") from error

@@ -60,20 +60,24 @@ class Client:
             connection.request(method, path, None if body is None else orjson.dumps(body), headers)
             response = connection.getresponse()
             data = response.read()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # a label that DNS does not have is no error of the operating system
             fail(
                 f"the server at {connection.host}:{connection.port} does not answer ({error}): "
                 "start it with 'compostela serve'"
             )
         except http.client.HTTPException as error:
-            fail(f"what answers at {connection.host}:{connection.port} is no WebAdmin: {str(error).strip()[:80]!r}")
+            fail(_stranger(connection, str(error)))
         finally:
             connection.close()
         if response.status >= 400:
             fail(_reason(response.status, data))
         if not data:
             return None
-        return orjson.loads(data) if accept == "application/json" else data
+        try:
+            return orjson.loads(data) if accept == "application/json" else data
+        except orjson.JSONDecodeError:
+            fail(_stranger(connection, data[:80].decode(errors="replace")))
 
     def run_task(self, method: str, path: str) -> Any:
         """Starts a task and waits for its end, showing that it goes on."""
@@ -96,13 +100,14 @@ class Client:
 
 def _connection(url: str) -> Callable[[], http.client.HTTPConnection]:
     """How to connect; HTTPS is for a WebAdmin behind a proxy."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}[parts.scheme]
-        host, port = parts.hostname or "127.0.0.1", parts.port
-    except (KeyError, ValueError):
+        connect = functools.partial(kind, parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT_SECONDS)
+        connect()  # looks at the name, and opens nothing yet
+    except (KeyError, ValueError, http.client.InvalidURL):
         raise click.BadParameter(f"{url!r} is no URL of a WebAdmin", param_hint="--url") from None
-    return functools.partial(kind, host, port, timeout=TIMEOUT_SECONDS)
+    return connect
 
 
 def fail(text: str) -> NoReturn:
@@ -110,14 +115,18 @@ def fail(text: str) -> NoReturn:
     sys.exit(1)
 
 
+def _stranger(connection: http.client.HTTPConnection, said: str) -> str:
+    return f"what answers at {connection.host}:{connection.port} is no WebAdmin: {said.strip()[:80]!r}"
+
+
 def _reason(status: int, data: bytes) -> str:
     if status == 401:
         return "the token is not right: give it with --token, or the server's data folder with --data"
     try:
         body = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        return f"{body['message']}{': ' + body['details'] if body.get('details') else ''}"
+    except (orjson.JSONDecodeError, KeyError, TypeError):
         return f"the server answered {status}"
-    return f"{body.get('message')}{': ' + body['details'] if body.get('details') else ''}"
 
 
 def part(text: str) -> str:
