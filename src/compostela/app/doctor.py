@@ -8,7 +8,7 @@ from compostela.app.examination import subject_of
 from compostela.base.clock import Clock
 from compostela.core.diagnosis.from_dns import dns_checks
 from compostela.core.diagnosis.lookups import Lookups
-from compostela.core.diagnosis.model import Account, Finding, examine
+from compostela.core.diagnosis.model import Account, Finding, Severity, examine
 from compostela.core.diagnosis.records import Publication, publications
 from compostela.core.diagnosis.service import Diagnosis
 from compostela.core.diagnosis.subject import Subject
@@ -48,7 +48,15 @@ async def diagnose(
     # what DNS says of the certificate is compared with the one that is served
     seen = await as_served(subject, [one.endpoint for one in answers if not one.problem])
     checks = [*wire_checks(subject, answers, public, account), *dns_checks(seen, public, dns, spf, fetch)]
-    return await examine([one for one in checks if not only or one.name in only], subject.settings.check_seconds)
+    chosen = [one for one in checks if not only or one.name in only]
+    return await examine(chosen, subject.settings.check_seconds) or [_nothing(subject, only)]
+
+
+def _nothing(subject: Subject, only: Sequence[str]) -> Finding:
+    """With the checks that were asked for: silence would be a clean bill of health."""
+    text = f"There was nothing to examine: no server, address or public domain here that {', '.join(only)} is about."
+    fix = f"the domains ({', '.join(subject.domains)}), the servers, doctor.properties, --user"
+    return Finding(Severity.WARNING, subject.host, text, "Nothing is known then.", fix, only[0] if only else "")
 
 
 def diagnosis_of(

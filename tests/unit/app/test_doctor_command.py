@@ -63,6 +63,13 @@ async def test_a_check_that_there_is_not_is_no_clean_bill_of_health(folder: Path
     assert (done.exit_code, "'mxx' is not one of" in done.output) == (2, True)
 
 
+async def test_checks_with_nothing_to_examine_are_no_clean_bill_of_health(folder: Path) -> None:
+    done = await run(folder, "--check", "tls", "--check", "block-lists")
+    assert done.exit_code == 1
+    assert "WARNING  tls           There was nothing to examine" in done.output
+    assert "that tls, block-lists is about" in done.output
+
+
 def test_the_page_has_every_check() -> None:
     page = (Path(__file__).parents[3] / "docs/operators/doctor.md").read_text().partition("\n## ")[0]
     assert tuple(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == CHECKS

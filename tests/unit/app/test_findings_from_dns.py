@@ -101,10 +101,18 @@ async def dns_of(folder: Path, change: Change | None = None) -> AsyncIterator[Ex
         ("spf", {DOMAIN: {"TXT": ['"v=spf1 wrong"']}}, "error", "permerror", f'{DOMAIN}. TXT "v=spf1 mx -all"'),
         (
             "spf",
+            {DOMAIN: {"TXT": ['"v=spf1 +MX ip4:192.0.2.0/24 include:a.x ip6:192.0.2.1 ip6:2001:db8::/32 ~all"']}},
+            "error",
+            "permerror",
+            f'{DOMAIN}. TXT "v=spf1 mx ip4:192.0.2.0/24 ip6:2001:db8::/32 ~all"\n'
+            "with what is right and still needed of: include:a.x ip6:192.0.2.1",
+        ),
+        (
+            "spf",
             {DOMAIN: {"TXT": ['"v=spf1 mx -all"', '"v=spf1 a -all"']}},
             "error",
             "more than one SPF record",
-            "one record instead of 2",
+            'TXT "v=spf1 mx -all"\nwith what is right and still needed of: a\nas the one record instead of 2',
         ),
         ("spf", {DOMAIN: {"TXT": ['"v=spf1 +all"']}}, "warning", "lets everybody send", '"v=spf1 ip4:127.0.0.25 -all"'),
         (
@@ -309,6 +317,27 @@ async def test_the_records_to_add_can_be_pasted_into_a_zone(tmp_path: Path) -> N
         )
 
 
+@pytest.mark.parametrize(
+    ("domain", "rua", "others", "asked"),
+    [
+        # the record is that of the domain above
+        ("a.b.co.uk", "x@y.example", {"_dmarc.b.co.uk"}, "b.co.uk._report._dmarc.y.example"),
+        ("b.co.uk", "x@c.co.uk", {"_dmarc.b.co.uk"}, "b.co.uk._report._dmarc.c.co.uk"),
+        ("a.b.co.uk", "x@b.co.uk", {"_dmarc.a.b.co.uk"}, None),
+        ("b.co.uk", "x@c.b.co.uk", {"_dmarc.b.co.uk"}, None),
+        ("a.b.co.uk", "x@c.b.co.uk", {"_dmarc.a.b.co.uk", "_dmarc.b.co.uk"}, None),
+    ],
+)
+async def test_who_must_say_that_he_takes_reports(
+    tmp_path: Path, domain: str, rua: str, others: set[str], asked: str | None
+) -> None:
+    text = f"v=DMARC1; p=reject; rua=mailto:{rua}"
+    async with dns_of(tmp_path, {name: {"TXT": [text_record(text)]} for name in others}) as examined:
+        examined.subject = replace(examined.subject, domains=(domain,))
+        (found,) = await examined.findings("dmarc")
+        assert found.fix == (f'{asked}. TXT "v=DMARC1"' if asked else "")
+
+
 async def test_a_policy_of_our_own_with_an_old_id_is_told_of(tmp_path: Path) -> None:
     change: Change = {
         "mta-sts.example.org": {"A": ["127.0.0.25"]},
@@ -334,7 +363,8 @@ async def test_names_that_nobody_can_know(tmp_path: Path) -> None:
         error, skipped = await examined.findings("names")
         assert (error.severity, skipped.severity) == (Severity.ERROR, Severity.INFO)
         assert '<helloName autodetect="false">' in error.fix
-        assert await examined.findings("mx") == []
+        (nothing,) = await examined.findings("mx")
+        assert (nothing.severity, "nothing to examine" in nothing.what) == (Severity.WARNING, True)
 
 
 async def test_silent_name_servers_do_not_stop_the_rest(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """DMARC (RFC 7489): the record of the domain, or of one above it."""
 
+import itertools
 from dataclasses import replace
 
 from compostela.core.diagnosis.lookups import Lookups
 from compostela.core.diagnosis.model import Finding, Severity
 from compostela.core.diagnosis.records import Record, dmarc
-from compostela.core.diagnosis.subject import Subject
+from compostela.core.diagnosis.subject import Subject, is_within
 from compostela.core.diagnosis.tag_list import tags, version
 
 _WHY = "Large providers ask for one, and without it anybody may write in the name of the domain."
@@ -19,6 +20,7 @@ async def check_dmarc(subject: Subject, domain: str, dns: Lookups) -> list[Findi
         return [Finding(Severity.WARNING, domain, f"{domain} has no DMARC record.", _WHY, fix)]
     if len(records) > 1:
         text = f"There are {len(records)} DMARC records at _dmarc.{place}: none of them counts."
+        fix = f"one of them alone, or {fix}"
         return [Finding(Severity.ERROR, domain, text, _WHY, fix)]
     found = tags(records[0])
     policy = found.get("p", "").lower() if place == domain else found.get("sp", found.get("p", "")).lower()
@@ -36,7 +38,8 @@ async def check_dmarc(subject: Subject, domain: str, dns: Lookups) -> list[Findi
         text = f"DMARC of {domain} only watches (p=none)."
         why = "Forged mail is delivered. Go on to p=quarantine when the reports show that your own mail passes."
         notes.append(Finding(Severity.INFO, domain, text, why, _changed(usual, kept, p="quarantine")))
-    notes += await _reports(found.get("rua", ""), domain, dns, _changed(usual, kept, rua=tags(usual.value)["rua"]))
+    fix = _changed(usual, kept, rua=tags(usual.value)["rua"])
+    notes += await _reports(found.get("rua", ""), domain, place, dns, fix)
     return notes or [Finding(Severity.OK, domain, f"DMARC of {domain}: {policy}, with reports.")]
 
 
@@ -46,7 +49,8 @@ def _changed(record: Record, known: dict[str, str], **changes: str) -> str:
     return str(replace(record, value="; ".join(f"{name}={value}" for name, value in tagged.items())))
 
 
-async def _reports(rua: str, domain: str, dns: Lookups, fix: str) -> list[Finding]:
+async def _reports(rua: str, domain: str, place: str, dns: Lookups, fix: str) -> list[Finding]:
+    """`place` is where the record stands."""
     why = "Nobody tells you when your own mail fails."
     targets = [one.strip() for one in rua.split(",") if one.strip()]
     if not targets:
@@ -58,18 +62,23 @@ async def _reports(rua: str, domain: str, dns: Lookups, fix: str) -> list[Findin
         if scheme.lower() != "mailto" or not colon or not elsewhere:
             text = f"DMARC of {domain} asks for reports at {target!r}, which is no mailto: address."
             found.append(Finding(Severity.WARNING, domain, text, why, fix))
-        elif _organisation(elsewhere) != _organisation(domain):
+        elif not await _are_one_organisation(place, elsewhere, dns):
             # the other domain must say that it wants them (§7.1)
-            name = f"{domain}._report._dmarc.{elsewhere}"
+            name = f"{place}._report._dmarc.{elsewhere}"
             if not any(version(one) == "DMARC1" for one in await dns.txt(name)):
-                text = f"Reports about {domain} are asked for at {elsewhere}, which does not say that it takes them."
+                text = f"Reports about {place} are asked for at {elsewhere}, which does not say that it takes them."
                 found.append(Finding(Severity.INFO, domain, text, why, f'{name}. TXT "v=DMARC1"'))
     return found
 
 
-def _organisation(domain: str) -> str:
-    """Near enough for not demanding too much: of names with the same last two labels none is a stranger to the others."""
-    return ".".join(domain.split(".")[-2:])
+async def _are_one_organisation(domain: str, other: str, dns: Lookups) -> bool:
+    """One lies in the other, or both below a name with a DMARC record of its own: so it is found without a list of public
+    suffixes, by which two names below co.uk are strangers to each other."""
+    if is_within(domain, other) or is_within(other, domain):
+        return True
+    labels = zip(reversed(domain.split(".")), reversed(other.split(".")), strict=False)
+    common = [one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], labels)]
+    return bool((await _records(".".join(reversed(common)), dns))[1])
 
 
 async def _records(domain: str, dns: Lookups) -> tuple[str, list[str]]:

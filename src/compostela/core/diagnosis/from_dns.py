@@ -12,7 +12,7 @@ from compostela.core.diagnosis.lookups import Lookups
 from compostela.core.diagnosis.model import Check, Finding
 from compostela.core.diagnosis.mta_sts import FetchPolicy, check_mta_sts
 from compostela.core.diagnosis.names import check_names
-from compostela.core.diagnosis.records import sender_policy
+from compostela.core.diagnosis.records import helo_policy, sender_policy
 from compostela.core.diagnosis.reverse import check_reverse
 from compostela.core.diagnosis.sender_policy import EvaluateSpf, check_sender_policy
 from compostela.core.diagnosis.service_records import check_services
@@ -27,7 +27,7 @@ def dns_checks(
 ) -> list[Check]:
     """`public` are the addresses by which the Internet knows the server. In the order in which an operator would go through them."""
     host = subject.host
-    helo = str(sender_policy(host)) if host in subject.domains else f'{host}. TXT "v=spf1 a -all"'
+    helo = sender_policy(host) if host in subject.domains else helo_policy(host)
     checks = [
         Check("names", host, partial(check_names, subject)),
         Check("reverse-dns", host, partial(check_reverse, subject, dns)),
@@ -48,7 +48,7 @@ def dns_checks(
         checks += [Check(name, domain, partial(run, subject, domain, dns)) for name, run in of_domain]
         checks.append(Check("mta-sts", domain, partial(check_mta_sts, subject, domain, dns, fetch)))
         if domain != host:
-            usual = str(sender_policy(domain))
+            usual = sender_policy(domain)
             checks.append(Check("spf", domain, partial(check_sender_policy, subject, domain, dns, spf, usual)))
     for address in public:
         for block_list in subject.settings.block_lists:

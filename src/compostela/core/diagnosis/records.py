@@ -122,6 +122,11 @@ def sender_policy(domain: str) -> Record:
     return Record(domain, "TXT", "v=spf1 mx -all", "SPF: only the servers of the MX records send mail of the domain.")
 
 
+def helo_policy(host: str) -> Record:
+    """Of a name that is no domain of mail."""
+    return Record(host, "TXT", "v=spf1 a -all", "SPF of the name in HELO, which bounces are judged by.")
+
+
 def _signatures(subject: Subject, domain: str) -> list[Record]:
     return [signature(key) for key in subject.keys_of(domain) if is_within(key.domain, domain)]
 
@@ -193,10 +198,7 @@ def host_records(subject: Subject) -> list[Record]:
         Record(subject.host, kinds[ip_address(one).version], one, "Where the server is.")
         for one in subject.settings.addresses
     ]
-    records.append(
-        Record(subject.host, "TXT", "v=spf1 a -all", "SPF of the name in HELO, which bounces are judged by.")
-    )
-    return [*records, *dane(subject, subject.host)]
+    return [*records, helo_policy(subject.host), *dane(subject, subject.host)]
 
 
 def dane(subject: Subject, host: str) -> list[Record]:

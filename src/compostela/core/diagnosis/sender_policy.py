@@ -1,7 +1,8 @@
 """SPF lets this server send (RFC 7208)."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from ipaddress import ip_address
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 from compostela.core.diagnosis.lookups import Lookups
 from compostela.core.diagnosis.model import Finding, Severity
@@ -23,7 +24,7 @@ _SEVERITY = {
 
 
 async def check_sender_policy(
-    subject: Subject, name: str, dns: Lookups, evaluate: EvaluateSpf, usual: str
+    subject: Subject, name: str, dns: Lookups, evaluate: EvaluateSpf, usual: Record
 ) -> list[Finding]:
     """`usual` is the record to publish when there is none."""
     addresses = await dns.public_addresses(subject)
@@ -49,15 +50,41 @@ def _judged(name: str, address: str, code: str, reason: str, fix: str) -> Findin
     return Finding(_SEVERITY.get(code, Severity.WARNING), name, text, _WHY, fix)
 
 
-async def _fix(name: str, addresses: Sequence[str], dns: Lookups, usual: str, *, unreadable: bool) -> str:
-    """The record that there is with these addresses before its `all`, or a new one."""
+async def _fix(name: str, addresses: Sequence[str], dns: Lookups, usual: Record, *, unreadable: bool) -> str:
+    """The record that there is with these addresses before its `all`, or a new one with what can be kept."""
     records = [one for one in await dns.txt(name) if one.lower().split(" ")[0] == "v=spf1"]
     if len(records) > 1:
-        return f"{usual}\nas the one record instead of {len(records)}: {' '.join(records)}"
+        return f"{_rewritten(records, usual)}\nas the one record instead of {len(records)}"
     if not records or unreadable:
-        return usual
+        return _rewritten(records, usual)
     terms = records[0].split()
-    place = next((at for at, one in enumerate(terms) if one.lstrip("+-~?").lower() == "all"), len(terms))
+    place = next((at for at, one in enumerate(terms) if _is_all(one)), len(terms))
     own = [f"ip{ip_address(one).version}:{one}" for one in addresses]
     rest = ["-all" if one.lstrip("+").lower() == "all" else one for one in terms[place:]]
     return str(Record(name, "TXT", " ".join([*terms[:place], *own, *rest]), "SPF"))
+
+
+def _rewritten(records: Sequence[str], usual: Record) -> str:
+    """`usual` with the networks of these records, and how they end. What asks DNS may be what is wrong with them: the
+    operator is to look at it."""
+    mechanism, end = usual.value.split()[1:]
+    terms = dict.fromkeys(term for one in records for term in one.split()[1:])
+    networks = [one for one in terms if _is_network(one)]
+    ends = [one for one in terms if _is_all(one) and one[0] in "-~?"]
+    left = [one for one in terms if not (_is_network(one) or _is_all(one) or one.lower().lstrip("+") == mechanism)]
+    record = replace(usual, value=" ".join(["v=spf1", mechanism, *networks, ends[0] if len(ends) == 1 else end]))
+    if not left:
+        return str(record)
+    return f"{record}\nwith what is right and still needed of: {' '.join(left)}"
+
+
+def _is_all(term: str) -> bool:
+    return term.lstrip("+-~?").lower() == "all"
+
+
+def _is_network(term: str) -> bool:
+    name, _, network = term.lstrip("+").partition(":")
+    try:
+        return name.lower() == f"ip{ip_network(network, strict=False).version}"
+    except ValueError:
+        return False
