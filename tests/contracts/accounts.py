@@ -45,9 +45,10 @@ class UserStoreContract:
         assert await users.scram(BOB) is None
         await users.add(BOB, "hash")
         assert await users.scram(BOB) is None
-        assert not await users.set_scram(BOB, "another hash", "secrets")
-        assert await users.set_scram(BOB, "hash", "secrets")
-        assert await users.scram(BOB) == "secrets"
+        assert not await users.renew(BOB, "another hash", "new", "secrets")
+        assert (await users.password_hash(BOB), await users.scram(BOB)) == ("hash", None)
+        assert await users.renew(BOB, "hash", "new", "secrets")
+        assert (await users.password_hash(BOB), await users.scram(BOB)) == ("new", "secrets")
         await users.set_password_hash(BOB, "other", "others")
         assert await users.scram(BOB) == "others"
         await users.set_password_hash(BOB, "third")

@@ -76,10 +76,9 @@ class EmbeddedUsers(_Table):
         if not await self._change(changed, (password_hash, scram, user.value)):
             raise NotFound(f"the user {user} does not exist")
 
-    async def set_scram(self, user: Username, password_hash: str, scram: str) -> bool:
-        return await self._change(
-            "UPDATE user SET scram = ? WHERE name = ? AND password = ?", (scram, user.value, password_hash)
-        )
+    async def renew(self, user: Username, before: str, password_hash: str, scram: str) -> bool:
+        changed = "UPDATE user SET password = ?, scram = ? WHERE name = ? AND password = ?"
+        return await self._change(changed, (password_hash, scram, user.value, before))
 
     async def secret(self, name: str) -> bytes:
         key = f"secret:{name}"

@@ -1,6 +1,7 @@
 """Stored passwords: James's algorithms, and the stored form `algorithm:salt:hash`.
 
-The algorithm is kept with each password, so a change of the setting touches new passwords only. `NONE` keeps a password
+The algorithm is kept with each password, so a change of the setting touches new passwords, and those that it makes harder to guess
+at their next login. `NONE` keeps a password
 readable, for an operator who asks for it by name.
 """
 
@@ -48,6 +49,11 @@ class Algorithm:
             raise InvalidArgument(f"{text!r}: iterations and key size are out of range")
         return cls(name, rounds, key_bits, mode)
 
+    def is_easier_than(self, other: "Algorithm") -> bool:
+        """Whether what it hashed is easier to guess: it has fewer iterations, outside the PBKDF2 family none. More of a weaker
+        hash do not count."""
+        return self.iterations < other.iterations and (self.name, other.name) != ("PBKDF2-SHA512", "PBKDF2")
+
     def __str__(self) -> str:
         numbers = f"-{self.iterations}-{self.key_bits}" if self.iterations else ""
         return f"{self.name}{numbers}/{self.mode}"
@@ -55,6 +61,10 @@ class Algorithm:
 
 _DEFAULT_ROUNDS = {"PBKDF2": 1000, "PBKDF2-SHA512": 210_000}
 DEFAULT_ALGORITHM = Algorithm("PBKDF2-SHA512", _DEFAULT_ROUNDS["PBKDF2-SHA512"], 512, "salted")
+
+
+def algorithm_of(stored: str) -> Algorithm:
+    return Algorithm.parse(stored.partition(":")[0])
 
 
 def hash_password(password: str, algorithm: Algorithm) -> str:
@@ -65,8 +75,8 @@ def hash_password(password: str, algorithm: Algorithm) -> str:
 
 def verify_password(password: str, stored: str) -> bool:
     """In time that does not depend on where the hashes differ."""
-    name, salt, expected = stored.split(":", 2)
-    return hmac.compare_digest(_digest(password, Algorithm.parse(name), base64.b64decode(salt)), expected)
+    _, salt, expected = stored.split(":", 2)
+    return hmac.compare_digest(_digest(password, algorithm_of(stored), base64.b64decode(salt)), expected)
 
 
 def _digest(password: str, algorithm: Algorithm, salt: bytes) -> str:

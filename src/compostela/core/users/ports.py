@@ -28,8 +28,9 @@ class UserStore(Protocol):
         """Both belong to one password and change together. Raises `NotFound`."""
         ...
 
-    async def set_scram(self, user: Username, password_hash: str, scram: str) -> bool:
-        """Adds SCRAM secrets, if the hash is still this one; False when it is not."""
+    async def renew(self, user: Username, before: str, password_hash: str, scram: str) -> bool:
+        """Puts another form of the same password in the place of the hash `before`; False when the hash is another by now: the
+        password has been changed. Distributed: a conditional write (`IF password = ?`)."""
         ...
 
     async def secret(self, name: str) -> bytes:

@@ -2,14 +2,15 @@
 
 import asyncio
 import hashlib
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from compostela.base.errors import InvalidArgument
+from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.domains.service import DomainList
-from compostela.core.users.passwords import hash_password, verify_password
+from compostela.core.users.passwords import algorithm_of, hash_password, verify_password
 from compostela.core.users.ports import UserStore
 from compostela.core.users.scram import scram_secrets, secrets_of_nobody
 from compostela.core.users.settings import UsersSettings
@@ -17,6 +18,8 @@ from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.model.scram import ScramSecrets
 from compostela.model.username import Username
+
+_log = logging.getLogger(__name__)
 
 HASHING_THREADS = 2
 MAX_REMEMBERED_PASSWORDS = 10_000
@@ -90,9 +93,7 @@ class UsersRepository:
             right = await asyncio.get_running_loop().run_in_executor(self._threads, verify_password, password, stored)
             if right and known:
                 self._remember(proof)
-                if await self._store.scram(user) is None:
-                    # a user from before SCRAM: the password is at hand now, and never again without a login
-                    await self._store.set_scram(user, stored, await self._scram(password))
+                await self._renew(user, password, stored)
                 return True
         if self._settings.verify_failure_delay_seconds:
             await self._sleep(self._settings.verify_failure_delay_seconds)
@@ -145,6 +146,19 @@ class UsersRepository:
             raise InvalidArgument("virtual hosting is on: a user name is user@domain here")
         if not await self._domains.contains(user.domain):
             raise InvalidArgument(f"the domain {user.domain} is not managed by this server: add it first")
+
+    async def _renew(self, user: Username, password: str, stored: str) -> None:
+        """Of a user from before SCRAM, or with an algorithm from which the setting has gone on: the password is at hand now, and
+        never again without a login. Who cannot have it now, on a full disk, has it at another."""
+        is_easier = algorithm_of(stored).is_easier_than(self._settings.algorithm)
+        if not is_easier and await self._store.scram(user) is not None:
+            return
+        fresh = await self._hash(password) if is_easier else stored
+        try:
+            if await self._store.renew(user, stored, fresh, await self._scram(password)):
+                self._remember(self._proof(user, fresh, password))
+        except TemporaryFailure as error:
+            _log.warning("the hash of a password could not be renewed", extra={"user": str(user), "reason": str(error)})
 
     async def _hash(self, password: str) -> str:
         if not password or len(password.encode()) > MAX_PASSWORD_BYTES:

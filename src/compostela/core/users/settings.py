@@ -26,7 +26,7 @@ class UsersSettings:
     verify_failure_delay_seconds: float = 0.0
     """How long a wrong password waits for its answer."""
     algorithm: Algorithm = DEFAULT_ALGORITHM
-    """How new passwords are hashed; older ones keep theirs until they change."""
+    """How new passwords are hashed, and older ones at their next login if they have fewer iterations than this."""
 
 
 def read_users_settings(settings: Settings) -> UsersSettings:

@@ -1,14 +1,18 @@
 """Rules of users."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
 from compostela.base.settings import Severity
+from compostela.core.users.passwords import Algorithm
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
+from compostela.model.scram import ScramSecrets
 from compostela.model.username import Username
 from tests.unit.core.accounts import QUICK, Accounts, element, reader
 
@@ -32,6 +36,60 @@ async def test_a_changed_password_is_forgotten(accounts: Accounts) -> None:
     assert await accounts.users.verify(BOB, "other")
     await accounts.users.remove(BOB)
     assert not await accounts.users.verify(BOB, "other")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_renewed"),
+    [
+        ("SHA-512/salted", "PBKDF2-SHA512-10-512", True),
+        ("PBKDF2-9-512", "PBKDF2-SHA512-10-512", True),
+        ("PBKDF2-SHA512-9-512", "PBKDF2-SHA512-10-512", True),
+        ("PBKDF2-SHA512-10-512", "PBKDF2-SHA512-10-512", False),
+        ("PBKDF2-SHA512-11-512", "PBKDF2-SHA512-10-512", False),
+        ("PBKDF2-SHA512-10-512", "PBKDF2-5000-512", False),
+        ("PBKDF2-SHA512-10-512", "MD5", False),
+        ("MD5", "SHA-512", False),
+    ],
+)
+async def test_a_login_renews_a_hash_that_is_easier_to_guess(
+    tmp_path: Path, before: str, after: str, is_renewed: bool
+) -> None:
+    async with settled(tmp_path, before) as accounts:
+        await accounts.users.add(BOB, "secret")
+    async with settled(tmp_path, after) as accounts:
+        old, secrets = await accounts.store.users.password_hash(BOB), await accounts.store.users.scram(BOB)
+        assert not await accounts.users.verify(BOB, "wrong")
+        assert await accounts.store.users.password_hash(BOB) == old
+        assert await accounts.users.verify(BOB, "secret")
+        new = await accounts.store.users.password_hash(BOB)
+        assert new is not None
+        assert (new != old, new.startswith(f"{Algorithm.parse(after)}:")) == (is_renewed, is_renewed or before == after)
+        # both are of the same password, and of the same age
+        assert (await accounts.store.users.scram(BOB) != secrets) is is_renewed
+        proves = await accounts.users.scram_secrets("bob@example.org")
+        assert ScramSecrets.derive(b"secret", proves.salt, proves.iterations) == proves
+        assert await accounts.users.verify(BOB, "secret")
+        assert not await accounts.users.verify(BOB, "wrong")
+        assert await accounts.store.users.password_hash(BOB) == new
+
+
+async def test_a_full_disk_keeps_nobody_out_whose_hash_is_to_be_renewed(tmp_path: Path) -> None:
+    async with settled(tmp_path, "MD5") as accounts:
+        await accounts.users.add(BOB, "secret")
+    async with settled(tmp_path, "PBKDF2-SHA512-10-512") as accounts:
+        old = await accounts.store.users.password_hash(BOB)
+        accounts.store._reserve.is_used = True
+        assert await accounts.users.verify(BOB, "secret")
+        assert await accounts.store.users.password_hash(BOB) == old
+
+
+@asynccontextmanager
+async def settled(folder: Path, algorithm: str) -> AsyncIterator[Accounts]:
+    accounts = await Accounts.open(folder, UsersSettings(algorithm=Algorithm.parse(algorithm)))
+    try:
+        yield accounts
+    finally:
+        await accounts.close()
 
 
 async def test_a_failure_waits(tmp_path: Path) -> None:
