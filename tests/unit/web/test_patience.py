@@ -18,7 +18,9 @@ STRANGERS = Patience(arrival_seconds=0.3, request_bytes=200_000)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Works for a while, and does not read the body."""
+    """Works for a while, and does not read the body, or reads all of it."""
+    while scope["path"] == "/body" and (await receive()).get("more_body"):
+        pass
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.5 if scope["path"] == "/slow" else 0):
             await asyncio.Event().wait()
@@ -76,6 +78,19 @@ async def test_so_is_a_second_one(second: bytes) -> None:
         await reader.readuntil(b"done")
         writer.write(second)
         assert b"400" not in await ended(reader, writer)
+
+
+async def test_so_is_one_that_came_along_with_the_first() -> None:
+    async with connected(STRANGERS) as (reader, writer):
+        writer.write(GET + POST.replace(b"/ ", b"/body ", 1) % 10 + b"12")
+        assert (await ended(reader, writer)).count(b"done") == 1
+
+
+async def test_whole_requests_that_come_together_are_all_answered() -> None:
+    async with connected(STRANGERS) as (reader, writer):
+        writer.write(GET.replace(b"/ ", b"/slow ", 1) + POST.replace(b"/ ", b"/body ", 1) % 2 + b"12" + GET)
+        for _ in range(3):
+            assert b"HTTP/1.1 200" in await reader.readuntil(b"done")
 
 
 async def test_a_request_that_has_arrived_has_all_the_time_it_needs() -> None:

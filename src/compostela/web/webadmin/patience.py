@@ -44,7 +44,13 @@ class PatientProtocol(HttpToolsProtocol):
         self._arrived()
         super().connection_lost(exc)
 
+    def on_message_begin(self) -> None:
+        # of another request, perhaps in the same octets as the end of the last
+        self._expect()
+        super().on_message_begin()
+
     def data_received(self, data: bytes) -> None:
+        # line ends before a request begin none, and end the library's patience between two
         if self.cycle is not None and self.cycle.response_complete:
             self._expect()
         self._bytes += len(data)
