@@ -2,9 +2,11 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from compostela.app.configuration.folder import Configuration
 from compostela.app.configuration.places import TOKEN_FILE
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.attributes import SENT_BY_MAILET
@@ -122,3 +124,26 @@ def _welcome(to: MailAddress, domain: Domain, now: float) -> Mail:
         last_updated_at=now,
         attributes={SENT_BY_MAILET: True},
     )
+
+
+def from_here(host: str) -> str:
+    """An address that is listened on, as it stands in a URL and is reached from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
+
+
+def first_steps(configuration: Configuration, ports: Mapping[str, int], first: FirstUser) -> list[str]:
+    """How to send the first mail and read it, with what the first servers listen on. `ports` are those of the servers' names."""
+    lines = []
+    if configuration.smtp:
+        server = configuration.smtp[0].server
+        host = from_here(server.bind[0].host)
+        options = "" if host == "127.0.0.1" else f" --host {host.strip('[]')}"
+        options += f" --port {ports[server.name]}{' --tls' if server.tls.implicit else ''}"
+        lines.append(f"  send a mail:  compostela send --to {first.name}{options}")
+    if configuration.imap:
+        server = configuration.imap[0].server
+        scheme, option = ("imaps", "-k") if server.tls.implicit else ("imap", "-k --ssl-reqd")
+        url = f"{scheme}://{from_here(server.bind[0].host)}:{ports[server.name]}/INBOX;MAILINDEX=1"
+        lines.append(f"  read it:      curl {option} --user '{first.name}:{first.password}' '{url}'")
+    return lines

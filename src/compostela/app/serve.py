@@ -204,12 +204,6 @@ async def _open(data: Path) -> EmbeddedStore:
         raise StartError(f"the data folder {data} cannot be used: {error}") from error
 
 
-def _from_here(host: str) -> str:
-    """An address that is listened on, as it stands in a URL and is reached from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"[{host}]" if ":" in host else host
-
-
 def _announce(
     edition: EmbeddedEdition, configuration: Configuration, data: Path, first: first_start.FirstUser | None
 ) -> None:
@@ -217,19 +211,11 @@ def _announce(
     ports = {listener.settings.name: listener.ports[0] for listener in edition.listeners}
     lines = ["Compostela is running. Ports: " + ", ".join(f"{name} {port}" for name, port in ports.items())]
     if edition.web_port is not None:
-        host = _from_here(configuration.webadmin.host)
+        host = first_start.from_here(configuration.webadmin.host)
         lines.append(f"WebAdmin: http://{host}:{edition.web_port} (token in {data / TOKEN_FILE})")
     if first is not None:
         lines += ["", f"A first user was made: {first.name} with the password {first.password}"]
-        if configuration.smtp:
-            server = configuration.smtp[0].server
-            host = _from_here(server.bind[0].host)
-            option = "" if host == "127.0.0.1" else f" --host {host.strip('[]')}"
-            lines.append(f"  send a mail:  compostela send --to {first.name}{option} --port {ports[server.name]}")
-        if configuration.imap:
-            server = configuration.imap[0].server
-            url = f"imap://{_from_here(server.bind[0].host)}:{ports[server.name]}/INBOX;MAILINDEX=1"
-            lines.append(f"  read it:      curl -k --ssl-reqd --user '{first.name}:{first.password}' '{url}'")
+        lines += first_start.first_steps(configuration, ports, first)
         lines.append("  learn more:   docs/operators/README.md")
     with contextlib.suppress(BrokenPipeError):
         print("\n".join(lines), flush=True)
