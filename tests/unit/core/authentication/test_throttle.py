@@ -160,6 +160,30 @@ async def test_few_passwords_of_an_address_are_looked_at_together() -> None:
     assert guard.throttle._turns == {}
 
 
+async def test_who_is_cancelled_leaves_his_turn_to_others() -> None:
+    guard = guarded()
+    looked: list[str] = []
+
+    async def look(name: str, go_on: asyncio.Event) -> None:
+        async with guard.throttle.turn(HERE):
+            await go_on.wait()
+            looked.append(name)
+
+    never, now = asyncio.Event(), asyncio.Event()
+    now.set()
+    gone = [asyncio.create_task(look("gone", never)) for _ in range(3 * throttle_module.MAX_AT_ONCE)]
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(look("waiting", now))
+    await asyncio.sleep(0)
+    for one in gone:
+        one.cancel()
+    await asyncio.gather(*gone, return_exceptions=True)
+    async with asyncio.timeout(10):
+        await waiting
+    assert looked == ["waiting"]
+    assert guard.throttle._turns == {}
+
+
 def test_settings() -> None:
     settings, problems = reader()
     assert read_throttle_settings(settings) == ThrottleSettings()
