@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
 
+PROGRAM = "compostela"
 TLS_FOLDER = "tls"
 KEY_FILE = "key.pem"
 CERTIFICATE_FILE = "certificate.pem"
@@ -132,6 +135,15 @@ def from_here(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def program() -> str:
+    """How this program is called from a shell in this folder: by its name if that is found, else by its path."""
+    path = Path(sys.argv[0])
+    if path.name != PROGRAM or shutil.which(PROGRAM):
+        return PROGRAM
+    path = path.absolute()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def first_steps(configuration: Configuration, ports: Mapping[str, int], first: FirstUser) -> list[str]:
     """How to send the first mail and read it, with what the first servers listen on. `ports` are those of the servers' names."""
     lines = []
@@ -140,7 +152,7 @@ def first_steps(configuration: Configuration, ports: Mapping[str, int], first: F
         host = from_here(server.bind[0].host)
         options = "" if host == "127.0.0.1" else f" --host {host.strip('[]')}"
         options += f" --port {ports[server.name]}{' --tls' if server.tls.implicit else ''}"
-        lines.append(f"  send a mail:  compostela send --to {first.name}{options}")
+        lines.append(f"  send a mail:  {program()} send --to {first.name}{options}")
     if configuration.imap:
         server = configuration.imap[0].server
         scheme, option = ("imaps", "-k") if server.tls.implicit else ("imap", "-k --ssl-reqd")

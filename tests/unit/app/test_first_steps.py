@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compostela.app.configuration.folder import load
-from compostela.app.first_start import FirstUser, first_steps
+from compostela.app.first_start import FirstUser, first_steps, program
 from compostela.base.settings import Problems
 from compostela.model.username import Username
 from tests.unit.app.folders import write_folder
@@ -39,3 +39,25 @@ def test_they_lead_where_the_servers_listen(tmp_path: Path, bind: str, tls: str,
     steps = first_steps(configuration, {"smtp": 7, "imap": 8}, FIRST)
     assert steps[0] == f"  send a mail:  compostela send --to user@example.org {send}"
     assert read in steps[1]
+
+
+@pytest.mark.parametrize(
+    ("called", "path", "shown"),
+    [
+        ("{folder}/.venv/bin/compostela", "", ".venv/bin/compostela"),
+        (".venv/bin/compostela", "", ".venv/bin/compostela"),
+        ("/elsewhere/bin/compostela", "", "/elsewhere/bin/compostela"),
+        ("{folder}/.venv/bin/compostela", "{folder}/.venv/bin", "compostela"),
+        ("/usr/bin/pytest", "", "compostela"),
+    ],
+)
+def test_the_program_is_named_as_a_shell_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, path: str, shown: str
+) -> None:
+    script = tmp_path / ".venv" / "bin" / "compostela"
+    script.parent.mkdir(parents=True)
+    script.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [called.format(folder=tmp_path)])
+    monkeypatch.setenv("PATH", path.format(folder=tmp_path))
+    assert program() == shown

@@ -14,7 +14,7 @@ from compostela.web.webadmin.server import WebAdminServer
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-STRANGERS = Patience(arrival_seconds=0.3, request_bytes=200_000)
+STRANGERS = Patience(arrival_seconds=1.0, request_bytes=200_000)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -22,7 +22,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     while scope["path"] == "/body" and (await receive()).get("more_body"):
         pass
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(0.5 if scope["path"] == "/slow" else 0):
+        async with asyncio.timeout(1.5 if scope["path"] == "/slow" else 0):
             await asyncio.Event().wait()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
     await send({"type": "http.response.body", "body": b"done"})
