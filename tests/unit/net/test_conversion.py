@@ -99,6 +99,47 @@ def test_a_text_that_says_nothing_of_itself_becomes_mime(octets: bytes, charset:
     assert leaves(header, body) == [("text/plain", octets.replace(b"\r\n", b"\n").rstrip(b"\n"))]
 
 
+def test_a_line_that_is_broken_makes_no_delimiter() -> None:
+    """Where quoted-printable breaks this line, the rest of it would end the part."""
+    text = UMLAUTS + b"x" * 75 + b"--a--\r\nbehind\r\n"
+    header, body = message('multipart/mixed; boundary="a"', joined("a", part("text/plain; charset=utf-8", text)))
+    assert leaves(*converted(header, body, fits_seven_bit)) == leaves(header, body)
+
+
+@pytest.mark.parametrize(
+    "unmendable",
+    [
+        part("application/pdf", b"QUJD" * 500, "base64"),
+        part('multipart/signed; boundary="s"', joined("s", part("text/plain", LONG), b"\r\nsignature")),
+    ],
+)
+def test_a_long_line_that_cannot_be_mended_does_not_keep_the_rest_from_being_7_bit(unmendable: bytes) -> None:
+    text = part("text/plain; charset=utf-8", UMLAUTS)
+    header, body = message('multipart/mixed; boundary="a"', joined("a", text, unmendable))
+    new_header, new_body = converted(header, body, fits_seven_bit)
+    assert new_body.isascii()
+    assert unmendable in new_body
+    assert leaves(new_header, new_body) == leaves(header, body)
+
+
+def test_a_message_within_that_says_nothing_of_itself_becomes_mime_too() -> None:
+    _, body = converted(*message("message/rfc822", b"Subject: within\r\n\r\n" + UMLAUTS), fits_seven_bit)
+    assert b"MIME-Version: 1.0\r\n" in body
+
+
+@pytest.mark.parametrize(
+    ("octets", "read"),
+    [
+        (b"X: y\r\nGr\xfc\xdfe: x\r\n", b"X: y\r\n\r\nGr\xfc\xdfe: x\r\n"),
+        ("Grüße".encode(), "\r\nGrüße".encode()),
+    ],
+)
+def test_the_body_of_a_part_without_an_empty_line_stays_a_body(octets: bytes, read: bytes) -> None:
+    header, body = message('multipart/mixed; boundary="a"', joined("a", octets))
+    new_header, new_body = converted(header, body, fits_seven_bit)
+    assert leaves(new_header, new_body) == leaves(header, joined("a", read))
+
+
 def deep(levels: int) -> bytes:
     body = UMLAUTS
     for _ in range(levels):
@@ -113,6 +154,9 @@ def deep(levels: int) -> bytes:
         ("text/plain", UMLAUTS, "x-own"),
         ('multipart/signed; boundary="a"', joined("a", part("text/plain", UMLAUTS), b"\r\nsignature"), "8bit"),
         ("multipart/mixed", NESTED, "8bit"),
+        ('multipart/mixed; boundary="other"', NESTED, "8bit"),
+        ('multipart/mixed; boundary="other"', NESTED + b"--other--\r\n", "8bit"),
+        ('multipart/mixed; boundary="a"', joined("a", b"X: y\r\nno field\r\n\r\n" + UMLAUTS), "8bit"),
         ("message/partial; id=x; number=1", UMLAUTS, "7bit"),
         ("message/rfc822", deep(MAX_DEPTH + 1), "8bit"),
     ],

@@ -2,7 +2,7 @@
 (RFC 5321 §4.5.3.1.6).
 
 Only those leaves of the MIME structure that do not fit are encoded, text as quoted-printable and all else as base64. Header fields
-stay as they are.
+stay as they are, and so do lines too long where they cannot be mended: most servers take them.
 """
 
 import base64
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
-from compostela.mime.headers import Headers, add_last, header_end, remove
+from compostela.mime.headers import Headers, add_last, fields, header_end, remove
 from compostela.mime.lines import with_crlf
 from compostela.mime.parameters import get, parse
 
@@ -59,16 +59,29 @@ def converted(header: bytes, body: bytes, fits: Fits) -> tuple[bytes, bytes]:
     """The message with a body that fits. Raises `CannotConvert`."""
     if fits(body):
         return header, body
-    made = _convert(_Entity(header, body), fits, b"text/plain", 0)
-    block = made.header
-    if b"MIME-Version" not in Headers(block):
-        block = add_last(block, b"MIME-Version: 1.0")
-    return block, made.body
+    made = _message(_Entity(header, body), fits, 0)
+    return made.header, made.body
+
+
+def _message(entity: _Entity, fits: Fits, depth: int) -> _Entity:
+    made = _convert(entity, fits, b"text/plain", depth)
+    if made is entity or b"MIME-Version" in Headers(made.header):
+        return made
+    return _Entity(add_last(made.header, b"MIME-Version: 1.0"), made.body)
 
 
 def _convert(entity: _Entity, fits: Fits, default_kind: bytes, depth: int) -> _Entity:
     if fits(entity.body):
         return entity
+    try:
+        return _encoded(_with_empty_line(entity), fits, default_kind, depth)
+    except CannotConvert:
+        if entity.body.isascii():
+            return entity
+        raise
+
+
+def _encoded(entity: _Entity, fits: Fits, default_kind: bytes, depth: int) -> _Entity:
     headers = Headers(entity.header)
     declared = headers.get(b"Content-Type")
     kind, parameters = parse(declared or default_kind)
@@ -82,7 +95,7 @@ def _convert(entity: _Entity, fits: Fits, default_kind: bytes, depth: int) -> _E
         body = _multipart(entity.body, get(parameters, b"boundary"), fits, kind, depth)
         return _Entity(_relabelled(entity.header, body), body)
     if kind == b"message/rfc822":
-        inner = _convert(_split(entity.body), fits, b"text/plain", depth + 1)
+        inner = _message(_split(entity.body), fits, depth + 1)
         body = inner.header + inner.body
         return _Entity(_relabelled(entity.header, body), body)
     if kind.startswith(b"message/") and not kind.startswith(b"message/global"):
@@ -90,17 +103,40 @@ def _convert(entity: _Entity, fits: Fits, default_kind: bytes, depth: int) -> _E
     return _leaf(entity, kind, declared is not None)
 
 
+def _with_empty_line(entity: _Entity) -> _Entity:
+    """Without the line, what was no field in the first line of the body may look like one when it is encoded. Where a line that
+    is no field stands among the fields, readers disagree on where the body begins."""
+    end = 0
+    for field in fields(entity.header):
+        if field.start != end:
+            break
+        end = field.end
+    match entity.header[end:]:
+        case b"\r\n" | b"\n":
+            return entity
+        case b"":
+            return _Entity(entity.header + b"\r\n", entity.body)
+    raise CannotConvert("a header with lines that are no fields")
+
+
 def _leaf(entity: _Entity, kind: bytes, is_declared: bool) -> _Entity:
-    if kind.startswith(b"text/"):
-        encoding = b"quoted-printable"
-        body = with_crlf(quopri.encodestring(entity.body.replace(b"\r\n", b"\n")))
-    else:
-        encoding = b"base64"
-        body = with_crlf(base64.encodebytes(entity.body))
+    encoding, body = _as_text(entity.body) if kind.startswith(b"text/") else _as_octets(entity.body)
     lines = [b"Content-Transfer-Encoding: " + encoding]
     if not is_declared and not entity.body.isascii():
         lines.insert(0, b"Content-Type: text/plain; charset=" + _charset_of(entity.body))
     return _Entity(add_last(remove(entity.header, [b"content-transfer-encoding"]), *lines), body)
+
+
+def _as_text(body: bytes) -> tuple[bytes, bytes]:
+    quoted = quopri.encodestring(with_crlf(body).replace(b"\r\n", b"\n"))
+    if b"=\n--" in quoted:
+        # where a line was broken one begins that might be a delimiter of the multipart around
+        return _as_octets(body)
+    return b"quoted-printable", with_crlf(quoted)
+
+
+def _as_octets(body: bytes) -> tuple[bytes, bytes]:
+    return b"base64", with_crlf(base64.encodebytes(body))
 
 
 def _charset_of(body: bytes) -> bytes:
@@ -116,12 +152,15 @@ def _multipart(body: bytes, boundary: bytes | None, fits: Fits, kind: bytes, dep
         raise CannotConvert("a multipart without a boundary")
     default_kind = b"message/rfc822" if kind == b"multipart/digest" else b"text/plain"
     out: list[bytes] = []
-    position, in_part = 0, False
+    position, in_part, parts = 0, False, 0
     for match in re.finditer(rb"^--%b(--)?[ \t]*(?:\r?\n|\Z)" % re.escape(boundary), body, re.MULTILINE):
         out += (_between(body[position : match.start()], in_part, fits, default_kind, depth), match.group())
         position, in_part = match.end(), match.group(1) is None
         if not in_part:
             break
+        parts += 1
+    if not parts:
+        raise CannotConvert("a multipart without a part")
     out.append(_between(body[position:], in_part, fits, default_kind, depth))
     return b"".join(out)
 
