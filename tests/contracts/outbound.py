@@ -445,6 +445,15 @@ class SmtpSenderContract:
                 assert codes(await sender.send(HOST, peer.port, None, [BOB], content(), options)) == {BOB: 0}
         assert peer.verbs() == ["EHLO", "STARTTLS"] * 3
 
+    async def test_the_password_does_not_go_in_the_clear_where_tls_was_offered(self, sender: SmtpSender) -> None:
+        peer = Peer({"STARTTLS": "554 not now"}, features=(*EVERY_FEATURE, "STARTTLS", "AUTH PLAIN"))
+        async with peer.running():
+            options = SendOptions(user="user", password="secret")
+            result = await sender.send(HOST, peer.port, None, [BOB], content(), options)
+        assert codes(result) == {BOB: 0}
+        assert peer.verbs()[:2] == ["EHLO", "STARTTLS"]
+        assert "AUTH" not in peer.verbs()
+
     @pytest.mark.parametrize(
         ("step", "is_of_host"), [("greeting", True), ("HELO", True), ("MAIL", False), ("DATA", False)]
     )

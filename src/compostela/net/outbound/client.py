@@ -317,7 +317,11 @@ class _Conversation:
 
     async def _upgrade(self, required: bool) -> None:
         assert self._writer is not None
-        if not (await self._command("STARTTLS")).is_positive:
+        go_ahead = await self._command("STARTTLS")
+        if not go_ahead.is_positive:
+            if self._options.user is not None:
+                # nor does whoever sits in between get the password for an answer
+                raise _Failed(f"TLS was offered and is refused: {go_ahead.refusal.text}")
             return
         if not await self._is_silent():
             raise _Failed("octets in the clear behind the go-ahead for TLS")
