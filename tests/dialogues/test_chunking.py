@@ -134,11 +134,12 @@ async def test_a_chunk_without_a_size_ends_the_connection(tmp_path: Path, argume
         await c.closed()
 
 
+@pytest.mark.parametrize("before", [0, 1, 9000])
 @pytest.mark.parametrize("split", [1, 9000])
-async def test_octets_behind_a_line_that_is_too_long_are_no_commands(tmp_path: Path, split: int) -> None:
+async def test_octets_behind_a_line_that_is_too_long_are_no_commands(tmp_path: Path, split: int, before: int) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await begin(c)
-        line = b"BDAT " + b" " * 9000 + b"%d LAST\r\n" % len(EVIL)
+        line = b" " * before + b"BDAT " + b" " * 9000 + b"%d LAST\r\n" % len(EVIL)
         await c.octets(line[:split])
         await c.octets(line[split:] + EVIL)
         await c.server("500 5.5.2 Line length exceeded")

@@ -210,7 +210,9 @@ class SmtpEngine:
             self._chunk_lost = not self._want_line and self._begins_with(_BDAT)
 
     def _begins_with(self, verb: bytes) -> bool:
-        return self._buffer[self._start : self._start + len(verb)].upper() == verb
+        """Of a line beyond the limit: blanks before a verb count no more than in any other, and what has not come may be it."""
+        head = self._buffer[self._start : self._start + self._max_line].lstrip()[: len(verb)]
+        return verb.startswith(head.upper())
 
     def _is_too_long(self, end: int) -> bool:
         """Of a line beyond the limit."""
