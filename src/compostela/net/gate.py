@@ -20,8 +20,6 @@ _log = logging.getLogger(__name__)
 HEADER_SECONDS = 10.0
 """How long a header may take; section 2 of the protocol's text asks for 3 s at least."""
 HANDSHAKE_SECONDS = 30.0
-EARLY_BYTES = 64 * 1024
-"""Beyond so much that comes before the session is there, nothing more is read."""
 
 
 class GatedSession(Protocol):
@@ -69,7 +67,6 @@ class Gate(asyncio.Protocol):
         self._peer = self._client = "unknown"
         self._timer: asyncio.TimerHandle | None = None
         self._handshake: asyncio.Task[None] | None = None
-        self._upgraded: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop does not derive its own from it
@@ -90,9 +87,8 @@ class Gate(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._handshake is not None or self._reader is None:
+            # no more than the loop reads until the handshake's end is seen: before it, reading is held back
             self._early += data
-            if len(self._early) > EARLY_BYTES and self._upgraded is not None:
-                self._upgraded.pause_reading()
             return
         try:
             found = self._reader.receive(data)
@@ -151,7 +147,7 @@ class Gate(asyncio.Protocol):
             self._transport.abort()
             self._end()
             return
-        self._transport = self._upgraded = upgraded
+        self._transport = upgraded
         self._handshake = None
         early = self._take_early()
         if self._reader is None:
