@@ -22,10 +22,10 @@ def root() -> Iterator[None]:
     logger.setLevel(level)
 
 
-def logged(*, json: bool) -> str:
+def logged(*, json: bool, error: Exception | None = None) -> str:
     written = io.StringIO()
     listener = start_logging("INFO", json=json, stream=written)
-    logging.getLogger("compostela").info("login failed", extra={"user": EVIL})
+    logging.getLogger("compostela").info("login failed", extra={"user": EVIL}, exc_info=error)
     listener.stop()
     return written.getvalue()
 
@@ -34,6 +34,13 @@ def test_an_event_is_one_line_on_the_console() -> None:
     (line,) = logged(json=False).splitlines()
     assert line.isprintable()
     assert "user=bob\\u000d\\u000a12:00:00" in line
+
+
+def test_what_an_error_repeats_makes_no_lines_of_its_own_either() -> None:
+    first, *trace = logged(json=False, error=ValueError(EVIL)).rstrip("\n").split("\n")
+    assert "login failed" in first
+    assert trace
+    assert all(line.startswith("  ") and line.isprintable() for line in trace)
 
 
 def test_an_event_is_one_object_as_json() -> None:

@@ -19,13 +19,17 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "trace", "taskName"}
 
 
+def _escaped(text: str) -> str:
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
 class ConsoleFormatter(logging.Formatter):
     """For people: time, level, trace, text, then `key=value`. What a peer has said makes no lines of its own and moves no cursor:
-    control characters are escaped."""
+    control characters are escaped, and the lines of a trace, in which an error may repeat it, are indented."""
 
     default_time_format = "%H:%M:%S"
 
@@ -33,9 +37,10 @@ class ConsoleFormatter(logging.Formatter):
         trace = getattr(record, "trace", "")
         fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
         line = f"{self.formatTime(record)} {record.levelname:<7} {trace or '-':<13} {record.getMessage()}{fields}"
-        line = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+        line = _escaped(line)
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            lines = self.formatException(record.exc_info).split("\n")
+            line = "\n  ".join([line, *map(_escaped, lines)])
         return line
 
 

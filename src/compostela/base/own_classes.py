@@ -50,9 +50,8 @@ def _maker(found: Callable[..., object], kind: str, base: type, name: str) -> Ca
             made = found(*arguments)
         except InvalidArgument:
             raise
-        except (
-            Exception
-        ) as error:  # somebody else's code: the operator is told which, like of any other mistake in the file
+        except Exception as error:
+            # somebody else's code: the operator is told which, like of any other mistake in the file
             raise InvalidArgument(f"the {kind} {name!r} cannot be made: {type(error).__name__}: {error}") from error
         if not isinstance(made, base):
             raise InvalidArgument(f"{name!r} is no class of {base.__name__}")
