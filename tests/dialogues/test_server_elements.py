@@ -233,7 +233,8 @@ def test_servers_of_one_name_are_warned_of(tmp_path: Path) -> None:
 
 def test_two_servers_cannot_have_one_port(tmp_path: Path) -> None:
     servers = [f"<smtpserver><jmxName>{name}</jmxName><bind>{bind}</bind>{CHAIN}</smtpserver>"
-               for name, bind in (("a", "127.0.0.1:2525, [::1]:2525"), ("b", "127.0.0.2:2525"), ("c", "[::1]:2525"))]  # fmt: skip
+               for name, bind in (("a", "127.0.0.1:2525, [::1]:2525"), ("b", "127.0.0.2:2525"), ("c", "[::1]:2525"),
+                                  ("d", "[::]:2526, 0.0.0.0:2526"), ("e", "127.0.0.1:2526"), ("f", "[::]:2525"))]  # fmt: skip
     conf = tmp_path / "conf"
     conf.mkdir()
     (conf / "lmtpserver.xml").write_text(
@@ -243,6 +244,8 @@ def test_two_servers_cannot_have_one_port(tmp_path: Path) -> None:
     assert [str(one) for one in problems.of(Severity.ERROR)] == [
         "lmtpserver.xml: 127.0.0.2:2525 of the server 'lmtpserver' is taken by 'b' already",
         "smtpserver.xml: [::1]:2525 of the server 'c' is taken by 'a' already",
+        "smtpserver.xml: 127.0.0.1:2526 of the server 'e' is taken by 'd' already",
+        "smtpserver.xml: [::]:2525 of the server 'f' is taken by 'a' already",
     ]
 
 

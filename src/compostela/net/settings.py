@@ -11,7 +11,7 @@ from compostela.net.networks import parse_address, read_networks
 from compostela.net.proxy_protocol import ProxySettings
 from compostela.net.tls.settings import TlsSettings, read_tls_settings
 
-ANY_ADDRESS = "0.0.0.0"
+ANY_ADDRESS, ANY_ADDRESS_6 = "0.0.0.0", "::"
 MAX_BACKLOG = 2**31 - 1
 """More the system's call cannot say; the kernel has its own limit far below (net.core.somaxconn)."""
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
@@ -34,6 +34,12 @@ class BindAddress:
         if not colon or not _PORT.fullmatch(port) or int(port) > 65535 or not (is_name or parse_address(host)):
             raise InvalidArgument(f"{text!r} is not address:port")
         return cls(host, int(port))
+
+    def is_kept_from(self, other: "BindAddress") -> bool:
+        """Whether the system gives only one of the two: every address of a family includes each."""
+        if self.port != other.port or (":" in self.host) != (":" in other.host):
+            return False
+        return self.host == other.host or not {ANY_ADDRESS, ANY_ADDRESS_6}.isdisjoint({self.host, other.host})
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -133,8 +139,9 @@ def check_ports(files: Iterable[tuple[Place, Iterable[ServerSettings]]], problem
             for bind in server.bind:
                 if not bind.port:
                     continue
-                if bind in taken:
-                    problems.error(place, f"{bind} of the server {server.name!r} is taken by {taken[bind]!r} already")
+                other = next((name for known, name in taken.items() if bind.is_kept_from(known)), None)
+                if other is not None:
+                    problems.error(place, f"{bind} of the server {server.name!r} is taken by {other!r} already")
                 taken.setdefault(bind, server.name)
 
 
