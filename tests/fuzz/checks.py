@@ -1,5 +1,7 @@
 """What must hold for any octets: the targets of the fuzzer and of the properties."""
 
+import contextlib
+
 from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems, Settings
 from compostela.mime import addresses, dates, encoded_words, parameters
@@ -7,6 +9,7 @@ from compostela.mime.headers import Headers, add_first, add_last, header_end, re
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Part, Structure
 from compostela.mime.text import decoded_text, html_text
+from compostela.net.outbound.conversion import CannotConvert, converted, fits_eight_bit, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
 from tests.fuzz.engines import imap_events, smtp_events
 
@@ -39,6 +42,7 @@ def mime(octets: bytes) -> None:
     assert body_structure(structure.root, extended=False)
     _check_headers(header)
     _check_texts(structure.root, body)
+    _check_conversion(header, body)
 
 
 def _check_part(part: Part, first: int, last: int) -> None:
@@ -68,6 +72,14 @@ def _check_texts(part: Part, body: bytes) -> None:
         html_text(decoded_text(octets, part.encoding, parameters.get(part.parameters, b"charset")))
     for child in part.children:
         _check_texts(child, body)
+
+
+def _check_conversion(header: bytes, body: bytes) -> None:
+    """Made to fit a next hop or left as it is, with a reason."""
+    for fits in (fits_seven_bit, fits_eight_bit):
+        with contextlib.suppress(CannotConvert):
+            made = converted(header, body, fits)
+            assert made == (header, body) if fits(body) else made[0]
 
 
 def configuration(octets: bytes) -> None:

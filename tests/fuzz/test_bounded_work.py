@@ -2,6 +2,7 @@
 hundreds of times the work. The bound lies between what is linear (16) and what is quadratic (256), on processor time of the
 thread, best of several runs, so that a busy machine does not matter."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from compostela.mime.scanner import describe
 from compostela.mime.structure import Structure
 from compostela.mime.text import decoded_text, html_text
 from compostela.model.domain import Domain
+from compostela.net.outbound.conversion import CannotConvert, converted, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
 from compostela.protocols.smtp import grammar
 from tests.fuzz.engines import imap_events, smtp_events
@@ -73,6 +75,12 @@ def _field_value(octets: bytes) -> None:
     dates.parse(octets)
 
 
+def _conversion(octets: bytes) -> None:
+    end = header_end(octets)
+    with contextlib.suppress(CannotConvert):
+        converted(octets[:end], octets[end:] + "é".encode(), fits_seven_bit)
+
+
 def _text(octets: bytes) -> None:
     for encoding in (b"7bit", b"base64", b"quoted-printable"):
         text = decoded_text(octets, encoding, b"utf-8")
@@ -110,6 +118,10 @@ WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
         _message,
         [b"", b"Subject: ", b"From: ", b"Content-Type: ", b"Content-Type: multipart/mixed; boundary=b\r\n\r\n",
          b'Content-Type: multipart/mixed; boundary="', b"\r\n", b"References: ", b"Content-Disposition: a"],
+    ),
+    "conversion": (
+        _conversion,
+        [b"A: b\r\n\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", b"Content-Type: message/rfc822\r\n\r\n"],
     ),
     "header block": (_header_block, [b"", b"X: ", b"From: "]),
     "field value": (_field_value, [b"", b"text/plain", b"=?u?q?"]),
