@@ -229,6 +229,7 @@ async def test_internationalised_mail_comes_back_in_its_own_form(tmp_path: Path)
         )  # fmt: skip
         (report,) = await reports(server, renée)
         has(report, "To: <renée@example.org>", "Subject: Re: Grüße", "Content-Type: message/global-delivery-status")
+        has(report, "Delivered-To: renée@example.org")
         has(report, "Final-Recipient: utf-8; jürgen@y.example", "Original-Recipient: utf-8; jürgen@y.example")
         has(report, "Status: 5.6.7", "Content-Type: message/global")
         assert peer.data == []

@@ -11,4 +11,11 @@ DELIVERED_TO = "Delivered-To"
 def delivered_header(block: bytes, sender: MailAddress | None, own: Iterable[tuple[str, str]]) -> bytes:
     """Return-Path on top (RFC 5321 §4.4), then the fields that only this recipient sees. `block` has no Return-Path."""
     return_path = b"Return-Path: <%s>" % (str(sender).encode() if sender is not None else b"")
-    return add_first(block, return_path, *(field_line(name, value) for name, value in own))
+    return add_first(block, return_path, *(_line(name, value) for name, value in own))
+
+
+def _line(name: str, value: str) -> bytes:
+    """An address stands as it is (RFC 6532 §3.2): there are no encoded words in one (RFC 2047 §5)."""
+    if name == DELIVERED_TO:
+        return f"{name}: {value}".encode()
+    return field_line(name, value)
