@@ -195,6 +195,27 @@ async def test_a_delay_is_reported_once_to_those_who_asked(tmp_path: Path) -> No
         assert len(peer.lines) > 5
 
 
+async def test_after_the_last_try_the_report_quotes_the_last_reply(tmp_path: Path) -> None:
+    async with relaying(tmp_path, Peer({"RCPT": "451 4.7.1 later"})) as (server, c):
+        await send(c, BOB_SENDS, "RCPT TO:<x@y.example> NOTIFY=FAILURE")
+        (report,) = await reports(server)
+        has(report, "Error message:", "Too many retries failure. Bouncing after 2 retries. 451 4.7.1 later")
+        has(report, "Action: failed", "Status: 4.7.1", "Diagnostic-Code: smtp; 451 4.7.1 later")
+
+
+async def test_what_no_next_hop_has_said_is_no_diagnostic_of_smtp(tmp_path: Path) -> None:
+    container_ = container(1)  # a port where nobody listens
+    async with (
+        running(tmp_path, handlers=DSN, elements=NETWORK, container=container_) as server,
+        conversation(server.ports["smtp"]) as c,
+    ):
+        await greet(c)
+        await send(c, BOB_SENDS, "RCPT TO:<x@y.example> NOTIFY=FAILURE")
+        (report,) = await reports(server)
+        has(report, "Action: failed", "Status: 4.4.7")
+        assert "\nDiagnostic-Code: x-compostela; 127.0.0.1:1: " in report
+
+
 @pytest.mark.parametrize(
     ("literal", "status"),
     [

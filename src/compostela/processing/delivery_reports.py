@@ -2,6 +2,7 @@
 (RFC 3464, RFC 3461 §6; RFC 6533 for internationalised mail)."""
 
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from compostela.core.mail.attributes import (
     BINARY,
     DELIVERY_ERROR,
     DELIVERY_ERROR_CODE,
+    IS_DELIVERY_PERMANENT_ERROR,
     REQUIRE_TLS,
     SENT_BY_MAILET,
     SMTP_UTF8,
@@ -35,6 +37,9 @@ EXPANDED = "expanded"
 ACTIONS = (FAILED, DELAYED, DELIVERED, EXPANDED, RELAYED)
 _CONDITIONS = {FAILED: notification.FAILURE, DELAYED: notification.DELAY}
 _STATUS = {FAILED: "5.0.0", DELAYED: "4.0.0"}
+_EXPIRED = "4.4.7"
+"""Of a mail that was tried in vain to the end (RFC 3463 §3.5)."""
+_REPLY = re.compile(r"[245][0-9]{2}(?:[ -]|$)")
 _PREFIXES = {DELAYED: "Delayed:", DELIVERED: "Delivered:", RELAYED: "Relayed:"}
 _TEXTS = {
     DELAYED: "Your message could not yet be delivered. You need do nothing: the server goes on trying.",
@@ -147,12 +152,13 @@ async def report(mail: Mail, to: MailAddress, form: ReportForm, hello_name: str,
     """A delivery status notification about the recipients of the mail. RET overrules the form's attachment, and only of what
     failed the message itself is sent back (RFC 3461 §4.3, §6.2)."""
     utf8 = is_international(mail)
-    error = str(mail.attributes.get(DELIVERY_ERROR) or public(mail.error_message or ""))
+    told = public(mail.error_message or "")
+    error = str(mail.attributes.get(DELIVERY_ERROR) or told)
     text = form.text.replace("[machine]", hello_name)
     kind = "Failed recipient(s)" if form.action == FAILED else "Recipient(s)"
     text += f"\r\n{kind}:\r\n" + "".join(f"{recipient}\r\n" for recipient in mail.recipients)
     if error:
-        text += f"\r\nError message:\r\n{error}\r\n"
+        text += f"\r\nError message:\r\n{told if error in told else error}\r\n"
     status = status_part(
         hello_name,
         [_status(recipient, error, mail, form) for recipient in mail.recipients],
@@ -178,13 +184,15 @@ def _status(recipient: MailAddress, error: str, mail: Mail, form: ReportForm) ->
         final_recipient=str(recipient),
         original_recipient=notification.original_recipient_of(mail, recipient),
         action=form.action,
-        status=_status_code(line, mail.attributes.get(DELIVERY_ERROR_CODE), form),
-        diagnostic=f"smtp; {line}" if line else None,
+        status=_status_code(line, mail, form),
+        # the type smtp is for replies alone (RFC 3464 §2.3.6, §9.3)
+        diagnostic=f"{'smtp' if _REPLY.match(line) else 'x-compostela'}; {line}" if line else None,
         last_attempt_at=mail.last_updated_at or None,
     )
 
 
-def _status_code(line: str, code: object, form: ReportForm) -> str:
+def _status_code(line: str, mail: Mail, form: ReportForm) -> str:
+    code = mail.attributes.get(DELIVERY_ERROR_CODE)
     for word in line.split()[:4]:
         numbers = word.split(".")
         if len(numbers) == 3 and numbers[0] in "245" and all(number.isdigit() for number in numbers):
@@ -193,6 +201,8 @@ def _status_code(line: str, code: object, form: ReportForm) -> str:
         return f"{code // 100}.0.0"
     if form.default_status != "unknown":
         return form.default_status
+    if form.action == FAILED and mail.attributes.get(IS_DELIVERY_PERMANENT_ERROR) is False:
+        return _EXPIRED
     return _STATUS.get(form.action, "2.0.0")
 
 

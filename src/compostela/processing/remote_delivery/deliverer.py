@@ -113,7 +113,7 @@ class Deliverer:
         if retries >= (len(self._settings.delays) if limit is None else limit):
             for reason, group in deferred.items():
                 text = f"Too many retries failure. Bouncing after {retries} retries. {reason.text}"
-                await self._bounce(mail, group, Refusal(reason.code, text), run, permanent=False)
+                await self._bounce(mail, group, reason, run, permanent=False, told=text)
             await item.done()
             return
         again = mail.copy(mail.name, recipients)
@@ -146,12 +146,21 @@ class Deliverer:
             mail.attributes[DSN_DELAY_REPORTED] = True
 
     async def _bounce(
-        self, mail: Mail, recipients: list[MailAddress], refusal: Refusal, run: PipelineRun, *, permanent: bool
+        self,
+        mail: Mail,
+        recipients: list[MailAddress],
+        refusal: Refusal,
+        run: PipelineRun,
+        *,
+        permanent: bool,
+        told: str | None = None,
     ) -> None:
+        """`told` is for people; the reply itself is what a report quotes for programs."""
+        told = told or refusal.text
         _failed.inc()
-        _log.info("delivery failed: %s", refusal.text, extra={"mail": mail.name, "recipients": len(recipients)})
+        _log.info("delivery failed: %s", told, extra={"mail": mail.name, "recipients": len(recipients)})
         bounce = mail.copy(part_name(mail), recipients)
-        bounce.error_message = refusal.text
+        bounce.error_message = told
         bounce.last_updated_at = self._context.clock.now()
         bounce.attributes[DELIVERY_ERROR] = refusal.text
         bounce.attributes[IS_DELIVERY_PERMANENT_ERROR] = permanent
