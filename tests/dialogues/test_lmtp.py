@@ -16,7 +16,7 @@ from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import ANN, BOB, PASSWORD, Server, running
 from tests.dialogues.test_delivery_reports import reports
 from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.test_smtp_extensions import DSN
+from tests.dialogues.test_smtp_extensions import DSN, UTF8
 from tests.dialogues.waiting import eventually
 
 MAIL = "Received: from somewhere\r\nMessage-ID: <1@client.example>\r\nSubject: x\r\n\r\nhello"
@@ -241,6 +241,22 @@ async def test_a_delivery_is_reported_to_who_asked(tmp_path: Path) -> None:
         assert "Action: delivered\r\n" in report
         assert len(await messages(server, ANN)) == 1
         assert len(await messages(server, BOB)) == 2
+
+
+async def test_internationalised_mail_arrives_as_it_was_given(tmp_path: Path) -> None:
+    async with running(tmp_path, lmtp=f"<handlerchain>{UTF8}</handlerchain>") as server:
+        renée = Username.parse("renée@example.org")
+        await server.edition._services.users.add(renée, PASSWORD)
+        async with conversation(server.ports["lmtp"]) as c:
+            assert "250-SMTPUTF8" in await greet(c)
+            await c.client("MAIL FROM:<用户@例え.example> SMTPUTF8", "RCPT TO:<renée@example.org>", "DATA")
+            await c.server("250 2.1.0", "250 2.1.5", "354 ")
+            await c.client("Subject: 你好\r\n\r\nhello", ".")
+            await c.server("250 2.6.0 Message received <renée@example.org>")
+        (message,) = (one.decode() for one in await messages(server, renée))
+        assert message.startswith("Return-Path: <用户@xn--r8jz45g.example>\r\nDelivered-To: renée@example.org\r\n")
+        assert " with UTF8LMTP ID " in message
+        assert message.endswith("Subject: 你好\r\n\r\nhello\r\n")
 
 
 async def test_a_user_and_his_group_get_one_copy(tmp_path: Path) -> None:
