@@ -1,6 +1,7 @@
 """TLS at the wire, on the event loop of the real server: every element of the `tls` block."""
 
 import asyncio
+import gc
 import ssl
 import warnings
 from collections.abc import Callable
@@ -157,6 +158,30 @@ async def test_the_end_waits_for_no_handshake(tmp_path: Path, monkeypatch: pytes
             await asyncio.gather(*(listener.stop() for listener in server.edition.listeners))
         await started.until_closed()
         await implicit.reset()
+
+
+async def test_a_handshake_that_fails_leaves_nothing_for_the_garbage_collector(tmp_path: Path) -> None:
+    # on a server that runs it comes by once in many thousand connections, and each has the memory of its TLS
+    async with running(tmp_path, {"smtp": KEY, "smtps": KEY}) as server:
+        port = server.ports["smtps"]
+        gc.collect()
+        gc.disable()
+        try:
+            for begun in (b"nonsense" * 10, b"\x16\x03\x01", b""):
+                async with connected(port) as c:
+                    await eventually(lambda: waiting_are(server, 1))
+                    await c.octets(begun)
+                    if not begun.startswith(b"nonsense"):
+                        c.reset_by_peer()
+                    await c.until_closed()
+                await eventually(lambda: waiting_are(server, 0))
+            await eventually(nothing_is_left_of_gates)
+        finally:
+            gc.enable()
+
+
+async def nothing_is_left_of_gates() -> bool | None:
+    return None if any(isinstance(one, gate.Gate) for one in gc.get_objects()) else True
 
 
 LIMITS = "<connectionLimit>3</connectionLimit><connectionLimitPerIP>2</connectionLimitPerIP>"

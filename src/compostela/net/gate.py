@@ -142,6 +142,8 @@ class Gate(asyncio.Protocol):
             upgraded = await upgrade
         except (OSError, ssl.SSLError):
             upgraded = None
+        # its error knows this frame: as a cycle the whole connection would stay in memory until the collector comes by
+        del upgrade
         if upgraded is None or upgraded.is_closing():
             # of a connection that ends within the handshake the event loops tell us nothing else
             self._transport.abort()
