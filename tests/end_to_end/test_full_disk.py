@@ -7,6 +7,7 @@ import random
 import re
 import smtplib
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from compostela.adapters.embedded.disk import free_bytes
 from tests.full_disk import Filler, small_disk
 from tests.server_process import TOKEN, ServerProcess
 
@@ -89,6 +91,17 @@ def waiting(server: ServerProcess) -> int:
     return size
 
 
+def cause_of(server: ServerProcess, component: str) -> str | None:
+    """What a health check says."""
+    try:
+        answer = urllib.request.urlopen(f"http://127.0.0.1:{server.web}/healthcheck")
+    except urllib.error.HTTPError as unhealthy:
+        answer = unhealthy
+    with answer:
+        checks: list[dict[str, str | None]] = json.load(answer)["checks"]
+    return next(check["cause"] for check in checks if check["componentName"] == component)
+
+
 def uids_of(imap: imaplib.IMAP4) -> list[str]:
     imap.noop()
     return imap.uid("SEARCH", "ALL")[1][0].decode().split()
@@ -132,7 +145,13 @@ def test_a_server_outlives_a_full_disk(full_server: ServerProcess, disk: Path) -
     assert status == "NO"
     assert answer[0].startswith(b"[UNAVAILABLE]")
 
-    # and others to the last block; a message whose octets are on their way has no room either
+    # others take more, though the log still has room: what is told of that is no mistake of the server
+    rest.take(free_bytes(disk) // 2)
+    until(lambda: cause_of(full_server, "Disk space") == "the disk is full", "nobody is told of the disk")
+    assert "Disk space is unhealthy: the disk is full" in full_server.log()
+    assert "Traceback" not in full_server.log()
+
+    # and to the last block; a message whose octets are on their way has no room either
     rest.fill()
     arriving.send(a_message("arriving", 1_000_000) + b".\r\n")
     assert arriving.getreply()[0] == 452

@@ -18,7 +18,7 @@ from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.public_listener import PublicListener
 from compostela.base.clock import SystemClock
-from compostela.base.errors import InvalidArgument
+from compostela.base.errors import InvalidArgument, StorageFull
 from compostela.base.settings import Problems
 from compostela.core.authentication.kerberos import KerberosSettings
 from compostela.core.authentication.oidc import OidcSettings
@@ -378,7 +378,10 @@ class EmbeddedEdition:
             return (HealthStatus.DEGRADED, f"{url} holds {size} mails") if size else None
 
         async def disk() -> tuple[HealthStatus, str] | None:
-            self._store.blobs.check_room(0)
+            try:
+                self._store.blobs.check_room(0)
+            except StorageFull as full:
+                return HealthStatus.UNHEALTHY, str(full)
             return None
 
         return [
