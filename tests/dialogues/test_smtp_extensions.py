@@ -359,6 +359,18 @@ async def test_addresses_outside_of_ascii_need_the_declaration(
         await refused(c, commands[-1], answer)
 
 
+async def test_a_user_is_found_however_his_letters_are_composed(tmp_path: Path) -> None:
+    async with running(tmp_path, handlers=UTF8) as server, conversation(server.ports["smtp"]) as c:
+        await server.edition._services.users.add(Username.parse("renée@example.org"), PASSWORD)
+        await greet(c)
+        await c.client("MAIL FROM:<a@b.example> SMTPUTF8", "RCPT TO:<rene\u0301e@example.org>", "DATA")
+        await c.server("250 2.1.0", "250 2.1.5", "354 ")
+        await c.client("Subject: x\r\n\r\nhello", ".")
+        await c.server("250 2.6.0")
+        await eventually(lambda: idle(server))
+        assert len(await messages(server, Username.parse("rene\u0301e@example.org"))) == 1
+
+
 async def test_octets_that_are_no_utf8_are_no_address(tmp_path: Path) -> None:
     async with running(tmp_path, handlers=UTF8) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)

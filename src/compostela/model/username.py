@@ -1,5 +1,6 @@
 """Names of users, with or without a domain (James's virtual hosting)."""
 
+import unicodedata
 from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
@@ -11,7 +12,7 @@ _FORBIDDEN = frozenset('"(),:;<>@[\\]/ \t\r\n\x00')
 
 @dataclass(frozen=True, slots=True, order=True)
 class Username:
-    """A user's name in lower case: `local` or `local@domain`. Build it with `Username.parse`."""
+    """A user's name in lower case and normal form C: `local` or `local@domain`. Build it with `Username.parse`."""
 
     value: str
 
@@ -19,6 +20,9 @@ class Username:
     def parse(cls, text: str) -> "Username":
         """Raises `InvalidArgument` with the reason for a name that no user may have."""
         value = text.lower()
+        if not value.isascii():
+            # one user, however his keyboard composes the letters (RFC 8265 §3.3.2)
+            value = unicodedata.normalize("NFC", value)
         if len(value) > MAX_USERNAME_LENGTH:
             raise InvalidArgument(f"a user name must not be longer than {MAX_USERNAME_LENGTH} characters")
         local, at, domain = value.rpartition("@")
