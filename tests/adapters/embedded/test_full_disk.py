@@ -13,6 +13,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mailbox.model import NewMessage
+from compostela.core.mailbox.view import MailboxView
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.mailbox_path import MailboxPath
@@ -124,6 +125,20 @@ async def test_a_full_disk_does_not_stop_a_start(disk: Path) -> None:
     store = await EmbeddedStore.open(disk / "data")
     assert await store.queues.queue("spool").size() == 1
     assert await store.queues.queue("spool").delete() == 1
+    await store.close()
+
+
+async def test_a_mailbox_is_opened_while_only_deletions_are_written(disk: Path) -> None:
+    store = await EmbeddedStore.open(disk / "data", reserve_bytes=0)
+    inbox = await store.mailboxes.create(MailboxPath.inbox(USER))
+    await store.mailboxes.append(inbox.id, [NewMessage(MessageContent(b"\r\n", MemoryBody(b"x")), b"", 0)])
+    Filler(disk / "filler").fill()
+    assert store._reserve.release()
+    with pytest.raises(StorageFull):
+        await store.mailboxes.take_recent(inbox.id)
+    for _ in range(2):
+        view = await MailboxView.open(store.mailboxes, inbox, read_only=False)
+        assert (view.exists, view.recent) == (1, 1)
     await store.close()
 
 

@@ -4,12 +4,14 @@ Message numbers are positions in the view's UIDs. A message that was expunged el
 may be told (RFC 3501 §7.4.1): it stays in the view as pending.
 """
 
+import contextlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol, TypeVar
 
+from compostela.base.errors import StorageFull
 from compostela.core.mailbox.model import Mailbox, MailboxHead, MessageRow
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.numbers import ModSeq, Uid
@@ -81,11 +83,13 @@ class MailboxView:
 
     @classmethod
     async def open(cls, store: MailboxStore, mailbox: Mailbox, *, read_only: bool) -> "MailboxView":
-        """Raises `NotFound`. A read-write view takes the recent messages for itself."""
+        """Raises `NotFound`. A read-write view takes the recent messages for itself; on a full disk they are another's too, so that
+        mails can be read and deleted there."""
         uids, head = await store.uids(mailbox.id)
         view = cls(store, mailbox, uids, head, read_only=read_only, keywords=await store.keywords(mailbox.id))
         if not read_only:
-            view.first_recent = await store.take_recent(mailbox.id)
+            with contextlib.suppress(StorageFull):
+                view.first_recent = await store.take_recent(mailbox.id)
         return view
 
     @property

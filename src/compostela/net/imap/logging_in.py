@@ -2,8 +2,9 @@
 
 import base64
 import binascii
+import contextlib
 
-from compostela.base.errors import InvalidArgument
+from compostela.base.errors import InvalidArgument, StorageFull
 from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange
@@ -77,5 +78,7 @@ def _refused(context: Context, refused: LoginRefused, wrong: str) -> Refused:
 
 async def _enter(context: Context, user: Username) -> None:
     if context.server.settings.provision:
-        await context.server.mailboxes.provision(user)
+        # a login without them is better than none; there is always another
+        with contextlib.suppress(StorageFull):
+            await context.server.mailboxes.provision(user)
     context.state.user = user

@@ -1,6 +1,8 @@
 """SELECT, EXAMINE, CLOSE, UNSELECT, and telling a session what has changed."""
 
-from compostela.base.errors import NotFound
+import contextlib
+
+from compostela.base.errors import NotFound, StorageFull
 from compostela.core.mailbox.view import MailboxView
 from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Context, Refused
@@ -59,10 +61,8 @@ async def leave(context: Context) -> None:
     """Deselects. What came in meanwhile was recent here, and is not elsewhere."""
     view, context.state.view = context.state.view, None
     if view is not None and not view.read_only and view.head.uid_next > view.first_recent:
-        try:
+        with contextlib.suppress(NotFound, StorageFull):
             await view.store.take_recent(view.mailbox.id)
-        except NotFound:
-            return
 
 
 async def close(context: Context) -> None:
