@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.server_process import free_port
+from tests.ports import free_port
 
 from bench import processes
 from bench.messages import Source

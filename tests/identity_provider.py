@@ -3,7 +3,6 @@
 import fcntl
 import json
 import shutil
-import socket
 import subprocess
 import urllib.parse
 import urllib.request
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.ports import free_port
 
 FOLDER = Path(__file__).parent.parent / "dev" / "oidc"
 INTROSPECTION_AUTH = "Basic bWFpbC1zZXJ2ZXI6bWFpbC1zZXJ2ZXItc2VjcmV0"  # mail-server:mail-server-secret
@@ -92,9 +93,7 @@ def install() -> None:
 @contextmanager
 def running_provider() -> Iterator[IdentityProvider]:
     install()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = ["node", "provider.mjs", str(port)]
     process = subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.programs import needs
 
 REALM = "EXAMPLE.ORG"
@@ -111,9 +111,7 @@ class Initiator:
 @contextmanager
 def running_realm(folder: Path) -> Iterator[KerberosRealm]:
     """While it runs, this process too belongs to the realm."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     for name, text in (("krb5.conf", _CLIENTS), ("kdc.conf", _KDC)):
         (folder / name).write_text(text.format(realm=REALM, port=port, folder=folder))
     own = {

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.ports import free_port
+
 START_SECONDS = 30.0
 TLS = (
     "<tls socketTLS='{implicit}' startTLS='{starttls}'><privateKey>file://var/tls/key.pem</privateKey>"
@@ -26,13 +28,6 @@ LMTP_SERVER = """<lmtpservers><lmtpserver><jmxName>lmtp</jmxName><bind>127.0.0.1
 DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
 USERS = "<usersrepository><enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm></usersrepository>"
 TOKEN = "token-of-tests"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -7,6 +7,7 @@ import pytest
 
 from compostela.net.listeners import BindError
 from tests.dialogues.server import running
+from tests.ports import free_port
 
 _TWO = """<smtpservers>
 <smtpserver><jmxName>first</jmxName><bind>127.0.0.1:{free}</bind></smtpserver>
@@ -15,9 +16,8 @@ _TWO = """<smtpservers>
 
 
 async def test_a_port_that_is_taken_frees_the_others_and_the_store(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:
-        free = other.getsockname()[1]
-        other.close()
+    free = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         files = {"smtpserver.xml": _TWO.format(free=free, taken=taken.getsockname()[1])}
         with pytest.raises(BindError, match="the port is in use"):
             async with running(tmp_path, files=files):

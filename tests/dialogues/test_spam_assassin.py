@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +19,7 @@ from tests.dialogues.hooks import NETWORK, send
 from tests.dialogues.server import Server, running
 from tests.dialogues.waiting import eventually
 from tests.filter_servers import scanner_saying
+from tests.ports import free_port
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 HAM = ("From: ann@sender.example", "To: bob@example.org", "Subject: lunch", "", "At noon?")
@@ -48,9 +48,7 @@ def spamd() -> Iterator[int]:
             Path(name).chmod(0o755)
             shutil.chown(home, "nobody", "nogroup")
             identity = ["--username=nobody", "--groupname=nogroup"]
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         options = [
             f"--listen=127.0.0.1:{port}", "--allowed-ips=127.0.0.1", "--local", "--nouser-config", "--syslog=stderr",
             "--max-children=2", "--min-children=1", f"--helper-home-dir={home}", f"--siteconfigpath={site}",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.server_process import free_port
+from tests.ports import free_port
 
 WAIT_SECONDS = 30.0
 

@@ -11,6 +11,7 @@ import pytest
 from tests.dialogues.conversation import conversation
 from tests.dialogues.server import running
 from tests.dialogues.waiting import eventually
+from tests.ports import free_port
 
 HANDLERS = '<handler class="org.apache.james.crowdsec.CrowdsecEhloHook"/>'
 KEY = "a-key-for-tests"
@@ -37,9 +38,7 @@ class CrowdSec:
     """A local API without an agent, which asks nobody on the Internet."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._configuration = folder / "config.yaml"
         self._configuration.write_text(CONFIGURATION.format(folder=folder, port=self.port))
         (folder / "profiles.yaml").write_text(PROFILE)

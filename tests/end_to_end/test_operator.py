@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.mailbox import fetch_all
-from tests.server_process import ServerProcess, free_port
+from tests.ports import free_port
+from tests.server_process import ServerProcess
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":

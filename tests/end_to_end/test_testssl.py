@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.programs import needs
-from tests.server_process import ServerProcess, free_port
+from tests.server_process import ServerProcess
 
 CONF = Path(__file__).parents[2] / "conf"
 CHECKS = ("--protocols", "--standard", "--server-defaults", "--vulnerable")
