@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 HEADER_SECONDS = 10.0
 """How long a header may take; section 2 of the protocol's text asks for 3 s at least."""
 HANDSHAKE_SECONDS = 30.0
+_NO_ROOM = "there are too many"
 
 
 class GatedSession(Protocol):
@@ -74,7 +75,7 @@ class Gate(asyncio.Protocol):
         self._peer = self._client = peer[0] if peer else "unknown"
         proxy = self._proxy
         if not self._room.let_wait(self, self._peer if proxy is None else None):
-            self._refuse_for_want_of_room()
+            self._refuse(_NO_ROOM, logging.INFO)
         elif proxy is not None and not proxy.believes(self._peer):
             self._refuse("the peer is not among proxyNetworks")
         elif proxy is not None and (proxy.first or self._context is None):
@@ -107,13 +108,13 @@ class Gate(asyncio.Protocol):
             return
         self._room.no_longer_waits(self)
         if not self._room.let_wait(self, self._client):
-            self._refuse_for_want_of_room()
+            self._refuse(_NO_ROOM, logging.INFO)
             return
         self._early += rest
         self._begin_handshake()
 
     def close(self) -> None:
-        """The server ends."""
+        """At once and without a word."""
         self._transport.abort()
         self._end()
 
@@ -188,15 +189,9 @@ class Gate(asyncio.Protocol):
         if rest:
             session.data_received(rest)
 
-    def _refuse(self, why: str) -> None:
-        _log.warning("connection closed: %s", why, extra={"server": self._room.name, "ip": self._client})
-        self._transport.abort()
-        self._end()
-
-    def _refuse_for_want_of_room(self) -> None:
-        _log.info("connection refused: too many", extra={"server": self._room.name, "ip": self._client})
-        self._transport.abort()
-        self._end()
+    def _refuse(self, why: str, level: int = logging.WARNING) -> None:
+        _log.log(level, "connection closed: %s", why, extra={"server": self._room.name, "ip": self._client})
+        self.close()
 
     def _end(self) -> None:
         if self._timer is not None:

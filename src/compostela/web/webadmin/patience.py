@@ -6,6 +6,7 @@ silent connections would then be enough to shut out everybody else.
 
 import asyncio
 from dataclasses import dataclass
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -36,8 +37,8 @@ class PatientProtocol(HttpToolsProtocol):
     _head = True
     """The head of the request is not complete."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the library
-        super().connection_made(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", transport))
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
