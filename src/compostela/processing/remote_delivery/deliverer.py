@@ -25,11 +25,12 @@ from compostela.processing.remote_delivery.next_hops import NextHops
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
 from compostela.processing.remote_delivery.wishes import wishes_of
 from compostela.processing.run import PipelineRun, part_name
+from compostela.processing.workers import is_stopping
 
 _log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 60.0
-"""Before an entry is tried again that could not even be written back."""
+"""Before a mail is tried again whose delivery failed for a reason of our own."""
 
 _sent = counter("remoteDeliveredMails", "Mails that a next hop has taken")
 _retried = counter("remoteDeliveryRetries", "Deliveries that will be tried again")
@@ -49,16 +50,14 @@ class Deliverer:
         """For ever."""
         while True:
             item = await self._queue.dequeue()
-            trace_id.set(item.mail.trace_id)
             try:
+                trace_id.set(item.mail.trace_id)
                 await self._deliver(item)
-            except Exception:
+            except (Exception, asyncio.CancelledError):
+                if is_stopping():
+                    raise
                 _log.exception("a delivery failed unexpectedly; it will be tried again", extra={"mail": item.mail.name})
-                try:
-                    await item.retry(item.mail, PAUSE_SECONDS)
-                except Exception:
-                    _log.exception("an outgoing mail could not be put back; it is taken up at the next start")
-                    await asyncio.sleep(1)
+                await item.retry(item.mail, PAUSE_SECONDS)
 
     async def _deliver(self, item: QueueItem) -> None:
         mail = item.mail
