@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from compostela.app import first_start
+from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.outbound.ports import NO_WISHES, SendOptions, SendResult, SmtpSender, Wishes
 from compostela.mime.lines import has_bare_line_ends
@@ -27,6 +28,23 @@ USUAL = {
     "greeting": "220 ready", "HELO": "250 hello", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", ".": "250 taken",
     "BDAT": "250 got it", "STARTTLS": "220 go ahead", "RSET": "250 ok", "QUIT": "221 bye",
 }  # fmt: skip
+
+
+class FailingBody(MemoryBody):
+    """Gives its octets up to the middle at one of the passes over it, and from then on."""
+
+    def __init__(self, data: bytes, fails_at_pass: int, *, is_cut: bool) -> None:
+        super().__init__(data)
+        self._good_passes = fails_at_pass - 1
+        self._is_cut = is_cut
+
+    async def chunks(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        self._good_passes -= 1
+        fails = self._good_passes < 0
+        async for chunk in super().chunks(offset, self.size // 2 if fails else length):
+            yield chunk
+        if fails and not self._is_cut:
+            raise TemporaryFailure("the disk cannot be read")
 
 
 @dataclass
@@ -491,3 +509,17 @@ class SmtpSenderContract:
         assert (await sent(sender, peer, wishes=wishes, name="next.example")).delivered == [BOB, CAROL]
         assert peer.verbs()[:4] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
         assert peer.lines[3].endswith(" REQUIRETLS")
+
+    @pytest.mark.parametrize("fails_at_pass", [1, 2])
+    @pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "unreadable"])
+    @pytest.mark.parametrize("binary", [True, False], ids=["BDAT", "DATA"])
+    async def test_a_body_that_cannot_be_read_to_its_end_is_never_ended_as_a_message(
+        self, sender: SmtpSender, binary: bool, is_cut: bool, fails_at_pass: int
+    ) -> None:
+        body = FailingBody((b"\x00" if binary else b"") + LARGE, fails_at_pass, is_cut=is_cut)
+        peer = Peer(features=(*EVERY_FEATURE, "CHUNKING", "BINARYMIME"))
+        message = MessageContent(b"Subject: greetings\r\n\r\n", body)
+        result = await sent(sender, peer, message=message, wishes=Wishes(binary=binary))
+        assert (result.delivered, codes(result)) == ([], {BOB: 0, CAROL: 0})
+        assert peer.data == []
+        assert "BDAT 0 LAST" not in peer.lines

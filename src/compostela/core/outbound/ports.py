@@ -100,5 +100,6 @@ class SmtpSender(Protocol):
         """One mail to one address of a next hop. Never raises for what the peer or the network does: every recipient is
         delivered or refused; a peer that takes fewer recipients at once gets several mails. `host` is an address or a name; `name`
         the one that a certificate must be for. A wish that the peer cannot fulfil refuses the mail; those for reports and priority
-        are kept to as far as the peer goes."""
+        are kept to as far as the peer goes. A message that cannot be read to its end is refused for now, and never ended as if
+        it were whole: the connection closes without the final dot or BDAT LAST."""
         ...

@@ -13,7 +13,7 @@ from compostela.core.outbound.ports import NO_WISHES, Refusal, SendOptions, Send
 from compostela.mime.headers import Headers
 from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
-from compostela.net.outbound.content import fitting, message_lines, shape_of, stuffed_chunk
+from compostela.net.outbound.content import Unreadable, body_chunks, fitting, message_lines, shape_of, stuffed_chunk
 from compostela.net.outbound.conversion import CannotConvert
 from compostela.net.outbound.envelope import limit_of, mail_line, needs_utf8, rcpt_line
 
@@ -91,6 +91,10 @@ class SmtpClient:
             except (_Failed, OSError, ssl.SSLError, TimeoutError, EOFError, UnicodeError) as error:
                 # UnicodeError: a host of no form that the system's resolver knows
                 refusal = Refusal(0, f"{host}:{port}: {error or type(error).__name__}")
+            except Unreadable as error:
+                # the connection ends here, inside the message: the peer must not take what it got for the whole
+                _log.error("a message on its way out cannot be read: %s", error)
+                refusal = Refusal(0, "the message cannot be read from the store")
             except _Refused as refused:
                 refusal = refused.refusal
             except _NoTls as error:
@@ -276,7 +280,7 @@ class _Conversation:
         """The message with BDAT (RFC 3030): its body octet for octet, its header as lines."""
         assert self._writer is not None
         reply = await self._chunk(with_crlf(header))
-        async for chunk in content.body.chunks():
+        async for chunk in body_chunks(content):
             if not reply.is_positive:
                 return reply
             if chunk:
