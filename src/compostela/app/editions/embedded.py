@@ -31,6 +31,7 @@ from compostela.core.diagnosis.service import Diagnosis
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthCheck, HealthChecks, HealthStatus
 from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.queue.model import SPOOL
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.rewriting.service import RecipientRewriteTable
@@ -47,6 +48,7 @@ from compostela.net.lmtp import session as lmtp_session
 from compostela.net.lmtp.session import LmtpProtocol
 from compostela.net.lmtp.settings import LmtpSettings
 from compostela.net.outbound.client import SmtpClient
+from compostela.net.outbound.local_addresses import is_of_this_machine
 from compostela.net.settings import BindAddress, ServerSettings
 from compostela.net.smtp import session as smtp_session
 from compostela.net.smtp.server import SmtpServer
@@ -98,6 +100,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
     rewriting = RecipientRewriteTable(store.rewriting, domains, users, configuration.rewriting)
     mailboxes = MailboxManager(store.mailboxes, clock)
     domain = configuration.domains.default_domain
+    own = own_endpoints(configuration)
     context = MailetContext(
         hello_name=configuration.smtp[0].server.hello_name if configuration.smtp else domain.name,
         postmaster=postmaster_address(configuration.spooler, domain.name),
@@ -109,7 +112,8 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         repositories=store.repositories,
         repository_settings=configuration.repositories,
         dns=DnspythonResolver(configuration.dns),
-        sender=SmtpClient(),
+        sender=SmtpClient(own),
+        own=own,
         clock=clock,
         resolve=configuration.places.resolve,
     )
@@ -145,6 +149,14 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         throttle=throttle,
         authenticator=Authenticator(users, store.delegations, throttle),
     )
+
+
+def own_endpoints(configuration: Configuration) -> OwnEndpoints:
+    """The server as a next hop. A listener of any protocol counts: none of them may get mail from RemoteDelivery."""
+    smtp = [one.server for one in configuration.smtp]
+    servers = [*smtp, *(one.session.server for one in configuration.lmtp), *(one.server for one in configuration.imap)]
+    listening = [(bind.host, bind.port) for server in servers for bind in server.bind]
+    return OwnEndpoints([one.hello_name for one in smtp], listening, is_of_this_machine)
 
 
 class EmbeddedEdition:

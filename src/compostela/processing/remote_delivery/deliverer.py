@@ -95,6 +95,11 @@ class Deliverer:
                 total.refused.pop(recipient, None)
             # a refusal for now, or a connection that failed, leaves hope for the next host
             left = [one for one, why in result.refused.items() if why.is_of_host or not why.is_permanent]
+            if any(why.leads_back for why in result.refused.values()):
+                _log.warning("a next hop leads back to this server", extra={"host": hop.name, "port": hop.port})
+                if not self._settings.gateways:
+                    # the exchangers behind this one would hand the mail to it (RFC 5321 §5.1)
+                    break
             if not left:
                 break
         return total
