@@ -47,6 +47,7 @@ class TestEmbeddedQueue(MailQueueContract):
         @contextmanager
         def failing() -> Iterator[None]:
             database = apsw.Connection(str(tmp_path / DATABASE_NAME))
+            database.set_busy_timeout(10_000)
             database.execute("ALTER TABLE queue_entry RENAME TO away")
             try:
                 yield

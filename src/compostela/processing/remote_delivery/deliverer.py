@@ -21,9 +21,9 @@ from compostela.core.queue.ports import MailQueue, QueueItem
 from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELAYED, RELAYED, enqueue_report
 from compostela.processing.mailet import MailetContext
+from compostela.processing.remote_delivery.attempt import attempt
 from compostela.processing.remote_delivery.next_hops import NextHops
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
-from compostela.processing.remote_delivery.wishes import wishes_of
 from compostela.processing.run import PipelineRun, part_name
 from compostela.processing.workers import is_stopping
 
@@ -44,7 +44,7 @@ class Deliverer:
         self._settings = settings
         self._context = context
         self._queue = queue
-        self._hops = NextHops(settings, context)
+        self._hops = NextHops(settings, context.dns, context.own)
 
     async def work(self) -> None:
         """For ever."""
@@ -73,36 +73,10 @@ class Deliverer:
         await self._later(item, mail, _grouped(result, permanent=False), run)
 
     async def _send(self, mail: Mail) -> SendResult:
-        """Tries the next hops in order until one has dealt with every recipient."""
         hops = await self._hops.find(mail.recipients[0].domain)
         if isinstance(hops, Refusal):
             return SendResult(refused=dict.fromkeys(mail.recipients, hops))
-        total = SendResult()
-        left = list(mail.recipients)
-        wishes = wishes_of(mail)
-        for hop in hops:
-            result = await self._context.sender.send(
-                hop.address, hop.port, mail.sender, left, mail.content, self._settings.options, wishes, name=hop.name
-            )
-            total.delivered += result.delivered
-            total.passed_on |= result.passed_on
-            for recipient, refusal in result.refused.items():
-                before = total.refused.get(recipient)
-                if before is None or before.is_permanent or not refusal.is_of_host:
-                    # what one host never does, another that asked to wait may do later
-                    total.refused[recipient] = refusal
-            for recipient in result.delivered:
-                total.refused.pop(recipient, None)
-            # a refusal for now, or a connection that failed, leaves hope for the next host
-            left = [one for one, why in result.refused.items() if why.is_of_host or not why.is_permanent]
-            if any(why.leads_back for why in result.refused.values()):
-                _log.warning("a next hop leads back to this server", extra={"host": hop.name, "port": hop.port})
-                if not self._settings.gateways:
-                    # the exchangers behind this one would hand the mail to it (RFC 5321 §5.1)
-                    break
-            if not left:
-                break
-        return total
+        return await attempt(mail, hops, self._context.sender, self._settings)
 
     async def _later(
         self, item: QueueItem, mail: Mail, deferred: dict[Refusal, list[MailAddress]], run: PipelineRun

@@ -5,11 +5,10 @@ import random
 from dataclasses import dataclass
 from itertools import groupby
 
-from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure, MxHost
-from compostela.core.outbound.own_endpoints import leads_back
+from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure, MxHost
+from compostela.core.outbound.own_endpoints import OwnEndpoints, leads_back
 from compostela.core.outbound.ports import Refusal
 from compostela.model.domain import Domain
-from compostela.processing.mailet import MailetContext
 from compostela.processing.remote_delivery.settings import SMTP_PORT, RemoteDeliverySettings
 
 MAX_HOPS = 10
@@ -30,9 +29,10 @@ class NextHops:
 
     NO_SUCH_DOMAIN = "No route to host: "
 
-    def __init__(self, settings: RemoteDeliverySettings, context: MailetContext) -> None:
+    def __init__(self, settings: RemoteDeliverySettings, dns: DnsResolver, own: OwnEndpoints) -> None:
         self._settings = settings
-        self._context = context
+        self._dns = dns
+        self._own = own
 
     async def find(self, domain: Domain) -> list[Hop] | Refusal:
         """A refusal without a code is tried again later."""
@@ -44,7 +44,7 @@ class NextHops:
         if domain.name.startswith("["):
             return self._literal(domain)
         try:
-            exchangers = await self._context.dns.mx(domain)
+            exchangers = await self._dns.mx(domain)
             if not any(exchanger.host for exchanger in exchangers):
                 return Refusal(556, f"556 5.1.10 {domain} takes no mail (null MX)")
             hops = await self._addresses(domain, exchangers)
@@ -68,10 +68,10 @@ class NextHops:
         for _, group in groupby(by_preference, key=lambda one: one.preference):
             hosts = [one.host for one in group]
             found: list[Hop] = []
-            is_own = any(self._context.own.has_name(host) for host in hosts)
+            is_own = any(self._own.has_name(host) for host in hosts)
             for host in hosts:
                 try:
-                    addresses = await self._context.dns.addresses(host)
+                    addresses = await self._dns.addresses(host)
                 except DnsTemporaryFailure as error:
                     unknown = error
                     continue
@@ -80,7 +80,7 @@ class NextHops:
                     continue
                 away = [one for one in addresses if not _is_loopback(one)]
                 comes_back = comes_back or len(away) < len(addresses)
-                is_own = is_own or any(self._context.own.has_address(one, SMTP_PORT) for one in away)
+                is_own = is_own or any(self._own.has_address(one, SMTP_PORT) for one in away)
                 found += [Hop(one, SMTP_PORT, host) for one in away]
             if is_own:
                 comes_back = True
@@ -98,7 +98,7 @@ class NextHops:
         """Where an address literal leads (RFC 5321 §4.1.3)."""
         address = domain.name[1:-1].removeprefix("ipv6:")
         try:
-            if _is_loopback(address) or self._context.own.has_address(address, SMTP_PORT):
+            if _is_loopback(address) or self._own.has_address(address, SMTP_PORT):
                 return leads_back(str(domain))
         except ValueError:
             return Refusal(550, f"550 5.1.2 {domain} is no address of the Internet")
