@@ -47,5 +47,7 @@ def test_a_mail_to_oneself_through_a_gateway_that_leads_back_ends_in_one_report(
     assert b"Subject: to myself" in report
     assert report.count(b"Received: ") == 1, "the mail went around"
     listed = looping.command("queue", "list")
-    assert all(line.split()[-1] == "0" for line in listed.splitlines() if line.startswith(("spool", "outgoing"))), listed
+    assert all(line.split()[-1] == "0" for line in listed.splitlines() if line.startswith(("spool", "outgoing"))), (
+        listed
+    )
     assert len(fetch_all(looping, USER)) == 1
