@@ -141,6 +141,22 @@ async def test_a_forward_that_comes_back_is_not_forwarded_again(tmp_path: Path) 
         assert b"554 5.4.6 The forwards of ann@example.org make a loop" in report
 
 
+async def test_the_report_of_a_forward_that_comes_back_reaches_its_user(tmp_path: Path) -> None:
+    """The mail comes back with the sender that it went out with, the user who forwards: the report is not forwarded."""
+    async with (
+        next_hop([]) as (hop, container),
+        running(tmp_path, elements=NETWORK, container=container) as server,
+    ):
+        await forwards(server, "x@elsewhere.example")
+        async with conversation(server.ports["smtp"]) as c:
+            text = "Delivered-To: ann@example.org\r\nSubject: x\r\n\r\nhello"
+            await send(c, ["ann@example.org"], text, sender=str(ANN))
+        await eventually(lambda: idle(server))
+        assert hop.taken == []
+        (report,) = await messages(server, ANN)
+        assert b"554 5.4.6 The forwards of ann@example.org make a loop" in report
+
+
 async def test_a_mail_delivered_before_is_delivered_again_where_nothing_is_forwarded(tmp_path: Path) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         text = "Delivered-To: bob@example.org\r\nSubject: sent again\r\n\r\nhello"

@@ -1,5 +1,6 @@
 """One embedded mail queue: see `compostela.core.queue.ports` for what it promises."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 
@@ -158,6 +159,8 @@ class EmbeddedQueue:
                     "a queued mail cannot be read; it is tried again later", error, entry=waiting.entry
                 )
                 self._give_back(waiting)
+                # there may be thousands of them
+                await asyncio.sleep(0)
                 continue
             if mail is not None:
                 self._dequeued.inc()
