@@ -7,14 +7,14 @@ from pathlib import Path
 
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.doctor import diagnose
-from compostela.app.examination import subject_of
 from compostela.base.clock import SystemClock
 from compostela.base.settings import Problems
-from compostela.core.diagnosis.model import Account, Finding, Severity
-from compostela.core.diagnosis.records import publications
-from compostela.core.diagnosis.subject import Subject
 from compostela.core.dns.settings import DnsSettings
+from compostela.doctor.diagnosis import diagnose
+from compostela.doctor.dns.records import publications
+from compostela.doctor.examination import subject_of
+from compostela.doctor.model import Account, Finding, Severity
+from compostela.doctor.subject import Subject
 from tests.dialogues.server import Server, running
 from tests.name_server import NameServer, name_server
 

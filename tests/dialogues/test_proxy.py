@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from compostela.net import gate
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import BOB, Server, running
 from tests.dialogues.test_processing import idle, messages

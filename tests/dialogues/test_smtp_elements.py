@@ -9,7 +9,7 @@ import pytest
 from compostela.app.configuration.folder import load
 from compostela.base.settings import Node, Place, Problems, Settings, Severity
 from compostela.net.networks import Network, is_in, parse_network, read_networks, system_addresses
-from compostela.processing.smtp_hooks.lifespan import MaxConnectionLifespanHandler
+from compostela.smtp_hooks.lifespan import MaxConnectionLifespanHandler
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import Server, running
 from tests.dialogues.test_server_elements import problems_of

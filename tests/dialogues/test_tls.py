@@ -181,7 +181,7 @@ async def test_a_handshake_that_fails_leaves_nothing_for_the_garbage_collector(t
 
 
 async def nothing_is_left_of_gates() -> bool | None:
-    return None if any(isinstance(one, gate.Gate) for one in gc.get_objects()) else True
+    return None if any(isinstance(one, gate.Admission) for one in gc.get_objects()) else True
 
 
 LIMITS = "<connectionLimit>3</connectionLimit><connectionLimitPerIP>2</connectionLimitPerIP>"

@@ -19,8 +19,7 @@ from compostela.app.configuration import folder
 from compostela.app.editions.embedded import Services, make_services
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.authentication.throttle import read_throttle_settings
-from compostela.core.client_setup.settings import read_autoconfiguration_settings
-from compostela.core.diagnosis.settings import read_doctor_settings
+from compostela.core.autoconfiguration.settings import read_autoconfiguration_settings
 from compostela.core.dns.settings import read_dns_settings
 from compostela.core.domains.settings import read_domain_list_settings
 from compostela.core.filtering.settings import read_crowdsec_settings
@@ -28,6 +27,7 @@ from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
 from compostela.core.users.settings import read_users_settings
+from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
 from compostela.net.lmtp import settings as lmtp
 from compostela.net.smtp import settings as smtp
@@ -35,7 +35,7 @@ from compostela.processing import container
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
 from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
 from compostela.processing.matchers.composites import COMPOSITES
-from compostela.processing.smtp_hooks import HOOKS, chain
+from compostela.smtp_hooks import HOOKS, chain
 from compostela.web.webadmin.application import WebAdminServices, create_application
 from compostela.web.webadmin.authentication import passwords_of
 from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings

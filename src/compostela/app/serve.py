@@ -16,7 +16,7 @@ from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.configuration.places import TOKEN_FILE
+from compostela.app.configuration.locations import TOKEN_FILE
 from compostela.app.editions.embedded import EmbeddedEdition, make_services
 from compostela.app.public_listener import tls_of
 from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure

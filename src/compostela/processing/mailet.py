@@ -18,7 +18,7 @@ from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.service import UsersRepository
 from compostela.model.mail_address import MailAddress
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 Recipients = Collection[MailAddress]
 NOBODY: Recipients = ()

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from compostela.app.cli import main
 from compostela.app.configuration.folder import load
-from compostela.app.examination import subject_of
 from compostela.base.settings import Problems, Severity
-from compostela.core.client_setup.endpoints import Proxied
+from compostela.core.autoconfiguration.endpoints import Proxied
+from compostela.doctor.examination import subject_of
 from tests.unit.app.folders import write_folder
 
 

@@ -13,9 +13,9 @@ import orjson
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.cli.publishing import domain_option, read_subject
-from compostela.app.doctor import diagnose
 from compostela.base.clock import SystemClock
-from compostela.core.diagnosis.model import CHECKS, Account, Finding, Severity, document, exit_status
+from compostela.doctor.diagnosis import diagnose
+from compostela.doctor.model import CHECKS, Account, Finding, Severity, document, exit_status
 
 _INDENT = " " * 23
 _COUNTED = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INFO: "remarks", Severity.OK: "fine"}

@@ -11,13 +11,13 @@ import orjson
 from compostela.app.cli.client import fail
 from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.examination import NoList, configured_domains, managed_domains, subject_of
 from compostela.app.serve import EXIT_CONFIGURATION, report
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems, Severity
-from compostela.core.diagnosis.records import Publication, publications
-from compostela.core.diagnosis.subject import Subject
-from compostela.core.diagnosis.zone import NameServer, zone_file
+from compostela.doctor.dns.records import Publication, publications
+from compostela.doctor.dns.zone import NameServer, zone_file
+from compostela.doctor.examination import NoList, configured_domains, managed_domains, subject_of
+from compostela.doctor.subject import Subject
 from compostela.model.domain import Domain
 
 _NO_LIST = "{}. The domains are those of domainlist.xml, not those that were added since."

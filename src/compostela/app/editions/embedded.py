@@ -27,16 +27,16 @@ from compostela.core.authentication.service import Authenticator
 from compostela.core.authentication.throttle import Throttle
 from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery
-from compostela.core.diagnosis.service import Diagnosis
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthCheck, HealthChecks, HealthStatus
 from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.queue.model import SPOOL
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.rewriting.service import RecipientRewriteTable
-from compostela.core.smtp.hooks import HookChain
+from compostela.core.smtp_hooks.hooks import HookChain
 from compostela.core.tasks.manager import TaskManager
 from compostela.core.users.service import UsersRepository
+from compostela.doctor.service import Diagnosis
 from compostela.net.authentication.logins import Logins
 from compostela.net.authentication.settings import AuthSettings
 from compostela.net.imap.server import ImapServer
@@ -56,12 +56,12 @@ from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.reload import reload_certificates
 from compostela.processing.container import DEFAULT_WORKERS, build_processors, error_repository, postmaster_address
+from compostela.processing.lmtp_delivery import ContainerDelivery
 from compostela.processing.mailet import MailetContext
 from compostela.processing.processor import MailProcessors, Processor
-from compostela.processing.smtp_hooks.chain import build_chain
-from compostela.processing.smtp_hooks.context import HookContext
 from compostela.processing.spooler import Spooler
-from compostela.processing.synchronous import ContainerDelivery
+from compostela.smtp_hooks.chain import build_chain
+from compostela.smtp_hooks.context import HookContext
 
 if TYPE_CHECKING:
     from compostela.web.webadmin.server import WebAdminServer
@@ -245,7 +245,7 @@ class EmbeddedEdition:
         ]
 
     def _diagnosis(self) -> Diagnosis:
-        from compostela.app.doctor import diagnosis_of
+        from compostela.doctor.diagnosis import diagnosis_of
 
         async def domains() -> list[str]:
             return [str(domain) for domain in await self._services.domains.all()]

@@ -3,10 +3,10 @@
 import ssl
 from typing import Any
 
+from compostela.core.keystores.store_file import SecretFile
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.keys import ResolveUrl, load_keys
 from compostela.net.tls.settings import TlsSettings
-from compostela.net.tls.stores import SecretFile
 from compostela.net.tls.suites import FFDHE2048, PROTOCOLS
 from compostela.net.tls.trust import ask_for_certificates
 

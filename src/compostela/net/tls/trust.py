@@ -2,11 +2,11 @@
 
 import ssl
 
+from compostela.core.keystores.jks import read_jks
+from compostela.core.keystores.store_file import SecretFile, StoreType, pem_blocks, read_store, to_pem, type_of
 from compostela.net.tls.errors import TlsError
-from compostela.net.tls.jks import read_jks
 from compostela.net.tls.keys import ResolveUrl
 from compostela.net.tls.settings import ClientAuthSettings, ClientCertificate
-from compostela.net.tls.stores import SecretFile, StoreType, pem_blocks, read_store, to_pem, type_of
 
 
 def ask_for_certificates(context: ssl.SSLContext, settings: ClientAuthSettings, resolve: ResolveUrl) -> None:

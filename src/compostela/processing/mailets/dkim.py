@@ -13,7 +13,7 @@ from compostela.mime import headers
 from compostela.model.domain import Domain
 from compostela.processing.authentication_dns import ResolverDns
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 RESULT, FLAG = "jDKIM.AUTHRESULT", "jDKIM.AUTHRESULT.FLAG"
 

@@ -13,7 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from compostela.base.clock import Clock
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.authentication.throttle import Throttle
-from compostela.core.diagnosis.service import Diagnosis
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthChecks
 from compostela.core.mailbox.manager import MailboxManager
@@ -23,13 +22,14 @@ from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.tasks.manager import TaskManager
 from compostela.core.users.service import UsersRepository
+from compostela.doctor.routes import DoctorRoutes
+from compostela.doctor.service import Diagnosis
 from compostela.web.webadmin.authentication import AuthenticationMiddleware, Passwords
 from compostela.web.webadmin.error_handlers import HANDLERS
 from compostela.web.webadmin.routes import metrics
 from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
-from compostela.web.webadmin.routes.doctor import DoctorRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
 from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes

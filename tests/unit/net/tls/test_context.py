@@ -7,11 +7,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509 import load_pem_x509_certificate
 
-from compostela.net.tls import stores
+from compostela.core.keystores.store_file import StoreType, type_of
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.settings import ClientAuthSettings, TlsSettings
-from compostela.net.tls.stores import StoreType, type_of
 from tests.unit.net.tls.files import FOLDER, SECRET, read, resolve
 
 

@@ -9,8 +9,8 @@ from cryptography.x509 import load_der_x509_certificate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compostela.core.keystores.jks import JKS_MAGIC, read_jks
 from compostela.net.tls.errors import TlsError
-from compostela.net.tls.jks import JKS_MAGIC, read_jks
 from tests.unit.net.tls.files import FOLDER, SECRET
 
 RSA = (FOLDER / "rsa.jks").read_bytes()

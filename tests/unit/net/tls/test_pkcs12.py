@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compostela.net.tls.pkcs12 import protected_keys
+from compostela.core.keystores.pkcs12 import protected_keys
 from tests.unit.net.tls.files import FOLDER, SECRET
 
 BOTH = (FOLDER / "both.p12").read_bytes()
