@@ -17,6 +17,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.editions.embedded import Services, make_services
+from compostela.app.webadmin_routes import WebAdminServices, webadmin_routes
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.authentication.throttle import read_throttle_settings
 from compostela.core.autoconfiguration.settings import read_autoconfiguration_settings
@@ -36,9 +37,7 @@ from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITH
 from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
 from compostela.processing.matchers.composites import COMPOSITES
 from compostela.smtp_hooks import HOOKS, chain
-from compostela.web.webadmin.application import WebAdminServices, create_application
-from compostela.web.webadmin.authentication import passwords_of
-from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings
+from compostela.web.webadmin.settings import read_webadmin_settings
 from tools.reference.recording import Element, Recorder, record
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -234,10 +233,8 @@ def _parameters(recorder: Recorder) -> list[str]:
 
 def webadmin() -> str:
     nothing = dict.fromkeys(WebAdminServices.__dataclass_fields__)
-    settings = WebAdminSettings()
-    application = create_application(WebAdminServices(**nothing), settings, passwords_of(settings, ""))  # type: ignore[arg-type]
     groups: dict[str, list[str]] = {}
-    for route in application.routes:
+    for route in webadmin_routes(WebAdminServices(**nothing)):  # type: ignore[arg-type]
         endpoint = getattr(route, "endpoint", None)
         methods = sorted(getattr(route, "methods", None) or ())
         methods = ["GET"] if methods == ["GET", "HEAD"] else methods

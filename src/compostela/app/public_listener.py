@@ -49,7 +49,7 @@ class PublicListener:
         if public.https:
             tls = tls_of(public)
             try:
-                self.context = server_context(tls, configuration.places.resolve)
+                self.context = server_context(tls, configuration.locations.resolve)
             except TlsError as error:
                 raise TlsError(f"{tls.place}: {error}") from error
         self._sockets: list[socket.socket] = bind_sockets((BindAddress(public.host, public.port),), BACKLOG)
@@ -70,7 +70,9 @@ class PublicListener:
         from compostela.web.webadmin.request_limits import RequestLimits
         from compostela.web.webadmin.server import WebAdminServer
 
-        documents = PublicDocuments(public_setup(self._configuration, ports), domains, whole_address=whole_address)
+        documents = PublicDocuments(
+            public_setup(self._configuration.examined, ports), domains, whole_address=whole_address
+        )
         self._server = WebAdminServer(
             documents.application(),
             self._sockets,

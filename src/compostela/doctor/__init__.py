@@ -1,1 +1,1 @@
-"""What a mail server needs in DNS, and whether it has it: each check is a module with one idea."""
+"""The checks of a running server from outside: `compostela doctor` and the DNS records to publish."""

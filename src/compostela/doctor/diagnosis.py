@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from compostela.app.configuration.folder import Configuration
 from compostela.base.clock import Clock
 from compostela.core.dns.ports import DnsResolver, DnsTemporaryFailure
+from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.dns.from_dns import dns_checks
 from compostela.doctor.dns.lookups import Lookups
 from compostela.doctor.dns.records import Publication, publications
@@ -17,13 +17,14 @@ from compostela.doctor.wire.https import PolicyFetcher
 from compostela.doctor.wire.over_the_wire import wire_checks
 from compostela.doctor.wire.ports import knock
 from compostela.doctor.wire.served_certificates import as_served
+from compostela.mailauth.dns import AuthenticationDns
 from compostela.mailauth.spf.evaluation import check_host
-from compostela.processing.authentication_dns import ResolverDns
 
 
 async def diagnose(
     subject: Subject,
     resolver: DnsResolver,
+    authentication_dns: AuthenticationDns,
     clock: Clock,
     *,
     account: Account | None = None,
@@ -40,7 +41,7 @@ async def diagnose(
 
     async def spf(address: str, domain: str, helo: str) -> tuple[str, str]:
         result = await check_host(
-            address, domain, f"postmaster@{domain}", helo, ResolverDns(resolver), now=clock.now(), receiver=subject.host
+            address, domain, f"postmaster@{domain}", helo, authentication_dns, now=clock.now(), receiver=subject.host
         )
         return result.code.value, result.problem or result.mechanism
 
@@ -60,8 +61,9 @@ def _nothing(subject: Subject, only: Sequence[str]) -> Finding:
 
 
 def diagnosis_of(
-    configuration: Configuration,
+    configuration: ExaminedConfiguration,
     resolver: DnsResolver,
+    authentication_dns: AuthenticationDns,
     clock: Clock,
     domains: Callable[[], Awaitable[list[str]]],
     ports: dict[str, list[int]],
@@ -72,7 +74,7 @@ def diagnosis_of(
         return await asyncio.to_thread(subject_of, configuration, chosen or await domains(), ports)
 
     async def findings(chosen: Sequence[str], account: Account | None, only: Sequence[str]) -> list[Finding]:
-        return await diagnose(await subject(chosen), resolver, clock, account=account, only=only)
+        return await diagnose(await subject(chosen), resolver, authentication_dns, clock, account=account, only=only)
 
     async def records(chosen: Sequence[str]) -> list[Publication]:
         return publications(await subject(chosen))

@@ -2,14 +2,12 @@
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from compostela.app.configuration.folder import Configuration
-from compostela.app.configuration.locations import TOKEN_FILE
 from compostela.base.settings import Node
 from compostela.core.autoconfiguration.endpoints import SMTP_PORT, Endpoint, Proxied, Speaks, client_services
 from compostela.core.autoconfiguration.mta_sts import own_policy
 from compostela.core.autoconfiguration.setup import PublicSetup
+from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.subject import Certificate, DkimKey, Subject
 from compostela.doctor.wire.certificates import certificate_of
 from compostela.mailauth.dkim.signing import SENDER_DOMAIN
@@ -24,7 +22,7 @@ WEBADMIN_SECONDS = 5.0
 
 
 def subject_of(
-    configuration: Configuration,
+    configuration: ExaminedConfiguration,
     domains: Sequence[str],
     ports: dict[str, list[int]] | None = None,
     remarks: Sequence[str] = (),
@@ -47,7 +45,7 @@ def subject_of(
     )
 
 
-def public_setup(configuration: Configuration, ports: dict[str, list[int]] | None = None) -> PublicSetup:
+def public_setup(configuration: ExaminedConfiguration, ports: dict[str, list[int]] | None = None) -> PublicSetup:
     """`ports` as for `subject_of`."""
     host, settings = _host(configuration), configuration.autoconfiguration
     return PublicSetup(
@@ -63,7 +61,7 @@ def public_setup(configuration: Configuration, ports: dict[str, list[int]] | Non
     )
 
 
-def configured_domains(configuration: Configuration) -> list[str]:
+def configured_domains(configuration: ExaminedConfiguration) -> list[str]:
     """Those that the files name."""
     settings = configuration.domains
     return [str(domain) for domain in dict.fromkeys((settings.default_domain, *settings.domains))]
@@ -73,7 +71,7 @@ class NoList(Exception):
     """WebAdmin does not tell; the text says why."""
 
 
-def managed_domains(configuration: Configuration, data: Path) -> list[str]:
+def managed_domains(configuration: ExaminedConfiguration) -> list[str]:
     """Those of the running server, as its WebAdmin tells. Raises `NoList`."""
     import http.client
 
@@ -85,9 +83,12 @@ def managed_domains(configuration: Configuration, data: Path) -> list[str]:
     token, refused = next(iter(settings.passwords), ""), "the password in webadmin.properties is not its own"
     if not token:
         try:
-            token, refused = (data / TOKEN_FILE).read_text().strip(), f"the token in {data} is not its own"
+            token, refused = (
+                configuration.token_file.read_text().strip(),
+                f"the token in {configuration.token_file} is not its own",
+            )
         except OSError:
-            refused = f"there is no token in {data}"
+            refused = f"there is no token in {configuration.token_file}"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=WEBADMIN_SECONDS)
     try:
@@ -103,7 +104,7 @@ def managed_domains(configuration: Configuration, data: Path) -> list[str]:
     return found
 
 
-def _host(configuration: Configuration) -> str:
+def _host(configuration: ExaminedConfiguration) -> str:
     """The name of the server that other servers send to: the one on port 25, otherwise the first."""
     servers = [one.server for one in configuration.smtp]
     on_port = [one for one in servers if any(bind.port == SMTP_PORT for bind in one.bind)]
@@ -111,7 +112,7 @@ def _host(configuration: Configuration) -> str:
     return a_labels(chosen[0].hello_name if chosen else str(configuration.domains.default_domain)).lower()
 
 
-def _endpoints(configuration: Configuration, ports: dict[str, list[int]]) -> tuple[Endpoint, ...]:
+def _endpoints(configuration: ExaminedConfiguration, ports: dict[str, list[int]]) -> tuple[Endpoint, ...]:
     found: list[Endpoint] = []
     for smtp in configuration.smtp:
         login = smtp.auth_enabled and smtp.announce is not Announce.NEVER
@@ -183,18 +184,18 @@ def _binds(server: ServerSettings, ports: dict[str, list[int]]) -> Iterator[tupl
             yield host, port, everywhere
 
 
-def _certificate(configuration: Configuration) -> Certificate | None:
+def _certificate(configuration: ExaminedConfiguration) -> Certificate | None:
     """Of the server on port 25, otherwise of the first that offers TLS."""
     servers = [one.server for one in configuration.smtp if one.server.tls.offered]
     for server in sorted(servers, key=lambda one: all(bind.port != SMTP_PORT for bind in one.bind)):
         try:
-            return certificate_of(server_context(server.tls, configuration.places.resolve))
+            return certificate_of(server_context(server.tls, configuration.resolve))
         except (TlsError, ValueError):
             continue
     return None
 
 
-def _dkim_keys(configuration: Configuration, domains: Iterable[str]) -> tuple[list[DkimKey], list[str]]:
+def _dkim_keys(configuration: ExaminedConfiguration, domains: Iterable[str]) -> tuple[list[DkimKey], list[str]]:
     """The keys of the mailets DKIMSign, and what is wrong with others."""
     found: dict[DkimKey, None] = {}
     complaints: list[str] = []
@@ -202,7 +203,7 @@ def _dkim_keys(configuration: Configuration, domains: Iterable[str]) -> tuple[li
         values = {child.name: child.text for child in mailet.children}
         try:
             template, key = read_signing(
-                configuration.places.resolve,
+                configuration.resolve,
                 values.get("signatureTemplate", ""),
                 values.get("privateKey", ""),
                 values.get("privateKeyFilepath", ""),

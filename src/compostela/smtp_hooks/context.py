@@ -10,9 +10,11 @@ from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.filtering.ports import BanList, GreylistStore, SpamScanner
+from compostela.core.networks import Resolve
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.smtp_hooks.hooks import SmtpHook
 from compostela.core.users.service import UsersRepository
+from compostela.mailauth.dns import AuthenticationDns
 
 T = TypeVar("T")
 
@@ -25,6 +27,10 @@ class HookContext:
     users: UsersRepository
     rewriting: RecipientRewriteTable
     dns: DnsResolver
+    authentication_dns: AuthenticationDns
+    """The same resolver as SPF and DKIM ask it."""
+    host_addresses: Resolve
+    """Addresses of the host names in a hook's settings."""
     clock: Clock
     spamd: Callable[[str, int, float], SpamScanner]
     """The spamd at a host and port, with the seconds that it has for an answer."""

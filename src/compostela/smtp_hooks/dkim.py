@@ -13,7 +13,6 @@ from compostela.mailauth.dns import a_labels
 from compostela.mime import addresses
 from compostela.mime.headers import Headers
 from compostela.model.domain import Domain
-from compostela.processing.authentication_dns import ResolverDns
 from compostela.smtp_hooks.context import HookContext, HookFactory
 
 _log = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ class DKIMHook(SmtpHook):
         self._only_for = frozenset(_domains(settings, "onlyForSenderDomain"))
         self._signers = frozenset(_domains(settings, "expectedDToken"))
         self._entities = _entities(settings)
-        self._dns = ResolverDns(context.dns)
+        self._dns = context.authentication_dns
         self._clock = context.clock
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:

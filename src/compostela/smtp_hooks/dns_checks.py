@@ -5,11 +5,11 @@ from ipaddress import ip_address
 
 from compostela.base.settings import Settings
 from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure
+from compostela.core.networks import is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
-from compostela.processing.networks import is_in, read_networks
 from compostela.smtp_hooks.context import HookContext, HookFactory
 from compostela.smtp_hooks.lookups import bounded, read_limit
 
@@ -58,7 +58,7 @@ class ValidRcptMX(SmtpHook):
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._networks = read_networks(settings, "invalidMXNetworks")
+        self._networks = read_networks(settings, "invalidMXNetworks", context.host_addresses)
         if not settings.strings("invalidMXNetworks"):
             settings.error("ValidRcptMX needs 'invalidMXNetworks'")
         self._limit = read_limit(settings)

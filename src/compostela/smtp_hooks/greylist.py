@@ -5,10 +5,10 @@ import logging
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Settings
 from compostela.core.filtering.greylisting import Greylisting, GreylistRules
+from compostela.core.networks import is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.processing.networks import is_in, read_networks
 from compostela.smtp_hooks.context import HookContext, HookFactory
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class GreylistHandler(SmtpHook):
         if rules.block_seconds >= rules.unseen_seconds:
             settings.error("'unseenLifeTime' must be longer than 'tempBlockTime': nobody could pass", "unseenLifeTime")
         self._domains = context.domains
-        self._spared = read_networks(settings, "whitelistedNetworks")
+        self._spared = read_networks(settings, "whitelistedNetworks", context.host_addresses)
         self._greylisting = Greylisting(context.greylist, rules, context.clock)
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:

@@ -5,13 +5,13 @@ import re
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
+from compostela.core.networks import Network, is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, OK, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mime import addresses
 from compostela.mime.headers import Headers
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
-from compostela.processing.networks import Network, is_in, read_networks
 from compostela.smtp_hooks.context import HookContext, HookFactory
 
 _DOMAIN = re.compile(
@@ -118,7 +118,7 @@ class AllowedUnauthenticatedSender(SmtpHook):
         self._senders: dict[MailAddress, tuple[Network, ...] | None] = {}
         listed = settings.section("allowedSenders")
         for entry in listed.sections("allowedSender") if listed is not None else ():
-            networks = read_networks(entry, "fromIps") if entry.has("fromIps") else None
+            networks = read_networks(entry, "fromIps", context.host_addresses) if entry.has("fromIps") else None
             try:
                 address = MailAddress.parse(entry.body.strip())
             except InvalidArgument as wrong:

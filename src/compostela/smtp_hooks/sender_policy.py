@@ -8,7 +8,6 @@ from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mailauth.spf.evaluation import check_host
 from compostela.mailauth.spf.result import SpfCode, SpfIdentity, SpfResult, received_spf
 from compostela.model.mail_address import MailAddress
-from compostela.processing.authentication_dns import ResolverDns
 from compostela.smtp_hooks.context import HookContext, HookFactory
 
 _log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ class SPFHandler(SmtpHook):
         self._blocks_softfail = settings.boolean("blockSoftFail", False)
         self._blocks_permerror = settings.boolean("blockPermError", True)
         self._checks_all = settings.boolean("checkAuthNetworks", False)
-        self._dns = ResolverDns(context.dns)
+        self._dns = context.authentication_dns
         self._clock = context.clock
 
     async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:

@@ -4,9 +4,7 @@ import asyncio
 
 import pytest
 
-from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.mime import uris
-from compostela.processing.networks import is_in, read_networks
 from compostela.smtp_hooks.lookups import TimeLeft, reversed_address
 from compostela.smtp_hooks.spam_trap import BlockedAddresses
 from tests.contracts.fakes import FakeClock
@@ -41,28 +39,6 @@ def test_blocked_addresses_are_bounded() -> None:
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3"):
         blocked.add(address, 10)
     assert [one in blocked for one in ("192.0.2.1", "192.0.2.2", "192.0.2.3")] == [True, False, True]
-
-
-def networks(text: str) -> tuple[Settings, Problems]:
-    problems = Problems()
-    node = Node("handler", Place("test"), children=[Node("networks", Place("test"), text)])
-    return Settings(node, problems), problems
-
-
-def test_networks_in_all_their_forms() -> None:
-    settings, problems = networks("192.0.2.1, 127.* 10.1.0.0/255.255.0.0,2001:db8::/32")
-    found = read_networks(settings, "networks")
-    assert not problems.found
-    assert [is_in(one, found) for one in ("192.0.2.1", "127.9.9.9", "10.1.2.3", "2001:db8::5", "::ffff:10.1.2.3")] == [
-        True
-    ] * 5
-    assert [is_in(one, found) for one in ("192.0.2.2", "10.2.0.1", "2001:db9::1", "nothing")] == [False] * 4
-
-
-def test_what_is_no_network_is_told() -> None:
-    settings, problems = networks("10.0.0.0/8, 1.*.2, example.org")
-    read_networks(settings, "networks")
-    assert [problem.message.partition(" is")[0] for problem in problems.found] == ["'1.*.2'", "'example.org'"]
 
 
 @pytest.mark.parametrize(

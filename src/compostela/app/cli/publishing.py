@@ -83,10 +83,12 @@ def read_subject(conf: Path, data: Path, domains: tuple[str, ...]) -> tuple[Conf
     remarks = []
     if not domains:
         try:
-            chosen = managed_domains(configuration, data)
+            chosen = managed_domains(configuration.examined)
         except NoList as error:
             remarks.append(_NO_LIST.format(error))
-    return configuration, subject_of(configuration, chosen or configured_domains(configuration), remarks=remarks)
+    return configuration, subject_of(
+        configuration.examined, chosen or configured_domains(configuration.examined), remarks=remarks
+    )
 
 
 def _text(publication: Publication) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 TOKEN_FILE = "webadmin.token"
-"""In the data folder: WebAdmin's password."""
+"""In the data folder: the password of WebAdmin when none is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,10 @@ class FileLocations:
 
     configuration: Path
     data: Path
+
+    @property
+    def token_file(self) -> Path:
+        return self.data / TOKEN_FILE
 
     def resolve(self, url: str) -> Path:
         text = unquote(url.removeprefix("file://"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from compostela.adapters.crowdsec.bans import CrowdsecBans
+from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.kerberos.acceptor import KerberosAcceptor
@@ -39,6 +40,7 @@ from compostela.core.users.service import UsersRepository
 from compostela.doctor.service import Diagnosis
 from compostela.net.authentication.logins import Logins
 from compostela.net.authentication.settings import AuthSettings
+from compostela.net.host_addresses import system_addresses
 from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
 from compostela.net.imap.settings import ImapSettings
@@ -98,6 +100,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
     rewriting = RecipientRewriteTable(store.rewriting, domains, users, configuration.rewriting)
     mailboxes = MailboxManager(store.mailboxes, clock)
     domain = configuration.domains.default_domain
+    resolver = DnspythonResolver(configuration.dns)
     context = MailetContext(
         hello_name=configuration.smtp[0].server.hello_name if configuration.smtp else domain.name,
         postmaster=postmaster_address(configuration.spooler, domain.name),
@@ -108,16 +111,29 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         queues=store.queues,
         repositories=store.repositories,
         repository_settings=configuration.repositories,
-        dns=DnspythonResolver(configuration.dns),
+        dns=resolver,
+        authentication_dns=ResolverDns(resolver),
         sender=SmtpClient(),
         clock=clock,
-        resolve=configuration.places.resolve,
+        resolve=configuration.locations.resolve,
     )
     bans = CrowdsecBans(configuration.crowdsec, clock) if configuration.crowdsec is not None else None
     for imap in configuration.imap:
         if imap.ban_check is not None and bans is None:
             problems.error(imap.ban_check, "the check needs crowdsec.properties, with crowdsecUrl and apiKey")
-    hooks = HookContext(domains, users, rewriting, context.dns, clock, Spamd, bans, store.greylist, RecentLogins(clock))
+    hooks = HookContext(
+        domains=domains,
+        users=users,
+        rewriting=rewriting,
+        dns=resolver,
+        authentication_dns=context.authentication_dns,
+        host_addresses=system_addresses,
+        clock=clock,
+        spamd=Spamd,
+        bans=bans,
+        greylist=store.greylist,
+        recent_logins=RecentLogins(clock),
+    )
     chains = [
         build_chain(
             smtp.handlers,
@@ -210,7 +226,8 @@ class EmbeddedEdition:
             await self._public.start(self._services.domains, self._ports, whole_address=users.virtual_hosting)
         if not self._web_sockets:
             return
-        from compostela.web.webadmin.application import WebAdminServices, create_application
+        from compostela.app.webadmin_routes import WebAdminServices, webadmin_routes
+        from compostela.web.webadmin.application import create_application
         from compostela.web.webadmin.authentication import passwords_of
         from compostela.web.webadmin.server import WebAdminServer
 
@@ -233,9 +250,9 @@ class EmbeddedEdition:
             throttle=self._services.throttle,
         )
         settings = self._configuration.webadmin
-        token = first_start.administration_token(self._configuration.places.data)
+        token = first_start.administration_token(self._configuration.locations.data)
         server = WebAdminServer(
-            create_application(services, settings, passwords_of(settings, token)), self._web_sockets
+            create_application(webadmin_routes(services), settings, passwords_of(settings, token)), self._web_sockets
         )
         await server.start()
         self._web_server = server
@@ -250,8 +267,10 @@ class EmbeddedEdition:
         async def domains() -> list[str]:
             return [str(domain) for domain in await self._services.domains.all()]
 
-        dns = self._services.mailets.dns
-        return diagnosis_of(self._configuration, dns, self._clock, domains, self._ports)
+        mailets = self._services.mailets
+        return diagnosis_of(
+            self._configuration.examined, mailets.dns, mailets.authentication_dns, self._clock, domains, self._ports
+        )
 
     @property
     def _ports(self) -> dict[str, list[int]]:
@@ -335,7 +354,7 @@ class EmbeddedEdition:
         tokens = self._tokens[oidc] if oidc is not None else None
         kerberos = settings.kerberos
         if kerberos is not None and kerberos not in self._kerberos:
-            key_tab = self._configuration.places.resolve(kerberos.key_tab) if kerberos.key_tab else None
+            key_tab = self._configuration.locations.resolve(kerberos.key_tab) if kerberos.key_tab else None
             self._kerberos[kerberos] = KerberosAcceptor(kerberos, key_tab)
         contexts = self._kerberos[kerberos].begin if kerberos is not None else None
         return Logins(settings, self._services.authenticator, tokens, contexts)
@@ -359,7 +378,7 @@ class EmbeddedEdition:
         context = None
         if settings.tls.offered:
             try:
-                context = server_context(settings.tls, self._configuration.places.resolve)
+                context = server_context(settings.tls, self._configuration.locations.resolve)
             except TlsError as error:
                 raise TlsError(f"{settings.tls.place}: {error}") from error
         return Listener(settings, factory, context)

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 from compostela.core.keystores import der
-from compostela.net.tls.errors import TlsError
+from compostela.core.keystores.errors import KeyStoreError
 
 JKS_MAGIC = b"\xfe\xed\xfe\xed"
 _KEY, _CERTIFICATE = 1, 2
@@ -34,20 +34,20 @@ class JksKey:
     chain: tuple[bytes, ...]
 
     def recover(self, password: str) -> bytes:
-        """The key in clear, PKCS#8 DER. Raises `TlsError`."""
+        """The key in clear, PKCS#8 DER. Raises `KeyStoreError`."""
         try:
             info = der.expect(self.protected, der.SEQUENCE).content
             algorithm, octets = der.expect(info, der.SEQUENCE), der.expect(info, der.SEQUENCE).rest
             name = der.expect(algorithm.content, der.OBJECT_IDENTIFIER).content
             hidden = der.expect(octets, der.OCTET_STRING).content
         except der.DerError as error:
-            raise TlsError(f"the key {self.alias!r} is damaged") from error
+            raise KeyStoreError(f"the key {self.alias!r} is damaged") from error
         if name != _PROTECTION:
-            raise TlsError(
+            raise KeyStoreError(
                 f"the key {self.alias!r} is protected in a way that only Java knows: convert the store to PKCS12"
             )
         if len(hidden) < 2 * _DIGEST_BYTES:
-            raise TlsError(f"the key {self.alias!r} is damaged")
+            raise KeyStoreError(f"the key {self.alias!r} is damaged")
         return self._uncover(hidden, password.encode("utf-16-be"))
 
     def _uncover(self, hidden: bytes, password: bytes) -> bytes:
@@ -58,7 +58,9 @@ class JksKey:
             stream += digest
         key = (int.from_bytes(body, "big") ^ int.from_bytes(stream[: len(body)], "big")).to_bytes(len(body), "big")
         if not hmac.compare_digest(hashlib.sha1(password + key, usedforsecurity=False).digest(), check):
-            raise TlsError(f"the key {self.alias!r} has another password than the key store: give it in <keySecret>")
+            raise KeyStoreError(
+                f"the key {self.alias!r} has another password than the key store: give it in <keySecret>"
+            )
         return key
 
 
@@ -71,17 +73,17 @@ class JksStore:
 
 
 def read_jks(data: bytes, password: str | None) -> JksStore:
-    """Reads a store whole. Without a password its integrity is not checked, as in Java. Raises `TlsError`."""
+    """Reads a store whole. Without a password its integrity is not checked, as in Java. Raises `KeyStoreError`."""
     if password is not None:
         _check(data, password)
     reader = _Reader(data[:-_DIGEST_BYTES])
     if reader.take(4) != JKS_MAGIC:
-        raise TlsError("this is not a key store of the type JKS")
+        raise KeyStoreError("this is not a key store of the type JKS")
     version, count = reader.number(), reader.number()
     if version not in _VERSIONS:
-        raise TlsError(f"version {version} of the type JKS is not known")
+        raise KeyStoreError(f"version {version} of the type JKS is not known")
     if count > MAX_ENTRIES:
-        raise TlsError(f"the key store has more than {MAX_ENTRIES} entries")
+        raise KeyStoreError(f"the key store has more than {MAX_ENTRIES} entries")
     keys: list[JksKey] = []
     trusted: list[bytes] = []
     for _ in range(count):
@@ -90,12 +92,12 @@ def read_jks(data: bytes, password: str | None) -> JksStore:
         if kind == _KEY:
             protected, links = reader.octets(), reader.number()
             if links > MAX_CHAIN:
-                raise TlsError(f"the key {alias!r} has more than {MAX_CHAIN} certificates")
+                raise KeyStoreError(f"the key {alias!r} has more than {MAX_CHAIN} certificates")
             keys.append(JksKey(alias, protected, tuple(reader.certificate(version) for _ in range(links))))
         elif kind == _CERTIFICATE:
             trusted.append(reader.certificate(version))
         else:
-            raise TlsError("the key store is damaged")
+            raise KeyStoreError("the key store is damaged")
     return JksStore(tuple(keys), tuple(trusted))
 
 
@@ -103,7 +105,7 @@ def _check(data: bytes, password: str) -> None:
     body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     wanted = hashlib.sha1(password.encode("utf-16-be") + _WHITENER + body, usedforsecurity=False).digest()
     if not hmac.compare_digest(digest, wanted):
-        raise TlsError("the password of the key store is wrong, or the file is damaged")
+        raise KeyStoreError("the password of the key store is wrong, or the file is damaged")
 
 
 class _Reader:
@@ -116,7 +118,7 @@ class _Reader:
     def take(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]
         if len(taken) != count:
-            raise TlsError("the key store is cut off")
+            raise KeyStoreError("the key store is cut off")
         self._at += count
         return taken
 
@@ -132,5 +134,5 @@ class _Reader:
 
     def certificate(self, version: int) -> bytes:
         if version > 1 and self.text() not in ("X.509", "X509"):
-            raise TlsError("the key store has a certificate that is not X.509")
+            raise KeyStoreError("the key store has a certificate that is not X.509")
         return self.octets()

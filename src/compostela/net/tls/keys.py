@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compostela.core.keystores.errors import KeyStoreError
 from compostela.core.keystores.jks import read_jks
 from compostela.core.keystores.pkcs12 import protected_keys
-from compostela.core.keystores.store_file import SecretFile, StoreType, pem_blocks, read_store, type_of
+from compostela.core.keystores.store_file import StoreType, pem_blocks, read_store, type_of
 from compostela.net.tls.errors import TlsError
+from compostela.net.tls.secret_file import SecretFile
 from compostela.net.tls.settings import TlsSettings
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def load_keys(context: ssl.SSLContext, settings: TlsSettings, resolve: ResolveUr
         if not keys:
             raise TlsError("the key store has no private key with a certificate")
         return _load_keys(context, keys)
-    except TlsError as error:
+    except (TlsError, KeyStoreError) as error:
         raise TlsError(f"{path}: {error}") from error
 
 

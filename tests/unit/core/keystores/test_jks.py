@@ -9,8 +9,8 @@ from cryptography.x509 import load_der_x509_certificate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compostela.core.keystores.errors import KeyStoreError
 from compostela.core.keystores.jks import JKS_MAGIC, read_jks
-from compostela.net.tls.errors import TlsError
 from tests.unit.net.tls.files import FOLDER, SECRET
 
 RSA = (FOLDER / "rsa.jks").read_bytes()
@@ -41,7 +41,7 @@ def test_several_keys_come_out() -> None:
 
 
 def test_a_wrong_password_is_told() -> None:
-    with pytest.raises(TlsError, match="password of the key store is wrong"):
+    with pytest.raises(KeyStoreError, match="password of the key store is wrong"):
         read_jks(RSA, "wrong")
 
 
@@ -52,14 +52,14 @@ def test_without_a_password_integrity_is_not_checked() -> None:
 def test_a_key_with_a_password_of_its_own() -> None:
     (entry,) = read_jks((FOLDER / "two-passwords.jks").read_bytes(), "store-secret").keys
     assert load_der_private_key(entry.recover("key-secret"), None)
-    with pytest.raises(TlsError, match=r"another password .* <keySecret>"):
+    with pytest.raises(KeyStoreError, match=r"another password .* <keySecret>"):
         entry.recover("store-secret")
 
 
 def test_a_change_anywhere_is_noticed() -> None:
     for at in range(0, len(RSA), 97):
         broken = RSA[:at] + bytes([RSA[at] ^ 1]) + RSA[at + 1 :]
-        with pytest.raises(TlsError):
+        with pytest.raises(KeyStoreError):
             read_jks(broken, SECRET)
 
 
@@ -78,7 +78,7 @@ def test_a_change_anywhere_is_noticed() -> None:
     ],
 )
 def test_lengths_that_lie_are_refused(body: bytes, reason: str) -> None:
-    with pytest.raises(TlsError, match=reason):
+    with pytest.raises(KeyStoreError, match=reason):
         read_jks(signed(body), SECRET)
 
 
@@ -88,5 +88,5 @@ def test_no_octets_raise_anything_else(rest: bytes) -> None:
     try:
         for entry in read_jks(signed(JKS_MAGIC + struct.pack(">III", 2, 1, 1) + rest), SECRET).keys:
             entry.recover(SECRET)
-    except TlsError:
+    except KeyStoreError:
         pass

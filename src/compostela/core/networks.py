@@ -1,6 +1,5 @@
 """Networks as operators write them, and whether an address lies in them."""
 
-import socket
 from collections.abc import Callable, Iterable
 from ipaddress import (
     IPv4Address,
@@ -19,21 +18,15 @@ Network = IPv4Network | IPv6Network
 Resolve = Callable[[str], list[str]]
 """Addresses of a host name, none when it is unknown."""
 
+_MAPPED_BITS = 96
+"""The length of the prefix `::ffff:0:0`."""
 _LARGEST = {4: 8, 6: 16}
 """Lengths of the largest networks that may be somebody's own."""
 _OF_NOBODY = (ip_network("fc00::/7"), ip_network("fe80::/10"))
 """Larger, and not of the open Internet."""
 
 
-def system_addresses(name: str) -> list[str]:
-    """By the machine's own resolver, as it stands at start."""
-    try:
-        return sorted({str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
-    except OSError:
-        return []
-
-
-def read_networks(settings: Settings, name: str, resolve: Resolve = system_addresses) -> tuple[Network, ...]:
+def read_networks(settings: Settings, name: str, resolve: Resolve) -> tuple[Network, ...]:
     """The networks of an element: separated by commas or blanks, in one element or several. What is neither a network nor
     looks like a name is an error; a name that is not known now is a warning, for the server must start without DNS too."""
     found: list[Network] = []
@@ -51,7 +44,7 @@ def read_networks(settings: Settings, name: str, resolve: Resolve = system_addre
     return tuple(found)
 
 
-def parse_network(text: str, resolve: Resolve = system_addresses) -> list[Network]:
+def parse_network(text: str, resolve: Resolve) -> list[Network]:
     """James's forms: an address or a host name, with an optional length or netmask behind a slash, and `127.*`.
     IPv4 and IPv6. Raises `InvalidArgument`; an unknown name gives nothing."""
     host, slash, mask = text.partition("/")
@@ -64,10 +57,18 @@ def parse_network(text: str, resolve: Resolve = system_addresses) -> list[Networ
         # a netmask or a length for IPv4 says nothing of the IPv6 addresses of a name, even if it has no others today
         keep = slash and (":" not in one or is_address or not _is_for_ipv4(mask))
         try:
-            networks.append(ip_network(f"{one}/{mask}" if keep else one, strict=False))
+            networks.append(_unmapped(ip_network(f"{one}/{mask}" if keep else one, strict=False)))
         except ValueError as error:
             raise InvalidArgument(f"{text!r} is not an address or a network: {error}") from error
     return networks
+
+
+def _unmapped(network: Network) -> Network:
+    """An IPv4 network that is written as IPv6 (`::ffff:192.0.2.0/120`, RFC 4291 §2.5.5.2) as the IPv4 network that it is."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return ip_network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
 def _is_for_ipv4(mask: str) -> bool:
