@@ -85,10 +85,10 @@ def managed_domains(configuration: ExaminedConfiguration) -> list[str]:
         try:
             token, refused = (
                 configuration.token_file.read_text().strip(),
-                f"the token in {configuration.token_file} is not its own",
+                f"the token in {configuration.token_file.parent} is not its own",
             )
         except OSError:
-            refused = f"there is no token in {configuration.token_file}"
+            refused = f"there is no token in {configuration.token_file.parent}"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=WEBADMIN_SECONDS)
     try:
