@@ -16,7 +16,8 @@ from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace
 from compostela.adapters.embedded.greylist import cut_triplets, forget_old_triplets
-from compostela.adapters.embedded.mailbox_removal import purge_deleted, trim_expunge_logs
+from compostela.adapters.embedded.mailbox_removal import purge_deleted
+from compostela.adapters.embedded.mailbox_retention import trim_logs
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.unqueued_runs import forget_old_runs
 from compostela.adapters.embedded.writer import Transaction, Writer
@@ -79,7 +80,7 @@ class GarbageCollector:
         for start in range(0, len(condemned), BATCH):
             removed += await self._remove(condemned[start : start + BATCH])
         await self.sweep()
-        await trim_expunge_logs(self._writer, self._reader)
+        await trim_logs(self._writer, self._reader, time.time())
         await forget_old_runs(self._writer, time.time() - KEPT_DAYS * 86400)
         await forget_old_triplets(self._writer, time.time())
         await cut_triplets(self._writer)
