@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
+from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace, translated_os_error
 from compostela.adapters.embedded.file_bodies import FileBody, FileSpill, is_whole, make_folder, open_body
 from compostela.adapters.embedded.packing import PLAIN, pack, unpack_whole
@@ -184,9 +185,9 @@ class EmbeddedBlobs:
         return self.folder / file
 
     @staticmethod
-    def is_known(tx: Transaction, file: str) -> bool:
+    def is_known(execute: Execute, file: str) -> bool:
         """Whether a row names the file."""
-        return tx.execute(_KNOWN, (file,)).fetchone() is not None
+        return execute(_KNOWN, (file,)).fetchone() is not None
 
 
 def _name(path: Path) -> str:
