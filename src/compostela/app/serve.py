@@ -209,10 +209,9 @@ async def _open(data: Path) -> EmbeddedStore:
         probe = data / f".write-{os.getpid()}"
         probe.touch(mode=0o600)
         probe.unlink()
-        store = await EmbeddedStore.open(data)
         if (wide := open_to_others(data)) is not None:
             _log.warning("the data folder is open to others: %s", wide)
-        return store
+        return await EmbeddedStore.open(data)
     except OSError as error:
         raise StartError(
             f"the data folder {data} cannot be written: {error.strerror}; choose another with --data"

@@ -137,6 +137,16 @@ async def test_a_folder_of_the_release_before_gets_its_marks(tmp_path: Path, mis
     assert marks[0].strip()
 
 
+async def test_a_crash_of_an_older_release_between_tables_and_id_is_made_good(tmp_path: Path) -> None:
+    await _use(tmp_path)
+    _without_marks(tmp_path)
+    connection = apsw.Connection(str(tmp_path / DATABASE_NAME))
+    connection.execute("DELETE FROM setting")
+    connection.close()
+    await _use(tmp_path)
+    assert await _read(tmp_path) == HEADER + b"small"
+
+
 async def test_a_folder_that_several_make_at_once_is_one(tmp_path: Path) -> None:
     async def open_and_close() -> None:
         await (await EmbeddedStore.open(tmp_path / "data")).close()
@@ -183,10 +193,22 @@ async def test_most_files_unknown_is_a_wrong_database_not_garbage(
     _remove_database(tmp_path)
     (tmp_path / "old").rename(tmp_path / DATABASE_NAME)
     _age(tmp_path, 2 * DAY)
+    # nor a file whose last message the wrong database does not have any more
+    store = await EmbeddedStore.open(tmp_path)
+    await store.mailboxes.delete((await store.mailboxes.of_user(USER))[0].id)
+    await store.close()
     files, withheld = await _collect(tmp_path, caplog)
     assert len(files) == 3
     assert withheld is not None
     assert "2 of 3" in withheld
+
+
+async def test_a_file_that_nothing_refers_to_is_collected(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    await _use(tmp_path, BODY)
+    store = await EmbeddedStore.open(tmp_path)
+    await store.mailboxes.delete((await store.mailboxes.of_user(USER))[0].id)
+    await store.close()
+    assert await _collect(tmp_path, caplog) == (set(), None)
 
 
 async def test_what_a_crash_left_is_collected(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

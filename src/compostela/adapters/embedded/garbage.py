@@ -46,7 +46,7 @@ _UNREFERENCED = """NOT EXISTS (SELECT 1 FROM message WHERE body = blob.id)
     AND NOT EXISTS (SELECT 1 FROM repository_mail WHERE body = blob.id)"""
 _LAST_ROW = "SELECT max(id) FROM blob"
 _FIND = f"SELECT id FROM blob WHERE id BETWEEN ? AND ? AND {_UNREFERENCED}"
-_REMOVE = f"DELETE FROM blob WHERE id = ? AND {_UNREFERENCED} RETURNING file"
+_REMOVE = f"DELETE FROM blob WHERE id = ? AND {_UNREFERENCED} AND (file IS NULL OR ?) RETURNING file"
 
 
 class GarbageCollector:
@@ -58,6 +58,7 @@ class GarbageCollector:
         self._blobs = blobs
         self._disk = disk
         self._suspects: set[int] = set()
+        self._is_in_doubt = False
         self.withheld: str | None = None
         """What the last sweep did not remove, and what to do; None if it kept nothing back."""
 
@@ -81,14 +82,14 @@ class GarbageCollector:
                 return
 
     async def collect(self) -> int:
-        """One collection; tells how many blobs it removed."""
+        """One collection; tells how many blobs it removed. If the database is in doubt (see `_without_doubt`) no file goes."""
+        await self.sweep()
         found = await self._unreferenced()
         condemned = sorted(found & self._suspects)
         self._suspects = found.difference(condemned)
         removed = 0
         for start in range(0, len(condemned), BATCH):
             removed += await self._remove(condemned[start : start + BATCH])
-        await self.sweep()
         await trim_expunge_logs(self._writer, self._reader)
         await forget_old_runs(self._writer, time.time() - KEPT_DAYS * 86400)
         await forget_old_triplets(self._writer, time.time())
@@ -107,8 +108,10 @@ class GarbageCollector:
         return found
 
     async def _remove(self, rows: Sequence[int]) -> int:
+        with_files = not self._is_in_doubt
+
         def job(tx: Transaction) -> list[str | None]:
-            return [row[0] for blob in rows for row in tx.execute(_REMOVE, (blob,)).fetchall()]
+            return [row[0] for blob in rows for row in tx.execute(_REMOVE, (blob, with_files)).fetchall()]
 
         files = await self._writer.run(job, frees_space=True, is_long=True)
         await asyncio.to_thread(self._unlink, [file for file in files if file is not None])
@@ -146,7 +149,8 @@ class GarbageCollector:
         row = self._reader.execute(_CREATED_AT).fetchone()
         created_at = float(row[0]) - CLOCK_SECONDS if row is not None else 0.0
         certain = [file.name for file in old if file.name in unknown and file.changed_at >= created_at]
-        if len(unknown) > MOST * len(old):
+        self._is_in_doubt = len(unknown) > MOST * len(old)
+        if self._is_in_doubt:
             certain = []
         kept = sorted(unknown.difference(certain))
         before, self.withheld = self.withheld, None

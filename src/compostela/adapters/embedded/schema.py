@@ -12,6 +12,7 @@ from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
 
 _FOLDER_ID_LENGTH = 8
+FOLDER_ID = "SELECT value FROM setting WHERE name = 'store-id'"
 _SETTING = "INSERT OR IGNORE INTO setting VALUES (?, ?)"
 
 BLOB_TABLES = (
@@ -177,13 +178,18 @@ def migrate(connection: apsw.Connection) -> None:
             for statement in migration:
                 connection.execute(statement)
         if version == 0:
-            connection.execute(_SETTING, ("store-id", new_id()[-_FOLDER_ID_LENGTH:]))
             connection.execute(_SETTING, ("created-at", str(time.time())))
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def folder_id_of(connection: apsw.Connection) -> str:
+    """The id of the data folder, made if there is none yet."""
+    connection.execute(_SETTING, ("store-id", new_id()[-_FOLDER_ID_LENGTH:]))
+    return str(connection.execute(FOLDER_ID).get)
 
 
 def is_new(connection: apsw.Connection) -> bool:

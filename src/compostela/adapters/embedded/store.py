@@ -35,7 +35,7 @@ from compostela.adapters.embedded.private import make_private_file
 from compostela.adapters.embedded.queues import EmbeddedQueues
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
-from compostela.adapters.embedded.schema import is_new, migrate
+from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.writer import Writer
@@ -44,7 +44,6 @@ from compostela.base.errors import StorageFull
 
 RESERVE_SECONDS = 1.0
 """How often it is looked whether the reserve file is whole."""
-_FOLDER_ID = "SELECT value FROM setting WHERE name = 'store-id'"
 _HAS_FILES = "SELECT 1 FROM blob WHERE file IS NOT NULL LIMIT 1"
 
 
@@ -61,7 +60,7 @@ class EmbeddedStore:
         self._writer = Writer(path, self._reserve, self._checkpointer.log_grew)
         self._reader = Reader(path)
         self._signals = Signals(self._ownership, self._reader)
-        names = Names(self._reader.execute(_FOLDER_ID).fetchone()[0])
+        names = Names(self._reader.execute(FOLDER_ID).fetchone()[0])
         disk = DiskSpace(folder, reserve_bytes, self._reader.reusable_bytes)
         self.blobs = EmbeddedBlobs(folder / BLOBS_FOLDER, self._reader, disk)
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
@@ -82,7 +81,8 @@ class EmbeddedStore:
         cls, folder: Path, clock: Clock | None = None, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES
     ) -> "EmbeddedStore":
         """Makes or opens the folder and brings its schema up to date. Raises `OSError` when the folder cannot be
-        written, `NewerSchema` when a newer release wrote it, `WrongFolder` when a part of it is lost or another's, `StorageFull` when it is new and there is no room for it."""
+        written, `NewerSchema` when a newer release wrote it, `WrongFolder` when a part of it is lost or another's,
+        `StorageFull` when it is new and there is no room for it."""
         make_folder(folder)
         _prepare(folder)
         store = cls(folder, clock or SystemClock(), reserve_bytes)
@@ -138,7 +138,7 @@ def _migrate(folder: Path) -> None:
         if trace is not None and is_new(connection):
             raise WrongFolder(lost_database_text(folder, trace))
         migrate(connection)
-        folder_id = str(connection.execute(_FOLDER_ID).get)
+        folder_id = folder_id_of(connection)
         has_files = bool(connection.execute(_HAS_FILES).fetchall())
     finally:
         connection.close()
