@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mailbox.model import Appended, MessageRow, NewMessage
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.flags import NO_FLAGS, Flags, SystemFlag

@@ -19,7 +19,7 @@ from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.configuration.places import TOKEN_FILE
+from compostela.app.configuration.locations import TOKEN_FILE
 from compostela.app.editions.embedded import EmbeddedEdition, make_services
 from compostela.app.public_listener import tls_of
 from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
@@ -125,14 +125,14 @@ def _check_keys(configuration: Configuration, problems: Problems) -> None:
         found.append(tls_of(public))
     for tls in found:
         urls = [url for url in (tls.keystore, tls.private_key, tls.certificates) if url is not None]
-        paths = {url: configuration.places.resolve(url) for url in urls}
+        paths = {url: configuration.locations.resolve(url) for url in urls}
         for url, path in paths.items():
-            made_by_us = path.parent == configuration.places.data / first_start.TLS_FOLDER
+            made_by_us = path.parent == configuration.locations.data / first_start.TLS_FOLDER
             if not made_by_us and not path.is_file():
                 problems.warning(tls.place, f"{url} does not exist: the server will not start without it")
         if all(path.is_file() for path in paths.values()):
             try:
-                server_context(tls, configuration.places.resolve)
+                server_context(tls, configuration.locations.resolve)
             except TlsError as error:
                 problems.error(tls.place, str(error))
 

@@ -32,7 +32,7 @@ from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock
 from compostela.base.errors import AlreadyExists, NotFound
 from compostela.core.blob.model import MessageContent
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mailbox.model import (
     Appended,
     Changes,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from compostela.base.clock import Clock
 from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
 from compostela.core.blob.model import MessageContent
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mailbox.model import Appended, Mailbox, NewMessage
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.mime.headers import fields

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mailbox.model import (
     Appended,
     Changes,
