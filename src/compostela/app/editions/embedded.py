@@ -403,8 +403,13 @@ class EmbeddedEdition:
                 return HealthStatus.UNHEALTHY, str(full)
             return None
 
+        async def files() -> tuple[HealthStatus, str] | None:
+            withheld = self._store.garbage.withheld
+            return None if withheld is None else (HealthStatus.DEGRADED, withheld)
+
         return [
             HealthCheck("Embedded store", store),
             HealthCheck("Disk space", disk),
+            HealthCheck("Message files", files),
             HealthCheck("EmptyErrorMailRepository", errors),
         ]
