@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from compostela.base.errors import TemporaryFailure
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey, EntryId
 from tests.contracts.fakes import FakeClock, a_mail, address

@@ -18,8 +18,9 @@ from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.service import UsersRepository
+from compostela.mailauth.dns import AuthenticationDns
 from compostela.model.mail_address import MailAddress
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 Recipients = Collection[MailAddress]
 NOBODY: Recipients = ()
@@ -39,6 +40,8 @@ class MailetContext:
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings
     dns: DnsResolver
+    authentication_dns: AuthenticationDns
+    """The same resolver as DKIM asks it."""
     sender: SmtpSender
     own: OwnEndpoints
     clock: Clock

@@ -12,9 +12,9 @@ from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT
 from compostela.core.mail.model import Mail
 from compostela.core.queue.ports import MailQueue, QueueItem
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
+from compostela.processing.acceptance_priority import AcceptancePriority
+from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors
-from compostela.processing.run import PipelineRun
-from compostela.processing.turnstile import Turnstile
 from compostela.processing.workers import Workers, is_stopping
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ _duration = histogram("spoolProcessing", "Time in the processors")
 
 
 class Spooler:
-    """`workers` mails are processed at once, when acceptance leaves time (`activity`: see `Turnstile`). An entry is removed only when the pipeline is finished with it."""
+    """`workers` mails are processed at once, when acceptance leaves time (`activity`: see `AcceptancePriority`). An entry is removed only when the pipeline is finished with it."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Spooler:
     async def start(self) -> None:
         for mailet in self._processors.mailets:
             await mailet.start()
-        turnstile = Turnstile(self._activity)
+        turnstile = AcceptancePriority(self._activity)
         self._workers = Workers("spooler", self._count, lambda: self._work(turnstile))
         self._workers.start()
 
@@ -63,7 +63,7 @@ class Spooler:
         for mailet in self._processors.mailets:
             await mailet.stop()
 
-    async def _work(self, turnstile: Turnstile) -> None:
+    async def _work(self, turnstile: AcceptancePriority) -> None:
         while True:
             item = await self._queue.dequeue()
             try:

@@ -12,8 +12,8 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.mail.model import ERROR, GHOST, ROOT, Mail
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.processing.mailet import Mailet
+from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors, Pair, Processor
-from compostela.processing.run import PipelineRun
 from compostela.processing.spooler import Spooler
 from tests.contracts.fakes import FakeClock, a_mail
 

@@ -18,7 +18,7 @@ from compostela.base.errors import TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.base.metrics import counter
 from compostela.core.blob.model import MessageContent
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
 from compostela.model.mail_address import MailAddress

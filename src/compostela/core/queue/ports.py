@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
 from compostela.model.mail_address import MailAddress

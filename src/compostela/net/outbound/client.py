@@ -11,11 +11,11 @@ from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import MessageContent
 from compostela.core.outbound.own_endpoints import NO_ENDPOINTS, OwnEndpoints, leads_back
 from compostela.core.outbound.ports import NO_WISHES, Refusal, SendOptions, SendResult, Wishes
+from compostela.mime.conversion import CannotConvert
 from compostela.mime.headers import Headers
 from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
 from compostela.net.outbound.content import Unreadable, body_chunks, fitting, message_lines, shape_of, stuffed_chunk
-from compostela.net.outbound.conversion import CannotConvert
 from compostela.net.outbound.envelope import limit_of, mail_line, needs_utf8, rcpt_line
 
 _log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from compostela.base.errors import CompostelaError, TemporaryFailure
 from compostela.core.blob.model import MessageContent
+from compostela.mime.conversion import converted, fits_eight_bit, fits_seven_bit, has_long_line
 from compostela.mime.lines import has_bare_line_ends, stuffed, with_crlf
-from compostela.net.outbound.conversion import converted, fits_eight_bit, fits_seven_bit, has_long_line
 
 
 @dataclass(frozen=True, slots=True)

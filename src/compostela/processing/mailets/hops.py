@@ -6,7 +6,7 @@ from compostela.base.settings import Settings
 from compostela.core.mail.hops import TOO_MANY_HOPS, has_too_many_hops
 from compostela.core.mail.model import ERROR, Mail
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 _log = logging.getLogger(__name__)
 

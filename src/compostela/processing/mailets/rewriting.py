@@ -13,7 +13,7 @@ from compostela.core.rewriting.resolution import MappingError, Resolution
 from compostela.mime.headers import Headers, add_first
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun, part_name
+from compostela.processing.pipeline_run import PipelineRun, part_name
 
 _log = logging.getLogger(__name__)
 

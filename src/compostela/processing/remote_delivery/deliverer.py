@@ -21,10 +21,10 @@ from compostela.core.queue.ports import MailQueue, QueueItem
 from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELAYED, RELAYED, enqueue_report
 from compostela.processing.mailet import MailetContext
+from compostela.processing.pipeline_run import PipelineRun, part_name
 from compostela.processing.remote_delivery.attempt import attempt
 from compostela.processing.remote_delivery.next_hops import NextHops
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
-from compostela.processing.run import PipelineRun, part_name
 from compostela.processing.workers import is_stopping
 
 _log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from compostela.core.mail.model import GHOST, Mail
 from compostela.core.queue.model import NORMAL_PRIORITY
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.remote_delivery.deliverer import Deliverer
 from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
-from compostela.processing.run import PipelineRun
 from compostela.processing.workers import Workers
 
 
