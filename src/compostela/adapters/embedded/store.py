@@ -15,6 +15,7 @@ from compostela.adapters.embedded.accounts import (
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.checkpoints import Checkpointer
 from compostela.adapters.embedded.database import DATABASE_NAME, connect, translated
+from compostela.adapters.embedded.dead_letters import EmbeddedDeadLetters
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace, reserve_of
 from compostela.adapters.embedded.file_bodies import make_folder
 from compostela.adapters.embedded.folder_id import (
@@ -27,8 +28,11 @@ from compostela.adapters.embedded.folder_id import (
 )
 from compostela.adapters.embedded.garbage import GarbageCollector
 from compostela.adapters.embedded.greylist import EmbeddedGreylist
+from compostela.adapters.embedded.listener_cursors import EmbeddedCursors
+from compostela.adapters.embedded.listener_source import EmbeddedEventSource
 from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.mailbox_rows import Names
+from compostela.adapters.embedded.mailbox_usage import EmbeddedUsage
 from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
 from compostela.adapters.embedded.ownership import Ownership
 from compostela.adapters.embedded.private import make_private_file
@@ -67,6 +71,10 @@ class EmbeddedStore:
         self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
         self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
         self.runs = EmbeddedRuns(self._writer, self._reader)
+        self.cursors = EmbeddedCursors(self._writer, self._reader, names, self._ownership)
+        self.event_source = EmbeddedEventSource(self._reader, self.blobs, names)
+        self.dead_letters = EmbeddedDeadLetters(self._writer, self._reader, names)
+        self.usage = EmbeddedUsage(self._writer, self._reader, names)
         self._lookups = Lookups(path.with_suffix(".changes"))
         self.users = EmbeddedUsers(self._writer, self._reader, self._lookups)
         self.delegations = EmbeddedDelegations(self._writer, self._reader, self._lookups)
