@@ -20,27 +20,26 @@ SEED_STEP = 5000
 """Logs that one transaction makes pending for a new group, or forgets of an old one."""
 SAVE_STEP = 200
 """Cursors that one transaction saves."""
+
+
+def _note(table: str, log: str, values: str = "", trees: bool = False) -> str:
+    """A statement of a trigger. Not `OR IGNORE`: the conflict clause of the statement that fires the trigger would win."""
+    return f"""INSERT INTO {table} SELECT g.id, {log}{values} FROM listener_group g
+        WHERE {"g.follows_trees AND " if trees else ""}NOT EXISTS
+        (SELECT 1 FROM {table} o WHERE o.listener = g.id AND o.log = {log});"""
+
+
 _NEW_TREE = f"'{TREE_PREFIX}' || NEW.user"
-_TRIGGERS = (
-    """CREATE TRIGGER IF NOT EXISTS listener_mailbox_made AFTER INSERT ON mailbox BEGIN
-        INSERT OR IGNORE INTO listener_cursor SELECT id, NEW.id, 0 FROM listener_group; END""",
-    """CREATE TRIGGER IF NOT EXISTS listener_mailbox_changed AFTER UPDATE OF highest_modseq ON mailbox BEGIN
-        INSERT OR IGNORE INTO listener_pending SELECT id, NEW.id FROM listener_group; END""",
-    """CREATE TRIGGER IF NOT EXISTS listener_mailbox_deleted AFTER DELETE ON mailbox BEGIN
-        INSERT OR IGNORE INTO listener_pending SELECT id, OLD.id FROM listener_group; END""",
-    f"""CREATE TRIGGER IF NOT EXISTS listener_tree_made AFTER INSERT ON tree BEGIN
-        INSERT OR IGNORE INTO listener_cursor SELECT id, {_NEW_TREE}, 0 FROM listener_group WHERE follows_trees;
-        INSERT OR IGNORE INTO listener_pending SELECT id, {_NEW_TREE} FROM listener_group WHERE follows_trees; END""",
-    f"""CREATE TRIGGER IF NOT EXISTS listener_tree_changed AFTER UPDATE OF highest_modseq ON tree BEGIN
-        INSERT OR IGNORE INTO listener_pending SELECT id, {_NEW_TREE} FROM listener_group WHERE follows_trees; END""",
-)
-_TRIGGER_NAMES = (
-    "listener_mailbox_made",
-    "listener_mailbox_changed",
-    "listener_mailbox_deleted",
-    "listener_tree_made",
-    "listener_tree_changed",
-)
+_TRIGGERS = {
+    "listener_mailbox_made": f"AFTER INSERT ON mailbox BEGIN {_note('listener_cursor', 'NEW.id', ', 0')} END",
+    "listener_mailbox_changed": f"""AFTER UPDATE OF highest_modseq ON mailbox BEGIN
+        {_note("listener_pending", "NEW.id")} END""",
+    "listener_mailbox_deleted": f"AFTER DELETE ON mailbox BEGIN {_note('listener_pending', 'OLD.id')} END",
+    "listener_tree_made": f"""AFTER INSERT ON tree BEGIN {_note("listener_cursor", _NEW_TREE, ", 0", trees=True)}
+        {_note("listener_pending", _NEW_TREE, trees=True)} END""",
+    "listener_tree_changed": f"""AFTER UPDATE OF highest_modseq ON tree BEGIN
+        {_note("listener_pending", _NEW_TREE, trees=True)} END""",
+}
 _GROUPS = "SELECT name, needs_content, follows_trees FROM listener_group WHERE NOT is_removed ORDER BY name"
 _FIND = "SELECT id, needs_content, follows_trees, seeded_until FROM listener_group WHERE name = ? AND NOT is_removed"
 _MAKE = "INSERT INTO listener_group (name, needs_content, follows_trees, seeded_until) VALUES (?, ?, ?, 0) RETURNING id"
@@ -152,8 +151,8 @@ class EmbeddedCursors:
 
 
 def _register(tx: Transaction, group: Group) -> None:
-    for trigger in _TRIGGERS:
-        tx.execute(trigger)
+    for name, body in _TRIGGERS.items():
+        tx.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
     found = tx.execute(_FIND, (group.name,)).fetchone()
     if found is None:
         listener, had_trees = (
@@ -199,6 +198,6 @@ def _forget_some(tx: Transaction) -> bool:
             return True
     tx.execute("DELETE FROM listener_group WHERE id = ?", row)
     if tx.execute("SELECT 1 FROM listener_group LIMIT 1").fetchone() is None:
-        for name in _TRIGGER_NAMES:
+        for name in _TRIGGERS:
             tx.execute(f"DROP TRIGGER IF EXISTS {name}")
     return True
