@@ -23,7 +23,8 @@ SAVE_STEP = 200
 
 
 def _note(table: str, log: str, values: str = "", trees: bool = False) -> str:
-    """A statement of a trigger. Not `OR IGNORE`: the conflict clause of the statement that fires the trigger would win."""
+    """A statement of a trigger. Not `OR IGNORE`: the conflict clause of the statement that fires the trigger would win. `log`
+    is an expression without affinity, such as `+NEW.id`: with one, no index is used."""
     return f"""INSERT INTO {table} SELECT g.id, {log}{values} FROM listener_group g
         WHERE {"g.follows_trees AND " if trees else ""}NOT EXISTS
         (SELECT 1 FROM {table} o WHERE o.listener = g.id AND o.log = {log});"""
@@ -31,10 +32,10 @@ def _note(table: str, log: str, values: str = "", trees: bool = False) -> str:
 
 _NEW_TREE = f"'{TREE_PREFIX}' || NEW.user"
 _TRIGGERS = {
-    "listener_mailbox_made": f"AFTER INSERT ON mailbox BEGIN {_note('listener_cursor', 'NEW.id', ', 0')} END",
+    "listener_mailbox_made": f"AFTER INSERT ON mailbox BEGIN {_note('listener_cursor', '+NEW.id', ', 0')} END",
     "listener_mailbox_changed": f"""AFTER UPDATE OF highest_modseq ON mailbox BEGIN
-        {_note("listener_pending", "NEW.id")} END""",
-    "listener_mailbox_deleted": f"AFTER DELETE ON mailbox BEGIN {_note('listener_pending', 'OLD.id')} END",
+        {_note("listener_pending", "+NEW.id")} END""",
+    "listener_mailbox_deleted": f"AFTER DELETE ON mailbox BEGIN {_note('listener_pending', '+OLD.id')} END",
     "listener_tree_made": f"""AFTER INSERT ON tree BEGIN {_note("listener_cursor", _NEW_TREE, ", 0", trees=True)}
         {_note("listener_pending", _NEW_TREE, trees=True)} END""",
     "listener_tree_changed": f"""AFTER UPDATE OF highest_modseq ON tree BEGIN
