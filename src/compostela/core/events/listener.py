@@ -1,6 +1,6 @@
 """The base class of listeners."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from compostela.base.clock import Clock
@@ -61,3 +61,7 @@ class MailboxListener:
     def tree_snapshot(self, snapshot: TreeSnapshot) -> Awaitable[None] | None:  # noqa: ARG002 - for subclasses
         """The log of the tree cannot be followed: replace everything that is known of it."""
         return None
+
+
+ListenerFactory = Callable[[Settings, ListenerContext], MailboxListener]
+"""What makes a listener, usually its class."""
