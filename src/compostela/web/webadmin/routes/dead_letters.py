@@ -1,6 +1,7 @@
 """/events/deadLetter: changes that listener groups could not take."""
 
 import uuid
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -85,7 +86,7 @@ class DeadLetterRoutes:
         about = {"group": letter.group, "insertionId": letter.id}
         return submitted(self._tasks, Task("event-dead-letters-redeliver-one", run, lambda: {**counts, **about}))
 
-    def _submitted(self, kind: str, groups: "list[str]", limit: int | None, about: dict[str, object]) -> Response:
+    def _submitted(self, kind: str, groups: Sequence[str], limit: int | None, about: dict[str, object]) -> Response:
         counts = _counts()
 
         async def run() -> None:
