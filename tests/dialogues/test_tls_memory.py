@@ -21,7 +21,16 @@ from tests.dialogues.tls_server import KEY, TlsServer, client_context, running
 from tests.dialogues.waiting import eventually
 
 OF_CONNECTIONS = frozenset(
-    "Gate SmtpProtocol LmtpProtocol ImapProtocol SSLProtocol SSLObject TCPTransport _SSLProtocolTransport".split()
+    [
+        "Gate",
+        "SmtpProtocol",
+        "LmtpProtocol",
+        "ImapProtocol",
+        "SSLProtocol",
+        "SSLObject",
+        "TCPTransport",
+        "_SSLProtocolTransport",
+    ]
 )
 TURNS = range(12)
 HEADER = b"PROXY TCP4 192.0.2.9 10.0.0.1 4711 25\r\n"
@@ -230,6 +239,8 @@ DIALOGUES: dict[str, tuple[str, tuple[str, ...], bytes]] = {
     "mail to LMTP": ("lmtp", ("LHLO client.example", *MAIL), LARGE),
     "IMAP greeted": ("imap", (), b""),
     "IMAP half a command": ("imap", (LOGIN, "b SELECT INBOX"), b"c FETCH 1"),
+    "AUTH": ("smtp", ("EHLO client.example", "AUTH LOGIN"), b"Ym9i"),
+    "IMAP AUTHENTICATE": ("imap", ("a AUTHENTICATE PLAIN",), b"Ym9i"),
     "IMAP IDLE": ("imap", (LOGIN, "b SELECT INBOX", "c IDLE"), b""),
     "IMAP small APPEND": ("imap", (LOGIN, "b APPEND INBOX {700000}"), b"Subject: x\r\n\r\nhel"),
     "IMAP large APPEND": ("imap", (LOGIN, "b APPEND INBOX {7000000}"), LARGE),

@@ -122,6 +122,8 @@ class ImapProtocol(SessionHost):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._gone()
         self._end_idle()
+        # it knows the session: as a cycle both would stay in memory until the collector comes by
+        self._line_taker = None
         if self._message is not None and self._running is None:
             self._message.discard()
         if self.state.view is not None and self._running is None:
