@@ -87,6 +87,13 @@ class EmbeddedStore:
         """One collection of garbage (see `garbage`), besides the hourly ones; tells how many blobs it removed."""
         return await self.garbage.collect()
 
+    async def check_writing(self) -> None:
+        """One durable write, and one file for a large body. Raises `StorageFull` or `TemporaryFailure`, as a mail would."""
+        self.blobs.spill().discard()
+        await self._writer.run(
+            lambda tx: tx.execute("INSERT OR REPLACE INTO setting VALUES ('written', ?)", (new_id(),))
+        )
+
     async def _keep_reserve(self) -> None:
         while True:
             await asyncio.sleep(RESERVE_SECONDS)

@@ -18,7 +18,7 @@ from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.public_listener import PublicListener
 from compostela.base.clock import SystemClock
-from compostela.base.errors import InvalidArgument, StorageFull
+from compostela.base.errors import InvalidArgument, StorageFull, TemporaryFailure
 from compostela.base.settings import Problems
 from compostela.core.authentication.kerberos import KerberosSettings
 from compostela.core.authentication.oidc import OidcSettings
@@ -212,6 +212,8 @@ class EmbeddedEdition:
             return
         from compostela.web.webadmin.application import WebAdminServices, create_application
         from compostela.web.webadmin.authentication import passwords_of
+        from compostela.web.webadmin.patience import ADMINISTRATORS
+        from compostela.web.webadmin.routes.health import HEALTH
         from compostela.web.webadmin.server import WebAdminServer
 
         tasks = TaskManager(self._clock)
@@ -235,7 +237,10 @@ class EmbeddedEdition:
         settings = self._configuration.webadmin
         token = first_start.administration_token(self._configuration.places.data)
         server = WebAdminServer(
-            create_application(services, settings, passwords_of(settings, token)), self._web_sockets
+            create_application(services, settings, passwords_of(settings, token)),
+            self._web_sockets,
+            patience=ADMINISTRATORS,
+            reserved_for=HEALTH,
         )
         await server.start()
         self._web_server = server
@@ -365,8 +370,13 @@ class EmbeddedEdition:
         return Listener(settings, factory, context)
 
     def _health_checks(self) -> list[HealthCheck]:
-        async def store() -> None:
-            await self._store.domains.all()
+        async def store() -> tuple[HealthStatus, str] | None:
+            try:
+                await self._store.domains.all()
+                await self._store.check_writing()
+            except (StorageFull, TemporaryFailure) as failure:
+                return HealthStatus.UNHEALTHY, f"mail cannot be stored: {failure}"
+            return None
 
         async def errors() -> tuple[HealthStatus, str] | None:
             try:
