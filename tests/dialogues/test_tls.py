@@ -16,7 +16,7 @@ from cryptography.x509 import load_der_x509_certificate
 from compostela.app.serve import check
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
-from compostela.net import gate, listeners
+from compostela.net import admission, listeners
 from compostela.net.tls import upgrade
 from tests.dialogues.tls_server import (
     KEY,
@@ -182,7 +182,7 @@ async def test_a_handshake_that_fails_leaves_nothing_for_the_garbage_collector(t
 
 
 async def nothing_is_left_of_gates() -> bool | None:
-    return None if any(isinstance(one, gate.Gate) for one in gc.get_objects()) else True
+    return None if any(isinstance(one, admission.Admission) for one in gc.get_objects()) else True
 
 
 LIMITS = "<connectionLimit>3</connectionLimit><connectionLimitPerIP>2</connectionLimitPerIP>"

@@ -22,7 +22,7 @@ from tests.dialogues.waiting import eventually
 
 OF_CONNECTIONS = frozenset(
     [
-        "Gate",
+        "Admission",
         "SmtpProtocol",
         "LmtpProtocol",
         "ImapProtocol",
@@ -118,7 +118,7 @@ def _no_collector() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("gate.HEADER_SECONDS", 0.5), ("tls.upgrade.HANDSHAKE_SECONDS", 0.5)):
+    for name, seconds in (("admission.HEADER_SECONDS", 0.5), ("tls.upgrade.HANDSHAKE_SECONDS", 0.5)):
         monkeypatch.setattr(f"compostela.net.{name}", seconds)
 
 

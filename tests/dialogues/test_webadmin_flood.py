@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from compostela.adapters.embedded import store as embedded_store
-from compostela.web.webadmin import patience
+from compostela.web.webadmin import request_limits
 from compostela.web.webadmin.server import MAX_CONCURRENT_REQUESTS
 from tests.dialogues.conversation import conversation
 from tests.dialogues.server import BOB, Server, running
@@ -69,14 +69,14 @@ async def test_health_answers_while_every_place_has_a_request_in_work(tmp_path: 
 
 
 async def test_an_idle_connection_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "ADMINISTRATORS", patience.Patience(arrival_seconds=0.2))
+    monkeypatch.setattr(request_limits, "ADMINISTRATORS", request_limits.RequestLimits(arrival_seconds=0.2))
     async with administered(tmp_path) as (server, _), conversation(server.edition.web_port or 0) as c:
         await c.octets(HEAD)
         await c.reset()
 
 
 async def test_a_peer_that_reads_no_answer_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "READING_SECONDS", 0.3)
+    monkeypatch.setattr(request_limits, "READING_SECONDS", 0.3)
     async with administered(tmp_path) as (server, _):
         with socket.create_connection(("127.0.0.1", server.edition.web_port)) as peer:
             peer.settimeout(10)

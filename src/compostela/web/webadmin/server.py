@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from compostela.web.webadmin.patience import UNLIMITED, Patience, protocol_with
 from compostela.web.webadmin.places import RESERVED_PLACES, LimitedApplication, Places
+from compostela.web.webadmin.request_limits import UNLIMITED, RequestLimits, protocol_with
 
 MAX_CONCURRENT_REQUESTS = 100
 KEEP_ALIVE_SECONDS = 30
@@ -45,7 +45,7 @@ class WebAdminServer:
         context: ssl.SSLContext | None = None,
         *,
         connections: int = MAX_CONCURRENT_REQUESTS,
-        patience: Patience = UNLIMITED,
+        patience: RequestLimits = UNLIMITED,
         reserved_for: str | None = None,
     ) -> None:
         """Past `connections` the longest idle one is closed for the next, and past as many requests in work the answer is 503;
