@@ -39,6 +39,9 @@ class StoredBody:
     def _load(self) -> MemoryBody | FileBody:
         return self._blobs.load(self._id, self.size, self.digest)
 
+    async def opened(self) -> MemoryBody | FileBody:
+        return self._load()
+
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
         return await self._load().read(offset, length)
 
@@ -117,12 +120,17 @@ class EmbeddedBlobs:
         return StoredBody(self, blob, size, digest)
 
     def load(self, blob: int, size: int, digest: bytes) -> MemoryBody | FileBody:
-        """The bytes of a row, or the open file. Raises `TemporaryFailure` when they are gone."""
+        """The bytes of a row, or the open file. Raises `TemporaryFailure` when they are gone or cut."""
         row = self._reader.execute(_LOAD, (blob,)).fetchone()
         if row is None:
             raise TemporaryFailure("the bytes of a body are gone from the store")
         coding, file, data = row
-        return MemoryBody(unpack(coding, data), digest) if file is None else open_body(self.path(file), size, digest)
+        if file is not None:
+            return open_body(self.path(file), size, digest)
+        octets = unpack(coding, data)
+        if len(octets) != size:
+            raise TemporaryFailure("the bytes of a body in the store are cut")
+        return MemoryBody(octets, digest)
 
     def path(self, file: str) -> Path:
         """Where a file of this name is."""

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from compostela.adapters.embedded.disk import translated_os_error
+from compostela.base.errors import TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.core.blob.model import CHUNK_BYTES, Octets
 
 T = TypeVar("T")
+
+_CUT = "the file of a body in the store is cut"
 
 
 class _OpenFile:
@@ -59,8 +62,13 @@ class FileBody:
         """Called before a row that names the file is written: from now on only garbage collection may remove it."""
         self._file.is_claimed = True
 
+    async def opened(self) -> "FileBody":
+        _check_size(self._file.descriptor, self.size)
+        return self
+
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        length = max(self.size - offset, 0) if length is None else length
+        left = max(self.size - offset, 0)
+        length = left if length is None else min(left, length)
         if length <= CHUNK_BYTES:
             return self._read(length, offset)
         return await asyncio.to_thread(self._read, length, offset)
@@ -75,13 +83,17 @@ class FileBody:
 
     def _read(self, length: int, offset: int) -> bytes:
         try:
-            return os.pread(self._file.descriptor, length, offset)
+            octets = os.pread(self._file.descriptor, length, offset)
         except OSError as error:
             raise translated_os_error(error) from error
+        if len(octets) < length:
+            raise TemporaryFailure(_CUT)
+        return octets
 
     def _apply(self, function: Callable[[Octets], T]) -> T:
         if self.size == 0:
             return function(b"")
+        _check_size(self._file.descriptor, self.size)
         with mmap.mmap(self._file.descriptor, self.size, access=mmap.ACCESS_READ) as octets:
             return function(octets)
 
@@ -130,12 +142,23 @@ class FileSpill:
 
 
 def open_body(path: Path, size: int, digest: bytes) -> FileBody:
-    """A stored body. Raises `TemporaryFailure` when the file cannot be opened."""
+    """A stored body. Raises `TemporaryFailure` when the file cannot be opened or has not the size of the body."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise translated_os_error(error) from error
+    try:
+        _check_size(descriptor, size)
+    except TemporaryFailure:
+        os.close(descriptor)
+        raise
     return FileBody(path, descriptor, size, digest, is_claimed=True)
+
+
+def _check_size(descriptor: int, size: int) -> None:
+    """Raises `TemporaryFailure` when the file has not the size of its body."""
+    if os.fstat(descriptor).st_size != size:
+        raise TemporaryFailure(_CUT)
 
 
 def make_folder(folder: Path) -> None:

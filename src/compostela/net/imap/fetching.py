@@ -2,9 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 
+from compostela.base.errors import TemporaryFailure
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.view import MailboxView
 from compostela.mime.scanner import describe
@@ -12,20 +14,24 @@ from compostela.mime.structure import Structure
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.numbers import Uid
 from compostela.model.uid_set import UidSet
-from compostela.net.imap.reply import Context
+from compostela.net.imap.reply import Context, ResponseCut
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.commands import BodySection
 from compostela.protocols.imap.responses import body_structure, envelope, flags_text, internal_date
 from compostela.protocols.imap.sections import HeaderOf, Slice, locate, select_fields
 
 STREAM_BYTES = 256 * 1024
-"""Longer sections are sent piece by piece."""
+"""Longer sections are sent piece by piece, and no more than this is gathered between two pieces."""
+MAX_CACHED_NOTES_BYTES = 8 * 1024
+"""Longer notes are read anew each time."""
 MESSAGE_BATCH = 50
 _SEEN = Flags(int(SystemFlag.SEEN))
 _uid_of = itemgetter(0)
 _ROW_ITEMS = frozenset({"FLAGS", "INTERNALDATE", "RFC822.SIZE", "UID", "MODSEQ", "EMAILID", "SAVEDATE"})
 
 _STRUCTURE_ITEMS = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
+_KINDS_WITH_BODY = frozenset({"", "TEXT"})
+"""Sections of the whole message for which its body is read."""
 
 RowItem = Callable[[MessageRow, MailboxView], bytes]
 
@@ -114,6 +120,7 @@ async def _fetch_structures(context: Context, view: MailboxView, wanted: UidSet,
                     for item in items
                 ]
                 context.out.write(b"* %d FETCH (%s)\r\n" % (row.uid - offset, b" ".join(texts)))
+                await context.out.drain(STREAM_BYTES)
         await context.out.drain()
 
 
@@ -152,9 +159,13 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
                 message = messages.get(row.uid)
                 if number is not None and message is not None:
                     items = command.items
-                    if row.uid in changed and "FLAGS" not in items:
+                    own = changed.get(row.uid)
+                    if own is not None and "FLAGS" not in items:
                         items = (*items, "FLAGS")
-                    await _write_message(context, view, number, changed.get(row.uid, row), message, items)
+                    await _write_message(context, view, number, own or row, message, items)
+                    if own is not None:
+                        # not earlier: flags of a message that cannot be read are told with the other changes
+                        view.note_own([own])
             await context.out.drain()
 
 
@@ -167,7 +178,6 @@ async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, Mes
     if not unseen:
         return {}
     result = await view.store.store_flags(view.mailbox.id, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
-    view.note_own(result.updated)
     return {row.uid: row for row in result.updated}
 
 
@@ -179,24 +189,33 @@ async def _write_message(
     message: StoredMessage,
     items: tuple[str | BodySection, ...],
 ) -> None:
-    out = context.out
-    structure: Structure | None = None
+    """All that may fail is done before the response is begun: notes are read, the body is opened. Raises `TemporaryFailure`
+    as long as nothing is written, and `ResponseCut` from then on."""
+    texts = {item: await _text(item, row, view, message) for item in items if isinstance(item, str)}
+    sections = [item for item in items if isinstance(item, BodySection)]
+    structure = await _structure(message) if any(section.path for section in sections) else _NO_STRUCTURE
+    opened = message
+    if any(section.path or section.kind in _KINDS_WITH_BODY for section in sections):
+        opened = replace(message, content=replace(message.content, body=await message.content.body.opened()))
     separator = b"* %d FETCH (" % number
-    for item in items:
-        if isinstance(item, str) and item in _ROW_TEXTS:
-            out.write(separator + _ROW_TEXTS[item](row, view))
-        elif item == "ENVELOPE":
-            out.write(separator + b"ENVELOPE " + await _rendered(message, "ENVELOPE"))
-        elif item in ("BODY", "BODYSTRUCTURE"):
-            assert isinstance(item, str)
-            out.write(separator + item.encode() + b" " + await _rendered(message, item))
-        elif isinstance(item, BodySection):
-            if structure is None and item.path:
-                structure = await _structure(message)
-            out.write(separator)
-            await _write_section(context, item, message, structure)
-        separator = b" "
-    out.write(b")\r\n")
+    try:
+        for item in items:
+            context.out.write(separator)
+            if isinstance(item, str):
+                context.out.write(texts[item])
+            else:
+                await _write_section(context, item, opened, structure)
+            separator = b" "
+        context.out.write(b")\r\n")
+        await context.out.drain(STREAM_BYTES)
+    except Exception as error:
+        raise ResponseCut(f"the response for UID {row.uid} could not be ended") from error
+
+
+async def _text(item: str, row: MessageRow, view: MailboxView, message: StoredMessage) -> bytes:
+    if item in _ROW_TEXTS:
+        return _ROW_TEXTS[item](row, view)
+    return item.encode() + b" " + await _rendered(message, item)
 
 
 async def _rendered(message: StoredMessage, item: str) -> bytes:
@@ -206,11 +225,17 @@ async def _rendered(message: StoredMessage, item: str) -> bytes:
     return _rendered_from(message.structure, item)
 
 
-@lru_cache(maxsize=2048)
 def _rendered_from(notes: bytes, item: str) -> bytes:
+    return _cached_rendering(notes, item) if len(notes) <= MAX_CACHED_NOTES_BYTES else _rendering(notes, item)
+
+
+def _rendering(notes: bytes, item: str) -> bytes:
     structure = _loads(notes)
     assert structure is not None
     return _render(structure, item)
+
+
+_cached_rendering = lru_cache(maxsize=2048)(_rendering)
 
 
 def _render(structure: Structure, item: str) -> bytes:
@@ -219,9 +244,11 @@ def _render(structure: Structure, item: str) -> bytes:
     return body_structure(structure.root, extended=item == "BODYSTRUCTURE")
 
 
-@lru_cache(maxsize=512)
 def _loads(notes: bytes) -> Structure | None:
-    return Structure.loads(notes)
+    return _cached_structure(notes) if len(notes) <= MAX_CACHED_NOTES_BYTES else Structure.loads(notes)
+
+
+_cached_structure = lru_cache(maxsize=512)(Structure.loads)
 
 
 async def _structure(message: StoredMessage) -> Structure:
@@ -233,16 +260,14 @@ async def _structure(message: StoredMessage) -> Structure:
     return await message.content.body.apply(lambda octets: describe(header, octets))
 
 
-async def _write_section(
-    context: Context, section: BodySection, message: StoredMessage, structure: Structure | None
-) -> None:
+_NO_STRUCTURE = describe(b"", b"")
+"""Sections of the whole message need no structure."""
+
+
+async def _write_section(context: Context, section: BodySection, message: StoredMessage, structure: Structure) -> None:
+    """The body of the message is open."""
     content, out = message.content, context.out
-    found: Slice | HeaderOf | None
-    if section.path:
-        assert structure is not None
-        found = locate(section, structure, content.header, content.body.size)
-    else:
-        found = _top_section(section, message)
+    found = locate(section, structure, content.header, content.body.size)
     if isinstance(found, HeaderOf):
         block = await content.body.read(found.start, found.end - found.start)
         found = Slice(select_fields(section, block))
@@ -252,18 +277,12 @@ async def _write_section(
     if section.origin is not None:
         found = found.partial(section.origin, section.length or 0)
     out.write(b"%s {%d}\r\n%s" % (section.label, found.size, found.head))
-    length = found.end - found.start
-    if length > STREAM_BYTES:
-        async for chunk in content.body.chunks(found.start, length):
+    await out.drain(STREAM_BYTES)
+    left = found.end - found.start
+    if left:
+        async for chunk in content.body.chunks(found.start, left):
+            left -= len(chunk)
             out.write(chunk)
-            await out.drain()
-    elif length:
-        out.write(await content.body.read(found.start, length))
-
-
-_NO_STRUCTURE = describe(b"", b"")
-
-
-def _top_section(section: BodySection, message: StoredMessage) -> Slice | HeaderOf | None:
-    """Sections of the whole message need no structure."""
-    return locate(section, _NO_STRUCTURE, message.content.header, message.content.body.size)
+            await out.drain(STREAM_BYTES)
+    if left:
+        raise TemporaryFailure("a body is shorter than its notes say")

@@ -1,13 +1,15 @@
 """SELECT, EXAMINE, CLOSE, UNSELECT, and telling a session what has changed."""
 
-import contextlib
+import logging
 
-from compostela.base.errors import NotFound, StorageFull
+from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.core.mailbox.view import MailboxView
 from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Context, Refused
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import SYSTEM_FLAGS, flags_text, untagged
+
+_log = logging.getLogger(__name__)
 
 
 async def select(context: Context, command: commands.Select) -> str:
@@ -61,8 +63,13 @@ async def leave(context: Context) -> None:
     """Deselects. What came in meanwhile was recent here, and is not elsewhere."""
     view, context.state.view = context.state.view, None
     if view is not None and not view.read_only and view.head.uid_next > view.first_recent:
-        with contextlib.suppress(NotFound, StorageFull):
+        try:
             await view.store.take_recent(view.mailbox.id)
+        except (NotFound, StorageFull):
+            pass  # nobody needs it any more, or they are another session's recent messages too
+        except TemporaryFailure:
+            # the mailbox is left all the same, and CLOSE has expunged already
+            _log.exception("could not update \\Recent when a mailbox was left")
 
 
 async def close(context: Context) -> None:
@@ -76,8 +83,13 @@ async def close(context: Context) -> None:
 
 async def tell_keywords(context: Context, view: MailboxView) -> None:
     """The FLAGS response and PERMANENTFLAGS anew, if there are keywords that the session does not know (RFC 3501 §7.2.6).
-    Raises `NotFound` when the mailbox is gone."""
-    keywords = await view.store.keywords(view.mailbox.id)
+    When they cannot be read now, they are told another time: the caller has news that must be told. Raises `NotFound` when
+    the mailbox is gone."""
+    try:
+        keywords = await view.store.keywords(view.mailbox.id)
+    except TemporaryFailure:
+        _log.exception("a mailbox's keywords could not be read; they are told later")
+        return
     if keywords != view.keywords:
         view.keywords = keywords
         context.out.write(_flags_line(view))
@@ -85,7 +97,8 @@ async def tell_keywords(context: Context, view: MailboxView) -> None:
 
 
 async def tell_changes(context: Context, *, may_expunge: bool) -> bool:
-    """Brings the session up to date; False when its mailbox is gone."""
+    """Brings the session up to date; False when its mailbox is gone. Raises `TemporaryFailure` as long as nothing is told and
+    the view is as it was."""
     view = context.state.view
     if view is None:
         return True
