@@ -1,6 +1,7 @@
 """The embedded mailbox store: see `compostela.core.mailbox.ports` for what it promises."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -30,7 +31,7 @@ from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.uid_ranges import UidRanges
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock
-from compostela.base.errors import AlreadyExists, NotFound
+from compostela.base.errors import AlreadyExists, NotFound, TemporaryFailure
 from compostela.core.blob.model import MessageContent
 from compostela.core.mail.effects import Effect
 from compostela.core.mailbox.model import (
@@ -52,6 +53,8 @@ from compostela.model.uid_set import MAX_UID, UidSet
 from compostela.model.username import Username
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 BATCH_ROWS = 1000
 SHORT_ROWS = 2000
@@ -161,7 +164,11 @@ class EmbeddedMailboxes:
             return is_done
 
         if not await self._writer.run(job, frees_space=True, is_long=True):
-            await removal.purge_deleted(self._writer)
+            try:
+                await removal.purge_deleted(self._writer)
+            except TemporaryFailure:
+                # the mailbox is gone; the next start or collection goes on
+                _log.exception("the messages of a deleted mailbox could not all be removed")
         self._ranges.forget(row_id)
         self._flag_rows.forget(row_id)
 
@@ -253,31 +260,31 @@ class EmbeddedMailboxes:
         return await self._writer.run(job, frees_space=frees_space, is_long=_is_long(uids))
 
     async def expunge(self, mailbox: MailboxId, uids: UidSet | None = None) -> tuple[list[Uid], ModSeq]:
-        removed = await self._remove(mailbox, _EVERYTHING if uids is None else uids, deleted_only=True)
-        return removed, (await self.head(mailbox)).highest_modseq
+        return await self._remove(mailbox, _EVERYTHING if uids is None else uids, deleted_only=True)
 
     async def remove(self, mailbox: MailboxId, uids: UidSet) -> list[Uid]:
-        return await self._remove(mailbox, uids, deleted_only=False)
+        return (await self._remove(mailbox, uids, deleted_only=False))[0]
 
-    async def _remove(self, mailbox: MailboxId, uids: UidSet, *, deleted_only: bool) -> list[Uid]:
+    async def _remove(self, mailbox: MailboxId, uids: UidSet, *, deleted_only: bool) -> tuple[list[Uid], ModSeq]:
+        """Also the ModSeq after it: nothing is read after the last write, whose success a failed read would hide."""
         row_id = self._names.row(mailbox)
         removed: list[Uid] = []
 
-        def job(tx: Transaction, after: int) -> list[Uid]:
+        def job(tx: Transaction, after: int) -> tuple[list[Uid], int]:
             rows = writes.select_some(tx, row_id, uids, after, REMOVE_STEP, deleted_only=deleted_only)
             if rows:
-                writes.remove(tx, row_id, rows)
+                modseq = writes.remove(tx, row_id, rows)
                 self._tell(tx, mailbox)
             else:
-                self._head(mailbox, tx.execute)
-            return [Uid(row.uid) for row in rows]
+                modseq = self._head(mailbox, tx.execute).highest_modseq
+            return [Uid(row.uid) for row in rows], modseq
 
         while True:
             step = partial(job, after=removed[-1] if removed else 0)
-            found = await self._writer.run(step, frees_space=True, is_long=_is_long(uids))
+            found, modseq = await self._writer.run(step, frees_space=True, is_long=_is_long(uids))
             removed += found
             if len(found) < REMOVE_STEP:
-                return removed
+                return removed, ModSeq(modseq)
 
     async def take_recent(self, mailbox: MailboxId) -> Uid:
         head = await self.head(mailbox)
