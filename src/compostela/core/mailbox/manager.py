@@ -1,5 +1,6 @@
 """The rules of mailboxes on top of the store: names, hierarchy, INBOX, provisioning, structure computed once."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ from compostela.core.blob.model import MessageContent
 from compostela.core.mail.effects import Effect
 from compostela.core.mailbox.model import Appended, Mailbox, NewMessage
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.search import SEARCHES_AT_ONCE
 from compostela.mime.headers import fields
 from compostela.mime.scanner import describe
 from compostela.model.flags import NO_FLAGS, Flags
@@ -28,6 +30,8 @@ class MailboxManager:
     def __init__(self, store: MailboxStore, clock: Clock) -> None:
         self.store = store
         self._clock = clock
+        self.search_slots = asyncio.Semaphore(SEARCHES_AT_ONCE)
+        """Taken by each search that holds bodies."""
         self._structures: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
         self._inboxes: OrderedDict[Username, MailboxId] = OrderedDict()
 
