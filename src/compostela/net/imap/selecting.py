@@ -39,7 +39,7 @@ async def select(context: Context, command: commands.Select) -> str:
     number = None if unseen is None else view.number(unseen)
     if number is not None:
         out.write(untagged(f"OK [UNSEEN {number}] MailboxMessage {number} is first unseen"))
-    out.write(_permanent_flags_line(view))
+    out.write(_permanent_flags_line(context, view))
     out.write(untagged(f"OK [HIGHESTMODSEQ {view.modseq}] Highest"))
     out.write(untagged(f"OK [UIDNEXT {view.head.uid_next}] Predicted next UID"))
     return "READ-ONLY" if view.read_only else "READ-WRITE"
@@ -54,8 +54,10 @@ def _flags_line(view: MailboxView) -> bytes:
     return b"* FLAGS (%s)\r\n" % _names(view)
 
 
-def _permanent_flags_line(view: MailboxView) -> bytes:
-    names = b"" if view.read_only else _names(view) + b" \\*"
+def _permanent_flags_line(context: Context, view: MailboxView) -> bytes:
+    """`\\*`: further keywords may be made (RFC 3501 §7.1)."""
+    may_add = len(view.keywords) < context.server.settings.max_keywords_per_mailbox
+    names = b"" if view.read_only else _names(view) + (b" \\*" if may_add else b"")
     return b"* OK [PERMANENTFLAGS (%s)] Limited\r\n" % names
 
 
@@ -93,7 +95,7 @@ async def tell_keywords(context: Context, view: MailboxView) -> None:
     if keywords != view.keywords:
         view.keywords = keywords
         context.out.write(_flags_line(view))
-        context.out.write(_permanent_flags_line(view))
+        context.out.write(_permanent_flags_line(context, view))
 
 
 async def tell_changes(context: Context, *, may_expunge: bool) -> bool:

@@ -13,6 +13,7 @@ from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.filtering.ports import BanList
+from compostela.core.mailbox.keyword_limits import KeywordLimitReached
 from compostela.net.imap.dispatch import Ask, Then, execute
 from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Refused, ResponseCut
@@ -311,6 +312,8 @@ class ImapProtocol(SessionHost):
                 self.write(tagged(tag, error.status, f"{name} failed. {error}", error.code))
                 if self.state.login_failures >= MAX_LOGIN_FAILURES and self.state.user is None:
                     self._close("BYE Login failed too many times.")
+            case KeywordLimitReached():
+                self.write(tagged(tag, "NO", f"{name} failed. {error}", "LIMIT"))  # RFC 5530 §3
             case NotFound():
                 self.write(tagged(tag, "NO", f"{name} failed. Mailbox not found."))
             case StorageFull():
@@ -350,8 +353,11 @@ class ImapProtocol(SessionHost):
         path = path_of(self.state.user, command.mailbox)
         if path.is_inbox:
             await self.server.mailboxes.inbox(self.state.user)
-        if await self.server.mailboxes.store.find(path) is None:
+        mailbox = await self.server.mailboxes.store.find(path)
+        if mailbox is None:
             raise Refused("Mailbox not found.", "TRYCREATE")
+        limits, store = self.server.settings.keyword_limits, self.server.mailboxes.store
+        await limits.check_append(store, mailbox.id, command.flags.keywords)
         self.server.blobs.check_room(command.size)
 
     async def _end_append(self, fault: str) -> None:
