@@ -15,6 +15,9 @@ from tests.dialogues.test_imap import MESSAGE, append, log_in
 Again = Callable[[], None]
 
 
+WRITES = ("append", "copy", "move", "store_flags", "expunge", "create", "delete", "rename", "subscribe")
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, server: Server, method: str, *, times: int = 1_000_000) -> Again:
     """Lets a method of the real store fail; gives what ends that."""
     works, left = getattr(server.store.mailboxes, method), times
@@ -30,6 +33,31 @@ def failing(monkeypatch: pytest.MonkeyPatch, server: Server, method: str, *, tim
     return lambda: monkeypatch.setattr(server.store.mailboxes, method, works)
 
 
+def failing_after_a_write(monkeypatch: pytest.MonkeyPatch, server: Server, *methods: str) -> Again:
+    """The methods fail from the store's next durable write on; gives what ends that."""
+    store, endings = server.store.mailboxes, list[Again]()
+
+    def armed(name: str) -> None:
+        write = getattr(store, name)
+
+        async def then_fail(*arguments: object, **options: object) -> object:
+            result = await write(*arguments, **options)
+            endings.extend(failing(monkeypatch, server, method) for method in methods)
+            return result
+
+        monkeypatch.setattr(store, name, then_fail)
+
+    for name in WRITES:
+        armed(name)
+
+    def end() -> None:
+        assert endings, "nothing was written"
+        for one in reversed(endings):
+            one()
+
+    return end
+
+
 async def select(c: Conversation, mailbox: str = "INBOX") -> None:
     await c.client(f"s SELECT {mailbox}")
     await c.until("s OK ")
@@ -42,7 +70,7 @@ async def test_an_append_is_ok_when_its_read_back_fails(
     async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
         await log_in(c)
         await select(c)
-        again = failing(monkeypatch, server, method)
+        again = failing_after_a_write(monkeypatch, server, method)
         await c.client(f"a APPEND INBOX (later) {{{len(MESSAGE)}+}}", MESSAGE)
         assert "a OK [APPENDUID " in (await c.until("a "))[-1]
         again()
@@ -78,11 +106,10 @@ async def test_a_durable_change_is_ok_when_nothing_can_be_read_behind_it(
         await append(c)
         await append(c, flags="(\\Deleted) ")
         await select(c)
-        again = [failing(monkeypatch, server, method) for method in ("changes", "keywords", "head")]
+        again = failing_after_a_write(monkeypatch, server, "changes", "keywords", "head")
         await c.client(f"a {command}")
         assert (await c.until("a "))[-1].startswith(f"a {answer}")
-        for one in again:
-            one()
+        again()
         await c.client("n NOOP")
         told = await c.until("n OK ")
         assert then.startswith("* 1 FETCH") or not then or then in told
