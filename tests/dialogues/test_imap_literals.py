@@ -1,9 +1,6 @@
 """After an announced literal nothing but its octets follows (RFC 3501 §4.3), whatever becomes of the body."""
 
-import contextlib
 import os
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import running
 from tests.dialogues.test_imap import append, log_in
+from tests.dialogues.test_no_descriptors import no_descriptors_left
 
 HEADER = "From: a@b.example\r\nSubject: Large\r\n\r\n"
 LINE = "x" * 76 + "\r\n"
@@ -23,19 +21,6 @@ def body_file(folder: Path) -> Path:
     """The only one."""
     (found,) = [path for path in (folder / "data" / "blobs").rglob("*") if path.is_file()]
     return found
-
-
-@contextlib.contextmanager
-def no_descriptors_left() -> Iterator[None]:
-    """Any further file or connection is refused by the system."""
-    lowest = os.dup(0)
-    os.close(lowest)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def refuses_and_goes_on(c: Conversation, what: str) -> None:

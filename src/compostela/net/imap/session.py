@@ -385,15 +385,19 @@ class ImapProtocol(SessionHost):
     # IDLE
 
     def _start_idle(self, tag: bytes) -> None:
+        view = self.state.view
+        if view is not None:
+            try:
+                self._unwatch = view.store.watch(view.mailbox.id, self._wake)
+            except TemporaryFailure as error:
+                self._refuse(tag, "IDLE", error)
+                return
+            self._woken = True
         self._idle_tag = tag
         self._idle_told_at = self._loop.time()
         self._line_taker = self._idle_line
         self._engine.expect_line()
         self.write(b"+ Idling\r\n")
-        view = self.state.view
-        if view is not None:
-            self._unwatch = view.store.watch(view.mailbox.id, self._wake)
-            self._woken = True
 
     def _wake(self) -> None:
         self._woken = True
