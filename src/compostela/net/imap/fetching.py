@@ -2,11 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 
 from compostela.base.errors import TemporaryFailure
+from compostela.core.blob.model import Body
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.view import MailboxView
 from compostela.mime.scanner import describe
@@ -191,12 +191,17 @@ async def _write_message(
 ) -> None:
     """All that may fail is done before the response is begun: notes are read, the body is opened. Raises `TemporaryFailure`
     as long as nothing is written, and `ResponseCut` from then on."""
-    texts = {item: await _text(item, row, view, message) for item in items if isinstance(item, str)}
-    sections = [item for item in items if isinstance(item, BodySection)]
-    structure = await _structure(message) if any(section.path for section in sections) else _NO_STRUCTURE
-    opened = message
-    if any(section.path or section.kind in _KINDS_WITH_BODY for section in sections):
-        opened = replace(message, content=replace(message.content, body=await message.content.body.opened()))
+    texts: dict[str, bytes] = {}
+    structure, body = _NO_STRUCTURE, message.content.body
+    is_open = False
+    for item in items:
+        if isinstance(item, str):
+            texts[item] = await _text(item, row, view, message)
+            continue
+        if item.path and structure is _NO_STRUCTURE:
+            structure = await _structure(message)
+        if not is_open and (item.path or item.kind in _KINDS_WITH_BODY):
+            body, is_open = await body.opened(), True
     separator = b"* %d FETCH (" % number
     try:
         for item in items:
@@ -204,10 +209,9 @@ async def _write_message(
             if isinstance(item, str):
                 context.out.write(texts[item])
             else:
-                await _write_section(context, item, opened, structure)
+                await _write_section(context, item, message.content.header, body, structure)
             separator = b" "
         context.out.write(b")\r\n")
-        await context.out.drain(STREAM_BYTES)
     except Exception as error:
         raise ResponseCut(f"the response for UID {row.uid} could not be ended") from error
 
@@ -264,12 +268,14 @@ _NO_STRUCTURE = describe(b"", b"")
 """Sections of the whole message need no structure."""
 
 
-async def _write_section(context: Context, section: BodySection, message: StoredMessage, structure: Structure) -> None:
-    """The body of the message is open."""
-    content, out = message.content, context.out
-    found = locate(section, structure, content.header, content.body.size)
+async def _write_section(
+    context: Context, section: BodySection, header: bytes, body: Body, structure: Structure
+) -> None:
+    """The body is open."""
+    out = context.out
+    found = locate(section, structure, header, body.size)
     if isinstance(found, HeaderOf):
-        block = await content.body.read(found.start, found.end - found.start)
+        block = await body.read(found.start, found.end - found.start)
         found = Slice(select_fields(section, block))
     if found is None:
         out.write(section.label + b" NIL")
@@ -277,12 +283,16 @@ async def _write_section(context: Context, section: BodySection, message: Stored
     if section.origin is not None:
         found = found.partial(section.origin, section.length or 0)
     out.write(b"%s {%d}\r\n%s" % (section.label, found.size, found.head))
-    await out.drain(STREAM_BYTES)
     left = found.end - found.start
-    if left:
-        async for chunk in content.body.chunks(found.start, left):
+    if left > STREAM_BYTES:
+        async for chunk in body.chunks(found.start, left):
             left -= len(chunk)
             out.write(chunk)
             await out.drain(STREAM_BYTES)
+    elif left:
+        octets = await body.read(found.start, left)
+        left -= len(octets)
+        out.write(octets)
+    await out.drain(STREAM_BYTES)
     if left:
         raise TemporaryFailure("a body is shorter than its notes say")
