@@ -158,6 +158,18 @@ async def test_an_append_that_cannot_begin_is_refused_and_the_session_goes_on(
         await c.server("d OK [APPENDUID ")
 
 
+async def test_a_mail_is_read_when_it_cannot_be_marked_as_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
+        await log_in(c)
+        await append(c)
+        await select(c)
+        failing(monkeypatch, server, "store_flags", times=1)
+        await c.client("f FETCH 1 BODY[TEXT]")
+        await c.server("* 1 FETCH (BODY[TEXT] {", "Text.", ")", "f OK ")
+        await c.client("g FETCH 1 BODY[TEXT]")
+        await c.server("* 1 FETCH (BODY[TEXT] {", "Text.", " FLAGS (\\Seen \\Recent))", "g OK ")
+
+
 async def test_idle_stays_when_the_store_fails_and_tells_what_it_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """FETCH (RFC 3501 §6.4.5): rows first, messages only when something of them is asked for, large bodies streamed."""
 
+import logging
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -19,6 +20,8 @@ from compostela.protocols.imap import commands
 from compostela.protocols.imap.commands import BodySection
 from compostela.protocols.imap.responses import body_structure, envelope, flags_text, internal_date
 from compostela.protocols.imap.sections import HeaderOf, Slice, locate, select_fields
+
+_log = logging.getLogger(__name__)
 
 STREAM_BYTES = 256 * 1024
 """Longer sections are sent piece by piece, and no more than this is gathered between two pieces."""
@@ -177,7 +180,12 @@ async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, Mes
     unseen = [row.uid for row in rows if not row.flags.system & SystemFlag.SEEN]
     if not unseen:
         return {}
-    result = await view.store.store_flags(view.mailbox.id, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
+    try:
+        result = await view.store.store_flags(view.mailbox.id, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
+    except TemporaryFailure:
+        # a mail that is read and stays unseen is better than one that cannot be read, as on a full disk
+        _log.exception("messages could not be marked as seen")
+        return {}
     return {row.uid: row for row in result.updated}
 
 
