@@ -19,7 +19,7 @@ SECTIONS = ["BODY[]", "BODY.PEEK[TEXT]", "BODY[1]", "BODY[]<300000.1000>", "RFC8
 
 def body_file(folder: Path) -> Path:
     """The only one."""
-    (found,) = [path for path in (folder / "data" / "blobs").rglob("*") if path.is_file()]
+    (found,) = [path for path in (folder / "data" / "blobs").rglob("*") if path.stat().st_size > 256 * 1024]
     return found
 
 

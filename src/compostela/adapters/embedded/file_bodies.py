@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import mmap
 import os
+import stat
 import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -20,8 +21,6 @@ from compostela.base.ids import new_id
 from compostela.core.blob.model import CHUNK_BYTES, Octets
 
 T = TypeVar("T")
-
-_CUT = "the file of a body in the store is cut"
 
 
 class _OpenFile:
@@ -63,7 +62,7 @@ class FileBody:
         self._file.is_claimed = True
 
     async def opened(self) -> "FileBody":
-        _check_size(self._file.descriptor, self.size)
+        self._check_size()
         return self
 
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
@@ -87,13 +86,17 @@ class FileBody:
         except OSError as error:
             raise translated_os_error(error) from error
         if len(octets) < length:
-            raise TemporaryFailure(_CUT)
+            raise TemporaryFailure(f"the file {self.path} of a body was cut")
         return octets
+
+    def _check_size(self) -> None:
+        if not _has_size(os.fstat(self._file.descriptor), self.size):
+            raise TemporaryFailure(f"the file {self.path} of a body was cut")
 
     def _apply(self, function: Callable[[Octets], T]) -> T:
         if self.size == 0:
             return function(b"")
-        _check_size(self._file.descriptor, self.size)
+        self._check_size()
         with mmap.mmap(self._file.descriptor, self.size, access=mmap.ACCESS_READ) as octets:
             return function(octets)
 
@@ -141,24 +144,28 @@ class FileSpill:
         self._path.unlink(missing_ok=True)
 
 
+def is_whole(path: Path, size: int) -> bool:
+    """Whether the file is there with `size` octets; they are not read."""
+    try:
+        return _has_size(path.stat(), size)
+    except OSError:
+        return False
+
+
+def _has_size(status: os.stat_result, size: int) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
+
+
 def open_body(path: Path, size: int, digest: bytes) -> FileBody:
-    """A stored body. Raises `TemporaryFailure` when the file cannot be opened or has not the size of the body."""
+    """A stored body. Raises `TemporaryFailure` when the file cannot be opened or has not `size` octets."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise translated_os_error(error) from error
-    try:
-        _check_size(descriptor, size)
-    except TemporaryFailure:
+    if not _has_size(os.fstat(descriptor), size):
         os.close(descriptor)
-        raise
+        raise TemporaryFailure(f"the file {path} of a body was cut")
     return FileBody(path, descriptor, size, digest, is_claimed=True)
-
-
-def _check_size(descriptor: int, size: int) -> None:
-    """Raises `TemporaryFailure` when the file has not the size of its body."""
-    if os.fstat(descriptor).st_size != size:
-        raise TemporaryFailure(_CUT)
 
 
 def make_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ already (the setting was lowered) stays, and may be used.
 from dataclasses import dataclass
 
 from compostela.base.errors import CompostelaError
-from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.ports import MessageStore
 from compostela.model.flags import FlagsMode
 from compostela.model.numbers import MailboxId
 from compostela.model.uid_set import UidSet
@@ -25,21 +25,21 @@ class KeywordLimitReached(CompostelaError):
 
 @dataclass(frozen=True, slots=True)
 class KeywordLimits:
-    """The greatest numbers that are allowed. The checks raise `KeywordLimitReached`, `TemporaryFailure`."""
+    """The greatest numbers that are allowed. The checks raise `KeywordLimitReached`, `NotFound`, `TemporaryFailure`."""
 
     per_message: int = DEFAULT_PER_MESSAGE
     per_mailbox: int = DEFAULT_PER_MAILBOX
 
-    async def check_append(self, store: MailboxStore, mailbox: MailboxId, given: frozenset[str]) -> None:
+    async def check_append(self, store: MessageStore, mailbox: MailboxId, given: frozenset[str]) -> None:
         """Before a message with these keywords is appended."""
         if given:
             _check_lengths(given)
             self._check_message(given)
-            self._check_mailbox(await store.keywords(mailbox), given)
+            self._check_mailbox((await store.head(mailbox)).keywords, given)
 
     async def check_store(
         self,
-        store: MailboxStore,
+        store: MessageStore,
         mailbox: MailboxId,
         uids: UidSet,
         mode: FlagsMode,
@@ -52,7 +52,7 @@ class KeywordLimits:
         _check_lengths(given)
         self._check_message(given)
         if not given <= known:
-            known = await store.keywords(mailbox)
+            known = (await store.head(mailbox)).keywords
             self._check_mailbox(known, given)
         if mode is FlagsMode.ADD and len(known | given) > self.per_message:
             async for rows in store.flags(mailbox, uids):
@@ -60,12 +60,12 @@ class KeywordLimits:
                     if not given <= row.flags.keywords:
                         self._check_message(row.flags.keywords | given)
 
-    async def check_copy(self, store: MailboxStore, source: MailboxId, uids: UidSet, target: MailboxId) -> None:
+    async def check_copy(self, store: MessageStore, source: MailboxId, uids: UidSet, target: MailboxId) -> None:
         """Before messages are copied or moved."""
-        in_source = await store.keywords(source)
+        in_source = (await store.head(source)).keywords
         if not in_source:
             return
-        known = await store.keywords(target)
+        known = (await store.head(target)).keywords
         if len(known | in_source) <= self.per_mailbox:
             return
         given: set[str] = set()

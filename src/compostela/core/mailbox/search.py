@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from compostela.core.blob.model import Body
+from compostela.core.mailbox.listings import MailboxListings
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
-from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.ports import MessageStore
 from compostela.mime.dates import parse as parse_date
 from compostela.mime.encoded_words import decode
 from compostela.mime.headers import Headers, values
@@ -139,12 +140,17 @@ class Query:
 
 
 async def search(
-    store: MailboxStore, mailbox: MailboxId, uids: UidSet, query: Query, slots: asyncio.Semaphore
+    store: MessageStore,
+    listings: MailboxListings,
+    mailbox: MailboxId,
+    uids: UidSet,
+    query: Query,
+    slots: asyncio.Semaphore,
 ) -> list[tuple[Uid, ModSeq]]:
     """The messages of `uids` that match, in UID order. `slots` is shared by all searches of the process: one is taken while
     bodies are held. Raises `TemporaryFailure` when a message cannot be read."""
     found: list[tuple[Uid, ModSeq]] = []
-    async for rows in _rows(store, mailbox, uids, query.look):
+    async for rows in _rows(store, listings, mailbox, uids, query.look):
         verdicts = [query.by_row(row) for row in rows]
         undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
         matching = await _matching(store, mailbox, undecided, query, slots) if undecided else frozenset()
@@ -157,9 +163,11 @@ async def search(
     return found
 
 
-async def _rows(store: MailboxStore, mailbox: MailboxId, uids: UidSet, look: Look) -> AsyncIterator[Sequence[AnyRow]]:
+async def _rows(
+    store: MessageStore, listings: MailboxListings, mailbox: MailboxId, uids: UidSet, look: Look
+) -> AsyncIterator[Sequence[AnyRow]]:
     if look is Look.FLAGS:
-        async for light in store.flags(mailbox, uids):
+        async for light in listings.flags(mailbox, uids):
             yield light
     else:
         async for rows in store.rows(mailbox, uids):
@@ -167,7 +175,7 @@ async def _rows(store: MailboxStore, mailbox: MailboxId, uids: UidSet, look: Loo
 
 
 async def _matching(
-    store: MailboxStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query, slots: asyncio.Semaphore
+    store: MessageStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query, slots: asyncio.Semaphore
 ) -> frozenset[Uid]:
     found: set[Uid] = set()
     if query.look is Look.BODY:
@@ -200,7 +208,7 @@ def _in_batches(rows: Sequence[AnyRow], number: int, longest: int) -> list[list[
 
 
 async def _matching_bodies(
-    store: MailboxStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query, slots: asyncio.Semaphore
+    store: MessageStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query, slots: asyncio.Semaphore
 ) -> list[Uid]:
     messages = await store.messages(mailbox, [row.uid for row in rows])
     loaded: list[tuple[AnyRow, SearchedMessage]] = []

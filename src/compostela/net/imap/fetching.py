@@ -89,7 +89,7 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
     out = context.out
     light = _LIGHT.get(frozenset(items))
     if light is not None:
-        async for light_rows in view.store.flags(view.mailbox.id, wanted):
+        async for light_rows in view.listings.flags(view.mailbox.id, wanted):
             for run, offset in view.runs(light_rows):
                 for text in _flags_lines(light, run, offset, since, view.first_recent):
                     out.write(text)
@@ -168,7 +168,7 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
                     await _write_message(context, view, number, own or row, message, items)
                     if own is not None:
                         # not earlier: flags of a message that cannot be read are told with the other changes
-                        view.note_own([own])
+                        view.note_own([FlagsRow(own.uid, own.modseq, own.flags)])
             await context.out.drain()
 
 
@@ -177,6 +177,7 @@ def _sets_seen(section: BodySection) -> bool:
 
 
 async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, MessageRow]:
+    """Set \\Seen where it is missing; return the changed rows by UID."""
     unseen = [row.uid for row in rows if not row.flags.system & SystemFlag.SEEN]
     if not unseen:
         return {}
@@ -186,7 +187,8 @@ async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, Mes
         # a mail that is read and stays unseen is better than one that cannot be read, as on a full disk
         _log.exception("messages could not be marked as seen")
         return {}
-    return {row.uid: row for row in result.updated}
+    before = {row.uid: row for row in rows}
+    return {row.uid: before[row.uid]._replace(modseq=row.modseq, flags=row.flags) for row in result.updated}
 
 
 async def _write_message(

@@ -19,9 +19,9 @@ from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Refused, ResponseCut
 from compostela.net.imap.selecting import leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
-from compostela.net.incoming import IncomingMessage
+from compostela.net.incoming_message import IncomingMessage
 from compostela.net.listeners import Listener
-from compostela.net.session_host import Farewell, SessionHost
+from compostela.net.session_host import CloseReason, SessionHost
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.engine import (
     AppendData,
@@ -148,10 +148,10 @@ class ImapProtocol(SessionHost):
     def _has_work(self) -> bool:
         return self._append is not None
 
-    def _say_farewell(self, reason: Farewell) -> None:
+    def _announce_close(self, reason: CloseReason) -> None:
         if self._message is not None:
             self._message.discard()
-        self._close("BYE Autologout; idle for too long." if reason is Farewell.SILENCE else SHUTTING_DOWN)
+        self._close("BYE Autologout; idle for too long." if reason is CloseReason.SILENCE else SHUTTING_DOWN)
 
     def check_idle(self, now: float) -> None:
         interval = self.server.settings.idle_interval_seconds

@@ -9,12 +9,12 @@ from compostela.core.blob.model import MessageContent
 from compostela.core.mail import attributes
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import NORMAL_PRIORITY
-from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult, defer
-from compostela.core.smtp.session import HOLD_UNTIL, SmtpSession
+from compostela.core.smtp_hooks.hooks import DECLINED, HookCode, HookResult, defer
+from compostela.core.smtp_hooks.session import HOLD_UNTIL, SmtpSession
 from compostela.mime.headers import add_first
 from compostela.mime.xtext import is_xtext
 from compostela.model.mail_address import MailAddress
-from compostela.net.incoming import IncomingMessage
+from compostela.net.incoming_message import IncomingMessage
 from compostela.net.smtp.received import received_line
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import grammar, replies

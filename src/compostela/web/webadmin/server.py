@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from compostela.web.webadmin.patience import UNLIMITED, Patience, protocol_with
+from compostela.web.webadmin.request_limits import UNLIMITED, RequestLimits, protocol_with
 
 MAX_CONCURRENT_REQUESTS = 100
 KEEP_ALIVE_SECONDS = 30
@@ -44,7 +44,7 @@ class WebAdminServer:
         context: ssl.SSLContext | None = None,
         *,
         connections: int = MAX_CONCURRENT_REQUESTS,
-        patience: Patience = UNLIMITED,
+        patience: RequestLimits = UNLIMITED,
     ) -> None:
         """More connections than `connections` get 503; `patience` is what strangers are shown."""
         self._sockets = sockets

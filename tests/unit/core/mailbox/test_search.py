@@ -51,7 +51,10 @@ async def found(manager: MailboxManager, mailbox: Mailbox, *texts: str) -> list[
         lambda _, message: all(message.has_in_body(needle) for needle in needles),
         frozenset(needle.text for needle in needles),
     )
-    return [uid for uid, _ in await search(manager.store, mailbox.id, EVERYTHING, query, manager.search_slots)]
+    return [
+        uid
+        for uid, _ in await search(manager.store, manager.listings, mailbox.id, EVERYTHING, query, manager.search_slots)
+    ]
 
 
 async def test_text_is_found_in_any_part_and_encoding(manager: MailboxManager) -> None:
