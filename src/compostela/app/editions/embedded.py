@@ -19,7 +19,7 @@ from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.public_listener import PublicListener
 from compostela.base.clock import SystemClock
-from compostela.base.errors import InvalidArgument, StorageFull
+from compostela.base.errors import InvalidArgument, StorageFull, TemporaryFailure
 from compostela.base.settings import Problems
 from compostela.core.authentication.kerberos import KerberosSettings
 from compostela.core.authentication.oidc import OidcSettings
@@ -241,6 +241,8 @@ class EmbeddedEdition:
         from compostela.app.webadmin_routes import WebAdminServices, webadmin_routes
         from compostela.web.webadmin.application import create_application
         from compostela.web.webadmin.authentication import passwords_of
+        from compostela.web.webadmin.request_limits import ADMINISTRATORS
+        from compostela.web.webadmin.routes.health import HEALTH
         from compostela.web.webadmin.server import WebAdminServer
 
         tasks = TaskManager(self._clock)
@@ -264,7 +266,10 @@ class EmbeddedEdition:
         settings = self._configuration.webadmin
         token = first_start.administration_token(self._configuration.locations.data)
         server = WebAdminServer(
-            create_application(webadmin_routes(services), settings, passwords_of(settings, token)), self._web_sockets
+            create_application(webadmin_routes(services), settings, passwords_of(settings, token)),
+            self._web_sockets,
+            patience=ADMINISTRATORS,
+            reserved_for=HEALTH,
         )
         await server.start()
         self._web_server = server
@@ -396,8 +401,13 @@ class EmbeddedEdition:
         return Listener(settings, factory, context)
 
     def _health_checks(self) -> list[HealthCheck]:
-        async def store() -> None:
-            await self._store.domains.all()
+        async def store() -> tuple[HealthStatus, str] | None:
+            try:
+                await self._store.domains.all()
+                await self._store.check_writing()
+            except (StorageFull, TemporaryFailure) as failure:
+                return HealthStatus.UNHEALTHY, f"mail cannot be stored: {failure}"
+            return None
 
         async def errors() -> tuple[HealthStatus, str] | None:
             try:
