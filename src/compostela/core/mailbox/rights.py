@@ -1,7 +1,7 @@
 """Rights of an actor on a mailbox (RFC 4314 §2.1)."""
 
 import enum
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 from compostela.base.errors import CompostelaError
 from compostela.core.mailbox.actor import Actor
@@ -44,19 +44,19 @@ class NoPermission(CompostelaError):
     """The actor lacks a right. The text may be shown to the client."""
 
 
-class RightsRule(Protocol):
+class RightsRule(ABC):
     """Decides what an actor may do. It works on what the store gives with a mailbox and reads nothing itself."""
 
+    @abstractmethod
     def of(self, actor: Actor, mailbox: Mailbox) -> Right:
         """Return the rights of the actor on the mailbox."""
-        ...
 
+    @abstractmethod
     def in_tree(self, actor: Actor, owner: Username) -> Right:
         """Return the rights of the actor on the root of a user's tree: `CREATE` allows mailboxes there."""
-        ...
 
 
-class OwnerRights:
+class OwnerRights(RightsRule):
     """The owner and the system may do all, others nothing."""
 
     def of(self, actor: Actor, mailbox: Mailbox) -> Right:

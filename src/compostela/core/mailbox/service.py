@@ -1,17 +1,19 @@
 """The mailbox service: makes sessions, and holds what they share."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
 from compostela.base.clock import Clock
 from compostela.core.mailbox.actor import SYSTEM, Actor
+from compostela.core.mailbox.keyword_limits import KeywordLimits
 from compostela.core.mailbox.listings import MailboxListings
 from compostela.core.mailbox.model import Mailbox
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.mailbox.pre_deletion import PreDeletionHook
 from compostela.core.mailbox.quota import NoQuota, QuotaRule
 from compostela.core.mailbox.rights import OwnerRights, RightsRule
-from compostela.core.mailbox.search import BodySearches
+from compostela.core.mailbox.search import SEARCHES_AT_ONCE
 from compostela.core.mailbox.session import MailboxSession
 from compostela.core.mailbox.structures import StructureNotes
 from compostela.model.username import Username
@@ -38,17 +40,14 @@ class MailboxService:
         self.pre_deletion = tuple(pre_deletion)
         self.listings = MailboxListings(store)
         self.structures = StructureNotes()
-        self.body_searches = BodySearches()
+        self.search_slots = asyncio.Semaphore(SEARCHES_AT_ONCE)
+        """Taken by each search that holds bodies."""
         self.inboxes = Inboxes()
         self.system = self.session(SYSTEM)
 
-    def session(self, actor: Actor) -> "MailboxSession":
+    def session(self, actor: Actor, keyword_limits: KeywordLimits | None = None) -> MailboxSession:
         """Return a session of the actor. It holds nothing open."""
-        return MailboxSession(self, actor)
-
-    def of(self, user: Username) -> "MailboxSession":
-        """Return a session of a user who acts as himself."""
-        return self.session(Actor.of(user))
+        return MailboxSession(self, actor, keyword_limits)
 
 
 class Inboxes:

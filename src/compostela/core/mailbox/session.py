@@ -11,6 +11,7 @@ from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
 from compostela.core.blob.model import MessageContent
 from compostela.core.idempotency import Effect
 from compostela.core.mailbox.actor import Actor
+from compostela.core.mailbox.keyword_limits import KeywordLimits
 from compostela.core.mailbox.model import (
     Appended,
     Copied,
@@ -47,9 +48,11 @@ class MailboxSession:
     Methods raise `NotFound` for a mailbox that is gone or that the actor may not see, `NoPermission` for a right that he lacks,
     `QuotaExceeded`, `StorageFull` (nothing was done) and `TemporaryFailure` (not known to be done)."""
 
-    __slots__ = ("_service", "_store", "actor")
+    __slots__ = ("_keyword_limits", "_service", "_store", "actor")
 
-    def __init__(self, service: "MailboxService", actor: Actor) -> None:
+    def __init__(self, service: "MailboxService", actor: Actor, keyword_limits: KeywordLimits | None = None) -> None:
+        """`keyword_limits` are those of the protocol, None for no limit."""
+        self._keyword_limits = keyword_limits
         self._service = service
         self._store = service.store
         self.actor = actor
@@ -187,9 +190,10 @@ class MailboxSession:
             return
         for parent in reversed(path.parents()):
             found = await self._store.find(parent)
-            if found is not None:
-                self._check(found, Right.CREATE)
+            if found is not None and Right.CREATE in self.rights(found):
                 return
+            if found is not None:
+                break
         raise NoPermission("You may not create a mailbox there.")
 
     def _check(self, mailbox: Mailbox, needed: Right) -> None:
@@ -220,6 +224,14 @@ class MailboxSession:
 
     # writing messages
 
+    async def check_append(self, mailbox: Mailbox, flags: Flags, size_bytes: int) -> None:
+        """Refuse an append before its octets come: raises what `append` would. `size_bytes` is what the client announces."""
+        self._check(mailbox, Right.INSERT)
+        if self._keyword_limits is not None:
+            await self._keyword_limits.check_append(self._store, mailbox.id, flags.keywords)
+        if self._service.quota.has_limit(mailbox.path.user):
+            await self._service.quota.check(mailbox.path.user, 1, size_bytes)
+
     async def append(
         self,
         mailbox: Mailbox,
@@ -229,9 +241,7 @@ class MailboxSession:
         effect: Effect | None = None,
     ) -> Appended:
         """Store a message; it is durable when this returns. `internal_date` is epoch seconds, now by default."""
-        self._check(mailbox, Right.INSERT)
-        if self._service.quota.has_limit(mailbox.path.user):
-            await self._service.quota.check(mailbox.path.user, 1, content.size)
+        await self.check_append(mailbox, flags, content.size)
         date = int(self._service.clock.now()) if internal_date is None else internal_date
         message = NewMessage(content, await self._service.structures.of(content), date, flags)
         return (await self._store.append(mailbox.id, [message], effect))[0]
@@ -261,21 +271,22 @@ class MailboxSession:
     async def copy(self, source: Mailbox, uids: UidSet, target: Mailbox) -> Copied:
         """Copy messages. Messages that are gone are left out."""
         self._check(source, Right.READ)
-        await self._check_insert(source, uids, target)
+        await self._check_insert(source, uids, target, moved=False)
         return await self._store.copy(source.id, uids, target.id)
 
     async def move(self, source: Mailbox, uids: UidSet, target: Mailbox) -> Copied:
         """Move messages (RFC 6851). Messages that are gone are left out."""
         self._check(source, Right.READ | Right.DELETE_MESSAGES | Right.EXPUNGE)
-        if source.path.user != target.path.user:
-            await self._check_insert(source, uids, target)
-        else:
-            self._check(target, Right.INSERT)
+        await self._check_insert(source, uids, target, moved=True)
         return await self._store.move(source.id, uids, target.id)
 
-    async def _check_insert(self, source: Mailbox, uids: UidSet, target: Mailbox) -> None:
+    async def _check_insert(self, source: Mailbox, uids: UidSet, target: Mailbox, *, moved: bool) -> None:
         self._check(target, Right.INSERT)
+        if self._keyword_limits is not None:
+            await self._keyword_limits.check_copy(self._store, source.id, uids, target.id)
         owner = target.path.user
+        if moved and source.path.user == owner:
+            return  # what one user moves among his own mailboxes is in his quota already
         if self._service.quota.has_limit(owner):
             sizes = [row.size async for batch in self._store.rows(source.id, uids) for row in batch]
             await self._service.quota.check(owner, len(sizes), sum(sizes))
@@ -285,6 +296,9 @@ class MailboxSession:
     ) -> FlagsResult:
         """Change flags; see `MessageStore.store_flags`."""
         self._check(mailbox, _rights_for(mode, flags))
+        if self._keyword_limits is not None:
+            keywords = flags.keywords
+            await self._keyword_limits.check_store(self._store, mailbox.id, uids, mode, keywords, frozenset())
         return await self._store.store_flags(mailbox.id, uids, mode, flags, unchanged_since)
 
     async def expunge(self, mailbox: Mailbox, uids: UidSet | None = None) -> UidSet:
@@ -348,9 +362,8 @@ class MailboxSession:
     async def search(self, mailbox: Mailbox, uids: UidSet, query: Query) -> Sequence[tuple[Uid, ModSeq]]:
         """Return the messages of `uids` that match, in UID order, with their ModSeqs."""
         self._check(mailbox, Right.READ)
-        return await search(
-            self._store, self._service.listings, self._service.body_searches, mailbox.id, uids, query
-        )
+        service = self._service
+        return await search(self._store, service.listings, mailbox.id, uids, query, service.search_slots)
 
     def watch(self, mailbox: Mailbox, wake: Callable[[], None]) -> Callable[[], None]:
         """See `MessageStore.watch`."""

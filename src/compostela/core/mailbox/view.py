@@ -64,7 +64,13 @@ class MailboxView:
     )
 
     def __init__(
-        self, session: "MailboxSession", store: MessageStore, mailbox: Mailbox, opened: OpenedMailbox, *, read_only: bool
+        self,
+        session: "MailboxSession",
+        store: MessageStore,
+        mailbox: Mailbox,
+        opened: OpenedMailbox,
+        *,
+        read_only: bool,
     ) -> None:
         self.session = session
         self._store = store
