@@ -19,7 +19,7 @@ from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.public_listener import PublicListener
 from compostela.base.clock import SystemClock
-from compostela.base.errors import InvalidArgument, StorageFull
+from compostela.base.errors import InvalidArgument, StorageFull, TemporaryFailure
 from compostela.base.settings import Problems
 from compostela.core.authentication.kerberos import KerberosSettings
 from compostela.core.authentication.oidc import OidcSettings
@@ -30,7 +30,7 @@ from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthCheck, HealthChecks, HealthStatus
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.service import MailboxService
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.queue.model import SPOOL
 from compostela.core.repository.ports import RepositoryUrl
@@ -82,7 +82,7 @@ class Services:
     domains: DomainList
     users: UsersRepository
     rewriting: RecipientRewriteTable
-    mailboxes: MailboxManager
+    mailboxes: MailboxService
     mailets: MailetContext
     hooks: HookContext
     processors: list[Processor]
@@ -100,7 +100,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
     domains = DomainList(store.domains, configuration.domains)
     users = UsersRepository(store.users, domains, configuration.users)
     rewriting = RecipientRewriteTable(store.rewriting, domains, users, configuration.rewriting)
-    mailboxes = MailboxManager(store.mailboxes, clock)
+    mailboxes = MailboxService(store.mailboxes, clock)
     domain = configuration.domains.default_domain
     own = own_endpoints(configuration)
     resolver = DnspythonResolver(configuration.dns)
@@ -110,7 +110,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         domains=domains,
         users=users,
         rewriting=rewriting,
-        mailboxes=mailboxes,
+        mailboxes=mailboxes.system,
         queues=store.queues,
         repositories=store.repositories,
         repository_settings=configuration.repositories,
@@ -241,6 +241,8 @@ class EmbeddedEdition:
         from compostela.app.webadmin_routes import WebAdminServices, webadmin_routes
         from compostela.web.webadmin.application import create_application
         from compostela.web.webadmin.authentication import passwords_of
+        from compostela.web.webadmin.request_limits import ADMINISTRATORS
+        from compostela.web.webadmin.routes.health import HEALTH
         from compostela.web.webadmin.server import WebAdminServer
 
         tasks = TaskManager(self._clock)
@@ -249,7 +251,7 @@ class EmbeddedEdition:
             domains=self._services.domains,
             users=self._services.users,
             rewriting=self._services.rewriting,
-            mailboxes=self._services.mailboxes,
+            mailboxes=self._services.mailboxes.system,
             queues=self._store.queues,
             repositories=self._store.repositories,
             repository_settings=self._configuration.repositories,
@@ -264,7 +266,10 @@ class EmbeddedEdition:
         settings = self._configuration.webadmin
         token = first_start.administration_token(self._configuration.locations.data)
         server = WebAdminServer(
-            create_application(webadmin_routes(services), settings, passwords_of(settings, token)), self._web_sockets
+            create_application(webadmin_routes(services), settings, passwords_of(settings, token)),
+            self._web_sockets,
+            patience=ADMINISTRATORS,
+            reserved_for=HEALTH,
         )
         await server.start()
         self._web_server = server
@@ -346,7 +351,9 @@ class EmbeddedEdition:
                 self._configuration.spooler.workers or DEFAULT_WORKERS,
                 split=settings.split_execution,
             )
-        return DirectDelivery(services.users, services.rewriting, services.mailboxes, self._store.queues.queue(SPOOL))
+        return DirectDelivery(
+            services.users, services.rewriting, services.mailboxes.system, self._store.queues.queue(SPOOL)
+        )
 
     def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:
         return SmtpServer(
@@ -396,8 +403,13 @@ class EmbeddedEdition:
         return Listener(settings, factory, context)
 
     def _health_checks(self) -> list[HealthCheck]:
-        async def store() -> None:
-            await self._store.domains.all()
+        async def store() -> tuple[HealthStatus, str] | None:
+            try:
+                await self._store.domains.all()
+                await self._store.check_writing()
+            except (StorageFull, TemporaryFailure) as failure:
+                return HealthStatus.UNHEALTHY, f"mail cannot be stored: {failure}"
+            return None
 
         async def errors() -> tuple[HealthStatus, str] | None:
             try:
