@@ -138,8 +138,10 @@ class CursorsContract:
     ) -> None:
         mailbox = await a_mailbox(mailboxes)
         await cursors.register(Group(G))
+        assert await cursors.unattended() == [G]
         assert await cursors.acquire(G)
         assert await cursors.acquire(G), "the lease is kept"
+        assert await cursors.unattended() == await cursors_elsewhere.unattended() == []
         assert not await cursors_elsewhere.acquire(G)
         assert not await cursors_elsewhere.save(G, {mailbox: ModSeq(1)})
         assert await logs_of(cursors, G) == {mailbox: None}

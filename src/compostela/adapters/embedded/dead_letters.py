@@ -45,7 +45,7 @@ class EmbeddedDeadLetters:
             values = (letter.id, letter.group, key, mailbox, letter.since, letter.until, letter.error, letter.failed_at)
             tx.execute(_ADD, values)
 
-        await self._writer.run(job)
+        await self._writer.run(job, frees_space=True)
 
     async def groups(self) -> list[str]:
         return [

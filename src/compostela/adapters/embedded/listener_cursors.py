@@ -52,6 +52,7 @@ _REMOVE = (
 )
 _FORGET = "DELETE FROM {table} WHERE listener = ?1 AND log IN (SELECT log FROM {table} WHERE listener = ?1 LIMIT ?2)"
 _OWNER = "SELECT owner FROM listener_group WHERE name = ? AND NOT is_removed"
+_OWNERS = "SELECT name, owner FROM listener_group WHERE NOT is_removed ORDER BY name"
 _TAKE = "UPDATE listener_group SET owner = ? WHERE name = ? AND NOT is_removed AND owner IS ?"
 _RELEASE = "UPDATE listener_group SET owner = NULL WHERE name = ? AND owner = ?"
 _PENDING = f"""SELECT p.log, c.modseq, coalesce(m.highest_modseq, t.highest_modseq) FROM listener_group g
@@ -106,11 +107,15 @@ class EmbeddedCursors:
             tx.execute(_TAKE, (self._ownership.owner, group, row[0]))
             return tx.connection.changes() == 1
 
-        return await self._writer.run(take)
+        return await self._writer.run(take, frees_space=True)
 
     async def release(self, group: str) -> None:
         values = (group, self._ownership.owner)
         await self._writer.run(lambda tx: tx.execute(_RELEASE, values) and None, frees_space=True)
+
+    async def unattended(self) -> list[str]:
+        rows = self._reader.execute(_OWNERS).fetchall()
+        return [name for name, owner in rows if owner is None or self._ownership.is_dead(owner)]
 
     async def pending(self, group: str, after: LogId | None = None, limit: int = 100) -> list[Pending]:
         beginning = 0 if after is None else log_key(self._names, after)
@@ -126,7 +131,9 @@ class EmbeddedCursors:
     async def save(self, group: str, cursors: Mapping[LogId, ModSeq]) -> bool:
         rows = [(log_key(self._names, log), modseq) for log, modseq in cursors.items()]
         for start in range(0, len(rows), SAVE_STEP):
-            if not await self._writer.run(partial(self._save, group=group, rows=rows[start : start + SAVE_STEP])):
+            step = partial(self._save, group=group, rows=rows[start : start + SAVE_STEP])
+            # what the groups have passed makes room
+            if not await self._writer.run(step, frees_space=True):
                 return False
         return True
 

@@ -33,7 +33,7 @@ class EmbeddedUsage:
             if owner is not None:
                 tx.execute(_RECORD, (row_id, owner[0], head.messages, head.size_bytes, head.highest_modseq))
 
-        await self._writer.run(job)
+        await self._writer.run(job, frees_space=True)
 
     async def assign(self, mailbox: MailboxId) -> None:
         row_id = self._names.row(mailbox)
@@ -43,7 +43,7 @@ class EmbeddedUsage:
             if owner is not None:
                 tx.execute(_ASSIGN, (owner[0], row_id))
 
-        await self._writer.run(job)
+        await self._writer.run(job, frees_space=True)
 
     async def forget(self, mailbox: MailboxId) -> None:
         row_id = self._names.row(mailbox)

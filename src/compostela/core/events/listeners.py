@@ -109,7 +109,7 @@ class Listeners:
     def health_checks(self) -> list[HealthCheck]:
         return [
             HealthCheck("EventDeadLettersHealthCheck", self._dead_letters),
-            HealthCheck("MailboxListeners", self._hanging),
+            HealthCheck("MailboxListeners", self._working),
         ]
 
     async def _dead_letters(self) -> tuple[HealthStatus, str] | None:
@@ -121,9 +121,12 @@ class Listeners:
             f"there are {await self._ports.letters.count()} dead letters of {', '.join(groups)}",
         )
 
-    async def _hanging(self) -> tuple[HealthStatus, str] | None:
+    async def _working(self) -> tuple[HealthStatus, str] | None:
         hanging = [group for group, running in self._running.items() if running.slots.hanging]
-        return (HealthStatus.DEGRADED, f"listeners do not end: {', '.join(hanging)}") if hanging else None
+        if hanging:
+            return HealthStatus.DEGRADED, f"listeners do not end: {', '.join(hanging)}"
+        unattended = await self._ports.cursors.unattended()
+        return (HealthStatus.DEGRADED, f"no process runs {', '.join(unattended)}") if unattended else None
 
     async def redeliver(self, letter: DeadLetter) -> bool:
         """Tell the changes of a dead letter again, once, and remove the letter if that succeeds. If the log no longer holds them

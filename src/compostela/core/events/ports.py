@@ -23,7 +23,8 @@ class CursorStore(Protocol):
     reached again: changes are told at least once.
     **Lease.** A group runs in one process at a time; `save` does nothing for a process without the lease. Embedded: it ends
     with the process, whose lock file tells that it is dead. Distributed: a row that expires; `acquire` renews it.
-    **Errors.** `StorageFull` and `TemporaryFailure`, then nothing is known to be saved. All calls may be repeated.
+    **Errors.** `StorageFull` and `TemporaryFailure`, then nothing is known to be saved. All calls may be repeated. All but
+    `register` work on a full disk, from the reserve.
     """
 
     async def register(self, group: Group) -> None:
@@ -46,6 +47,10 @@ class CursorStore(Protocol):
 
     async def release(self, group: str) -> None:
         """Give the lease back, if this process has it."""
+        ...
+
+    async def unattended(self) -> list[str]:
+        """Return the groups that no living process runs, by name."""
         ...
 
     async def pending(self, group: str, after: LogId | None = None, limit: int = 100) -> list[Pending]:
