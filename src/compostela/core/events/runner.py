@@ -59,6 +59,8 @@ class GroupRunner:
         self._complaints = Complaints(_log, clock)
         self._wake = asyncio.Event()
         self._work: dict[LogId, asyncio.Task[None]] = {}
+        self._freed = asyncio.Event()
+        """A log is no longer in work."""
         self._reached: dict[LogId, ModSeq] = {}
         """Cursors that are not yet saved."""
         self._unsaved = 0
@@ -165,13 +167,20 @@ class GroupRunner:
     async def _make_room(self) -> None:
         """Wait while too many logs are in work. What they reach is saved meanwhile."""
         while len(self._work) >= MAX_LOGS:
-            await asyncio.wait(self._work.values(), timeout=SAVE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            self._freed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_SECONDS):
+                    await self._freed.wait()
             if await self._keep_lease():
                 await self._save_if_due()
 
     def _begin(self, log: LogId, since: ModSeq | None) -> None:
         task = self._work[log] = asyncio.create_task(self._follow(log, since))
-        task.add_done_callback(lambda _: self._work.pop(log))
+        task.add_done_callback(lambda _: self._ended(log))
+
+    def _ended(self, log: LogId) -> None:
+        del self._work[log]
+        self._freed.set()
 
     async def _follow(self, log: LogId, since: ModSeq | None) -> None:
         """Tell everything that is in the log. If the store fails the log stays pending, and is taken up in the next round."""
