@@ -60,13 +60,15 @@ class Mailet(ABC):
 
     processors: tuple[str, ...] = ()
     """Names of processors that this mailet may send mails to, for the check at start."""
+    consumes: tuple[str, ...] = ()
+    """Names of queues that it takes mails from between `start` and `stop`, for the health check."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         self.settings = settings
         self.context = context
 
     async def start(self) -> None:
-        """Called once before the first mail."""
+        """Called once before the first mail, in every process whose container has the mailet."""
         return
 
     async def stop(self) -> None:

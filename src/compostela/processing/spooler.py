@@ -51,8 +51,6 @@ class Spooler:
         self._busy = 0
 
     async def start(self) -> None:
-        for mailet in self._processors.mailets:
-            await mailet.start()
         turnstile = AcceptancePriority(self._activity)
         self._tasks = [asyncio.create_task(self._work(turnstile)) for _ in range(self._workers)]
 
@@ -63,8 +61,6 @@ class Spooler:
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        for mailet in self._processors.mailets:
-            await mailet.stop()
 
     async def _work(self, turnstile: AcceptancePriority) -> None:
         while True:
