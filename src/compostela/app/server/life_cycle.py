@@ -69,12 +69,12 @@ class Server:
         self.container = MailContainer(configuration, stores, self.mailet_context, problems)
         self.roles = roles_of(configuration, self.container.processors.mailets)
         self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
-        self._tasks = TaskManager(self._clock)
+        self.tasks = TaskManager(self._clock)
         self.health = HealthChecks([
             *stores.health_checks(),
             error_repository_check(stores.repositories, self.container.error_repository),
             queue_consumers_check(stores.queues, self.roles, self._clock),
-            task_consumers_check(self._tasks, self.roles),
+            task_consumers_check(self.tasks, self.roles),
         ])  # fmt: skip
         self.listeners: list[Listener] = []
         self._webadmin: WebAdminListener | None = None
@@ -130,7 +130,7 @@ class Server:
         if self._webadmin is not None:
             await self._webadmin.start(self.route_groups())
         if self.roles.tasks:
-            self._running.append(asyncio.create_task(self._tasks.work()))
+            self._running.append(asyncio.create_task(self.tasks.work()))
         period = self._configuration.health.period_seconds
         self._running.append(asyncio.create_task(self.health.watch(period)))
 
@@ -140,9 +140,9 @@ class Server:
         from compostela.app.server.route_groups import account_groups, mail_groups, server_groups
 
         return [
-            *server_groups(self.health, self._tasks, self.reload_certificates, self._diagnosis()),
-            *account_groups(self.services, self._stores, self._tasks),
-            *mail_groups(self._stores, self._configuration.repositories, self._tasks, self._clock),
+            *server_groups(self.health, self.tasks, self.reload_certificates, self._diagnosis()),
+            *account_groups(self.services, self._stores, self.tasks),
+            *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
         ]
 
     def _diagnosis(self) -> Diagnosis:
