@@ -4,6 +4,7 @@ from pathlib import Path
 
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
+from compostela.app.editions.embedded import check_folder
 from compostela.app.public_listener import tls_of
 from compostela.app.server.life_cycle import make_server
 from compostela.app.stores import unopened_stores
@@ -13,8 +14,9 @@ from compostela.net.tls.errors import TlsError
 
 
 async def check(conf: Path, data: Path, problems: Problems) -> Configuration:
-    """Complaints go to `problems`; the data folder is not touched. A coroutine, because what it makes expects a running loop."""
+    """Complaints go to `problems`; the data folder is not changed. A coroutine, because what it makes expects a running loop."""
     configuration = load(conf, data, problems)
+    check_folder(data, problems)
     server = make_server(configuration, unopened_stores(), problems)
     if server is not None:
         await server.close()

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import resource
 import signal
 import socket
 import sys
 from pathlib import Path
 
+from compostela.adapters.embedded.private import PRIVATE_UMASK
 from compostela.app import first_start
 from compostela.app.checking import report
 from compostela.app.configuration.folder import Configuration, load
@@ -47,6 +49,7 @@ class StartError(CompostelaError):
 def serve(conf: Path, data: Path, *, log_level: str, log_json: bool) -> int:
     """Gives the exit status."""
     listener = start_logging(log_level.upper(), json=log_json)
+    os.umask(PRIVATE_UMASK)
     _allow_many_connections()
     try:
         with _runner() as runner:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.disk import RESERVE_FILE_BYTES, free_bytes
+from compostela.adapters.embedded.folder_id import ID_FILE, tie_parts
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
 from compostela.core.blob.model import MemoryBody, MessageContent
@@ -126,6 +127,22 @@ async def test_a_full_disk_does_not_stop_a_start(disk: Path) -> None:
     assert await store.queues.queue("spool").size() == 1
     assert await store.queues.queue("spool").delete() == 1
     await store.close()
+
+
+async def test_a_full_disk_does_not_stop_the_start_that_gives_a_folder_its_id(disk: Path) -> None:
+    await (await EmbeddedStore.open(disk / "data", reserve_bytes=0)).close()
+    mark, *others = [disk / "data" / ID_FILE, disk / "data" / "blobs" / ID_FILE]
+    folder_id = mark.read_text().strip()
+    for path in (mark, *others):
+        path.unlink()
+    (disk / "data" / "reserve").unlink()
+    filler = Filler(disk / "filler")
+    filler.fill()
+    tie_parts(disk / "data", folder_id, has_files=True)
+    assert not [path for path in disk.rglob(f"{ID_FILE}*") if path.is_file()]
+    filler.remove()
+    await (await EmbeddedStore.open(disk / "data", reserve_bytes=0)).close()
+    assert {path.read_text().strip() for path in (mark, *others)} == {folder_id}
 
 
 async def test_a_mailbox_is_opened_while_only_deletions_are_written(disk: Path) -> None:

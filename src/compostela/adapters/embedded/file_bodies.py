@@ -9,12 +9,14 @@ import contextlib
 import hashlib
 import mmap
 import os
+import stat
 import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
 from compostela.adapters.embedded.disk import translated_os_error
+from compostela.base.errors import TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.core.blob.model import CHUNK_BYTES, Octets
 
@@ -129,12 +131,27 @@ class FileSpill:
         self._path.unlink(missing_ok=True)
 
 
+def is_whole(path: Path, size: int) -> bool:
+    """Whether the file is there with `size` octets; they are not read."""
+    try:
+        return _has_size(path.stat(), size)
+    except OSError:
+        return False
+
+
+def _has_size(status: os.stat_result, size: int) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
+
+
 def open_body(path: Path, size: int, digest: bytes) -> FileBody:
-    """A stored body. Raises `TemporaryFailure` when the file cannot be opened."""
+    """A stored body. Raises `TemporaryFailure` when the file cannot be opened or has not `size` octets."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise translated_os_error(error) from error
+    if not _has_size(os.fstat(descriptor), size):
+        os.close(descriptor)
+        raise TemporaryFailure(f"the file {path} of a body was cut")
     return FileBody(path, descriptor, size, digest, is_claimed=True)
 
 

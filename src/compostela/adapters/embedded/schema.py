@@ -4,9 +4,16 @@
 a database that is newer than this code is refused, because older code would break what newer code promised.
 """
 
+import time
+
 import apsw
 
 from compostela.base.errors import CompostelaError
+from compostela.base.ids import new_id
+
+_FOLDER_ID_LENGTH = 8
+FOLDER_ID = "SELECT value FROM setting WHERE name = 'store-id'"
+_SETTING = "INSERT OR IGNORE INTO setting VALUES (?, ?)"
 
 BLOB_TABLES = (
     # the bytes of a body: in `data` (packed as `coding` says), or in the file that `file` names
@@ -170,11 +177,24 @@ def migrate(connection: apsw.Connection) -> None:
         for migration in MIGRATIONS[version:]:
             for statement in migration:
                 connection.execute(statement)
+        if version == 0:
+            connection.execute(_SETTING, ("created-at", str(time.time())))
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def folder_id_of(connection: apsw.Connection) -> str:
+    """The id of the data folder, made if there is none yet."""
+    connection.execute(_SETTING, ("store-id", new_id()[-_FOLDER_ID_LENGTH:]))
+    return str(connection.execute(FOLDER_ID).get)
+
+
+def is_new(connection: apsw.Connection) -> bool:
+    """Whether no table was made yet."""
+    return _version(connection) == 0
 
 
 def _version(connection: apsw.Connection) -> int:

@@ -1,28 +1,48 @@
 """The embedded edition: one data folder, no other service. It opens the stores; `app.server` does all else."""
 
+import logging
 import os
 from pathlib import Path
 
+from compostela.adapters.embedded.file_bodies import make_folder
+from compostela.adapters.embedded.folder_id import WrongFolder, lost_database
+from compostela.adapters.embedded.health import health_checks
+from compostela.adapters.embedded.private import open_to_others
 from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app.stores import Stores, StoresUnavailable
-from compostela.base.errors import StorageFull, TemporaryFailure
-from compostela.core.health.checks import HealthCheck, HealthStatus
+from compostela.base.errors import TemporaryFailure
+from compostela.base.settings import Place, Problems
+
+_log = logging.getLogger(__name__)
+
+
+def check_folder(data: Path, problems: Problems) -> None:
+    """What is wrong with a data folder that is there; nothing is opened."""
+    try:
+        if (lost := lost_database(data)) is not None:
+            problems.error(Place(str(data)), lost)
+        if (wide := open_to_others(data)) is not None:
+            problems.warning(Place(str(data)), wide)
+    except OSError as error:
+        problems.warning(Place(str(data)), f"the data folder cannot be examined: {error.strerror}")
 
 
 async def open_stores(data: Path) -> Stores:
     """Makes or opens the data folder. Raises `StoresUnavailable`."""
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(data)
         probe = data / f".write-{os.getpid()}"
-        probe.touch()
+        probe.touch(mode=0o600)
         probe.unlink()
+        if (wide := open_to_others(data)) is not None:
+            _log.warning("the data folder is open to others: %s", wide)
         return stores_of(await EmbeddedStore.open(data))
     except OSError as error:
         raise StoresUnavailable(
             f"the data folder {data} cannot be written: {error.strerror}; choose another with --data"
         ) from error
-    except NewerSchema as error:
+    except (NewerSchema, WrongFolder) as error:
         raise StoresUnavailable(str(error)) from error
     except TemporaryFailure as error:
         raise StoresUnavailable(f"the data folder {data} cannot be used: {error}") from error
@@ -41,20 +61,6 @@ def stores_of(store: EmbeddedStore) -> Stores:
         greylist=store.greylist,
         blobs=store.blobs,
         runs=store.runs,
-        checks=_health_checks(store),
+        checks=health_checks(store),
         closing=store.close,
     )
-
-
-def _health_checks(store: EmbeddedStore) -> list[HealthCheck]:
-    async def database() -> None:
-        await store.domains.all()
-
-    async def disk() -> tuple[HealthStatus, str] | None:
-        try:
-            store.blobs.check_room(0)
-        except StorageFull as full:
-            return HealthStatus.UNHEALTHY, str(full)
-        return None
-
-    return [HealthCheck("Embedded store", database), HealthCheck("Disk space", disk)]

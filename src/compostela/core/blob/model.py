@@ -56,7 +56,7 @@ class Body(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class MemoryBody:
     """A body that is small enough to be kept in memory while it is worked on."""
 
