@@ -11,6 +11,7 @@ from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.mail.model import Mail
 from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
@@ -42,6 +43,7 @@ class MailetContext:
     authentication_dns: AuthenticationDns
     """The same resolver as DKIM asks it."""
     sender: SmtpSender
+    own: OwnEndpoints
     clock: Clock
     resolve: Callable[[str], Path]
     """Where a file is that the configuration names, as `file://conf/key.pem`."""

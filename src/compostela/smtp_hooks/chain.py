@@ -9,6 +9,7 @@ from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.smtp_hooks.hooks import HookChain, SmtpHook
 from compostela.smtp_hooks import HOOKS
 from compostela.smtp_hooks.context import HookContext
+from compostela.smtp_hooks.hops import ReceivedLimitHandler
 from compostela.smtp_hooks.recipients import PostmasterAbuseRcptHook, ValidRcptHandler
 from compostela.smtp_hooks.relaying import (
     AuthRequiredHook,
@@ -35,12 +36,14 @@ def build_chain(
     check_recipients: bool = False,
 ) -> HookChain:
     """Complaints about handlers go to their settings' problems. With `check_recipients` a ValidRcptHandler stands in the chain,
-    configured or not."""
+    configured or not; a ReceivedLimitHandler always does."""
     hooks = [hook for hook in (_configured(handler, context) for handler in handlers) if hook is not None]
     nothing = handlers[0] if handlers else _no_settings()
     hooks.append(AuthRequiredToRelayRcptHook(nothing, context))
     if check_recipients and not any(isinstance(hook, ValidRcptHandler) for hook in hooks):
         hooks.append(ValidRcptHandler(_no_settings(), context))
+    if not any(isinstance(hook, ReceivedLimitHandler) for hook in hooks):
+        hooks.insert(0, ReceivedLimitHandler(_no_settings(), context))
     if verify_identity:
         hooks.append(SenderAuthIdentifyVerificationHook(nothing, context, relaxed=relaxed))
     if auth_required:

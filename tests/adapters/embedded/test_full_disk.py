@@ -14,7 +14,6 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mailbox.model import NewMessage
-from compostela.core.mailbox.view import MailboxView
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.mailbox_path import MailboxPath
@@ -154,8 +153,8 @@ async def test_a_mailbox_is_opened_while_only_deletions_are_written(disk: Path) 
     with pytest.raises(StorageFull):
         await store.mailboxes.take_recent(inbox.id)
     for _ in range(2):
-        view = await MailboxView.open(store.mailboxes, inbox, read_only=False)
-        assert (view.exists, view.recent) == (1, 1)
+        opened = await store.mailboxes.open(inbox.id, take_recent=True)
+        assert (len(opened.uids), opened.first_recent_uid) == (1, 1)
     await store.close()
 
 

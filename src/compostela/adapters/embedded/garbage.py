@@ -19,7 +19,8 @@ from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace
 from compostela.adapters.embedded.greylist import cut_triplets, forget_old_triplets
-from compostela.adapters.embedded.mailbox_removal import purge_deleted, trim_expunge_logs
+from compostela.adapters.embedded.mailbox_removal import purge_deleted
+from compostela.adapters.embedded.mailbox_retention import trim_logs
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.unqueued_runs import forget_old_runs
 from compostela.adapters.embedded.writer import Transaction, Writer
@@ -90,7 +91,7 @@ class GarbageCollector:
         removed = 0
         for start in range(0, len(condemned), BATCH):
             removed += await self._remove(condemned[start : start + BATCH])
-        await trim_expunge_logs(self._writer, self._reader)
+        await trim_logs(self._writer, self._reader, time.time())
         await forget_old_runs(self._writer, time.time() - KEPT_DAYS * 86400)
         await forget_old_triplets(self._writer, time.time())
         await cut_triplets(self._writer)

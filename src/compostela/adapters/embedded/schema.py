@@ -150,10 +150,55 @@ FILTER_TABLES = (
     "CREATE INDEX greylist_until ON greylist (until)",
 )
 
+LOG_TABLES = (
+    # every change of a message with its state before; a row goes when the log is trimmed
+    """CREATE TABLE mailbox_log (
+        mailbox INTEGER NOT NULL,
+        modseq INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        change INTEGER NOT NULL,
+        flags INTEGER NOT NULL,
+        keywords TEXT NOT NULL,
+        flags_before INTEGER,
+        keywords_before TEXT,
+        size INTEGER NOT NULL,
+        internal_date INTEGER NOT NULL,
+        save_date INTEGER NOT NULL,
+        message INTEGER NOT NULL,
+        changed_at INTEGER NOT NULL,
+        PRIMARY KEY (mailbox, modseq, uid)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE tree (user TEXT PRIMARY KEY, highest_modseq INTEGER NOT NULL, log_floor INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    """CREATE TABLE tree_log (
+        user TEXT NOT NULL,
+        modseq INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        change INTEGER NOT NULL,
+        mailbox INTEGER,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        namespace_before TEXT,
+        name_before TEXT,
+        changed_at INTEGER NOT NULL,
+        PRIMARY KEY (user, modseq, number)
+    ) WITHOUT ROWID""",
+    "ALTER TABLE mailbox RENAME COLUMN expunge_floor TO log_floor",
+    "ALTER TABLE mailbox ADD COLUMN recent INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE mailbox ADD COLUMN keywords TEXT NOT NULL DEFAULT ''",
+    # what happened before is in no log: its floor is here
+    """UPDATE mailbox SET log_floor = highest_modseq,
+        recent = (SELECT count(*) FROM placement WHERE placement.mailbox = mailbox.id AND uid >= first_recent_uid),
+        keywords = coalesce((SELECT group_concat(keyword.name, ' ') FROM keyword WHERE keyword.mailbox = mailbox.id), '')""",
+    "DROP TABLE expunged",
+    "DROP TABLE keyword",
+    "DROP INDEX placement_modseq",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
     FILTER_TABLES,
+    LOG_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -20,6 +20,11 @@ _DESCRIPTORS = "/proc/self/fd"
 Wake = Callable[[], None]
 
 
+def mailbox_topic(mailbox: str) -> str:
+    """The topic of a mailbox, by its id."""
+    return f"m:{mailbox}"
+
+
 class Signals:
     """Topics are plain strings, such as `m:12` for a mailbox and `q` for the queues."""
 

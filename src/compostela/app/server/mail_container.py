@@ -8,10 +8,12 @@ from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.base.settings import Problems
 from compostela.core.dns.ports import DnsResolver
+from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.queue.model import SPOOL
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.mailauth.dns import AuthenticationDns
 from compostela.net.outbound.client import SmtpClient
+from compostela.net.outbound.local_addresses import is_of_this_machine
 from compostela.processing.container import build_processors, error_repository, postmaster_address
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.processor import MailProcessors
@@ -28,6 +30,7 @@ def mailet_context(
 ) -> MailetContext:
     """Raises `InvalidArgument` when the postmaster is no address."""
     domain = configuration.domains.default_domain
+    own = own_endpoints(configuration)
     return MailetContext(
         hello_name=configuration.smtp[0].server.hello_name if configuration.smtp else domain.name,
         postmaster=postmaster_address(configuration.spooler, domain.name),
@@ -40,10 +43,19 @@ def mailet_context(
         repository_settings=configuration.repositories,
         dns=dns,
         authentication_dns=authentication_dns,
-        sender=SmtpClient(),
+        sender=SmtpClient(own),
+        own=own,
         clock=clock,
         resolve=configuration.locations.resolve,
     )
+
+
+def own_endpoints(configuration: Configuration) -> OwnEndpoints:
+    """The server as a next hop. A listener of any protocol counts: none of them may get mail from RemoteDelivery."""
+    smtp = [one.server for one in configuration.smtp]
+    servers = [*smtp, *(one.session.server for one in configuration.lmtp), *(one.server for one in configuration.imap)]
+    listening = [(bind.host, bind.port) for server in servers for bind in server.bind]
+    return OwnEndpoints([one.hello_name for one in smtp], listening, is_of_this_machine)
 
 
 class MailContainer:

@@ -6,8 +6,9 @@ import enum
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from compostela.core.mailbox.listings import MailboxListings
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
-from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.ports import MessageStore
 from compostela.mime.dates import parse as parse_date
 from compostela.mime.encoded_words import decode
 from compostela.mime.headers import Headers, values
@@ -122,10 +123,12 @@ class Query:
     by_message: MessageTest
 
 
-async def search(store: MailboxStore, mailbox: MailboxId, uids: UidSet, query: Query) -> list[tuple[Uid, ModSeq]]:
+async def search(
+    store: MessageStore, listings: MailboxListings, mailbox: MailboxId, uids: UidSet, query: Query
+) -> list[tuple[Uid, ModSeq]]:
     """The messages of `uids` that match, in UID order."""
     found: list[tuple[Uid, ModSeq]] = []
-    async for rows in _rows(store, mailbox, uids, query.look):
+    async for rows in _rows(store, listings, mailbox, uids, query.look):
         verdicts = [query.by_row(row) for row in rows]
         undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
         matching = await _matching(store, mailbox, undecided, query) if undecided else frozenset()
@@ -138,16 +141,18 @@ async def search(store: MailboxStore, mailbox: MailboxId, uids: UidSet, query: Q
     return found
 
 
-async def _rows(store: MailboxStore, mailbox: MailboxId, uids: UidSet, look: Look) -> AsyncIterator[Sequence[AnyRow]]:
+async def _rows(
+    store: MessageStore, listings: MailboxListings, mailbox: MailboxId, uids: UidSet, look: Look
+) -> AsyncIterator[Sequence[AnyRow]]:
     if look is Look.FLAGS:
-        async for light in store.flags(mailbox, uids):
+        async for light in listings.flags(mailbox, uids):
             yield light
     else:
         async for rows in store.rows(mailbox, uids):
             yield rows
 
 
-async def _matching(store: MailboxStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query) -> frozenset[Uid]:
+async def _matching(store: MessageStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query) -> frozenset[Uid]:
     found: set[Uid] = set()
     if query.look is Look.BODY:
         for batch in _in_batches(rows):

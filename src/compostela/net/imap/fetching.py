@@ -80,7 +80,7 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
     out = context.out
     light = _LIGHT.get(frozenset(items))
     if light is not None:
-        async for light_rows in view.store.flags(view.mailbox.id, wanted):
+        async for light_rows in view.listings.flags(view.mailbox.id, wanted):
             for run, offset in view.runs(light_rows):
                 for text in _flags_lines(light, run, offset, since, view.first_recent):
                     out.write(text)
@@ -163,12 +163,14 @@ def _sets_seen(section: BodySection) -> bool:
 
 
 async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, MessageRow]:
+    """Set \\Seen where it is missing; return the changed rows by UID."""
     unseen = [row.uid for row in rows if not row.flags.system & SystemFlag.SEEN]
     if not unseen:
         return {}
     result = await view.store.store_flags(view.mailbox.id, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
     view.note_own(result.updated)
-    return {row.uid: row for row in result.updated}
+    before = {row.uid: row for row in rows}
+    return {row.uid: before[row.uid]._replace(modseq=row.modseq, flags=row.flags) for row in result.updated}
 
 
 async def _write_message(

@@ -41,7 +41,7 @@ async def run_search(context: Context, command: commands.Search) -> None:
         key = SearchKey("AND", keys=tuple(rest))
         maker = _Tests(view, int(context.server.clock.now()))
         query = Query(_look(key), maker.of_rows(key), maker.of_messages(key))
-        found = await search(view.store, view.mailbox.id, uids, query)
+        found = await search(view.store, view.listings, view.mailbox.id, uids, query)
     else:
         found = [(uid, ModSeq(0)) for uid in uids]
     highest = max((modseq for _, modseq in found), default=0) if with_modseq else None

@@ -23,7 +23,7 @@ async def select(context: Context, command: commands.Select) -> str:
         await manager.inbox(state.user)
     try:
         mailbox = await manager.find(path)
-        view = await MailboxView.open(manager.store, mailbox, read_only=command.read_only)
+        view, opened = await manager.open(mailbox, read_only=command.read_only)
     except NotFound:
         raise Refused("Mailbox not found.") from None
     state.view = view
@@ -33,8 +33,7 @@ async def select(context: Context, command: commands.Select) -> str:
     out.write(untagged(f"{view.exists} EXISTS"))
     out.write(untagged(f"{view.recent} RECENT"))
     out.write(untagged(f"OK [UIDVALIDITY {mailbox.uid_validity}] UIDs valid"))
-    unseen = await manager.store.first_unseen(mailbox.id)
-    number = None if unseen is None else view.number(unseen)
+    number = None if opened.first_unseen is None else view.number(opened.first_unseen)
     if number is not None:
         out.write(untagged(f"OK [UNSEEN {number}] MailboxMessage {number} is first unseen"))
     out.write(_permanent_flags_line(view))
@@ -74,12 +73,10 @@ async def close(context: Context) -> None:
     await leave(context)
 
 
-async def tell_keywords(context: Context, view: MailboxView) -> None:
-    """The FLAGS response and PERMANENTFLAGS anew, if there are keywords that the session does not know (RFC 3501 §7.2.6).
-    Raises `NotFound` when the mailbox is gone."""
-    keywords = await view.store.keywords(view.mailbox.id)
-    if keywords != view.keywords:
-        view.keywords = keywords
+def tell_keywords(context: Context, view: MailboxView, keywords: frozenset[str]) -> None:
+    """Write FLAGS and PERMANENTFLAGS anew if the session does not know some of these keywords (RFC 3501 §7.2.6)."""
+    if not keywords <= view.keywords:
+        view.keywords |= keywords
         context.out.write(_flags_line(view))
         context.out.write(_permanent_flags_line(view))
 
@@ -94,7 +91,7 @@ async def tell_changes(context: Context, *, may_expunge: bool) -> bool:
         if difference.is_empty:
             return True
         if difference.changed or difference.exists:
-            await tell_keywords(context, view)
+            tell_keywords(context, view, view.head.keywords)
     except NotFound:
         return False
     out = context.out

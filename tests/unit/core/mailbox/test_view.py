@@ -12,7 +12,7 @@ from tests.contracts.mailbox_parts import DELETED, SEEN, fill, flags_of, path, u
 async def selected(manager: MailboxManager, messages: int, *, read_only: bool = False) -> tuple[MailboxView, Mailbox]:
     mailbox = await manager.store.create(path("Work"))
     await fill(manager.store, mailbox.id, *[NO_FLAGS] * messages)
-    return await MailboxView.open(manager.store, mailbox, read_only=read_only), mailbox
+    return (await manager.open(mailbox, read_only=read_only))[0], mailbox
 
 
 def is_nothing(difference: Difference) -> bool:
@@ -72,8 +72,8 @@ async def test_a_message_that_came_and_went_unseen_is_not_told(manager: MailboxM
 
 async def test_recent_messages_belong_to_the_first_who_may_write(manager: MailboxManager) -> None:
     first, mailbox = await selected(manager, 2, read_only=True)
-    second = await MailboxView.open(manager.store, mailbox, read_only=False)
-    third = await MailboxView.open(manager.store, mailbox, read_only=False)
+    second, _ = await manager.open(mailbox, read_only=False)
+    third, _ = await manager.open(mailbox, read_only=False)
     assert (first.recent, second.recent, third.recent) == (2, 2, 0)
     assert second.is_recent(1)
     assert not third.is_recent(2)
