@@ -1,15 +1,20 @@
 """What can be wrong with the embedded store while it runs."""
 
 from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.base.errors import StorageFull
+from compostela.base.errors import StorageFull, TemporaryFailure
 from compostela.core.health.checks import HealthCheck, HealthStatus
 
 
 def health_checks(store: EmbeddedStore) -> list[HealthCheck]:
-    """The database answers, the disk has room, garbage collection trusts the database."""
+    """The database answers and takes writes, the disk has room, garbage collection trusts the database."""
 
-    async def database() -> None:
-        await store.domains.all()
+    async def database() -> tuple[HealthStatus, str] | None:
+        try:
+            await store.domains.all()
+            await store.check_writing()
+        except (StorageFull, TemporaryFailure) as failure:
+            return HealthStatus.UNHEALTHY, f"mail cannot be stored: {failure}"
+        return None
 
     async def disk() -> tuple[HealthStatus, str] | None:
         try:

@@ -37,10 +37,13 @@ class WebAdminListener:
         # slow to import
         from compostela.web.webadmin.application import create_application
         from compostela.web.webadmin.authentication import passwords_of
+        from compostela.web.webadmin.request_limits import ADMINISTRATORS
+        from compostela.web.webadmin.routes.health import HEALTH
         from compostela.web.webadmin.server import WebAdminServer
 
         passwords = passwords_of(self._settings, first_start.administration_token(self._data))
-        server = WebAdminServer(create_application(groups, self._settings, passwords), self._sockets)
+        application = create_application(groups, self._settings, passwords)
+        server = WebAdminServer(application, self._sockets, patience=ADMINISTRATORS, reserved_for=HEALTH)
         await server.start()
         self._server = server
 

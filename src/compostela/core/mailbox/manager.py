@@ -1,5 +1,6 @@
 """The rules of mailboxes on top of the store: names, hierarchy, INBOX, provisioning, structure computed once."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from compostela.core.idempotency import Effect
 from compostela.core.mailbox.listings import MailboxListings
 from compostela.core.mailbox.model import Appended, Mailbox, NewMessage, OpenedMailbox
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.search import SEARCHES_AT_ONCE
 from compostela.core.mailbox.view import MailboxView
 from compostela.mime.headers import fields
 from compostela.mime.scanner import describe
@@ -31,6 +33,8 @@ class MailboxManager:
         self.store = store
         self.listings = MailboxListings(store)
         self._clock = clock
+        self.search_slots = asyncio.Semaphore(SEARCHES_AT_ONCE)
+        """Taken by each search that holds bodies."""
         self._structures: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
         self._inboxes: OrderedDict[Username, MailboxId] = OrderedDict()
 

@@ -125,7 +125,8 @@ class MailboxView:
             self._own[row.uid] = row.modseq
 
     async def update(self, *, may_expunge: bool) -> Difference:
-        """Read the change log and bring the view up to date. Raises `NotFound` when the mailbox is gone."""
+        """Read the change log and bring the view up to date. Raises `NotFound` when the mailbox is gone, and `TemporaryFailure`
+        when the log cannot be read: the view is as it was then."""
         news = await self._news()
         if news is None and not (self._pending and may_expunge):
             return _NO_DIFFERENCE
@@ -147,16 +148,18 @@ class MailboxView:
         return Difference(expunged, expunged_uids, exists, changed)
 
     async def _news(self) -> "_News | None":
-        """All that happened since the last update; None when nothing did. Moves the view's ModSeq and head."""
-        news = _News()
+        """All that happened since the last update; None when nothing did. Moves the view's ModSeq and head, but only when every
+        page is read: what a failed update has read must be told by the next."""
+        news, until = _News(), self.modseq
         while True:
-            page = await self.store.log(self.mailbox.id, self.modseq)
+            page = await self.store.log(self.mailbox.id, until)
             if not page.complete:
                 return await self._compared()
             news.add(page.entries)
-            moved = page.until > self.modseq
-            self.modseq, self.head = max(page.until, self.modseq), page.head
+            until = max(page.until, until)
             if page.is_last:
+                moved = until > self.modseq
+                self.modseq, self.head = until, page.head
                 return news if moved or news.flags or news.added or news.gone else None
 
     async def _compared(self) -> "_News":

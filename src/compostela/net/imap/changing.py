@@ -20,7 +20,9 @@ async def store(context: Context, command: commands.Store) -> str:
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
         return ""
-    result = await view.store.store_flags(view.mailbox.id, uids, command.mode, command.flags, command.unchanged_since)
+    limits, mode, flags = context.server.settings.keyword_limits, command.mode, command.flags
+    await limits.check_store(view.store, view.mailbox.id, uids, mode, flags.keywords, view.keywords)
+    result = await view.store.store_flags(view.mailbox.id, uids, mode, flags, command.unchanged_since)
     if command.silent:
         # what others changed meanwhile is told all the same (RFC 3501 §6.4.6): the client cannot reckon it from its own change
         known = view.modseq
@@ -71,6 +73,7 @@ async def copy(context: Context, command: commands.Copy) -> str:
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
         return ""
+    await context.server.settings.keyword_limits.check_copy(view.store, view.mailbox.id, uids, target.id)
     act = view.store.move if command.move else view.store.copy
     try:
         copied = await act(view.mailbox.id, uids, target.id)

@@ -2,10 +2,15 @@
 
 import random
 
+import pytest
+
+from compostela.base.errors import TemporaryFailure
+from compostela.core.mailbox.log import LogPage
 from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.mailbox.model import Mailbox
 from compostela.core.mailbox.view import Difference, MailboxView
 from compostela.model.flags import NO_FLAGS, FlagsMode
+from compostela.model.numbers import MailboxId, ModSeq
 from tests.contracts.mailbox_parts import DELETED, SEEN, fill, flags_of, path, uids
 
 
@@ -117,3 +122,26 @@ async def test_a_client_that_follows_what_it_is_told_knows_the_mailbox(manager: 
     difference = await view.update(may_expunge=True)
     assert is_nothing(difference)
     assert list(view.uids) == list((await store.uids(mailbox.id))[0])
+
+
+async def test_an_update_that_fails_between_two_pages_loses_nothing(
+    manager: MailboxManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, mailbox = await selected(manager, 1)
+    read, pages = manager.store.log, 0
+
+    async def fails_once(mailbox: MailboxId, since: ModSeq, limit: int = 0) -> LogPage:
+        nonlocal pages
+        pages += 1
+        if pages == 2:
+            raise TemporaryFailure("on purpose")
+        return await read(mailbox, since, 1)
+
+    monkeypatch.setattr(manager.store, "log", fails_once)
+    for _ in range(3):
+        await fill(manager.store, mailbox.id, NO_FLAGS)
+    with pytest.raises(TemporaryFailure):
+        await view.update(may_expunge=True)
+    assert view.exists == 1
+    assert (await view.update(may_expunge=True)).exists == 4
+    assert list(view.uids) == [1, 2, 3, 4]
