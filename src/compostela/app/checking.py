@@ -5,8 +5,8 @@ from pathlib import Path
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
 from compostela.app.editions.embedded import check_folder
-from compostela.app.public_listener import tls_of
 from compostela.app.server.life_cycle import make_server
+from compostela.app.server.public_documents import tls_of
 from compostela.app.stores import unopened_stores
 from compostela.base.settings import Problems, Severity
 from compostela.net.tls.context import server_context

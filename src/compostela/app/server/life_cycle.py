@@ -9,12 +9,12 @@ from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
-from compostela.app.public_listener import PublicListener
 from compostela.app.server.health import error_repository_check, queue_consumers_check, task_consumers_check
 from compostela.app.server.hook_chains import hook_context, lmtp_chain, make_bans, smtp_chain
 from compostela.app.server.listeners import ListenerFactory, acceptance, lmtp_delivery, ports_by_name
 from compostela.app.server.login_methods import LoginMethods
 from compostela.app.server.mail_container import MailContainer, mailet_context
+from compostela.app.server.public_documents import PublicDocumentsListener
 from compostela.app.server.roles import roles_of
 from compostela.app.server.services import make_services
 from compostela.app.server.webadmin import WebAdminListener
@@ -78,7 +78,7 @@ class Server:
         ])  # fmt: skip
         self.listeners: list[Listener] = []
         self._webadmin: WebAdminListener | None = None
-        self._public: PublicListener | None = None
+        self._public: PublicDocumentsListener | None = None
         self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> first_start.FirstUser | None:
@@ -96,7 +96,7 @@ class Server:
         if configuration.webadmin.enabled:
             self._webadmin = WebAdminListener(configuration.webadmin, configuration.locations.data)
         if configuration.autoconfiguration.enabled:
-            self._public = PublicListener(configuration)
+            self._public = PublicDocumentsListener(configuration)
         for listener in self.listeners:
             listener.bind()
         services = self.services
