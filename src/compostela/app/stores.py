@@ -8,6 +8,8 @@ from compostela.base.errors import CompostelaError
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.blob.ports import BlobStore
 from compostela.core.domains.ports import DomainStore
+from compostela.core.events.ports import CursorStore, DeadLetters, EventSource
+from compostela.core.events.usage import UsageStore
 from compostela.core.filtering.ports import GreylistStore
 from compostela.core.health.checks import HealthCheck
 from compostela.core.mail.ports import UnqueuedRuns
@@ -40,6 +42,10 @@ class Stores:
     greylist: GreylistStore
     blobs: BlobStore
     runs: UnqueuedRuns
+    cursors: CursorStore
+    event_source: EventSource
+    dead_letters: DeadLetters
+    usage: UsageStore
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
     closing: Callable[[], Awaitable[None]] | None = None
@@ -69,6 +75,10 @@ def unopened_stores() -> Stores:
         greylist=port("greylist"),
         blobs=port("blobs"),
         runs=port("runs"),
+        cursors=port("cursors"),
+        event_source=port("event source"),
+        dead_letters=port("dead letters"),
+        usage=port("usage"),
     )
 
 

@@ -69,9 +69,9 @@ class Admin:
 @contextlib.asynccontextmanager
 async def serving(store: EmbeddedStore, listeners: Listeners) -> AsyncIterator[aiohttp.ClientSession]:
     tasks = TaskManager(SystemClock())
-    routes = [*DeadLetterRoutes(store.dead_letters, listeners, tasks).routes(), *TaskRoutes(tasks).routes()]
+    groups = [DeadLetterRoutes(store.dead_letters, listeners, tasks), TaskRoutes(tasks)]
     bound = socket.create_server(("127.0.0.1", 0))
-    server = WebAdminServer(create_application(routes, WebAdminSettings(), Passwords()), [bound])
+    server = WebAdminServer(create_application(groups, WebAdminSettings(), Passwords()), [bound])
     await server.start()
     work = asyncio.create_task(tasks.work())
     try:

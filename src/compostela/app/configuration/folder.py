@@ -13,6 +13,7 @@ from compostela.core.authentication.throttle import ThrottleSettings, read_throt
 from compostela.core.autoconfiguration.settings import AutoconfigurationSettings, read_autoconfiguration_settings
 from compostela.core.dns.settings import DnsSettings, read_dns_settings
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
+from compostela.core.events.settings import ListenersSettings, read_listeners_settings
 from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_settings
 from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
@@ -66,8 +67,7 @@ class Configuration:
     crowdsec: CrowdsecSettings | None
     health: HealthSettings
     tasks: TaskSettings
-    group_listeners: bool
-    """Whether this process runs the listeners that run once for all processes."""
+    listeners: ListenersSettings
     webadmin: WebAdminSettings
     autoconfiguration: AutoconfigurationSettings
     doctor: DoctorSettings
@@ -115,7 +115,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
         health=source.root("healthcheck.properties", read_health_settings),
         tasks=source.root("rabbitmq.properties", read_task_settings),
-        group_listeners=source.root("listeners.xml", _read_listeners),
+        listeners=source.root("listeners.xml", read_listeners_settings),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
         doctor=source.root("doctor.properties", read_doctor_settings),
@@ -181,19 +181,3 @@ def _read_extensions(settings: Settings) -> None:
         if settings.strings(name):
             settings.not_yet(name)
     settings.finish()
-
-
-def _read_listeners(settings: Settings) -> bool:
-    """Whether group listeners run in this process."""
-    executed = settings.boolean("executeGroupListeners", True)
-    settings.integer("maxConcurrency", 10, minimum=1)
-    settings.duration("executionTimeout", 0.0)
-    settings.not_yet("maxConcurrency", "executionTimeout")
-    for listener in settings.sections("listener"):
-        if not executed:
-            listener.error("executeGroupListeners is false: remove the listener, or leave the switch out")
-        name = listener.required("class").rpartition(".")[2]
-        listener.problems.not_yet(listener.place, f"the listener {name!r} is not yet in effect")
-    settings.not_yet("preDeletionHooks")
-    settings.finish()
-    return executed

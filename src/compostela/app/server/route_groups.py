@@ -3,6 +3,7 @@
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
+from compostela.core.events.listeners import Listeners
 from compostela.core.health.checks import HealthChecks
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.tasks.manager import TaskManager
@@ -11,6 +12,7 @@ from compostela.doctor.service import Diagnosis
 from compostela.web.webadmin.application import RouteGroup
 from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
+from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
@@ -42,6 +44,11 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: TaskManager
         MailQueueRoutes(stores.queues, tasks),
         MailRepositoryRoutes(stores.repositories, settings, stores.queues, tasks, clock),
     ]
+
+
+def event_groups(stores: Stores, listeners: Listeners, tasks: TaskManager) -> list[RouteGroup]:
+    """What mailbox listeners could not take."""
+    return [DeadLetterRoutes(stores.dead_letters, listeners, tasks)]
 
 
 def server_groups(

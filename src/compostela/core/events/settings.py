@@ -59,8 +59,8 @@ def read_listeners_settings(settings: Settings) -> ListenersSettings:
         held_seconds=settings.duration("keptForGroups", DEFAULT_HELD_SECONDS, unit="d"),
         listeners=settings.sections("listener"),
     )
-    if read.listeners and not read.execute:
-        settings.error("listeners are configured, but executeGroupListeners is false", "executeGroupListeners")
+    for element in read.listeners if not read.execute else ():
+        element.error("executeGroupListeners is false: remove the listener, or leave the switch out")
     settings.not_yet("preDeletionHooks")
     settings.finish()
     return read

@@ -76,7 +76,7 @@ async def test_own_listeners_by_dotted_path_and_entry_point(
         (listener("UsageListener", "<async>false</async>"), "without effect: 'async' has no effect here: listeners read the logs"),
         ("<listener/>", "error: <listener> needs 'class'"),
         ("<maxConcurrency>0</maxConcurrency>", "error: maxConcurrency: must be at least 1, but is 0"),
-        ("<executeGroupListeners>false</executeGroupListeners>" + listener("UsageListener"), "error: listeners are configured, but executeGroupListeners is false"),
+        ("<executeGroupListeners>false</executeGroupListeners>" + listener("UsageListener"), "error: executeGroupListeners is false: remove the listener, or leave the switch out"),
         ("<preDeletionHooks/>", "not yet in effect: 'preDeletionHooks' is not yet in effect"),
         ("<surprise/>", "error: unknown 'surprise' in <listeners>"),
     ],
