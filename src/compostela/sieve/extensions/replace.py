@@ -1,0 +1,158 @@
+"""Changes of MIME parts and of the whole body: replace, enclose, extracttext (RFC 5703 §5 to §7)."""
+
+import hashlib
+from collections.abc import Iterator
+
+from compostela.mime.builder import BuiltPart, message_part, text_part
+from compostela.mime.headers import add_first, field_line, fields, header_end, remove, remove_where
+from compostela.mime.lines import with_crlf
+from compostela.sieve.compiler import Compiler, RunCommand
+from compostela.sieve.definition import CommandDefinition, Definition
+from compostela.sieve.errors import ScriptFailure
+from compostela.sieve.extensions.variables import MODIFIERS, check_variable_name, modifier
+from compostela.sieve.header_view import HeaderView
+from compostela.sieve.names import as_names, check_address, check_field_names, single_address
+from compostela.sieve.run import Run
+from compostela.sieve.signatures import Context, Positional, Tag, Type, of_command
+from compostela.sieve.tree import Call
+
+_ENCLOSED_FIELDS = (b"from", b"to", b"cc", b"date", b"message-id")
+"""What the enclosing message takes over from the enclosed one beside the fields of `:headers`."""
+
+
+def _replace(call: Call, compiler: Compiler) -> RunCommand:
+    replacement = compiler.text(call.text("replacement") or "")
+    subject = compiler.optional_text(call.text("subject"))
+    from_ = compiler.optional_text(call.text("from"))
+    is_mime = call.flag("mime")
+
+    def run_replace(run: Run) -> None:
+        sender = from_(run)
+        if sender is not None and single_address(sender) is None:
+            raise ScriptFailure(f"'{sender[:100]}' is no mail address")
+        new = _entity(replacement(run), is_mime)
+        part = run.loops[-1].part if run.loops else None
+        if part is not None and not part.is_root:
+            run.draft.replace_part(part, new.render())
+            return
+        block = _without_content(run.draft.header.block)
+        for name, value in (("Subject", subject(run)), ("From", sender)):
+            if value is not None:
+                block = _renamed(block, name, value)
+        lines = [field_line(name, value) for name, value in (("MIME-Version", "1.0"), *new.headers)]
+        run.draft.replace_all(add_first(block, *lines), new.body)
+
+    return run_replace
+
+
+def _entity(text: str, is_mime: bool) -> BuiltPart:
+    """The new part: plain text, or a MIME entity with its own header if `is_mime`."""
+    if not is_mime:
+        return text_part(text)
+    octets = with_crlf(text.encode("utf-8", "replace"))
+    end = header_end(octets)
+    given = HeaderView(octets[:end])
+    headers = [
+        (name.decode(), value)
+        for name in given.names()
+        if name.startswith(b"content-")
+        for value in given.values((name,)).raw
+    ]
+    return BuiltPart(tuple(headers), octets[end:])
+
+
+def _without_content(block: bytes) -> bytes:
+    return remove_where(block, lambda name: name.lower().startswith(b"content-") or name.lower() == b"mime-version")
+
+
+def _renamed(block: bytes, name: str, value: str) -> bytes:
+    """The field with a new value; the old one stays as `Original-<name>` (RFC 5703 §5)."""
+    wanted = name.lower().encode()
+    old = next((field for field in fields(block) if field.name.lower() == wanted), None)
+    lines = [field_line(name, value)]
+    if old is not None:
+        lines.append(f"Original-{name}:".encode() + old.value)
+    return add_first(remove(block, [wanted]), *lines)
+
+
+def _enclose(call: Call, compiler: Compiler) -> RunCommand:
+    text = compiler.text(call.text("text") or "")
+    subject = compiler.optional_text(call.text("subject"))
+    names = compiler.texts(call.texts("headers") or ())
+
+    def run_enclose(run: Run) -> None:
+        edited = run.edited()
+        header = run.draft.header.block
+        inner = header + (run.draft.body() if edited is None else edited.body)
+        title = subject(run)
+        wanted = {*_ENCLOSED_FIELDS, *as_names(names(run))} - ({b"subject"} if title is not None else set())
+        copied = [
+            header[field.start : field.end].rstrip(b"\r\n") for field in fields(header) if field.name.lower() in wanted
+        ]
+        lines = [*copied, *([] if title is None else [field_line("Subject", title)])]
+        boundary = "=_" + hashlib.sha256(inner).hexdigest()[:40]
+        lines += [
+            field_line("MIME-Version", "1.0"),
+            f'Content-Type: multipart/mixed; boundary="{boundary}"'.encode(),
+        ]
+        delimiter = b"--" + boundary.encode()
+        parts = (text_part(text(run)), message_part(inner))
+        body = b"".join(delimiter + b"\r\n" + part.render() + b"\r\n" for part in parts) + delimiter + b"--\r\n"
+        run.draft.replace_all(b"".join(line + b"\r\n" for line in lines) + b"\r\n", body)
+
+    return run_enclose
+
+
+def _extracttext(call: Call, _: Compiler) -> RunCommand:
+    name = (call.text("name") or "").lower()
+    first = call.number("first")
+    modify = modifier(call)
+
+    def run_extracttext(run: Run) -> None:
+        run.check_time()
+        part = run.loops[-1].part
+        text = part.text() if part.content_type.startswith("text/") else ""
+        run.set_variable(name, modify(text[: run.limits.variable_characters if first is None else first]))
+
+    return run_extracttext
+
+
+def _check_extracttext(_: Call, context: Context) -> Iterator[str]:
+    if "foreverypart" not in context.parents:
+        yield "'extracttext' must be inside 'foreverypart'"
+    if "variables" not in context.capabilities:
+        yield "'extracttext' needs require \"variables\""
+
+
+DEFINITIONS: tuple[Definition, ...] = (
+    CommandDefinition(
+        of_command(
+            "replace",
+            "replace",
+            tags=(Tag("mime"), Tag("subject", value=Type.STRING), Tag("from", value=Type.STRING)),
+            positionals=(Positional("replacement", Type.STRING),),
+            checks=(check_address("from"),),
+        ),
+        _replace,
+    ),
+    CommandDefinition(
+        of_command(
+            "enclose",
+            "enclose",
+            tags=(Tag("subject", value=Type.STRING), Tag("headers", value=Type.STRINGS)),
+            positionals=(Positional("text", Type.STRING),),
+            checks=(check_field_names("headers"),),
+        ),
+        _enclose,
+    ),
+    CommandDefinition(
+        of_command(
+            "extracttext",
+            "extracttext",
+            tags=(*MODIFIERS, Tag("first", value=Type.NUMBER, into="first")),
+            positionals=(Positional("name", Type.STRING, constant=True),),
+            checks=(check_variable_name, _check_extracttext),
+        ),
+        _extracttext,
+    ),
+)

@@ -1,0 +1,171 @@
+"""The message under a script's hands: its header as edited, its tree of MIME parts, and what was put in their place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compostela.mime.scanner import describe
+from compostela.mime.structure import Limits as StructureLimits
+from compostela.mime.structure import Part
+from compostela.mime.text import decoded_octets, decoded_text
+from compostela.sieve.actions import EditedMessage
+from compostela.sieve.errors import ScriptFailure
+from compostela.sieve.header_view import HeaderView
+from compostela.sieve.host import SieveMessage
+from compostela.sieve.limits import Limits
+from compostela.sieve.matching import Values
+
+
+@dataclass(slots=True)
+class Entity:
+    """One MIME part. `body` is its content with the transfer encoding on."""
+
+    part: Part
+    header: HeaderView
+    body: bytes
+    children: tuple["Entity", ...]
+    is_root: bool = False
+    replacement: bytes | None = None
+
+    @property
+    def content_type(self) -> str:
+        """`type/subtype` in lower case."""
+        return f"{self.part.type.decode('ascii', 'replace')}/{self.part.subtype.decode('ascii', 'replace')}".lower()
+
+    def descendants(self) -> Iterator["Entity"]:
+        """All parts below, depth first, each before its children."""
+        for child in self.children:
+            yield child
+            yield from child.descendants()
+
+    def octets(self) -> bytes:
+        """The content without its transfer encoding."""
+        return decoded_octets(self.body, self.part.encoding)
+
+    def text(self) -> str:
+        """The content as text, by its charset."""
+        charset = next((value for name, value in self.part.parameters if name == b"charset"), None)
+        return decoded_text(self.body, self.part.encoding, charset)
+
+
+class Draft:
+    """A message that a script reads and edits. `edited` is what actions take along."""
+
+    def __init__(self, message: SieveMessage, limits: Limits) -> None:
+        self._message = message
+        self._limits = limits
+        self._body: bytes | None = None
+        self._root: Entity | None = None
+        self._replaced: list[Entity] = []
+        self._edits = 0
+        self._memory: dict[object, Values] = {}
+        self._edited: EditedMessage | None = None
+        self.header = HeaderView(message.header)
+
+    @property
+    def root(self) -> Entity:
+        """The tree of parts as it was before parts were replaced; the replaced ones know what took their place."""
+        if self._root is None:
+            limits = StructureLimits(depth=self._limits.part_nesting, parts=self._limits.parts)
+            if self._body is None:
+                structure = self._message.structure()
+            else:
+                structure = describe(self.header.block, self._body, limits)
+            self._root = _Builder(self.body(), self._limits).entity(structure.root, self.header)
+            self._root.is_root = True
+        return self._root
+
+    def body(self) -> bytes:
+        """The body before parts were replaced."""
+        return self._message.body() if self._body is None else self._body
+
+    def remembered(self, key: object) -> Values | None:
+        return self._memory.get(key)
+
+    def remember(self, key: object, texts: list[str]) -> Values:
+        """Keeps values that were taken out of the body, until it is edited."""
+        found = self._memory[key] = Values(texts)
+        return found
+
+    def set_header(self, block: bytes) -> None:
+        """Counts as one edit. Raises `ScriptFailure` if there are too many."""
+        self._edits += 1
+        if self._edits > self._limits.header_edits:
+            raise ScriptFailure(f"the script edits the header more than {self._limits.header_edits} times")
+        self.header = HeaderView(block)
+        if self._root is not None:
+            self._root.header = self.header
+        self._edited = None
+        self._check_size(len(block))
+
+    def replace_all(self, header: bytes, body: bytes) -> None:
+        """A new message takes the place of this one."""
+        self._check_size(len(header) + len(body))
+        self.set_header(header)
+        self._body = body
+        self._root = None
+        self._replaced = []
+        self._memory.clear()
+
+    def replace_part(self, entity: Entity, octets: bytes) -> None:
+        """`octets` are the new part's header block and body."""
+        self._check_size(len(octets) + sum(len(one.replacement or b"") for one in self._replaced))
+        if entity.replacement is None:
+            self._replaced.append(entity)
+        entity.replacement = octets
+        end = octets.find(b"\r\n\r\n") + 4
+        entity.header = HeaderView(octets[:end])
+        entity.body = octets[end:]
+        structure = describe(entity.header.block, entity.body)
+        entity.part = _with_span(structure.root, entity.part)
+        entity.children = ()
+        self._edited = None
+        self._memory.clear()
+
+    def _check_size(self, octets: int) -> None:
+        if octets > self._limits.message_octets:
+            raise ScriptFailure(f"the edited message is larger than {self._limits.message_octets} octets")
+
+    def edited(self) -> EditedMessage | None:
+        """None if nothing differs from the message as received."""
+        if self._edited is None and (self._edits or self._replaced):
+            self._edited = EditedMessage(self.header.block, self._rendered())
+        return self._edited
+
+    def _rendered(self) -> bytes:
+        body = self.body()
+        out: list[bytes] = []
+        position = 0
+        for entity in sorted(self._replaced, key=lambda one: one.part.header[0]):
+            start, end = entity.part.header[0], entity.part.body[1]
+            if start < position:
+                continue  # inside a part that was replaced as a whole
+            out += [body[position:start], entity.replacement or b""]
+            position = end
+        out.append(body[position:])
+        return b"".join(out)
+
+
+def _with_span(new: Part, old: Part) -> Part:
+    """The description of the new part at the offsets of the old one."""
+    return Part(
+        type=new.type, subtype=new.subtype, parameters=new.parameters, encoding=new.encoding, header=old.header,
+        body=old.body, lines=new.lines, disposition=new.disposition, disposition_parameters=new.disposition_parameters,
+    )  # fmt: skip
+
+
+class _Builder:
+    def __init__(self, body: bytes, limits: Limits) -> None:
+        self._body = body
+        self._limits = limits
+        self._parts = 0
+
+    def entity(self, part: Part, header: HeaderView | None = None) -> Entity:
+        self._parts += 1
+        children: list[Entity] = []
+        for child in part.children:
+            if self._parts >= self._limits.parts:
+                break
+            children.append(self.entity(child))
+        if header is None:
+            header = HeaderView(self._body[slice(*part.header)])
+        return Entity(part, header, self._body[slice(*part.body)], tuple(children))
