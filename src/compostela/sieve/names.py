@@ -9,7 +9,7 @@ from compostela.model.mail_address import MailAddress
 from compostela.sieve.compiler import Compiler
 from compostela.sieve.header_view import Names
 from compostela.sieve.run import Run
-from compostela.sieve.signatures import Check, Context
+from compostela.sieve.signatures import Check, Context, Remark
 from compostela.sieve.tree import Call
 
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
@@ -20,11 +20,14 @@ def is_field_name(name: str) -> bool:
     return _FIELD_NAME.fullmatch(name) is not None
 
 
-def check_field_names(argument: str) -> Check:
+def check_field_names(argument: str, *, in_test: bool = True) -> Check:
+    """A test with another name is valid and finds nothing (RFC 5228 §2.4.2.2); other commands must have a name."""
+    kind = Remark if in_test else str
+
     def check(call: Call, context: Context) -> Iterator[str]:
         for name in call.texts(argument) or ():
             if context.is_constant(name) and not is_field_name(name):
-                yield f"'{name}' is no name of a header field"
+                yield kind(f"'{name[:40]}' is no name of a header field")
 
     return check
 

@@ -80,6 +80,8 @@ class Run:
     actions: list[Action] = field(default_factory=list)
     keeps: bool = True
     """Whether the implicit keep is still to come."""
+    is_answered: bool = False
+    """Whether `vacation` ran, with or without an answer."""
     flags: tuple[str, ...] = ()
     """The internal variable of imap4flags."""
     matches: tuple[str, ...] = ()

@@ -53,8 +53,14 @@ class Positional:
     constant: bool = False
 
 
+class Remark(str):
+    """A message that is a warning, not an error."""
+
+    __slots__ = ()
+
+
 Check = Callable[[Call, "Context"], Iterator[str]]
-"""Gives the messages of what is wrong with a call whose arguments have the right types."""
+"""Gives the messages of what is wrong with a call whose arguments have the right types; a `Remark` leaves the script valid."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from compostela.sieve.capabilities import CAPABILITIES, closure
 from compostela.sieve.errors import Place, Problem, Severity
 from compostela.sieve.limits import Limits
 from compostela.sieve.parser import Argument, Node, NumberArgument, StringArgument, TagArgument
-from compostela.sieve.signatures import Context, Positional, Role, Signature, Tag, Tests, Type
+from compostela.sieve.signatures import Context, Positional, Remark, Role, Signature, Tag, Tests, Type
 from compostela.sieve.strings import decode_encoded_characters, namespaces
 from compostela.sieve.tree import Call, Value
 
@@ -118,7 +118,10 @@ class Validator:
             context = Context(self._required, parents, self._limits)
             for check in signature.checks:
                 for message in check(call, context):
-                    self.error(node.place, message)
+                    if isinstance(message, Remark):
+                        self._warn(node.place, message)
+                    else:
+                        self.error(node.place, message)
         return call
 
     def _unknown(self, node: Node, role: Role) -> str:

@@ -30,7 +30,7 @@ def _offset(moment: dt.datetime) -> str:
 
 def _iso8601(moment: dt.datetime) -> str:
     zone = _offset(moment)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{zone[:3]}:{zone[3:]}"
+    return f"{PARTS['date'](moment)}T{PARTS['time'](moment)}{'Z' if zone == '+0000' else f'{zone[:3]}:{zone[3:]}'}"
 
 
 def _std11(moment: dt.datetime) -> str:
@@ -43,11 +43,11 @@ PARTS: dict[str, Callable[[dt.datetime], str]] = {
     "month": lambda moment: f"{moment.month:02}",
     "day": lambda moment: f"{moment.day:02}",
     "date": lambda moment: f"{moment.year:04}-{moment.month:02}-{moment.day:02}",
-    "julian": lambda moment: str(moment.astimezone(dt.UTC).toordinal() - _JULIAN_OFFSET),
+    "julian": lambda moment: str(moment.toordinal() - _JULIAN_OFFSET),
     "hour": lambda moment: f"{moment.hour:02}",
     "minute": lambda moment: f"{moment.minute:02}",
     "second": lambda moment: f"{moment.second:02}",
-    "time": lambda moment: f"{moment:%H:%M:%S}",
+    "time": lambda moment: f"{moment.hour:02}:{moment.minute:02}:{moment.second:02}",
     "iso8601": _iso8601,
     "std11": _std11,
     "zone": _offset,

@@ -10,7 +10,7 @@ from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.matching import Values, finder
 from compostela.sieve.names import check_field_names, is_field_name
 from compostela.sieve.run import Run
-from compostela.sieve.signatures import Context, Positional, Tag, Type, of_command
+from compostela.sieve.signatures import Context, Positional, Remark, Tag, Type, of_command
 from compostela.sieve.sources import picked
 from compostela.sieve.tags import INDEX, MATCH, check_index, check_match
 from compostela.sieve.tree import Call
@@ -77,7 +77,7 @@ def _without(block: bytes, chosen: Sequence[Field]) -> bytes:
     return b"".join(out)
 
 
-def _check_last(call: Call, context: Context) -> Iterator[str]:
+def _check_deleteheader(call: Call, context: Context) -> Iterator[str]:
     if call.text("match") == "list" and call.texts("keys") is not None:
         yield "'deleteheader' does not work with ':list'"
     name = call.text("name") or ""
@@ -86,7 +86,7 @@ def _check_last(call: Call, context: Context) -> Iterator[str]:
         and name.lower().encode("utf-8", "replace") in PROTECTED
         and call.name == "deleteheader"
     ):
-        yield f"the header field '{name}' must not be deleted"
+        yield Remark(f"the header field '{name}' is never deleted")
 
 
 _NAME = Positional("name", Type.STRING)
@@ -98,7 +98,7 @@ DEFINITIONS: tuple[Definition, ...] = (
             "editheader",
             tags=(Tag("last"),),
             positionals=(_NAME, Positional("value", Type.STRING)),
-            checks=(check_field_names("name"),),
+            checks=(check_field_names("name", in_test=False),),
         ),
         _addheader,
     ),
@@ -108,7 +108,7 @@ DEFINITIONS: tuple[Definition, ...] = (
             "editheader",
             tags=(*(Tag(tag.name, value=tag.value, needs=tag.needs) for tag in INDEX), *MATCH),
             positionals=(_NAME, Positional("keys", Type.STRINGS, optional=True)),
-            checks=(check_match, check_index, check_field_names("name"), _check_last),
+            checks=(check_match, check_index, check_field_names("name", in_test=False), _check_deleteheader),
         ),
         _deleteheader,
     ),

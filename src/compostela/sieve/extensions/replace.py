@@ -141,7 +141,7 @@ DEFINITIONS: tuple[Definition, ...] = (
             "enclose",
             tags=(Tag("subject", value=Type.STRING), Tag("headers", value=Type.STRINGS)),
             positionals=(Positional("text", Type.STRING),),
-            checks=(check_field_names("headers"),),
+            checks=(check_field_names("headers", in_test=False),),
         ),
         _enclose,
     ),

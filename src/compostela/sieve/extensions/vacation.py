@@ -61,8 +61,9 @@ def _vacation(call: Call, compiler: Compiler) -> RunCommand:
     def run_vacation(run: Run) -> None:
         if any(isinstance(action, Reject) for action in run.actions):
             raise ScriptFailure("'vacation' must not follow 'reject' or 'ereject'")
-        if any(isinstance(action, Vacation) for action in run.actions):
+        if run.is_answered:
             raise ScriptFailure("'vacation' must not run twice for one message")
+        run.is_answered = True
         given = {*own(run), *run.host.own_addresses(), run.envelope.rcpt_to}
         if not may_be_answered(run, frozenset(address.lower() for address in given)):
             return

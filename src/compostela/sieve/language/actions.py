@@ -4,7 +4,7 @@ tags of copy (RFC 3894), imap4flags, mailbox (RFC 5490), special-use (RFC 8579) 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from compostela.sieve.actions import FileInto, Keep, Redirect, RedirectToList, Reject, Vacation
+from compostela.sieve.actions import FileInto, Keep, Redirect, RedirectToList, Reject
 from compostela.sieve.compiler import Compiler, RunCommand
 from compostela.sieve.definition import CommandDefinition, Definition
 from compostela.sieve.errors import ScriptFailure
@@ -118,8 +118,10 @@ def _reject(call: Call, compiler: Compiler) -> RunCommand:
         for action in run.actions:
             if isinstance(action, Reject):
                 raise ScriptFailure("a message can be refused only once")
-            if isinstance(action, Keep | FileInto | Redirect | RedirectToList | Vacation):
-                raise ScriptFailure(f"'{call.name}' excludes actions that deliver or answer the message")
+            if isinstance(action, Keep | FileInto | Redirect | RedirectToList):
+                raise ScriptFailure(f"'{call.name}' excludes actions that deliver the message")
+        if run.is_answered:
+            raise ScriptFailure(f"'{call.name}' must not follow 'vacation'")
         run.keeps = False
         run.add(Reject(reason(run), is_ereject))
 
