@@ -34,6 +34,13 @@ class FileInto:
     message: EditedMessage | None = None
 
 
+def mailbox_of(action: Keep | FileInto) -> str:
+    """Where the message is stored; INBOX is INBOX in any case (RFC 3501 §5.1)."""
+    if isinstance(action, Keep) or action.mailbox.upper() == "INBOX":
+        return "INBOX"
+    return action.mailbox
+
+
 @dataclass(frozen=True, slots=True)
 class Redirect:
     """Send the message on to one address."""

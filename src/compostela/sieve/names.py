@@ -32,6 +32,20 @@ def check_field_names(argument: str, *, in_test: bool = True) -> Check:
     return check
 
 
+_ADDRESS_FIELDS = frozenset({
+    "apparently-to", "bcc", "cc", "delivered-to", "disposition-notification-to", "envelope-to", "errors-to", "from",
+    "mail-followup-to", "mail-reply-to", "original-from", "reply-to", "resent-bcc", "resent-cc", "resent-from",
+    "resent-reply-to", "resent-sender", "resent-to", "return-path", "return-receipt-to", "sender", "to",
+})  # fmt: skip
+
+
+def check_address_fields(call: Call, context: Context) -> Iterator[str]:
+    """RFC 5228 §5.1: only fields that hold addresses; those of private use are let be."""
+    for name in call.texts("headers") or ():
+        if context.is_constant(name) and name.lower() not in _ADDRESS_FIELDS and not name.lower().startswith("x-"):
+            yield f"the header field '{name[:40]}' holds no addresses"
+
+
 def as_names(texts: Sequence[str]) -> Names:
     """In lower case, without those that can name no field."""
     return tuple(name.lower().encode() for name in texts if is_field_name(name))

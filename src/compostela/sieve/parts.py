@@ -23,6 +23,8 @@ class Entity:
     header: HeaderView
     body: bytes
     children: tuple["Entity", ...]
+    generation: int = 0
+    """Of the draft when the tree was built."""
     is_root: bool = False
     replacement: bytes | None = None
 
@@ -59,6 +61,9 @@ class Draft:
         self._edits = 0
         self._memory: dict[object, Values] = {}
         self._edited: EditedMessage | None = None
+        self._generation = 0
+        self._is_enclosed = False
+        self._before_enclosure: EditedMessage | None = None
         self.header = HeaderView(message.header)
 
     @property
@@ -70,7 +75,7 @@ class Draft:
                 structure = self._message.structure()
             else:
                 structure = describe(self.header.block, self._body, limits)
-            self._root = _Builder(self.body(), self._limits).entity(structure.root, self.header)
+            self._root = _Builder(self.body(), self._limits, self._generation).entity(structure.root, self.header)
             self._root.is_root = True
         return self._root
 
@@ -104,10 +109,23 @@ class Draft:
         self._body = body
         self._root = None
         self._replaced = []
+        self._generation += 1
         self._memory.clear()
 
+    def enclose(self, header: bytes, body: bytes) -> None:
+        """As `replace_all`, with a message that has this one as an attachment."""
+        if not self._is_enclosed:
+            self._is_enclosed, self._before_enclosure = True, self.edited()
+        self.replace_all(header, body)
+
+    def without_enclosure(self) -> EditedMessage | None:
+        """As `edited`, before the first `enclose`: what `redirect` takes along (RFC 5703 §6)."""
+        return self._before_enclosure if self._is_enclosed else self.edited()
+
     def replace_part(self, entity: Entity, octets: bytes) -> None:
-        """`octets` are the new part's header block and body."""
+        """`octets` are the new part's header block and body. Raises `ScriptFailure` for a part of a message that was replaced."""
+        if entity.generation != self._generation:
+            raise ScriptFailure("the part is no longer in the message: 'replace' or 'enclose' made a new one")
         self._check_size(len(octets) + sum(len(one.replacement or b"") for one in self._replaced))
         if entity.replacement is None:
             self._replaced.append(entity)
@@ -154,8 +172,9 @@ def _with_span(new: Part, old: Part) -> Part:
 
 
 class _Builder:
-    def __init__(self, body: bytes, limits: Limits) -> None:
+    def __init__(self, body: bytes, limits: Limits, generation: int) -> None:
         self._body = body
+        self._generation = generation
         self._limits = limits
         self._parts = 0
 
@@ -168,4 +187,4 @@ class _Builder:
             children.append(self.entity(child))
         if header is None:
             header = HeaderView(self._body[slice(*part.header)])
-        return Entity(part, header, self._body[slice(*part.body)], tuple(children))
+        return Entity(part, header, self._body[slice(*part.body)], tuple(children), self._generation)

@@ -3,7 +3,7 @@
 import datetime as dt
 import time
 
-from compostela.sieve.actions import Action, Discard, Keep, Notify, Vacation
+from compostela.sieve.actions import Action, Discard, FileInto, Keep, Notify, Vacation, mailbox_of
 from compostela.sieve.compiler import Compiler
 from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.extensions.imap4flags import implicit_flags
@@ -56,8 +56,8 @@ class Program:
 
 def _finished(run: Run) -> tuple[Action, ...]:
     actions = run.actions
-    if run.keeps:
+    if run.keeps and not any(isinstance(one, Keep | FileInto) and mailbox_of(one) == "INBOX" for one in actions):
         actions.append(Keep(implicit_flags(run), run.edited(), is_implicit=True))
-    elif all(isinstance(action, Vacation | Notify) for action in actions):
+    elif not run.keeps and all(isinstance(action, Vacation | Notify) for action in actions):
         actions.append(Discard())
     return tuple(actions)

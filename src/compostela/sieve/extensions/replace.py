@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 from compostela.mime.builder import BuiltPart, message_part, text_part
+from compostela.mime.dates import format_date
 from compostela.mime.headers import add_first, field_line, fields, header_end, remove, remove_where
 from compostela.mime.lines import with_crlf
 from compostela.sieve.compiler import Compiler, RunCommand
@@ -15,9 +16,6 @@ from compostela.sieve.names import as_names, check_address, check_field_names, s
 from compostela.sieve.run import Run
 from compostela.sieve.signatures import Context, Positional, Tag, Type, of_command
 from compostela.sieve.tree import Call
-
-_ENCLOSED_FIELDS = (b"from", b"to", b"cc", b"date", b"message-id")
-"""What the enclosing message takes over from the enclosed one beside the fields of `:headers`."""
 
 
 def _replace(call: Call, compiler: Compiler) -> RunCommand:
@@ -35,6 +33,8 @@ def _replace(call: Call, compiler: Compiler) -> RunCommand:
         if part is not None and not part.is_root:
             run.draft.replace_part(part, new.render())
             return
+        if part is not None:
+            part.children = ()
         block = _without_content(run.draft.header.block)
         for name, value in (("Subject", subject(run)), ("From", sender)):
             if value is not None:
@@ -76,6 +76,8 @@ def _renamed(block: bytes, name: str, value: str) -> bytes:
 
 
 def _enclose(call: Call, compiler: Compiler) -> RunCommand:
+    """The new message has the fields that `:headers` names and the subject; From and Date are made for the owner, unless
+    they are named (RFC 5703 §6)."""
     text = compiler.text(call.text("text") or "")
     subject = compiler.optional_text(call.text("subject"))
     names = compiler.texts(call.texts("headers") or ())
@@ -84,12 +86,17 @@ def _enclose(call: Call, compiler: Compiler) -> RunCommand:
         edited = run.edited()
         header = run.draft.header.block
         inner = header + (run.draft.body() if edited is None else edited.body)
-        title = subject(run)
-        wanted = {*_ENCLOSED_FIELDS, *as_names(names(run))} - ({b"subject"} if title is not None else set())
-        copied = [
+        title, wanted = subject(run), set(as_names(names(run)))
+        wanted = wanted - {b"subject"} if title is not None else wanted | {b"subject"}
+        lines = [
             header[field.start : field.end].rstrip(b"\r\n") for field in fields(header) if field.name.lower() in wanted
         ]
-        lines = [*copied, *([] if title is None else [field_line("Subject", title)])]
+        if title is not None:
+            lines.append(field_line("Subject", title))
+        if b"from" not in wanted:
+            lines.append(field_line("From", run.envelope.rcpt_to))
+        if b"date" not in wanted:
+            lines.append(field_line("Date", format_date(run.now.timestamp())))
         boundary = "=_" + hashlib.sha256(inner).hexdigest()[:40]
         lines += [
             field_line("MIME-Version", "1.0"),
@@ -98,7 +105,7 @@ def _enclose(call: Call, compiler: Compiler) -> RunCommand:
         delimiter = b"--" + boundary.encode()
         parts = (text_part(text(run)), message_part(inner))
         body = b"".join(delimiter + b"\r\n" + part.render() + b"\r\n" for part in parts) + delimiter + b"--\r\n"
-        run.draft.replace_all(b"".join(line + b"\r\n" for line in lines) + b"\r\n", body)
+        run.draft.enclose(b"".join(line + b"\r\n" for line in lines) + b"\r\n", body)
 
     return run_enclose
 
@@ -117,6 +124,11 @@ def _extracttext(call: Call, _: Compiler) -> RunCommand:
     return run_extracttext
 
 
+def _check_replace(call: Call, _: Context) -> Iterator[str]:
+    if call.flag("mime") and (call.text("subject") is not None or call.text("from") is not None):
+        yield "':mime' excludes ':subject' and ':from'"
+
+
 def _check_extracttext(_: Call, context: Context) -> Iterator[str]:
     if "foreverypart" not in context.parents:
         yield "'extracttext' must be inside 'foreverypart'"
@@ -131,7 +143,7 @@ DEFINITIONS: tuple[Definition, ...] = (
             "replace",
             tags=(Tag("mime"), Tag("subject", value=Type.STRING), Tag("from", value=Type.STRING)),
             positionals=(Positional("replacement", Type.STRING),),
-            checks=(check_address("from"),),
+            checks=(check_address("from"), _check_replace),
         ),
         _replace,
     ),

@@ -4,7 +4,7 @@ tags of copy (RFC 3894), imap4flags, mailbox (RFC 5490), special-use (RFC 8579) 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from compostela.sieve.actions import FileInto, Keep, Redirect, RedirectToList, Reject
+from compostela.sieve.actions import FileInto, Keep, Redirect, RedirectToList, Reject, mailbox_of
 from compostela.sieve.compiler import Compiler, RunCommand
 from compostela.sieve.definition import CommandDefinition, Definition
 from compostela.sieve.errors import ScriptFailure
@@ -25,19 +25,22 @@ def _check_not_rejected(run: Run, name: str) -> None:
         raise ScriptFailure(f"'{name}' must not follow 'reject' or 'ereject'")
 
 
+def _store(run: Run, action: Keep | FileInto) -> None:
+    """RFC 5228 §2.10.3: a message is stored once in a mailbox; the last flags count (RFC 5232 §5)."""
+    for at, known in enumerate(run.actions):
+        if isinstance(known, Keep | FileInto) and mailbox_of(known) == mailbox_of(action):
+            run.actions[at] = replace(known, flags=action.flags)
+            return
+    run.add(action)
+
+
 def _keep(call: Call, compiler: Compiler) -> RunCommand:
     flags = flags_of(call, compiler)
 
     def run_keep(run: Run) -> None:
         _check_not_rejected(run, "keep")
         run.keeps = False
-        action = Keep(flags(run), run.edited())
-        for at, known in enumerate(run.actions):
-            if isinstance(known, Keep):
-                # RFC 5228 §2.10.3: a message is stored once in a mailbox; the last flags count
-                run.actions[at] = replace(known, flags=action.flags)
-                return
-        run.add(action)
+        _store(run, Keep(flags(run), run.edited()))
 
     return run_keep
 
@@ -62,12 +65,7 @@ def _fileinto(call: Call, compiler: Compiler) -> RunCommand:
             raise ScriptFailure(f"'{name[:40]}' is no name of a mailbox")
         if not copies:
             run.keeps = False
-        action = FileInto(name, flags(run), creates, special_use(run), run.edited())
-        for at, known in enumerate(run.actions):
-            if isinstance(known, FileInto) and known.mailbox == name:
-                run.actions[at] = replace(known, flags=action.flags, create=known.create or creates)
-                return
-        run.add(action)
+        _store(run, FileInto(name, flags(run), creates, special_use(run), run.edited()))
 
     return run_fileinto
 
@@ -83,12 +81,12 @@ def _redirect(call: Call, compiler: Compiler) -> RunCommand:
         if is_list:
             if not run.host.list_exists(text):
                 raise ScriptFailure(f"unknown list '{text[:100]}'")
-            action = RedirectToList(text, run.edited())
+            action = RedirectToList(text, run.draft.without_enclosure())
         else:
             one = single_address(text)
             if one is None:
                 raise ScriptFailure(f"'{text[:100]}' is no mail address")
-            action = Redirect(one, run.edited())
+            action = Redirect(one, run.draft.without_enclosure())
         if not copies:
             run.keeps = False
         if not any(_same_target(known, action) for known in run.actions):

@@ -10,7 +10,7 @@ from compostela.sieve.definition import Definition, TestDefinition
 from compostela.sieve.extensions.mime import OPTIONS, check_options, option_values
 from compostela.sieve.header_view import Names
 from compostela.sieve.matching import Values
-from compostela.sieve.names import check_field_names, field_names
+from compostela.sieve.names import check_address_fields, check_field_names, field_names
 from compostela.sieve.run import Run
 from compostela.sieve.signatures import Context, Positional, Tag, Type, of_test
 from compostela.sieve.sources import address_values, raw_values, views
@@ -124,7 +124,7 @@ DEFINITIONS: tuple[Definition, ...] = (
             "address",
             tags=(*MATCH, *ADDRESS_PART, *INDEX, *MIME),
             positionals=(_HEADERS, _KEYS),
-            checks=(check_match, check_index, check_field_names("headers")),
+            checks=(check_match, check_index, check_address_fields),
         ),
         _address,
     ),
