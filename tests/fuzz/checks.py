@@ -11,9 +11,16 @@ from compostela.mime.structure import Part, Structure
 from compostela.mime.text import decoded_text, html_text
 from compostela.net.outbound.conversion import CannotConvert, converted, fits_eight_bit, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
+from compostela.sieve.errors import ScriptError
+from compostela.sieve.host import Envelope, MessageBytes, PlainHost
+from compostela.sieve.limits import Limits as SieveLimits
+from compostela.sieve.program import Program
+from compostela.sieve.reader import read_script
+from compostela.sieve.tree import Script
 from tests.fuzz.engines import imap_events, smtp_events
 
 PIECE = 7
+SIEVE_LIMITS = SieveLimits(steps=5_000, seconds=60.0)
 
 
 def _pieces(octets: bytes) -> list[bytes]:
@@ -97,4 +104,17 @@ def configuration(octets: bytes) -> None:
             settings.finish()
 
 
-TARGETS = {"smtp": smtp, "imap": imap, "mime": mime, "configuration": configuration}
+def sieve(octets: bytes) -> None:
+    """A script gives a tree that can be kept, or the error of the reader; the tree gives actions for a mail."""
+    try:
+        script = read_script(octets, SIEVE_LIMITS).script
+    except ScriptError:
+        return
+    assert Script.loads(script.dumps()) == script
+    mail = MessageBytes.of(b"From: a@b\r\nSubject: x\r\nSubject: =?utf-8?q?=C3=A9?=\r\n\r\n" + octets)
+    outcome = Program(script, SIEVE_LIMITS).run(mail, Envelope("a@b.example", "c@d.example"), PlainHost())
+    assert outcome.actions
+    assert outcome.failure is None or outcome.failure.place
+
+
+TARGETS = {"smtp": smtp, "imap": imap, "mime": mime, "sieve": sieve, "configuration": configuration}

@@ -16,6 +16,10 @@ WORDS: dict[str, Sequence[bytes]] = {
     "smtp": (b"\r\n", b"\r\n.\r\n", b"DATA\r\n", b"MAIL FROM:<", b">", b"AUTH PLAIN", b"\n.\n", b"\r.\r"),
     "imap": (b"\r\n", b"{3}\r\n", b"{3+}\r\n", b"(", b")", b'"', b"APPEND INBOX ", b"FETCH 1 BODY[", b"]", b"LOGIN a b\r\n", b"\\"),
     "mime": (b"\r\n", b"\r\n\r\n", b"--", b"Content-Type: ", b"multipart/mixed; boundary=", b"=?utf-8?b?", b"?=", b"message/rfc822", b"*="),
+    "sieve": (
+        b";", b"{", b"}", b"(", b")", b'"', b"[", b"]", b",", b"text:\n", b"\n.\n", b"/*", b"*/", b"#", b"\\", b"${1}", b"${", b"*", b"?",
+        b":matches ", b":regex ", b":count \"ge\" ", b":index 1 ", b":mime ", b"if ", b"not ", b"anyof ", b"foreverypart { ", b"set \"a\" ",
+    ),
     "configuration": (b"<", b">", b"</", b"&amp;", b"<!--", b"<![CDATA[", b"${env:", b"}", b"=", b"\\", b"\n", b"<!DOCTYPE a ["),
 }  # fmt: skip
 
@@ -34,6 +38,9 @@ def seeds(target: str) -> list[bytes]:
             ]
         case "mime":
             return [path.read_bytes()[:MAX_OCTETS] for path in sorted((ROOT / "tests/data/corpus").glob("*.msg"))]
+        case "sieve":
+            cases = sorted((ROOT / "tests/data/sieve/cases").glob("*.txt"))
+            return [text.partition(b"\n")[2] for path in cases for text in path.read_bytes().split(b"### ")[1:]]
         case _:
             return [path.read_bytes()[:MAX_OCTETS] for path in sorted((ROOT / "conf").iterdir()) if path.is_file()]
 

@@ -19,6 +19,10 @@ from compostela.model.domain import Domain
 from compostela.net.outbound.conversion import CannotConvert, converted, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
 from compostela.protocols.smtp import grammar
+from compostela.sieve.errors import ScriptError
+from compostela.sieve.host import Envelope, MessageBytes, PlainHost
+from compostela.sieve.program import Program
+from compostela.sieve.reader import read_script
 from tests.fuzz.engines import imap_events, smtp_events
 
 SMALL = 4 * 1024
@@ -113,6 +117,29 @@ def _imap(octets: bytes) -> None:
     imap_events([b"a LOGIN u p\r\n", octets, b"\r\n"])
 
 
+def _script(octets: bytes) -> None:
+    with contextlib.suppress(ScriptError):
+        read_script(octets)
+
+
+_SIEVE = Program(
+    read_script("""require ["body", "variables", "regex", "mime", "foreverypart", "editheader", "date", "replace", "extracttext"];
+        if header :matches ["X", "From"] "*a*a*b" { keep; }
+        if header :regex ["X", "From"] "(a|b)*c$" { keep; }
+        if address :matches :all "From" "*@*b*" { keep; }
+        if date "X" "year" "1" { keep; }
+        if body :content "" :matches "*a?a*b" { keep; }
+        if header :mime :anychild :param "charset" :contains "Content-Type" "x" { keep; }
+        foreverypart { extracttext :length "a"; if header :mime :subtype "Content-Type" "x" { replace "y"; } }
+        deleteheader :contains "X" "zzz"; addheader "Y" "z";""").script
+)
+
+
+def _scripted_mail(octets: bytes) -> None:
+    outcome = _SIEVE.run(MessageBytes.of(octets), Envelope("a@b.example", "c@d.example"), PlainHost())
+    assert outcome.failure is None
+
+
 WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "message": (
         _message,
@@ -129,6 +156,8 @@ WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "configuration": (_configuration, [b"", b"<a>", b"a="]),
     "SMTP": (_smtp, [b"", b"MAIL FROM:"]),
     "SMTP arguments": (_smtp_arguments, [b"", b'"']),
+    "Sieve script": (_script, [b"", b'keep; redirect "', b"if anyof (", b"text:\n", b"/*", b'require "variables"; set "a" "${']),
+    "Sieve on a mail": (_scripted_mail, [b"", b"X: ", b"From: ", b"\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"]),
     "IMAP": (_imap, [b"b SEARCH ", b"b FETCH 1 (", b"b STORE ", b'b LIST "']),
 }  # fmt: skip
 

@@ -51,12 +51,17 @@ def as_names(texts: Sequence[str]) -> Names:
     return tuple(name.lower().encode() for name in texts if is_field_name(name))
 
 
-def field_names(call: Call, compiler: Compiler, argument: str) -> Callable[[Run], Names]:
+def constant_field_names(call: Call, compiler: Compiler, argument: str) -> Names | None:
+    """None if the names are known only at run time."""
     texts = call.texts(argument) or ()
-    if all(compiler.is_constant(text) for text in texts):
-        constant = as_names(texts)
+    return as_names(texts) if all(compiler.is_constant(text) for text in texts) else None
+
+
+def field_names(call: Call, compiler: Compiler, argument: str) -> Callable[[Run], Names]:
+    constant = constant_field_names(call, compiler, argument)
+    if constant is not None:
         return lambda _: constant
-    expand = compiler.texts(texts)
+    expand = compiler.texts(call.texts(argument) or ())
     return lambda run: as_names(expand(run))
 
 

@@ -19,7 +19,8 @@ _TESTS = {name: one.compile for name, one in TESTS.items()}
 
 
 class Program:
-    """Stateless after construction, so several threads may run it at once. Costs about 50 times a run: keep it for each active script."""
+    """Stateless after construction, so several threads may run it at once. To make one costs
+    about as much as 15 runs: keep it for each active script."""
 
     __slots__ = ("commands", "limits", "script")
 

@@ -10,7 +10,7 @@ from compostela.sieve.definition import Definition, TestDefinition
 from compostela.sieve.extensions.mime import OPTIONS, check_options, option_values
 from compostela.sieve.header_view import Names
 from compostela.sieve.matching import Values
-from compostela.sieve.names import check_address_fields, check_field_names, field_names
+from compostela.sieve.names import check_address_fields, check_field_names, constant_field_names, field_names
 from compostela.sieve.run import Run
 from compostela.sieve.signatures import Context, Positional, Tag, Type, of_test
 from compostela.sieve.sources import address_values, raw_values, views
@@ -27,6 +27,9 @@ def _header(call: Call, compiler: Compiler) -> RunTest:
     if call.text("option") is not None:
         return compiler.match(call, option_values(call, compiler, names))
     if not call.flag("mime") and call.number("index") is None:
+        constant = constant_field_names(call, compiler, "headers")
+        if constant is not None:
+            return compiler.match(call, lambda run: run.draft.header.values(constant))
         return compiler.match(call, lambda run: run.draft.header.values(names(run)))
     among = views(call)
 
