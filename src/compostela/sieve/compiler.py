@@ -17,6 +17,9 @@ CompileCommand = Callable[[Call, "Compiler"], RunCommand]
 CompileTest = Callable[[Call, "Compiler"], RunTest]
 ValuesOf = Callable[[Run], Values]
 
+_COMMANDS_PER_LOOK = 16
+"""At the clock."""
+
 
 class Compiler:
     def __init__(
@@ -100,10 +103,13 @@ class Compiler:
         sets = match.sets_variables and self.has_variables
         if all(self.is_constant(text) for text in texts):
             find = finder(match, texts, self.limits)
-            return _setting_match(values, find) if sets else _plain_match(values, find)
+            if match.sets_variables:
+                return _pattern_match(values, find, sets)
+            return _plain_match(values, find)
         expand = self.texts(texts)
 
         def test(run: Run) -> bool:
+            run.check_time()
             captures = finder(match, expand(run), run.limits)(values(run))
             if captures is None:
                 return False
@@ -124,6 +130,8 @@ def _sequence(commands: tuple[RunCommand, ...], places: tuple[Place, ...]) -> Ru
             for command in commands:
                 command(run)
                 at += 1
+                if not at % _COMMANDS_PER_LOOK:
+                    run.check_time()
         except ScriptFailure as failure:
             if failure.place is None:
                 failure.place = places[at]
@@ -174,12 +182,14 @@ def _plain_match(values: ValuesOf, find: Find) -> RunTest:
     return lambda run: find(values(run)) is not None
 
 
-def _setting_match(values: ValuesOf, find: Find) -> RunTest:
+def _pattern_match(values: ValuesOf, find: Find, sets: bool) -> RunTest:
     def test(run: Run) -> bool:
+        run.check_time()
         captures: Captures | None = find(values(run))
         if captures is None:
             return False
-        run.matches = captures
+        if sets:
+            run.matches = captures
         return True
 
     return test

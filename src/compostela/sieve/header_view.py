@@ -11,6 +11,9 @@ from compostela.sieve.matching import NO_VALUES, Values
 MAX_FIELDS = 5_000
 """Of one header block; later ones are not looked at."""
 
+MAX_REMEMBERED = 4_000_000
+"""Characters of values that a view remembers; beyond that it begins anew."""
+
 Names = tuple[bytes, ...]
 """Field names in lower case."""
 
@@ -18,7 +21,7 @@ Names = tuple[bytes, ...]
 class HeaderView:
     """Read-only: an edit makes a new view."""
 
-    __slots__ = ("_addresses", "_by_name", "_memory", "_values", "block")
+    __slots__ = ("_addresses", "_by_name", "_memory", "_remembered", "_values", "block")
 
     def __init__(self, block: bytes) -> None:
         self.block = block
@@ -26,6 +29,7 @@ class HeaderView:
         self._values: dict[Names, Values] = {}
         self._addresses: dict[bytes, list[list[Address]]] = {}
         self._memory: dict[object, Values] = {}
+        self._remembered = 0
 
     def raw(self, name: bytes) -> list[bytes]:
         """The raw values of all fields of this name, in order."""
@@ -54,6 +58,7 @@ class HeaderView:
         found = self._values.get(names)
         if found is None:
             texts = [decode(unfold(value)) for name in names for value in self.raw(name)]
+            self._make_room(texts)
             found = self._values[names] = Values(texts) if texts else NO_VALUES
         return found
 
@@ -73,5 +78,14 @@ class HeaderView:
         return self._memory.get(key)
 
     def remember(self, key: object, values: Iterable[str]) -> Values:
-        found = self._memory[key] = Values(list(values))
+        texts = list(values)
+        self._make_room(texts)
+        found = self._memory[key] = Values(texts)
         return found
+
+    def _make_room(self, texts: list[str]) -> None:
+        self._remembered += sum(map(len, texts))
+        if self._remembered > MAX_REMEMBERED:
+            self._values.clear()
+            self._memory.clear()
+            self._remembered = 0

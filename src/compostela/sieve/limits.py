@@ -16,10 +16,12 @@ class Limits:
     seconds: float = 5.0
     """Duration of one run. Checked between commands and before each costly test."""
     match_work: int = 200_000_000
-    """Characters of a value times characters of a pattern, for one `:matches` with `?` or one `:regex`."""
+    """Characters of all values times characters of all patterns, for one test with `:regex`, or with `:matches` and `?`."""
     regex_octets: int = 4_000
     """Length of one regular expression."""
-    regex_memory_octets: int = 1 << 20
+    regexes: int = 200
+    """Regular expressions of one script."""
+    regex_memory_octets: int = 1 << 19
     """Memory of one compiled regular expression."""
     variables: int = 512
     """Different variables of one run, global ones counted (RFC 5229 §3 asks for at least 128)."""
@@ -41,6 +43,8 @@ class Limits:
     """Nesting of included scripts (RFC 6609 §3.2)."""
     header_edits: int = 64
     """Header fields that one run adds, and deletions that it makes."""
+    body_copies: int = 8
+    """Different bodies, made by `replace` in parts, that the actions of one run carry."""
     parts: int = 1_000
     """MIME parts of a message that loops and tests look at."""
     part_nesting: int = 30

@@ -106,9 +106,11 @@ def _contains(match: MatchType, keys: Sequence[str]) -> Find:
 
 def _matches(match: MatchType, keys: Sequence[str], limits: Limits) -> Find:
     folds = match.folds
-    patterns = [Wildcard(ascii_fold(key) if folds else key, limits.match_work) for key in keys]
+    patterns = [Wildcard(ascii_fold(key) if folds else key) for key in keys]
+    check = _work_check(sum(pattern.cost for pattern in patterns), limits)
 
     def find(values: Values) -> Captures | None:
+        check(values)
         for value, raw in zip(values.folded if folds else values.raw, values.raw, strict=True):
             for pattern in patterns:
                 captures = pattern.match(value, raw)
@@ -119,17 +121,27 @@ def _matches(match: MatchType, keys: Sequence[str], limits: Limits) -> Find:
     return find
 
 
+def _work_check(cost: int, limits: Limits) -> Callable[[Values], None]:
+    """Raises `ScriptFailure` if `cost` for each character of the values is too much work for one test."""
+
+    def check(values: Values) -> None:
+        if cost and cost * sum(map(len, values.raw)) > limits.match_work:
+            raise ScriptFailure("the patterns of a test are too costly for this message")
+
+    return check
+
+
 def _regex(match: MatchType, keys: Sequence[str], limits: Limits) -> Find:
     try:
         patterns = [compile_regex(key, match.folds, limits) for key in keys]
     except InvalidArgument as error:
         raise ScriptFailure(str(error)) from error
+    check = _work_check(sum(pattern.cost for pattern in patterns), limits)
 
     def find(values: Values) -> Captures | None:
+        check(values)
         for value in values.raw:
             for pattern in patterns:
-                if pattern.cost * len(value) > limits.match_work:
-                    raise ScriptFailure("a regular expression is too costly for this message")
                 captures = pattern.search(value)
                 if captures is not None:
                     return captures

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Limits as StructureLimits
 from compostela.mime.structure import Part
-from compostela.mime.text import decoded_octets, decoded_text
+from compostela.mime.text import decoded_text
 from compostela.sieve.actions import EditedMessage
 from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.header_view import HeaderView
@@ -17,11 +17,13 @@ from compostela.sieve.matching import Values
 
 @dataclass(slots=True)
 class Entity:
-    """One MIME part. `body` is its content with the transfer encoding on."""
+    """One MIME part. Its content is `source[start:end]`, with the transfer encoding on; nothing is copied until it is asked
+    for."""
 
     part: Part
     header: HeaderView
-    body: bytes
+    source: bytes
+    span: tuple[int, int]
     children: tuple["Entity", ...]
     generation: int = 0
     """Of the draft when the tree was built."""
@@ -39,14 +41,27 @@ class Entity:
             yield child
             yield from child.descendants()
 
-    def octets(self) -> bytes:
-        """The content without its transfer encoding."""
-        return decoded_octets(self.body, self.part.encoding)
-
-    def text(self) -> str:
-        """The content as text, by its charset."""
+    def text(self, octets: int) -> str:
+        """The content as text, without transfer encoding and charset, from its first `octets` octets."""
+        start, end = self.span
         charset = next((value for name, value in self.part.parameters if name == b"charset"), None)
-        return decoded_text(self.body, self.part.encoding, charset)
+        return decoded_text(self.source[start : min(end, start + octets)], self.part.encoding, charset)
+
+    def around_parts(self, octets: int) -> str:
+        """Prologue and epilogue of a multipart."""
+        start, end = self.span
+        if self.children:
+            first, last = self.children[0].part.header[0], self.children[-1].part.body[1]
+        else:
+            first = last = end
+        prologue, epilogue = (
+            self.source[start : min(first, start + octets)],
+            self.source[last : min(end, last + octets)],
+        )
+        return (prologue + epilogue).decode("utf-8", "replace")
+
+
+_REMEMBERED_KEYS = 4
 
 
 class Draft:
@@ -62,6 +77,8 @@ class Draft:
         self._memory: dict[object, Values] = {}
         self._edited: EditedMessage | None = None
         self._generation = 0
+        self._copies = 0
+        self._rendered_body: bytes | None = None
         self._is_enclosed = False
         self._before_enclosure: EditedMessage | None = None
         self.header = HeaderView(message.header)
@@ -87,7 +104,9 @@ class Draft:
         return self._memory.get(key)
 
     def remember(self, key: object, texts: list[str]) -> Values:
-        """Keeps values that were taken out of the body, until it is edited."""
+        """Keeps values that were taken out of the body, until it is edited: those of the last few keys."""
+        if len(self._memory) >= _REMEMBERED_KEYS:
+            del self._memory[next(iter(self._memory))]
         found = self._memory[key] = Values(texts)
         return found
 
@@ -107,6 +126,7 @@ class Draft:
         self._check_size(len(header) + len(body))
         self.set_header(header)
         self._body = body
+        self._rendered_body = None
         self._root = None
         self._replaced = []
         self._generation += 1
@@ -132,11 +152,11 @@ class Draft:
         entity.replacement = octets
         end = octets.find(b"\r\n\r\n") + 4
         entity.header = HeaderView(octets[:end])
-        entity.body = octets[end:]
-        structure = describe(entity.header.block, entity.body)
+        entity.source, entity.span = octets, (end, len(octets))
+        structure = describe(entity.header.block, octets[end:])
         entity.part = _with_span(structure.root, entity.part)
         entity.children = ()
-        self._edited = None
+        self._edited = self._rendered_body = None
         self._memory.clear()
 
     def _check_size(self, octets: int) -> None:
@@ -146,11 +166,18 @@ class Draft:
     def edited(self) -> EditedMessage | None:
         """None if nothing differs from the message as received."""
         if self._edited is None and (self._edits or self._replaced):
-            self._edited = EditedMessage(self.header.block, self._rendered())
+            if self._rendered_body is None:
+                self._rendered_body = self._rendered()
+            self._edited = EditedMessage(self.header.block, self._rendered_body)
         return self._edited
 
     def _rendered(self) -> bytes:
         body = self.body()
+        if not self._replaced:
+            return body
+        self._copies += 1
+        if self._copies > self._limits.body_copies:
+            raise ScriptFailure(f"the actions want more than {self._limits.body_copies} versions of the body")
         out: list[bytes] = []
         position = 0
         for entity in sorted(self._replaced, key=lambda one: one.part.header[0]):
@@ -187,4 +214,4 @@ class _Builder:
             children.append(self.entity(child))
         if header is None:
             header = HeaderView(self._body[slice(*part.header)])
-        return Entity(part, header, self._body[slice(*part.body)], tuple(children), self._generation)
+        return Entity(part, header, self._body, part.body, tuple(children), self._generation)

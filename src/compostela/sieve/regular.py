@@ -31,7 +31,7 @@ def compile_regex(pattern: str, ignore_case: bool, limits: "Limits") -> Regex:
     return _compiled(pattern, ignore_case, limits.regex_memory_octets)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _compiled(pattern: str, ignore_case: bool, memory: int) -> Regex:
     import re2  # loaded when the first script uses it
 

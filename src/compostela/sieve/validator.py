@@ -24,6 +24,7 @@ class Validator:
         self._tests = tests
         self._limits = limits
         self._required: frozenset[str] = frozenset()
+        self._regexes = 0
         self.problems: list[Problem] = []
 
     @property
@@ -105,6 +106,7 @@ class Validator:
             return None
         before = len(self.problems)
         arguments = _Arguments(self, node, signature).read()
+        self._count_regexes(node, arguments)
         tests = self._inner_tests(node, signature, parents)
         block: tuple[Call, ...] = ()
         if node.block is not None and not signature.has_block:
@@ -123,6 +125,13 @@ class Validator:
                     else:
                         self.error(node.place, message)
         return call
+
+    def _count_regexes(self, node: Node, arguments: dict[str, Value]) -> None:
+        if arguments.get("match") == "regex":
+            keys = arguments.get("keys")
+            self._regexes += len(keys) if isinstance(keys, list) else 1
+            if self._regexes > self._limits.regexes:
+                self.error(node.place, f"the script has more than {self._limits.regexes} regular expressions")
 
     def _unknown(self, node: Node, role: Role) -> str:
         if role is Role.COMMAND:

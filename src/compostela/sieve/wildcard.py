@@ -7,8 +7,6 @@ found as far left as possible: so each star takes the fewest characters, as RFC 
 import re
 from dataclasses import dataclass
 
-from compostela.sieve.errors import ScriptFailure
-
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
@@ -32,20 +30,17 @@ class _Segment:
 
 
 class Wildcard:
-    """One compiled pattern. `fold` is what the comparator does to pattern and value; it must not change lengths."""
+    """One compiled pattern. The work for a value is at most `cost` for each of its characters."""
 
-    __slots__ = ("_costly", "_limit", "_segments")
+    __slots__ = ("_segments", "cost")
 
-    def __init__(self, pattern: str, match_work: int) -> None:
+    def __init__(self, pattern: str) -> None:
         self._segments = [_segment(text) for text in _split(pattern)]
-        self._costly = max((len(s.text) for s in self._segments if s.search is not None), default=0)
-        self._limit = match_work
+        self.cost = max((len(s.text) for s in self._segments if s.search is not None), default=0)
 
     def match(self, value: str, raw: str | None = None) -> tuple[str, ...] | None:
         """The captures: the whole value and what each wildcard took, in order, cut from `raw`, the value before
-        folding. None if the value does not match. Raises `ScriptFailure` if it would take too long."""
-        if self._costly * len(value) > self._limit:
-            raise ScriptFailure("a pattern of ':matches' is too costly for this message")
+        folding, which must not change its length. None if the value does not match."""
         raw = value if raw is None else raw
         segments = self._segments
         first, last = segments[0], segments[-1]

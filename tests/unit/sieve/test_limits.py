@@ -1,6 +1,7 @@
 """Nothing that a script does goes on without a limit; the mail is kept."""
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -106,3 +107,66 @@ def test_a_long_list_of_fields_is_cut() -> None:
     script = """require ["relational", "comparator-i;ascii-numeric"];
         if header :count "gt" :comparator "i;ascii-numeric" "X-A" "5000" { discard; }"""
     assert actions(script, message(header + "\n")) == [Keep(is_implicit=True)]
+
+
+def test_loops_without_commands_count_too() -> None:
+    script = 'require "foreverypart"; ' + "foreverypart {" * 12 + "}" * 12
+    nested = "Content-Type: message/rfc822\n\n" * 28 + "\nx\n"
+    assert "more than" in str(run(script, message(nested)).failure)
+
+
+def test_regular_expressions_of_a_script_are_counted() -> None:
+    keys = ", ".join(f'"a{n}"' for n in range(6))
+    script = f'require "regex"; if header :regex "a" [{keys}] {{ stop; }}'
+    assert "more than 5 regular expressions" in problems(script, Limits(regexes=5))[0].message
+    assert run(script, limits=Limits(regexes=6)).failure is None
+
+
+def test_versions_of_the_body_are_counted() -> None:
+    script = 'require ["foreverypart", "replace", "fileinto", "variables", "mime"]; foreverypart { set "a" "${a}x"; '
+    script += 'if header :mime :type "Content-Type" "text" { replace "gone"; fileinto "${a}"; } }'
+    assert run(script, "multipart", limits=Limits(body_copies=2)).failure is None
+    assert "more than 1 versions" in str(run(script, "multipart", limits=Limits(body_copies=1)).failure)
+
+
+def test_a_nested_mail_is_not_copied_for_each_level() -> None:
+    text = MessageBytes.of(b"Content-Type: message/rfc822\r\n\r\n" * 25 + b"\r\n" + b"x" * 8_000_000)
+    script = """require ["foreverypart", "mime", "body"]; foreverypart { if header :mime "X" "y" { discard; } }
+        if body :content "text" :contains "nothing" { discard; }"""
+    tracemalloc.start()
+    try:
+        assert actions(script, text) == [Keep(is_implicit=True)]
+        assert tracemalloc.get_traced_memory()[1] < 80_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_tests_on_a_body_keep_few_copies_of_it() -> None:
+    text = MessageBytes.of(b"Subject: x\r\n\r\n" + b"x" * 1_000_000)
+    tests = "".join(f'if body :content ["text", "x{n}"] "y" {{ discard; }}' for n in range(60))
+    tracemalloc.start()
+    try:
+        assert actions(f'require "body"; {tests}', text) == [Keep(is_implicit=True)]
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_tests_on_a_long_header_keep_few_copies_of_it() -> None:
+    text = MessageBytes.of(b"Subject: " + b"x" * 1_000_000 + b"\r\n\r\n")
+    tests = "".join(f'if header ["Subject", "x{n}"] "y" {{ discard; }}' for n in range(60))
+    tracemalloc.start()
+    try:
+        assert actions(tests, text) == [Keep(is_implicit=True)]
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_clock_is_looked_at_in_long_blocks() -> None:
+    patterns = ", ".join(f'"*{"?" * 40}{n}*"' for n in range(10))
+    text = MessageBytes.of(b"Subject: " + b"x" * 300_000 + b"\r\n\r\n")
+    script = f'if header :matches "Subject" [{patterns}] {{ discard; }}\n' * 40
+    begin = time.monotonic()
+    assert "longer than 0.5 seconds" in str(run(script, text, limits=Limits(seconds=0.5)).failure)
+    assert time.monotonic() - begin < 20

@@ -52,21 +52,11 @@ def _contents(run: Run, wanted: tuple[str, ...], *, strips_html: bool) -> Iterat
 def _content(entity: Entity, room: int) -> str:
     kind = entity.content_type
     if kind.startswith("multipart/"):
-        return _around_parts(entity)[:room]
+        return entity.around_parts(room)
     if kind in ("message/rfc822", "message/global") and entity.children:
         # RFC 5173 §5.2: the header of the enclosed message; its parts are looked at by themselves
         return entity.children[0].header.block[:room].decode("utf-8", "replace")
-    return entity.text()[:room]
-
-
-def _around_parts(entity: Entity) -> str:
-    """Prologue and epilogue of a multipart."""
-    if not entity.children:
-        return entity.body.decode("utf-8", "replace")
-    start = entity.part.body[0]
-    first, last = entity.children[0].part, entity.children[-1].part
-    around = entity.body[: first.header[0] - start] + entity.body[last.body[1] - start :]
-    return around.decode("utf-8", "replace")
+    return entity.text(room)
 
 
 def _is_of_type(content_type: str, wanted: str) -> bool:

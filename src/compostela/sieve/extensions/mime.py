@@ -71,6 +71,7 @@ def _foreverypart(call: Call, compiler: Compiler) -> RunCommand:
         depth = len(run.loops)
         try:
             for part in _parts(run):
+                run.spend(1)
                 run.loops.append(Loop(name, part))
                 block(run)
                 run.loops.pop()

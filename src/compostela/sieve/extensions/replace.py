@@ -83,6 +83,7 @@ def _enclose(call: Call, compiler: Compiler) -> RunCommand:
     names = compiler.texts(call.texts("headers") or ())
 
     def run_enclose(run: Run) -> None:
+        run.check_time()
         edited = run.edited()
         header = run.draft.header.block
         inner = header + (run.draft.body() if edited is None else edited.body)
@@ -118,7 +119,7 @@ def _extracttext(call: Call, _: Compiler) -> RunCommand:
     def run_extracttext(run: Run) -> None:
         run.check_time()
         part = run.loops[-1].part
-        text = part.text() if part.content_type.startswith("text/") else ""
+        text = part.text(run.limits.text_octets) if part.content_type.startswith("text/") else ""
         run.set_variable(name, modify(text[: run.limits.variable_characters if first is None else first]))
 
     return run_extracttext
