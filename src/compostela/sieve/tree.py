@@ -6,6 +6,7 @@ The form is versioned. A reader that meets another version, or octets that are n
 import msgspec
 
 VERSION = 1
+"""Higher than before whenever a signature or the form of a call changes: a test compares a fingerprint of all signatures."""
 
 Value = bool | int | str | list[str]
 

@@ -29,7 +29,10 @@ def _store(run: Run, action: Keep | FileInto) -> None:
     """RFC 5228 §2.10.3: a message is stored once in a mailbox; the last flags count (RFC 5232 §5)."""
     for at, known in enumerate(run.actions):
         if isinstance(known, Keep | FileInto) and mailbox_of(known) == mailbox_of(action):
-            run.actions[at] = replace(known, flags=action.flags)
+            merged: Keep | FileInto = replace(known, flags=action.flags)
+            if isinstance(merged, FileInto) and isinstance(action, FileInto):
+                merged = replace(merged, create=merged.create or action.create)
+            run.actions[at] = merged
             return
     run.add(action)
 
