@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from compostela.mime import addresses
 from compostela.mime.addresses import Address
-from compostela.mime.encoded_words import decode
 from compostela.mime.headers import fields, unfold
+from compostela.sieve.decoding import field_text
 from compostela.sieve.matching import NO_VALUES, Values
 
 MAX_FIELDS = 5_000
@@ -57,7 +57,7 @@ class HeaderView:
         """Unfolded, stripped and decoded (RFC 5228 §2.4.2.2), in the order of `names` and of the fields."""
         found = self._values.get(names)
         if found is None:
-            texts = [decode(unfold(value)) for name in names for value in self.raw(name)]
+            texts = [field_text(value) for name in names for value in self.raw(name)]
             self._make_room(texts)
             found = self._values[names] = Values(texts) if texts else NO_VALUES
         return found

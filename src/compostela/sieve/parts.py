@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Limits as StructureLimits
 from compostela.mime.structure import Part
-from compostela.mime.text import decoded_text
 from compostela.sieve.actions import EditedMessage
+from compostela.sieve.decoding import content_text
 from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.header_view import HeaderView
 from compostela.sieve.host import SieveMessage
@@ -45,7 +45,7 @@ class Entity:
         """The content as text, without transfer encoding and charset, from its first `octets` octets."""
         start, end = self.span
         charset = next((value for name, value in self.part.parameters if name == b"charset"), None)
-        return decoded_text(self.source[start : min(end, start + octets)], self.part.encoding, charset)
+        return content_text(self.source[start : min(end, start + octets)], self.part.encoding, charset)
 
     def around_parts(self, octets: int) -> str:
         """Prologue and epilogue of a multipart."""

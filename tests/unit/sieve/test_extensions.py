@@ -276,3 +276,17 @@ def test_addresses_keep_the_body_unread() -> None:
 
     found = run('if address "from" "joe@firm.example" { discard; }', Unread(), envelope=Envelope("a@b.c", "d@e.f"))  # type: ignore[arg-type]
     assert found.actions == (Discard(),)
+
+
+def test_half_a_character_harms_nothing() -> None:
+    """UTF-7 can spell a surrogate, which no encoder takes."""
+    text = "Subject: =?utf-7?q?+2AA-?=x\nContent-Type: text/plain; charset=utf-7\n\n+2AA-y\n"
+    script = """require ["regex", "body", "variables", "fileinto", "editheader", "vacation", "duplicate", "enotify", "foreverypart",
+        "extracttext"]; if header :regex "subject" "(.*)x" { set "a" "${1}"; }
+        if body :regex "(.*)y" { set "b" "${1}"; } foreverypart { extracttext :first 1 "c"; }
+        set :encodeurl "d" "${a}"; addheader "X" "${a}"; if duplicate :header "Subject" { stop; }
+        if address :regex "from" "x" { stop; } vacation "${a}"; notify :message "${a}" "mailto:a@b.example";
+        fileinto "${a}${b}${c}";"""
+    found = actions(script, message(text))[-1]
+    assert isinstance(found, FileInto)
+    assert found.mailbox.encode()

@@ -17,6 +17,7 @@ from compostela.sieve.signatures import Signature, Type
 from compostela.sieve.strings import decode_encoded_characters, pieces
 from compostela.sieve.tree import Script
 from compostela.sieve.wildcard import Wildcard
+from tests.fuzz.strategies import entities
 from tests.unit.sieve.cases import Case, cases
 from tests.unit.sieve.mails import MAILS, mail
 from tests.unit.sieve.oracle import ours
@@ -168,6 +169,22 @@ def test_a_valid_script_gives_actions_or_a_failure(block: str, name: str) -> Non
 def test_any_mail_gives_actions_or_a_failure(octets: bytes, case: Case) -> None:
     program = Program(read_script(case.script).script)
     outcome = program.run(MessageBytes.of(octets), Envelope("a@b.example", "c@d.example"), PlainHost(), NOW)
+    assert outcome.actions
+
+
+_ODD_FIELDS = st.sampled_from([
+    b"Subject: =?utf-7?q?+2AA-?=\r\n", b"Subject: =?utf-16?b?2AA=?=\r\n", b"From: =?utf-7?q?+3AA-?= <a@b>\r\n", b"To: <\xff@\xfe>\r\n",
+    b"Date: Mon, 99 Foo 20260 99:99:99 +9999\r\n", b"Received: x; 1 Jan 0001 00:00:00 +2359\r\n", b"Date: 31 Dec 9999 23:59:59 -2300\r\n",
+    b"X-Number: " + b"9" * 5_000 + b"\r\n", b"Message-ID:\r\n", b"From: @,:;<>\r\n", b"Content-Type: text/plain; charset=utf-7\r\n", b"",
+])  # fmt: skip
+
+
+@given(_ODD_FIELDS, _ODD_FIELDS, entities(), st.sampled_from([case for case in cases() if ours(case) != "error"]))
+def test_odd_mails_give_actions_or_a_failure(first: bytes, second: bytes, entity: bytes, case: Case) -> None:
+    program = Program(read_script(case.script).script)
+    outcome = program.run(
+        MessageBytes.of(first + second + entity), Envelope("a@b.example", "c@d.example"), PlainHost(), NOW
+    )
     assert outcome.actions
 
 

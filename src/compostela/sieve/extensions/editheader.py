@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from compostela.mime.encoded_words import decode
-from compostela.mime.headers import Field, add_first, add_last, field_line, fields, unfold
+from compostela.mime.headers import Field, add_first, add_last, field_line, fields
 from compostela.sieve.compiler import Compiler, RunCommand
+from compostela.sieve.decoding import field_text
 from compostela.sieve.definition import CommandDefinition, Definition
 from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.matching import Values, finder
@@ -58,9 +58,9 @@ def _deleteheader(call: Call, compiler: Compiler) -> RunCommand:
         if patterns is not None:
             find = finder(match, keys(run), run.limits)
             if match.name == "count":
-                chosen = chosen if find(Values([decode(unfold(one.value)) for one in chosen])) is not None else ()
+                chosen = chosen if find(Values([field_text(one.value) for one in chosen])) is not None else ()
             else:
-                chosen = [one for one in chosen if find(Values((decode(unfold(one.value)),))) is not None]
+                chosen = [one for one in chosen if find(Values((field_text(one.value),))) is not None]
         if chosen:
             run.draft.set_header(_without(block, chosen))
 

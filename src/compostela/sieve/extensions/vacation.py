@@ -4,10 +4,10 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from compostela.mime.encoded_words import decode
 from compostela.mime.headers import unfold
 from compostela.sieve.actions import Reject, Vacation
 from compostela.sieve.compiler import Compiler, RunCommand
+from compostela.sieve.decoding import field_text
 from compostela.sieve.definition import CommandDefinition, Definition
 from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.extensions.fcc import FCC, carbon_copy, check_fcc
@@ -101,7 +101,7 @@ def _seconds(call: Call) -> int | None:
 
 def _first(header: HeaderView, name: bytes) -> str | None:
     values = header.raw(name)
-    return decode(unfold(values[0])) if values else None
+    return field_text(values[0]) if values else None
 
 
 def _subject(header: HeaderView) -> str:

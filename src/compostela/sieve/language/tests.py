@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from compostela.mime.encoded_words import decode
-from compostela.mime.headers import unfold
 from compostela.sieve.address_parts import PARTS, AddressPart, part_of, part_of_text
 from compostela.sieve.compiler import Compiler, RunTest, ValuesOf
+from compostela.sieve.decoding import field_text
 from compostela.sieve.definition import Definition, TestDefinition
 from compostela.sieve.extensions.mime import OPTIONS, check_options, option_values
 from compostela.sieve.header_view import Names
@@ -34,7 +33,7 @@ def _header(call: Call, compiler: Compiler) -> RunTest:
     among = views(call)
 
     def values(run: Run) -> Values:
-        return Values([decode(unfold(value)) for value in raw_values(call, names(run), among(run))])
+        return Values([field_text(value) for value in raw_values(call, names(run), among(run))])
 
     return compiler.match(call, values)
 
