@@ -92,6 +92,14 @@ def test_mail_to_any_address_of_the_owner_is_answered() -> None:
     assert answers('vacation "x";', "Auto-Submitted: no\n" + MAIL)
 
 
+def test_a_long_header_makes_no_long_answer() -> None:
+    long = f"Message-ID: <{'m' * 5_000}@x>\nReferences: {'<a@b> ' * 5_000}\nSubject: {'s' * 5_000}\nTo: ken@example.org\n\n"
+    (answer,) = answers('vacation "x";', long)
+    assert answer.in_reply_to is None
+    assert len(answer.subject) < 400
+    assert len(answer.references or "") < 400
+
+
 def test_two_answers_are_a_failure() -> None:
     """RFC 5230 §4.7."""
     outcome = run('require "vacation"; vacation "a"; vacation "b";', message(MAIL), None, SENDER)

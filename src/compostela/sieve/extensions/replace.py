@@ -3,16 +3,15 @@
 import hashlib
 from collections.abc import Iterator
 
-from compostela.mime.builder import BuiltPart, message_part, text_part
+from compostela.mime.builder import message_part, text_part
 from compostela.mime.dates import format_date
-from compostela.mime.headers import add_first, field_line, fields, header_end, remove, remove_where
-from compostela.mime.lines import with_crlf
+from compostela.mime.headers import add_first, field_line, fields, remove, remove_where
 from compostela.sieve.compiler import Compiler, RunCommand
 from compostela.sieve.definition import CommandDefinition, Definition
 from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.extensions.variables import MODIFIERS, check_variable_name, modifier
-from compostela.sieve.header_view import HeaderView
 from compostela.sieve.names import as_names, check_address, check_field_names, single_address
+from compostela.sieve.replies import entity_of
 from compostela.sieve.run import Run
 from compostela.sieve.signatures import Context, Positional, Tag, Type, of_command
 from compostela.sieve.tree import Call
@@ -28,7 +27,8 @@ def _replace(call: Call, compiler: Compiler) -> RunCommand:
         sender = from_(run)
         if sender is not None and single_address(sender) is None:
             raise ScriptFailure(f"'{sender[:100]}' is no mail address")
-        new = _entity(replacement(run), is_mime)
+        text = replacement(run)
+        new = entity_of(text) if is_mime else text_part(text)
         part = run.loops[-1].part if run.loops else None
         if part is not None and not part.is_root:
             run.draft.replace_part(part, new.render())
@@ -43,22 +43,6 @@ def _replace(call: Call, compiler: Compiler) -> RunCommand:
         run.draft.replace_all(add_first(block, *lines), new.body)
 
     return run_replace
-
-
-def _entity(text: str, is_mime: bool) -> BuiltPart:
-    """The new part: plain text, or a MIME entity with its own header if `is_mime`."""
-    if not is_mime:
-        return text_part(text)
-    octets = with_crlf(text.encode("utf-8", "replace"))
-    end = header_end(octets)
-    given = HeaderView(octets[:end])
-    headers = [
-        (name.decode(), value)
-        for name in given.names()
-        if name.startswith(b"content-")
-        for value in given.values((name,)).raw
-    ]
-    return BuiltPart(tuple(headers), octets[end:])
 
 
 def _without_content(block: bytes) -> bytes:

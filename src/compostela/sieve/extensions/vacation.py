@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from compostela.mime.headers import unfold
 from compostela.sieve.actions import Reject, Vacation
+from compostela.sieve.automatic import is_automatic
 from compostela.sieve.compiler import Compiler, RunCommand
 from compostela.sieve.decoding import field_text
 from compostela.sieve.definition import CommandDefinition, Definition
@@ -19,6 +20,10 @@ from compostela.sieve.tree import Call
 
 MAX_SECONDS = 366 * 86_400
 MAX_REFERENCES = 20
+MAX_MESSAGE_ID = 300
+"""Characters; a longer Message-ID is not referred to."""
+MAX_SUBJECT = 300
+"""Characters of the subject that the answer repeats."""
 _RECIPIENT_FIELDS = (b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc")
 _NOT_ANSWERED = re.compile(
     r"(?:mailer-daemon|listserv|majordomo|postmaster-noreply|no-?reply|owner-.*|.*-request|.*-owner|.*-bounces)@.*",
@@ -34,7 +39,7 @@ def may_be_answered(run: Run, addresses: frozenset[str]) -> bool:
     sender = run.envelope.mail_from.lower()
     if not sender or sender in addresses or _NOT_ANSWERED.fullmatch(sender):
         return False
-    if any(unfold(v).split(b";")[0].strip().lower() != b"no" for v in header.raw(b"auto-submitted")):
+    if is_automatic(header):
         return False
     if any(unfold(value).lower() in _LIST_PRECEDENCE for value in header.raw(b"precedence")):
         return False
@@ -72,6 +77,8 @@ def _vacation(call: Call, compiler: Compiler) -> RunCommand:
             raise ScriptFailure(f"'{sender[:100]}' is no mail address")
         header = HeaderView(run.message.header)
         message_id = _first(header, b"message-id")
+        if message_id is not None and len(message_id) > MAX_MESSAGE_ID:
+            message_id = None
         key = handle(run)
         run.add(
             Vacation(
@@ -105,12 +112,13 @@ def _first(header: HeaderView, name: bytes) -> str | None:
 
 
 def _subject(header: HeaderView) -> str:
-    return f"Auto: {_first(header, b'subject') or 'your message'}"
+    return f"Auto: {(_first(header, b'subject') or 'your message')[:MAX_SUBJECT]}"
 
 
 def _references(header: HeaderView, message_id: str | None) -> str | None:
     """RFC 5322 §3.6.4."""
     before = (_first(header, b"references") or _first(header, b"in-reply-to") or "").split()
+    before = [one for one in before if len(one) <= MAX_MESSAGE_ID]
     known = [*before[-MAX_REFERENCES:], *([message_id] if message_id else [])]
     return " ".join(known) or None
 
