@@ -68,9 +68,13 @@ class Context:
     """What a check may look at beside the call."""
 
     capabilities: frozenset[str]
-    parents: tuple[str, ...]
-    """Names of the commands whose blocks enclose the call, the outermost first."""
+    parents: tuple[Call, ...] = ()
+    """The commands whose blocks enclose the call, the outermost first; their own blocks are not filled in yet."""
     limits: Limits = DEFAULT_LIMITS
+
+    @property
+    def loops(self) -> tuple[Call, ...]:
+        return tuple(call for call in self.parents if call.name == "foreverypart")
 
     def is_constant(self, text: str) -> bool:
         """True if the text cannot change at run time."""

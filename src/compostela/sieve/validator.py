@@ -60,7 +60,7 @@ class Validator:
 
     # blocks
 
-    def _block(self, nodes: tuple[Node, ...], parents: tuple[str, ...]) -> tuple[Call, ...]:
+    def _block(self, nodes: tuple[Node, ...], parents: tuple[Call, ...]) -> tuple[Call, ...]:
         calls: list[Call] = []
         chain = is_decided = has_warned = False
         for node in nodes:
@@ -94,7 +94,7 @@ class Validator:
 
     # calls
 
-    def _call(self, node: Node, role: Role, parents: tuple[str, ...]) -> Call | None:
+    def _call(self, node: Node, role: Role, parents: tuple[Call, ...]) -> Call | None:
         known = self._commands if role is Role.COMMAND else self._tests
         signature = known.get(node.name)
         if signature is None:
@@ -114,7 +114,8 @@ class Validator:
         elif node.block is None and signature.has_block:
             self.error(node.place, f"'{node.name}' needs a block")
         elif node.block is not None:
-            block = self._block(node.block, (*parents, node.name))
+            enclosing = Call(node.name, node.place.line, node.place.column, arguments, tests)
+            block = self._block(node.block, (*parents, enclosing))
         call = Call(node.name, node.place.line, node.place.column, arguments, tests, block)
         if len(self.problems) == before:
             context = Context(self._required, parents, self._limits)
@@ -144,7 +145,7 @@ class Validator:
             return f"'{node.name}' is a command, no test"
         return f"unknown test '{node.name}'{nearest(node.name, self._tests)}"
 
-    def _inner_tests(self, node: Node, signature: Signature, parents: tuple[str, ...]) -> tuple[Call, ...]:
+    def _inner_tests(self, node: Node, signature: Signature, parents: tuple[Call, ...]) -> tuple[Call, ...]:
         if signature.tests is Tests.NONE and node.tests:
             self.error(node.tests[0].place, f"'{node.name}' takes no test")
             return ()
@@ -205,6 +206,8 @@ class _Arguments:
         self._tags = {tag.name: tag for tag in signature.tags}
         self._found: dict[str, Value] = {}
         self._places: dict[str, TagArgument] = {}
+        self._has_unknown_tag = False
+        """Then its value, if it has one, cannot be told from the positional arguments."""
 
     def read(self) -> dict[str, Value]:
         arguments = list(self._node.arguments)
@@ -213,6 +216,7 @@ class _Arguments:
             at += 1
             tag = self._tags.get(argument.name)
             if tag is None:
+                self._has_unknown_tag = True
                 self._error(
                     argument.place,
                     f"'{self._node.name}' has no tag ':{argument.name}'{nearest(argument.name, self._tags)}",
@@ -221,7 +225,8 @@ class _Arguments:
                 continue
             at = self._tag(tag, argument, arguments, at)
         self._check_needs()
-        self._positionals(arguments[at:])
+        if not self._has_unknown_tag:
+            self._positionals(arguments[at:])
         return self._found
 
     def _error(self, place: Place, message: str) -> None:

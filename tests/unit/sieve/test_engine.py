@@ -78,6 +78,7 @@ def test_warnings_leave_the_script_valid() -> None:
         ('require "relational"; if header :value "a" "b" {}', "line 1, column 26", "'header' takes 2 positional arguments, but has 1"),
         ("keep; require \"fileinto\";", "line 1, column 7", "'require' must come before all other commands"),
         ("ke\u00e9p;", "line 1, column 3", "unexpected character '\u00e9'"),
+        ('require "vacation"; vacation :dayz 3 "x";', "line 1, column 30", "'vacation' has no tag ':dayz'; did you mean 'days'?"),
         ("discard 1;", "line 1, column 9", "'discard' takes 0 positional arguments, but has 1"),
     ],
 )  # fmt: skip

@@ -177,7 +177,7 @@ def test_loops_end_where_they_should() -> None:
         break :name "a"; } } fileinto "${x}";"""
     )
     assert actions(script, "multipart") == [FileInto("ab")]
-    assert "no loop" in str(run(REQUIRE + 'foreverypart { break :name "x"; }').failure)
+    assert "no loop" in problems(REQUIRE + 'foreverypart :name "y" { break :name "x"; }')[0].message
 
 
 def test_what_belongs_into_loops() -> None:

@@ -6,7 +6,6 @@ from compostela.mime import parameters
 from compostela.mime.headers import unfold
 from compostela.sieve.compiler import Compiler, RunCommand, ValuesOf
 from compostela.sieve.definition import CommandDefinition, Definition
-from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.header_view import Names
 from compostela.sieve.matching import Values
 from compostela.sieve.parts import Entity
@@ -97,17 +96,18 @@ def _parts(run: Run) -> Iterator[Entity]:
 def _break(call: Call, _: Compiler) -> RunCommand:
     name = call.text("name")
 
-    def run_break(run: Run) -> None:
-        if name is not None and all(loop.name != name for loop in run.loops):
-            raise ScriptFailure(f"no loop has the name '{name[:40]}'")
+    def run_break(_: Run) -> None:
         raise Break(name)
 
     return run_break
 
 
-def _check_break(_: Call, context: Context) -> Iterator[str]:
-    if "foreverypart" not in context.parents:
+def _check_break(call: Call, context: Context) -> Iterator[str]:
+    name = call.text("name")
+    if not context.loops:
         yield "'break' must be inside 'foreverypart'"
+    elif name is not None and all(loop.text("name") != name for loop in context.loops):
+        yield f"no loop around 'break' has the name '{name[:40]}'"
 
 
 _NAME = Tag("name", value=Type.STRING, constant=True)

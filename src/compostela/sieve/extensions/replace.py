@@ -115,7 +115,7 @@ def _check_replace(call: Call, _: Context) -> Iterator[str]:
 
 
 def _check_extracttext(_: Call, context: Context) -> Iterator[str]:
-    if "foreverypart" not in context.parents:
+    if not context.loops:
         yield "'extracttext' must be inside 'foreverypart'"
     if "variables" not in context.capabilities:
         yield "'extracttext' needs require \"variables\""
