@@ -31,9 +31,3 @@ def _same(text: str) -> str:
 
 SORT_KEYS: dict[str, Key] = {"i;octet": _same, "i;ascii-casemap": ascii_fold, "i;ascii-numeric": numeric_key}
 """Code points sort as their UTF-8 octets do, so i;octet needs no encoding."""
-
-
-def is_equal_to(comparator: str, key: str) -> Callable[[str], bool]:
-    wanted = SORT_KEYS[comparator](key)
-    of = SORT_KEYS[comparator]
-    return lambda text: of(text) == wanted

@@ -43,7 +43,6 @@ class Program:
             now=now or dt.datetime.now(dt.UTC),
             draft=Draft(message, self.limits),
             deadline=time.monotonic() + self.limits.seconds,
-            program=self,
             active=[self],
         )
         try:

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from compostela.model.flags import Flags
 from compostela.sieve.actions import Action, EditedMessage, Notify, Redirect, RedirectToList
 from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.header_view import HeaderView
@@ -48,14 +47,6 @@ class LogLine:
     text: str
 
 
-@dataclass(slots=True)
-class Loop:
-    """A `foreverypart` at work: its name, and the part of the current turn."""
-
-    name: str | None
-    part: Entity
-
-
 class Scope:
     """The variables of one script: an included one has its own (RFC 6609 §3.4)."""
 
@@ -76,7 +67,6 @@ class Run:
     """With its time zone, which is the local one for the script."""
     draft: Draft
     deadline: float
-    program: "Program"
     actions: list[Action] = field(default_factory=list)
     keeps: bool = True
     """Whether the implicit keep is still to come."""
@@ -87,7 +77,8 @@ class Run:
     matches: tuple[str, ...] = ()
     scope: Scope = field(default_factory=Scope)
     global_values: dict[str, str] = field(default_factory=dict)
-    loops: list[Loop] = field(default_factory=list)
+    loops: list[Entity] = field(default_factory=list)
+    """The current part of each `foreverypart` at work, the innermost last."""
     duplicates: dict[str, DuplicateMark] = field(default_factory=dict)
     log: list[LogLine] = field(default_factory=list)
     steps: int = 0
@@ -163,6 +154,3 @@ class Outcome:
     failure: ScriptFailure | None = None
     duplicates: tuple[DuplicateMark, ...] = ()
     log: tuple[LogLine, ...] = ()
-
-
-__all__ = ["Break", "DuplicateMark", "Flags", "LogLine", "Loop", "Outcome", "Return", "Run", "Scope", "Stop"]

@@ -16,7 +16,7 @@ Views = Callable[[Run], Sequence[HeaderView]]
 
 def current_part(run: Run) -> Entity:
     """That of the innermost loop, or the whole message."""
-    return run.loops[-1].part if run.loops else run.draft.root
+    return run.loops[-1] if run.loops else run.draft.root
 
 
 def views(call: Call) -> Views:

@@ -9,7 +9,7 @@ from compostela.sieve.definition import CommandDefinition, Definition
 from compostela.sieve.header_view import Names
 from compostela.sieve.matching import Values
 from compostela.sieve.parts import Entity
-from compostela.sieve.run import Break, Loop, Run
+from compostela.sieve.run import Break, Run
 from compostela.sieve.signatures import Context, Tag, Type, of_command
 from compostela.sieve.sources import raw_values, views
 from compostela.sieve.tree import Call
@@ -71,7 +71,7 @@ def _foreverypart(call: Call, compiler: Compiler) -> RunCommand:
         try:
             for part in _parts(run):
                 run.spend(1)
-                run.loops.append(Loop(name, part))
+                run.loops.append(part)
                 block(run)
                 run.loops.pop()
         except Break as stopped:
@@ -86,7 +86,7 @@ def _foreverypart(call: Call, compiler: Compiler) -> RunCommand:
 def _parts(run: Run) -> Iterator[Entity]:
     """The outermost loop sees the whole message first, a loop inside the parts below the current one."""
     if run.loops:
-        yield from run.loops[-1].part.descendants()
+        yield from run.loops[-1].descendants()
     else:
         root = run.draft.root
         yield root

@@ -29,7 +29,7 @@ def _replace(call: Call, compiler: Compiler) -> RunCommand:
             raise ScriptFailure(f"'{sender[:100]}' is no mail address")
         text = replacement(run)
         new = entity_of(text) if is_mime else text_part(text)
-        part = run.loops[-1].part if run.loops else None
+        part = run.loops[-1] if run.loops else None
         if part is not None and not part.is_root:
             run.draft.replace_part(part, new.render())
             return
@@ -102,7 +102,7 @@ def _extracttext(call: Call, _: Compiler) -> RunCommand:
 
     def run_extracttext(run: Run) -> None:
         run.check_time()
-        part = run.loops[-1].part
+        part = run.loops[-1]
         text = part.text(run.limits.text_octets) if part.content_type.startswith("text/") else ""
         run.set_variable(name, modify(text[: run.limits.variable_characters if first is None else first]))
 
