@@ -89,6 +89,8 @@ def test_mail_to_any_address_of_the_owner_is_answered() -> None:
     assert answers('vacation :addresses "KENNY@example.net" "x";', aliased)
     assert answers('vacation "x";', aliased, host=PlainHost(addresses=("kenny@example.net",)))
     assert answers('vacation "x";', MAIL.replace("To:", "Resent-Cc:"))
+    assert answers('vacation "x";', MAIL.replace("ken@", "Ken+lists@"))
+    assert not answers('vacation "x";', MAIL.replace("ken@", "kenny+ken@"))
     assert answers('vacation "x";', "Auto-Submitted: no\n" + MAIL)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from compostela.mime.headers import unfold
 from compostela.sieve.actions import Reject, Vacation
+from compostela.sieve.address_parts import SEPARATOR
 from compostela.sieve.automatic import is_automatic
 from compostela.sieve.compiler import Compiler, RunCommand
 from compostela.sieve.decoding import field_text
@@ -46,11 +47,17 @@ def may_be_answered(run: Run, addresses: frozenset[str]) -> bool:
     if any(name.startswith(b"list-") for name in header.names()):
         return False
     return any(
-        address.text().lower() in addresses
+        not addresses.isdisjoint(_with_and_without_detail(address.text().lower()))
         for name in _RECIPIENT_FIELDS
         for field in header.addresses(name)
         for address in field
     )
+
+
+def _with_and_without_detail(address: str) -> tuple[str, str]:
+    """RFC 5233 §4: mail to `ken+lists@` is mail to `ken@`."""
+    local, at, domain = address.rpartition("@")
+    return address, local.partition(SEPARATOR)[0] + at + domain
 
 
 def _vacation(call: Call, compiler: Compiler) -> RunCommand:
