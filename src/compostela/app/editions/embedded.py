@@ -47,6 +47,9 @@ from compostela.net.lmtp import session as lmtp_session
 from compostela.net.lmtp.session import LmtpProtocol
 from compostela.net.lmtp.settings import LmtpSettings
 from compostela.net.outbound.client import SmtpClient
+from compostela.net.pop3.server import Pop3Server
+from compostela.net.pop3.session import Pop3Protocol
+from compostela.net.pop3.settings import Pop3Settings
 from compostela.net.settings import BindAddress, ServerSettings
 from compostela.net.smtp import session as smtp_session
 from compostela.net.smtp.server import SmtpServer
@@ -114,9 +117,10 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         resolve=configuration.places.resolve,
     )
     bans = CrowdsecBans(configuration.crowdsec, clock) if configuration.crowdsec is not None else None
-    for imap in configuration.imap:
-        if imap.ban_check is not None and bans is None:
-            problems.error(imap.ban_check, "the check needs crowdsec.properties, with crowdsecUrl and apiKey")
+    checks = [*(one.ban_check for one in configuration.imap), *(one.ban_check for one in configuration.pop3)]
+    for check in checks:
+        if check is not None and bans is None:
+            problems.error(check, "the check needs crowdsec.properties, with crowdsecUrl and apiKey")
     hooks = HookContext(domains, users, rewriting, context.dns, clock, Spamd, bans, store.greylist, RecentLogins(clock))
     chains = [
         build_chain(
@@ -294,6 +298,7 @@ class EmbeddedEdition:
         for lmtp, chain in zip(self._configuration.lmtp, self._services.lmtp_chains, strict=True):
             self._listeners.append(self._lmtp_listener(lmtp, chain))
         self._listeners += [self._imap_listener(imap) for imap in self._configuration.imap]
+        self._listeners += [self._pop3_listener(pop3) for pop3 in self._configuration.pop3]
 
     def _smtp_listener(self, settings: SmtpSettings, chain: HookChain) -> Listener:
         server = self._smtp_server(settings, chain)
@@ -354,6 +359,16 @@ class EmbeddedEdition:
             self._services.bans if settings.ban_check is not None else None,
         )
         return self._listener(settings.server, lambda listener, tls: ImapProtocol(server, listener, tls))
+
+    def _pop3_listener(self, settings: Pop3Settings) -> Listener:
+        server = Pop3Server(
+            settings,
+            self._services.mailboxes,
+            replace(self._logins(settings.auth), noted_by=self._services.hooks.recent_logins),
+            self._clock,
+            self._services.bans if settings.ban_check is not None else None,
+        )
+        return self._listener(settings.server, lambda listener, tls: Pop3Protocol(server, listener, tls))
 
     def _listener(self, settings: ServerSettings, factory: Callable[[Listener, bool], asyncio.Protocol]) -> Listener:
         context = None
