@@ -41,7 +41,7 @@ class Pop3Protocol(SessionHost):
 
     __slots__ = (
         "_auth", "_bound", "_engine", "_exchange", "_faults", "_gathered", "_login_failures", "_name", "_server", "_session_id",
-        "_tls", "_transaction",
+        "_tls", "_transaction", "_utf8",
     )  # fmt: skip
 
     def __init__(self, server: Pop3Server, listener: Listener, tls: bool) -> None:
@@ -55,6 +55,7 @@ class Pop3Protocol(SessionHost):
         self._auth: Auth | None = None
         self._exchange: Exchange | None = None
         self._transaction: Transaction | None = None
+        self._utf8 = False
         self._login_failures = 0
         self._faults = 0
         self._session_id = ""
@@ -173,6 +174,7 @@ class Pop3Protocol(SessionHost):
             case Mechanisms():
                 self.write(replies.multiline("Mechanisms follow", self._mechanisms()))
             case Utf8():
+                self._utf8 = True
                 self.write(replies.UTF8_ON)
             case Stls():
                 await self._stls(command)
@@ -278,7 +280,7 @@ class Pop3Protocol(SessionHost):
             _log.exception("a maildrop could not be opened")
             self._reply(command, replies.MAILDROP_FAILED)
             return
-        self._transaction = Transaction(maildrop, self)
+        self._transaction = Transaction(maildrop, self, utf8=self._utf8)
         self._reply(command, replies.ok(f"Welcome {user}"))
 
     # TLS
@@ -292,9 +294,11 @@ class Pop3Protocol(SessionHost):
             self._close(replies.STLS_NOT_LAST)
             return
         self._flush()
+        # now, since what comes over TLS may be there before the handshake is seen to be over
+        self._engine.forget()
+        self._name = b""
+        self._utf8 = False
         if await self._start_tls(context, replies.BEGIN_TLS):
-            self._engine.forget()
-            self._name = b""
             self._tls = True
             self._note_tls()
 

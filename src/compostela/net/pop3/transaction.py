@@ -6,6 +6,7 @@ from typing import Protocol
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import CHUNK_BYTES, MessageContent
+from compostela.mime.downgrade import downgraded
 from compostela.net.pop3.maildrop import Maildrop
 from compostela.protocols.pop3 import replies
 from compostela.protocols.pop3.commands import Command, Dele, List, Noop, Retr, Rset, Stat, Top, Uidl
@@ -36,11 +37,13 @@ class CutOff(Exception):
 class Transaction:
     """One login with its maildrop."""
 
-    __slots__ = ("_out", "maildrop")
+    __slots__ = ("_out", "_utf8", "maildrop")
 
-    def __init__(self, maildrop: Maildrop, out: Output) -> None:
+    def __init__(self, maildrop: Maildrop, out: Output, *, utf8: bool) -> None:
+        """Without `utf8` internationalised header blocks are downgraded (RFC 6856 §4, RFC 6858)."""
         self.maildrop = maildrop
         self._out = out
+        self._utf8 = utf8
 
     async def run(self, command: Command) -> None:
         """Write the whole reply. Raises `TemporaryFailure` before its first octet, `CutOff` after it."""
@@ -105,7 +108,8 @@ class Transaction:
         at, size = 0, content.body.size if counter is None or counter.left else 0
         # a body that cannot be read is found out before +OK
         piece = await content.body.read(0, step) if size else b""
-        self._out.write(replies.MESSAGE_FOLLOWS + stuffer.feed(content.header))
+        header = content.header if self._utf8 else downgraded(content.header)
+        self._out.write(replies.MESSAGE_FOLLOWS + stuffer.feed(header))
         while piece:
             at += len(piece)
             self._out.write(stuffer.feed(piece if counter is None else counter.feed(piece)))

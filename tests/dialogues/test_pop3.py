@@ -1,0 +1,194 @@
+"""POP3 at the wire: maildrops (RFC 1939, RFC 2449)."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from compostela.core.blob.model import MessageContent
+from compostela.mime.headers import header_end
+from compostela.model.mailbox_path import MailboxPath
+from tests.dialogues.conversation import conversation
+from tests.dialogues.pop3_server import MESSAGE, deliver, greeted, in_inbox, logged_in, multiline, serving
+from tests.dialogues.server import BOB
+from tests.dialogues.waiting import eventually
+
+SIZE = len(MESSAGE)
+
+
+async def test_a_session_from_login_to_quit(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        await deliver(server, MESSAGE, MESSAGE)
+        async with logged_in(server) as c:
+            await c.client("STAT", "LIST", "LIST 2", "LIST 3", "LIST 0", "UIDL x", "RETR 1")
+            await c.server(f"+OK 2 {2 * SIZE}", "+OK 2 messages", f"1 {SIZE}", f"2 {SIZE}", ".", f"+OK 2 {SIZE}")
+            await c.server("-ERR Message (3) does not exist.", "-ERR Message (0) does not exist.")
+            await c.server("-ERR Usage: UIDL [mail number]", "+OK Message follows", "From: a@b.example")
+            await c.server("Subject: Hello", "", "One.", "..", "...two", "Three.", ".")
+            await c.client("DELE 1", "DELE 1", "RETR 1", "LIST 1", "UIDL 1", "TOP 1 1", "STAT", "LIST")
+            await c.server("+OK Message deleted", *["-ERR Message (1) already deleted."] * 5)
+            await c.server(f"+OK 1 {SIZE}", "+OK 1 messages", f"2 {SIZE}", ".")
+            await c.client("RSET", "STAT", "DELE 2", "NOOP", "QUIT")
+            await c.server(
+                "+OK 2 messages", f"+OK 2 {2 * SIZE}", "+OK ", "+OK ", "+OK Compostela POP3 server signing off."
+            )
+            await c.closed()
+        assert await in_inbox(server) == 1
+
+
+async def test_top_gives_the_header_and_so_many_lines(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        await deliver(server, MESSAGE, b"no header at all\r\n", b"Subject: no body\r\n")
+        async with logged_in(server) as c:
+            await c.client("TOP 1 0", "TOP 1 2", "TOP 1 4000000000", "TOP 2 1", "TOP 3 5", "TOP 4 1")
+            head = ("+OK ", "From: a@b.example", "Subject: Hello", "")
+            await c.server(*head, ".", *head, "One.", "..", ".", *head, "One.", "..", "...two", "Three.", ".")
+            await c.server(
+                "+OK ", "no header at all", ".", "+OK ", "Subject: no body", ".", "-ERR Message (4) does not"
+            )
+
+
+async def test_unique_ids_never_change(tmp_path: Path) -> None:
+    ids = []
+    for _ in range(2):
+        async with serving(tmp_path) as server:
+            if not ids:
+                await deliver(server, MESSAGE, MESSAGE, MESSAGE)
+            async with logged_in(server) as c:
+                await c.client("UIDL", "UIDL 2", "DELE 1", "QUIT" if not ids else "NOOP")
+                lines = await c.until(".")
+                ids.append([line.split()[1] for line in lines[1:-1]])
+                await c.server(f"+OK 2 {ids[-1][1]}")
+                await c.until("+OK Comp" if len(ids) == 1 else "+OK Noth")
+    first, second = ids
+    assert second == first[1:]
+    assert len(set(first)) == 3
+    assert all(len(one) <= 70 and all("!" <= character <= "~" for character in one) for one in first)
+
+
+async def test_a_session_without_quit_removes_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        await deliver(server, MESSAGE)
+        async with logged_in(server) as c:
+            await c.client("DELE 1")
+            await c.server("+OK ")
+        async with logged_in(server) as c:
+            await c.client("STAT")
+            await c.server(f"+OK 1 {SIZE}")
+
+
+async def test_the_maildrop_is_that_of_the_login(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        await deliver(server, MESSAGE)
+        async with logged_in(server) as c:
+            await deliver(server, MESSAGE)
+            await c.client("STAT", "RETR 2", "RSET", "LIST")
+            await c.server(
+                f"+OK 1 {SIZE}", "-ERR Message (2) does not exist.", "+OK 1 messages", "+OK ", f"1 {SIZE}", "."
+            )
+
+
+async def test_several_sessions_on_one_maildrop(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        await deliver(server, MESSAGE, MESSAGE)
+        async with logged_in(server) as one:
+            async with logged_in(server) as other:
+                await other.client("DELE 1", "QUIT")
+                await other.server("+OK ", "+OK ")
+            await one.client("RETR 1", "TOP 1 0", "LIST 1", "DELE 1", "RETR 2")
+            await one.server("-ERR Message (1) was removed by another session.", "-ERR Message (1) was removed")
+            await one.server(f"+OK 1 {SIZE}", "+OK Message deleted")
+            assert len(await multiline(one)) == 7
+            await one.client("QUIT")
+            await one.server("+OK Compostela POP3 server signing off.")
+        assert await in_inbox(server) == 1
+
+
+async def test_a_mailbox_that_is_deleted_under_the_session(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        await deliver(server, MESSAGE, MESSAGE)
+        async with logged_in(server) as c:
+            inbox = await server.store.mailboxes.find(MailboxPath.inbox(BOB))
+            assert inbox is not None
+            await server.store.mailboxes.delete(inbox.id)
+            await c.client("RETR 1", "DELE 2", "QUIT")
+            await c.server("-ERR Message (1) was removed", "+OK ", "+OK Compostela POP3 server signing off.")
+
+
+async def test_a_user_without_mail(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, logged_in(server, "ann@example.org") as c:
+        await c.client("STAT", "LIST", "UIDL", "RETR 1", "DELE 1", "QUIT")
+        await c.server("+OK 0 0", "+OK 0 messages (0 octets)", ".", "+OK ", ".", "-ERR ", "-ERR ", "+OK ")
+        await c.closed()
+
+
+async def test_a_large_message_streams_whole_with_its_dots(tmp_path: Path) -> None:
+    body = b".a line that begins with a dot\r\n" * 40_000
+    async with serving(tmp_path) as server:
+        message = b"Subject: large\r\n\r\n" + body
+        end = header_end(message)
+        mailboxes = server.edition._services.mailboxes
+        spill = server.store.blobs.spill()
+        spill.write(body)
+        await mailboxes.append(await mailboxes.inbox(BOB), MessageContent(message[:end], await spill.finish()))
+        async with logged_in(server) as c:
+            await c.client("RETR 1", "TOP 1 2000", "QUIT")
+            for count in (40_000, 2000):
+                await c.server("+OK Message follows", "Subject: large", "")
+                assert {await c.line() for _ in range(count)} == {"..a line that begins with a dot"}
+                await c.server(".")
+            await c.server("+OK Compostela")
+
+
+async def test_a_client_that_does_not_read_keeps_little_in_memory(tmp_path: Path) -> None:
+    """RETR of many large messages, sent at once: the server waits with the second until the client reads."""
+    async with serving(tmp_path) as server:
+        await deliver(server, b"Subject: large\r\n\r\n" + (b"x" * 70 + b"\r\n") * 13_000)
+        async with logged_in(server) as c:
+            await c.client(*["RETR 1"] * 40)
+            listener = next(one for one in server.edition.listeners if one.settings.name == "pop3")
+            (session,) = listener._sessions
+
+            async def is_stuck() -> bool | None:
+                return True if session._writable is not None else None
+
+            await eventually(is_stuck)
+            assert session._transport.get_write_buffer_size() < 3 * 1024 * 1024
+            for _ in range(40):
+                assert len(await multiline(c)) == 2 + 13_000
+
+
+@pytest.mark.parametrize("line", ["XTND", "STAT 1", "USER x", "RETR one"])
+async def test_too_many_faults_end_the_session(tmp_path: Path, line: str) -> None:
+    async with serving(tmp_path) as server, logged_in(server) as c:
+        await c.client(*[line] * 19, "NOOP", *[line] * 21)
+        await c.server(*["-ERR "] * 19, "+OK ", *["-ERR "] * 20, "-ERR Too many errors.")
+        await c.closed()
+
+
+async def test_a_line_too_long_ends_the_session(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, greeted(server) as c:
+        await c.client("USER " + "x" * 10_000)
+        await c.server("-ERR Line too long.")
+        await c.reset()
+
+
+async def test_silence_and_shutdown_close_without_a_word(tmp_path: Path) -> None:
+    """RFC 1939 §3."""
+    timeout = "<connectiontimeout>300ms</connectiontimeout>"
+    async with serving(tmp_path, elements=timeout) as server, logged_in(server) as c:
+        await c.closed()
+    (tmp_path / "second").mkdir()
+    async with serving(tmp_path / "second") as server, logged_in(server) as c:
+        await asyncio.gather(c.closed(), server.edition.listeners[-1].stop())
+
+
+async def test_limits_of_connections(tmp_path: Path) -> None:
+    limit = "<connectionLimitPerIP>1</connectionLimitPerIP>"
+    async with (
+        serving(tmp_path, elements=limit) as server,
+        greeted(server),
+        conversation(server.ports["pop3"]) as other,
+    ):
+        await other.server("-ERR [SYS/TEMP] Too many connections, try again later.")
+        await other.closed()
