@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import MessageContent
 from compostela.mime.headers import header_end
 from compostela.model.mailbox_path import MailboxPath
@@ -192,3 +193,35 @@ async def test_limits_of_connections(tmp_path: Path) -> None:
     ):
         await other.server("-ERR [SYS/TEMP] Too many connections, try again later.")
         await other.closed()
+
+
+async def test_a_body_that_cannot_be_read_is_refused_for_now(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        mailboxes = server.edition._services.mailboxes
+        spill = server.store.blobs.spill()
+        spill.write(b"x" * 1_000_000)
+        await mailboxes.append(await mailboxes.inbox(BOB), MessageContent(b"Subject: x\r\n\r\n", await spill.finish()))
+        await deliver(server, MESSAGE)
+        for path in (tmp_path / "data" / "blobs").rglob("*"):
+            if path.is_file():
+                path.unlink()
+        async with logged_in(server) as c:
+            await c.client("RETR 1", "RETR 2", "DELE 1", "QUIT")
+            await c.server("-ERR [SYS/TEMP] Unable to process request.")
+            assert len(await multiline(c)) == 7
+            await c.server("+OK ", "+OK ")
+        assert await in_inbox(server) == 1
+
+
+async def test_quit_tells_when_messages_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*arguments: object) -> None:
+        raise TemporaryFailure("on purpose")
+
+    async with serving(tmp_path) as server:
+        await deliver(server, MESSAGE)
+        async with logged_in(server) as c:
+            monkeypatch.setattr(server.store.mailboxes, "remove", fails)
+            await c.client("DELE 1", "QUIT")
+            await c.server("+OK ", "-ERR [SYS/TEMP] Some deleted messages were not removed")
+            await c.closed()
+        assert await in_inbox(server) == 1

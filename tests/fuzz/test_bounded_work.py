@@ -11,6 +11,7 @@ import pytest
 from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems
 from compostela.mime import addresses, dates, encoded_words, parameters, uris
+from compostela.mime.downgrade import downgraded
 from compostela.mime.headers import Headers, add_first, add_last, header_end, remove, unfold, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Structure
@@ -19,7 +20,7 @@ from compostela.model.domain import Domain
 from compostela.net.outbound.conversion import CannotConvert, converted, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
 from compostela.protocols.smtp import grammar
-from tests.fuzz.engines import imap_events, smtp_events
+from tests.fuzz.engines import imap_events, pop3_events, smtp_events
 
 SMALL = 4 * 1024
 GROWTH = 16
@@ -113,6 +114,15 @@ def _imap(octets: bytes) -> None:
     imap_events([b"a LOGIN u p\r\n", octets, b"\r\n"])
 
 
+def _pop3(octets: bytes) -> None:
+    pop3_events([octets])
+    pop3_events([b"USER u\r\nPASS p\r\n", octets, b"\r\n"])
+
+
+def _downgrade(octets: bytes) -> None:
+    downgraded(octets + "é\r\n\r\n".encode())
+
+
 WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "message": (
         _message,
@@ -130,6 +140,8 @@ WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "SMTP": (_smtp, [b"", b"MAIL FROM:"]),
     "SMTP arguments": (_smtp_arguments, [b"", b'"']),
     "IMAP": (_imap, [b"b SEARCH ", b"b FETCH 1 (", b"b STORE ", b'b LIST "']),
+    "POP3": (_pop3, [b"", b"AUTH PLAIN ", b"USER "]),
+    "downgrade": (_downgrade, [b"Subject: ", b"To: ", b'To: "', b"X: "]),
 }  # fmt: skip
 
 
