@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from compostela.base.errors import TemporaryFailure
-from compostela.core.blob.model import MessageContent
+from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.mailbox.model import NewMessage
 from compostela.mime.headers import header_end
 from compostela.model.mailbox_path import MailboxPath
+from compostela.model.uid_set import UidSet
 from tests.dialogues.conversation import conversation
 from tests.dialogues.pop3_server import MESSAGE, deliver, greeted, in_inbox, logged_in, multiline, serving
 from tests.dialogues.server import BOB
@@ -225,3 +227,23 @@ async def test_quit_tells_when_messages_are_left(tmp_path: Path, monkeypatch: py
             await c.server("+OK ", "-ERR [SYS/TEMP] Some deleted messages were not removed")
             await c.closed()
         assert await in_inbox(server) == 1
+
+
+async def test_listings_of_thousands_with_gaps(tmp_path: Path) -> None:
+    """More lines than are made at once, marks and UIDs that are gone among them."""
+    async with serving(tmp_path) as server:
+        await deliver(server, MESSAGE)
+        mailboxes = server.edition._services.mailboxes
+        content = MessageContent(b"Subject: x\r\n\r\n", MemoryBody(b""))
+        message = NewMessage(content, await mailboxes.structure(content), 1)
+        inbox = await mailboxes.inbox(BOB)
+        await mailboxes.store.append(inbox, [message] * 2600)
+        await mailboxes.store.remove(inbox, UidSet([(1, 1), (500, 598)]))
+        async with logged_in(server) as c:
+            await c.client("DELE 1000", "LIST", "UIDL")
+            await c.server("+OK Message deleted")
+            numbers = [number for number in range(1, 2502) if number != 1000]
+            assert await multiline(c) == [f"{number} {content.size}" for number in numbers]
+            uids = [uid for uid in range(2, 2602) if not 500 <= uid <= 598]
+            unique = [f"{number} {inbox}-{uids[number - 1]}" for number in numbers]
+            assert await multiline(c) == unique
