@@ -12,7 +12,7 @@ from compostela.mime.structure import Part, Structure
 from compostela.mime.text import decoded_text, html_text
 from compostela.net.outbound.conversion import CannotConvert, converted, fits_eight_bit, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
-from tests.fuzz.engines import imap_events, pop3_events, smtp_events
+from tests.fuzz.engines import imap_events, managesieve_events, pop3_events, smtp_events
 
 PIECE = 7
 
@@ -34,6 +34,11 @@ def imap(octets: bytes) -> None:
 def pop3(octets: bytes) -> None:
     """Any split gives the same events."""
     assert pop3_events([octets]) == pop3_events(_pieces(octets))
+
+
+def managesieve(octets: bytes) -> None:
+    """Any split gives the same events."""
+    assert managesieve_events([octets]) == managesieve_events(_pieces(octets))
 
 
 def mime(octets: bytes) -> None:
@@ -104,4 +109,11 @@ def configuration(octets: bytes) -> None:
             settings.finish()
 
 
-TARGETS = {"smtp": smtp, "imap": imap, "pop3": pop3, "mime": mime, "configuration": configuration}
+TARGETS = {
+    "smtp": smtp,
+    "imap": imap,
+    "pop3": pop3,
+    "managesieve": managesieve,
+    "mime": mime,
+    "configuration": configuration,
+}

@@ -20,7 +20,7 @@ from compostela.model.domain import Domain
 from compostela.net.outbound.conversion import CannotConvert, converted, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
 from compostela.protocols.smtp import grammar
-from tests.fuzz.engines import imap_events, pop3_events, smtp_events
+from tests.fuzz.engines import imap_events, managesieve_events, pop3_events, smtp_events
 
 SMALL = 4 * 1024
 GROWTH = 16
@@ -119,6 +119,11 @@ def _pop3(octets: bytes) -> None:
     pop3_events([b"USER u\r\nPASS p\r\n", octets, b"\r\n"])
 
 
+def _managesieve(octets: bytes) -> None:
+    managesieve_events([octets])
+    managesieve_events([b'AUTHENTICATE "X" ""\r\n', octets, b"\r\n"])
+
+
 def _downgrade(octets: bytes) -> None:
     downgraded(octets + "é\r\n\r\n".encode())
 
@@ -141,6 +146,7 @@ WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "SMTP arguments": (_smtp_arguments, [b"", b'"']),
     "IMAP": (_imap, [b"b SEARCH ", b"b FETCH 1 (", b"b STORE ", b'b LIST "']),
     "POP3": (_pop3, [b"", b"AUTH PLAIN ", b"USER "]),
+    "ManageSieve": (_managesieve, [b"", b'NOOP "', b"NOOP "]),
     "downgrade": (_downgrade, [b"Subject: ", b"To: ", b'To: "', b"X: "]),
 }  # fmt: skip
 
