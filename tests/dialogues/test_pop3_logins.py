@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from compostela.net.pop3.server import LoginDelays
+from tests.contracts.fakes import FakeClock
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.pop3_server import MESSAGE, POP3, b64, deliver, greeted, logged_in, multiline, serving
 from tests.dialogues.server import ANN, BOB
@@ -165,6 +167,17 @@ async def test_a_second_login_within_the_delay_is_refused(tmp_path: Path) -> Non
                 await c.server("+OK ", "-ERR [LOGIN-DELAY] Too little time since the last login.", "-ERR ")
         async with logged_in(server, "ann@example.org"):
             pass
+
+
+def test_a_login_is_taken_again_when_the_delay_is_over() -> None:
+    clock = FakeClock()
+    delays = LoginDelays(clock)
+    assert [delays.admit(user, 60) for user in (BOB, BOB, ANN)] == [True, False, True]
+    clock.advance(59)
+    assert not delays.admit(BOB, 60)
+    clock.advance(1)
+    assert delays.admit(BOB, 60)
+    assert delays.admit(BOB, 0)
 
 
 async def test_who_has_read_mail_may_relay_for_a_time(tmp_path: Path) -> None:

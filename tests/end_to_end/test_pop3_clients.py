@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.mailbox import fetch_all
+from tests.end_to_end.mailbox import session as imap_session
 from tests.programs import needs
 from tests.server_process import ServerProcess
 
@@ -189,5 +190,44 @@ def test_a_kill_before_quit_loses_nothing(tmp_path: Path) -> None:
         server.start()
         with session(server, user) as pop3:
             assert [line.split()[1] for line in pop3.uidl()[1]] == [ids[2].split()[1]]
+    finally:
+        server.stop()
+
+
+def test_a_kill_within_quit_takes_no_message_that_was_not_marked(tmp_path: Path) -> None:
+    """The server is killed while it removes: what was answered with +OK is gone as a whole, and nothing else ever is."""
+    server = ServerProcess(tmp_path)
+    server.start()
+    server.wait_for_web()
+    user = "ann@example.org"
+    server.add_user(user)
+    with imap_session(server, user) as imap:
+        for number in range(40):
+            imap.append("INBOX", "", "", f"Subject: {number}\r\n\r\nText.\r\n".encode())
+    pause = 0.0
+    try:
+        while True:
+            with session(server, user) as pop3:
+                before = [line.split()[1] for line in pop3.uidl()[1]]
+                marked, kept = before[:-1:2], {*before[1::2], before[-1]}
+                if len(before) < 8:
+                    break
+                for number in range(len(marked)):
+                    pop3.dele(2 * number + 1)
+                assert pop3.sock is not None
+                pop3.sock.sendall(b"QUIT\r\n")
+                pop3.sock.settimeout(pause or None)
+                answered = False
+                if pause:
+                    with contextlib.suppress(TimeoutError):
+                        answered = pop3.sock.recv(100).startswith(b"+OK")
+                server.kill()
+            server.start()
+            with session(server, user) as pop3:
+                left = {line.split()[1] for line in pop3.uidl()[1]}
+            assert kept <= left
+            assert left <= set(before)
+            assert not answered or left == kept
+            pause = pause * 2 or 0.0005
     finally:
         server.stop()

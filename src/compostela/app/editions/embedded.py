@@ -47,7 +47,7 @@ from compostela.net.lmtp import session as lmtp_session
 from compostela.net.lmtp.session import LmtpProtocol
 from compostela.net.lmtp.settings import LmtpSettings
 from compostela.net.outbound.client import SmtpClient
-from compostela.net.pop3.server import Pop3Server
+from compostela.net.pop3.server import LoginDelays, Pop3Server
 from compostela.net.pop3.session import Pop3Protocol
 from compostela.net.pop3.settings import Pop3Settings
 from compostela.net.settings import BindAddress, ServerSettings
@@ -161,6 +161,7 @@ class EmbeddedEdition:
         self._clock = SystemClock()
         self._listeners: list[Listener] = []
         self._tokens: dict[OidcSettings, OidcTokenVerifier] = {}
+        self._login_delays = LoginDelays(self._clock)
         self._kerberos: dict[KerberosSettings, KerberosAcceptor] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._spooler: Spooler | None = None
@@ -365,7 +366,7 @@ class EmbeddedEdition:
             settings,
             self._services.mailboxes,
             replace(self._logins(settings.auth), noted_by=self._services.hooks.recent_logins),
-            self._clock,
+            self._login_delays,
             self._services.bans if settings.ban_check is not None else None,
         )
         return self._listener(settings.server, lambda listener, tls: Pop3Protocol(server, listener, tls))

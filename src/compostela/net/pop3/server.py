@@ -1,7 +1,7 @@
 """What all sessions of one POP3 server share."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from compostela.base.clock import Clock
 from compostela.core.filtering.ports import BanList
@@ -15,22 +15,21 @@ MAX_KNOWN = 50_000
 
 
 class LoginDelays:
-    """The last login of each user, in the memory of the process."""
+    """The last login of each user, in the memory of the process: one for all its POP3 servers."""
 
-    __slots__ = ("_clock", "_seconds", "_times")
+    __slots__ = ("_clock", "_times")
 
-    def __init__(self, seconds: int, clock: Clock) -> None:
-        self._seconds = seconds
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._times: OrderedDict[Username, float] = OrderedDict()
 
-    def admit(self, user: Username) -> bool:
-        """Note a login. Return False, and note nothing, if the last one was too short a time ago."""
-        if not self._seconds:
+    def admit(self, user: Username, seconds: int) -> bool:
+        """Note a login to a server with this delay. Return False, and note nothing, if the last one was too short a time ago."""
+        if not seconds:
             return True
         now = self._clock.monotonic()
         last = self._times.get(user)
-        if last is not None and now - last < self._seconds:
+        if last is not None and now - last < seconds:
             return False
         self._times[user] = now
         self._times.move_to_end(user)
@@ -46,13 +45,9 @@ class Pop3Server:
     settings: Pop3Settings
     mailboxes: MailboxManager
     logins: Logins
-    clock: Clock
+    delays: LoginDelays
     bans: BanList | None = None
     """Asked about each client before the greeting."""
-    delays: LoginDelays = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "delays", LoginDelays(self.settings.login_delay_seconds, self.clock))
 
     def mechanisms(self, *, tls: bool, bound: frozenset[str]) -> list[str]:
         """SASL mechanisms of a channel; `bound` are those that this very TLS channel makes possible."""

@@ -271,7 +271,7 @@ class Pop3Protocol(SessionHost):
                 self._close()
 
     async def _enter(self, command: Command, user: Username) -> None:
-        if not self._server.delays.admit(user):
+        if not self._server.delays.admit(user, self._server.settings.login_delay_seconds):
             self._reply(command, replies.TOO_EARLY)
             return
         try:
