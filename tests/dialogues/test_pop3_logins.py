@@ -135,6 +135,16 @@ async def test_names_and_passwords_in_utf8(tmp_path: Path) -> None:
     ):
         await c.client("UTF8", "USER jörg@example.org", "PASS pässwort mit Leerzeichen", "UTF8")
         await c.server("+OK UTF-8 mode is on.", "+OK ", "+OK Welcome jörg@example.org", "-ERR Command not valid")
+
+
+async def test_replies_are_ascii_until_the_client_takes_utf8(tmp_path: Path) -> None:
+    async with serving(tmp_path, users={"jörg@example.org": "secret"}) as server, greeted(server) as c:
+        await c.client("USER jörg@example.org", "PASS secret")
+        await c.server("+OK ")
+        assert await c.server("+OK Welcome") == "+OK Welcome"
+
+
+async def test_names_that_are_no_utf8_are_refused(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, greeted(server) as c:
         await c.octets(b"USER j\xf6rg@example.org\r\nPASS \xff\r\n")
         await c.server("+OK ", "-ERR [AUTH] Authentication failed.")

@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 MAX_FAULTS = 20
 """Commands in a row that are unknown, malformed or out of place, after which the server hangs up."""
 MAX_LOGIN_FAILURES = 3
+GATHERED_BYTES = 64 * 1024
+"""Replies of pipelined commands are sent together up to this size."""
 
 _commands = counter("pop3Commands", "POP3 commands")
 
@@ -40,7 +42,7 @@ class Pop3Protocol(SessionHost):
     """One connection; also the `Output` of its commands."""
 
     __slots__ = (
-        "_auth", "_bound", "_engine", "_exchange", "_faults", "_gathered", "_login_failures", "_name", "_server", "_session_id",
+        "_auth", "_bound", "_engine", "_exchange", "_faults", "_gathered", "_gathered_bytes", "_login_failures", "_name", "_server", "_session_id",
         "_tls", "_transaction", "_utf8",
     )  # fmt: skip
 
@@ -51,6 +53,7 @@ class Pop3Protocol(SessionHost):
         self._tls = tls
         self._bound: frozenset[str] = frozenset()
         self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
         self._name = b""
         self._auth: Auth | None = None
         self._exchange: Exchange | None = None
@@ -65,6 +68,7 @@ class Pop3Protocol(SessionHost):
     def write(self, octets: bytes) -> None:
         """See `Output`."""
         self._gathered.append(octets)
+        self._gathered_bytes += len(octets)
 
     async def drain(self) -> bool:
         """See `Output`."""
@@ -80,6 +84,7 @@ class Pop3Protocol(SessionHost):
         if self._gathered:
             octets = b"".join(self._gathered)
             self._gathered.clear()
+            self._gathered_bytes = 0
             if not self._transport.is_closing():
                 self._transport.write(octets)
 
@@ -137,7 +142,7 @@ class Pop3Protocol(SessionHost):
                 if self._note_event():
                     self._flush()
                     await self._listener.turns.take()
-                if self._writable is not None:
+                if self._writable is not None or self._gathered_bytes > GATHERED_BYTES:
                     await self.drain()
             if self._ending:
                 self._close()
@@ -281,7 +286,9 @@ class Pop3Protocol(SessionHost):
             self._reply(command, replies.MAILDROP_FAILED)
             return
         self._transaction = Transaction(maildrop, self, utf8=self._utf8)
-        self._reply(command, replies.ok(f"Welcome {user}"))
+        # RFC 6856 §2.1: text beyond ASCII only in UTF-8 mode
+        is_shown = self._utf8 or user.value.isascii()
+        self._reply(command, replies.ok(f"Welcome {user}" if is_shown else "Welcome"))
 
     # TLS
 
