@@ -166,6 +166,42 @@ def test_getmail_leaves_what_it_has_seen(server: ServerProcess, user: str, tmp_p
         assert [text.count(f"Subject: {subject}") for subject in ("one", "two")] == [1, 1]
 
 
+@needs("neomutt", "script")
+@pytest.mark.parametrize("auth", ["plain", "user"])
+def test_neomutt_copies_a_mail_to_a_file(server: ServerProcess, user: str, auth: str, tmp_path: Path) -> None:
+    deliver(server, user, "for mutt")
+    target, configuration = tmp_path / "saved", tmp_path / "muttrc"
+    configuration.write_text(f"""
+set pop_user = "{user}"
+set pop_pass = "secret"
+set pop_authenticators = "{auth}"
+set pop_delete = no
+set folder = "{tmp_path}"
+set spoolfile = "pop://127.0.0.1:{server.pop3}/"
+set ssl_starttls = no
+set ssl_force_tls = no
+set confirmappend = no
+set quit = yes
+set delete = no
+set header_cache = ""
+push "<copy-message>{target}<enter>y<quit>"
+""")
+    command = ("script", "--quiet", "--command", f"neomutt -n -F {configuration}", "/dev/null")
+    done = subprocess.run(
+        command,
+        env={**ENVIRONMENT, "HOME": str(tmp_path), "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert target.exists(), done.stdout[-2000:]
+    assert "Subject: for mutt" in target.read_text()
+    with session(server, user) as pop3:
+        assert pop3.stat()[0] == 1
+
+
 def test_a_kill_before_quit_loses_nothing(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path)
     server.start()
