@@ -21,7 +21,7 @@ from compostela.net.pop3.logging_in import Refused
 from compostela.net.pop3.maildrop import Maildrop
 from compostela.net.pop3.server import Pop3Server
 from compostela.net.pop3.transaction import CutOff, Transaction
-from compostela.net.session_host import Farewell, SessionHost
+from compostela.net.session_host import CloseReason, SessionHost
 from compostela.protocols.pop3 import replies
 from compostela.protocols.pop3.commands import Auth, Capa, Command, Mechanisms, Pass, Quit, Stls, User, Utf8
 from compostela.protocols.pop3.engine import Event, Faulty, Line, LineTooLong, Pop3Engine, Received
@@ -125,7 +125,7 @@ class Pop3Protocol(SessionHost):
         """Marks of DELE are no work to be kept: a session that ends without QUIT removes nothing (RFC 1939 §6)."""
         return False
 
-    def _say_farewell(self, reason: Farewell) -> None:  # noqa: ARG002 - the interface's
+    def _announce_close(self, reason: CloseReason) -> None:  # noqa: ARG002 - the interface's
         """RFC 1939 §3: the server closes without a response."""
         self._close()
 
@@ -209,8 +209,10 @@ class Pop3Protocol(SessionHost):
             _log.exception("a command failed for now")
             self.write(replies.UNABLE)
         except CutOff:
-            _log.exception("a message could not be read to its end")
-            self._close()
+            _log.exception("a message could not be read to its end; the connection is aborted")
+            self._closing = True
+            self._gathered.clear()
+            self._transport.abort()
 
     async def _quit(self, command: Quit) -> None:
         self._engine.answered(command, ok=True)
