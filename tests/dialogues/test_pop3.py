@@ -1,6 +1,7 @@
 """POP3 at the wire: maildrops (RFC 1939, RFC 2449)."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,26 @@ from compostela.core.mailbox.model import NewMessage
 from compostela.mime.headers import header_end
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.uid_set import UidSet
+from compostela.net.pop3.session import Pop3Protocol
 from tests.dialogues.conversation import conversation
 from tests.dialogues.pop3_server import MESSAGE, deliver, greeted, in_inbox, logged_in, multiline, serving
-from tests.dialogues.server import BOB
+from tests.dialogues.server import BOB, Server
 from tests.dialogues.waiting import eventually
 
 SIZE = len(MESSAGE)
+
+
+def session_of(server: Server) -> Pop3Protocol:
+    """The only one."""
+    listener = next(one for one in server.edition.listeners if one.settings.name == "pop3")
+    (session,) = listener._sessions
+    assert isinstance(session, Pop3Protocol)
+    return session
+
+
+async def is_stuck(server: Server) -> bool | None:
+    """The client does not read what it asked for."""
+    return True if session_of(server)._writable is not None else None
 
 
 async def test_a_session_from_login_to_quit(tmp_path: Path) -> None:
@@ -150,13 +165,8 @@ async def test_a_client_that_does_not_read_keeps_little_in_memory(tmp_path: Path
         await deliver(server, b"Subject: large\r\n\r\n" + (b"x" * 70 + b"\r\n") * lines)
         async with logged_in(server) as c:
             await c.client(*["RETR 1"] * 2000)
-            listener = next(one for one in server.edition.listeners if one.settings.name == "pop3")
-            (session,) = listener._sessions
-
-            async def is_stuck() -> bool | None:
-                return True if session._writable is not None else None
-
-            await eventually(is_stuck)
+            await eventually(lambda: is_stuck(server))
+            session = session_of(server)
             assert session._transport.get_write_buffer_size() < 1024 * 1024
             assert sum(len(octets) for octets in session._gathered) < 1024 * 1024
             for _ in range(20):
@@ -249,3 +259,20 @@ async def test_listings_of_thousands_with_gaps(tmp_path: Path) -> None:
             uids = [uid for uid in range(2, 2602) if not 500 <= uid <= 598]
             unique = [f"{number} {inbox}-{uids[number - 1]}" for number in numbers]
             assert await multiline(c) == unique
+
+
+async def test_a_body_that_is_cut_while_it_is_sent_is_not_given_as_whole(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        mailboxes = server.edition._services.mailboxes
+        spill = server.store.blobs.spill()
+        spill.write((b"x" * 70 + b"\r\n") * 300_000)
+        await mailboxes.append(await mailboxes.inbox(BOB), MessageContent(b"Subject: x\r\n\r\n", await spill.finish()))
+        async with logged_in(server) as c:
+            await c.client("RETR 1")
+            await eventually(lambda: is_stuck(server))
+            for path in (tmp_path / "data" / "blobs").rglob("*"):
+                if path.is_file():
+                    os.truncate(path, 300_000)
+            sent = await c.until_closed()
+            assert sent.startswith(b"+OK Message follows\r\nSubject: x\r\n")
+            assert not sent.endswith(b"\r\n.\r\n")

@@ -118,6 +118,8 @@ class Pop3Protocol(SessionHost):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._gone()
+        if self._running is None:
+            self._transaction = None
 
     # what the listener asks
 
@@ -153,6 +155,9 @@ class Pop3Protocol(SessionHost):
             self._close()
         finally:
             self._note_rest()
+            if self._closing:
+                # it knows the session: as a cycle both would stay in memory until the collector comes by
+                self._transaction = None
 
     async def _handle(self, event: Event) -> None:
         match event:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Protocol
 
 from compostela.base.errors import TemporaryFailure
-from compostela.core.blob.model import CHUNK_BYTES, MessageContent
+from compostela.core.blob.model import CHUNK_BYTES, Body, MessageContent
 from compostela.mime.downgrade import downgraded
 from compostela.net.pop3.maildrop import Maildrop
 from compostela.protocols.pop3 import replies
@@ -107,7 +107,7 @@ class Transaction:
         step = CHUNK_BYTES if counter is None else TOP_BYTES
         at, size = 0, content.body.size if counter is None or counter.left else 0
         # a body that cannot be read is found out before +OK
-        piece = await content.body.read(0, step) if size else b""
+        piece = await _piece(content.body, 0, step) if size else b""
         header = content.header if self._utf8 else downgraded(content.header)
         self._out.write(replies.MESSAGE_FOLLOWS + stuffer.feed(header))
         while piece:
@@ -118,10 +118,18 @@ class Transaction:
             if not await self._out.drain():
                 return
             try:
-                piece = await content.body.read(at, step)
+                piece = await _piece(content.body, at, step)
             except TemporaryFailure as failure:
                 raise CutOff from failure
         self._out.write(stuffer.end())
+
+
+async def _piece(body: Body, at: int, length: int) -> bytes:
+    """A range inside the body. Raises `TemporaryFailure`, also if the store has fewer octets than it says."""
+    octets = await body.read(at, length)
+    if not octets:
+        raise TemporaryFailure(f"a body ends after {at} octets of {body.size}")
+    return octets
 
 
 def _lines(numbers: Iterable[int], value: Callable[[int], str]) -> bytes:
