@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from compostela.web.webadmin import request_limits
 from compostela.web.webadmin.request_limits import MAX_HEAD_BYTES, RequestLimits
 from compostela.web.webadmin.server import WebAdminServer
+from tests.dialogues.waiting import eventually
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
@@ -18,9 +20,14 @@ STRANGERS = RequestLimits(arrival_seconds=1.0, request_bytes=200_000)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Works for a while, and does not read the body, or reads all of it."""
+    """Works for a while, and does not read the body, or reads all of it; or has a large answer."""
     while scope["path"] == "/body" and (await receive()).get("more_body"):
         pass
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
+        return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1.5 if scope["path"] == "/slow" else 0):
             await asyncio.Event().wait()
@@ -124,3 +131,17 @@ async def test_an_administrators_request_may_be_long() -> None:
         await reader.readuntil(b"done")
         writer.write(b"a" * size + GET)
         assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_peer_that_reads_no_answer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_limits, "READING_SECONDS", 0.3)
+    async with connected(STRANGERS) as (_, writer):
+        peer: socket.socket = writer.get_extra_info("socket")
+        writer.transport.pause_reading()
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        async def reset() -> int | None:
+            """Shows without reading: an error is pending on the socket."""
+            return peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or None
+
+        await eventually(reset)
