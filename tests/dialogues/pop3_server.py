@@ -45,7 +45,7 @@ async def deliver(server: Server, *messages: bytes, user: Username = BOB) -> Non
     for message in messages:
         end = header_end(message)
         content = MessageContent(message[:end], MemoryBody(message[end:]))
-        await server.edition._services.mailboxes.deliver(user, content)
+        await server.under_test.services.mailboxes.system.deliver(user, content)
 
 
 async def in_inbox(server: Server, user: Username = BOB) -> int:

@@ -23,7 +23,7 @@ SIZE = len(MESSAGE)
 
 def session_of(server: Server) -> Pop3Protocol:
     """The only one."""
-    listener = next(one for one in server.edition.listeners if one.settings.name == "pop3")
+    listener = next(one for one in server.under_test.listeners if one.settings.name == "pop3")
     (session,) = listener._sessions
     assert isinstance(session, Pop3Protocol)
     return session
@@ -145,7 +145,7 @@ async def test_a_large_message_streams_whole_with_its_dots(tmp_path: Path) -> No
     async with serving(tmp_path) as server:
         message = b"Subject: large\r\n\r\n" + body
         end = header_end(message)
-        mailboxes = server.edition._services.mailboxes
+        mailboxes = server.under_test.services.mailboxes.system
         spill = server.store.blobs.spill()
         spill.write(body)
         await mailboxes.append(await mailboxes.inbox(BOB), MessageContent(message[:end], await spill.finish()))
@@ -195,7 +195,7 @@ async def test_silence_and_shutdown_close_without_a_word(tmp_path: Path) -> None
         await c.closed()
     (tmp_path / "second").mkdir()
     async with serving(tmp_path / "second") as server, logged_in(server) as c:
-        await asyncio.gather(c.closed(), server.edition.listeners[-1].stop())
+        await asyncio.gather(c.closed(), server.under_test.listeners[-1].stop())
 
 
 async def test_limits_of_connections(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ async def test_limits_of_connections(tmp_path: Path) -> None:
 
 async def test_a_body_that_cannot_be_read_is_refused_for_now(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        mailboxes = server.edition._services.mailboxes
+        mailboxes = server.under_test.services.mailboxes.system
         spill = server.store.blobs.spill()
         spill.write(b"x" * 1_000_000)
         await mailboxes.append(await mailboxes.inbox(BOB), MessageContent(b"Subject: x\r\n\r\n", await spill.finish()))
@@ -245,25 +245,25 @@ async def test_listings_of_thousands_with_gaps(tmp_path: Path) -> None:
     """More lines than are made at once, marks and UIDs that are gone among them."""
     async with serving(tmp_path) as server:
         await deliver(server, MESSAGE)
-        mailboxes = server.edition._services.mailboxes
+        mailboxes = server.under_test.services.mailboxes.system
         content = MessageContent(b"Subject: x\r\n\r\n", MemoryBody(b""))
-        message = NewMessage(content, await mailboxes.structure(content), 1)
+        message = NewMessage(content, await server.under_test.services.mailboxes.structures.of(content), 1)
         inbox = await mailboxes.inbox(BOB)
-        await mailboxes.store.append(inbox, [message] * 2600)
-        await mailboxes.store.remove(inbox, UidSet([(1, 1), (500, 598)]))
+        await server.store.mailboxes.append(inbox.id, [message] * 2600)
+        await mailboxes.remove(inbox, UidSet([(1, 1), (500, 598)]))
         async with logged_in(server) as c:
             await c.client("DELE 1000", "LIST", "UIDL")
             await c.server("+OK Message deleted")
             numbers = [number for number in range(1, 2502) if number != 1000]
             assert await multiline(c) == [f"{number} {content.size}" for number in numbers]
             uids = [uid for uid in range(2, 2602) if not 500 <= uid <= 598]
-            unique = [f"{number} {inbox}-{uids[number - 1]}" for number in numbers]
+            unique = [f"{number} {inbox.id}-{uids[number - 1]}" for number in numbers]
             assert await multiline(c) == unique
 
 
 async def test_a_body_that_is_cut_while_it_is_sent_is_not_given_as_whole(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        mailboxes = server.edition._services.mailboxes
+        mailboxes = server.under_test.services.mailboxes.system
         spill = server.store.blobs.spill()
         spill.write((b"x" * 70 + b"\r\n") * 300_000)
         await mailboxes.append(await mailboxes.inbox(BOB), MessageContent(b"Subject: x\r\n\r\n", await spill.finish()))

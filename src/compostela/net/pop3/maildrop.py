@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 from compostela.base.errors import NotFound
 from compostela.core.blob.model import MessageContent
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.model import Mailbox
+from compostela.core.mailbox.session import MailboxSession
 from compostela.model.mailbox_path import MailboxPath
-from compostela.model.numbers import MailboxId, Uid
+from compostela.model.numbers import Uid
 from compostela.model.uid_set import UidSet
 from compostela.model.username import Username
 
@@ -27,7 +28,7 @@ class Maildrop:
 
     __slots__ = ("_mailbox", "_mailboxes", "_marked", "_marked_bytes", "_sizes", "_total_bytes", "_uids")
 
-    def __init__(self, mailboxes: MailboxManager, mailbox: MailboxId | None) -> None:
+    def __init__(self, mailboxes: MailboxSession, mailbox: Mailbox | None) -> None:
         self._mailboxes = mailboxes
         self._mailbox = mailbox
         self._uids = array("I")
@@ -37,19 +38,18 @@ class Maildrop:
         self._marked_bytes = 0
 
     @classmethod
-    async def open(cls, mailboxes: MailboxManager, user: Username) -> "Maildrop":
+    async def open(cls, mailboxes: MailboxSession, user: Username) -> "Maildrop":
         """The user's INBOX, empty if there is none. Raises `TemporaryFailure`."""
-        inbox = await mailboxes.store.find(MailboxPath.inbox(user))
-        maildrop = cls(mailboxes, inbox.id if inbox is not None else None)
-        if inbox is not None:
-            try:
-                await maildrop._take(inbox.id)
-            except NotFound:
-                return cls(mailboxes, None)
+        try:
+            inbox = await mailboxes.find(MailboxPath.inbox(user))
+            maildrop = cls(mailboxes, inbox)
+            await maildrop._take(inbox)
+        except NotFound:
+            return cls(mailboxes, None)
         return maildrop
 
-    async def _take(self, mailbox: MailboxId) -> None:
-        async for rows in self._mailboxes.store.rows(mailbox):
+    async def _take(self, mailbox: Mailbox) -> None:
+        async for rows in self._mailboxes.rows(mailbox):
             rows = rows[: MAX_MESSAGES - len(self._uids)]
             self._uids.extend(row.uid for row in rows)
             self._sizes.extend(row.size for row in rows)
@@ -87,7 +87,8 @@ class Maildrop:
 
     def unique_id(self, number: int) -> str:
         """As in James, mailbox id and UID: neither is ever given to another message, and a mailbox keeps its id for life."""
-        return f"{self._mailbox}-{self._uids[number - 1]}"
+        assert self._mailbox is not None
+        return f"{self._mailbox.id}-{self._uids[number - 1]}"
 
     def mark(self, number: int) -> None:
         """The message is removed at the end of the session. It is not marked yet."""
@@ -103,7 +104,7 @@ class Maildrop:
         """None if another session has removed the message. Raises `TemporaryFailure`."""
         assert self._mailbox is not None
         try:
-            stored = await self._mailboxes.store.message(self._mailbox, Uid(self._uids[number - 1]))
+            stored = await self._mailboxes.message(self._mailbox, Uid(self._uids[number - 1]))
         except NotFound:
             return None
         return stored.content if stored is not None else None
@@ -114,6 +115,6 @@ class Maildrop:
             return
         uids = UidSet.of(self._uids[number - 1] for number in self._marked)
         try:
-            await self._mailboxes.store.remove(self._mailbox, uids)
+            await self._mailboxes.remove(self._mailbox, uids)
         except NotFound:
             return

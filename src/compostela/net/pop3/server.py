@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from compostela.base.clock import Clock
 from compostela.core.filtering.ports import BanList
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.service import MailboxService
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Logins
 from compostela.net.pop3.settings import Pop3Settings
@@ -43,7 +43,7 @@ class Pop3Server:
     """Settings and parts of one POP3 server."""
 
     settings: Pop3Settings
-    mailboxes: MailboxManager
+    mailboxes: MailboxService
     logins: Logins
     delays: LoginDelays
     bans: BanList | None = None

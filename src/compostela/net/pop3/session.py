@@ -12,6 +12,7 @@ from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.filtering.ports import BanList
+from compostela.core.mailbox.actor import Actor
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange
 from compostela.net.authentication.mechanisms import SCRAM_PLUS
@@ -287,7 +288,7 @@ class Pop3Protocol(SessionHost):
             self._reply(command, replies.TOO_EARLY)
             return
         try:
-            maildrop = await Maildrop.open(self._server.mailboxes, user)
+            maildrop = await Maildrop.open(self._server.mailboxes.session(Actor.of(user)), user)
         except TemporaryFailure:
             _log.exception("a maildrop could not be opened")
             self._reply(command, replies.MAILDROP_FAILED)
