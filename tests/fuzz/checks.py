@@ -5,11 +5,12 @@ import contextlib
 from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems, Settings
 from compostela.mime import addresses, dates, encoded_words, parameters
+from compostela.mime.conversion import CannotConvert, converted, fits_eight_bit, fits_seven_bit
+from compostela.mime.downgrade import downgraded
 from compostela.mime.headers import Headers, add_first, add_last, header_end, remove, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Part, Structure
 from compostela.mime.text import decoded_text, html_text
-from compostela.net.outbound.conversion import CannotConvert, converted, fits_eight_bit, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
 from compostela.sieve.errors import ScriptError
 from compostela.sieve.host import Envelope, MessageBytes, PlainHost
@@ -17,7 +18,7 @@ from compostela.sieve.limits import Limits as SieveLimits
 from compostela.sieve.program import Program
 from compostela.sieve.reader import read_script
 from compostela.sieve.tree import Script
-from tests.fuzz.engines import imap_events, smtp_events
+from tests.fuzz.engines import imap_events, managesieve_events, pop3_events, smtp_events
 
 PIECE = 7
 SIEVE_LIMITS = SieveLimits(steps=5_000, seconds=60.0)
@@ -37,6 +38,16 @@ def imap(octets: bytes) -> None:
     assert imap_events([octets]) == imap_events(_pieces(octets))
 
 
+def pop3(octets: bytes) -> None:
+    """Any split gives the same events."""
+    assert pop3_events([octets]) == pop3_events(_pieces(octets))
+
+
+def managesieve(octets: bytes) -> None:
+    """Any split gives the same events."""
+    assert managesieve_events([octets]) == managesieve_events(_pieces(octets))
+
+
 def mime(octets: bytes) -> None:
     """Nothing raises; every part lies inside the message and inside the part that holds it; the notes can be kept."""
     end = header_end(octets)
@@ -48,6 +59,7 @@ def mime(octets: bytes) -> None:
     assert body_structure(structure.root, extended=True)
     assert body_structure(structure.root, extended=False)
     _check_headers(header)
+    assert downgraded(header) is header or downgraded(header).isascii()
     _check_texts(structure.root, body)
     _check_conversion(header, body)
 
@@ -117,4 +129,12 @@ def sieve(octets: bytes) -> None:
     assert outcome.failure is None or outcome.failure.place
 
 
-TARGETS = {"smtp": smtp, "imap": imap, "mime": mime, "sieve": sieve, "configuration": configuration}
+TARGETS = {
+    "smtp": smtp,
+    "imap": imap,
+    "pop3": pop3,
+    "managesieve": managesieve,
+    "sieve": sieve,
+    "mime": mime,
+    "configuration": configuration,
+}

@@ -11,19 +11,20 @@ import pytest
 from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems
 from compostela.mime import addresses, dates, encoded_words, parameters, uris
+from compostela.mime.conversion import CannotConvert, converted, fits_seven_bit
+from compostela.mime.downgrade import downgraded
 from compostela.mime.headers import Headers, add_first, add_last, header_end, remove, unfold, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Structure
 from compostela.mime.text import decoded_text, html_text
 from compostela.model.domain import Domain
-from compostela.net.outbound.conversion import CannotConvert, converted, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
 from compostela.protocols.smtp import grammar
 from compostela.sieve.errors import ScriptError
 from compostela.sieve.host import Envelope, MessageBytes, PlainHost
 from compostela.sieve.program import Program
 from compostela.sieve.reader import read_script
-from tests.fuzz.engines import imap_events, smtp_events
+from tests.fuzz.engines import imap_events, managesieve_events, pop3_events, smtp_events
 
 SMALL = 4 * 1024
 GROWTH = 16
@@ -140,6 +141,20 @@ def _scripted_mail(octets: bytes) -> None:
     assert outcome.failure is None
 
 
+def _pop3(octets: bytes) -> None:
+    pop3_events([octets])
+    pop3_events([b"USER u\r\nPASS p\r\n", octets, b"\r\n"])
+
+
+def _managesieve(octets: bytes) -> None:
+    managesieve_events([octets])
+    managesieve_events([b'AUTHENTICATE "X" ""\r\n', octets, b"\r\n"])
+
+
+def _downgrade(octets: bytes) -> None:
+    downgraded(octets + "é\r\n\r\n".encode())
+
+
 WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "message": (
         _message,
@@ -159,6 +174,9 @@ WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "Sieve script": (_script, [b"", b'keep; redirect "', b"if anyof (", b"text:\n", b"/*", b'require "variables"; set "a" "${']),
     "Sieve on a mail": (_scripted_mail, [b"", b"X: ", b"From: ", b"\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"]),
     "IMAP": (_imap, [b"b SEARCH ", b"b FETCH 1 (", b"b STORE ", b'b LIST "']),
+    "POP3": (_pop3, [b"", b"AUTH PLAIN ", b"USER "]),
+    "ManageSieve": (_managesieve, [b"", b'NOOP "', b"NOOP "]),
+    "downgrade": (_downgrade, [b"Subject: ", b"To: ", b'To: "', b"X: "]),
 }  # fmt: skip
 
 

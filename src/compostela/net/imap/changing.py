@@ -3,7 +3,7 @@
 from compostela.base.errors import NotFound
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.uid_set import UidSet
-from compostela.net.imap.mailbox_commands import path_of
+from compostela.net.imap.mailbox_commands import path_of, target_of
 from compostela.net.imap.reply import Context, Refused
 from compostela.net.imap.selecting import tell_keywords
 from compostela.protocols.imap import commands
@@ -20,15 +20,14 @@ async def store(context: Context, command: commands.Store) -> str:
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
         return ""
-    result = await view.store.store_flags(view.mailbox.id, uids, command.mode, command.flags, command.unchanged_since)
+    result = await view.session.store_flags(view.mailbox, uids, command.mode, command.flags, command.unchanged_since)
     if command.silent:
         # what others changed meanwhile is told all the same (RFC 3501 §6.4.6): the client cannot reckon it from its own change
         known = view.modseq
         view.note_own([row for row, before in zip(result.updated, result.before, strict=True) if before <= known])
     else:
         view.note_own(result.updated)
-    if command.flags.keywords - view.keywords:
-        await tell_keywords(context, view)
+    tell_keywords(context, view, frozenset[str]().union(*(row.flags.keywords for row in result.updated)))
     out, condstore = context.out, context.state.condstore
     for row in result.updated:
         number = view.number(row.uid)
@@ -43,7 +42,7 @@ async def store(context: Context, command: commands.Store) -> str:
     if not result.modified:
         return ""
     if command.uid:
-        return f"MODIFIED {UidSet.of(result.modified)}"
+        return f"MODIFIED {result.modified}"
     numbers = [number for uid in result.modified if (number := view.number(uid)) is not None]
     return f"MODIFIED {UidSet.of(numbers)}"
 
@@ -53,7 +52,7 @@ async def expunge(context: Context, command: commands.Expunge) -> None:
     view = _writable(context)
     uids = None if command.uids is None else command.uids.uids(view.uids)
     if uids is None or uids:
-        await view.store.expunge(view.mailbox.id, uids)
+        await view.session.expunge(view.mailbox, uids)
 
 
 async def copy(context: Context, command: commands.Copy) -> str:
@@ -63,25 +62,18 @@ async def copy(context: Context, command: commands.Copy) -> str:
     assert state.user is not None
     view = _writable(context) if command.move else state.view
     path = path_of(state.user, command.mailbox)
-    manager = context.server.mailboxes
-    if path.is_inbox:
-        await manager.inbox(state.user)
-    target = await manager.store.find(path)
-    if target is None:
-        raise Refused("Mailbox not found.", "TRYCREATE")
+    target = await target_of(context, path)
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
         return ""
-    act = view.store.move if command.move else view.store.copy
+    act = view.session.move if command.move else view.session.copy
     try:
-        copied = await act(view.mailbox.id, uids, target.id)
+        copied = await act(view.mailbox, uids, target)
     except NotFound:
         raise Refused("Mailbox not found.", "TRYCREATE") from None
-    if not copied:
+    if not copied.source:
         return ""
-    source = UidSet.of(one.source_uid for one in copied)
-    placed = UidSet.of(one.target.uid for one in copied)
-    code = f"COPYUID {target.uid_validity} {source} {placed}"
+    code = f"COPYUID {target.uid_validity} {copied.source} {copied.target}"
     if command.move:
         context.out.write(untagged(f"OK [{code}] Moved"))
         return ""
