@@ -34,6 +34,7 @@ from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
 from compostela.net.lmtp import settings as lmtp
+from compostela.net.pop3 import settings as pop3
 from compostela.net.smtp import settings as smtp
 from compostela.processing import container
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
@@ -103,6 +104,8 @@ _WORDS = {
     "listener/class": "A packaged listener or one of your own, see the operators' page on listeners.",
     "listener/group": "Name of its listener group, so that a class can be configured several times.",
     "listener/async": "`false` has no effect: listeners never run in a mail's way.",
+    "pop3server/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader`, which changes nothing: the commands are always there.",
+    "pop3server/handlerchain/handler/class": "`CrowdsecPOP3CheckHandler`: whom CrowdSec bans is turned away. `CoreCmdHandlerLoader` changes nothing.",
     "smtpserver/handlerchain/handler/class": "An SMTP hook, see [processing](processing.md).",
 }
 """What no field of a settings class says: patterns of paths."""
@@ -129,6 +132,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "smtpserver.xml": _root_reader(smtp, smtp.read_smtp_settings),
     "lmtpserver.xml": _root_reader(lmtp, lmtp.read_lmtp_settings),
     "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
+    "pop3server.xml": _root_reader(pop3, pop3.read_pop3_settings),
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
     "authentication.properties": lambda recorder: read_throttle_settings(recorder.settings("")),
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),
