@@ -12,6 +12,7 @@ from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.uid_set import UidSet
 from tests.contracts.mailbox_parts import BOB, CAROL, EVERYTHING, SEEN, a_mailbox, fill, log_of, message, path, uids
+from tests.dialogues.waiting import eventually
 from tests.listener_kit import GROUP, Recorder, context_of, following, no_settings, settled
 
 
@@ -171,3 +172,25 @@ async def test_another_process_takes_over_at_the_saved_cursors(store: EmbeddedSt
     await there.close()
     assert [entry.uid for entry in second.entries[mailbox]] == [1]
     assert [entry.uid for entry in first.entries[mailbox]] == [2]
+
+
+async def test_a_process_that_loses_the_lease_saves_nothing_more(store: EmbeddedStore, tmp_path: Path) -> None:
+    there = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    recorder = Recorder(store)
+    mailbox = await a_mailbox(store.mailboxes)
+    async with following(store, recorder) as listeners:
+        await settled(store)
+        await store.cursors.release(GROUP)
+        assert await there.cursors.acquire(GROUP)
+        await fill(store.mailboxes, mailbox, NO_FLAGS)
+
+        async def lost() -> bool | None:
+            return None if listeners.is_running(GROUP) else True
+
+        await eventually(lost)
+        assert [one.log for one in await store.cursors.pending(GROUP)] == [mailbox]
+        await there.cursors.release(GROUP)
+        await settled(store)
+        assert listeners.is_running(GROUP)
+    assert {entry.uid for entry in recorder.entries[mailbox]} == {1}
+    await there.close()
