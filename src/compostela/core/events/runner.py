@@ -10,6 +10,7 @@ from functools import partial
 
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
+from compostela.base.errors import TemporaryFailure
 from compostela.core.events.delivery import Delivery
 from compostela.core.events.model import (
     LOG_END,
@@ -81,12 +82,17 @@ class GroupRunner:
             self._wake.clear()
 
     async def close(self) -> None:
-        """Cut off what is in work, save what was reached, and give back the lease."""
+        """Cut off what is in work, save what was reached, and give back the lease. It raises nothing for a store that fails."""
         await self._cut_off()
-        if self.has_lease:
+        if not self.has_lease:
+            return
+        try:
             await self._save()
             await self._cursors.release(self.group)
-            self.has_lease = False
+        except TemporaryFailure as failure:
+            event = "cursors of a listener group were not saved; its changes are told again"
+            _log.warning(event, extra={"group": self.group, "reason": str(failure)})
+        self.has_lease = False
 
     async def _round(self) -> None:
         if not await self._keep_lease():

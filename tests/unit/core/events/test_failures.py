@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -303,3 +304,12 @@ async def test_a_deletion_that_failed_is_told_again(store: EmbeddedStore) -> Non
         listener.fails = False
         assert await listeners.redeliver(letter)
     assert list(listener.deletions) == [letter.mailbox]
+
+
+async def test_a_store_that_fails_does_not_hold_up_the_stop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    async with following(store, Recorder(store)):
+        await a_mailbox(store.mailboxes)
+        await settled(store)
+        await store.close()
+    assert "cursors of a listener group were not saved; its changes are told again" in caplog.messages
