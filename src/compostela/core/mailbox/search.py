@@ -3,17 +3,19 @@ blocks are read, and bodies only when something in them is asked for."""
 
 import asyncio
 import enum
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.ports import MailboxStore
-from compostela.mime.dates import parse as parse_date
+from compostela.mime import addresses, parameters
+from compostela.mime.dates import parse_day
 from compostela.mime.encoded_words import decode
-from compostela.mime.headers import Headers, values
-from compostela.mime.parameters import get
+from compostela.mime.headers import Headers, header_end, unfold, values
+from compostela.mime.scanner import describe
 from compostela.mime.structure import Part, Structure
-from compostela.mime.text import decoded_text, html_text
+from compostela.mime.text import decoded_octets, decoded_text, html_text
 from compostela.model.numbers import MailboxId, ModSeq, Uid
 from compostela.model.uid_set import UidSet
 
@@ -24,6 +26,12 @@ ON_LOOP = 100
 """So many header blocks are looked at on the loop, more on a thread."""
 MAX_SEARCHED_PART_BYTES = 8 * 1024 * 1024
 """Of a longer text part only the beginning is looked at."""
+
+MAX_UNPACKED = 4
+"""So many encoded messages, one in another, are opened."""
+_ADDRESS_FIELDS = frozenset({b"FROM", b"TO", b"CC", b"BCC", b"SENDER", b"REPLY-TO"})
+_UNUSUAL_ADDRESS = re.compile(rb'[(\\]|"[ \t]*@|[ \t][@.]|[@.][ \t]')
+_WHITE = re.compile(r"[ \t\r\n]+")
 
 
 class Look(enum.IntEnum):
@@ -38,12 +46,13 @@ class Look(enum.IntEnum):
 class Needle:
     """A text to be found in any case (RFC 3501 §6.4.4: a substring)."""
 
-    __slots__ = ("_pieces", "text")
+    __slots__ = ("_pieces", "in_header", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text.casefold()
-        # a folded field has other white space between them
-        self._pieces = [piece.encode() for piece in self.text.split() if piece.isascii()]
+        self.in_header = _WHITE.sub(" ", self.text)
+        # a folded field has other white space between them, an address may have comments
+        self._pieces = [piece.encode() for piece in re.split(r"[\s@.]+", self.text) if piece.isascii()]
 
     def may_be_in(self, lowered: bytes) -> bool:
         """Whether it could be in plain header lines."""
@@ -75,37 +84,81 @@ class SearchedMessage:
             self._lowered = self._header.lower() if is_plain else b""
         if self._lowered and not needle.may_be_in(self._lowered):
             return False
-        return any(needle.text in decode(value).casefold() for value in values(self._header, name))
+        found = values(self._header, name)
+        if any(needle.in_header in _header_line(value) for value in found):
+            return True
+        return name.upper() in _ADDRESS_FIELDS and any(
+            needle.in_header in _as_mailboxes(value) for value in found if _UNUSUAL_ADDRESS.search(value)
+        )
 
     @property
-    def sent_at(self) -> float | None:
+    def sent_on(self) -> int | None:
+        """Midnight of the day that the Date field names, in its own zone (RFC 3501 §6.4.4)."""
         date = self.headers.get(b"Date")
-        return None if date is None else parse_date(date)
+        return None if date is None else parse_day(date)
 
     @property
     def header_text(self) -> str:
         if self._header_text is None:
-            lines = (b"%s: %s" % (field.name, field.value.replace(b"\r\n", b"")) for field in self.headers)
-            self._header_text = "\n".join(decode(line) for line in lines).casefold()
+            self._header_text = _header_lines(self.headers)
         return self._header_text
 
     @property
     def body_text(self) -> str:
         if self._body_text is None:
-            structure = Structure.loads(self._structure)
-            texts = [] if structure is None else self._texts(structure.root)
-            self._body_text = "\n".join(texts).casefold()
+            structure = Structure.loads(self._structure) or describe(self._header, self._body)
+            self._body_text = "\n".join(_texts(structure.root, self._header, self._body, MAX_UNPACKED)).casefold()
         return self._body_text
 
-    def _texts(self, part: Part) -> list[str]:
-        if part.children:
-            return [text for child in part.children for text in self._texts(child)]
-        if part.type != b"text":
-            return []
-        start, end = part.body
-        octets = self._body[start : min(end, start + MAX_SEARCHED_PART_BYTES)]
-        text = decoded_text(octets, part.encoding, get(part.parameters, b"charset"))
-        return [html_text(text) if part.subtype == b"html" else text]
+
+def _header_line(value: bytes) -> str:
+    """An unfolded value as it is compared: decoded, in one case, with one blank for any white space."""
+    text = decode(value).casefold()
+    return _WHITE.sub(" ", text) if "\t" in text or "  " in text else text
+
+
+def _header_lines(headers: Headers) -> str:
+    return "\n".join(_header_line(b"%s: %s" % (field.name, unfold(field.value))) for field in headers)
+
+
+def _as_mailboxes(value: bytes) -> str:
+    """Addresses as the envelope tells them, without comments and blanks inside."""
+    found = (one for one in addresses.parse(value) if one.is_mailbox)
+    return "\n".join(f"{_header_line(one.name or b'')} <{one.text().casefold()}>" for one in found)
+
+
+def _texts(part: Part, header: bytes, body: bytes, unpacked: int) -> list[str]:
+    """What a reader sees of the parts, and their header fields (RFC 3501 §6.4.4: the body of the message holds them too).
+    `header` is that of the message around `body`, whose fields are not repeated."""
+    start, end = part.body
+    texts = []
+    own = header if part.header == (0, 0) else body[slice(*part.header)]
+    if own is not header:
+        texts.append(_header_lines(Headers(own)))
+    texts += parameters.texts(part.parameters) + parameters.texts(part.disposition_parameters)
+    if part.children:
+        return texts + [text for child in part.children for text in _texts(child, header, body, unpacked)]
+    octets = body[start : min(end, start + MAX_SEARCHED_PART_BYTES)]
+    if part.type == b"text":
+        text = decoded_text(octets, part.encoding, parameters.get(part.parameters, b"charset"))
+        texts.append(html_text(text) if part.subtype == b"html" else text)
+    elif unpacked and _is_hidden_message(part, own):
+        texts += _texts_of_message(decoded_octets(octets, part.encoding), unpacked - 1)
+    return texts
+
+
+def _is_hidden_message(part: Part, header: bytes) -> bool:
+    """Whether this is a message whose structure is not in the notes: it is encoded, or nested too deeply."""
+    if part.subtype != b"octet-stream":
+        return False
+    kind = parameters.parse(Headers(header).get(b"Content-Type") or b"")[0].lower()
+    return kind in (b"message/rfc822", b"message/global", b"")
+
+
+def _texts_of_message(message: bytes, unpacked: int) -> list[str]:
+    end = header_end(message)
+    header, body = message[:end], message[end:]
+    return [_header_lines(Headers(header)), *_texts(describe(header, body).root, header, body, unpacked)]
 
 
 AnyRow = FlagsRow | MessageRow

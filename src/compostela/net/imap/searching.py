@@ -208,14 +208,14 @@ def _message_leaf(key: SearchKey) -> _FieldTest:
 
 def _sent(name: str, day: int) -> _FieldTest:
     def test(message: SearchedMessage) -> bool:
-        sent = message.sent_at
+        sent = message.sent_on
         if sent is None:
             return False
         match name:
             case "SENTBEFORE":
                 return sent < day
             case "SENTON":
-                return day <= sent < day + _DAY
+                return sent == day
             case _:
                 return sent >= day
 
