@@ -23,7 +23,11 @@ _NO_CHARSETS = frozenset({
 })  # fmt: skip
 _WITHOUT_ALIAS = ("koi8_u", "koi8_t", "cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "utf_8_sig", "mac_arabic",
                   "mac_croatian", "mac_farsi", "mac_romanian")  # fmt: skip
-_CODECS = {**{name: name for name in (*_WITHOUT_ALIAS, *aliases.values())}, **{name.lower(): codec for name, codec in aliases.items()}, "mac_ce": "mac_latin2"}
+_CODECS = {
+    **{name: name for name in (*_WITHOUT_ALIAS, *aliases.values())},
+    **{name.lower(): codec for name, codec in aliases.items()},
+    "mac_ce": "mac_latin2",
+}
 _UNDECLARED = frozenset({
     "", "ascii", "us-ascii", "us_ascii", "ansi_x3.4-1968", "iso646-us", "iso-ir-6", "csascii", "646", "unknown", "x-unknown",
     "unknown-8bit", "x-unknown-8bit", "unknown-charset", "default", "default_charset", "x-user-defined", "8bit", "7bit", "binary", "none",
@@ -42,13 +46,16 @@ _MULTIBYTE = {
     "iso-2022-jp": "iso2022_jp_ext",
 }  # fmt: skip
 """Python's codec that is nearest to each encoding of the WHATWG; what it lacks is mended."""
-_SINGLE = {"windows-874": "cp874", "macintosh": "mac_roman", "x-mac-cyrillic": "mac_cyrillic", "iso-8859-8-i": "iso8859_8"}
+_SINGLE = {
+    "windows-874": "cp874",
+    "macintosh": "mac_roman",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "iso-8859-8-i": "iso8859_8",
+}
 _JAPANESE = frozenset({"euc_jp", "iso2022_jp_ext"})
 _AS_WINDOWS_DOES = str.maketrans("〜‖−¢£¬—", "～∥－￠￡￢―")
 """Where Python's tables of JIS X 0208 differ from those of the WHATWG."""
-_STRAY = re.compile(
-    rb"(?:(?![\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})[\x80-\xff])+"
-)
+_STRAY = re.compile(rb"(?:(?![\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})[\x80-\xff])+")
 
 Decoder = Callable[[bytes], str]
 
@@ -82,7 +89,7 @@ def _utf8(octets: bytes) -> str:
 @lru_cache(maxsize=512)
 def _decoder(label: str) -> Decoder | None:
     """None for a label that is in none of the lists."""
-    from webencodings.labels import LABELS  # noqa: PLC0415  (few mails need it, and none before the first port is open)
+    from webencodings.labels import LABELS
 
     label = re.split(r"[;,\s\"']", label.strip(" \t\r\n\"'<>").lower(), maxsplit=1)[0]
     if label in _UNDECLARED:
@@ -179,9 +186,9 @@ def _mend(error: UnicodeError) -> tuple[str, int]:
             stray = _STRAY.match(octets, start)
             end = start + 1 if stray is None else stray.end()
             return _windows_1252(octets[start:end]), end
-        case "euc_jp" if len(pair) == 2 and 0xA0 < min(pair) and max(pair) < 0xFF:
+        case "euc_jp" if len(pair) == 2 and min(pair) > 0xA0 and max(pair) < 0xFF:
             text = _jis(pair[0] - 0x80, pair[1] - 0x80)
-        case "iso2022_jp_ext" if error.end - start == 2 and 0x20 < min(pair) and max(pair) < 0x7F:
+        case "iso2022_jp_ext" if error.end - start == 2 and min(pair) > 0x20 and max(pair) < 0x7F:
             text = _jis(*pair)
         case "cp950" if len(pair) == 2:
             text = _character(pair, "big5hkscs")

@@ -11,7 +11,7 @@ from compostela.mime.parameters import get, parse
         (b"text/plain; charset=utf-8", b"text/plain", {b"charset": b"utf-8"}),
         (b"text/plain (a; b=c); charset=utf-8", b"text/plain", {b"charset": b"utf-8"}),
         (b"(x) text/plain; charset=(y;z=1) utf-8 (nested (c=d))", b"text/plain", {b"charset": b"utf-8"}),
-        (b"text/plain; charset=utf-8 (\"); x=y", b"text/plain", {b"charset": b"utf-8", b"x": b"y"}),
+        (b'text/plain; charset=utf-8 ("); x=y', b"text/plain", {b"charset": b"utf-8", b"x": b"y"}),
         (b'text/plain; name="a (b).txt"', b"text/plain", {b"name": b"a (b).txt"}),
         (b"text/plain charset=utf-8", b"text/plain", {b"charset": b"utf-8"}),
         (b'multipart/mixed boundary="b c"', b"multipart/mixed", {b"boundary": b"b c"}),
