@@ -12,7 +12,7 @@ from compostela.core.mail.model import Mail
 from compostela.mime.encoded_words import decode
 from compostela.mime.headers import Headers, add_last, field_line
 from compostela.processing.mailet import Mailet, MailetContext, Matcher, Recipients, whole
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 
 class SubjectContains(Matcher):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from compostela.core.blob.model import CHUNK_BYTES, MessageContent
 from compostela.core.blob.ports import BlobStore
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mailbox.model import NewMessage
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.queue.ports import MailQueues, QueueItem

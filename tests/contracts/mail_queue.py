@@ -1,12 +1,16 @@
-"""What every mail queue keeps to. A subclass gives the fixtures `queues`, `clock` and `queues_elsewhere`, the
-same queues as another process or node has them."""
+"""What every mail queue keeps to. A subclass gives the fixtures `queues`, `clock`, `queues_elsewhere`, the
+same queues as another process or node has them, and `failing_store`, a context in which entries can neither be read nor
+written."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from compostela.core.mail.effects import Effect
+from compostela.base.errors import TemporaryFailure
+from compostela.core.idempotency import Effect
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey, EntryId
 from tests.contracts.fakes import FakeClock, a_mail, address
@@ -28,6 +32,10 @@ async def is_idle(queue: MailQueue) -> bool:
     ready = waiting.done()
     waiting.cancel()
     return not ready
+
+
+FailingStore = Callable[[], AbstractContextManager[None]]
+LONGEST_BACK_OFF_SECONDS = 3600.0
 
 
 class MailQueueContract:
@@ -273,3 +281,65 @@ class MailQueueContract:
         assert (await queues.queue("outgoing").dequeue()).mail.name == "other"
         assert await queues.queue("spool").delete() == 1
         assert await queues.queue("outgoing").size() == 1
+
+    async def test_dequeue_waits_while_the_store_fails(
+        self, queue: MailQueue, clock: FakeClock, failing_store: FailingStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await queue.enqueue(a_mail(), delay_seconds=60)
+        with failing_store():
+            for _ in range(5):
+                clock.advance(LONGEST_BACK_OFF_SECONDS / 10)
+                assert await is_idle(queue)
+        assert len(caplog.records) == 1, "each kind of failure is logged once in a while"
+        clock.advance(LONGEST_BACK_OFF_SECONDS)
+        assert (await queue.dequeue()).mail.name == "mail1"
+
+    async def test_a_consumer_that_waits_outlives_a_failure_of_the_store(
+        self, queue: MailQueue, clock: FakeClock, failing_store: FailingStore
+    ) -> None:
+        await queue.enqueue(a_mail("old"), delay_seconds=60)
+        with failing_store():
+            clock.advance(61)
+            consumer = asyncio.ensure_future(queue.dequeue())
+            await asyncio.sleep(0)
+        await queue.enqueue(a_mail("new"))
+        assert (await consumer).mail.name == "new"
+
+    async def test_a_retry_that_fails_gives_the_entry_back(
+        self, queue: MailQueue, clock: FakeClock, failing_store: FailingStore
+    ) -> None:
+        entry = await queue.enqueue(a_mail())
+        item = await queue.dequeue()
+        item.mail.attributes["not-stored"] = 1
+        with failing_store():
+            await item.retry(item.mail)
+        assert await is_idle(queue), "it comes again after a back-off"
+        clock.advance(LONGEST_BACK_OFF_SECONDS)
+        again = await queue.dequeue()
+        assert (again.entry, again.mail.name, again.mail.attributes) == (entry, "mail1", {})
+        assert await is_idle(queue)
+        assert await queue.size() == 1
+
+    async def test_a_mail_that_cannot_be_encoded_is_given_back_by_retry(
+        self, queue: MailQueue, clock: FakeClock
+    ) -> None:
+        await queue.enqueue(a_mail())
+        item = await queue.dequeue()
+        item.mail.attributes["wrong"] = object()  # type: ignore[assignment]
+        await item.retry(item.mail)
+        clock.advance(LONGEST_BACK_OFF_SECONDS)
+        assert (await queue.dequeue()).mail.attributes == {}
+
+    async def test_what_cannot_be_removed_can_be_retried(
+        self, queue: MailQueue, clock: FakeClock, failing_store: FailingStore
+    ) -> None:
+        entry = await queue.enqueue(a_mail())
+        item = await queue.dequeue()
+        with failing_store(), pytest.raises(TemporaryFailure):
+            await item.done()
+        await item.retry(item.mail, 60)
+        clock.advance(61)
+        again = await queue.dequeue()
+        assert again.entry == entry
+        await again.done()
+        assert await queue.size() == 0

@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.repository.ports import MailRepository, MailRepositoryStore, RepositoryQuery, RepositoryUrl
 from compostela.model.numbers import EffectKey, EntryId
 from tests.contracts.fakes import START, a_mail

@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from compostela.core.mailbox.model import Copied
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.flags import NO_FLAGS, Flags, FlagsMode, SystemFlag
 from compostela.model.numbers import MailboxId, MessageId, Uid
@@ -25,7 +26,9 @@ from tests.contracts.mailbox_parts import (
     flags_of,
     message,
     octets_of,
+    row_of,
     rows_of,
+    told_since,
     uids,
     uids_of,
 )
@@ -47,11 +50,11 @@ class MailboxMessagesContract:
         assert stored is not None
         assert (stored.content.header, await stored.content.body.read()) == (b"Broken header\n", body)
         assert stored.structure == b"structure"
-        row = await mailboxes.row(mailbox, appended.uid)
+        row = await row_of(mailboxes, mailbox, appended.uid)
         assert row is not None
         assert (row.uid, row.modseq, row.message_id) == appended
         assert (row.flags, row.internal_date, row.size) == (flags, DATE, len(body) + len(b"Broken header\n"))
-        assert await mailboxes.keywords(mailbox) == {"$Work", "später"}
+        assert (await mailboxes.head(mailbox)).keywords == {"$Work", "später"}
         assert await mailboxes.locate(appended.message_id) == [(mailbox, appended.uid)]
 
     async def test_uids_and_modseqs_only_grow(self, mailboxes: MailboxStore) -> None:
@@ -139,18 +142,17 @@ class MailboxMessagesContract:
         await fill(mailboxes, target, NO_FLAGS)
         head = await mailboxes.head(source)
         copied = await mailboxes.copy(source, UidSet([(1, 2), (7, 9)]), target)
-        assert [(one.source_uid, one.target.uid) for one in copied] == [(1, 2), (2, 3)]
-        assert len({one.target.modseq for one in copied}) == 1
+        assert copied == Copied(uids(1, 2), uids(2, 3), (await mailboxes.head(target)).highest_modseq)
         originals = {row.uid: row for row in await rows_of(mailboxes, source)}
-        for one in copied:
-            row, original = await mailboxes.row(target, one.target.uid), originals[one.source_uid]
+        for source_uid, uid in zip(copied.source, copied.target, strict=True):
+            row, original = await row_of(mailboxes, target, uid), originals[source_uid]
             assert row is not None
             assert (row.flags, row.internal_date, row.size) == (original.flags, original.internal_date, original.size)
-            assert row.message_id == original.message_id == one.target.message_id
+            assert (row.message_id, row.modseq) == (original.message_id, copied.modseq)
             assert await octets_of(mailboxes, target, row.uid) == await octets_of(mailboxes, source, original.uid)
-        assert await mailboxes.keywords(target) == {"$Work"}
+        assert (await mailboxes.head(target)).keywords == {"$Work"}
         assert await mailboxes.head(source) == head
-        assert sorted(await mailboxes.locate(copied[0].target.message_id)) == sorted([(source, 1), (target, 2)])
+        assert sorted(await mailboxes.locate(originals[Uid(1)].message_id)) == sorted([(source, 1), (target, 2)])
         await check_counts(mailboxes, target)
 
     async def test_a_copy_costs_no_body(self, mailboxes: MailboxStore, stored_octets: StoredOctets) -> None:
@@ -171,21 +173,22 @@ class MailboxMessagesContract:
     async def test_copy_of_nothing_changes_nothing(self, mailboxes: MailboxStore) -> None:
         source, target = await a_mailbox(mailboxes), await a_mailbox(mailboxes, "Archive")
         head = await mailboxes.head(target)
-        assert await mailboxes.copy(source, EVERYTHING, target) == []
-        assert await mailboxes.move(source, EVERYTHING, target) == []
+        nothing = Copied(UidSet(), UidSet(), head.highest_modseq)
+        assert await mailboxes.copy(source, EVERYTHING, target) == nothing
+        assert await mailboxes.move(source, EVERYTHING, target) == nothing
         assert await mailboxes.head(target) == head
 
     async def test_move(self, mailboxes: MailboxStore) -> None:
         source, target = await a_mailbox(mailboxes), await a_mailbox(mailboxes, "Archive")
-        await fill(mailboxes, source, SEEN, NO_FLAGS, DELETED)
+        first, *_ = await fill(mailboxes, source, SEEN, NO_FLAGS, DELETED)
         before = await mailboxes.head(source)
         moved = await mailboxes.move(source, uids(1, 3), target)
-        assert [(one.source_uid, one.target.uid) for one in moved] == [(1, 1), (3, 2)]
+        assert (moved.source, moved.target) == (uids(1, 3), uids(1, 2))
         assert await uids_of(mailboxes, source) == [2]
         assert await flags_of(mailboxes, target) == {1: SEEN, 2: DELETED}
-        assert (await mailboxes.changes(source, before.highest_modseq)).expunged == [1, 3]
+        assert await told_since(mailboxes, source, before.highest_modseq) == ([], [1, 3])
         assert await octets_of(mailboxes, target, 2) == HEADER + b"2\r\n"
-        assert await mailboxes.locate(moved[0].target.message_id) == [(target, 1)]
+        assert await mailboxes.locate(first.message_id) == [(target, 1)]
         await check_counts(mailboxes, source)
         await check_counts(mailboxes, target)
 
@@ -203,7 +206,7 @@ class MailboxMessagesContract:
         (appended,) = await fill(mailboxes, source, NO_FLAGS)
         moved = await asyncio.gather(*(mailboxes.move(source, uids(1), target) for target in targets))
         places = await mailboxes.locate(appended.message_id)
-        assert sorted(len(one) for one in moved) == [0, 0, 1]
+        assert sorted(len(one.source) for one in moved) == [0, 0, 1]
         assert len(places) == 1
         assert places[0][0] in targets
 
@@ -212,9 +215,9 @@ class MailboxMessagesContract:
     async def test_expunge_takes_what_is_flagged_deleted(self, mailboxes: MailboxStore) -> None:
         mailbox = await a_mailbox(mailboxes)
         await fill(mailboxes, mailbox, DELETED, NO_FLAGS, DELETED | SEEN, SEEN, DELETED)
-        assert (await mailboxes.expunge(mailbox, uids(3, 4)))[0] == [3]
+        assert (await mailboxes.expunge(mailbox, uids(3, 4)))[0] == uids(3)
         removed, modseq = await mailboxes.expunge(mailbox)
-        assert removed == [1, 5]
+        assert removed == uids(1, 5)
         assert modseq == (await mailboxes.head(mailbox)).highest_modseq
         assert await uids_of(mailboxes, mailbox) == [2, 4]
         await check_counts(mailboxes, mailbox)
@@ -223,14 +226,14 @@ class MailboxMessagesContract:
         mailbox = await a_mailbox(mailboxes)
         await fill(mailboxes, mailbox, NO_FLAGS)
         head = await mailboxes.head(mailbox)
-        assert await mailboxes.expunge(mailbox) == ([], head.highest_modseq)
-        assert await mailboxes.remove(mailbox, uids(7)) == []
+        assert await mailboxes.expunge(mailbox) == (UidSet(), head.highest_modseq)
+        assert await mailboxes.remove(mailbox, uids(7)) == UidSet()
         assert await mailboxes.head(mailbox) == head
 
     async def test_remove_takes_any(self, mailboxes: MailboxStore) -> None:
         mailbox = await a_mailbox(mailboxes)
         await fill(mailboxes, mailbox, NO_FLAGS, DELETED, SEEN)
-        assert await mailboxes.remove(mailbox, UidSet([(2, 9)])) == [2, 3]
+        assert await mailboxes.remove(mailbox, UidSet([(2, 9)])) == uids(2, 3)
         assert await uids_of(mailboxes, mailbox) == [1]
         await check_counts(mailboxes, mailbox)
 
@@ -248,12 +251,12 @@ class MailboxMessagesContract:
         mailbox, target = await a_mailbox(mailboxes), await a_mailbox(mailboxes, "Archive")
         await mailboxes.append(mailbox, [message(flags=DELETED)] * 1300)
         before = (await mailboxes.head(mailbox)).highest_modseq
-        assert len(await mailboxes.copy(mailbox, EVERYTHING, target)) == 1300
+        assert len((await mailboxes.copy(mailbox, EVERYTHING, target)).target) == 1300
         removed, modseq = await mailboxes.expunge(mailbox, UidSet([(1, 1100)]))
-        assert removed == list(range(1, 1101))
-        changes = await mailboxes.changes(mailbox, before)
-        assert (changes.expunged, changes.head.highest_modseq) == (removed, modseq)
-        assert await mailboxes.remove(target, EVERYTHING) == list(range(1, 1301))
+        assert removed == UidSet([(1, 1100)])
+        assert await told_since(mailboxes, mailbox, before) == ([], list(removed))
+        assert (await mailboxes.head(mailbox)).highest_modseq == modseq
+        assert await mailboxes.remove(target, EVERYTHING) == UidSet([(1, 1300)])
         await check_counts(mailboxes, mailbox)
         await check_counts(mailboxes, target)
 
@@ -303,7 +306,7 @@ class MailboxMessagesContract:
         await fill(mailboxes, mailbox, NO_FLAGS)
         assert await rows_of(mailboxes, mailbox, UidSet()) == []
         assert await rows_of(mailboxes, mailbox, uids(2)) == []
-        assert await mailboxes.row(mailbox, Uid(2)) is None
+        assert await row_of(mailboxes, mailbox, 2) is None
 
     async def test_writes_go_on_between_two_batches(self, mailboxes: MailboxStore) -> None:
         mailbox = await a_mailbox(mailboxes)
@@ -337,9 +340,39 @@ class MailboxMessagesContract:
         taken = await asyncio.gather(*(mailboxes.take_recent(mailbox) for _ in range(5)))
         assert sorted(taken) == [1, 3, 3, 3, 3]
         await fill(mailboxes, mailbox, NO_FLAGS)
-        assert (await mailboxes.head(mailbox)).first_recent_uid == 3
+        head = await mailboxes.head(mailbox)
+        assert (head.first_recent_uid, head.recent) == (3, 1)
         assert await mailboxes.take_recent(mailbox) == 3
         assert await mailboxes.take_recent(mailbox) == 4
+
+    async def test_of_sessions_that_open_at_once_one_gets_the_recent(self, mailboxes: MailboxStore) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        await fill(mailboxes, mailbox, NO_FLAGS, NO_FLAGS)
+        looking = await mailboxes.open(mailbox, take_recent=False)
+        assert (looking.first_recent_uid, looking.head.recent) == (1, 2)
+        opened = await asyncio.gather(*(mailboxes.open(mailbox, take_recent=True) for _ in range(5)))
+        assert sorted(one.first_recent_uid for one in opened) == [1, 3, 3, 3, 3]
+        assert (await mailboxes.head(mailbox)).recent == 0
+
+    async def test_expunged_messages_are_no_longer_recent(self, mailboxes: MailboxStore) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        await fill(mailboxes, mailbox, NO_FLAGS)
+        await mailboxes.take_recent(mailbox)
+        await fill(mailboxes, mailbox, NO_FLAGS, DELETED, NO_FLAGS)
+        await mailboxes.expunge(mailbox)
+        await mailboxes.remove(mailbox, uids(1))
+        assert (await mailboxes.head(mailbox)).recent == 2
+
+    async def test_known_uids_are_brought_up_to_date(self, mailboxes: MailboxStore) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        await fill(mailboxes, mailbox, NO_FLAGS, NO_FLAGS, NO_FLAGS)
+        first = await mailboxes.open(mailbox, take_recent=False)
+        await mailboxes.remove(mailbox, uids(2))
+        await mailboxes.append(mailbox, [message()] * 2500)
+        again = await mailboxes.open(mailbox, take_recent=False, known=(first.head.highest_modseq, first.uids))
+        assert again.uids == UidSet([(1, 1), (3, 2503)])
+        later = await mailboxes.open(mailbox, take_recent=False, known=(again.head.highest_modseq, again.uids))
+        assert later == again
 
     # everything together
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
+from compostela.core.mailbox.log import Change, LogEntry
 from compostela.core.mailbox.model import Appended, MessageRow, NewMessage
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.flags import NO_FLAGS, Flags, SystemFlag
 from compostela.model.mailbox_path import MailboxPath
-from compostela.model.numbers import EffectKey, EntryId, MailboxId, Uid
+from compostela.model.numbers import EffectKey, EntryId, MailboxId, ModSeq, Uid
 from compostela.model.uid_set import MAX_UID, UidSet
 from compostela.model.username import Username
 
@@ -59,6 +60,30 @@ async def flags_of(store: MailboxStore, mailbox: MailboxId) -> dict[Uid, Flags]:
     return {row.uid: row.flags for row in await rows_of(store, mailbox)}
 
 
+async def row_of(store: MailboxStore, mailbox: MailboxId, uid: int) -> MessageRow | None:
+    return next(iter(await rows_of(store, mailbox, uids(uid))), None)
+
+
+async def log_of(store: MailboxStore, mailbox: MailboxId, since: ModSeq) -> list[LogEntry]:
+    """All entries after a ModSeq, page by page."""
+    entries: list[LogEntry] = []
+    while True:
+        page = await store.log(mailbox, since)
+        assert page.complete
+        entries += page.entries
+        if page.is_last:
+            return entries
+        assert page.until > since, "each page goes on"
+        since = page.until
+
+
+async def told_since(store: MailboxStore, mailbox: MailboxId, since: ModSeq) -> tuple[list[Uid], list[Uid]]:
+    """UIDs that were added or changed and are there, UIDs that are gone, by the log."""
+    entries = await log_of(store, mailbox, since)
+    gone = {entry.uid for entry in entries if entry.change is Change.EXPUNGED}
+    return sorted({entry.uid for entry in entries} - gone), sorted(gone)
+
+
 async def octets_of(store: MailboxStore, mailbox: MailboxId, uid: int) -> bytes:
     found = await store.message(mailbox, Uid(uid))
     assert found is not None
@@ -78,5 +103,10 @@ async def check_counts(store: MailboxStore, mailbox: MailboxId) -> None:
     assert (head.messages, head.size_bytes) == (len(rows), sum(row.size for row in rows))
     assert (head.deleted, head.deleted_bytes) == (len(deleted), sum(row.size for row in deleted))
     assert head.unseen == len(unseen)
-    assert await store.first_unseen(mailbox) == (unseen[0] if unseen else None)
+    opened = await store.open(mailbox, take_recent=False)
+    assert (opened.head, opened.uids) == (head, known)
+    assert opened.first_unseen == (unseen[0] if unseen else None)
+    assert head.recent == sum(row.uid >= head.first_recent_uid for row in rows)
+    assert head.keywords >= frozenset[str]().union(*(row.flags.keywords for row in rows))
+    assert await store.heads([mailbox, MailboxId("unknown")]) == {mailbox: head}
     assert all(row.uid < head.uid_next and row.modseq <= head.highest_modseq for row in rows)

@@ -31,7 +31,7 @@ from compostela.adapters.embedded.queue import EmbeddedQueueItem
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.mailbox.model import NewMessage
 from compostela.core.repository.ports import RepositoryUrl

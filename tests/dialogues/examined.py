@@ -5,16 +5,17 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.doctor import diagnose
-from compostela.app.examination import subject_of
 from compostela.base.clock import SystemClock
 from compostela.base.settings import Problems
-from compostela.core.diagnosis.model import Account, Finding, Severity
-from compostela.core.diagnosis.records import publications
-from compostela.core.diagnosis.subject import Subject
 from compostela.core.dns.settings import DnsSettings
+from compostela.doctor.diagnosis import diagnose
+from compostela.doctor.dns.records import publications
+from compostela.doctor.examination import subject_of
+from compostela.doctor.model import Account, Finding, Severity
+from compostela.doctor.subject import Subject
 from tests.dialogues.server import Server, running
 from tests.name_server import NameServer, name_server
 
@@ -38,14 +39,15 @@ class Examined:
 
     async def findings(self, *only: str, account: Account | None = None) -> list[Finding]:
         settings = DnsSettings(servers=(self.names.address,), use_system=False)
-        return await diagnose(self.subject, DnspythonResolver(settings), SystemClock(), account=account, only=only)
+        resolver = DnspythonResolver(settings)
+        return await diagnose(self.subject, resolver, ResolverDns(resolver), SystemClock(), account=account, only=only)
 
     async def complaints(self, *only: str) -> list[Finding]:
         return [one for one in await self.findings(*only) if one.severity > Severity.INFO]
 
 
 def adapted(configuration: Configuration, domains: Sequence[str], ports: dict[str, list[int]]) -> Subject:
-    subject = subject_of(configuration, domains, ports)
+    subject = subject_of(configuration.examined, domains, ports)
     settings = replace(subject.settings, addresses=(ADDRESS,), block_lists=(BLOCK_LIST,))
     return replace(subject, settings=settings)
 

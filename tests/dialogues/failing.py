@@ -5,7 +5,7 @@ from pathlib import Path
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 
 class Failing(Mailet):

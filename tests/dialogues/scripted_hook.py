@@ -3,10 +3,10 @@
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
-from compostela.core.smtp.hooks import DECLINED, HookCode, HookResult, SmtpHook
-from compostela.core.smtp.session import SmtpSession
+from compostela.core.smtp_hooks.hooks import DECLINED, HookCode, HookResult, SmtpHook
+from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.processing.smtp_hooks.context import HookContext
+from compostela.smtp_hooks.context import HookContext
 
 
 class ScriptedHook(SmtpHook):

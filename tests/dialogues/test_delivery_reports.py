@@ -11,7 +11,7 @@ import pytest
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
-from tests.contracts.outbound import EVERY_FEATURE, Peer
+from tests.contracts.next_hop import EVERY_FEATURE, Peer
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import ANN, BOB, PASSWORD, SMTP, Server, running
 from tests.dialogues.test_processing import idle, messages

@@ -11,7 +11,7 @@ from compostela.mailauth.dkim.private_key import load_private_key
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import Uid
 from tests.dialogues.conversation import conversation
-from tests.dialogues.server import BOB, running
+from tests.dialogues.server import BOB, SMTP, running
 from tests.dialogues.test_smtp_extensions import KEEPING, kept
 from tests.dialogues.waiting import eventually
 from tests.name_server import name_server, text_record
@@ -102,7 +102,9 @@ async def test_another_server_takes_the_mail_for_its_signature(tmp_path: Path) -
     hook = '<handler class="DKIMHook"><expectedDToken>own.example</expectedDToken></handler>'
     async with (
         name_server(ZONE) as names,
-        running(tmp_path / "there", handlers=hook, dns=names.address) as there,
+        running(
+            tmp_path / "there", handlers=hook, dns=names.address, smtp=SMTP.replace("mail.example", "mail2.example")
+        ) as there,
     ):
         relay = f"<gateway>127.0.0.1</gateway><gatewayPort>{there.ports['smtp']}</gatewayPort><outgoing>out</outgoing>"
         container = keeping(signing("own.example") + f'<mailet match="All" class="RemoteDelivery">{relay}</mailet>')

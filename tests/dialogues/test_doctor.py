@@ -11,15 +11,15 @@ import pytest
 
 from compostela.app.first_start import CERTIFICATE_DAYS, make_certificate
 from compostela.base.settings import Settings
-from compostela.core.client_setup.endpoints import Endpoint, Proxied, Speaks
-from compostela.core.diagnosis.model import Account, Finding, Severity, exit_status
+from compostela.core.autoconfiguration.endpoints import Endpoint, Proxied, Speaks
 from compostela.core.mail.model import MailAddress
-from compostela.core.smtp.hooks import OK, HookResult, SmtpHook
-from compostela.core.smtp.session import SmtpSession
-from compostela.net.diagnosis import dialogue, relay
-from compostela.net.diagnosis.certificates import certificate_of
-from compostela.net.diagnosis.tls_strength import check_tls_strength
-from compostela.processing.smtp_hooks.context import HookContext
+from compostela.core.smtp_hooks.hooks import OK, HookResult, SmtpHook
+from compostela.core.smtp_hooks.session import SmtpSession
+from compostela.doctor.model import Account, Finding, Severity, exit_status
+from compostela.doctor.wire import dialogue, relay
+from compostela.doctor.wire.certificates import certificate_of
+from compostela.doctor.wire.tls_strength import check_tls_strength
+from compostela.smtp_hooks.context import HookContext
 from tests.dialogues.conversation import conversation
 from tests.dialogues.examined import examined
 from tests.dialogues.server import BOB, PASSWORD, USERS

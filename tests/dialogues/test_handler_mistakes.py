@@ -112,7 +112,7 @@ async def test_a_handler_that_can_do_nothing_without_a_parameter_asks_for_it(tmp
 
 
 OWN = """
-from compostela.core.smtp.hooks import SmtpHook
+from compostela.core.smtp_hooks.hooks import SmtpHook
 
 class Raising(SmtpHook):
     def __init__(self, settings, context):

@@ -98,11 +98,11 @@ SHOWN = [
             "BODY.PEEK[1.HEADER]": "BODY[1.HEADER] {18}\r\nSubject: inner\r\n\r\n",
             "BODY.PEEK[1.TEXT]": "BODY[1.TEXT] {12}\r\ninner body\r\n",
             "BODY.PEEK[1.1]": "BODY[1.1] {12}\r\ninner body\r\n",
-            "BODY.PEEK[1.MIME]": "BODY[1.MIME] {66}\r\nSubject: outer\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n",
+            "BODY.PEEK[1.MIME]": "BODY[1.MIME] {67}\r\nSubject: outer\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n",
             "BODY.PEEK[1.1.1]": "BODY[1.1.1] NIL",
         },
     ),
-    ("02-base64-rfc822", {"BODY": 'BODY (("application" "octet-stream" NIL NIL NIL "base64" 26) "mixed")'}),
+    ("02-base64-rfc822", {"BODY": 'BODY (("application" "octet-stream" NIL NIL NIL "base64" 24) "mixed")'}),
     (
         "09a-cte",
         {"BODY": 'BODY ("text" "plain" ("charset" "us-ascii") NIL NIL "base64" 10 1)'},
@@ -188,7 +188,7 @@ async def test_nul_never_leaves_in_a_literal(tmp_path: Path) -> None:
     """RFC 3501 §9, CHAR8. The sizes stay those of the message."""
     async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
         await log_in(c)
-        await append(c, (CASES / "15-nul.eml").read_bytes() + b"\0" * 300_000)
+        await append(c, (CASES / "15-nul.eml").read_bytes() + (b"\0" * 1000 + b"\r\n") * 300)
         await append(c, b"Subject: n\0n\r\nX\0: y\r\n\r\nx")
         await c.client("a SELECT INBOX")
         await c.until("a OK")
@@ -196,7 +196,7 @@ async def test_nul_never_leaves_in_a_literal(tmp_path: Path) -> None:
                      "BODY[HEADER.FIELDS (SUBJECT)]", "ENVELOPE"):  # fmt: skip
             await c.client(f"f FETCH 1:2 ({item} RFC822.SIZE)")
             lines = await answered(c)
-            assert 2 <= len(lines) < 100, item
+            assert 2 <= len(lines) < 1000, item
             assert "\0" not in "".join(lines), item
 
 

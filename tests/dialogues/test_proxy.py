@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from compostela.net import gate
+from compostela.net import admission
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import BOB, Server, running
 from tests.dialogues.test_processing import idle, messages
@@ -223,7 +223,7 @@ def test_the_same_on_the_loop_that_serves(tmp_path: Path) -> None:
 
 
 async def test_a_header_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "HEADER_SECONDS", 0.05)
+    monkeypatch.setattr(admission, "HEADER_SECONDS", 0.05)
     async with proxied(tmp_path) as server, conversation(server.ports["plain"]) as c:
         await c.octets(b"PROXY TCP4 ")
         await c.reset()

@@ -8,8 +8,8 @@ import pytest
 
 from compostela.app.configuration.folder import load
 from compostela.base.settings import Node, Place, Problems, Settings, Severity
-from compostela.net.networks import Network, is_in, parse_network, read_networks, system_addresses
-from compostela.processing.smtp_hooks.lifespan import MaxConnectionLifespanHandler
+from compostela.net.host_addresses import system_addresses
+from compostela.smtp_hooks.lifespan import MaxConnectionLifespanHandler
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import Server, running
 from tests.dialogues.test_server_elements import problems_of
@@ -297,48 +297,6 @@ def test_without_a_file_there_is_no_server(tmp_path: Path) -> None:
     configuration = load(tmp_path, tmp_path / "data", problems)
     assert configuration.smtp == [] or configuration.smtp == ()
     assert not problems.of(Severity.ERROR)
-
-
-def networks(text: str, **names: list[str]) -> list[Network]:
-    return parse_network(text, lambda name: names.get(name.replace(".", "_"), []))
-
-
-@pytest.mark.parametrize(
-    ("text", "inside", "outside"),
-    [
-        ("127.*", "127.1.2.3", "128.0.0.1"),
-        ("127.0.0.0/8", "127.255.0.1", "126.0.0.1"),
-        ("127.0.0.0/255.0.0.0", "127.255.0.1", "126.0.0.1"),
-        ("localhost/8", "127.9.9.9", "::2"),
-        ("LocalHost", "::1", "127.0.0.2"),
-        ("192.0.2.7/24", "192.0.2.255", "192.0.3.0"),
-        ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
-        ("[::1]", "::1", "::2"),
-        ("10.1.*.*", "10.1.255.255", "10.2.0.0"),
-        ("*", "192.0.2.1", "::1"),
-        ("127.0.0.0/8", "::ffff:127.0.0.1", "unknown"),
-        ("relay.example.net", "192.0.2.9", "192.0.2.8"),
-        ("relay.example.net", "2001:db8::9", "2001:db8::8"),
-        ("relay.example.net/24", "192.0.2.200", "2001:db8::8"),
-        ("six.example.net/24", "2001:db8::9", "2001:db8::8"),
-    ],
-)
-def test_forms_of_networks(text: str, inside: str, outside: str) -> None:
-    found = networks(text, relay_example_net=["192.0.2.9", "2001:db8::9"], six_example_net=["2001:db8::9"])
-    assert is_in(inside, found)
-    assert not is_in(outside, found)
-
-
-def test_a_name_without_an_address_counts_for_nothing_and_is_told(tmp_path: Path) -> None:
-    problems = Problems()
-    node = Node(
-        "smtpserver", Place("x"), children=[Node("authorizedAddresses", Place("x", 3), "gone.example, 192.0.2.1")]
-    )
-    found = read_networks(Settings(node, problems), "authorizedAddresses", lambda _: [])
-    assert [str(one) for one in found] == ["192.0.2.1/32"]
-    assert [str(one) for one in problems.of(Severity.WARNING)] == [
-        "x:3: authorizedAddresses: the name 'gone.example' has no address now and counts for nothing"
-    ]
 
 
 def test_this_machines_names_are_resolved() -> None:

@@ -16,7 +16,8 @@ from cryptography.x509 import load_der_x509_certificate
 from compostela.app.serve import check
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
-from compostela.net import gate, listeners, session_host
+from compostela.net import admission, listeners
+from compostela.net.tls import upgrade
 from tests.dialogues.tls_server import (
     KEY,
     KEYS,
@@ -181,7 +182,7 @@ async def test_a_handshake_that_fails_leaves_nothing_for_the_garbage_collector(t
 
 
 async def nothing_is_left_of_gates() -> bool | None:
-    return None if any(isinstance(one, gate.Gate) for one in gc.get_objects()) else True
+    return None if any(isinstance(one, admission.Admission) for one in gc.get_objects()) else True
 
 
 LIMITS = "<connectionLimit>3</connectionLimit><connectionLimitPerIP>2</connectionLimitPerIP>"
@@ -212,7 +213,7 @@ async def waiting_are(server: TlsServer, count: int) -> bool | None:
 def test_connections_count_before_they_shake_hands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    monkeypatch.setattr(gate, "HANDSHAKE_SECONDS", 2.0)
+    monkeypatch.setattr(upgrade, "HANDSHAKE_SECONDS", 2.0)
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(connections_before_the_handshake(tmp_path))
 
@@ -226,7 +227,7 @@ def test_a_handshake_that_comes_to_nothing_ends_the_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     # neither loop says a word to the session when the connection ends within the handshake
-    monkeypatch.setattr(session_host, "HANDSHAKE_SECONDS", 0.3)
+    monkeypatch.setattr(upgrade, "HANDSHAKE_SECONDS", 0.3)
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(handshakes_that_come_to_nothing(tmp_path))
 

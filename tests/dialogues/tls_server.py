@@ -1,4 +1,4 @@
-"""A server whose TLS is all the test's: SMTP and IMAP servers with the `tls` blocks that it asks for."""
+"""A server whose TLS is all the test's: SMTP, LMTP and IMAP servers with the `tls` blocks that it asks for."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,11 @@ class TlsServer:
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, smtp: dict[str, str], imap: dict[str, str] | None = None, elements: str = ""
+    folder: Path,
+    smtp: dict[str, str],
+    imap: dict[str, str] | None = None,
+    elements: str = "",
+    lmtp: dict[str, str] | None = None,
 ) -> AsyncIterator[TlsServer]:
     """Servers by name with what stands in their `tls`, and with `elements` beside it; a name that ends in s has TLS from the
     first octet."""
@@ -43,7 +47,7 @@ async def running(
     conf.mkdir()
     for file in KEYS.iterdir():
         (conf / file.name).write_bytes(file.read_bytes())
-    for kind, servers in (("smtp", smtp), ("imap", imap or {})):
+    for kind, servers in (("smtp", smtp), ("imap", imap or {}), ("lmtp", lmtp or {})):
         listed = "".join(
             _SERVER.format(
                 kind=kind,

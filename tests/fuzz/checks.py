@@ -5,11 +5,11 @@ import contextlib
 from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems, Settings
 from compostela.mime import addresses, dates, encoded_words, parameters
+from compostela.mime.conversion import CannotConvert, converted, fits_eight_bit, fits_seven_bit
 from compostela.mime.headers import Headers, add_first, add_last, header_end, remove, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Part, Structure
 from compostela.mime.text import decoded_text, html_text
-from compostela.net.outbound.conversion import CannotConvert, converted, fits_eight_bit, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
 from tests.fuzz.engines import imap_events, smtp_events
 

@@ -11,12 +11,12 @@ import pytest
 from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems
 from compostela.mime import addresses, dates, encoded_words, parameters, uris
+from compostela.mime.conversion import CannotConvert, converted, fits_seven_bit
 from compostela.mime.headers import Headers, add_first, add_last, header_end, remove, unfold, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Structure
 from compostela.mime.text import decoded_text, html_text
 from compostela.model.domain import Domain
-from compostela.net.outbound.conversion import CannotConvert, converted, fits_seven_bit
 from compostela.protocols.imap.responses import body_structure, envelope
 from compostela.protocols.smtp import grammar
 from tests.fuzz.engines import imap_events, smtp_events

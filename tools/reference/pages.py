@@ -17,10 +17,10 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.editions.embedded import Services, make_services
+from compostela.app.webadmin_routes import WebAdminServices, webadmin_routes
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.authentication.throttle import read_throttle_settings
-from compostela.core.client_setup.settings import read_autoconfiguration_settings
-from compostela.core.diagnosis.settings import read_doctor_settings
+from compostela.core.autoconfiguration.settings import read_autoconfiguration_settings
 from compostela.core.dns.settings import read_dns_settings
 from compostela.core.domains.settings import read_domain_list_settings
 from compostela.core.filtering.settings import read_crowdsec_settings
@@ -28,6 +28,7 @@ from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
 from compostela.core.users.settings import read_users_settings
+from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
 from compostela.net.lmtp import settings as lmtp
 from compostela.net.smtp import settings as smtp
@@ -35,10 +36,8 @@ from compostela.processing import container
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
 from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
 from compostela.processing.matchers.composites import COMPOSITES
-from compostela.processing.smtp_hooks import HOOKS, chain
-from compostela.web.webadmin.application import WebAdminServices, create_application
-from compostela.web.webadmin.authentication import passwords_of
-from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings
+from compostela.smtp_hooks import HOOKS, chain
+from compostela.web.webadmin.settings import read_webadmin_settings
 from tools.reference.recording import Element, Recorder, record
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -234,10 +233,8 @@ def _parameters(recorder: Recorder) -> list[str]:
 
 def webadmin() -> str:
     nothing = dict.fromkeys(WebAdminServices.__dataclass_fields__)
-    settings = WebAdminSettings()
-    application = create_application(WebAdminServices(**nothing), settings, passwords_of(settings, ""))  # type: ignore[arg-type]
     groups: dict[str, list[str]] = {}
-    for route in application.routes:
+    for route in webadmin_routes(WebAdminServices(**nothing)):  # type: ignore[arg-type]
         endpoint = getattr(route, "endpoint", None)
         methods = sorted(getattr(route, "methods", None) or ())
         methods = ["GET"] if methods == ["GET", "HEAD"] else methods

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compostela.app.configuration.folder import Configuration
-from compostela.app.configuration.places import TOKEN_FILE
+from compostela.app.configuration.locations import TOKEN_FILE
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.attributes import SENT_BY_MAILET
 from compostela.core.mail.model import Mail

@@ -5,10 +5,10 @@ import ssl
 from typing import TYPE_CHECKING
 
 from compostela.app.configuration.folder import Configuration
-from compostela.app.examination import public_setup
 from compostela.base.settings import Place
-from compostela.core.client_setup.settings import AutoconfigurationSettings
+from compostela.core.autoconfiguration.settings import AutoconfigurationSettings
 from compostela.core.domains.service import DomainList
+from compostela.doctor.examination import public_setup
 from compostela.net.listeners import bind_sockets
 from compostela.net.settings import BindAddress
 from compostela.net.tls.context import server_context
@@ -49,7 +49,7 @@ class PublicListener:
         if public.https:
             tls = tls_of(public)
             try:
-                self.context = server_context(tls, configuration.places.resolve)
+                self.context = server_context(tls, configuration.locations.resolve)
             except TlsError as error:
                 raise TlsError(f"{tls.place}: {error}") from error
         self._sockets: list[socket.socket] = bind_sockets((BindAddress(public.host, public.port),), BACKLOG)
@@ -67,16 +67,18 @@ class PublicListener:
         """`ports` are those of the mail servers; `whole_address`: users log in with it."""
         # slow to import
         from compostela.web.autoconfiguration.application import PublicDocuments
-        from compostela.web.webadmin.patience import Patience
+        from compostela.web.webadmin.request_limits import RequestLimits
         from compostela.web.webadmin.server import WebAdminServer
 
-        documents = PublicDocuments(public_setup(self._configuration, ports), domains, whole_address=whole_address)
+        documents = PublicDocuments(
+            public_setup(self._configuration.examined, ports), domains, whole_address=whole_address
+        )
         self._server = WebAdminServer(
             documents.application(),
             self._sockets,
             self.context,
             connections=MAX_CONNECTIONS,
-            patience=Patience(ARRIVAL_SECONDS, MAX_REQUEST_BYTES),
+            patience=RequestLimits(ARRIVAL_SECONDS, MAX_REQUEST_BYTES),
         )
         await self._server.start()
 

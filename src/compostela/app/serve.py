@@ -12,16 +12,19 @@ import sys
 import tempfile
 from pathlib import Path
 
+from compostela.adapters.embedded.file_bodies import make_folder
+from compostela.adapters.embedded.folder_id import WrongFolder, lost_database
+from compostela.adapters.embedded.private import PRIVATE_UMASK, open_to_others
 from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.configuration.places import TOKEN_FILE
+from compostela.app.configuration.locations import TOKEN_FILE
 from compostela.app.editions.embedded import EmbeddedEdition, make_services
 from compostela.app.public_listener import tls_of
 from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
 from compostela.base.log import start_logging
-from compostela.base.settings import Problems, Severity
+from compostela.base.settings import Place, Problems, Severity
 from compostela.core.authentication.kerberos import KerberosError
 from compostela.net.listeners import BindError
 from compostela.net.tls.context import server_context
@@ -50,6 +53,7 @@ class StartError(CompostelaError):
 def serve(conf: Path, data: Path, *, log_level: str, log_json: bool) -> int:
     """Gives the exit status."""
     listener = start_logging(log_level.upper(), json=log_json)
+    os.umask(PRIVATE_UMASK)
     _allow_many_connections()
     try:
         with _runner() as runner:
@@ -82,8 +86,9 @@ def _runner() -> asyncio.Runner:
 
 
 async def check(conf: Path, data: Path, problems: Problems) -> Configuration:
-    """Reads and builds everything without opening a port or touching the data folder."""
+    """Reads and builds everything without opening a port or changing the data folder."""
     configuration = load(conf, data, problems)
+    _check_data(data, problems)
     with tempfile.TemporaryDirectory(prefix="compostela-check-") as folder:
         store = await EmbeddedStore.open(Path(folder))
         try:
@@ -94,6 +99,17 @@ async def check(conf: Path, data: Path, problems: Problems) -> Configuration:
             await store.close()
     _check_keys(configuration, problems)
     return configuration
+
+
+def _check_data(data: Path, problems: Problems) -> None:
+    """What is wrong with a data folder that is there; nothing is opened."""
+    try:
+        if (lost := lost_database(data)) is not None:
+            problems.error(Place(str(data)), lost)
+        if (wide := open_to_others(data)) is not None:
+            problems.warning(Place(str(data)), wide)
+    except OSError as error:
+        problems.warning(Place(str(data)), f"the data folder cannot be examined: {error.strerror}")
 
 
 def _check_keys(configuration: Configuration, problems: Problems) -> None:
@@ -109,14 +125,14 @@ def _check_keys(configuration: Configuration, problems: Problems) -> None:
         found.append(tls_of(public))
     for tls in found:
         urls = [url for url in (tls.keystore, tls.private_key, tls.certificates) if url is not None]
-        paths = {url: configuration.places.resolve(url) for url in urls}
+        paths = {url: configuration.locations.resolve(url) for url in urls}
         for url, path in paths.items():
-            made_by_us = path.parent == configuration.places.data / first_start.TLS_FOLDER
+            made_by_us = path.parent == configuration.locations.data / first_start.TLS_FOLDER
             if not made_by_us and not path.is_file():
                 problems.warning(tls.place, f"{url} does not exist: the server will not start without it")
         if all(path.is_file() for path in paths.values()):
             try:
-                server_context(tls, configuration.places.resolve)
+                server_context(tls, configuration.locations.resolve)
             except TlsError as error:
                 problems.error(tls.place, str(error))
 
@@ -189,16 +205,18 @@ def _reload_on_hangup(loop: asyncio.AbstractEventLoop, edition: EmbeddedEdition)
 
 async def _open(data: Path) -> EmbeddedStore:
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(data)
         probe = data / f".write-{os.getpid()}"
-        probe.touch()
+        probe.touch(mode=0o600)
         probe.unlink()
+        if (wide := open_to_others(data)) is not None:
+            _log.warning("the data folder is open to others: %s", wide)
         return await EmbeddedStore.open(data)
     except OSError as error:
         raise StartError(
             f"the data folder {data} cannot be written: {error.strerror}; choose another with --data"
         ) from error
-    except NewerSchema as error:
+    except (NewerSchema, WrongFolder) as error:
         raise StartError(str(error)) from error
     except TemporaryFailure as error:
         raise StartError(f"the data folder {data} cannot be used: {error}") from error

@@ -64,7 +64,7 @@ class _Scanner:
         kind, subtype, given = _content_type(values.get(b"content-type"), default)
         encoding = _encoding(values.get(b"content-transfer-encoding"))
         children: tuple[Part, ...] = ()
-        envelope = None
+        envelope, is_hidden = None, False
         if kind == b"multipart":
             # trailing blanks belong to the line, not to the boundary (RFC 2046 §5.1.1)
             boundary = (parameters.get(given, b"boundary") or b"").rstrip()
@@ -79,7 +79,7 @@ class _Scanner:
                 children, envelope = (inner[0],), inner[1]
             else:
                 # a message part has an envelope and a body (RFC 3501 §9, body-type-msg): this one shows none
-                kind, subtype = _OPAQUE
+                (kind, subtype), is_hidden = _OPAQUE, True
         disposition, disposition_parameters = parameters.parse(values.get(b"content-disposition", b""))
         language = values.get(b"content-language")
         return Part(
@@ -99,6 +99,7 @@ class _Scanner:
             md5=values.get(b"content-md5"),
             children=children,
             envelope=envelope,
+            is_hidden_message=is_hidden,
         )
 
     def _entity(

@@ -49,6 +49,8 @@ class Part(msgspec.Struct, array_like=True, frozen=True):
     md5: bytes | None = None
     children: tuple["Part", ...] = ()
     envelope: Envelope | None = None
+    is_hidden_message: bool = False
+    """A message part that is encoded or nested too deeply: it is shown as application/octet-stream."""
 
     @property
     def octets(self) -> int:

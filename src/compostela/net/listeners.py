@@ -11,9 +11,9 @@ from typing import Protocol, cast
 
 from compostela.base.errors import CompostelaError
 from compostela.base.metrics import gauge
-from compostela.net.gate import Gate, GatedSession
+from compostela.net.admission import Admission, AdmittedSession
+from compostela.net.fair_scheduler import FairScheduler
 from compostela.net.settings import BindAddress, ServerSettings
-from compostela.net.turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -89,8 +89,8 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
-        self._waiting: dict[Gate, str | None] = {}
-        self.turns = Turns()
+        self._waiting: dict[Admission, str | None] = {}
+        self.turns = FairScheduler()
         self._addresses: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event | None = None
@@ -127,11 +127,11 @@ class Listener:
     def _implicit(self) -> ssl.SSLContext | None:
         return self.context if self.settings.tls.implicit else None
 
-    def _gate(self) -> Gate:
+    def _gate(self) -> Admission:
         implicit = self._implicit
-        return Gate(
+        return Admission(
             self,
-            lambda: cast("GatedSession", self._factory(self, implicit is not None)),
+            lambda: cast("AdmittedSession", self._factory(self, implicit is not None)),
             self.settings.proxy,
             implicit,
         )
@@ -140,15 +140,15 @@ class Listener:
     def is_ending(self) -> bool:
         return self._empty is not None
 
-    def let_wait(self, gate: Gate, address: str | None) -> bool:
-        """See `WaitingRoom`."""
+    def let_wait(self, gate: Admission, address: str | None) -> bool:
+        """See `PendingConnections`."""
         if self._empty is not None or self._is_full(address):
             return False
         self._waiting[gate] = address
         self._count_in(address)
         return True
 
-    def no_longer_waits(self, gate: Gate) -> None:
+    def no_longer_waits(self, gate: Admission) -> None:
         self._count_out(self._waiting.pop(gate, None))
 
     def admit(self, session: Session, address: str) -> bool:

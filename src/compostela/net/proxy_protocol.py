@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from compostela.net.networks import Network, is_in
+from compostela.core.networks import Network, is_in
 
 
 @dataclass(frozen=True, slots=True)

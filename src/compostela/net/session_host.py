@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Protocol, cast
 
-from compostela.net.gate import HANDSHAKE_SECONDS
-from compostela.net.incoming import IncomingMessage
+from compostela.net.incoming_message import IncomingMessage
 from compostela.net.listeners import Listener
 from compostela.net.tls.channel import TlsChannel, channel_of
+from compostela.net.tls.upgrade import upgrade
 
 SHARE_BYTES = 128 * 1024
 """Nothing more is read while so much waits; and who has sent so much at once reads on when it is his turn."""
@@ -23,7 +23,7 @@ LIFESPAN_STEP_SECONDS = 0.1
 UNKNOWN = "unknown"
 
 
-class Farewell(enum.Enum):
+class CloseReason(enum.Enum):
     """Why the server ends a session."""
 
     SHUTDOWN = "the server stops"
@@ -75,7 +75,7 @@ class SessionHost(asyncio.Protocol, ABC):
         counts by itself."""
 
     @abstractmethod
-    def _say_farewell(self, reason: Farewell) -> None:
+    def _announce_close(self, reason: CloseReason) -> None:
         """Ends the session with the protocol's words for the reason. Nothing runs then."""
 
     # what the listener asks
@@ -86,7 +86,7 @@ class SessionHost(asyncio.Protocol, ABC):
         if self._closing:
             return
         if self._running is None and (at_once or not self._has_work()):
-            self._say_farewell(Farewell.SHUTDOWN)
+            self._announce_close(CloseReason.SHUTDOWN)
         elif at_once or self._is_shaking_hands:
             self._transport.abort()
 
@@ -100,7 +100,7 @@ class SessionHost(asyncio.Protocol, ABC):
             # it is answered and does not read: there is nobody to say anything to
             self._transport.abort()
         elif self._running is None and now - self._last_activity > self._listener.settings.connection_timeout_seconds:
-            self._say_farewell(Farewell.SILENCE)
+            self._announce_close(CloseReason.SILENCE)
 
     def came_from(self, address: str) -> None:
         """The client's address, which need not be the connection's peer; said before `connection_made`."""
@@ -163,15 +163,10 @@ class SessionHost(asyncio.Protocol, ABC):
         self._transport.write(go_ahead)
         self._is_shaking_hands = True
         try:
-            upgraded = await self._loop.start_tls(
-                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
-            )
-        except (OSError, ssl.SSLError):
-            upgraded = None
+            upgraded = await upgrade(self._transport, self, context, bytearray())
         finally:
             self._is_shaking_hands = False
-        if upgraded is None or upgraded.is_closing() or self._closing:
-            # of a connection that ends within the handshake (a reset, the time limit) the event loops tell the session nothing
+        if upgraded is None or self._closing:
             self._transport.abort()
             self._gone()
             return False
@@ -189,7 +184,7 @@ class SessionHost(asyncio.Protocol, ABC):
             # an answer that is under way is still given
             self._lifespan = self._loop.call_later(LIFESPAN_STEP_SECONDS, self._life_is_over)
         elif not self._closing:
-            self._say_farewell(Farewell.LIFESPAN)
+            self._announce_close(CloseReason.LIFESPAN)
 
     def _gone(self) -> None:
         """The connection is no more."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems, Settings
-from compostela.net.networks import parse_address, read_networks
+from compostela.core.networks import parse_address, read_networks
+from compostela.net.host_addresses import system_addresses
 from compostela.net.proxy_protocol import ProxySettings
 from compostela.net.tls.settings import TlsSettings, read_tls_settings
 
@@ -159,7 +160,7 @@ def _water_marks(settings: Settings) -> tuple[int, int] | None:
 
 def _proxy(settings: Settings) -> ProxySettings | None:
     required, first = settings.boolean("proxyRequired", False), settings.boolean("proxyFirst", True)
-    read = ProxySettings(first, read_networks(settings, "proxyNetworks"))
+    read = ProxySettings(first, read_networks(settings, "proxyNetworks", system_addresses))
     return read if required else None
 
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
-from compostela.base.settings import Node, Problems, Settings
+from compostela.base.settings import Node, Place, Problems, Settings
+from compostela.core.mail.hops import MAX_RECEIVED
 from compostela.core.mail.model import ERROR, GHOST, ROOT, TRANSPORT
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import MailetContext, Matcher
 from compostela.processing.mailets.headers import RemoveMimeHeader
+from compostela.processing.mailets.hops import ReceivedLimit
 from compostela.processing.matchers.composites import COMPOSITES
 from compostela.processing.processor import OnException, Pair, Policy, Processor
 from compostela.processing.registry import find_mailet, find_matcher
@@ -32,6 +34,8 @@ class SpoolerSettings:
     """Address, or a local part to which the default domain is added."""
     workers: int = DEFAULT_WORKERS
     """Mails in process at once; 0 switches the spooler off."""
+    max_received: int = MAX_RECEIVED
+    """Received fields of one mail; with more it is in a loop and goes to the error processor (RFC 5321 §6.3)."""
     error_repository: str = "var/mail/error/"
     """Where mails go whose processing keeps failing."""
 
@@ -42,6 +46,7 @@ def read_spooler_settings(root: Node, problems: Problems) -> SpoolerSettings:
     read = SpoolerSettings(
         postmaster=settings.text("context/postmaster", "postmaster"),
         workers=settings.integer("spooler/threads", DEFAULT_WORKERS, minimum=0),
+        max_received=settings.integer("spooler/maxReceived", MAX_RECEIVED, minimum=1),
         error_repository=settings.text("spooler/errorRepository", "var/mail/error/"),
     )
     settings.ignored("enableJmx", "processors")
@@ -63,16 +68,28 @@ def build_processors(root: Node, problems: Problems, context: MailetContext) -> 
         container.error("<processors> is missing")
         return []
     section.ignored("enableJmx")
+    # complaints about these were made by whoever read them first
+    spooler = read_spooler_settings(root, Problems())
     processors: list[Processor] = []
     references: list[tuple[Settings, str]] = []
     for settings in section.sections("processor"):
         builder = _ProcessorBuilder(settings, context, references)
         processors.append(builder.build())
+    processors = [_guarded(one, spooler.max_received, context) for one in processors]
     names = [processor.name for processor in processors]
     _check_names(section, names, references)
     _check_bcc(section, processors)
     section.finish()
     return processors
+
+
+def _guarded(processor: Processor, max_received: int, context: MailetContext) -> Processor:
+    """The root processor with the guard against loops in front, so that no configuration can forget it."""
+    if processor.name != ROOT:
+        return processor
+    nothing = Settings(Node("mailet", Place("")), Problems())
+    guard = Pair(None, False, ReceivedLimit(nothing, context, max_received))
+    return Processor(processor.name, (guard, *processor.pairs))
 
 
 def error_repository(settings: SpoolerSettings, context: MailetContext) -> RepositoryUrl:

@@ -25,7 +25,7 @@ from compostela.mime.encoded_words import decode
 from compostela.mime.headers import Headers
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import MailetContext
-from compostela.processing.run import PipelineRun, part_name
+from compostela.processing.pipeline_run import PipelineRun, part_name
 
 MAX_ATTACHED_BYTES = 1024 * 1024
 """Of a larger message only the header block is sent back."""

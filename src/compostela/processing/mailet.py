@@ -11,14 +11,16 @@ from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.mail.model import Mail
 from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.service import UsersRepository
+from compostela.mailauth.dns import AuthenticationDns
 from compostela.model.mail_address import MailAddress
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 Recipients = Collection[MailAddress]
 NOBODY: Recipients = ()
@@ -38,7 +40,10 @@ class MailetContext:
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings
     dns: DnsResolver
+    authentication_dns: AuthenticationDns
+    """The same resolver as DKIM asks it."""
     sender: SmtpSender
+    own: OwnEndpoints
     clock: Clock
     resolve: Callable[[str], Path]
     """Where a file is that the configuration names, as `file://conf/key.pem`."""

@@ -10,7 +10,7 @@ from compostela.core.mail.attributes import MAILET_ERROR
 from compostela.core.mail.model import ERROR, GHOST, Mail
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, Matcher
-from compostela.processing.run import PipelineRun, part_name
+from compostela.processing.pipeline_run import PipelineRun, part_name
 
 _log = logging.getLogger(__name__)
 

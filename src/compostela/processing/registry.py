@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import cast
 
-from compostela.base.own_classes import load_own_class
+from compostela.base.extensions import load_extension
 from compostela.base.settings import Settings
 from compostela.processing.mailet import Mailet, MailetFactory, Matcher, MatcherFactory
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
@@ -28,7 +28,7 @@ def find_mailet(name: str, settings: Settings) -> MailetFactory | None:
         return None
     return cast(
         "MailetFactory | None",
-        load_own_class(settings, "mailet", Mailet, name, MAILET_ENTRY_POINTS, [*MAILETS, *MAILETS_WITHOUT_EFFECT]),
+        load_extension(settings, "mailet", Mailet, name, MAILET_ENTRY_POINTS, [*MAILETS, *MAILETS_WITHOUT_EFFECT]),
     )
 
 
@@ -42,7 +42,7 @@ def find_matcher(name: str, settings: Settings, named: Iterable[str]) -> Matcher
         return None
     return cast(
         "MatcherFactory | None",
-        load_own_class(settings, "matcher", Matcher, name, MATCHER_ENTRY_POINTS, [*MATCHERS, *named]),
+        load_extension(settings, "matcher", Matcher, name, MATCHER_ENTRY_POINTS, [*MATCHERS, *named]),
     )
 
 

@@ -1,7 +1,6 @@
 """The spooler: takes mails from the spool and runs them through the processors, several at once."""
 
 import asyncio
-import contextlib
 import logging
 import time
 import traceback
@@ -13,9 +12,10 @@ from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT
 from compostela.core.mail.model import Mail
 from compostela.core.queue.ports import MailQueue, QueueItem
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
+from compostela.processing.acceptance_priority import AcceptancePriority
+from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors
-from compostela.processing.run import PipelineRun
-from compostela.processing.turnstile import Turnstile
+from compostela.processing.workers import Workers, is_stopping
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _duration = histogram("spoolProcessing", "Time in the processors")
 
 
 class Spooler:
-    """`workers` mails are processed at once, when acceptance leaves time (`activity`: see `Turnstile`). An entry is removed only when the pipeline is finished with it."""
+    """`workers` mails are processed at once, when acceptance leaves time (`activity`: see `AcceptancePriority`). An entry is removed only when the pipeline is finished with it."""
 
     def __init__(
         self,
@@ -45,44 +45,35 @@ class Spooler:
         self._processors = processors
         self._repositories = repositories
         self._error_repository = error_repository
-        self._workers = workers
+        self._count = workers
         self._activity = activity
-        self._tasks: list[asyncio.Task[None]] = []
-        self._busy = 0
+        self._workers: Workers | None = None
 
     async def start(self) -> None:
         for mailet in self._processors.mailets:
             await mailet.start()
-        turnstile = Turnstile(self._activity)
-        self._tasks = [asyncio.create_task(self._work(turnstile)) for _ in range(self._workers)]
+        turnstile = AcceptancePriority(self._activity)
+        self._workers = Workers("spooler", self._count, lambda: self._work(turnstile))
+        self._workers.start()
 
     async def stop(self) -> None:
         """Cuts off what is in work: it is done again at the next start, without any effect happening twice."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        if self._workers is not None:
+            await self._workers.stop()
         for mailet in self._processors.mailets:
             await mailet.stop()
 
-    async def _work(self, turnstile: Turnstile) -> None:
+    async def _work(self, turnstile: AcceptancePriority) -> None:
         while True:
             item = await self._queue.dequeue()
             try:
                 await turnstile.pass_through(time.time() - item.mail.last_updated_at)
                 await self._process(item)
-            except Exception:
+            except (Exception, asyncio.CancelledError):
+                if is_stopping():
+                    raise
                 _log.exception("a queue entry could not be dealt with; it stays in the queue")
-                await self._keep(item)
-
-    async def _keep(self, item: QueueItem) -> None:
-        try:
-            await item.retry(item.mail, GIVE_UP_SECONDS)
-        except Exception:
-            # not even that could be written: the entry is still there and is taken up at the next start
-            _log.exception("a queue entry could not be put back")
-            await asyncio.sleep(RETRY_SECONDS)
+                await item.retry(item.mail, GIVE_UP_SECONDS)
 
     async def _process(self, item: QueueItem) -> None:
         mail = item.mail

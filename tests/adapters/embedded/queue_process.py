@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.model.numbers import EffectKey
 from tests.contracts.fakes import a_mail
 

@@ -18,8 +18,8 @@ from compostela.model.domain import Domain
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import EntryId, Uid
 from compostela.model.username import Username
+from compostela.processing.lmtp_delivery import ContainerDelivery
 from compostela.processing.processor import MailProcessors
-from compostela.processing.synchronous import ContainerDelivery
 from tests.adapters.embedded import test_blob_store
 from tests.adapters.embedded.test_mailbox_store import mailboxes, store
 from tests.contracts.blobs import spilled

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.disk import RESERVE_FILE_BYTES, free_bytes
+from compostela.adapters.embedded.folder_id import ID_FILE, tie_parts
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mailbox.model import NewMessage
-from compostela.core.mailbox.view import MailboxView
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.mailbox_path import MailboxPath
@@ -128,6 +128,22 @@ async def test_a_full_disk_does_not_stop_a_start(disk: Path) -> None:
     await store.close()
 
 
+async def test_a_full_disk_does_not_stop_the_start_that_gives_a_folder_its_id(disk: Path) -> None:
+    await (await EmbeddedStore.open(disk / "data", reserve_bytes=0)).close()
+    mark, *others = [disk / "data" / ID_FILE, disk / "data" / "blobs" / ID_FILE]
+    folder_id = mark.read_text().strip()
+    for path in (mark, *others):
+        path.unlink()
+    (disk / "data" / "reserve").unlink()
+    filler = Filler(disk / "filler")
+    filler.fill()
+    tie_parts(disk / "data", folder_id, has_files=True)
+    assert not [path for path in disk.rglob(f"{ID_FILE}*") if path.is_file()]
+    filler.remove()
+    await (await EmbeddedStore.open(disk / "data", reserve_bytes=0)).close()
+    assert {path.read_text().strip() for path in (mark, *others)} == {folder_id}
+
+
 async def test_a_mailbox_is_opened_while_only_deletions_are_written(disk: Path) -> None:
     store = await EmbeddedStore.open(disk / "data", reserve_bytes=0)
     inbox = await store.mailboxes.create(MailboxPath.inbox(USER))
@@ -137,8 +153,8 @@ async def test_a_mailbox_is_opened_while_only_deletions_are_written(disk: Path) 
     with pytest.raises(StorageFull):
         await store.mailboxes.take_recent(inbox.id)
     for _ in range(2):
-        view = await MailboxView.open(store.mailboxes, inbox, read_only=False)
-        assert (view.exists, view.recent) == (1, 1)
+        opened = await store.mailboxes.open(inbox.id, take_recent=True)
+        assert (len(opened.uids), opened.first_recent_uid) == (1, 1)
     await store.close()
 
 

@@ -1,11 +1,14 @@
 """The embedded queues and repositories keep to the contracts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import apsw
 import pytest
 
+from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
@@ -39,6 +42,21 @@ class TestEmbeddedQueue(MailQueueContract):
         yield other.queues
         await other.close()
 
+    @pytest.fixture
+    def failing_store(self, tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+        @contextmanager
+        def failing() -> Iterator[None]:
+            database = apsw.Connection(str(tmp_path / DATABASE_NAME))
+            database.set_busy_timeout(10_000)
+            database.execute("ALTER TABLE queue_entry RENAME TO away")
+            try:
+                yield
+            finally:
+                database.execute("ALTER TABLE away RENAME TO queue_entry")
+                database.close()
+
+        return failing
+
 
 class TestEmbeddedRepositories(MailRepositoryContract):
     @pytest.fixture
@@ -50,6 +68,21 @@ class TestEmbeddedRepositories(MailRepositoryContract):
         other = await EmbeddedStore.open(tmp_path)
         yield other.repositories
         await other.close()
+
+
+@pytest.mark.parametrize("damage", ["mail = x'00'", "body = 12345", "header = x'ff', coding = 1"])
+async def test_a_damaged_entry_kills_no_consumer(
+    store: EmbeddedStore, tmp_path: Path, clock: FakeClock, damage: str
+) -> None:
+    queue = store.queues.queue("spool")
+    await queue.enqueue(a_mail("damaged"), delay_seconds=60)
+    await queue.enqueue(a_mail("whole"), delay_seconds=61)
+    database = apsw.Connection(str(tmp_path / DATABASE_NAME))
+    database.execute(f"UPDATE queue_entry SET {damage} WHERE name = 'damaged'")
+    database.close()
+    clock.advance(62)
+    assert (await queue.dequeue()).mail.name == "whole"
+    assert await queue.size() == 2, "the damaged entry stays in the queue"
 
 
 async def test_hints_pass_in_a_folder_with_a_long_name(tmp_path: Path) -> None:

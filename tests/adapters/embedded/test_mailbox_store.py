@@ -12,7 +12,7 @@ from compostela.base.errors import StorageFull
 from compostela.core.mailbox.ports import MailboxStore
 from tests.contracts.mailbox_changes import MailboxChangesContract
 from tests.contracts.mailbox_messages import MailboxMessagesContract, StoredOctets
-from tests.contracts.mailbox_parts import DELETED, a_mailbox, fill, message
+from tests.contracts.mailbox_parts import DELETED, a_mailbox, fill, message, uids
 from tests.contracts.mailboxes import MailboxesContract, OpenElsewhere
 
 
@@ -72,6 +72,6 @@ async def test_on_a_full_disk_nothing_comes_in_and_everything_can_go(tmp_path: P
     full = await EmbeddedStore.open(tmp_path, reserve_bytes=2**60)
     with pytest.raises(StorageFull):
         await full.mailboxes.append(mailbox, [message()])
-    assert (await full.mailboxes.expunge(mailbox))[0] == [1, 2]
+    assert (await full.mailboxes.expunge(mailbox))[0] == uids(1, 2)
     await full.mailboxes.delete(mailbox)
     await full.close()

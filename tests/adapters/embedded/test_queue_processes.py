@@ -10,7 +10,7 @@ import pytest
 from compostela.adapters.embedded import queue_memory
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.numbers import EffectKey
 from tests.contracts.fakes import FakeClock, a_mail

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from compostela.app.cli import main
 from compostela.app.configuration.folder import load
-from compostela.app.examination import subject_of
 from compostela.base.settings import Problems, Severity
-from compostela.core.client_setup.endpoints import Proxied
+from compostela.core.autoconfiguration.endpoints import Proxied
+from compostela.doctor.examination import subject_of
 from tests.unit.app.folders import write_folder
 
 
@@ -192,7 +192,7 @@ def test_endpoints_know_of_their_proxies(conf: Path, elements: str, proxied: Pro
         text = path.read_text() if path.exists() else "<lmtpservers><lmtpserver></lmtpserver></lmtpservers>"
         path.write_text(text.replace(server, server + elements))
     problems = Problems()
-    subject = subject_of(load(conf, conf.parent / "data", problems), ["example.org"])
+    subject = subject_of(load(conf, conf.parent / "data", problems).examined, ["example.org"])
     assert not problems.of(Severity.ERROR)
     assert [one.speaks.value for one in subject.endpoints] == ["smtp", "smtp", "smtp", "lmtp", "imap"]
     assert {one.proxied for one in subject.endpoints} == {proxied}

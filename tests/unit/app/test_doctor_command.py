@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from compostela.app.cli import main
-from compostela.core.diagnosis.model import CHECKS
+from compostela.doctor.model import CHECKS
 from tests.dialogues.server import DNS
 from tests.name_server import name_server
 from tests.unit.app.folders import write_folder

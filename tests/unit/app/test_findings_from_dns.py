@@ -12,11 +12,11 @@ import pytest
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.app.configuration.folder import load
 from compostela.base.settings import Problems
-from compostela.core.diagnosis.block_lists import check_block_list
-from compostela.core.diagnosis.lookups import Lookups
-from compostela.core.diagnosis.model import Check, Finding, Severity, examine
-from compostela.core.diagnosis.mta_sts import check_mta_sts
 from compostela.core.dns.settings import DnsSettings
+from compostela.doctor.dns.block_lists import check_block_list
+from compostela.doctor.dns.lookups import Lookups
+from compostela.doctor.dns.mta_sts import check_mta_sts
+from compostela.doctor.model import Check, Finding, Severity, examine
 from tests.dialogues.examined import REVERSE, Examined, adapted
 from tests.name_server import Zone, name_server, text_record
 from tests.unit.app.folders import write_folder

@@ -11,8 +11,8 @@ import pytest
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.app import first_start
 from compostela.core.dns.settings import DnsSettings
-from compostela.net.diagnosis import https
-from compostela.net.diagnosis.https import PolicyFetcher
+from compostela.doctor.wire import https
+from compostela.doctor.wire.https import PolicyFetcher
 from tests.name_server import name_server
 
 HOST = "mta-sts.example.org"

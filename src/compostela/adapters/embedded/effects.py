@@ -1,7 +1,7 @@
-"""Which effects of a queue entry have happened: see `compostela.core.mail.effects`."""
+"""Which effects of a queue entry have happened: see `compostela.core.idempotency`."""
 
 from compostela.adapters.embedded.writer import Transaction
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.model.numbers import EntryId
 
 

@@ -9,12 +9,14 @@ import contextlib
 import hashlib
 import mmap
 import os
+import stat
 import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
 from compostela.adapters.embedded.disk import translated_os_error
+from compostela.base.errors import TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.core.blob.model import CHUNK_BYTES, Octets
 
@@ -59,8 +61,13 @@ class FileBody:
         """Called before a row that names the file is written: from now on only garbage collection may remove it."""
         self._file.is_claimed = True
 
+    async def opened(self) -> "FileBody":
+        self._check_size()
+        return self
+
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        length = max(self.size - offset, 0) if length is None else length
+        left = max(self.size - offset, 0)
+        length = left if length is None else min(left, length)
         if length <= CHUNK_BYTES:
             return self._read(length, offset)
         return await asyncio.to_thread(self._read, length, offset)
@@ -75,13 +82,21 @@ class FileBody:
 
     def _read(self, length: int, offset: int) -> bytes:
         try:
-            return os.pread(self._file.descriptor, length, offset)
+            octets = os.pread(self._file.descriptor, length, offset)
         except OSError as error:
             raise translated_os_error(error) from error
+        if len(octets) < length:
+            raise TemporaryFailure(f"the file {self.path} of a body was cut")
+        return octets
+
+    def _check_size(self) -> None:
+        if not _has_size(os.fstat(self._file.descriptor), self.size):
+            raise TemporaryFailure(f"the file {self.path} of a body was cut")
 
     def _apply(self, function: Callable[[Octets], T]) -> T:
         if self.size == 0:
             return function(b"")
+        self._check_size()
         with mmap.mmap(self._file.descriptor, self.size, access=mmap.ACCESS_READ) as octets:
             return function(octets)
 
@@ -129,12 +144,27 @@ class FileSpill:
         self._path.unlink(missing_ok=True)
 
 
+def is_whole(path: Path, size: int) -> bool:
+    """Whether the file is there with `size` octets; they are not read."""
+    try:
+        return _has_size(path.stat(), size)
+    except OSError:
+        return False
+
+
+def _has_size(status: os.stat_result, size: int) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
+
+
 def open_body(path: Path, size: int, digest: bytes) -> FileBody:
-    """A stored body. Raises `TemporaryFailure` when the file cannot be opened."""
+    """A stored body. Raises `TemporaryFailure` when the file cannot be opened or has not `size` octets."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise translated_os_error(error) from error
+    if not _has_size(os.fstat(descriptor), size):
+        os.close(descriptor)
+        raise TemporaryFailure(f"the file {path} of a body was cut")
     return FileBody(path, descriptor, size, digest, is_claimed=True)
 
 

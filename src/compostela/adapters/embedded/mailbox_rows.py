@@ -1,6 +1,7 @@
 """Rows of the mailbox tables as domain values."""
 
 from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 from compostela.adapters.embedded.packing import unpack
 from compostela.core.mailbox.model import FlagsRow, Mailbox, MailboxHead, MessageRow
@@ -9,13 +10,28 @@ from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId, MessageId, ModSeq, Uid, UidValidity
 from compostela.model.username import Username
 
-HEAD = "uid_next, highest_modseq, messages, unseen, deleted, size_bytes, deleted_bytes, first_recent_uid"
+HEAD = (
+    "uid_next, highest_modseq, messages, unseen, deleted, size_bytes, deleted_bytes, first_recent_uid, recent, keywords"
+)
 MAILBOX = "id, user, namespace, name, uid_validity"
 PLACEMENT = "uid, modseq, flags, keywords, size, internal_date, save_date, message"
 
 # a listing makes a hundred thousand of them: this is half the cost of calling the class
 _make_row = partial(tuple.__new__, MessageRow)
 _make_flags = partial(tuple.__new__, FlagsRow)
+
+
+class PlacementRow(NamedTuple):
+    """The columns of `PLACEMENT`."""
+
+    uid: int
+    modseq: int
+    flags: int
+    keywords: str
+    size: int
+    internal_date: int
+    save_date: int
+    message: int
 
 
 class Names:
@@ -59,9 +75,27 @@ def header_blocks(rows: list[tuple[int, int, bytes]]) -> list[tuple[Uid, bytes]]
     return [(Uid(uid), unpack(coding, header)) for uid, coding, header in rows]
 
 
-def head_of(row: tuple[int, ...]) -> MailboxHead:
-    uid_next, modseq, messages, unseen, deleted, size, deleted_bytes, recent = row
-    return MailboxHead(Uid(uid_next), ModSeq(modseq), messages, unseen, deleted, size, deleted_bytes, Uid(recent))
+def head_of(row: tuple[Any, ...]) -> MailboxHead:
+    """The columns of `HEAD`."""
+    uid_next, modseq, messages, unseen, deleted, size, deleted_bytes, first_recent, recent, keywords = row
+    return MailboxHead(
+        Uid(uid_next),
+        ModSeq(modseq),
+        messages,
+        unseen,
+        deleted,
+        size,
+        deleted_bytes,
+        Uid(first_recent),
+        recent,
+        keywords_of(keywords),
+    )
+
+
+@lru_cache(maxsize=4096)
+def keywords_of(text: str) -> frozenset[str]:
+    """Keywords are kept with blanks between them."""
+    return frozenset(text.split()) if text else NO_KEYWORDS
 
 
 @lru_cache(maxsize=4096)

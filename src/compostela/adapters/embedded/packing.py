@@ -41,3 +41,17 @@ def pack(data: bytes) -> tuple[int, bytes]:
 
 def unpack(coding: int, data: bytes) -> bytes:
     return _decompressor().decompress(data) if coding == ZSTD else data
+
+
+def unpack_whole(coding: int, data: bytes | None, size: int) -> bytes | None:
+    """The `size` plain octets, or None if `data` is gone or cut. Damage that keeps the length is not looked for."""
+    if data is None:
+        return None
+    try:
+        # looked at first: a damaged frame must not ask for any amount of memory
+        if coding == ZSTD and zstandard.frame_content_size(data) != size:
+            return None
+        plain = unpack(coding, data)
+    except zstandard.ZstdError:
+        return None
+    return plain if len(plain) == size else None

@@ -1,5 +1,6 @@
 """One embedded mail queue: see `compostela.core.queue.ports` for what it promises."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 
@@ -12,11 +13,12 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock
+from compostela.base.complaints import Complaints
 from compostela.base.errors import TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.base.metrics import counter
 from compostela.core.blob.model import MessageContent
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
 from compostela.model.mail_address import MailAddress
@@ -28,14 +30,16 @@ BROWSE_BATCH = 200
 DELETE_BATCH = 1000
 STALE_SECONDS = 2.0
 """An entry that waited longer is looked up again before it is handed out: another process may have deleted it."""
-UNREADABLE_SECONDS = 60.0
-"""An entry that cannot be read is tried again after this time."""
+FIRST_PAUSE_SECONDS = 1.0
+"""An entry that cannot be read, or not be written back, is tried again after this time; the pause doubles each time."""
+MAX_PAUSE_SECONDS = 900.0
+"""The longest pause between two tries of such an entry."""
 
 _INSERT = """INSERT INTO queue_entry (queue, entry, owner, name, priority, enqueued_at, due_at, sender, recipients, size,
     mail, coding, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"""
 _COUNT = "INSERT INTO queue VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET size = size + ?2"
 _EXISTS = "SELECT 1 FROM queue_entry WHERE id = ?"
-_LOAD = """SELECT q.mail, q.coding, q.header, b.id, b.size, b.digest FROM queue_entry q JOIN blob b ON b.id = q.body
+_LOAD = """SELECT q.mail, q.coding, q.header, b.id, b.size, b.digest FROM queue_entry q LEFT JOIN blob b ON b.id = q.body
     WHERE q.id = ?"""
 _UPDATE = """UPDATE queue_entry SET due_at = ?, sender = ?, recipients = ?, size = ?, mail = ?, coding = ?, header = ?, body = ?
     WHERE id = ?"""
@@ -82,6 +86,7 @@ class EmbeddedQueue:
         self._signals = signals
         self._clock = clock
         self._memory = QueueMemory(clock)
+        self._complaints = Complaints(_log, clock)
         self._end_watch = signals.listen(self._topic, self._memory.flush)
         self._enqueued = counter(f"enqueuedMail:{name}", "Mails put into the queue")
         self._dequeued = counter(f"dequeuedMail:{name}", "Mails taken from the queue")
@@ -148,10 +153,14 @@ class EmbeddedQueue:
             waiting = await self._memory.get()
             try:
                 mail = self._mail(waiting)
-            except TemporaryFailure:
-                _log.exception("a queued mail cannot be read; it will be tried again", extra={"entry": waiting.entry})
-                waiting.due_at = self._clock.now() + UNREADABLE_SECONDS
-                self.hand_over(waiting)
+            except Exception as error:
+                # whatever it is, also a mail that this release cannot decode: a consumer must not die of it
+                self._complaints.error(
+                    "a queued mail cannot be read; it is tried again later", error, entry=waiting.entry
+                )
+                self._give_back(waiting)
+                # there may be thousands of them
+                await asyncio.sleep(0)
                 continue
             if mail is not None:
                 self._dequeued.inc()
@@ -167,6 +176,8 @@ class EmbeddedQueue:
         if row is None:
             return None
         data, coding, header, blob, size, digest = row
+        if blob is None:
+            raise TemporaryFailure("the body of a queued mail is gone from the store")
         content = MessageContent(unpack(coding, header), self._blobs.body(blob, size, digest))
         return mail_codec.decode(data, content)
 
@@ -182,7 +193,17 @@ class EmbeddedQueue:
         await self._writer.run(job, frees_space=True)
 
     async def put_back(self, waiting: Waiting, mail: Mail, delay_seconds: float) -> None:
-        """Writes the mail as it is now and lets it wait again; nothing when the entry was deleted meanwhile."""
+        """Writes the mail as it is now and lets it wait again; nothing when the entry was deleted meanwhile. If it cannot be
+        written, the entry waits as it was last stored."""
+        try:
+            await self._write_back(waiting, mail, delay_seconds)
+        except Exception as error:
+            self._complaints.error(
+                "a queued mail cannot be written back; it comes again as it was last stored", error, entry=waiting.entry
+            )
+            self._give_back(waiting, delay_seconds)
+
+    async def _write_back(self, waiting: Waiting, mail: Mail, delay_seconds: float) -> None:
         due_at = self._clock.now() + delay_seconds if delay_seconds > 0 else 0.0
         again = Waiting(waiting.row_id, waiting.entry, waiting.priority, waiting.enqueued_at, due_at, None, 0)
         content = mail.content
@@ -201,6 +222,13 @@ class EmbeddedQueue:
             tx.after_commit.append(lambda: self.hand_over(again))
 
         await self._writer.run(job, frees_space=True)
+
+    def _give_back(self, waiting: Waiting, delay_seconds: float = 0.0) -> None:
+        """Lets an entry wait whose row was not changed."""
+        waiting.pause_seconds = min(MAX_PAUSE_SECONDS, waiting.pause_seconds * 2 or FIRST_PAUSE_SECONDS)
+        waiting.mail = None
+        waiting.due_at = self._clock.now() + max(waiting.pause_seconds, delay_seconds)
+        self.hand_over(waiting)
 
     async def size(self) -> int:
         row = self._reader.execute("SELECT size FROM queue WHERE name = ?", (self.name,)).fetchone()

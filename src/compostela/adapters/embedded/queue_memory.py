@@ -22,7 +22,7 @@ LONGEST_SLEEP_SECONDS = 60.0
 @dataclass(slots=True)
 class Waiting:
     """One entry that this process owns. `mail` is None when it must be read from the store; `size` counts its bytes in
-    memory."""
+    memory; `pause_seconds` is the back-off after its last failure, 0 when there was none."""
 
     row_id: int
     entry: EntryId
@@ -31,6 +31,7 @@ class Waiting:
     due_at: float
     mail: Mail | None
     size: int
+    pause_seconds: float = 0.0
 
 
 class QueueMemory:

@@ -87,14 +87,17 @@ class EmbeddedQueues:
         return taken
 
     async def _take_from(self, owner: str) -> int:
-        def job(tx: Transaction) -> list[tuple[str, int, str, int, float, float]]:
-            return tx.execute(_TAKE, (self._ownership.owner, owner, TAKE_OVER_BATCH)).fetchall()
+        def job(tx: Transaction) -> int:
+            rows = tx.execute(_TAKE, (self._ownership.owner, owner, TAKE_OVER_BATCH)).fetchall()
+            # with the commit: entries that are ours and wait nowhere would be stranded
+            tx.after_commit.append(lambda: self._hand_over(rows))
+            return len(rows)
 
-        rows = await self._writer.run(job, frees_space=True, is_long=True)
+        return await self._writer.run(job, frees_space=True, is_long=True)
+
+    def _hand_over(self, rows: list[tuple[str, int, str, int, float, float]]) -> None:
         for name, row_id, entry, priority, enqueued_at, due_at in sorted(rows, key=lambda row: row[1]):
-            waiting = Waiting(row_id, EntryId(entry), priority, enqueued_at, due_at, None, 0)
-            self.queue(name).hand_over(waiting)
-        return len(rows)
+            self.queue(name).hand_over(Waiting(row_id, EntryId(entry), priority, enqueued_at, due_at, None, 0))
 
     async def _watch(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from compostela.adapters.embedded.packing import pack, unpack
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.core.blob.model import MessageContent
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.repository.ports import RepositoryQuery, RepositoryUrl
 from compostela.model.numbers import EntryId

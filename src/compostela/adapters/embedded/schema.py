@@ -4,9 +4,16 @@
 a database that is newer than this code is refused, because older code would break what newer code promised.
 """
 
+import time
+
 import apsw
 
 from compostela.base.errors import CompostelaError
+from compostela.base.ids import new_id
+
+_FOLDER_ID_LENGTH = 8
+FOLDER_ID = "SELECT value FROM setting WHERE name = 'store-id'"
+_SETTING = "INSERT OR IGNORE INTO setting VALUES (?, ?)"
 
 BLOB_TABLES = (
     # the bytes of a body: in `data` (packed as `coding` says), or in the file that `file` names
@@ -143,10 +150,55 @@ FILTER_TABLES = (
     "CREATE INDEX greylist_until ON greylist (until)",
 )
 
+LOG_TABLES = (
+    # every change of a message with its state before; a row goes when the log is trimmed
+    """CREATE TABLE mailbox_log (
+        mailbox INTEGER NOT NULL,
+        modseq INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        change INTEGER NOT NULL,
+        flags INTEGER NOT NULL,
+        keywords TEXT NOT NULL,
+        flags_before INTEGER,
+        keywords_before TEXT,
+        size INTEGER NOT NULL,
+        internal_date INTEGER NOT NULL,
+        save_date INTEGER NOT NULL,
+        message INTEGER NOT NULL,
+        changed_at INTEGER NOT NULL,
+        PRIMARY KEY (mailbox, modseq, uid)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE tree (user TEXT PRIMARY KEY, highest_modseq INTEGER NOT NULL, log_floor INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    """CREATE TABLE tree_log (
+        user TEXT NOT NULL,
+        modseq INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        change INTEGER NOT NULL,
+        mailbox INTEGER,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        namespace_before TEXT,
+        name_before TEXT,
+        changed_at INTEGER NOT NULL,
+        PRIMARY KEY (user, modseq, number)
+    ) WITHOUT ROWID""",
+    "ALTER TABLE mailbox RENAME COLUMN expunge_floor TO log_floor",
+    "ALTER TABLE mailbox ADD COLUMN recent INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE mailbox ADD COLUMN keywords TEXT NOT NULL DEFAULT ''",
+    # what happened before is in no log: its floor is here
+    """UPDATE mailbox SET log_floor = highest_modseq,
+        recent = (SELECT count(*) FROM placement WHERE placement.mailbox = mailbox.id AND uid >= first_recent_uid),
+        keywords = coalesce((SELECT group_concat(keyword.name, ' ') FROM keyword WHERE keyword.mailbox = mailbox.id), '')""",
+    "DROP TABLE expunged",
+    "DROP TABLE keyword",
+    "DROP INDEX placement_modseq",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
     FILTER_TABLES,
+    LOG_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 
@@ -170,11 +222,24 @@ def migrate(connection: apsw.Connection) -> None:
         for migration in MIGRATIONS[version:]:
             for statement in migration:
                 connection.execute(statement)
+        if version == 0:
+            connection.execute(_SETTING, ("created-at", str(time.time())))
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def folder_id_of(connection: apsw.Connection) -> str:
+    """The id of the data folder, made if there is none yet."""
+    connection.execute(_SETTING, ("store-id", new_id()[-_FOLDER_ID_LENGTH:]))
+    return str(connection.execute(FOLDER_ID).get)
+
+
+def is_new(connection: apsw.Connection) -> bool:
+    """Whether no table was made yet."""
+    return _version(connection) == 0
 
 
 def _version(connection: apsw.Connection) -> int:

@@ -20,6 +20,11 @@ _DESCRIPTORS = "/proc/self/fd"
 Wake = Callable[[], None]
 
 
+def mailbox_topic(mailbox: str) -> str:
+    """The topic of a mailbox, by its id."""
+    return f"m:{mailbox}"
+
+
 class Signals:
     """Topics are plain strings, such as `m:12` for a mailbox and `q` for the queues."""
 
@@ -41,7 +46,9 @@ class Signals:
         """Begins to listen for other processes' hints on the running loop."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
-            self._socket.bind(self._address(self._ownership.owner))
+            address = self._address(self._ownership.owner)
+            self._socket.bind(address)
+            os.chmod(address, 0o600)
         except OSError:
             # a file system without sockets: the version is compared all the same
             self._socket.close()

@@ -17,16 +17,25 @@ from compostela.adapters.embedded.checkpoints import Checkpointer
 from compostela.adapters.embedded.database import DATABASE_NAME, connect, translated
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace, reserve_of
 from compostela.adapters.embedded.file_bodies import make_folder
+from compostela.adapters.embedded.folder_id import (
+    BLOBS_FOLDER,
+    WrongFolder,
+    lost_database,
+    lost_database_text,
+    tie_parts,
+    trace_of_use,
+)
 from compostela.adapters.embedded.garbage import GarbageCollector
 from compostela.adapters.embedded.greylist import EmbeddedGreylist
 from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.mailbox_rows import Names
 from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
 from compostela.adapters.embedded.ownership import Ownership
+from compostela.adapters.embedded.private import make_private_file
 from compostela.adapters.embedded.queues import EmbeddedQueues
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
-from compostela.adapters.embedded.schema import migrate
+from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.writer import Writer
@@ -36,7 +45,7 @@ from compostela.base.ids import new_id
 
 RESERVE_SECONDS = 1.0
 """How often it is looked whether the reserve file is whole."""
-_STORE_ID_LENGTH = 8
+_HAS_FILES = "SELECT 1 FROM blob WHERE file IS NOT NULL LIMIT 1"
 
 
 class EmbeddedStore:
@@ -52,10 +61,9 @@ class EmbeddedStore:
         self._writer = Writer(path, self._reserve, self._checkpointer.log_grew)
         self._reader = Reader(path)
         self._signals = Signals(self._ownership, self._reader)
-        store_id = self._reader.execute("SELECT value FROM setting WHERE name = 'store-id'").fetchone()[0]
-        names = Names(store_id)
+        names = Names(self._reader.execute(FOLDER_ID).fetchone()[0])
         disk = DiskSpace(folder, reserve_bytes, self._reader.reusable_bytes)
-        self.blobs = EmbeddedBlobs(folder / "blobs", self._reader, disk)
+        self.blobs = EmbeddedBlobs(folder / BLOBS_FOLDER, self._reader, disk)
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
         self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
         self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
@@ -74,9 +82,10 @@ class EmbeddedStore:
         cls, folder: Path, clock: Clock | None = None, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES
     ) -> "EmbeddedStore":
         """Makes or opens the folder and brings its schema up to date. Raises `OSError` when the folder cannot be
-        written, `NewerSchema` when a newer release wrote it, `StorageFull` when it is new and there is no room for it."""
+        written, `NewerSchema` when a newer release wrote it, `WrongFolder` when a part of it is lost or another's,
+        `StorageFull` when it is new and there is no room for it."""
         make_folder(folder)
-        _prepare(folder / DATABASE_NAME)
+        _prepare(folder)
         store = cls(folder, clock or SystemClock(), reserve_bytes)
         store._signals.start()
         await store.queues.start()
@@ -86,6 +95,13 @@ class EmbeddedStore:
     async def collect_garbage(self) -> int:
         """One collection of garbage (see `garbage`), besides the hourly ones; tells how many blobs it removed."""
         return await self.garbage.collect()
+
+    async def check_writing(self) -> None:
+        """One durable write, and one file for a large body. Raises `StorageFull` or `TemporaryFailure`, as a mail would."""
+        self.blobs.spill().discard()
+        await self._writer.run(
+            lambda tx: tx.execute("INSERT OR REPLACE INTO setting VALUES ('written', ?)", (new_id(),))
+        )
 
     async def _keep_reserve(self) -> None:
         while True:
@@ -108,20 +124,31 @@ class EmbeddedStore:
         self._ownership.close()
 
 
-def _prepare(path: Path) -> None:
-    """Brings the schema up to date. Opening needs a few blocks, of the reserve if there are no others."""
+def _prepare(folder: Path) -> None:
+    """Brings the schema up to date and ties the parts together. Opening needs a few blocks, of the reserve if there are no
+    others."""
+    if (problem := lost_database(folder)) is not None:
+        raise WrongFolder(problem)
     try:
-        _migrate(path)
+        _migrate(folder)
     except apsw.Error as error:
-        if not (isinstance(translated(error), StorageFull) and reserve_of(path).release()):
+        if not (isinstance(translated(error), StorageFull) and reserve_of(folder / DATABASE_NAME).release()):
             raise translated(error) from error
-        _migrate(path)
+        _migrate(folder)
 
 
-def _migrate(path: Path) -> None:
-    connection = connect(path)
+def _migrate(folder: Path) -> None:
+    # looked for before the database is: another process may be making both
+    trace = trace_of_use(folder)
+    make_private_file(folder / DATABASE_NAME)
+    connection = connect(folder / DATABASE_NAME)
     try:
+        if trace is not None and is_new(connection):
+            raise WrongFolder(lost_database_text(folder, trace))
         migrate(connection)
-        connection.execute("INSERT OR IGNORE INTO setting VALUES ('store-id', ?)", (new_id()[-_STORE_ID_LENGTH:],))
+        folder_id = folder_id_of(connection)
+        has_files = bool(connection.execute(_HAS_FILES).fetchall())
     finally:
         connection.close()
+    make_folder(folder / BLOBS_FOLDER)
+    tie_parts(folder, folder_id, has_files=has_files)

@@ -2,7 +2,7 @@
 
 import click
 
-from compostela.app.cli.lazy import LazyGroup
+from compostela.app.cli.lazy_group import LazyGroup
 
 
 @click.group(

@@ -13,7 +13,7 @@ import click
 import orjson
 
 from compostela.app.cli.folders import data_option
-from compostela.app.configuration.places import TOKEN_FILE
+from compostela.app.configuration.locations import TOKEN_FILE
 
 P = ParamSpec("P")
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 import orjson
 
+from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.cli.publishing import domain_option, read_subject
-from compostela.app.doctor import diagnose
 from compostela.base.clock import SystemClock
-from compostela.core.diagnosis.model import CHECKS, Account, Finding, Severity, document, exit_status
+from compostela.doctor.diagnosis import diagnose
+from compostela.doctor.model import CHECKS, Account, Finding, Severity, document, exit_status
 
 _INDENT = " " * 23
 _COUNTED = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INFO: "remarks", Severity.OK: "fine"}
@@ -45,8 +46,9 @@ def doctor(
         account = Account(user, password or click.prompt("Password", hide_input=True, err=True))
     configuration, subject = read_subject(conf, data, domains)
     with _quiet():
+        resolver = DnspythonResolver(configuration.dns)
         findings = asyncio.run(
-            diagnose(subject, DnspythonResolver(configuration.dns), SystemClock(), account=account, only=only)
+            diagnose(subject, resolver, ResolverDns(resolver), SystemClock(), account=account, only=only)
         )
     if as_json:
         click.echo(orjson.dumps(document(findings), option=orjson.OPT_INDENT_2))

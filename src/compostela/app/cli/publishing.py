@@ -11,13 +11,13 @@ import orjson
 from compostela.app.cli.client import fail
 from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.examination import NoList, configured_domains, managed_domains, subject_of
 from compostela.app.serve import EXIT_CONFIGURATION, report
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems, Severity
-from compostela.core.diagnosis.records import Publication, publications
-from compostela.core.diagnosis.subject import Subject
-from compostela.core.diagnosis.zone import NameServer, zone_file
+from compostela.doctor.dns.records import Publication, publications
+from compostela.doctor.dns.zone import NameServer, zone_file
+from compostela.doctor.examination import NoList, configured_domains, managed_domains, subject_of
+from compostela.doctor.subject import Subject
 from compostela.model.domain import Domain
 
 _NO_LIST = "{}. The domains are those of domainlist.xml, not those that were added since."
@@ -83,10 +83,12 @@ def read_subject(conf: Path, data: Path, domains: tuple[str, ...]) -> tuple[Conf
     remarks = []
     if not domains:
         try:
-            chosen = managed_domains(configuration, data)
+            chosen = managed_domains(configuration.examined)
         except NoList as error:
             remarks.append(_NO_LIST.format(error))
-    return configuration, subject_of(configuration, chosen or configured_domains(configuration), remarks=remarks)
+    return configuration, subject_of(
+        configuration.examined, chosen or configured_domains(configuration.examined), remarks=remarks
+    )
 
 
 def _text(publication: Publication) -> str:

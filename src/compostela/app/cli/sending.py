@@ -8,8 +8,8 @@ from email.utils import formatdate, make_msgid
 import click
 
 from compostela.app.cli.client import fail, show
-from compostela.net.diagnosis.account import log_in, said
-from compostela.net.diagnosis.certificates import unverified_context
+from compostela.doctor.wire.account import log_in, said
+from compostela.doctor.wire.certificates import unverified_context
 
 TIMEOUT_SECONDS = 30
 NOBODY = "test@sender.invalid"

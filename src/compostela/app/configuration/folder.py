@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from compostela.app.configuration.files import Reader
-from compostela.app.configuration.places import Places
+from compostela.app.configuration.locations import FileLocations
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.core.authentication.throttle import ThrottleSettings, read_throttle_settings
-from compostela.core.client_setup.settings import AutoconfigurationSettings, read_autoconfiguration_settings
-from compostela.core.diagnosis.settings import DoctorSettings, read_doctor_settings
+from compostela.core.autoconfiguration.settings import AutoconfigurationSettings, read_autoconfiguration_settings
 from compostela.core.dns.settings import DnsSettings, read_dns_settings
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
 from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_settings
@@ -19,6 +18,8 @@ from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
 from compostela.core.users.settings import UsersSettings, read_users_settings
+from compostela.doctor.configuration import ExaminedConfiguration
+from compostela.doctor.settings import DoctorSettings, read_doctor_settings
 from compostela.net.imap.settings import ImapSettings, read_imap_settings
 from compostela.net.lmtp.settings import LmtpSettings, read_lmtp_settings
 from compostela.net.settings import check_ports
@@ -49,7 +50,7 @@ _CONFIGURATION_ENDINGS = (".xml", ".properties", ".conf")
 class Configuration:
     """Everything that was configured."""
 
-    places: Places
+    locations: FileLocations
     smtp: list[SmtpSettings]
     lmtp: list[LmtpSettings]
     imap: list[ImapSettings]
@@ -67,6 +68,22 @@ class Configuration:
     autoconfiguration: AutoconfigurationSettings
     doctor: DoctorSettings
 
+    @property
+    def examined(self) -> ExaminedConfiguration:
+        """The parts that the doctor reads."""
+        return ExaminedConfiguration(
+            smtp=self.smtp,
+            lmtp=self.lmtp,
+            imap=self.imap,
+            container=self.container,
+            domains=self.domains,
+            webadmin=self.webadmin,
+            autoconfiguration=self.autoconfiguration,
+            doctor=self.doctor,
+            resolve=self.locations.resolve,
+            token_file=self.locations.token_file,
+        )
+
 
 def load(folder: Path, data: Path, problems: Problems) -> Configuration:
     """Reads the whole folder. Complaints go to `problems`; what is missing takes its defaults."""
@@ -80,7 +97,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
     source.root("listeners.xml", _read_listeners)
     container = source.packaged("mailetcontainer.xml")
     configuration = Configuration(
-        places=Places(folder, data),
+        locations=FileLocations(folder, data),
         smtp=read_smtp_settings(source.node("smtpserver.xml", "smtpservers"), problems),
         lmtp=read_lmtp_settings(source.node("lmtpserver.xml", "lmtpservers"), problems),
         imap=read_imap_settings(source.node("imapserver.xml", "imapservers"), problems),

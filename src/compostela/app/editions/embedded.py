@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from compostela.adapters.crowdsec.bans import CrowdsecBans
+from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.kerberos.acceptor import KerberosAcceptor
@@ -18,7 +19,7 @@ from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.public_listener import PublicListener
 from compostela.base.clock import SystemClock
-from compostela.base.errors import InvalidArgument, StorageFull
+from compostela.base.errors import InvalidArgument, StorageFull, TemporaryFailure
 from compostela.base.settings import Problems
 from compostela.core.authentication.kerberos import KerberosSettings
 from compostela.core.authentication.oidc import OidcSettings
@@ -27,18 +28,20 @@ from compostela.core.authentication.service import Authenticator
 from compostela.core.authentication.throttle import Throttle
 from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery
-from compostela.core.diagnosis.service import Diagnosis
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthCheck, HealthChecks, HealthStatus
 from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.queue.model import SPOOL
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.rewriting.service import RecipientRewriteTable
-from compostela.core.smtp.hooks import HookChain
+from compostela.core.smtp_hooks.hooks import HookChain
 from compostela.core.tasks.manager import TaskManager
 from compostela.core.users.service import UsersRepository
+from compostela.doctor.service import Diagnosis
 from compostela.net.authentication.logins import Logins
 from compostela.net.authentication.settings import AuthSettings
+from compostela.net.host_addresses import system_addresses
 from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
 from compostela.net.imap.settings import ImapSettings
@@ -47,6 +50,7 @@ from compostela.net.lmtp import session as lmtp_session
 from compostela.net.lmtp.session import LmtpProtocol
 from compostela.net.lmtp.settings import LmtpSettings
 from compostela.net.outbound.client import SmtpClient
+from compostela.net.outbound.local_addresses import is_of_this_machine
 from compostela.net.settings import BindAddress, ServerSettings
 from compostela.net.smtp import session as smtp_session
 from compostela.net.smtp.server import SmtpServer
@@ -56,12 +60,12 @@ from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.reload import reload_certificates
 from compostela.processing.container import DEFAULT_WORKERS, build_processors, error_repository, postmaster_address
+from compostela.processing.lmtp_delivery import ContainerDelivery
 from compostela.processing.mailet import MailetContext
 from compostela.processing.processor import MailProcessors, Processor
-from compostela.processing.smtp_hooks.chain import build_chain
-from compostela.processing.smtp_hooks.context import HookContext
 from compostela.processing.spooler import Spooler
-from compostela.processing.synchronous import ContainerDelivery
+from compostela.smtp_hooks.chain import build_chain
+from compostela.smtp_hooks.context import HookContext
 
 if TYPE_CHECKING:
     from compostela.web.webadmin.server import WebAdminServer
@@ -98,6 +102,8 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
     rewriting = RecipientRewriteTable(store.rewriting, domains, users, configuration.rewriting)
     mailboxes = MailboxManager(store.mailboxes, clock)
     domain = configuration.domains.default_domain
+    own = own_endpoints(configuration)
+    resolver = DnspythonResolver(configuration.dns)
     context = MailetContext(
         hello_name=configuration.smtp[0].server.hello_name if configuration.smtp else domain.name,
         postmaster=postmaster_address(configuration.spooler, domain.name),
@@ -108,16 +114,30 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         queues=store.queues,
         repositories=store.repositories,
         repository_settings=configuration.repositories,
-        dns=DnspythonResolver(configuration.dns),
-        sender=SmtpClient(),
+        dns=resolver,
+        authentication_dns=ResolverDns(resolver),
+        sender=SmtpClient(own),
+        own=own,
         clock=clock,
-        resolve=configuration.places.resolve,
+        resolve=configuration.locations.resolve,
     )
     bans = CrowdsecBans(configuration.crowdsec, clock) if configuration.crowdsec is not None else None
     for imap in configuration.imap:
         if imap.ban_check is not None and bans is None:
             problems.error(imap.ban_check, "the check needs crowdsec.properties, with crowdsecUrl and apiKey")
-    hooks = HookContext(domains, users, rewriting, context.dns, clock, Spamd, bans, store.greylist, RecentLogins(clock))
+    hooks = HookContext(
+        domains=domains,
+        users=users,
+        rewriting=rewriting,
+        dns=resolver,
+        authentication_dns=context.authentication_dns,
+        host_addresses=system_addresses,
+        clock=clock,
+        spamd=Spamd,
+        bans=bans,
+        greylist=store.greylist,
+        recent_logins=RecentLogins(clock),
+    )
     chains = [
         build_chain(
             smtp.handlers,
@@ -145,6 +165,14 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         throttle=throttle,
         authenticator=Authenticator(users, store.delegations, throttle),
     )
+
+
+def own_endpoints(configuration: Configuration) -> OwnEndpoints:
+    """The server as a next hop. A listener of any protocol counts: none of them may get mail from RemoteDelivery."""
+    smtp = [one.server for one in configuration.smtp]
+    servers = [*smtp, *(one.session.server for one in configuration.lmtp), *(one.server for one in configuration.imap)]
+    listening = [(bind.host, bind.port) for server in servers for bind in server.bind]
+    return OwnEndpoints([one.hello_name for one in smtp], listening, is_of_this_machine)
 
 
 class EmbeddedEdition:
@@ -210,8 +238,11 @@ class EmbeddedEdition:
             await self._public.start(self._services.domains, self._ports, whole_address=users.virtual_hosting)
         if not self._web_sockets:
             return
-        from compostela.web.webadmin.application import WebAdminServices, create_application
+        from compostela.app.webadmin_routes import WebAdminServices, webadmin_routes
+        from compostela.web.webadmin.application import create_application
         from compostela.web.webadmin.authentication import passwords_of
+        from compostela.web.webadmin.request_limits import ADMINISTRATORS
+        from compostela.web.webadmin.routes.health import HEALTH
         from compostela.web.webadmin.server import WebAdminServer
 
         tasks = TaskManager(self._clock)
@@ -233,9 +264,12 @@ class EmbeddedEdition:
             throttle=self._services.throttle,
         )
         settings = self._configuration.webadmin
-        token = first_start.administration_token(self._configuration.places.data)
+        token = first_start.administration_token(self._configuration.locations.data)
         server = WebAdminServer(
-            create_application(services, settings, passwords_of(settings, token)), self._web_sockets
+            create_application(webadmin_routes(services), settings, passwords_of(settings, token)),
+            self._web_sockets,
+            patience=ADMINISTRATORS,
+            reserved_for=HEALTH,
         )
         await server.start()
         self._web_server = server
@@ -245,13 +279,15 @@ class EmbeddedEdition:
         ]
 
     def _diagnosis(self) -> Diagnosis:
-        from compostela.app.doctor import diagnosis_of
+        from compostela.doctor.diagnosis import diagnosis_of
 
         async def domains() -> list[str]:
             return [str(domain) for domain in await self._services.domains.all()]
 
-        dns = self._services.mailets.dns
-        return diagnosis_of(self._configuration, dns, self._clock, domains, self._ports)
+        mailets = self._services.mailets
+        return diagnosis_of(
+            self._configuration.examined, mailets.dns, mailets.authentication_dns, self._clock, domains, self._ports
+        )
 
     @property
     def _ports(self) -> dict[str, list[int]]:
@@ -335,7 +371,7 @@ class EmbeddedEdition:
         tokens = self._tokens[oidc] if oidc is not None else None
         kerberos = settings.kerberos
         if kerberos is not None and kerberos not in self._kerberos:
-            key_tab = self._configuration.places.resolve(kerberos.key_tab) if kerberos.key_tab else None
+            key_tab = self._configuration.locations.resolve(kerberos.key_tab) if kerberos.key_tab else None
             self._kerberos[kerberos] = KerberosAcceptor(kerberos, key_tab)
         contexts = self._kerberos[kerberos].begin if kerberos is not None else None
         return Logins(settings, self._services.authenticator, tokens, contexts)
@@ -359,14 +395,19 @@ class EmbeddedEdition:
         context = None
         if settings.tls.offered:
             try:
-                context = server_context(settings.tls, self._configuration.places.resolve)
+                context = server_context(settings.tls, self._configuration.locations.resolve)
             except TlsError as error:
                 raise TlsError(f"{settings.tls.place}: {error}") from error
         return Listener(settings, factory, context)
 
     def _health_checks(self) -> list[HealthCheck]:
-        async def store() -> None:
-            await self._store.domains.all()
+        async def store() -> tuple[HealthStatus, str] | None:
+            try:
+                await self._store.domains.all()
+                await self._store.check_writing()
+            except (StorageFull, TemporaryFailure) as failure:
+                return HealthStatus.UNHEALTHY, f"mail cannot be stored: {failure}"
+            return None
 
         async def errors() -> tuple[HealthStatus, str] | None:
             try:
@@ -384,8 +425,13 @@ class EmbeddedEdition:
                 return HealthStatus.UNHEALTHY, str(full)
             return None
 
+        async def files() -> tuple[HealthStatus, str] | None:
+            withheld = self._store.garbage.withheld
+            return None if withheld is None else (HealthStatus.DEGRADED, withheld)
+
         return [
             HealthCheck("Embedded store", store),
             HealthCheck("Disk space", disk),
+            HealthCheck("Message files", files),
             HealthCheck("EmptyErrorMailRepository", errors),
         ]

@@ -15,7 +15,16 @@ def delivered_header(block: bytes, sender: MailAddress | None, own: Iterable[tup
 
 
 def _line(name: str, value: str) -> bytes:
-    """An address stands as it is (RFC 6532 §3.2): there are no encoded words in one (RFC 2047 §5)."""
     if name == DELIVERED_TO:
-        return f"{name}: {value}".encode()
+        return _with_address(value)
     return field_line(name, value)
+
+
+def delivered_to(recipient: MailAddress) -> bytes:
+    """The complete field, without its last line end."""
+    return _with_address(str(recipient))
+
+
+def _with_address(address: str) -> bytes:
+    """An address stands as it is (RFC 6532 §3.2): there are no encoded words in one (RFC 2047 §5)."""
+    return f"{DELIVERED_TO}: {address}".encode()

@@ -1,14 +1,18 @@
 """The rules of mailboxes on top of the store: names, hierarchy, INBOX, provisioning, structure computed once."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
 from compostela.base.clock import Clock
 from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
 from compostela.core.blob.model import MessageContent
-from compostela.core.mail.effects import Effect
-from compostela.core.mailbox.model import Appended, Mailbox, NewMessage
+from compostela.core.idempotency import Effect
+from compostela.core.mailbox.listings import MailboxListings
+from compostela.core.mailbox.model import Appended, Mailbox, NewMessage, OpenedMailbox
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.search import SEARCHES_AT_ONCE
+from compostela.core.mailbox.view import MailboxView
 from compostela.mime.headers import fields
 from compostela.mime.scanner import describe
 from compostela.model.flags import NO_FLAGS, Flags
@@ -27,9 +31,18 @@ class MailboxManager:
 
     def __init__(self, store: MailboxStore, clock: Clock) -> None:
         self.store = store
+        self.listings = MailboxListings(store)
         self._clock = clock
+        self.search_slots = asyncio.Semaphore(SEARCHES_AT_ONCE)
+        """Taken by each search that holds bodies."""
         self._structures: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
         self._inboxes: OrderedDict[Username, MailboxId] = OrderedDict()
+
+    async def open(self, mailbox: Mailbox, *, read_only: bool) -> tuple[MailboxView, OpenedMailbox]:
+        """Select a mailbox. Raises `NotFound`. A read-write view takes the recent messages for itself; on a full disk they are
+        another's too, so that messages can be read and deleted there."""
+        opened = await self.listings.open(mailbox.id, take_recent=not read_only)
+        return MailboxView(self.store, self.listings, mailbox, opened, read_only=read_only), opened
 
     # hierarchy
 

@@ -7,6 +7,7 @@ from compostela.core.blob.model import MessageContent
 from compostela.model.flags import NO_FLAGS, Flags
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId, MessageId, ModSeq, Uid, UidValidity
+from compostela.model.uid_set import UidSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class MailboxHead:
     """The counters of a mailbox at one moment; kept by the store, not counted.
 
     `uid_next` and `highest_modseq`: every UID below and ModSeq up to these is readable or will never exist.
-    `first_recent_uid`: messages from this UID on were not yet shown to a read-write session. Sizes in octets."""
+    `first_recent_uid`: no read-write session was told of messages from this UID on; `recent` counts them. `keywords` are those
+    that were ever used in the mailbox. Sizes in octets."""
 
     uid_next: Uid
     highest_modseq: ModSeq
@@ -33,6 +35,8 @@ class MailboxHead:
     size_bytes: int
     deleted_bytes: int
     first_recent_uid: Uid
+    recent: int
+    keywords: frozenset[str]
 
 
 class MessageRow(NamedTuple):
@@ -74,11 +78,14 @@ class Appended(NamedTuple):
     message_id: MessageId
 
 
-class Copied(NamedTuple):
-    """A message that was copied or moved: UID in the source, place in the target."""
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Messages that were copied or moved. The n-th UID of `source` is the n-th of `target`; `modseq` is the target's highest
+    ModSeq after the copy. Both sets are empty when no message was there."""
 
-    source_uid: Uid
-    target: Appended
+    source: UidSet
+    target: UidSet
+    modseq: ModSeq
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +97,23 @@ class StoredMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """What happened to a mailbox after a ModSeq, seen at `head`: rows that were added or changed, in UID order (each in its
-    latest state), and UIDs that were expunged, in UID order. `complete` is False when the expunge log no longer reaches
-    back that far: then `expunged` may lack some, and the caller compares UID sets instead."""
+class FlagsResult:
+    """The result of `store_flags`.
 
-    head: MailboxHead
-    changed: list[MessageRow]
-    expunged: list[Uid]
-    complete: bool = True
+    `updated` are the rows as they are now, also unchanged ones that were asked for: their ModSeq did not move. `before` has the
+    ModSeqs that these rows had, in the same order. `modified` are the UIDs that UNCHANGEDSINCE protected (RFC 7162 §3.1.3)."""
+
+    updated: list[FlagsRow]
+    before: list[ModSeq]
+    modified: UidSet
 
 
 @dataclass(frozen=True, slots=True)
-class FlagsResult:
-    """`updated` are the rows as they are now (also unchanged ones that were asked for: their ModSeq did not move), `before`
-    the ModSeqs that these rows had, in the same order; `modified` are UIDs that UNCHANGEDSINCE protected (RFC 7162 §3.1.3)."""
+class OpenedMailbox:
+    """A mailbox as a session opens it, all of one moment. `first_recent_uid` is the first UID that is recent for this session
+    (RFC 3501 §2.3.2)."""
 
-    updated: list[MessageRow]
-    before: list[ModSeq]
-    modified: list[Uid]
+    head: MailboxHead
+    uids: UidSet
+    first_unseen: Uid | None
+    first_recent_uid: Uid

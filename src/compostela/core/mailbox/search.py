@@ -1,14 +1,18 @@
 """Searching a mailbox by looking at its messages. What rows can answer is asked first; of the messages that are left the header
-blocks are read, and bodies only when something in them is asked for."""
+blocks are read, and bodies only when something in them is asked for: of these the text parts alone, piece by piece, by a few
+searches at a time, so that what all searches hold together has a bound however large the messages are."""
 
 import asyncio
 import enum
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from compostela.core.blob.model import Body
+from compostela.core.mailbox.listings import MailboxListings
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
-from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.ports import MessageStore
 from compostela.mime import addresses, parameters
 from compostela.mime.dates import parse_day
 from compostela.mime.encoded_words import decode
@@ -21,12 +25,16 @@ from compostela.model.uid_set import UidSet
 
 MESSAGE_BATCH = 50
 MESSAGE_BATCH_BYTES = 8 * 1024 * 1024
-"""Of the messages that are in memory at once, unless one alone is longer."""
+"""Octets that one search reads at once."""
+HEADER_BATCH = 1000
+MAX_HEADER_BYTES = 1024 * 1024
+"""No header block is longer."""
+SEARCHES_AT_ONCE = 2
+"""Searches that hold bodies at the same moment, of all sessions; others wait for their turn after each piece."""
 ON_LOOP = 100
 """So many header blocks are looked at on the loop, more on a thread."""
 MAX_SEARCHED_PART_BYTES = 8 * 1024 * 1024
 """Of a longer text part only the beginning is looked at."""
-
 MAX_UNPACKED = 4
 """So many encoded messages, one in another, are opened."""
 _ADDRESS_FIELDS = frozenset({b"FROM", b"TO", b"CC", b"BCC", b"SENDER", b"REPLY-TO"})
@@ -60,16 +68,15 @@ class Needle:
 
 
 class SearchedMessage:
-    """A message being searched: decoded text is made when first asked for."""
+    """A message being searched: decoded text is made when first asked for. `in_body` are the texts of needles that were found
+    in its body."""
 
-    def __init__(self, header: bytes, structure: bytes = b"", body: bytes = b"") -> None:
+    def __init__(self, header: bytes, in_body: Collection[str] = ()) -> None:
         self._header = header
-        self._structure = structure
-        self._body = body
+        self._in_body = in_body
         self._headers: Headers | None = None
         self._lowered: bytes | None = None
         self._header_text: str | None = None
-        self._body_text: str | None = None
 
     @property
     def headers(self) -> Headers:
@@ -103,12 +110,9 @@ class SearchedMessage:
             self._header_text = _header_lines(self.headers)
         return self._header_text
 
-    @property
-    def body_text(self) -> str:
-        if self._body_text is None:
-            structure = Structure.loads(self._structure) or describe(self._header, self._body)
-            self._body_text = "\n".join(_texts(structure.root, self._header, self._body, MAX_UNPACKED)).casefold()
-        return self._body_text
+    def has_in_body(self, needle: Needle) -> bool:
+        """Whether the body contains it. The query must have named the needle."""
+        return needle.text in self._in_body
 
 
 def _header_line(value: bytes) -> str:
@@ -127,38 +131,46 @@ def _as_mailboxes(value: bytes) -> str:
     return "\n".join(f"{_header_line(one.name or b'')} <{one.text().casefold()}>" for one in found)
 
 
-def _texts(part: Part, header: bytes, body: bytes, unpacked: int) -> list[str]:
-    """What a reader sees of the parts, and their header fields (RFC 3501 §6.4.4: the body of the message holds them too).
-    `header` is that of the message around `body`, whose fields are not repeated."""
-    start, end = part.body
-    texts = []
-    own = header if part.header == (0, 0) else body[slice(*part.header)]
-    if own is not header:
-        texts.append(_header_lines(Headers(own)))
-    texts += parameters.texts(part.parameters) + parameters.texts(part.disposition_parameters)
-    if part.children:
-        return texts + [text for child in part.children for text in _texts(child, header, body, unpacked)]
-    octets = body[start : min(end, start + MAX_SEARCHED_PART_BYTES)]
-    if part.type == b"text":
-        text = decoded_text(octets, part.encoding, parameters.get(part.parameters, b"charset"))
-        texts.append(html_text(text) if part.subtype == b"html" else text)
-    elif unpacked and _is_hidden_message(part, own):
-        texts += _texts_of_message(decoded_octets(octets, part.encoding), unpacked - 1)
-    return texts
+class SearchedPart(NamedTuple):
+    """A part, and the octets of the body that are read to search it: its header block and, if it has text, its body."""
+
+    part: Part
+    start: int
+    end: int
+
+    def text(self, octets: bytes, unpacked: int = 0) -> str:
+        """What a reader sees of these octets, in one case. `unpacked` messages were opened around them."""
+        part = self.part
+        content = octets[part.body[0] - self.start :]
+        texts = [*parameters.texts(part.parameters), *parameters.texts(part.disposition_parameters)]
+        texts.append(_header_lines(Headers(octets[: part.body[0] - self.start])))
+        if part.is_hidden_message:
+            texts += _texts_of_message(decoded_octets(content, part.encoding), unpacked + 1)
+        elif content:
+            text = decoded_text(content, part.encoding, parameters.get(part.parameters, b"charset"))
+            texts.append(html_text(text) if part.subtype == b"html" else text)
+        return "\n".join(texts).casefold()
 
 
-def _is_hidden_message(part: Part, header: bytes) -> bool:
-    """Whether this is a message whose structure is not in the notes: it is encoded, or nested too deeply."""
-    if part.subtype != b"octet-stream":
-        return False
-    kind = parameters.parse(Headers(header).get(b"Content-Type") or b"")[0].lower()
-    return kind in (b"message/rfc822", b"message/global", b"")
+def searched_parts(part: Part) -> Iterator[SearchedPart]:
+    """A part and the parts below it, each as far as it is searched. Their header fields belong to the body of the message that
+    holds them (RFC 3501 §6.4.4)."""
+    content, end = part.body
+    start = content if part.header == (0, 0) else part.header[0]
+    has_text = part.is_hidden_message or (part.type == b"text" and not part.children)
+    yield SearchedPart(part, start, min(end, content + MAX_SEARCHED_PART_BYTES) if has_text else content)
+    for child in part.children:
+        yield from searched_parts(child)
 
 
-def _texts_of_message(message: bytes, unpacked: int) -> list[str]:
+def _texts_of_message(message: bytes, unpacked: int) -> Iterator[str]:
+    if unpacked > MAX_UNPACKED:
+        return
     end = header_end(message)
     header, body = message[:end], message[end:]
-    return [_header_lines(Headers(header)), *_texts(describe(header, body).root, header, body, unpacked)]
+    yield _header_lines(Headers(header))
+    for one in searched_parts(describe(header, body).root):
+        yield one.text(body[one.start : one.end], unpacked)
 
 
 AnyRow = FlagsRow | MessageRow
@@ -168,20 +180,30 @@ MessageTest = Callable[[AnyRow, SearchedMessage], bool]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`by_row` gives None when the message must be read; `by_message` then decides. `look` tells what both need."""
+    """`by_row` gives None when the message must be read; `by_message` then decides. `look` tells what both need, `in_body` the
+    texts of the needles that are looked for in bodies."""
 
     look: Look
     by_row: RowTest
     by_message: MessageTest
+    in_body: frozenset[str] = frozenset()
 
 
-async def search(store: MailboxStore, mailbox: MailboxId, uids: UidSet, query: Query) -> list[tuple[Uid, ModSeq]]:
-    """The messages of `uids` that match, in UID order."""
+async def search(
+    store: MessageStore,
+    listings: MailboxListings,
+    mailbox: MailboxId,
+    uids: UidSet,
+    query: Query,
+    slots: asyncio.Semaphore,
+) -> list[tuple[Uid, ModSeq]]:
+    """The messages of `uids` that match, in UID order. `slots` is shared by all searches of the process: one is taken while
+    bodies are held. Raises `TemporaryFailure` when a message cannot be read."""
     found: list[tuple[Uid, ModSeq]] = []
-    async for rows in _rows(store, mailbox, uids, query.look):
+    async for rows in _rows(store, listings, mailbox, uids, query.look):
         verdicts = [query.by_row(row) for row in rows]
         undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
-        matching = await _matching(store, mailbox, undecided, query) if undecided else frozenset()
+        matching = await _matching(store, mailbox, undecided, query, slots) if undecided else frozenset()
         found += [
             (row.uid, row.modseq)
             for row, verdict in zip(rows, verdicts, strict=True)
@@ -191,40 +213,43 @@ async def search(store: MailboxStore, mailbox: MailboxId, uids: UidSet, query: Q
     return found
 
 
-async def _rows(store: MailboxStore, mailbox: MailboxId, uids: UidSet, look: Look) -> AsyncIterator[Sequence[AnyRow]]:
+async def _rows(
+    store: MessageStore, listings: MailboxListings, mailbox: MailboxId, uids: UidSet, look: Look
+) -> AsyncIterator[Sequence[AnyRow]]:
     if look is Look.FLAGS:
-        async for light in store.flags(mailbox, uids):
+        async for light in listings.flags(mailbox, uids):
             yield light
     else:
         async for rows in store.rows(mailbox, uids):
             yield rows
 
 
-async def _matching(store: MailboxStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query) -> frozenset[Uid]:
+async def _matching(
+    store: MessageStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query, slots: asyncio.Semaphore
+) -> frozenset[Uid]:
     found: set[Uid] = set()
     if query.look is Look.BODY:
-        for batch in _in_batches(rows):
-            messages = await store.messages(mailbox, [row.uid for row in batch])
-            loaded = [(row, await _loaded(messages[row.uid])) for row in batch if row.uid in messages]
-            found.update(await asyncio.to_thread(_test, loaded, query.by_message))
+        for batch in _in_batches(rows, MESSAGE_BATCH, MESSAGE_BATCH_BYTES):
+            found.update(await _matching_bodies(store, mailbox, batch, query, slots))
         return frozenset(found)
     by_uid = {row.uid: row for row in rows}
-    async for blocks in store.headers(mailbox, UidSet.of(by_uid)):
-        loaded = [(by_uid[uid], SearchedMessage(header)) for uid, header in blocks]
-        if len(loaded) > ON_LOOP:
-            found.update(await asyncio.to_thread(_test, loaded, query.by_message))
-        else:
-            found.update(_test(loaded, query.by_message))
+    for batch in _in_batches(rows, HEADER_BATCH, MAX_HEADER_BYTES):
+        async for blocks in store.headers(mailbox, UidSet.of(row.uid for row in batch)):
+            loaded = [(by_uid[uid], SearchedMessage(header)) for uid, header in blocks]
+            if len(loaded) > ON_LOOP:
+                found.update(await asyncio.to_thread(_test, loaded, query.by_message))
+            else:
+                found.update(_test(loaded, query.by_message))
     return frozenset(found)
 
 
-def _in_batches(rows: Sequence[AnyRow]) -> list[list[AnyRow]]:
-    """Bounded in number and in bytes."""
+def _in_batches(rows: Sequence[AnyRow], number: int, longest: int) -> list[list[AnyRow]]:
+    """Bounded in number and in bytes, of which at most `longest` are read of one message."""
     batches: list[list[AnyRow]] = []
     octets = 0
     for row in rows:
-        size = row.size if isinstance(row, MessageRow) else 0
-        if not batches or len(batches[-1]) == MESSAGE_BATCH or octets + size > MESSAGE_BATCH_BYTES:
+        size = min(row.size, longest) if isinstance(row, MessageRow) else 0
+        if not batches or len(batches[-1]) == number or octets + size > MESSAGE_BATCH_BYTES:
             batches.append([])
             octets = 0
         batches[-1].append(row)
@@ -232,9 +257,67 @@ def _in_batches(rows: Sequence[AnyRow]) -> list[list[AnyRow]]:
     return batches
 
 
-async def _loaded(message: StoredMessage) -> SearchedMessage:
-    return SearchedMessage(message.content.header, message.structure, await message.content.body.read())
+async def _matching_bodies(
+    store: MessageStore, mailbox: MailboxId, rows: Sequence[AnyRow], query: Query, slots: asyncio.Semaphore
+) -> list[Uid]:
+    messages = await store.messages(mailbox, [row.uid for row in rows])
+    loaded: list[tuple[AnyRow, SearchedMessage]] = []
+    pieces: list[_Piece] = []
+    octets = 0
+    async with slots:
+        for row in rows:
+            message = messages.get(row.uid)
+            if message is None:
+                continue
+            in_body: set[str] = set()
+            loaded.append((row, SearchedMessage(message.content.header, in_body)))
+            async for piece in _pieces(message, query.in_body, in_body):
+                if octets + len(piece.octets) > MESSAGE_BATCH_BYTES:
+                    await asyncio.to_thread(_look_into, pieces)
+                    pieces, octets = [], 0
+                pieces.append(piece)
+                octets += len(piece.octets)
+        return await asyncio.to_thread(_look_and_test, pieces, loaded, query.by_message)
 
 
-def _test(loaded: list[tuple[AnyRow, SearchedMessage]], by_message: MessageTest) -> list[Uid]:
+class _Piece(NamedTuple):
+    """A part that was read, what is looked for in it, and where that is noted."""
+
+    part: SearchedPart
+    octets: bytes
+    wanted: frozenset[str]
+    found: set[str]
+
+
+async def _pieces(message: StoredMessage, wanted: frozenset[str], found: set[str]) -> AsyncIterator[_Piece]:
+    """The parts of a message until all that is wanted is found."""
+    structure = Structure.loads(message.structure)
+    if structure is None:
+        header = message.content.header
+        structure = await message.content.body.apply(lambda octets: describe(header, octets))
+    if "" in wanted:
+        found.add("")
+    body: Body | None = None
+    for part in searched_parts(structure.root):
+        if wanted <= found:
+            return
+        body = body or await message.content.body.opened()
+        yield _Piece(part, await body.read(part.start, part.end - part.start), wanted, found)
+
+
+def _look_into(pieces: Sequence[_Piece]) -> None:
+    for part, octets, wanted, found in pieces:
+        if not wanted <= found:
+            text = part.text(octets)
+            found.update(one for one in wanted if one in text)
+
+
+def _look_and_test(
+    pieces: Sequence[_Piece], loaded: Sequence[tuple[AnyRow, SearchedMessage]], by_message: MessageTest
+) -> list[Uid]:
+    _look_into(pieces)
+    return _test(loaded, by_message)
+
+
+def _test(loaded: Sequence[tuple[AnyRow, SearchedMessage]], by_message: MessageTest) -> list[Uid]:
     return [row.uid for row, message in loaded if by_message(row, message)]

@@ -4,16 +4,16 @@ Message numbers are positions in the view's UIDs. A message that was expunged el
 may be told (RFC 3501 §7.4.1): it stays in the view as pending.
 """
 
-import contextlib
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol, TypeVar
 
-from compostela.base.errors import StorageFull
-from compostela.core.mailbox.model import Mailbox, MailboxHead, MessageRow
-from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.listings import MailboxListings
+from compostela.core.mailbox.log import Change, LogEntry
+from compostela.core.mailbox.model import FlagsRow, Mailbox, OpenedMailbox
+from compostela.core.mailbox.ports import MessageStore
 from compostela.model.numbers import ModSeq, Uid
 from compostela.model.uid_set import UidSet
 
@@ -37,7 +37,7 @@ class Difference:
     expunged: list[int]
     expunged_uids: list[Uid]
     exists: int | None
-    changed: list[tuple[int, MessageRow]]
+    changed: list[tuple[int, FlagsRow]]
 
     @property
     def is_empty(self) -> bool:
@@ -53,6 +53,7 @@ class MailboxView:
         "first_recent",
         "head",
         "keywords",
+        "listings",
         "mailbox",
         "modseq",
         "read_only",
@@ -62,35 +63,24 @@ class MailboxView:
 
     def __init__(
         self,
-        store: MailboxStore,
+        store: MessageStore,
+        listings: MailboxListings,
         mailbox: Mailbox,
-        uids: UidSet,
-        head: MailboxHead,
+        opened: OpenedMailbox,
         *,
         read_only: bool,
-        keywords: frozenset[str],
     ) -> None:
         self.store = store
+        self.listings = listings
         self.mailbox = mailbox
-        self.uids = uids
-        self.head = head
-        self.modseq = head.highest_modseq
-        self.first_recent = head.first_recent_uid
+        self.uids = opened.uids
+        self.head = opened.head
+        self.modseq = opened.head.highest_modseq
+        self.first_recent = opened.first_recent_uid
         self.read_only = read_only
-        self.keywords = keywords
+        self.keywords = opened.head.keywords
         self._pending = _NOTHING
         self._own: dict[Uid, ModSeq] = {}
-
-    @classmethod
-    async def open(cls, store: MailboxStore, mailbox: Mailbox, *, read_only: bool) -> "MailboxView":
-        """Raises `NotFound`. A read-write view takes the recent messages for itself; on a full disk they are another's too, so that
-        mails can be read and deleted there."""
-        uids, head = await store.uids(mailbox.id)
-        view = cls(store, mailbox, uids, head, read_only=read_only, keywords=await store.keywords(mailbox.id))
-        if not read_only:
-            with contextlib.suppress(StorageFull):
-                view.first_recent = await store.take_recent(mailbox.id)
-        return view
 
     @property
     def exists(self) -> int:
@@ -127,7 +117,7 @@ class MailboxView:
             yield rows[at:end], offset - 1
             at = end
 
-    def note_own(self, rows: list[MessageRow]) -> None:
+    def note_own(self, rows: Iterable[FlagsRow]) -> None:
         """Changes that this session made and was told of already."""
         if len(self._own) > MAX_OWN_CHANGES:
             self._own.clear()
@@ -135,24 +125,53 @@ class MailboxView:
             self._own[row.uid] = row.modseq
 
     async def update(self, *, may_expunge: bool) -> Difference:
-        """Reads the change log. Raises `NotFound` when the mailbox is gone."""
-        changes = await self.store.changes(self.mailbox.id, self.modseq)
-        if changes.head.highest_modseq == self.modseq and not (self._pending and may_expunge):
+        """Read the change log and bring the view up to date. Raises `NotFound` when the mailbox is gone, and `TemporaryFailure`
+        when the log cannot be read: the view is as it was then."""
+        news = await self._news()
+        if news is None and not (self._pending and may_expunge):
             return _NO_DIFFERENCE
         before = len(self.uids)
-        added = [row.uid for row in changes.changed if row.uid not in self.uids]
-        gone = UidSet.of(uid for uid in changes.expunged if uid in self.uids) if changes.expunged else _NOTHING
-        self._pending = self._pending | gone if gone else self._pending
-        self.modseq = changes.head.highest_modseq
-        self.head = changes.head
-        if added:
-            self.uids = self.uids | UidSet.of(added)
-        fresh = set(added)
-        flagged = [row for row in changes.changed if row.uid not in fresh and self._own.get(row.uid) != row.modseq]
+        flagged: list[FlagsRow] = []
+        if news is not None:
+            gone = news.gone & self.uids
+            self._pending = self._pending | gone if gone else self._pending
+            added = news.added - news.gone
+            self.uids = self.uids | added if added else self.uids
+            flagged = [
+                row
+                for _, row in sorted(news.flags.items())
+                if row.uid not in added and row.uid not in news.gone and self._own.get(row.uid) != row.modseq
+            ]
         expunged, expunged_uids = self._expunge() if may_expunge else ([], [])
         changed = [(number, row) for row in flagged if (number := self.number(row.uid)) is not None]
         exists = len(self.uids) if len(self.uids) + len(expunged) > before else None
         return Difference(expunged, expunged_uids, exists, changed)
+
+    async def _news(self) -> "_News | None":
+        """All that happened since the last update; None when nothing did. Moves the view's ModSeq and head, but only when every
+        page is read: what a failed update has read must be told by the next."""
+        news, until = _News(), self.modseq
+        while True:
+            page = await self.store.log(self.mailbox.id, until)
+            if not page.complete:
+                return await self._compared()
+            news.add(page.entries)
+            until = max(page.until, until)
+            if page.is_last:
+                moved = until > self.modseq
+                self.modseq, self.head = until, page.head
+                return news if moved or news.flags or news.added or news.gone else None
+
+    async def _compared(self) -> "_News":
+        """The log no longer reaches back: the UIDs that are there and the rows above the ModSeq tell the same."""
+        news, since = _News(), self.modseq
+        uids, head = await self.store.uids(self.mailbox.id)
+        news.gone = self.uids - uids
+        news.added = uids - self.uids
+        async for batch in self.store.flags(self.mailbox.id, uids & self.uids):
+            news.flags.update((row.uid, row) for row in batch if row.modseq > since)
+        self.modseq, self.head = head.highest_modseq, head
+        return news
 
     def _expunge(self) -> tuple[list[int], list[Uid]]:
         """Takes the pending messages out of the view."""
@@ -165,6 +184,31 @@ class MailboxView:
         for uid in gone:
             self._own.pop(uid, None)
         return numbers, gone
+
+
+class _News:
+    """What log entries come to: each message in its latest state."""
+
+    __slots__ = ("added", "flags", "gone")
+
+    def __init__(self) -> None:
+        self.added = _NOTHING
+        self.gone = _NOTHING
+        self.flags: dict[Uid, FlagsRow] = {}
+
+    def add(self, entries: Sequence[LogEntry]) -> None:
+        added: list[int] = []
+        gone: list[int] = []
+        for entry in entries:
+            match entry.change:
+                case Change.ADDED:
+                    added.append(entry.uid)
+                case Change.FLAGS_UPDATED:
+                    self.flags[entry.uid] = FlagsRow(entry.uid, entry.modseq, entry.flags)
+                case Change.EXPUNGED:
+                    gone.append(entry.uid)
+        self.added = self.added | UidSet.of(added) if added else self.added
+        self.gone = self.gone | UidSet.of(gone) if gone else self.gone
 
 
 _NO_DIFFERENCE = Difference([], [], None, [])

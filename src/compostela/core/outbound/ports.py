@@ -58,11 +58,12 @@ NO_WISHES = Wishes()
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What a next hop said. `code` is its reply code, 0 when there was no connection or it broke. `is_of_host` when another
-    host of the same domain may do what this one does not."""
+    host of the same domain may do what this one does not; `leads_back` when the next hop is this server itself."""
 
     code: int
     text: str
     is_of_host: bool = False
+    leads_back: bool = False
 
     @property
     def is_permanent(self) -> bool:
@@ -100,5 +101,7 @@ class SmtpSender(Protocol):
         """One mail to one address of a next hop. Never raises for what the peer or the network does: every recipient is
         delivered or refused; a peer that takes fewer recipients at once gets several mails. `host` is an address or a name; `name`
         the one that a certificate must be for. A wish that the peer cannot fulfil refuses the mail; those for reports and priority
-        are kept to as far as the peer goes."""
+        are kept to as far as the peer goes. A message that cannot be read to its end is refused for now, and never ended as if
+        it were whole: the connection closes without the final dot or BDAT LAST. A next hop that is this server itself, by its
+        address or by the name it greets with, gets no mail: the refusal `leads_back`."""
         ...

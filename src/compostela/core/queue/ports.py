@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
 from compostela.model.mail_address import MailAddress
@@ -21,11 +21,16 @@ class QueueItem(Protocol):
     def mail(self) -> Mail: ...
 
     async def done(self) -> None:
-        """Removes the entry and the effect keys of its runs, durably. Works on a full disk, from the reserve."""
+        """Removes the entry and the effect keys of its runs, durably. Works on a full disk, from the reserve. Raises
+        `TemporaryFailure` if the store fails: the consumer still has the entry and calls `retry`."""
         ...
 
     async def retry(self, mail: Mail, delay_seconds: float = 0.0) -> None:
-        """Puts the entry back under the same id with the mail as it is now, durably, ready after the delay."""
+        """Puts the entry back under the same id with the mail as it is now, durably, ready after the delay.
+
+        Never raises. If the mail cannot be written, the failure is logged, and the entry is given back all the same: it
+        comes again to a consumer of this process, with the mail as it was last stored, after the delay and a back-off. The
+        consumer is rid of the entry whenever this returns."""
         ...
 
 
@@ -52,7 +57,11 @@ class MailQueue(Protocol):
         ...
 
     async def dequeue(self) -> QueueItem:
-        """Waits for the next ready mail. Cancelling the wait loses nothing."""
+        """Waits for the next ready mail. Cancelling the wait loses nothing.
+
+        Never raises, whatever the store does: a consumer that dies takes no more mail. An entry that cannot be read stays
+        in the queue, does not keep others waiting, and is tried again with a back-off; each kind of failure is logged
+        once in a while, not at each try."""
         ...
 
     async def size(self) -> int:

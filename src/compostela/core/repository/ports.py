@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from compostela.base.errors import InvalidArgument
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.model.numbers import EntryId
 

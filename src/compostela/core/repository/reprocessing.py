@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from compostela.base.errors import NotFound
 from compostela.base.ids import new_id
+from compostela.core.idempotency import Effect
 from compostela.core.mail.attributes import REPROCESSED_FROM, REPROCESSING
-from compostela.core.mail.effects import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepository

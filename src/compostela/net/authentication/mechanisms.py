@@ -4,7 +4,7 @@ import re
 from typing import cast
 
 from compostela.base.errors import InvalidArgument
-from compostela.base.own_classes import load_own_class
+from compostela.base.extensions import load_extension
 from compostela.base.settings import Settings
 from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.sasl.mechanism import Mechanism
@@ -79,7 +79,7 @@ def _is_possible(auth: Settings, name: str, *, with_login: bool) -> bool:
 
 
 def _own(auth: Settings, word: str) -> SaslMechanismFactory | None:
-    make = load_own_class(auth, "mechanism", SaslMechanismFactory, word, ENTRY_POINTS, _MECHANISMS, "saslMechanisms")
+    make = load_extension(auth, "mechanism", SaslMechanismFactory, word, ENTRY_POINTS, _MECHANISMS, "saslMechanisms")
     if make is None:
         return None
     try:

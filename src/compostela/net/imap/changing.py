@@ -20,15 +20,16 @@ async def store(context: Context, command: commands.Store) -> str:
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
         return ""
-    result = await view.store.store_flags(view.mailbox.id, uids, command.mode, command.flags, command.unchanged_since)
+    limits, mode, flags = context.server.settings.keyword_limits, command.mode, command.flags
+    await limits.check_store(view.store, view.mailbox.id, uids, mode, flags.keywords, view.keywords)
+    result = await view.store.store_flags(view.mailbox.id, uids, mode, flags, command.unchanged_since)
     if command.silent:
         # what others changed meanwhile is told all the same (RFC 3501 §6.4.6): the client cannot reckon it from its own change
         known = view.modseq
         view.note_own([row for row, before in zip(result.updated, result.before, strict=True) if before <= known])
     else:
         view.note_own(result.updated)
-    if command.flags.keywords - view.keywords:
-        await tell_keywords(context, view)
+    tell_keywords(context, view, frozenset[str]().union(*(row.flags.keywords for row in result.updated)))
     out, condstore = context.out, context.state.condstore
     for row in result.updated:
         number = view.number(row.uid)
@@ -43,7 +44,7 @@ async def store(context: Context, command: commands.Store) -> str:
     if not result.modified:
         return ""
     if command.uid:
-        return f"MODIFIED {UidSet.of(result.modified)}"
+        return f"MODIFIED {result.modified}"
     numbers = [number for uid in result.modified if (number := view.number(uid)) is not None]
     return f"MODIFIED {UidSet.of(numbers)}"
 
@@ -72,16 +73,15 @@ async def copy(context: Context, command: commands.Copy) -> str:
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
         return ""
+    await context.server.settings.keyword_limits.check_copy(view.store, view.mailbox.id, uids, target.id)
     act = view.store.move if command.move else view.store.copy
     try:
         copied = await act(view.mailbox.id, uids, target.id)
     except NotFound:
         raise Refused("Mailbox not found.", "TRYCREATE") from None
-    if not copied:
+    if not copied.source:
         return ""
-    source = UidSet.of(one.source_uid for one in copied)
-    placed = UidSet.of(one.target.uid for one in copied)
-    code = f"COPYUID {target.uid_validity} {source} {placed}"
+    code = f"COPYUID {target.uid_validity} {copied.source} {copied.target}"
     if command.move:
         context.out.write(untagged(f"OK [{code}] Moved"))
         return ""

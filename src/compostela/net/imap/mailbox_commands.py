@@ -160,13 +160,9 @@ async def status(context: Context, command: commands.Status) -> None:
 
 async def _write_status(context: Context, mailbox: Mailbox, items: tuple[str, ...]) -> None:
     head = await context.server.mailboxes.store.head(mailbox.id)
-    recent = 0
-    if "RECENT" in items:
-        uids, head = await context.server.mailboxes.store.uids(mailbox.id)
-        recent = len(uids) - uids.rank(head.first_recent_uid)
     values: dict[str, object] = {
         "MESSAGES": head.messages,
-        "RECENT": recent,
+        "RECENT": head.recent,
         "UIDNEXT": head.uid_next,
         "UIDVALIDITY": mailbox.uid_validity,
         "UNSEEN": head.unseen,

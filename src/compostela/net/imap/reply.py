@@ -15,6 +15,11 @@ class Refused(CompostelaError):
         self.status = status
 
 
+class ResponseCut(CompostelaError):
+    """A response was begun and cannot be ended: whatever followed, the client would take for a part of it. The connection
+    must be aborted."""
+
+
 class Output(Protocol):
     """Where a command writes its untagged responses."""
 
@@ -22,8 +27,8 @@ class Output(Protocol):
         """Gathered and sent together."""
         ...
 
-    async def drain(self) -> None:
-        """Sends what is gathered and waits while the client does not read."""
+    async def drain(self, above: int = 0) -> None:
+        """Sends what is gathered, if it is at least `above` octets, and waits while the client does not read."""
         ...
 
 

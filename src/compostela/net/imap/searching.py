@@ -1,6 +1,6 @@
 """SEARCH: keys become sets of messages, tests of rows and tests of messages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from compostela.core.mailbox.model import MessageRow
 from compostela.core.mailbox.search import AnyRow, Look, MessageTest, Needle, Query, RowTest, SearchedMessage, search
@@ -40,8 +40,9 @@ async def run_search(context: Context, command: commands.Search) -> None:
     if rest or with_modseq:
         key = SearchKey("AND", keys=tuple(rest))
         maker = _Tests(view, int(context.server.clock.now()))
-        query = Query(_look(key), maker.of_rows(key), maker.of_messages(key))
-        found = await search(view.store, view.mailbox.id, uids, query)
+        query = Query(_look(key), maker.of_rows(key), maker.of_messages(key), frozenset(_in_body(key)))
+        slots = context.server.mailboxes.search_slots
+        found = await search(view.store, view.listings, view.mailbox.id, uids, query, slots)
     else:
         found = [(uid, ModSeq(0)) for uid in uids]
     highest = max((modseq for _, modseq in found), default=0) if with_modseq else None
@@ -77,6 +78,14 @@ def _look(key: SearchKey) -> Look:
         return Look.HEADER
     own = Look.ROW if key.name in _OF_ROW else Look.FLAGS
     return max([own, *map(_look, key.keys)])
+
+
+def _in_body(key: SearchKey) -> Iterator[str]:
+    """The texts that are looked for in bodies."""
+    if key.name in _OF_BODY:
+        yield Needle(str(key.argument)).text
+    for inner in key.keys:
+        yield from _in_body(inner)
 
 
 class _Tests:
@@ -198,9 +207,9 @@ def _message_leaf(key: SearchKey) -> _FieldTest:
     needle = Needle(str(argument))
     match key.name:
         case "BODY":
-            return lambda message: needle.text in message.body_text
+            return lambda message: message.has_in_body(needle)
         case "TEXT":
-            return lambda message: needle.text in message.header_text or needle.text in message.body_text
+            return lambda message: message.has_in_body(needle) or needle.text in message.header_text
         case field:
             octets = field.encode()
             return lambda message: message.has_in_field(octets, needle)

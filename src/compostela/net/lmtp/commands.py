@@ -5,9 +5,9 @@ from collections.abc import Callable
 from compostela.core.blob.model import MessageContent
 from compostela.core.delivery.ports import MailDelivery, Outcome
 from compostela.core.mail.model import Mail
-from compostela.core.smtp.session import SmtpSession
+from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.net.incoming import IncomingMessage
+from compostela.net.incoming_message import IncomingMessage
 from compostela.net.smtp.commands import Commands
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.lmtp import replies

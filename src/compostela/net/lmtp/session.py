@@ -2,7 +2,7 @@
 
 from compostela.base.metrics import counter
 from compostela.core.delivery.ports import MailDelivery
-from compostela.core.smtp.session import SmtpSession
+from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.net.listeners import Listener
 from compostela.net.lmtp.commands import LmtpCommands
 from compostela.net.smtp.commands import Commands

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import MessageContent
+from compostela.core.outbound.own_endpoints import NO_ENDPOINTS, OwnEndpoints, leads_back
 from compostela.core.outbound.ports import NO_WISHES, Refusal, SendOptions, SendResult, Wishes
+from compostela.mime.conversion import CannotConvert
 from compostela.mime.headers import Headers
 from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
-from compostela.net.outbound.content import fitting, message_lines, shape_of, stuffed_chunk
-from compostela.net.outbound.conversion import CannotConvert
+from compostela.net.outbound.content import Unreadable, body_chunks, fitting, message_lines, shape_of, stuffed_chunk
 from compostela.net.outbound.envelope import limit_of, mail_line, needs_utf8, rcpt_line
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,10 @@ class _Reply:
 class SmtpClient:
     """See `compostela.core.outbound.ports.SmtpSender`."""
 
+    def __init__(self, own: OwnEndpoints = NO_ENDPOINTS) -> None:
+        """`own`: how this server would be met as a next hop."""
+        self._own = own
+
     async def send(
         self,
         host: str,
@@ -83,7 +88,7 @@ class SmtpClient:
         left = list(recipients)
         refusal: Refusal | None = None
         while left and refusal is None:
-            conversation = _Conversation(host, port, options, wishes, name or host)
+            conversation = _Conversation(host, port, options, wishes, name or host, self._own)
             try:
                 await conversation.open()
                 left = await conversation.transact(sender, left, content, result)
@@ -91,6 +96,10 @@ class SmtpClient:
             except (_Failed, OSError, ssl.SSLError, TimeoutError, EOFError, UnicodeError) as error:
                 # UnicodeError: a host of no form that the system's resolver knows
                 refusal = Refusal(0, f"{host}:{port}: {error or type(error).__name__}")
+            except Unreadable as error:
+                # the connection ends here, inside the message: the peer must not take what it got for the whole
+                _log.error("a message on its way out cannot be read: %s", error)
+                refusal = Refusal(0, "the message cannot be read from the store")
             except _Refused as refused:
                 refusal = refused.refusal
             except _NoTls as error:
@@ -128,12 +137,15 @@ class _Refused(Exception):
 
 
 class _Conversation:
-    def __init__(self, host: str, port: int, options: SendOptions, wishes: Wishes, name: str) -> None:
+    def __init__(
+        self, host: str, port: int, options: SendOptions, wishes: Wishes, name: str, own: OwnEndpoints
+    ) -> None:
         self._host = host
         self._port = port
         self._options = options
         self._wishes = wishes
         self._name = name
+        self._own = own
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._features: dict[str, str] = {}
@@ -146,7 +158,12 @@ class _Conversation:
             self._reader, self._writer = await asyncio.open_connection(
                 self._host, self._port, limit=MAX_LINE_BYTES, local_addr=local
             )
-        await self._expect(await self._reply(), is_of_host=True)
+        peer = self._writer.get_extra_info("peername")
+        if peer is not None and self._own.has_address(*peer[:2]):
+            raise _Refused(leads_back(f"{self._host}:{self._port}"))
+        greeting = await self._reply()
+        await self._expect(greeting, is_of_host=True)
+        self._check_name(greeting)
         await self._hello()
         required = self._wishes.require_tls is True
         if (required or self._options.use_starttls) and "STARTTLS" in self._features:
@@ -276,7 +293,7 @@ class _Conversation:
         """The message with BDAT (RFC 3030): its body octet for octet, its header as lines."""
         assert self._writer is not None
         reply = await self._chunk(with_crlf(header))
-        async for chunk in content.body.chunks():
+        async for chunk in body_chunks(content):
             if not reply.is_positive:
                 return reply
             if chunk:
@@ -313,7 +330,15 @@ class _Conversation:
             self._features = {name.upper(): value for name, _, value in words}
         else:
             self._features = {}
-            await self._expect(await self._command(f"HELO {self._options.hello_name}"), is_of_host=True)
+            reply = await self._command(f"HELO {self._options.hello_name}")
+            await self._expect(reply, is_of_host=True)
+        self._check_name(reply)
+
+    def _check_name(self, reply: _Reply) -> None:
+        """The peer's name comes first in its greeting and in its answer to EHLO and HELO (RFC 5321 §4.2, §4.1.1.1)."""
+        name = reply.lines[0].partition(" ")[0]
+        if self._own.has_name(name):
+            raise _Refused(leads_back(f"{self._host}:{self._port} ({name})"))
 
     async def _upgrade(self, required: bool) -> None:
         assert self._writer is not None

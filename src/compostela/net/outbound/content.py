@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from compostela.base.errors import CompostelaError, TemporaryFailure
 from compostela.core.blob.model import MessageContent
+from compostela.mime.conversion import converted, fits_eight_bit, fits_seven_bit, has_long_line
 from compostela.mime.lines import has_bare_line_ends, stuffed, with_crlf
-from compostela.net.outbound.conversion import converted, fits_eight_bit, fits_seven_bit, has_long_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,29 @@ class Shape:
     has_bare_line_ends: bool
 
 
+class Unreadable(CompostelaError):
+    """The body cannot be read, or is shorter than it should be: what has been sent of it must not be ended as a message."""
+
+
+async def body_chunks(content: MessageContent) -> AsyncIterator[bytes]:
+    """All octets of the body, in bounded pieces. Raises `Unreadable` at the end if any are missing."""
+    size = 0
+    try:
+        async for chunk in content.body.chunks():
+            size += len(chunk)
+            yield chunk
+    except TemporaryFailure as error:
+        raise Unreadable(str(error)) from error
+    if size != content.body.size:
+        raise Unreadable(f"the body has {size} octets where {content.body.size} are expected")
+
+
 async def shape_of(content: MessageContent) -> Shape:
-    """One look at all octets, in bounded pieces."""
+    """One look at all octets, in bounded pieces. Raises `Unreadable`."""
     is_ascii, has_long_lines, bare = True, False, False
     has_nul = b"\x00" in content.header
     held = line = b""
-    async for chunk in content.body.chunks():
+    async for chunk in body_chunks(content):
         is_ascii = is_ascii and chunk.isascii()
         if not has_long_lines:
             lines = line + chunk
@@ -48,13 +66,14 @@ def stuffed_chunk(last: bytes, chunk: bytes) -> bytes:
 
 
 async def message_lines(header: bytes, content: MessageContent, converted: bytes | None) -> AsyncIterator[bytes]:
-    """The message in pieces, every line end as CRLF: what leaves never holds a bare CR or LF."""
+    """The message in pieces, every line end as CRLF: what leaves never holds a bare CR or LF. Raises
+    `Unreadable`."""
     yield with_crlf(header)
     if converted is not None:
         yield converted
         return
     held = b""
-    async for chunk in content.body.chunks():
+    async for chunk in body_chunks(content):
         data = held + chunk
         held = b"\r" if data.endswith(b"\r") else b""
         yield with_crlf(data[:-1] if held else data)
@@ -63,6 +82,9 @@ async def message_lines(header: bytes, content: MessageContent, converted: bytes
 
 
 async def fitting(content: MessageContent, *, eight_bit: bool) -> tuple[bytes, bytes]:
-    """Header and body for a next hop with or without 8BITMIME. Raises `CannotConvert`."""
+    """Header and body for a next hop with or without 8BITMIME. Raises `CannotConvert`, `Unreadable`."""
     fits = fits_eight_bit if eight_bit else fits_seven_bit
-    return await content.body.apply(lambda body: converted(content.header, bytes(body), fits))
+    try:
+        return await content.body.apply(lambda body: converted(content.header, bytes(body), fits))
+    except TemporaryFailure as error:
+        raise Unreadable(str(error)) from error

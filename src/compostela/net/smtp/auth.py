@@ -6,7 +6,7 @@ import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.authentication.service import LoginRefused, Refusal
-from compostela.core.smtp.session import SmtpSession
+from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.net.authentication.logins import Exchange
 from compostela.protocols.smtp import replies
 from compostela.protocols.smtp.replies import reply

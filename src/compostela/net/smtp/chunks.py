@@ -1,6 +1,6 @@
 """A message that comes in chunks (BDAT, RFC 3030)."""
 
-from compostela.net.incoming import IncomingMessage
+from compostela.net.incoming_message import IncomingMessage
 from compostela.protocols.smtp import replies
 from compostela.protocols.smtp.engine import has_bare_line_end
 

@@ -4,7 +4,7 @@ import re
 from email.utils import formatdate
 from functools import lru_cache
 
-from compostela.core.smtp.session import PRIORITY, SmtpSession
+from compostela.core.smtp_hooks.session import PRIORITY, SmtpSession
 
 _OF_COMMENTS = re.compile(r"[()\\]")
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from compostela.base.clock import Clock
 from compostela.core.blob.ports import BlobStore
+from compostela.core.networks import is_in
 from compostela.core.queue.ports import MailQueue
-from compostela.core.smtp.hooks import HookChain
-from compostela.core.smtp.session import SmtpSession
+from compostela.core.smtp_hooks.hooks import HookChain
+from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.domain import Domain
 from compostela.net.authentication.logins import Logins
-from compostela.net.networks import is_in
 from compostela.net.smtp.settings import Announce, SmtpSettings
 
 

@@ -10,11 +10,11 @@ import logging
 from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
-from compostela.core.smtp.session import SmtpSession
+from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.net.authentication.mechanisms import SCRAM_PLUS
-from compostela.net.incoming import MAX_SWALLOWED_BYTES, IncomingMessage
+from compostela.net.incoming_message import MAX_SWALLOWED_BYTES, IncomingMessage
 from compostela.net.listeners import Listener
-from compostela.net.session_host import Farewell, SessionHost
+from compostela.net.session_host import CloseReason, SessionHost
 from compostela.net.smtp.auth import AuthExchange
 from compostela.net.smtp.chunks import Chunks
 from compostela.net.smtp.commands import Commands
@@ -43,9 +43,9 @@ that were taken, and to the others later (RFC 5321 §4.5.3.1.10)."""
 
 _TOO_MANY = b"452 4.5.3 "
 _FAREWELLS = {
-    Farewell.SHUTDOWN: replies.SHUTTING_DOWN,
-    Farewell.SILENCE: replies.TIMED_OUT,
-    Farewell.LIFESPAN: replies.LIVED_TOO_LONG,
+    CloseReason.SHUTDOWN: replies.SHUTTING_DOWN,
+    CloseReason.SILENCE: replies.TIMED_OUT,
+    CloseReason.LIFESPAN: replies.LIVED_TOO_LONG,
 }
 
 _commands = counter("smtpCommands", "SMTP commands")
@@ -123,7 +123,7 @@ class SmtpProtocol(SessionHost):
     def _has_work(self) -> bool:
         return self._session.sender_given
 
-    def _say_farewell(self, reason: Farewell) -> None:
+    def _announce_close(self, reason: CloseReason) -> None:
         self._drop_message()
         self._close(_FAREWELLS[reason])
 

@@ -5,8 +5,9 @@ import socket
 from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings, nearest
+from compostela.core.networks import Network, read_networks, too_large
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
-from compostela.net.networks import Network, read_networks, too_large
+from compostela.net.host_addresses import system_addresses
 from compostela.net.settings import ServerSettings, one_line, read_server_settings, warn_of_equal_names
 
 
@@ -136,7 +137,10 @@ def _read_server(settings: Settings) -> SmtpSettings:
 
 
 def _authorized(settings: Settings, server: ServerSettings) -> tuple[Network, ...]:
-    networks, place = read_networks(settings, "authorizedAddresses"), settings.place_of("authorizedAddresses")
+    networks, place = (
+        read_networks(settings, "authorizedAddresses", system_addresses),
+        settings.place_of("authorizedAddresses"),
+    )
     for one in too_large(networks):
         settings.problems.warning(
             place, f"authorizedAddresses: whoever is in {one} may send to anybody: this is an open relay"

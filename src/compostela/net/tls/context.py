@@ -3,10 +3,11 @@
 import ssl
 from typing import Any
 
+from compostela.core.keystores.errors import KeyStoreError
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.keys import ResolveUrl, load_keys
+from compostela.net.tls.secret_file import SecretFile
 from compostela.net.tls.settings import TlsSettings
-from compostela.net.tls.stores import SecretFile
 from compostela.net.tls.suites import FFDHE2048, PROTOCOLS
 from compostela.net.tls.trust import ask_for_certificates
 
@@ -54,11 +55,14 @@ def server_context(settings: TlsSettings, resolve: ResolveUrl) -> ServerContext:
 def _make(settings: TlsSettings, resolve: ResolveUrl) -> KeyedContext:
     context = KeyedContext(ssl.PROTOCOL_TLS_SERVER)
     _restrict(context, settings)
-    context.certificates = tuple(load_keys(context, settings, resolve))
+    try:
+        context.certificates = tuple(load_keys(context, settings, resolve))
+        if settings.client_auth is not None:
+            ask_for_certificates(context, settings.client_auth, resolve)
+    except KeyStoreError as error:
+        raise TlsError(str(error)) from error
     if len(context.certificates) == 1:
         (context.certificate,) = context.certificates
-    if settings.client_auth is not None:
-        ask_for_certificates(context, settings.client_auth, resolve)
     return context
 
 

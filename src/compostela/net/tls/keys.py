@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compostela.core.keystores.errors import KeyStoreError
+from compostela.core.keystores.jks import read_jks
+from compostela.core.keystores.pkcs12 import protected_keys
+from compostela.core.keystores.store_file import StoreType, pem_blocks, read_store, type_of
 from compostela.net.tls.errors import TlsError
-from compostela.net.tls.jks import read_jks
-from compostela.net.tls.pkcs12 import protected_keys
+from compostela.net.tls.secret_file import SecretFile
 from compostela.net.tls.settings import TlsSettings
-from compostela.net.tls.stores import SecretFile, StoreType, pem_blocks, read_store, type_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -56,7 +58,7 @@ def load_keys(context: ssl.SSLContext, settings: TlsSettings, resolve: ResolveUr
         if not keys:
             raise TlsError("the key store has no private key with a certificate")
         return _load_keys(context, keys)
-    except TlsError as error:
+    except (TlsError, KeyStoreError) as error:
         raise TlsError(f"{path}: {error}") from error
 
 

@@ -2,11 +2,13 @@
 
 import ssl
 
+from compostela.core.keystores.errors import KeyStoreError
+from compostela.core.keystores.jks import read_jks
+from compostela.core.keystores.store_file import StoreType, pem_blocks, read_store, type_of
 from compostela.net.tls.errors import TlsError
-from compostela.net.tls.jks import read_jks
 from compostela.net.tls.keys import ResolveUrl
+from compostela.net.tls.secret_file import SecretFile
 from compostela.net.tls.settings import ClientAuthSettings, ClientCertificate
-from compostela.net.tls.stores import SecretFile, StoreType, pem_blocks, read_store, to_pem, type_of
 
 
 def ask_for_certificates(context: ssl.SSLContext, settings: ClientAuthSettings, resolve: ResolveUrl) -> None:
@@ -18,7 +20,7 @@ def ask_for_certificates(context: ssl.SSLContext, settings: ClientAuthSettings, 
             if not trusted:
                 raise TlsError("the trust store has no certificate")
             context.load_verify_locations(cadata=b"".join(trusted))
-        except (TlsError, ssl.SSLError, ValueError) as error:
+        except (TlsError, KeyStoreError, ssl.SSLError, ValueError) as error:
             raise TlsError(f"{path}: {error}") from error
     else:
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
@@ -60,9 +62,13 @@ def _load_revocations(context: ssl.SSLContext, url: str, resolve: ResolveUrl) ->
     """A list of revoked certificates (RFC 5280 §5), PEM or DER."""
     path = resolve(url)
     data = read_store(path)
-    lists = pem_blocks(data, b"X509 CRL") if b"-----BEGIN " in data else [to_pem(data, "X509 CRL")]
+    lists = pem_blocks(data, b"X509 CRL") if b"-----BEGIN " in data else [_crl_to_pem(data)]
     try:
         with SecretFile(b"\n".join(lists)) as name:
             context.load_verify_locations(cafile=name)
     except (ssl.SSLError, OSError) as error:
         raise TlsError(f"{path}: this is not a list of revoked certificates, in PEM or DER") from error
+
+
+def _crl_to_pem(encoded: bytes) -> bytes:
+    return ssl.DER_cert_to_PEM_cert(encoded).replace("CERTIFICATE", "X509 CRL").encode()

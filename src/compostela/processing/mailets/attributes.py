@@ -5,7 +5,7 @@ from compostela.core.mail.attributes import MAIL_PRIORITY
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import HIGHEST_PRIORITY, LOWEST_PRIORITY, NORMAL_PRIORITY
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 
 class SetMailAttribute(Mailet):

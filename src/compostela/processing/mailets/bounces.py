@@ -12,7 +12,7 @@ from compostela.model.mail_address import MailAddress
 from compostela.processing import delivery_reports
 from compostela.processing.delivery_reports import Attachment, ReportForm, is_international, notice, original_part
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 DEFAULT_MESSAGE = (
     "Hi. This is the mail server at [machine].\r\nI'm afraid I wasn't able to deliver your message to the following "

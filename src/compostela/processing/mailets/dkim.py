@@ -11,9 +11,8 @@ from compostela.mailauth.dkim.verification import DkimResult, DkimStatus, DkimVe
 from compostela.mailauth.dns import a_labels
 from compostela.mime import headers
 from compostela.model.domain import Domain
-from compostela.processing.authentication_dns import ResolverDns
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 RESULT, FLAG = "jDKIM.AUTHRESULT", "jDKIM.AUTHRESULT.FLAG"
 
@@ -74,7 +73,7 @@ class DKIMVerify(Mailet):
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         settings.ignored("forceCRLF")
-        self._dns = ResolverDns(context.dns)
+        self._dns = context.authentication_dns
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         verification = await DkimVerification.of(mail.content.header)

@@ -8,7 +8,7 @@ from compostela.core.mail.model import Mail
 from compostela.mime import headers
 from compostela.mime.encoded_words import decode
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 _log = logging.getLogger(__name__)
 

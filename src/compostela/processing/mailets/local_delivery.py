@@ -15,7 +15,7 @@ from compostela.mime.headers import remove
 from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELIVERED, enqueue_report
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 _log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from compostela.base.settings import Settings
 from compostela.core.mail.model import GHOST, Mail
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 
 class Null(Mailet):

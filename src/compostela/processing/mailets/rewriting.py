@@ -3,22 +3,27 @@
 import logging
 
 from compostela.base.settings import Settings
+from compostela.core.delivery.headers import delivered_to
 from compostela.core.mail import notification
 from compostela.core.mail.attributes import FORWARDED, RECORDED_RECIPIENTS, SENT_BY_MAILET
+from compostela.core.mail.hops import was_delivered_to
 from compostela.core.mail.model import ERROR, ROOT, Mail
 from compostela.core.queue.model import SPOOL
 from compostela.core.rewriting.resolution import MappingError, Resolution
-from compostela.mime.headers import Headers
+from compostela.mime.headers import Headers, add_first
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun, part_name
+from compostela.processing.pipeline_run import PipelineRun, part_name
 
 _log = logging.getLogger(__name__)
 
 
 class RecipientRewriteTable(Mailet):
-    """Mappings take the recipient's place; a forward is sent on in the recipient's name as a new mail. An error mapping or
-    a loop takes the recipient to the error processor."""
+    """Mappings take the recipient's place; a forward is sent on as a new mail, in the recipient's name. An error mapping or
+    a loop takes the recipient to the error processor.
+
+    A forwarded mail gets a `Delivered-To` field of the recipient. A mail that has one already was forwarded for this
+    recipient before: it is not forwarded again (5.4.6). The recipient's own copy is delivered all the same."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -72,22 +77,22 @@ class RecipientRewriteTable(Mailet):
         recorded = mail.attributes.get(RECORDED_RECIPIENTS)
         seen = {str(one).lower() for one in recorded} if isinstance(recorded, list) else set()
         targets = [target for target in resolution.forwards if str(target).lower() not in seen]
-        if not targets:
+        if not targets or was_delivered_to(mail.content.header, recipient):
+            _log.warning("a forward makes a loop", extra={"mail": mail.name, "recipient": str(recipient)})
             wrong.append(recipient)
-            mail.error_message = f"the forwards of {recipient} make a loop"
-            return
-        if not self._rewrite_sender:
-            notification.inherit(mail, recipient, targets)
-            for target in targets:
-                _add(changed, target)
+            mail.error_message = f"554 5.4.6 The forwards of {recipient} make a loop"
             return
         copy = mail.copy(part_name(mail), targets)
-        copy.sender = recipient if mail.sender is not None else None
         copy.state = ROOT
-        # reports of the copy go to the recipient, who asked for none
-        notification.forget(copy)
-        copy.attributes[FORWARDED] = True
-        copy.attributes[SENT_BY_MAILET] = True
+        copy.content = mail.content.with_header(add_first(mail.content.header, delivered_to(recipient)))
+        if self._rewrite_sender:
+            copy.sender = recipient if mail.sender is not None else None
+            # reports of the copy go to the recipient, who asked for none
+            notification.forget(copy)
+            copy.attributes[FORWARDED] = True
+            copy.attributes[SENT_BY_MAILET] = True
+        else:
+            notification.inherit(copy, recipient, targets)
         copy.attributes[RECORDED_RECIPIENTS] = [*sorted(seen), str(recipient).lower()]
         await self.context.queues.queue(SPOOL).enqueue(copy, effect=run.effect("forward", recipient))
 

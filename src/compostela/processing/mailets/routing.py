@@ -5,7 +5,7 @@ from compostela.base.settings import Settings
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.repository.ports import MailRepository
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun
 
 _POSTMASTER = "postmaster"
 

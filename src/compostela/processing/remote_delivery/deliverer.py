@@ -21,15 +21,16 @@ from compostela.core.queue.ports import MailQueue, QueueItem
 from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELAYED, RELAYED, enqueue_report
 from compostela.processing.mailet import MailetContext
+from compostela.processing.pipeline_run import PipelineRun, part_name
+from compostela.processing.remote_delivery.attempt import attempt
 from compostela.processing.remote_delivery.next_hops import NextHops
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
-from compostela.processing.remote_delivery.wishes import wishes_of
-from compostela.processing.run import PipelineRun, part_name
+from compostela.processing.workers import is_stopping
 
 _log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 60.0
-"""Before an entry is tried again that could not even be written back."""
+"""Before a mail is tried again whose delivery failed for a reason of our own."""
 
 _sent = counter("remoteDeliveredMails", "Mails that a next hop has taken")
 _retried = counter("remoteDeliveryRetries", "Deliveries that will be tried again")
@@ -43,22 +44,20 @@ class Deliverer:
         self._settings = settings
         self._context = context
         self._queue = queue
-        self._hops = NextHops(settings, context)
+        self._hops = NextHops(settings, context.dns, context.own)
 
     async def work(self) -> None:
         """For ever."""
         while True:
             item = await self._queue.dequeue()
-            trace_id.set(item.mail.trace_id)
             try:
+                trace_id.set(item.mail.trace_id)
                 await self._deliver(item)
-            except Exception:
+            except (Exception, asyncio.CancelledError):
+                if is_stopping():
+                    raise
                 _log.exception("a delivery failed unexpectedly; it will be tried again", extra={"mail": item.mail.name})
-                try:
-                    await item.retry(item.mail, PAUSE_SECONDS)
-                except Exception:
-                    _log.exception("an outgoing mail could not be put back; it is taken up at the next start")
-                    await asyncio.sleep(1)
+                await item.retry(item.mail, PAUSE_SECONDS)
 
     async def _deliver(self, item: QueueItem) -> None:
         mail = item.mail
@@ -74,31 +73,10 @@ class Deliverer:
         await self._later(item, mail, _grouped(result, permanent=False), run)
 
     async def _send(self, mail: Mail) -> SendResult:
-        """Tries the next hops in order until one has dealt with every recipient."""
         hops = await self._hops.find(mail.recipients[0].domain)
         if isinstance(hops, Refusal):
             return SendResult(refused=dict.fromkeys(mail.recipients, hops))
-        total = SendResult()
-        left = list(mail.recipients)
-        wishes = wishes_of(mail)
-        for hop in hops:
-            result = await self._context.sender.send(
-                hop.address, hop.port, mail.sender, left, mail.content, self._settings.options, wishes, name=hop.name
-            )
-            total.delivered += result.delivered
-            total.passed_on |= result.passed_on
-            for recipient, refusal in result.refused.items():
-                before = total.refused.get(recipient)
-                if before is None or before.is_permanent or not refusal.is_of_host:
-                    # what one host never does, another that asked to wait may do later
-                    total.refused[recipient] = refusal
-            for recipient in result.delivered:
-                total.refused.pop(recipient, None)
-            # a refusal for now, or a connection that failed, leaves hope for the next host
-            left = [one for one, why in result.refused.items() if why.is_of_host or not why.is_permanent]
-            if not left:
-                break
-        return total
+        return await attempt(mail, hops, self._context.sender, self._settings)
 
     async def _later(
         self, item: QueueItem, mail: Mail, deferred: dict[Refusal, list[MailAddress]], run: PipelineRun

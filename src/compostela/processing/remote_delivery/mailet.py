@@ -1,17 +1,15 @@
 """The RemoteDelivery mailet: hands mail to the outgoing queue, one entry for each domain."""
 
-import asyncio
-import contextlib
-
 from compostela.base.settings import Settings
 from compostela.core.mail.attributes import MAIL_PRIORITY
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.queue.model import NORMAL_PRIORITY
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.remote_delivery.deliverer import Deliverer
 from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
-from compostela.processing.run import PipelineRun
+from compostela.processing.workers import Workers
 
 
 class RemoteDelivery(Mailet):
@@ -21,21 +19,18 @@ class RemoteDelivery(Mailet):
         super().__init__(settings, context)
         self._settings = read_remote_delivery_settings(settings, context.hello_name)
         self._queue = context.queues.queue(self._settings.queue)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._workers = Workers(
+            self._settings.queue, self._settings.workers, Deliverer(self._settings, context, self._queue).work
+        )
         self.processors = tuple(
             name for name in (self._settings.bounce_processor, self._settings.on_success) if name is not None
         )
 
     async def start(self) -> None:
-        deliverer = Deliverer(self._settings, self.context, self._queue)
-        self._tasks = [asyncio.create_task(deliverer.work()) for _ in range(self._settings.workers)]
+        self._workers.start()
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._workers.stop()
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         priority = mail.attributes.get(MAIL_PRIORITY) if self._settings.use_priority else None

@@ -3,11 +3,12 @@
 import ipaddress
 import random
 from dataclasses import dataclass
+from itertools import groupby
 
-from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure
+from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure, MxHost
+from compostela.core.outbound.own_endpoints import OwnEndpoints, leads_back
 from compostela.core.outbound.ports import Refusal
 from compostela.model.domain import Domain
-from compostela.processing.mailet import MailetContext
 from compostela.processing.remote_delivery.settings import SMTP_PORT, RemoteDeliverySettings
 
 MAX_HOPS = 10
@@ -28,9 +29,10 @@ class NextHops:
 
     NO_SUCH_DOMAIN = "No route to host: "
 
-    def __init__(self, settings: RemoteDeliverySettings, context: MailetContext) -> None:
+    def __init__(self, settings: RemoteDeliverySettings, dns: DnsResolver, own: OwnEndpoints) -> None:
         self._settings = settings
-        self._context = context
+        self._dns = dns
+        self._own = own
 
     async def find(self, domain: Domain) -> list[Hop] | Refusal:
         """A refusal without a code is tried again later."""
@@ -40,56 +42,70 @@ class NextHops:
                 random.shuffle(gateways)
             return gateways
         if domain.name.startswith("["):
-            return _literal(domain)
+            return self._literal(domain)
         try:
-            hosts = await self._exchangers(domain)
-            if not hosts:
+            exchangers = await self._dns.mx(domain)
+            if not any(exchanger.host for exchanger in exchangers):
                 return Refusal(556, f"556 5.1.10 {domain} takes no mail (null MX)")
-            hops = await self._addresses(hosts)
+            hops = await self._addresses(domain, exchangers)
         except DnsNoSuchName:
             return Refusal(
                 0 if self._settings.max_dns_retries else 550, f"{self.NO_SUCH_DOMAIN}{domain} does not exist"
             )
         except DnsTemporaryFailure as error:
             return Refusal(0, f"DNS look-up of {domain} failed: {error}")
-        if not hops:
-            return Refusal(0, f"no exchanger of {domain} has a usable address")
-        return hops[:MAX_HOPS]
+        return hops if isinstance(hops, Refusal) else hops[:MAX_HOPS]
 
-    async def _exchangers(self, domain: Domain) -> list[str]:
-        """Hosts by preference, shuffled within one; none for the null MX (RFC 7505)."""
-        found = await self._context.dns.mx(domain)
-        random.shuffle(found)
-        return [exchanger.host for exchanger in sorted(found, key=lambda one: one.preference) if exchanger.host]
-
-    async def _addresses(self, hosts: list[str]) -> list[Hop]:
-        """Addresses of the hosts that have any; loopback addresses, which would lead back here, are left out."""
+    async def _addresses(self, domain: Domain, exchangers: list[MxHost]) -> list[Hop] | Refusal:
+        """Addresses of the hosts that have any, by preference, shuffled within one. This server's own preference and all behind
+        it are left out: those hosts would hand the mail to this one (RFC 5321 §5.1). So are loopback addresses, which say
+        nothing of who is meant. Raises `DnsNoSuchName`, `DnsTemporaryFailure` when no host has an address."""
         hops: list[Hop] = []
         unknown: DnsNoSuchName | DnsTemporaryFailure | None = None
-        for host in hosts:
-            try:
-                addresses = await self._context.dns.addresses(host)
-            except (DnsNoSuchName, DnsTemporaryFailure) as error:
-                unknown = error
-                continue
-            hops += [Hop(one, SMTP_PORT, host) for one in addresses if not _leads_back(one)]
-        if not hops and unknown is not None:
+        comes_back = False
+        random.shuffle(exchangers)
+        by_preference = sorted((one for one in exchangers if one.host), key=lambda one: one.preference)
+        for _, group in groupby(by_preference, key=lambda one: one.preference):
+            hosts = [one.host for one in group]
+            found: list[Hop] = []
+            is_own = any(self._own.has_name(host) for host in hosts)
+            for host in hosts:
+                try:
+                    addresses = await self._dns.addresses(host)
+                except DnsTemporaryFailure as error:
+                    unknown = error
+                    continue
+                except DnsNoSuchName as error:
+                    unknown = unknown or error
+                    continue
+                away = [one for one in addresses if not _is_loopback(one)]
+                comes_back = comes_back or len(away) < len(addresses)
+                is_own = is_own or any(self._own.has_address(one, SMTP_PORT) for one in away)
+                found += [Hop(one, SMTP_PORT, host) for one in away]
+            if is_own:
+                comes_back = True
+                break
+            hops += found
+        if hops:
+            return hops
+        if comes_back and not isinstance(unknown, DnsTemporaryFailure):
+            return leads_back(f"the best exchanger of {domain}")
+        if unknown is not None:
             raise unknown
-        return hops
+        return Refusal(0, f"no exchanger of {domain} has a usable address")
+
+    def _literal(self, domain: Domain) -> list[Hop] | Refusal:
+        """Where an address literal leads (RFC 5321 §4.1.3)."""
+        address = domain.name[1:-1].removeprefix("ipv6:")
+        try:
+            if _is_loopback(address) or self._own.has_address(address, SMTP_PORT):
+                return leads_back(str(domain))
+        except ValueError:
+            return Refusal(550, f"550 5.1.2 {domain} is no address of the Internet")
+        return [Hop(address, SMTP_PORT)]
 
 
-def _literal(domain: Domain) -> list[Hop] | Refusal:
-    """Where an address literal leads (RFC 5321 §4.1.3)."""
-    address = domain.name[1:-1].removeprefix("ipv6:")
-    try:
-        if _leads_back(address):
-            return Refusal(550, f"550 5.4.6 {domain} leads back here")
-    except ValueError:
-        return Refusal(550, f"550 5.1.2 {domain} is no address of the Internet")
-    return [Hop(address, SMTP_PORT)]
-
-
-def _leads_back(address: str) -> bool:
+def _is_loopback(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     return parsed.is_loopback or parsed.is_unspecified

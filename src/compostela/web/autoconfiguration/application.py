@@ -9,8 +9,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from compostela.base.errors import InvalidArgument
-from compostela.core.client_setup.mta_sts import POLICY_PATH
-from compostela.core.client_setup.setup import PublicSetup
+from compostela.core.autoconfiguration.mta_sts import POLICY_PATH
+from compostela.core.autoconfiguration.setup import PublicSetup
 from compostela.core.domains.service import DomainList
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress

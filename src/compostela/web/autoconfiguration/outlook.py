@@ -2,8 +2,8 @@
 
 from lxml import etree
 
-from compostela.core.client_setup.endpoints import Service, Speaks
-from compostela.core.client_setup.setup import PublicSetup
+from compostela.core.autoconfiguration.endpoints import Service, Speaks
+from compostela.core.autoconfiguration.setup import PublicSetup
 
 MEDIA_TYPE = "application/xml"
 XML_PATH = "/autodiscover/autodiscover.xml"

@@ -11,7 +11,7 @@ from compostela.mime.structure import Structure
 from compostela.model.flags import Flags, SystemFlag
 from compostela.model.numbers import Uid
 from tests.contracts.fakes import START
-from tests.contracts.mailbox_parts import BOB, effect, octets_of, path, uids_of
+from tests.contracts.mailbox_parts import BOB, effect, octets_of, path, row_of, uids_of
 
 MAIL = MessageContent(b"Subject: one\r\n\r\n", MemoryBody(b"text\r\n"))
 
@@ -89,7 +89,7 @@ async def test_two_who_need_the_inbox_at_once_get_the_same(manager: MailboxManag
 async def test_append_notes_the_structure_and_the_date(manager: MailboxManager) -> None:
     inbox = await manager.inbox(BOB)
     appended = await manager.append(inbox, MAIL, Flags.of(SystemFlag.SEEN))
-    row = await manager.store.row(inbox, appended.uid)
+    row = await row_of(manager.store, inbox, appended.uid)
     stored = await manager.store.message(inbox, appended.uid)
     assert row is not None
     assert stored is not None

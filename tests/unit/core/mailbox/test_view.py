@@ -2,17 +2,22 @@
 
 import random
 
+import pytest
+
+from compostela.base.errors import TemporaryFailure
+from compostela.core.mailbox.log import LogPage
 from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.mailbox.model import Mailbox
 from compostela.core.mailbox.view import Difference, MailboxView
 from compostela.model.flags import NO_FLAGS, FlagsMode
+from compostela.model.numbers import MailboxId, ModSeq
 from tests.contracts.mailbox_parts import DELETED, SEEN, fill, flags_of, path, uids
 
 
 async def selected(manager: MailboxManager, messages: int, *, read_only: bool = False) -> tuple[MailboxView, Mailbox]:
     mailbox = await manager.store.create(path("Work"))
     await fill(manager.store, mailbox.id, *[NO_FLAGS] * messages)
-    return await MailboxView.open(manager.store, mailbox, read_only=read_only), mailbox
+    return (await manager.open(mailbox, read_only=read_only))[0], mailbox
 
 
 def is_nothing(difference: Difference) -> bool:
@@ -72,8 +77,8 @@ async def test_a_message_that_came_and_went_unseen_is_not_told(manager: MailboxM
 
 async def test_recent_messages_belong_to_the_first_who_may_write(manager: MailboxManager) -> None:
     first, mailbox = await selected(manager, 2, read_only=True)
-    second = await MailboxView.open(manager.store, mailbox, read_only=False)
-    third = await MailboxView.open(manager.store, mailbox, read_only=False)
+    second, _ = await manager.open(mailbox, read_only=False)
+    third, _ = await manager.open(mailbox, read_only=False)
     assert (first.recent, second.recent, third.recent) == (2, 2, 0)
     assert second.is_recent(1)
     assert not third.is_recent(2)
@@ -117,3 +122,26 @@ async def test_a_client_that_follows_what_it_is_told_knows_the_mailbox(manager: 
     difference = await view.update(may_expunge=True)
     assert is_nothing(difference)
     assert list(view.uids) == list((await store.uids(mailbox.id))[0])
+
+
+async def test_an_update_that_fails_between_two_pages_loses_nothing(
+    manager: MailboxManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, mailbox = await selected(manager, 1)
+    read, pages = manager.store.log, 0
+
+    async def fails_once(mailbox: MailboxId, since: ModSeq, limit: int = 0) -> LogPage:
+        nonlocal pages
+        pages += 1
+        if pages == 2:
+            raise TemporaryFailure("on purpose")
+        return await read(mailbox, since, 1)
+
+    monkeypatch.setattr(manager.store, "log", fails_once)
+    for _ in range(3):
+        await fill(manager.store, mailbox.id, NO_FLAGS)
+    with pytest.raises(TemporaryFailure):
+        await view.update(may_expunge=True)
+    assert view.exists == 1
+    assert (await view.update(may_expunge=True)).exists == 4
+    assert list(view.uids) == [1, 2, 3, 4]

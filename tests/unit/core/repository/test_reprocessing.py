@@ -8,7 +8,7 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import InvalidArgument, NotFound
 from compostela.base.settings import Severity
-from compostela.core.mail.effects import Effect
+from compostela.core.idempotency import Effect
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.repository.reprocessing import Reprocessing
 from compostela.core.repository.settings import read_repository_settings

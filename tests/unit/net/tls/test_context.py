@@ -7,11 +7,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509 import load_pem_x509_certificate
 
-from compostela.net.tls import stores
+from compostela.core.keystores import store_file
+from compostela.core.keystores.store_file import StoreType, type_of
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.settings import ClientAuthSettings, TlsSettings
-from compostela.net.tls.stores import StoreType, type_of
 from tests.unit.net.tls.files import FOLDER, SECRET, read, resolve
 
 
@@ -128,13 +128,13 @@ def test_authorities_come_from_every_kind_of_store(store: str, secret: str | Non
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "MAX_STORE_BYTES", 100)
+    monkeypatch.setattr(store_file, "MAX_STORE_BYTES", 100)
     with pytest.raises(TlsError, match="larger than"):
         server_context(settings("rsa.jks"), resolve)
 
 
 def test_a_password_that_costs_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "MAX_ITERATIONS", 100)
+    monkeypatch.setattr(store_file, "MAX_ITERATIONS", 100)
     with pytest.raises(TlsError, match="rounds for its password"):
         server_context(settings("rsa.p12"), resolve)
 

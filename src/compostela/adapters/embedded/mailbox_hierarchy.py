@@ -1,0 +1,125 @@
+"""Mailboxes as names in a user's tree: see `compostela.core.mailbox.ports.hierarchy` for what it promises."""
+
+import logging
+from collections.abc import Sequence
+
+import apsw
+
+from compostela.adapters.embedded import mailbox_removal as removal
+from compostela.adapters.embedded.mailbox_rows import MAILBOX, Names
+from compostela.adapters.embedded.mailbox_tree import advance_tree, log_tree, read_tree
+from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.signals import Signals, mailbox_topic
+from compostela.adapters.embedded.writer import Transaction, Writer
+from compostela.base.clock import Clock
+from compostela.base.errors import AlreadyExists, NotFound, TemporaryFailure
+from compostela.core.mailbox.log import PAGE_ENTRIES, TreeChange, TreePage
+from compostela.core.mailbox.model import Mailbox
+from compostela.model.mailbox_path import MailboxPath
+from compostela.model.numbers import MailboxId, ModSeq
+from compostela.model.username import Username
+
+_log = logging.getLogger(__name__)
+
+_NEXT_UID_VALIDITY = """INSERT INTO setting VALUES ('uid-validity', ?1)
+    ON CONFLICT (name) DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, ?1) RETURNING value"""
+_CREATE = "INSERT INTO mailbox (user, namespace, name, uid_validity) VALUES (?, ?, ?, ?) RETURNING id"
+_BY_PATH = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? AND namespace = ? AND name = ?"
+_BY_ID = f"SELECT {MAILBOX} FROM mailbox WHERE id = ?"
+_OF_USER = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? ORDER BY name"
+
+
+class EmbeddedHierarchy:
+    """Reads on the loop's connection, writes through the writer."""
+
+    def __init__(self, writer: Writer, reader: Reader, signals: Signals, names: Names, clock: Clock) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._signals = signals
+        self._names = names
+        self._clock = clock
+
+    async def create(self, path: MailboxPath) -> Mailbox:
+        now = int(self._clock.now())
+
+        def job(tx: Transaction) -> Mailbox:
+            # later mailboxes have higher ones, as RFC 3501 §2.3.1.1 asks of a name that is used again
+            validity = int(tx.execute(_NEXT_UID_VALIDITY, (now,)).fetchone()[0])
+            place = (path.user.value, path.namespace, path.name, validity)
+            try:
+                row = tx.execute(_CREATE, place).fetchone()
+            except apsw.ConstraintError as error:
+                raise AlreadyExists(f"the mailbox {path.name} exists") from error
+            log_tree(tx, advance_tree(tx, path.user), 0, TreeChange.CREATED, row[0], path, now)
+            return self._names.mailbox_of((row[0], *place))
+
+        return await self._writer.run(job)
+
+    async def find(self, path: MailboxPath) -> Mailbox | None:
+        row = self._reader.execute(_BY_PATH, (path.user.value, path.namespace, path.name)).fetchone()
+        return None if row is None else self._names.mailbox_of(row)
+
+    async def of_user(self, user: Username) -> list[Mailbox]:
+        return [self._names.mailbox_of(row) for row in self._reader.execute(_OF_USER, (user.value,)).fetchall()]
+
+    async def rename(self, renames: Sequence[tuple[MailboxId, MailboxPath]]) -> None:
+        now = int(self._clock.now())
+
+        def job(tx: Transaction) -> None:
+            rows = [(self._names.row(mailbox), path) for mailbox, path in renames]
+            before: list[MailboxPath] = []
+            # by way of names that nobody has, so that a chain of renames does not collide with itself
+            for row_id, _ in rows:
+                found = tx.execute(_BY_ID, (row_id,)).fetchone()
+                if found is None:
+                    raise NotFound("the mailbox is gone")
+                before.append(self._names.mailbox_of(found).path)
+                tx.execute("UPDATE mailbox SET name = '%' || id WHERE id = ?", (row_id,))
+            for row_id, path in rows:
+                try:
+                    tx.execute(
+                        "UPDATE mailbox SET user = ?, namespace = ?, name = ? WHERE id = ?",
+                        (path.user.value, path.namespace, path.name, row_id),
+                    )
+                except apsw.ConstraintError as error:
+                    raise AlreadyExists(f"the mailbox {path.name} exists") from error
+            self._log_renames(tx, rows, before, now)
+
+        await self._writer.run(job)
+
+    @staticmethod
+    def _log_renames(
+        tx: Transaction, rows: Sequence[tuple[int, MailboxPath]], before: Sequence[MailboxPath], now: int
+    ) -> None:
+        """A mailbox that goes to another user is deleted in the one tree and created in the other."""
+        modseqs = {user: advance_tree(tx, user) for user in {path.user for path in (*before, *(p for _, p in rows))}}
+        for number, ((row_id, path), old) in enumerate(zip(rows, before, strict=True)):
+            if path.user == old.user:
+                log_tree(tx, modseqs[path.user], number, TreeChange.RENAMED, row_id, path, now, old)
+                continue
+            log_tree(tx, modseqs[old.user], number, TreeChange.DELETED, row_id, old, now)
+            log_tree(tx, modseqs[path.user], number, TreeChange.CREATED, row_id, path, now)
+
+    async def delete(self, mailbox: MailboxId) -> None:
+        row_id, now = self._names.row(mailbox), int(self._clock.now())
+
+        def job(tx: Transaction) -> bool:
+            found = tx.execute(_BY_ID, (row_id,)).fetchone()
+            if found is None:
+                raise NotFound("the mailbox is gone")
+            path = self._names.mailbox_of(found).path
+            is_done = removal.delete(tx, row_id)
+            log_tree(tx, advance_tree(tx, path.user), 0, TreeChange.DELETED, row_id, path, now)
+            tx.after_commit.append(lambda: self._signals.publish(mailbox_topic(mailbox)))
+            return is_done
+
+        if not await self._writer.run(job, frees_space=True, is_long=True):
+            try:
+                await removal.purge_deleted(self._writer)
+            except TemporaryFailure:
+                # the mailbox is gone; the next start or collection goes on
+                _log.exception("the messages of a deleted mailbox could not all be removed")
+
+    async def tree(self, user: Username, since: ModSeq, limit: int = PAGE_ENTRIES) -> TreePage:
+        with self._reader.snapshot() as execute:
+            return read_tree(execute, self._names, user, since, limit)

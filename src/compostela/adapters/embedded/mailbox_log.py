@@ -1,0 +1,79 @@
+"""The change log of mailboxes: a row for each change of a message, written in the transaction that makes the change."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.mailbox_rows import Names, PlacementRow, flags_of
+from compostela.adapters.embedded.writer import Transaction
+from compostela.core.mailbox.log import Change, LogEntry, LogPage
+from compostela.core.mailbox.model import MailboxHead
+from compostela.model.numbers import ModSeq
+
+_WRITE = "INSERT INTO mailbox_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_READ = """SELECT modseq, uid, change, flags, keywords, flags_before, keywords_before, size, internal_date, save_date, message
+    FROM mailbox_log WHERE mailbox = ? AND modseq > ? ORDER BY modseq, uid LIMIT ?"""
+_FLOOR = "SELECT log_floor FROM mailbox WHERE id = ?"
+
+_make_entry = partial(tuple.__new__, LogEntry)
+
+
+def log_added(tx: Transaction, mailbox: int, row: PlacementRow, at: int) -> None:
+    """Note a message that was appended, copied or moved into the mailbox. `at` is the time in epoch seconds."""
+    tx.execute(
+        _WRITE,
+        (mailbox, row.modseq, row.uid, int(Change.ADDED), row.flags, row.keywords, None, None, row.size, row.internal_date,
+         row.save_date, row.message, at),
+    )  # fmt: skip
+
+
+def log_flags(tx: Transaction, mailbox: int, before: PlacementRow, after: PlacementRow, at: int) -> None:
+    tx.execute(
+        _WRITE,
+        (mailbox, after.modseq, after.uid, int(Change.FLAGS_UPDATED), after.flags, after.keywords, before.flags,
+         before.keywords, after.size, after.internal_date, after.save_date, after.message, at),
+    )  # fmt: skip
+
+
+def log_expunged(tx: Transaction, mailbox: int, row: PlacementRow, modseq: int, at: int) -> None:
+    tx.execute(
+        _WRITE,
+        (mailbox, modseq, row.uid, int(Change.EXPUNGED), row.flags, row.keywords, row.flags, row.keywords, row.size,
+         row.internal_date, row.save_date, row.message, at),
+    )  # fmt: skip
+
+
+def read_page(execute: Execute, names: Names, mailbox: int, head: MailboxHead, since: int, limit: int) -> LogPage:
+    """The statements belong into one snapshot with the one that read `head`."""
+    if head.highest_modseq <= since:
+        return LogPage(head, [], head.highest_modseq)
+    floor = execute(_FLOOR, (mailbox,)).fetchone()
+    if floor is None or since < floor[0]:
+        return LogPage(head, [], ModSeq(since), complete=False)
+    rows = execute(_READ, (mailbox, since, limit + 1)).fetchall()
+    until = head.highest_modseq
+    if len(rows) > limit:
+        # the last ModSeq may go on behind the limit: it belongs to the next page as a whole
+        cut = rows[-1][0]
+        rows = [row for row in rows if row[0] < cut]
+        until = ModSeq(rows[-1][0])
+    return LogPage(head, list(_entries(names, rows)), until)
+
+
+def _entries(names: Names, rows: Iterable[tuple[Any, ...]]) -> Iterable[LogEntry]:
+    for modseq, uid, change, flags, keywords, flags_before, keywords_before, size, internal, saved, message in rows:
+        before = None if flags_before is None else flags_of(flags_before, keywords_before)
+        yield _make_entry(
+            (
+                modseq,
+                uid,
+                Change(change),
+                flags_of(flags, keywords),
+                before,
+                size,
+                internal,
+                saved,
+                names.message(message),
+            )
+        )

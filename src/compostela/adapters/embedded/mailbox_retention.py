@@ -1,0 +1,68 @@
+"""How long change logs are kept: the oldest entries go in steps that hold up no other write."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.writer import Transaction, Writer
+
+KEPT_CHANGES = 50_000
+"""The latest changes that a mailbox or a tree keeps, however old they are."""
+KEPT_SECONDS = 30 * 86400
+"""Younger changes are kept, however many they are."""
+STEP_ROWS = 500
+
+
+class _Log:
+    """The statements for one of the two logs. `key` is the column that names the aggregate."""
+
+    def __init__(self, table: str, key: str, heads: str, head_key: str) -> None:
+        self.next_key = f"SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT 1"
+        self.newest = f"SELECT modseq FROM {table} WHERE {key} = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?"
+        self.oldest = f"SELECT max(modseq) FROM {table} WHERE {key} = ? AND modseq <= ? AND changed_at < ?"
+        self.step = f"SELECT modseq FROM {table} WHERE {key} = ? AND modseq <= ? ORDER BY modseq LIMIT 1 OFFSET ?"
+        self.cut = f"DELETE FROM {table} WHERE {key} = ? AND modseq <= ?"
+        self.raise_floor = f"UPDATE {heads} SET log_floor = max(log_floor, ?) WHERE {head_key} = ?"
+
+
+_MAILBOXES = (_Log("mailbox_log", "mailbox", "mailbox", "id"), 0)
+_TREES = (_Log("tree_log", "user", "tree", "user"), "")
+
+
+async def trim_logs(
+    writer: Writer, reader: Reader, now: float, changes: int = KEPT_CHANGES, seconds: float = KEPT_SECONDS
+) -> None:
+    """Cut every log: entries go that are older than `seconds` and not among the latest `changes`. `now` in epoch seconds."""
+    for log, first in (_MAILBOXES, _TREES):
+        for key, until in await reader.scan(
+            lambda execute, log=log, first=first: list(  # type: ignore[misc]
+                _long_logs(execute, log, first, changes, now - seconds)
+            )
+        ):
+            while await writer.run(partial(_cut, log=log, key=key, until=until), is_long=True):
+                pass
+
+
+def _long_logs(
+    execute: Execute, log: _Log, first: int | str, changes: int, before: float
+) -> Iterator[tuple[int | str, int]]:
+    """Names of logs with the ModSeq up to which each may go."""
+    key = first
+    while (row := execute(log.next_key, (key,)).fetchone()) is not None:
+        key = row[0]
+        newest = execute(log.newest, (key, changes)).fetchone()
+        if newest is None:
+            continue
+        until = execute(log.oldest, (key, newest[0], before)).fetchone()[0]
+        if until is not None:
+            yield key, until
+
+
+def _cut(tx: Transaction, log: _Log, key: int | str, until: int) -> bool:
+    """One step; False after the last. The floor rises with the entries that go."""
+    row = tx.execute(log.step, (key, until, STEP_ROWS)).fetchone()
+    end = until if row is None else row[0]
+    tx.execute(log.cut, (key, end))
+    tx.execute(log.raise_floor, (end, key))
+    return row is not None

@@ -1,0 +1,33 @@
+"""Failures that repeat themselves: each kind is logged once in a while, with the number of times it was left out."""
+
+import logging
+
+from compostela.base.clock import Clock
+
+REPEAT_SECONDS = 3600.0
+"""A kind of failure that goes on is logged again after this time."""
+MAX_KINDS = 100
+"""Kinds that are remembered; beyond that the oldest is forgotten, and is logged again when it comes."""
+
+
+class Complaints:
+    """The log of one component. A kind is an event phrase together with the class of the error."""
+
+    def __init__(self, log: logging.Logger, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+        self._kinds: dict[tuple[str, type[BaseException]], tuple[float, int]] = {}
+
+    def error(self, event: str, error: BaseException, **fields: object) -> None:
+        """Logs the first failure of its kind with its traceback; counts the following ones until `REPEAT_SECONDS` are over."""
+        kind, now = (event, type(error)), self._clock.monotonic()
+        known = self._kinds.pop(kind, None)
+        if known is not None and now < known[0] + REPEAT_SECONDS:
+            self._kinds[kind] = (known[0], known[1] + 1)
+            return
+        if len(self._kinds) >= MAX_KINDS:
+            del self._kinds[next(iter(self._kinds))]
+        self._kinds[kind] = (now, 0)
+        if known is not None and known[1]:
+            fields["times_since_last_logged"] = known[1]
+        self._log.error(event, exc_info=error, extra=fields)

@@ -1,0 +1,145 @@
+"""UIDs and flags of whole mailboxes, kept between SELECTs and listings and brought up to date from the change log.
+
+Clients ask for these most, and searches by flags look at them. An entry of this cache is the state at one ModSeq.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from operator import itemgetter
+
+from compostela.base.errors import NotFound
+from compostela.core.mailbox.log import Change, LogEntry
+from compostela.core.mailbox.model import FlagsRow, OpenedMailbox
+from compostela.core.mailbox.ports import MessageStore
+from compostela.model.numbers import MailboxId, ModSeq
+from compostela.model.uid_set import UidSet
+
+MAX_MAILBOXES = 1000
+MAX_RANGES = 200_000
+"""In all kept sets of UIDs together."""
+MAX_MESSAGES = 50_000
+"""The flags of a longer mailbox are not kept."""
+MAX_ROWS = 200_000
+"""Rows of flags in all mailboxes together: about 130 octets each."""
+PIECE_ROWS = 1000
+_uid_of = itemgetter(1)
+_row_uid = itemgetter(0)
+
+
+class MailboxListings:
+    """A bounded cache over one message store. A list that was given out is never changed."""
+
+    def __init__(self, store: MessageStore) -> None:
+        self._store = store
+        self._uids: OrderedDict[MailboxId, tuple[ModSeq, UidSet]] = OrderedDict()
+        self.kept_ranges = 0
+        self._flags: OrderedDict[MailboxId, tuple[ModSeq, list[FlagsRow]]] = OrderedDict()
+        self.kept_rows = 0
+
+    async def open(self, mailbox: MailboxId, *, take_recent: bool) -> OpenedMailbox:
+        """See `MessageStore.open`. Raises `NotFound`."""
+        try:
+            opened = await self._store.open(mailbox, take_recent=take_recent, known=self._uids.get(mailbox))
+        except NotFound:
+            self.forget(mailbox)
+            raise
+        self._keep_uids(mailbox, opened.head.highest_modseq, opened.uids)
+        return opened
+
+    async def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[Sequence[FlagsRow]]:
+        """See `MessageStore.flags`."""
+        kept = await self._kept_flags(mailbox)
+        if kept is None:
+            head = await self._store.head(mailbox)
+            if head.messages > MAX_MESSAGES or (uids is not None and 2 * len(uids) < head.messages):
+                async for batch in self._store.flags(mailbox, uids):
+                    yield batch
+                return
+            # the rows may hold some of what happened after the head; applied again it changes nothing
+            kept = [row async for batch in self._store.flags(mailbox) for row in batch]
+            self._keep_flags(mailbox, head.highest_modseq, kept)
+        for piece in _selected(kept, uids):
+            for start in range(0, len(piece), PIECE_ROWS):
+                yield piece[start : start + PIECE_ROWS]
+
+    def forget(self, mailbox: MailboxId) -> None:
+        """Drop what is kept of a mailbox."""
+        self._forget_uids(mailbox)
+        self._forget_flags(mailbox)
+
+    async def _kept_flags(self, mailbox: MailboxId) -> list[FlagsRow] | None:
+        """The rows as of now; None when they are not kept or too much has happened."""
+        known = self._flags.get(mailbox)
+        if known is None:
+            return None
+        modseq, rows = known
+        page = await self._store.log(mailbox, modseq)
+        if not (page.complete and page.is_last):
+            self._forget_flags(mailbox)
+            return None
+        if page.entries:
+            rows = _applied(rows, page.entries)
+            self._keep_flags(mailbox, page.until, rows)
+        elif mailbox in self._flags:
+            self._flags.move_to_end(mailbox)
+        return rows
+
+    def _keep_uids(self, mailbox: MailboxId, modseq: ModSeq, uids: UidSet) -> None:
+        self._forget_uids(mailbox)
+        self._uids[mailbox] = (modseq, uids)
+        self.kept_ranges += uids.range_count
+        while self._uids and (len(self._uids) > MAX_MAILBOXES or self.kept_ranges > MAX_RANGES):
+            self._forget_uids(next(iter(self._uids)))
+
+    def _forget_uids(self, mailbox: MailboxId) -> None:
+        known = self._uids.pop(mailbox, None)
+        if known is not None:
+            self.kept_ranges -= known[1].range_count
+
+    def _keep_flags(self, mailbox: MailboxId, modseq: ModSeq, rows: list[FlagsRow]) -> None:
+        self._forget_flags(mailbox)
+        if len(rows) > MAX_MESSAGES:
+            return
+        self._flags[mailbox] = (modseq, rows)
+        self.kept_rows += len(rows)
+        while self.kept_rows > MAX_ROWS:
+            self._forget_flags(next(iter(self._flags)))
+
+    def _forget_flags(self, mailbox: MailboxId) -> None:
+        known = self._flags.pop(mailbox, None)
+        if known is not None:
+            self.kept_rows -= len(known[1])
+
+
+def _applied(rows: list[FlagsRow], entries: Iterable[LogEntry]) -> list[FlagsRow]:
+    """The rows after these entries, in UID order."""
+    gone = {entry.uid for entry in entries if entry.change is Change.EXPUNGED}
+    rows = [row for row in rows if row[0] not in gone] if gone else rows.copy()
+    for entry in sorted(entries, key=_uid_of):
+        if entry.uid in gone:
+            continue
+        row = FlagsRow(entry.uid, entry.modseq, entry.flags)
+        if not rows or row.uid > rows[-1].uid:
+            rows.append(row)
+            continue
+        at = bisect_left(rows, row.uid, key=_row_uid)
+        if rows[at].uid != row.uid:
+            rows.insert(at, row)
+        elif rows[at].modseq <= row.modseq:
+            rows[at] = row
+    return rows
+
+
+def _selected(rows: list[FlagsRow], uids: UidSet | None) -> list[Sequence[FlagsRow]]:
+    """The rows of some UIDs, in pieces."""
+    if uids is None:
+        return [rows] if rows else []
+    pieces: list[Sequence[FlagsRow]] = []
+    at = 0
+    for first, last in uids.ranges:
+        start = bisect_left(rows, first, lo=at, key=_row_uid)
+        at = bisect_right(rows, last, lo=start, key=_row_uid)
+        if at > start:
+            pieces.append(rows[start:at])
+    return pieces

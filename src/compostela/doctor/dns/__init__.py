@@ -1,0 +1,1 @@
+"""What DNS says: records, policies, block lists."""

@@ -1,0 +1,1 @@
+"""What the ports say: dialogues with the running server."""

@@ -1,0 +1,51 @@
+"""Acceptance comes first: a mail goes into the pipeline in a round of the event loop in which no client said anything.
+
+While clients keep the process busy its time is theirs, so a burst is taken quickly and worked off afterwards; when they pause,
+if only for the fraction of a millisecond, the pipeline goes on at full speed. What has waited for long goes in whatever the
+clients do, so under lasting load both get their share and no mail waits without end.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+PATIENCE_SECONDS = 2.0
+
+
+class AcceptancePriority:
+    """Belongs to one event loop. `activity` gives a number that grows with everything that clients say."""
+
+    def __init__(self, activity: Callable[[], int]) -> None:
+        self._activity = activity
+        self._seen = activity()
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._is_turning = False
+
+    async def pass_through(self, waited_seconds: float) -> None:
+        """Returns when it is the caller's turn; at once for what has waited `waited_seconds` already."""
+        if waited_seconds > PATIENCE_SECONDS:
+            return
+        turn: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append((self._loop.time() + PATIENCE_SECONDS - waited_seconds, turn))
+        if not self._is_turning:
+            self._is_turning = True
+            self._loop.call_soon(self._turn)
+        await turn
+
+    def _turn(self) -> None:
+        seen = self._activity()
+        if seen == self._seen or self._waiting[0][0] < self._loop.time():
+            self._let_one_pass()
+        self._seen = seen
+        if self._waiting:
+            self._loop.call_soon(self._turn)
+        else:
+            self._is_turning = False
+
+    def _let_one_pass(self) -> None:
+        while self._waiting:
+            _, turn = self._waiting.popleft()
+            if not turn.done():  # else the spooler has been stopped
+                turn.set_result(None)
+                return

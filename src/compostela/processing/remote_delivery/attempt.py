@@ -1,0 +1,41 @@
+"""One try to send a mail."""
+
+import logging
+
+from compostela.core.mail.model import Mail
+from compostela.core.outbound.ports import SendResult, SmtpSender
+from compostela.processing.remote_delivery.next_hops import Hop
+from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
+from compostela.processing.remote_delivery.wishes import wishes_of
+
+_log = logging.getLogger(__name__)
+
+
+async def attempt(mail: Mail, hops: list[Hop], sender: SmtpSender, settings: RemoteDeliverySettings) -> SendResult:
+    """Tries the next hops in order until one has dealt with every recipient."""
+    total = SendResult()
+    left = list(mail.recipients)
+    wishes = wishes_of(mail)
+    for hop in hops:
+        result = await sender.send(
+            hop.address, hop.port, mail.sender, left, mail.content, settings.options, wishes, name=hop.name
+        )
+        total.delivered += result.delivered
+        total.passed_on |= result.passed_on
+        for recipient, refusal in result.refused.items():
+            before = total.refused.get(recipient)
+            if before is None or before.is_permanent or not refusal.is_of_host:
+                # what one host never does, another that asked to wait may do later
+                total.refused[recipient] = refusal
+        for recipient in result.delivered:
+            total.refused.pop(recipient, None)
+        # a refusal for now, or a connection that failed, leaves hope for the next host
+        left = [one for one, why in result.refused.items() if why.is_of_host or not why.is_permanent]
+        if any(why.leads_back for why in result.refused.values()):
+            _log.warning("a next hop leads back to this server", extra={"host": hop.name, "port": hop.port})
+            if not settings.gateways:
+                # the exchangers behind this one would hand the mail to it (RFC 5321 §5.1)
+                break
+        if not left:
+            break
+    return total

@@ -1,0 +1,107 @@
+"""Hooks that ask other programs: SpamAssassin about messages, CrowdSec about clients.
+
+A program that does not answer stops no mail: it is logged, and the mail goes on as if the hook were not there."""
+
+import logging
+import math
+
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Settings
+from compostela.core.filtering.ports import FilterUnavailable
+from compostela.core.mail.model import Mail
+from compostela.core.smtp_hooks.hooks import DECLINED, HookCode, HookResult, SmtpHook, deny
+from compostela.core.smtp_hooks.session import SmtpSession
+from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.lookups import MIN_LIMIT_SECONDS
+
+_log = logging.getLogger(__name__)
+
+SPAM_STATUS = "org.apache.james.spamassassin.status"
+SPAM_FLAG = "org.apache.james.spamassassin.flag"
+_SPAM = deny(
+    554,
+    "5.7.0",
+    "This message reaches the spam hits threshold. Please contact the Postmaster if the email is not SPAM. Message rejected",
+)
+_BANNED = deny(554, "5.7.1", "Rejected: your address is banned")
+
+
+class SpamAssassinHandler(SmtpHook):
+    """Has spamd look at each message and notes what it says in the mail attributes `org.apache.james.spamassassin.status`
+    (`Yes, hits=7.5 required=5.0`) and `org.apache.james.spamassassin.flag` (`YES` or `NO`). A score of
+    `spamdRejectionHits` and more is refused; 0 refuses nothing. Messages beyond `maxSize` are not looked at, nor, with
+    `checkAuthNetworks` false, what comes from clients that may relay."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._rejection = settings.parsed("spamdRejectionHits", 0.0, _score)
+        self._max_bytes = settings.size("maxSize", 512 * 1024, unit="K")
+        self._checks_all = settings.boolean("checkAuthNetworks", True)
+        self._scanner = context.spamd(
+            settings.text("spamdHost", "localhost") or "localhost",
+            settings.integer("spamdPort", 783, minimum=1, maximum=65535),
+            settings.duration("timeout", 30.0, minimum=MIN_LIMIT_SECONDS),
+        )
+
+    async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
+        if mail.size > self._max_bytes or (session.relaying_allowed and not self._checks_all):
+            return DECLINED
+        try:
+            verdict = await self._scanner.scan(mail.content)
+        except FilterUnavailable as error:
+            _log.warning("a mail was not looked at for spam", extra={"mail": mail.name, "error": str(error)})
+            return DECLINED
+        word = "Yes" if verdict.is_spam else "No"
+        mail.attributes[SPAM_STATUS] = f"{word}, hits={verdict.score} required={verdict.required}"
+        mail.attributes[SPAM_FLAG] = word.upper()
+        if 0 < self._rejection <= verdict.score:
+            _log.info("spam refused", extra={"mail": mail.name, "ip": session.remote_address, "score": verdict.score})
+            return _SPAM
+        return DECLINED
+
+
+class _CrowdsecHook(SmtpHook):
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._bans = context.bans
+        if self._bans is None:
+            settings.error("the handler needs crowdsec.properties, with crowdsecUrl and apiKey")
+
+    async def _is_banned(self, session: SmtpSession) -> bool:
+        if self._bans is None or not await self._bans.bans(session.remote_address):
+            return False
+        _log.info("a client is banned by CrowdSec", extra={"ip": session.remote_address})
+        return True
+
+
+class CrowdsecSMTPConnectHandler(_CrowdsecHook):
+    """Turns away at the connection whom CrowdSec bans, with 554 instead of the greeting (`crowdsec.properties`)."""
+
+    async def on_connect(self, session: SmtpSession) -> HookResult:
+        return (
+            HookResult(HookCode.DENY, 554, "5.7.1", _BANNED.text, True) if await self._is_banned(session) else DECLINED
+        )
+
+
+class CrowdsecEhloHook(_CrowdsecHook):
+    """Refuses HELO and EHLO of whom CrowdSec bans (`crowdsec.properties`)."""
+
+    async def on_helo(self, session: SmtpSession, name: str) -> HookResult:
+        return _BANNED if await self._is_banned(session) else DECLINED
+
+
+def _score(text: str) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        raise InvalidArgument(f"{text!r} is not a number") from None
+    if not 0 <= score < math.inf:
+        raise InvalidArgument(f"must be 0 or more, but is {text!r}")
+    return score
+
+
+HOOKS: dict[str, HookFactory] = {
+    "CrowdsecEhloHook": CrowdsecEhloHook,
+    "CrowdsecSMTPConnectHandler": CrowdsecSMTPConnectHandler,
+    "SpamAssassinHandler": SpamAssassinHandler,
+}

@@ -1,0 +1,60 @@
+"""Greylisting as a hook."""
+
+import logging
+
+from compostela.base.errors import TemporaryFailure
+from compostela.base.settings import Settings
+from compostela.core.filtering.greylisting import Greylisting, GreylistRules
+from compostela.core.networks import is_in, read_networks
+from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer
+from compostela.core.smtp_hooks.session import SmtpSession
+from compostela.model.mail_address import MailAddress
+from compostela.smtp_hooks.context import HookContext, HookFactory
+
+_log = logging.getLogger(__name__)
+
+_COME_AGAIN = defer(451, "4.4.3", "Temporary rejected: Please try again later.")
+
+
+class GreylistHandler(SmtpHook):
+    """Defers the first mail of each triplet of client address, sender and recipient for `tempBlockTime`. Who has come again
+    within `unseenLifeTime` is let through until nothing has come for `autoWhiteListLifeTime`. Clients that may relay and those in
+    `whitelistedNetworks` are not asked. `ipv4Prefix` and `ipv6Prefix` take whole networks for one client, beyond James. The
+    triplets are in the server's own store, so that James's elements for the database have no meaning."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        settings.ignored("repositoryPath", "sqlFile", "datasource")
+        usual = GreylistRules()
+        rules = GreylistRules(
+            block_seconds=settings.duration("tempBlockTime", usual.block_seconds, unit="ms"),
+            unseen_seconds=settings.duration("unseenLifeTime", usual.unseen_seconds, unit="ms"),
+            known_seconds=settings.duration("autoWhiteListLifeTime", usual.known_seconds, unit="ms"),
+            ipv4_prefix=settings.integer("ipv4Prefix", usual.ipv4_prefix, minimum=8, maximum=32),
+            ipv6_prefix=settings.integer("ipv6Prefix", usual.ipv6_prefix, minimum=16, maximum=128),
+        )
+        if rules.block_seconds >= rules.unseen_seconds:
+            settings.error("'unseenLifeTime' must be longer than 'tempBlockTime': nobody could pass", "unseenLifeTime")
+        self._domains = context.domains
+        self._spared = read_networks(settings, "whitelistedNetworks", context.host_addresses)
+        self._greylisting = Greylisting(context.greylist, rules, context.clock)
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if session.relaying_allowed or is_in(session.remote_address, self._spared):
+            return DECLINED
+        if not await self._domains.contains(recipient.domain):
+            # refused for good by the relay rule, and not worth a row
+            return DECLINED
+        try:
+            passes = await self._greylisting.passes(session.remote_address, sender, recipient)
+        except TemporaryFailure as error:
+            # what cannot be remembered would be new for ever
+            _log.warning("greylisting has no store, the recipient is let through: %s", error)
+            return DECLINED
+        return DECLINED if passes else _COME_AGAIN
+
+
+HOOKS: dict[str, HookFactory] = {
+    "GreylistHandler": GreylistHandler,
+    "JDBCGreylistHandler": GreylistHandler,
+}

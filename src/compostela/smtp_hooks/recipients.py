@@ -1,0 +1,108 @@
+"""Which recipients are taken."""
+
+import enum
+
+from compostela.base.errors import TemporaryFailure
+from compostela.base.settings import Settings
+from compostela.core.rewriting.resolution import MappingError
+from compostela.core.smtp_hooks.hooks import DECLINED, OK, HookResult, SmtpHook, defer, deny
+from compostela.core.smtp_hooks.session import SmtpSession
+from compostela.model.mail_address import MailAddress
+from compostela.smtp_hooks.context import HookContext, HookFactory
+
+_POSTMASTERS = frozenset({"postmaster", "abuse"})
+
+
+class TableCheck(enum.Enum):
+    """What a mapping must be for its source to be a recipient."""
+
+    EXISTS = "mappingExists"
+    ANY_VALID = "anyMappingValid"
+    ALL_VALID = "allMappingsValid"
+
+
+_CHECKS = {check.value: check for check in TableCheck}
+
+
+class ValidRcptHandler(SmtpHook):
+    """A recipient in a local domain is a user or has a mapping; `recipientRewriteTableCheck` says whether the mapping must
+    lead somewhere. An address in a foreign domain does, one in a local domain when it is a user's."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._domains = context.domains
+        self._users = context.users
+        self._rewriting = context.rewriting
+        self._use_table = settings.boolean("enableRecipientRewriteTable", True)
+        self._check = settings.choice("recipientRewriteTableCheck", TableCheck.EXISTS, _CHECKS)
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if not await self._domains.contains(recipient.domain):
+            return DECLINED
+        try:
+            if await self._users.user_for(recipient) is not None:
+                return DECLINED
+            if self._use_table and await self._is_mapped(recipient):
+                return DECLINED
+        except MappingError as error:
+            return deny(550, "5.1.1", str(error))
+        except TemporaryFailure:
+            return defer(451, "4.0.0", f"Unexpected error for {recipient}")
+        return deny(550, "5.1.1", f"Unknown user: {recipient}")
+
+    async def _is_mapped(self, recipient: MailAddress) -> bool:
+        resolution = await self._rewriting.resolve(recipient)
+        if resolution.is_empty or self._check is TableCheck.EXISTS:
+            return not resolution.is_empty
+        leading = [await self._leads_somewhere(one) for one in (*resolution.targets, *resolution.forwards)]
+        return any(leading) if self._check is TableCheck.ANY_VALID else all(leading)
+
+    async def _leads_somewhere(self, target: MailAddress) -> bool:
+        return not await self._domains.contains(target.domain) or await self._users.user_for(target) is not None
+
+
+class PostmasterAbuseRcptHook(SmtpHook):
+    """Mail for postmaster and abuse of a local domain is taken, whatever other hooks would say (RFC 5321 §4.5.1)."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._domains = context.domains
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if recipient.local_part.lower() in _POSTMASTERS and await self._domains.contains(recipient.domain):
+            return OK
+        return DECLINED
+
+
+class MaxRcptHandler(SmtpHook):
+    """At most `maxRcpt` recipients; 0 for any number."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._limit = self.recipient_limit = settings.integer("maxRcpt", 0, minimum=0)
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if self._limit and len(session.recipients) >= self._limit:
+            return defer(452, "4.5.3", "Requested action not taken: max recipients reached")
+        return DECLINED
+
+
+class SupressDuplicateRcptHandler(SmtpHook):
+    """A recipient that was given before is answered with 250 and not added again."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if recipient in session.recipients:
+            # no other hook is asked again: a refusal now would take away what was accepted
+            session.recipients.remove(recipient)
+            return OK
+        return DECLINED
+
+
+HOOKS: dict[str, HookFactory] = {
+    "ValidRcptHandler": ValidRcptHandler,
+    "MaxRcptHandler": MaxRcptHandler,
+    "SupressDuplicateRcptHandler": SupressDuplicateRcptHandler,
+}

@@ -1,0 +1,166 @@
+"""Who may send where: the relay rule, required authentication, and whose name a sender may use."""
+
+import re
+
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Settings
+from compostela.core.mail.model import Mail
+from compostela.core.networks import Network, is_in, read_networks
+from compostela.core.smtp_hooks.hooks import DECLINED, OK, HookResult, SmtpHook, deny
+from compostela.core.smtp_hooks.session import SmtpSession
+from compostela.mime import addresses
+from compostela.mime.encoded_words import decode
+from compostela.mime.headers import Headers
+from compostela.model.domain import Domain
+from compostela.model.mail_address import MailAddress
+from compostela.smtp_hooks.context import HookContext, HookFactory
+
+_DOMAIN = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?!\d+\.?$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?"
+)
+"""A name with a dot that is no address: what a real server calls itself."""
+_AUTHORS = (b"From", b"Sender", b"Resent-From", b"Resent-Sender")
+"""Fields in which a reader's program shows who has sent a message (RFC 5322 §3.6.2, §3.6.6)."""
+_AUTHENTICATE = deny(530, "5.7.1", "Authentication Required")
+_DENIED = deny(550, "5.7.1", "Requested action not taken: relaying denied")
+_WRONG_SENDER = deny(503, "5.7.1", "Incorrect Authentication for Specified Email Address")
+_NO_FROM = deny(503, "5.5.4", "Missing From header")
+_TOO_MANY = deny(554, "5.6.0", "Too many addresses in the From header")
+
+
+class AuthRequiredToRelayRcptHook(SmtpHook):
+    """Mail for foreign domains is taken only from authorised networks and authenticated users. The local part of an address
+    is never read as a route (`user%other@here`, `other!user@here`)."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._domains = context.domains
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if session.relaying_allowed or await self._domains.contains(recipient.domain):
+            return DECLINED
+        return _AUTHENTICATE if session.auth_announced else _DENIED
+
+
+class AuthRequiredHook(SmtpHook):
+    """With `auth/required`: MAIL only from authorised networks and authenticated users."""
+
+    async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
+        return DECLINED if session.relaying_allowed else _AUTHENTICATE
+
+
+class SenderAuthIdentifyVerificationHook(SmtpHook):
+    """verifyIdentity: at MAIL, again at RCPT, and for each mailbox of the From, Sender and Resent fields."""
+
+    def __init__(self, settings: Settings, context: HookContext, *, relaxed: bool) -> None:
+        super().__init__(settings)
+        self._domains = context.domains
+        self._rewriting = context.rewriting
+        self._relaxed = relaxed
+
+    async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
+        return await self._check(session, sender)
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        return await self._check(session, sender)
+
+    async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
+        if self._relaxed and session.user is None:
+            return DECLINED
+        headers = Headers(mail.content.header)
+        mailboxes: dict[str, None] = {}
+        for name in _AUTHORS:
+            for field in headers.get_all(name):
+                found = addresses.parse(field)
+                if len(found) >= addresses.MAX_ADDRESSES:
+                    # there may be more of them than can be looked at
+                    return _TOO_MANY
+                mailboxes.update(dict.fromkeys(one.text() for one in (*found, *_hidden(field)) if one.is_mailbox))
+            if name == b"From" and session.user is not None and not mailboxes:
+                return _NO_FROM
+        for mailbox in mailboxes:
+            result = await self._check_mailbox(session, mailbox)
+            if result is not DECLINED:
+                return result
+        return DECLINED
+
+    async def _check_mailbox(self, session: SmtpSession, mailbox: str) -> HookResult:
+        """Of a stranger's address the domain alone counts: that nobody here can have the local part makes it no less ours."""
+        try:
+            if session.user is not None:
+                return await self._check(session, MailAddress.parse(mailbox))
+            return await self._check_domain(session, Domain.parse(mailbox.rpartition("@")[2]))
+        except InvalidArgument:
+            return DECLINED if session.user is None else _WRONG_SENDER
+
+    async def _check(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
+        if sender is None:
+            return DECLINED
+        if session.user is not None:
+            return DECLINED if await self._rewriting.can_send_as(session.user, sender) else _WRONG_SENDER
+        return await self._check_domain(session, sender.domain)
+
+    async def _check_domain(self, session: SmtpSession, domain: Domain) -> HookResult:
+        if session.is_authorized_network or not await self._domains.contains(domain):
+            return DECLINED
+        if self._relaxed and session.helo is not None and _DOMAIN.fullmatch(session.helo):
+            return DECLINED
+        return _AUTHENTICATE
+
+
+def _hidden(field: bytes) -> list[addresses.Address]:
+    """Mailboxes that show up when encoded words are decoded first, as some programs do."""
+    if b"=?" not in field:
+        return []
+    return [one for one in addresses.parse(decode(field).encode()) if one.host and b"." in one.host]
+
+
+class AcceptRecipientIfRelayingIsAllowed(SmtpHook):
+    """Takes any recipient from those who may relay; stands before hooks that check recipients."""
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        return OK if session.relaying_allowed else DECLINED
+
+
+class AllowedUnauthenticatedSender(SmtpHook):
+    """Of clients that relay by their address, without a login, only the listed senders are taken, each, with `fromIps`, from
+    these addresses and networks alone. `allowNullSender` lists the null sender too."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._null = settings.boolean("allowNullSender", False)
+        self._senders: dict[MailAddress, tuple[Network, ...] | None] = {}
+        listed = settings.section("allowedSenders")
+        for entry in listed.sections("allowedSender") if listed is not None else ():
+            networks = read_networks(entry, "fromIps", context.host_addresses) if entry.has("fromIps") else None
+            try:
+                address = MailAddress.parse(entry.body.strip())
+            except InvalidArgument as wrong:
+                entry.error(f"{entry.body!r}: {wrong}")
+            else:
+                if address in self._senders:
+                    entry.error(f"{address} is listed twice; 'fromIps' takes several networks")
+                self._senders[address] = networks
+            entry.finish()
+        if not self._senders:
+            settings.error("at least one 'allowedSenders/allowedSender' is needed")
+
+    async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
+        if session.user is not None or not session.is_authorized_network or self._is_allowed(session, sender):
+            return DECLINED
+        text = f"Sender <{sender or ''}> is not allowed for unauthenticated connection from {session.remote_address}"
+        return deny(550, "5.7.1", text)
+
+    def _is_allowed(self, session: SmtpSession, sender: MailAddress | None) -> bool:
+        if sender is None:
+            return self._null
+        if sender not in self._senders:
+            return False
+        networks = self._senders[sender]
+        return networks is None or is_in(session.remote_address, networks)
+
+
+HOOKS: dict[str, HookFactory] = {
+    "AllowedUnauthenticatedSender": AllowedUnauthenticatedSender,
+    "AcceptRecipientIfRelayingIsAllowed": lambda settings, _: AcceptRecipientIfRelayingIsAllowed(settings),
+}

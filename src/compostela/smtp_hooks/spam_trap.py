@@ -1,0 +1,85 @@
+"""Spam traps: addresses that only a harvester knows."""
+
+import logging
+from collections import OrderedDict
+
+from compostela.base.clock import Clock
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Settings
+from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, deny
+from compostela.core.smtp_hooks.session import SmtpSession
+from compostela.model.mail_address import MailAddress
+from compostela.smtp_hooks.context import HookContext, HookFactory
+
+_log = logging.getLogger(__name__)
+
+MAX_BLOCKED = 10_000
+"""Addresses that are shut out at once; beyond it the one that was blocked first is let in again."""
+_BLOCKED = deny(
+    554, "5.7.1", "Rejected: mail from your address is refused for some time, because it wrote to a spam trap"
+)
+
+
+class BlockedAddresses:
+    """Clients that are shut out, each for a time. In the memory of the process: a block lasts an hour or so, is won again
+    with the next mail to a trap, and is not worth a write for each."""
+
+    def __init__(self, clock: Clock, most: int = MAX_BLOCKED) -> None:
+        self._clock = clock
+        self._most = most
+        self._until: OrderedDict[str, float] = OrderedDict()
+
+    def __contains__(self, address: str) -> bool:
+        until = self._until.get(address)
+        if until is None:
+            return False
+        if until > self._clock.monotonic():
+            return True
+        del self._until[address]
+        return False
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def add(self, address: str, seconds: float) -> None:
+        """Shuts an address out from now on."""
+        self._until[address] = self._clock.monotonic() + seconds
+        self._until.move_to_end(address)
+        if len(self._until) > self._most:
+            self._until.popitem(last=False)
+
+
+class SpamTrapHandler(SmtpHook):
+    """Whoever gives an address of `spamTrapRecip` as recipient is refused, and so is every recipient from the same client
+    address for `blockTime`, on all servers of the process that have this handler. Clients that may relay are neither
+    trapped nor refused, so that one user's mistake does not shut out his office."""
+
+    def __init__(self, settings: Settings, context: HookContext) -> None:
+        super().__init__(settings)
+        self._traps: set[MailAddress] = set()
+        for text in settings.strings("spamTrapRecip"):
+            try:
+                self._traps.add(MailAddress.parse(text))
+            except InvalidArgument as error:
+                settings.error(f"{text!r}: {error}", "spamTrapRecip")
+        if not settings.strings("spamTrapRecip"):
+            settings.error("SpamTrapHandler needs 'spamTrapRecip'")
+        self._block_seconds = settings.duration("blockTime", 4320.0, unit="ms")
+        self._blocked = context.shared(BlockedAddresses, lambda: BlockedAddresses(context.clock))
+
+    async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
+        if session.relaying_allowed:
+            return DECLINED
+        if recipient in self._traps:
+            self._blocked.add(session.remote_address, self._block_seconds)
+            _log.info(
+                "a client wrote to a spam trap",
+                extra={"ip": session.remote_address, "recipient": str(recipient), "seconds": self._block_seconds},
+            )
+            return _BLOCKED
+        return _BLOCKED if session.remote_address in self._blocked else DECLINED
+
+
+HOOKS: dict[str, HookFactory] = {
+    "SpamTrapHandler": SpamTrapHandler,
+}
