@@ -213,3 +213,41 @@ async def test_difficult_mails_are_kept_and_served(tmp_path: Path, path: Path) -
         assert "BODY[1] {" in shown
         whole = await fetch(c, "BODY.PEEK[]")
         assert whole.startswith(f"BODY[] {{{len(octets)}}}")
+
+
+async def test_keywords_have_no_case(tmp_path: Path) -> None:
+    """RFC 3501 §2.3.2: the first spelling stays."""
+    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
+        await log_in(c)
+        await append(c, b"Subject: x\r\n\r\nx")
+        await append(c, b"Subject: x\r\n\r\nx")
+        await c.client("a SELECT INBOX")
+        await c.until("a OK")
+        await c.client("b STORE 1 +FLAGS.SILENT ($Junk)")
+        await c.until("b OK")
+        await c.client("c STORE 1:2 +FLAGS.SILENT ($junk)")
+        await c.until("c OK")
+        for number in (1, 2):
+            await c.client(f"d FETCH {number} FLAGS")
+            assert "$Junk" in (line := (await c.until("d OK"))[-2])
+            assert "$junk" not in line
+        assert await search(c, "KEYWORD $JUNK") == "1 2"
+        assert await search(c, "UNKEYWORD $jUNK") == ""
+        await c.client("e STORE 1 -FLAGS ($JUNK)")
+        await c.until("e OK")
+        assert await search(c, "KEYWORD $Junk") == "2"
+
+
+@pytest.mark.parametrize(
+    "literal", ["[IPv6:zz]", "[999.1.1.1]", "[1.2.3]", "[IPv6:::1:2:3:4:5:6:7:8:9]", "[IPv6:1.2.3.4]", "[::1]", "[x]"]
+)
+async def test_bad_address_literals_are_refused(tmp_path: Path, literal: str) -> None:
+    """RFC 5321 §4.1.3."""
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await c.server("220 ")
+        await c.client("EHLO client.example")
+        await c.until("250 ")
+        await c.client(f"MAIL FROM:<x@{literal}>")
+        await c.server("501 5.1.7")
+        await c.client("MAIL FROM:<x@[IPv6:::1]>")
+        await c.server("250 ")

@@ -20,7 +20,7 @@ async def store(context: Context, command: commands.Store) -> str:
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
         return ""
-    limits, mode, flags = context.server.settings.keyword_limits, command.mode, command.flags
+    limits, mode, flags = context.server.settings.keyword_limits, command.mode, command.flags.spelled_as(view.keywords)
     await limits.check_store(view.store, view.mailbox.id, uids, mode, flags.keywords, view.keywords)
     result = await view.store.store_flags(view.mailbox.id, uids, mode, flags, command.unchanged_since)
     if command.silent:

@@ -148,9 +148,10 @@ class _Tests:
             case "NEW":
                 return lambda row: row.uid >= first and not row.flags.system & SystemFlag.SEEN
             case "KEYWORD":
-                return lambda row: argument in row.flags.keywords
+                return _has_keyword(str(argument))
             case "UNKEYWORD":
-                return lambda row: argument not in row.flags.keywords
+                has_keyword = _has_keyword(str(argument))
+                return lambda row: not has_keyword(row)
             case _:
                 return lambda _: None
 
@@ -180,6 +181,12 @@ class _Tests:
                 return lambda row: row.internal_date >= then
             case _:
                 return None
+
+
+def _has_keyword(wanted: str) -> Callable[[AnyRow], bool]:
+    """In any case (RFC 3501 §2.3.2)."""
+    lowered = wanted.lower()
+    return lambda row: any(keyword.lower() == lowered for keyword in row.flags.keywords)
 
 
 def _combined(tests: list[RowTest], row: AnyRow, decisive: bool) -> bool | None:
