@@ -132,33 +132,32 @@ def _as_mailboxes(value: bytes) -> str:
 
 
 class SearchedPart(NamedTuple):
-    """A part, and the octets of the body that are read to search it: its header block and, if it has text, its body."""
+    """Octets of the body that are read to search a part: its header block, or its text."""
 
     part: Part
     start: int
     end: int
+    is_header: bool
 
     def text(self, octets: bytes, unpacked: int = 0) -> str:
         """What a reader sees of these octets, in one case. `unpacked` messages were opened around them."""
         part = self.part
-        content = octets[part.body[0] - self.start :]
-        texts = [*parameters.texts(part.parameters), *parameters.texts(part.disposition_parameters)]
-        texts.append(_header_lines(Headers(octets[: part.body[0] - self.start])))
+        if self.is_header:
+            values = parameters.texts(part.parameters) + parameters.texts(part.disposition_parameters)
+            return "\n".join((*values, _header_lines(Headers(octets)))).casefold()
         if part.is_hidden_message:
-            texts += _texts_of_message(decoded_octets(content, part.encoding), unpacked + 1)
-        elif content:
-            text = decoded_text(content, part.encoding, parameters.get(part.parameters, b"charset"))
-            texts.append(html_text(text) if part.subtype == b"html" else text)
-        return "\n".join(texts).casefold()
+            return "\n".join(_texts_of_message(decoded_octets(octets, part.encoding), unpacked + 1))
+        text = decoded_text(octets, part.encoding, parameters.get(part.parameters, b"charset"))
+        return (html_text(text) if part.subtype == b"html" else text).casefold()
 
 
 def searched_parts(part: Part) -> Iterator[SearchedPart]:
     """A part and the parts below it, each as far as it is searched. Their header fields belong to the body of the message that
     holds them (RFC 3501 §6.4.4)."""
-    content, end = part.body
-    start = content if part.header == (0, 0) else part.header[0]
-    has_text = part.is_hidden_message or (part.type == b"text" and not part.children)
-    yield SearchedPart(part, start, min(end, content + MAX_SEARCHED_PART_BYTES) if has_text else content)
+    yield SearchedPart(part, *part.header, is_header=True)
+    if part.is_hidden_message or (part.type == b"text" and not part.children):
+        start, end = part.body
+        yield SearchedPart(part, start, min(end, start + MAX_SEARCHED_PART_BYTES), is_header=False)
     for child in part.children:
         yield from searched_parts(child)
 
