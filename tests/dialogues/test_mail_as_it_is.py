@@ -1,5 +1,6 @@
 """Mail as it is on the Internet, at the wire: appended as it is, then fetched and searched."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -251,3 +252,29 @@ async def test_bad_address_literals_are_refused(tmp_path: Path, literal: str) ->
         await c.server("501 5.1.7")
         await c.client("MAIL FROM:<x@[IPv6:::1]>")
         await c.server("250 ")
+
+
+async def test_a_mail_without_header_gets_an_empty_line_before_its_first(tmp_path: Path) -> None:
+    """What is added before it, Received among it, must not run into it."""
+    async with running(tmp_path) as server:
+        async with conversation(server.ports["smtp"]) as c:
+            await c.server("220 ")
+            await c.client("EHLO client.example")
+            await c.until("250 ")
+            await c.client("MAIL FROM:<x@example.net>", "RCPT TO:<bob@example.org>", "DATA")
+            await c.until("354 ")
+            await c.octets((CASES / "17-first-line-blank.eml").read_bytes() + b".\r\n")
+            await c.until("250 2.6.0")
+        async with conversation(server.ports["imap"]) as c:
+            await log_in(c)
+            await c.client("a SELECT INBOX")
+            await c.until("a OK")
+            for _ in range(200):
+                await c.client("n NOOP")
+                await c.until("n OK")
+                if await search(c, "ALL"):
+                    break
+                await asyncio.sleep(0.02)
+            shown = await fetch(c, "BODY.PEEK[]")
+            assert "\r\n\r\n Subject: leading\r\nFrom: x@example.net\r\n\r\nbody\r\n" in shown
+            assert "BODY[TEXT] {48}" in (await fetch(c, "BODY.PEEK[TEXT]"))
