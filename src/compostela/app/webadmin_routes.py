@@ -9,7 +9,7 @@ from compostela.core.authentication.ports import DelegationStore
 from compostela.core.authentication.throttle import Throttle
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthChecks
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.repository.settings import RepositorySettings
@@ -39,7 +39,7 @@ class WebAdminServices:
     domains: DomainList
     users: UsersRepository
     rewriting: RecipientRewriteTable
-    mailboxes: MailboxManager
+    mailboxes: MailboxSession
     queues: MailQueues
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings

@@ -10,7 +10,7 @@ from compostela.base.settings import Settings
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.mail.model import Mail
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
 from compostela.core.queue.ports import MailQueues
@@ -35,7 +35,8 @@ class MailetContext:
     domains: DomainList
     users: UsersRepository
     rewriting: RecipientRewriteTable
-    mailboxes: MailboxManager
+    mailboxes: MailboxSession
+    """The system's session."""
     queues: MailQueues
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings

@@ -30,7 +30,7 @@ from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery
 from compostela.core.domains.service import DomainList
 from compostela.core.health.checks import HealthCheck, HealthChecks, HealthStatus
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.service import MailboxService
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.queue.model import SPOOL
 from compostela.core.repository.ports import RepositoryUrl
@@ -82,7 +82,7 @@ class Services:
     domains: DomainList
     users: UsersRepository
     rewriting: RecipientRewriteTable
-    mailboxes: MailboxManager
+    mailboxes: MailboxService
     mailets: MailetContext
     hooks: HookContext
     processors: list[Processor]
@@ -100,7 +100,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
     domains = DomainList(store.domains, configuration.domains)
     users = UsersRepository(store.users, domains, configuration.users)
     rewriting = RecipientRewriteTable(store.rewriting, domains, users, configuration.rewriting)
-    mailboxes = MailboxManager(store.mailboxes, clock)
+    mailboxes = MailboxService(store.mailboxes, clock)
     domain = configuration.domains.default_domain
     own = own_endpoints(configuration)
     resolver = DnspythonResolver(configuration.dns)
@@ -110,7 +110,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         domains=domains,
         users=users,
         rewriting=rewriting,
-        mailboxes=mailboxes,
+        mailboxes=mailboxes.system,
         queues=store.queues,
         repositories=store.repositories,
         repository_settings=configuration.repositories,
@@ -251,7 +251,7 @@ class EmbeddedEdition:
             domains=self._services.domains,
             users=self._services.users,
             rewriting=self._services.rewriting,
-            mailboxes=self._services.mailboxes,
+            mailboxes=self._services.mailboxes.system,
             queues=self._store.queues,
             repositories=self._store.repositories,
             repository_settings=self._configuration.repositories,
@@ -351,7 +351,9 @@ class EmbeddedEdition:
                 self._configuration.spooler.workers or DEFAULT_WORKERS,
                 split=settings.split_execution,
             )
-        return DirectDelivery(services.users, services.rewriting, services.mailboxes, self._store.queues.queue(SPOOL))
+        return DirectDelivery(
+            services.users, services.rewriting, services.mailboxes.system, self._store.queues.queue(SPOOL)
+        )
 
     def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:
         return SmtpServer(
