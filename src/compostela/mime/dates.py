@@ -35,5 +35,5 @@ def parse_with_zone(value: bytes) -> tuple[float, int] | None:
     moment = parse(value)
     if moment is None:
         return None
-    found = parsedate_tz(value.decode("ascii", "replace"))
+    found = parsedate_tz(without_comments(value).decode("ascii", "replace"))
     return moment, (found[9] or 0) if found else 0
