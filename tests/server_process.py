@@ -22,7 +22,8 @@ SMTP_SERVER = """<smtpserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bi
 <saslMechanisms>PLAIN,LOGIN,SCRAM-SHA-256,SCRAM-SHA-256-PLUS</saslMechanisms></auth>{elements}<verifyIdentity>{identity}</verifyIdentity><maxmessagesize>50M</maxmessagesize>
 <handlerchain><handler class="ValidRcptHandler"/></handlerchain></smtpserver>"""
 IMAP_SERVER = """<imapserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
-<helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL></auth></imapserver>"""
+<helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL>
+<saslMechanisms>PLAIN,SCRAM-SHA-256</saslMechanisms></auth></imapserver>"""
 POP3_SERVER = """<pop3server><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
 <helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL>
 <saslMechanisms>PLAIN,SCRAM-SHA-256,SCRAM-SHA-256-PLUS</saslMechanisms></auth></pop3server>"""

@@ -167,7 +167,24 @@ async def test_scram_plus_over_tls_and_no_downgrade(tmp_path: Path) -> None:
         assert (await scram(c, "SCRAM-SHA-256-PLUS", plus, b"another")).startswith("535 ")
         await c.client(f"AUTH SCRAM-SHA-256 {b64(b'y,,n=bob@example.org,r=clientnonce')}")
         await c.server("501 5.5.2 Could not decode parameters for AUTH SCRAM-SHA-256")
+        # as gsasl and mutt do under TLS 1.3 (RFC 9266)
+        await c.client(f"AUTH SCRAM-SHA-256-PLUS {b64(b'p=tls-exporter,,n=bob@example.org,r=clientnonce')}")
+        await c.server("535 5.7.8 unsupported-channel-binding-type")
         assert (await scram(c, "SCRAM-SHA-256-PLUS", plus, binding)).startswith("235 ")
+
+
+async def test_imap_answers_no_to_a_channel_binding_that_it_has_not(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, conversation(server.ports["imap"]) as c:
+        await c.server("* OK ")
+        await c.client("a0 STARTTLS")
+        await c.server("a0 OK")
+        await c.start_tls()
+        for number in range(2):
+            first = b64(b"p=tls-exporter,,n=bob@example.org,r=clientnonce")
+            await c.client(f"a{number} AUTHENTICATE SCRAM-SHA-256-PLUS {first}")
+            await c.server(f"a{number} NO [AUTHENTICATIONFAILED] AUTHENTICATE failed. unsupported-channel-binding-type")
+        await c.client("b LOGIN bob@example.org secret")
+        await c.server("b OK")
 
 
 async def test_scram_over_imap(tmp_path: Path) -> None:

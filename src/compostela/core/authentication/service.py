@@ -24,6 +24,8 @@ class Refusal(enum.Enum):
     DELEGATION = "Delegation is forbidden."
     NO_TARGET = "User does not exist."
     SHUT_OUT = "Too many failed logins from your address, try again later."
+    BINDING = "unsupported-channel-binding-type"
+    """RFC 5802 §7."""
 
 
 class LoginRefused(CompostelaError):
