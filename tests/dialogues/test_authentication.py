@@ -68,7 +68,7 @@ async def test_what_is_offered_depends_on_the_channel(tmp_path: Path) -> None:
     async with serving(tmp_path, ssl=True) as server, conversation(server.ports["smtp"]) as c:
         assert await greet(c) == []
         await c.client("AUTH SCRAM-SHA-256 x", "STARTTLS")
-        await c.server("504 5.5.4", "220 ")
+        await c.server("538 5.7.11", "220 ")
         await c.start_tls()
         assert await offers(c) == ["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"]
 

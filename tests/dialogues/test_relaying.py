@@ -17,7 +17,7 @@ from tests.dialogues.waiting import eventually
 
 WITHOUT_CHECK = SMTP.replace('<handler class="ValidRcptHandler"/>', "")
 """The form of a configuration that takes every recipient of its domains."""
-OUTSIDE = "530 5.7.1 Authentication Required"
+OUTSIDE = "530 5.7.0 Authentication Required"
 UNKNOWN = "550 5.1.1 Unknown user"
 SYNTAX = "553 5.1.3 Syntax error in recipient address"
 
@@ -157,7 +157,7 @@ async def test_a_required_login(tmp_path: Path) -> None:
     smtp = SMTP.replace("<announce>", "<required>true</required><announce>")
     async with running(tmp_path, smtp=smtp) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)
-        await refused(c, "MAIL FROM:<a@b.example>", "530 5.7.1 Authentication Required")
+        await refused(c, "MAIL FROM:<a@b.example>", "530 5.7.0 Authentication Required")
         await log_in(c)
         await refused(c, "MAIL FROM:<bob@example.org>", "250 2.1.0")
 

@@ -60,8 +60,10 @@ class MailboxSession:
     # hierarchy
 
     async def find(self, path: MailboxPath) -> Mailbox:
-        """Return a mailbox by its path. Raises `NotFound`."""
+        """Return a mailbox by its path. The actor's own INBOX is made when it is missing. Raises `NotFound`."""
         mailbox = await self._store.find(path)
+        if mailbox is None and path.is_inbox and self.actor.user == path.user:
+            mailbox = await self._create_unless_there(path)
         if mailbox is None or Right.LOOKUP not in self.rights(mailbox):
             raise NotFound("Mailbox not found.")
         return mailbox
@@ -148,9 +150,10 @@ class MailboxSession:
         return known
 
     async def provision(self, user: Username) -> None:
-        """At login: make and subscribe the default mailboxes for a user who has none, or only an INBOX that the first delivery
-        made."""
-        if any(not mailbox.path.is_inbox for mailbox in await self._store.of_user(user)):
+        """At login: make and subscribe the default mailboxes for a user who has none of his own: only an INBOX that the first delivery
+        made, or mailboxes that administration or a filter made. A login subscribes, they do not."""
+        others = any(not mailbox.path.is_inbox for mailbox in await self._store.of_user(user))
+        if others and await self._store.subscriptions(user):
             return
         for name in DEFAULT_MAILBOXES:
             await self._create_unless_there(MailboxPath.personal(user, name))

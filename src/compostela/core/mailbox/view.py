@@ -5,13 +5,14 @@ may be told (RFC 3501 §7.4.1): it stays in the view as pending.
 """
 
 import contextlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from compostela.base.errors import TemporaryFailure
+from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.core.mailbox.log import Change, LogEntry
 from compostela.core.mailbox.model import FlagsRow, Mailbox, OpenedMailbox
 from compostela.core.mailbox.ports import MessageStore
@@ -51,11 +52,12 @@ class Difference:
 
 
 class MailboxView:
-    """A selected mailbox. `first_recent` is the first UID that this session calls recent."""
+    """A selected mailbox. `first_recent`: no UID below is recent for this session; see `is_recent`."""
 
     __slots__ = (
         "_looked_at",
         "_on_hint",
+        "_others_recent",
         "_own",
         "_pending",
         "_store",
@@ -87,6 +89,7 @@ class MailboxView:
         self.head = opened.head
         self.modseq = opened.head.highest_modseq
         self.first_recent = opened.first_recent_uid
+        self._others_recent = _NOTHING
         self.read_only = read_only
         self.keywords = opened.head.keywords
         self._pending = _NOTHING
@@ -133,16 +136,35 @@ class MailboxView:
         return len(self.uids)
 
     @property
+    def pending(self) -> UidSet:
+        """The UIDs that are known to be expunged and still have their numbers."""
+        return self._pending
+
+    @property
     def present(self) -> UidSet:
         """The UIDs without those that are known to be expunged and still have their numbers."""
         return self.uids - self._pending if self._pending else self.uids
 
     @property
     def recent(self) -> int:
-        return len(self.uids) - self.uids.rank(self.first_recent)
+        here = len(self.uids) - self.uids.rank(self.first_recent)
+        return here - len(self._others_recent & self.uids) if self._others_recent else here
 
     def is_recent(self, uid: int) -> bool:
-        return uid >= self.first_recent
+        """Whether this session is the first that was told of the message (RFC 3501 §2.3.2)."""
+        return uid >= self.first_recent and uid not in self._others_recent
+
+    def by_recent(self, rows: Sequence[FlagsRow]) -> "Iterator[tuple[Sequence[FlagsRow], bool]]":
+        """Rows in UID order, cut where messages begin or end to be recent here."""
+        start = bisect_left(rows, self.first_recent, key=_uid_of)
+        if start:
+            yield rows[:start], False
+        if not self._others_recent:
+            if start < len(rows):
+                yield rows[start:], True
+            return
+        for is_recent, part in groupby(rows[start:], lambda row: self.is_recent(row.uid)):
+            yield list(part), is_recent
 
     def number(self, uid: int) -> int | None:
         """Message number of a UID, from 1."""
@@ -190,6 +212,8 @@ class MailboxView:
             self._pending = self._pending | gone if gone else self._pending
             added = news.added - news.gone
             self.uids = self.uids | added if added else self.uids
+            if added:
+                await self._take_recent(added)
             flagged = [
                 row
                 for _, row in sorted(news.flags.items())
@@ -199,6 +223,16 @@ class MailboxView:
         changed = [(number, row) for row in flagged if (number := self.number(row.uid)) is not None]
         exists = len(self.uids) if len(self.uids) + len(expunged) > before else None
         return Difference(expunged, expunged_uids, exists, changed)
+
+    async def _take_recent(self, added: UidSet) -> None:
+        """New messages are recent here unless another read-write session was told of them first. A message that comes between
+        the look and this may be recent nowhere. Where taking fails (a full disk) they are recent for others too."""
+        first = self.head.first_recent_uid
+        if not self.read_only and added.at(added.count - 1) >= first:
+            with contextlib.suppress(NotFound, StorageFull, TemporaryFailure):
+                first = await self.session.take_recent(self.mailbox)
+        others = added & UidSet([(1, first - 1)]) if first > 1 else _NOTHING
+        self._others_recent = self._others_recent | others if others else self._others_recent
 
     async def _news(self) -> "_News | None":
         """All that happened since the last update; None when nothing did. Moves the view's ModSeq and head, but only when every

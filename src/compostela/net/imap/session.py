@@ -46,6 +46,8 @@ FIRST_IDLE_RETRY_SECONDS = 1.0
 """After a first failure to read what changed in the mailbox of an idle session."""
 LAST_IDLE_RETRY_SECONDS = 60.0
 """At most so long between two such attempts."""
+_BURIES_EXISTS = frozenset({"FETCH", "UID FETCH", "STORE", "UID STORE", "SEARCH", "UID SEARCH"})
+"""Thunderbird ignores an EXISTS that comes within these."""
 _ALWAYS_LOOK = frozenset({"NOOP", "CHECK", "IDLE"})
 """What others did is told after these even if no hint came: a client asks for it."""
 SHUTTING_DOWN = "BYE Server is shutting down."
@@ -221,25 +223,22 @@ class ImapProtocol(SessionHost):
                 taker, self._line_taker = self._line_taker, None
                 assert taker is not None
                 await taker(octets)
-            case LineTooLong():
-                self._close("BAD failed. Maximum command line length exceeded")
+            case LineTooLong(tag):
+                self.write(tagged(tag, "BAD", "failed. Maximum command line length exceeded", "TOOBIG"))
+                self._close("BYE Command line is too long.")
             case Faulty():
                 self._faulty(event)
 
     def _faulty(self, fault: Faulty) -> None:
         self._faults += 1
-        if self.state.user is None and fault.unknown:
-            self._close("BYE Unknown command.")
-            return
-        if self._faults > MAX_FAULTS:
-            self._close("BYE Too many unknown commands.")
-            return
         if fault.bad_charset:
             self.write(tagged(fault.tag, "NO", f"{fault.name} failed. Unknown charset.", "BADCHARSET (US-ASCII UTF-8)"))
         elif fault.unknown:
             self.write(tagged(fault.tag, "BAD", f"failed. {fault.text}"))
         else:
             self.write(tagged(fault.tag, "BAD", f"{fault.name} failed. {fault.text}".lstrip()))
+        if self._faults > MAX_FAULTS:
+            self._close("BYE Too many unknown commands.")
 
     async def _command(self, tag: bytes, name: str, command: commands.Command) -> None:
         match command:
@@ -298,7 +297,8 @@ class ImapProtocol(SessionHost):
         farewell = ""
         try:
             may_expunge = name not in ("FETCH", "STORE", "SEARCH")
-            if not await tell_changes(self, may_expunge=may_expunge, always=name in _ALWAYS_LOOK):
+            always, buried = name in _ALWAYS_LOOK, name in _BURIES_EXISTS
+            if not await tell_changes(self, may_expunge=may_expunge, always=always, buried=buried):
                 farewell = "BYE Selected mailbox has been deleted"
         except TemporaryFailure:
             _log.exception("a mailbox's changes could not be read; a later command tells them", extra={"command": name})
@@ -306,6 +306,8 @@ class ImapProtocol(SessionHost):
             # the session may have been told of some changes and not of others
             _log.exception("unexpected error after a command", extra={"command": name})
             farewell = "BYE Internal error."
+        if name == "NOOP":
+            self.state.repeats_exists = False
         self.write(tagged(tag, "OK", f"{name} completed.", code))
         if farewell:
             self._close(farewell)
@@ -324,7 +326,7 @@ class ImapProtocol(SessionHost):
             case KeywordLimitReached():
                 self.write(tagged(tag, "NO", f"{name} failed. {error}", "LIMIT"))  # RFC 5530 §3
             case NotFound():
-                self.write(tagged(tag, "NO", f"{name} failed. Mailbox not found."))
+                self.write(tagged(tag, "NO", f"{name} failed. Mailbox not found.", "NONEXISTENT"))
             case StorageFull():
                 self.write(tagged(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE"))
             case TemporaryFailure():
@@ -398,6 +400,9 @@ class ImapProtocol(SessionHost):
         self._line_taker = self._idle_line
         self._engine.expect_line()
         self.write(b"+ Idling\r\n")
+        if view is not None and self.state.repeats_exists:
+            self.state.repeats_exists = False
+            self.write(untagged(f"{view.exists} EXISTS"))
 
     def _wake(self) -> None:
         self._woken = True

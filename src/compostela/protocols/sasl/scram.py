@@ -14,7 +14,15 @@ import secrets
 from compostela.base.errors import InvalidArgument
 from compostela.model.scram import ScramSecrets
 from compostela.protocols.sasl.gs2 import parse_gs2_header, unescape
-from compostela.protocols.sasl.mechanism import Challenge, Mechanism, Proved, Rejected, SecretsWanted, Step, UnsupportedBinding
+from compostela.protocols.sasl.mechanism import (
+    Challenge,
+    Mechanism,
+    Proved,
+    Rejected,
+    SecretsWanted,
+    Step,
+    UnsupportedBinding,
+)
 
 _NONCE = re.compile(r"[!-+\--~]{8,256}")
 _BINDING = "p=tls-server-end-point,"
