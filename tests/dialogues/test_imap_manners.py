@@ -217,3 +217,17 @@ async def test_codes_tell_why_a_mailbox_command_fails(tmp_path: Path) -> None:
         ):
             await c.client(f"a {command}")
             await c.server(f"a NO [{code}] ")
+
+
+async def test_only_subscribed_names_are_told_and_their_parents_where_they_must_be(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
+        await log_in(c)
+        await c.client("a CREATE a.b", "b UNSUBSCRIBE a", "c SUBSCRIBE a.b")
+        await c.server("a OK", "b OK", "c OK")
+        await c.client('d LIST (SUBSCRIBED) "" "a*"')
+        await c.server('* LIST (\\HasNoChildren \\Subscribed) "." a.b', "d OK")
+        await c.client('e LIST (SUBSCRIBED RECURSIVEMATCH) "" "a"')
+        assert await c.line() == '* LIST (\\HasChildren) "." a ("CHILDINFO" ("SUBSCRIBED"))'
+        await c.server("e OK")
+        await c.client('f LSUB "" "a*"', 'g LSUB "" "a%"')
+        await c.server('* LSUB () "." a.b', "f OK", '* LSUB (\\Noselect) "." a', "g OK")

@@ -1,6 +1,7 @@
 """Commands on mailboxes: CREATE, DELETE, RENAME, SUBSCRIBE, LIST, LSUB, STATUS, NAMESPACE."""
 
 import re
+from collections.abc import Iterable
 
 from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
 from compostela.core.mailbox.model import Mailbox
@@ -93,26 +94,41 @@ async def list_mailboxes(context: Context, command: commands.List) -> None:
         mailboxes[INBOX] = await own.find(MailboxPath.inbox(user))  # made anew: administration has deleted it
     wants_subscribed = command.subscribed or "SUBSCRIBED" in command.returns
     subscribed = set(await own.subscriptions(user)) if wants_subscribed else set()
-    names = _names(command, mailboxes, subscribed)
     matcher = _matcher([_joined(command.reference, pattern) for pattern in command.patterns])
+    names, above = _names(command, mailboxes, subscribed, matcher)
     for name in sorted(names):
-        if not matcher(name):
-            continue
         special = _SPECIAL_USE.get(name)
         if command.special_use and special is None:
             continue
-        context.out.write(list_line(kind, _attributes(name, mailboxes, names, subscribed, command), name))
+        attributes = _attributes(name, mailboxes, names, subscribed, command)
+        has_subscribed = command.is_recursive and name in above
+        context.out.write(list_line(kind, attributes, name, has_subscribed=has_subscribed))
         if command.status_items and name in mailboxes:
             await _write_status(context, mailboxes[name], command.status_items)
 
 
-def _names(command: commands.List, mailboxes: dict[str, Mailbox], subscribed: set[str]) -> set[str]:
-    """All names to choose from, with parents that exist only by their children."""
-    names = set(subscribed) if command.subscribed else set(mailboxes)
-    for name in list(names):
+def _names(
+    command: commands.List, mailboxes: dict[str, Mailbox], subscribed: set[str], matcher: "_matcher"
+) -> tuple[set[str], set[str]]:
+    """The names to tell, and those that have subscribed names below which the patterns do not match.
+
+    Parents that exist only by their children are told. Among subscriptions a parent is told for `%` of LSUB (RFC 3501 §6.3.9) and
+    for RECURSIVEMATCH (RFC 5258 §3.5), if the patterns leave the name below out."""
+    if not command.subscribed:
+        return {name for name in (*mailboxes, *_parents(mailboxes)) if matcher(name)}, set()
+    names = {name for name in subscribed if matcher(name)}
+    above = set[str]()
+    if command.is_recursive or (command.is_lsub and "%" in command.patterns[0]):
+        above = {name for name in _parents(subscribed - names) if matcher(name)}
+    return names | above, above
+
+
+def _parents(names: Iterable[str]) -> set[str]:
+    found = set[str]()
+    for name in names:
         levels = name.split(DELIMITER)
-        names.update(DELIMITER.join(levels[:count]) for count in range(1, len(levels)))
-    return names
+        found.update(DELIMITER.join(levels[:count]) for count in range(1, len(levels)))
+    return found
 
 
 def _attributes(

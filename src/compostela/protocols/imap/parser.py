@@ -179,7 +179,8 @@ def _list_command(tokens: list[Token]) -> commands.List:
     patterns = tuple(_mailbox(given, n) for n in range(len(given)))
     returns, items = _returns(tokens[2:])
     return commands.List(
-        reference, patterns, "SUBSCRIBED" in selections, "SPECIAL-USE" in selections, returns, items
+        reference, patterns, "SUBSCRIBED" in selections, "SPECIAL-USE" in selections, returns, items,
+        is_recursive="RECURSIVEMATCH" in selections,
     )  # fmt: skip
 
 
