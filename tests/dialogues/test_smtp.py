@@ -243,3 +243,11 @@ async def test_quotes_that_say_nothing_lead_to_the_same_mailbox(tmp_path: Path) 
         await c.server("220 ")
         await c.client("HELO client.example", "MAIL FROM:<a@b.example>", r'RCPT TO:<"b\ob"@example.org>')
         await c.server("250 ", "250 2.1.0", "250 2.1.5 Recipient <bob@example.org> OK")
+
+
+@pytest.mark.parametrize("literal", ["IPv6:zz", "999.1.1.1", "1.2.3", "IPv6:::1:2:3:4:5:6:7:8:9"])
+async def test_a_sender_with_a_bad_address_literal(tmp_path: Path, literal: str) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await c.client("EHLO client.example", f"MAIL FROM:<x@[{literal}]>")
+        await c.until("250 ")
+        await c.server("501 5.1.7")
