@@ -16,6 +16,7 @@ from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
 from compostela.core.users.ports import UserStore
+from compostela.core.vacation.ports import VacationStore
 
 
 class StoresUnavailable(CompostelaError):
@@ -38,6 +39,7 @@ class Stores:
     domains: DomainStore
     rewriting: RewritingStore
     greylist: GreylistStore
+    vacations: VacationStore
     blobs: BlobStore
     runs: UnqueuedRuns
     checks: Sequence[HealthCheck] = ()
@@ -67,6 +69,7 @@ def unopened_stores() -> Stores:
         domains=port("domains"),
         rewriting=port("rewriting"),
         greylist=port("greylist"),
+        vacations=port("vacations"),
         blobs=port("blobs"),
         runs=port("runs"),
     )

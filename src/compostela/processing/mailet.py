@@ -18,6 +18,7 @@ from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.service import UsersRepository
+from compostela.core.vacation.ports import VacationStore
 from compostela.mailauth.dns import AuthenticationDns
 from compostela.model.mail_address import MailAddress
 from compostela.processing.pipeline_run import PipelineRun
@@ -51,6 +52,7 @@ class MailetContext(MatcherContext):
 
     mailboxes: MailboxSession
     """The system's session."""
+    vacations: VacationStore
     queues: MailQueues
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings

@@ -194,11 +194,33 @@ LOG_TABLES = (
     "DROP INDEX placement_modseq",
 )
 
+VACATION_TABLES = (
+    """CREATE TABLE vacation (
+        user TEXT PRIMARY KEY,
+        is_enabled INTEGER NOT NULL,
+        from_at REAL,
+        to_at REAL,
+        subject TEXT,
+        text_body TEXT,
+        html_body TEXT
+    ) WITHOUT ROWID""",
+    # senders who were answered, by which queue entry's run
+    """CREATE TABLE vacation_answer (
+        user TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        until REAL NOT NULL,
+        PRIMARY KEY (user, sender)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX vacation_answer_until ON vacation_answer (user, until)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
     FILTER_TABLES,
     LOG_TABLES,
+    VACATION_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -38,6 +38,7 @@ from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
+from compostela.adapters.embedded.vacations import EmbeddedVacations
 from compostela.adapters.embedded.writer import Writer
 from compostela.base.clock import Clock, SystemClock
 from compostela.base.errors import StorageFull
@@ -73,6 +74,7 @@ class EmbeddedStore:
         self.delegations = EmbeddedDelegations(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
+        self.vacations = EmbeddedVacations(self._writer, self._reader)
         self.greylist = EmbeddedGreylist(self._writer, self._reader)
         self.garbage = GarbageCollector(self._writer, self._reader, self.blobs, disk)
         self._upkeep: list[asyncio.Task[None]] = []

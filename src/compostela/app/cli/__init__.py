@@ -15,6 +15,7 @@ from compostela.app.cli.lazy_group import LazyGroup
         "delegation": "compostela.app.cli.logins:delegation",
         "ban": "compostela.app.cli.logins:ban",
         "mailbox": "compostela.app.cli.mailboxes:mailbox",
+        "vacation": "compostela.app.cli.vacations:vacation",
         "queue": "compostela.app.cli.queues:queue",
         "repository": "compostela.app.cli.repositories:repository",
         "doctor": "compostela.app.cli.diagnosis:doctor",

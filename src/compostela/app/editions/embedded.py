@@ -59,6 +59,7 @@ def stores_of(store: EmbeddedStore) -> Stores:
         domains=store.domains,
         rewriting=store.rewriting,
         greylist=store.greylist,
+        vacations=store.vacations,
         blobs=store.blobs,
         runs=store.runs,
         checks=health_checks(store),

@@ -38,6 +38,7 @@ def mailet_context(
         users=services.users,
         rewriting=services.rewriting,
         mailboxes=services.mailboxes.system,
+        vacations=stores.vacations,
         queues=stores.queues,
         repositories=stores.repositories,
         repository_settings=configuration.repositories,

@@ -21,6 +21,7 @@ from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRou
 from compostela.web.webadmin.routes.tasks import TaskRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
+from compostela.web.webadmin.routes.vacations import VacationRoutes
 
 
 def account_groups(services: Services, stores: Stores, tasks: TaskManager) -> list[RouteGroup]:
@@ -32,6 +33,7 @@ def account_groups(services: Services, stores: Stores, tasks: TaskManager) -> li
         UserMailboxRoutes(users, services.mailboxes.system, tasks),
         AddressAliasRoutes(domains, users, rewriting),
         DelegationRoutes(users, stores.delegations),
+        VacationRoutes(users, stores.vacations),
         BanRoutes(services.throttle),
     ]
 
