@@ -15,6 +15,7 @@ from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
+from compostela.core.sieve.ports import SieveMarks, SieveScripts
 from compostela.core.users.ports import UserStore
 
 
@@ -38,6 +39,8 @@ class Stores:
     domains: DomainStore
     rewriting: RewritingStore
     greylist: GreylistStore
+    sieve_scripts: SieveScripts
+    sieve_marks: SieveMarks
     blobs: BlobStore
     runs: UnqueuedRuns
     checks: Sequence[HealthCheck] = ()
@@ -67,6 +70,8 @@ def unopened_stores() -> Stores:
         domains=port("domains"),
         rewriting=port("rewriting"),
         greylist=port("greylist"),
+        sieve_scripts=port("sieve_scripts"),
+        sieve_marks=port("sieve_marks"),
         blobs=port("blobs"),
         runs=port("runs"),
     )

@@ -59,6 +59,8 @@ def stores_of(store: EmbeddedStore) -> Stores:
         domains=store.domains,
         rewriting=store.rewriting,
         greylist=store.greylist,
+        sieve_scripts=store.sieve_scripts,
+        sieve_marks=store.sieve_marks,
         blobs=store.blobs,
         runs=store.runs,
         checks=health_checks(store),
