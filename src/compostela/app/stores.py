@@ -15,6 +15,7 @@ from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
+from compostela.core.sieve.ports import SieveMarks, SieveScripts
 from compostela.core.users.ports import UserStore
 from compostela.core.vacation.ports import VacationStore
 
@@ -40,6 +41,8 @@ class Stores:
     rewriting: RewritingStore
     greylist: GreylistStore
     vacations: VacationStore
+    sieve_scripts: SieveScripts
+    sieve_marks: SieveMarks
     blobs: BlobStore
     runs: UnqueuedRuns
     checks: Sequence[HealthCheck] = ()
@@ -70,6 +73,8 @@ def unopened_stores() -> Stores:
         rewriting=port("rewriting"),
         greylist=port("greylist"),
         vacations=port("vacations"),
+        sieve_scripts=port("sieve_scripts"),
+        sieve_marks=port("sieve_marks"),
         blobs=port("blobs"),
         runs=port("runs"),
     )

@@ -215,12 +215,28 @@ VACATION_TABLES = (
     "CREATE INDEX vacation_answer_until ON vacation_answer (user, until)",
 )
 
+SIEVE_TABLES = (
+    """CREATE TABLE sieve_script (
+        user TEXT NOT NULL,
+        name TEXT NOT NULL,
+        text BLOB NOT NULL,
+        tree BLOB NOT NULL,
+        is_active INTEGER NOT NULL,
+        PRIMARY KEY (user, name)
+    )""",
+    "CREATE UNIQUE INDEX sieve_script_active ON sieve_script (user) WHERE is_active",
+    "CREATE TABLE sieve_quota (user TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE sieve_mark (user TEXT NOT NULL, key BLOB NOT NULL, by TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (user, key)) WITHOUT ROWID",
+    "CREATE INDEX sieve_mark_until ON sieve_mark (until)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
     FILTER_TABLES,
     LOG_TABLES,
     VACATION_TABLES,
+    SIEVE_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -36,6 +36,7 @@ from compostela.adapters.embedded.queues import EmbeddedQueues
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
+from compostela.adapters.embedded.sieve_scripts import EmbeddedSieveMarks, EmbeddedSieveScripts
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.vacations import EmbeddedVacations
@@ -76,6 +77,8 @@ class EmbeddedStore:
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
         self.vacations = EmbeddedVacations(self._writer, self._reader)
         self.greylist = EmbeddedGreylist(self._writer, self._reader)
+        self.sieve_scripts = EmbeddedSieveScripts(self._writer, self._reader)
+        self.sieve_marks = EmbeddedSieveMarks(self._writer, self._reader)
         self.garbage = GarbageCollector(self._writer, self._reader, self.blobs, disk)
         self._upkeep: list[asyncio.Task[None]] = []
 

@@ -60,6 +60,8 @@ def stores_of(store: EmbeddedStore) -> Stores:
         rewriting=store.rewriting,
         greylist=store.greylist,
         vacations=store.vacations,
+        sieve_scripts=store.sieve_scripts,
+        sieve_marks=store.sieve_marks,
         blobs=store.blobs,
         runs=store.runs,
         checks=health_checks(store),
