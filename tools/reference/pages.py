@@ -31,6 +31,7 @@ from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
 from compostela.net.lmtp import settings as lmtp
+from compostela.net.managesieve import settings as managesieve
 from compostela.net.pop3 import settings as pop3
 from compostela.net.smtp import settings as smtp
 from compostela.processing import container
@@ -122,6 +123,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "lmtpserver.xml": _root_reader(lmtp, lmtp.read_lmtp_settings),
     "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
     "pop3server.xml": _root_reader(pop3, pop3.read_pop3_settings),
+    "managesieveserver.xml": _root_reader(managesieve, managesieve.read_managesieve_settings),
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
     "authentication.properties": lambda recorder: read_throttle_settings(recorder.settings("")),
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),

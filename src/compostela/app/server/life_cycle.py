@@ -130,6 +130,7 @@ class Server:
             self.listeners.append(factory.lmtp(lmtp, chain, lmtp_delivery(lmtp, stores, services, processors, workers)))
         self.listeners += [factory.imap(imap) for imap in configuration.imap]
         self.listeners += [factory.pop3(pop3) for pop3 in configuration.pop3]
+        self.listeners += [factory.managesieve(one) for one in configuration.managesieve]
 
     async def start_web(self) -> None:
         """WebAdmin and the public documents, whose libraries are slow to import: after the mail ports are open."""

@@ -22,6 +22,9 @@ from compostela.net.listeners import Listener
 from compostela.net.lmtp import session as lmtp_session
 from compostela.net.lmtp.session import LmtpProtocol
 from compostela.net.lmtp.settings import LmtpSettings
+from compostela.net.managesieve.server import ManageSieveServer
+from compostela.net.managesieve.session import ManageSieveProtocol
+from compostela.net.managesieve.settings import ManageSieveSettings
 from compostela.net.pop3.server import LoginDelays, Pop3Server
 from compostela.net.pop3.session import Pop3Protocol
 from compostela.net.pop3.settings import Pop3Settings
@@ -80,6 +83,11 @@ class ListenerFactory:
         bans = self.bans if settings.ban_check is not None else None
         server = Pop3Server(settings, self.services.mailboxes, logins, self.login_delays, bans)
         return self._listener(settings.server, lambda listener, tls: Pop3Protocol(server, listener, tls))
+
+    def managesieve(self, settings: ManageSieveSettings) -> Listener:
+        logins = replace(self.logins.of(settings.auth), noted_by=self.recent_logins)
+        server = ManageSieveServer(settings, self.services.sieve, logins)
+        return self._listener(settings.server, lambda listener, tls: ManageSieveProtocol(server, listener, tls))
 
     def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:
         return SmtpServer(

@@ -59,6 +59,7 @@ def own_endpoints(configuration: Configuration) -> OwnEndpoints:
         *(one.session.server for one in configuration.lmtp),
         *(one.server for one in configuration.imap),
         *(one.server for one in configuration.pop3),
+        *(one.server for one in configuration.managesieve),
     ]
     listening = [(bind.host, bind.port) for server in servers for bind in server.bind]
     return OwnEndpoints([one.hello_name for one in smtp], listening, is_of_this_machine)
