@@ -18,6 +18,7 @@ from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
+from compostela.web.webadmin.routes.sieve import SieveRoutes
 from compostela.web.webadmin.routes.tasks import TaskRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
@@ -32,6 +33,7 @@ def account_groups(services: Services, stores: Stores, tasks: TaskManager) -> li
         UserMailboxRoutes(users, services.mailboxes.system, tasks),
         AddressAliasRoutes(domains, users, rewriting),
         DelegationRoutes(users, stores.delegations),
+        SieveRoutes(users, services.sieve),
         BanRoutes(services.throttle),
     ]
 

@@ -1,7 +1,17 @@
 """The packaged mailets by their names."""
 
 from compostela.processing.mailet import MailetFactory
-from compostela.processing.mailets import attributes, bounces, dkim, headers, local_delivery, null, rewriting, routing
+from compostela.processing.mailets import (
+    attributes,
+    bounces,
+    dkim,
+    headers,
+    local_delivery,
+    null,
+    rewriting,
+    routing,
+    sieve,
+)
 from compostela.processing.remote_delivery.mailet import RemoteDelivery
 
 MAILETS: dict[str, MailetFactory] = {
@@ -32,10 +42,11 @@ MAILETS: dict[str, MailetFactory] = {
         routing.ToProcessor,
         routing.ToRepository,
         routing.ToSenderDomainRepository,
+        sieve.Sieve,
     )
 }
 
-MAILETS_WITHOUT_EFFECT = frozenset({"Sieve", "VacationMailet", "JMAPFiltering"})
+MAILETS_WITHOUT_EFFECT = frozenset({"VacationMailet", "JMAPFiltering"})
 """Named by the packaged pipeline, and let every mail pass until they exist."""
 
 MAILETS_NOT_YET = frozenset({
