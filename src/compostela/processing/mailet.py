@@ -17,6 +17,7 @@ from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.sieve.ports import SieveMarks, SieveScripts
 from compostela.core.users.service import UsersRepository
 from compostela.core.vacation.ports import VacationStore
 from compostela.mailauth.dns import AuthenticationDns
@@ -59,6 +60,8 @@ class MailetContext(MatcherContext):
     authentication_dns: AuthenticationDns
     """The same resolver as DKIM asks it."""
     sender: SmtpSender
+    sieve_scripts: SieveScripts
+    sieve_marks: SieveMarks
     own: OwnEndpoints
     """This server as a next hop."""
 

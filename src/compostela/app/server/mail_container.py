@@ -45,6 +45,8 @@ def mailet_context(
         dns=dns,
         authentication_dns=authentication_dns,
         sender=SmtpClient(own),
+        sieve_scripts=stores.sieve_scripts,
+        sieve_marks=stores.sieve_marks,
         own=own,
         clock=clock,
         resolve=configuration.locations.resolve,

@@ -18,6 +18,7 @@ from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
+from compostela.web.webadmin.routes.sieve import SieveRoutes
 from compostela.web.webadmin.routes.tasks import TaskRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
@@ -34,6 +35,7 @@ def account_groups(services: Services, stores: Stores, tasks: TaskManager) -> li
         AddressAliasRoutes(domains, users, rewriting),
         DelegationRoutes(users, stores.delegations),
         VacationRoutes(users, stores.vacations),
+        SieveRoutes(users, services.sieve),
         BanRoutes(services.throttle),
     ]
 

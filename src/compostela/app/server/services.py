@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from compostela.app.configuration.folder import Configuration
-from compostela.app.server.sieve_checking import check_script
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.core.authentication.service import Authenticator
@@ -13,6 +12,7 @@ from compostela.core.mailbox.service import MailboxService
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.sieve.service import SieveService
 from compostela.core.users.service import UsersRepository
+from compostela.processing.sieve_engine import check_script
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class Services:
     users: UsersRepository
     rewriting: RecipientRewriteTable
     mailboxes: MailboxService
-    sieve: SieveService
     throttle: Throttle
     authenticator: Authenticator
+    sieve: SieveService
 
 
 def make_services(configuration: Configuration, stores: Stores, clock: Clock) -> Services:
@@ -37,7 +37,7 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
         users=users,
         rewriting=RecipientRewriteTable(stores.rewriting, domains, users, configuration.rewriting),
         mailboxes=MailboxService(stores.mailboxes, clock),
-        sieve=SieveService(stores.sieve_scripts, check_script),
         throttle=throttle,
         authenticator=Authenticator(users, stores.delegations, throttle),
+        sieve=SieveService(stores.sieve_scripts, check_script),
     )

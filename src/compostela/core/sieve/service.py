@@ -43,9 +43,7 @@ class SieveService:
         """The warnings of a valid script (CHECKSCRIPT). Raises `InvalidScript`."""
         return (await asyncio.to_thread(self._check, text)).warnings
 
-    async def put(
-        self, user: Username, name: str, text: bytes, *, activate: bool = False
-    ) -> tuple[ScriptProblem, ...]:
+    async def put(self, user: Username, name: str, text: bytes, *, activate: bool = False) -> tuple[ScriptProblem, ...]:
         """Stores a valid script and returns its warnings. Raises `InvalidScript`, `ScriptSpaceExceeded` and
         `TooManyScripts`; then nothing has changed."""
         parsed = parse_script_name(name)

@@ -10,6 +10,7 @@ from compostela.processing.mailets import (
     null,
     rewriting,
     routing,
+    sieve,
     vacation,
 )
 from compostela.processing.remote_delivery.mailet import RemoteDelivery
@@ -42,11 +43,12 @@ MAILETS: dict[str, MailetFactory] = {
         routing.ToProcessor,
         routing.ToRepository,
         routing.ToSenderDomainRepository,
+        sieve.Sieve,
         vacation.VacationMailet,
     )
 }
 
-MAILETS_WITHOUT_EFFECT = frozenset({"Sieve", "JMAPFiltering"})
+MAILETS_WITHOUT_EFFECT = frozenset({"JMAPFiltering"})
 """Named by the packaged pipeline, and let every mail pass until they exist."""
 
 MAILETS_NOT_YET = frozenset({

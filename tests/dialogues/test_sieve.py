@@ -1,0 +1,121 @@
+"""Mails sorted by scripts, through the whole pipeline."""
+
+from pathlib import Path
+
+from compostela.core.sieve.model import InvalidScript
+from compostela.model.flags import SystemFlag
+from compostela.model.mailbox_path import MailboxPath
+from compostela.model.username import Username
+from tests.dialogues.conversation import conversation
+from tests.dialogues.server import ANN, BOB, Server, running
+from tests.dialogues.test_processing import idle, messages, send
+from tests.dialogues.waiting import eventually
+
+MAIL = "From: a@b.example\r\nTo: bob@example.org\r\nSubject: {}\r\nMessage-ID: <{}@b.example>\r\n\r\nhello"
+
+
+async def put(server: Server, text: str, user: Username = BOB) -> None:
+    await server.under_test.services.sieve.put(user, "main", text.encode(), activate=True)
+
+
+async def deliver(
+    server: Server, subject: str = "x", sender: str = "ann@example.org", to: str = "bob@example.org"
+) -> None:
+    async with conversation(server.ports["smtp"]) as c:
+        await send(c, [to], MAIL.format(subject, subject), sender)
+    await eventually(lambda: idle(server))
+
+
+async def in_mailbox(server: Server, user: Username, name: str) -> list[bytes]:
+    mailbox = await server.store.mailboxes.find(MailboxPath.personal(user, name))
+    if mailbox is None:
+        return []
+    uids, _ = await server.store.mailboxes.uids(mailbox.id)
+    found = await server.store.mailboxes.messages(mailbox.id, list(uids))
+    return [await one.content.read() for one in found.values()]
+
+
+async def test_a_script_sorts_mail_into_a_new_mailbox_with_flags(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(
+            server,
+            'require ["fileinto", "imap4flags", "mailbox"];\n'
+            'if header :contains "subject" "list" { fileinto :create :flags "\\\\Seen" "Lists/Python"; }',
+        )
+        await deliver(server, "list")
+        await deliver(server, "other")
+        (sorted_mail,) = await in_mailbox(server, BOB, "Lists.Python")
+        assert sorted_mail.startswith(b"Return-Path: <ann@example.org>\r\nDelivered-To: bob@example.org\r\n")
+        mailbox = await server.store.mailboxes.find(MailboxPath.personal(BOB, "Lists.Python"))
+        assert mailbox is not None
+        rows = [row async for batch in server.store.mailboxes.rows(mailbox.id) for row in batch]
+        assert [SystemFlag.SEEN in row.flags.system for row in rows] == [True]
+        (kept,) = await messages(server, BOB)
+        assert b"Subject: other" in kept
+
+
+async def test_a_mail_is_redirected_once_and_a_loop_ends(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'redirect "ann@example.org";')
+        await put(server, 'redirect "bob@example.org";', ANN)
+        await deliver(server)
+        assert len(await messages(server, BOB)) + len(await messages(server, ANN)) == 1
+
+
+async def test_the_sender_of_a_rejected_mail_is_told_why(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require "reject"; reject "no thanks";')
+        await deliver(server)
+        (report,) = await messages(server, ANN)
+        assert b"no thanks" in report
+        assert b"550 5.7.1 no thanks" in report
+        assert await messages(server, BOB) == []
+
+
+async def test_one_sender_gets_one_vacation_answer(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require "vacation"; vacation :days 3 "away";')
+        await deliver(server, "1")
+        await deliver(server, "2")
+        (answer,) = await messages(server, ANN)
+        assert b"Auto-Submitted: auto-replied" in answer
+        assert len(await messages(server, BOB)) == 2
+
+
+async def test_a_notification_goes_out_and_the_mail_is_kept(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require "enotify"; notify :message "new" "mailto:ann@example.org";')
+        await deliver(server)
+        (notification,) = await messages(server, ANN)
+        assert b"Subject: new" in notification
+        assert len(await messages(server, BOB)) == 1
+
+
+async def test_a_mail_that_comes_twice_is_found_to_be_a_duplicate(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require ["duplicate"]; if duplicate { discard; }')
+        for _ in range(2):
+            await deliver(server)
+        await deliver(server, "another")
+        assert len(await messages(server, BOB)) == 2
+
+
+async def test_a_script_that_fails_keeps_the_mail_and_tells_its_owner_once_a_day(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require "include"; include "missing";')
+        await deliver(server, "1")
+        await deliver(server, "2")
+        texts = sorted(await messages(server, BOB), key=lambda text: b"Your mail filter failed" in text)
+        assert len(texts) == 3
+        assert b"line 1, column 20" in texts[2]
+
+
+async def test_an_invalid_script_is_not_stored_and_its_place_is_told(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        try:
+            await put(server, "keep;\n  fileinto 3;")
+        except InvalidScript as error:
+            assert (error.problems[0].line, error.problems[0].column) == (2, 3)
+        else:
+            raise AssertionError("the script was taken")
+        assert await server.under_test.services.sieve.scripts(BOB) == []
