@@ -9,7 +9,9 @@ from tests.server_process import ServerProcess
 SCRIPT = 'require "fileinto";\nif header :contains "subject" "x" { fileinto "X"; }\n'
 
 
-def sieve_connect(server: ServerProcess, user: str, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def sieve_connect(
+    server: ServerProcess, user: str, folder: Path, *arguments: str
+) -> "subprocess.CompletedProcess[str]":
     (folder / "password").write_text("secret\n")
     with (folder / "password").open() as password:
         return subprocess.run(
