@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from compostela.core.sieve.model import InvalidScript
 from compostela.model.flags import SystemFlag
 from compostela.model.mailbox_path import MailboxPath
@@ -49,7 +51,7 @@ async def test_a_script_sorts_mail_into_a_new_mailbox_with_flags(tmp_path: Path)
         mailbox = await server.store.mailboxes.find(MailboxPath.personal(BOB, "Lists.Python"))
         assert mailbox is not None
         rows = [row async for batch in server.store.mailboxes.rows(mailbox.id) for row in batch]
-        assert [SystemFlag.SEEN in row.flags.system for row in rows] == [True]
+        assert [bool(SystemFlag.SEEN & row.flags.system) for row in rows] == [True]
         (kept,) = await messages(server, BOB)
         assert b"Subject: other" in kept
 
@@ -112,10 +114,7 @@ async def test_a_script_that_fails_keeps_the_mail_and_tells_its_owner_once_a_day
 
 async def test_an_invalid_script_is_not_stored_and_its_place_is_told(tmp_path: Path) -> None:
     async with running(tmp_path) as server:
-        try:
+        with pytest.raises(InvalidScript) as error:
             await put(server, "keep;\n  fileinto 3;")
-        except InvalidScript as error:
-            assert (error.problems[0].line, error.problems[0].column) == (2, 3)
-        else:
-            raise AssertionError("the script was taken")
+        assert (error.value.problems[0].line, error.value.problems[0].column) == (2, 3)
         assert await server.under_test.services.sieve.scripts(BOB) == []
