@@ -9,9 +9,9 @@ import click
 from compostela.app.cli.client import Client, fail, part, show, with_client
 from compostela.base.errors import InvalidArgument
 from compostela.core.sieve.model import InvalidScript
-from compostela.model.flags import Flags
+from compostela.model.flags import Flags, SystemFlag
 from compostela.processing.sieve_engine import check_script
-from compostela.sieve.actions import Action
+from compostela.sieve.actions import Action, CarbonCopy
 from compostela.sieve.host import Envelope, MessageBytes, PlainHost
 from compostela.sieve.program import Program
 from compostela.sieve.reader import read_script
@@ -126,8 +126,10 @@ def _told(action: Action) -> dict[str, Any]:
         if field.name == "message" and not isinstance(value, str):
             told["edited"] = True
         elif isinstance(value, Flags):
-            told["flags"] = value.names()
-        elif dataclasses.is_dataclass(value):
+            told["flags"] = [f"\\{(one.name or '').capitalize()}" for one in SystemFlag if one in value] + sorted(
+                value.keywords
+            )
+        elif isinstance(value, CarbonCopy):
             told[field.name] = value.mailbox
         else:
             told[field.name] = value
