@@ -2,10 +2,19 @@
 
 from pathlib import Path
 
+import pytest
+
+from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.mail.model import GHOST, Mail
 from compostela.core.sieve.model import InvalidScript
+from compostela.mime.headers import header_end
 from compostela.model.flags import SystemFlag
+from compostela.model.mail_address import MailAddress
 from compostela.model.mailbox_path import MailboxPath
+from compostela.model.numbers import EntryId
 from compostela.model.username import Username
+from compostela.processing.mailets.sieve import Sieve
+from compostela.processing.pipeline_run import PipelineRun
 from tests.dialogues.conversation import conversation
 from tests.dialogues.server import ANN, BOB, Server, running
 from tests.dialogues.test_processing import idle, messages, send
@@ -49,7 +58,7 @@ async def test_a_script_sorts_mail_into_a_new_mailbox_with_flags(tmp_path: Path)
         mailbox = await server.store.mailboxes.find(MailboxPath.personal(BOB, "Lists.Python"))
         assert mailbox is not None
         rows = [row async for batch in server.store.mailboxes.rows(mailbox.id) for row in batch]
-        assert [SystemFlag.SEEN in row.flags.system for row in rows] == [True]
+        assert [bool(SystemFlag.SEEN & row.flags.system) for row in rows] == [True]
         (kept,) = await messages(server, BOB)
         assert b"Subject: other" in kept
 
@@ -112,10 +121,31 @@ async def test_a_script_that_fails_keeps_the_mail_and_tells_its_owner_once_a_day
 
 async def test_an_invalid_script_is_not_stored_and_its_place_is_told(tmp_path: Path) -> None:
     async with running(tmp_path) as server:
-        try:
+        with pytest.raises(InvalidScript) as error:
             await put(server, "keep;\n  fileinto 3;")
-        except InvalidScript as error:
-            assert (error.problems[0].line, error.problems[0].column) == (2, 3)
-        else:
-            raise AssertionError("the script was taken")
+        assert (error.value.problems[0].line, error.value.problems[0].column) == (2, 3)
         assert await server.under_test.services.sieve.scripts(BOB) == []
+
+
+async def test_a_run_that_is_done_again_does_nothing_twice(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(
+            server,
+            'require ["fileinto", "vacation", "enotify", "duplicate", "copy"]; if duplicate { stop; }'
+            'vacation "away"; notify :message "new" "mailto:ann@example.org"; redirect :copy "ann@example.org";'
+            'fileinto "Lists";',
+        )
+        (sieve,) = (one for one in server.under_test.container.processors.mailets if isinstance(one, Sieve))
+        octets = MAIL.format("x", "x").encode()
+        content = MessageContent(octets[: header_end(octets)], MemoryBody(octets[header_end(octets) :]))
+        bob, ann = (MailAddress.parse(str(user)) for user in (BOB, ANN))
+        for _ in range(3):
+            run = PipelineRun(EntryId("entry"))
+            run.at("local-delivery", 1)
+            mail = Mail("mail", ann, [bob], content)
+            await sieve.service(mail, run)
+            assert (mail.recipients, mail.state) == ([], GHOST)
+        await eventually(lambda: idle(server))
+        assert len(await in_mailbox(server, BOB, "Lists")) == 1
+        subjects = sorted(text.partition(b"Subject: ")[2].partition(b"\r\n")[0] for text in await messages(server, ANN))
+        assert subjects == [b"Auto: x", b"new", b"x"]

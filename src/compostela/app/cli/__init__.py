@@ -21,6 +21,7 @@ from compostela.app.cli.lazy_group import LazyGroup
         "doctor": "compostela.app.cli.diagnosis:doctor",
         "dns": "compostela.app.cli.publishing:dns",
         "certificate": "compostela.app.cli.certificates:certificate",
+        "sieve": "compostela.app.cli.sieve:sieve",
         "send": "compostela.app.cli.sending:send",
     },
     context_settings={"help_option_names": ["-h", "--help"]},

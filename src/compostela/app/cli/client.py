@@ -53,11 +53,13 @@ class Client:
             return ""
 
     def call(self, method: str, path: str, body: object = None, accept: str = "application/json") -> Any:
-        """The decoded answer (octets, when something else than JSON was asked for), None when there is none."""
+        """The decoded answer (octets, when something else than JSON was asked for), None when there is none. Octets are sent as they
+        are, other bodies as JSON."""
         connection = self._connect()
         headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
         try:
-            connection.request(method, path, None if body is None else orjson.dumps(body), headers)
+            data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+            connection.request(method, path, data, headers)
             response = connection.getresponse()
             data = response.read()
         except (OSError, UnicodeError) as error:

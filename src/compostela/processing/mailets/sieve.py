@@ -19,6 +19,9 @@ from compostela.sieve.run import Outcome
 
 _log = logging.getLogger(__name__)
 
+DUPLICATE_SECONDS = 7 * 86_400
+"""How long `duplicate` remembers a message, if the script does not say (RFC 7352 §3.2)."""
+
 
 class Sieve(Mailet):
     """Runs the active Sieve script of each recipient and carries its actions out. Whoever has no active script, or keeps the mail as
@@ -65,7 +68,8 @@ class Sieve(Mailet):
         now = self.context.clock.now()
         for mark in outcome.duplicates:
             key = mark_of(DUPLICATE, mark.key)
-            await self.context.sieve_marks.mark(user, key, run.entry, now, now + mark.seconds)
+            seconds = DUPLICATE_SECONDS if mark.seconds is None else mark.seconds
+            await self.context.sieve_marks.mark(user, key, run.entry, now, now + seconds)
         return any(kept)
 
     async def _run_script(
