@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import Server, running
 
@@ -103,3 +105,39 @@ async def test_logins_fail_are_cancelled_and_are_given_up(tmp_path: Path) -> Non
             await c.server('NO "Authentication failed')
         await c.server("BYE")
         await c.closed()
+
+
+async def test_a_challenge_takes_no_command(tmp_path: Path) -> None:
+    async with session(tmp_path) as (c, _):
+        await c.client('AUTHENTICATE "SCRAM-SHA-256"')
+        await c.server('""')
+        await c.client("LISTSCRIPTS")
+        await c.server("NO")
+        await log_in(c)
+
+
+async def test_faults_in_a_row_end_the_session(tmp_path: Path) -> None:
+    async with session(tmp_path) as (c, _):
+        await c.client(*["NONSENSE"] * 21)
+        assert len(await c.until("BYE")) == 22
+        await c.closed()
+
+
+async def test_the_engine_tells_warnings(tmp_path: Path) -> None:
+    async with session(tmp_path) as (c, _):
+        await log_in(c)
+        script = 'require "fileinto"; stop; keep;'
+        await c.client(f"CHECKSCRIPT {{{len(script)}+}}", script)
+        await c.server("OK (WARNINGS)")
+
+
+async def test_the_elements_of_james_are_taken_and_others_are_reported(tmp_path: Path) -> None:
+    given = MANAGESIEVE.format(ssl="false").replace(
+        "<auth>",
+        "<maxmessagesize>0</maxmessagesize><addressBracketsEnforcement>true</addressBracketsEnforcement><auth>",
+    )
+    async with running(tmp_path, files={"managesieveserver.xml": given}) as server:
+        assert server.ports["sieve"]
+    with pytest.raises(AssertionError, match="authh"):
+        async with running(tmp_path, files={"managesieveserver.xml": given.replace("auth>", "authh>")}):
+            pass
