@@ -1,6 +1,7 @@
 """What every mail queue keeps to. A subclass gives the fixtures `queues`, `clock`, `queues_elsewhere`, the
-same queues as another process or node has them, and `failing_store`, a context in which entries can neither be read nor
-written."""
+same queues as another process or node has them, `failing_store`, a context in which entries can neither be read nor
+written, and `settled` and `eventually` of `tests.contracts.distance`. What happens when processes die is in
+`tests.contracts.queue_deaths`."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey, EntryId
+from tests.contracts.distance import Eventually, Settled, stays_silent
 from tests.contracts.fakes import FakeClock, a_mail, address
 
 
@@ -24,14 +26,14 @@ async def names_of(queue: MailQueue, *, delayed: bool | None = None, limit: int 
     return [mail.name async for mail in queue.browse(delayed=delayed, limit=limit)]
 
 
-async def is_idle(queue: MailQueue) -> bool:
+async def is_idle(queue: MailQueue, patience: float = 0.0) -> bool:
     """Whether nothing is ready."""
     waiting = asyncio.ensure_future(queue.dequeue())
-    for _ in range(5):
-        await asyncio.sleep(0)
-    ready = waiting.done()
+    is_silent = await stays_silent(waiting, patience)
+    if not is_silent:
+        await waiting.result().give_back()
     waiting.cancel()
-    return not ready
+    return is_silent
 
 
 FailingStore = Callable[[], AbstractContextManager[None]]
@@ -177,7 +179,7 @@ class MailQueueContract:
         await queue.enqueue(a_mail(), effect=effect())
         assert await queue.size() == 0
 
-    async def test_effect_keys_live_through_retries_and_go_with_their_entry(self, queues: MailQueues) -> None:
+    async def test_effects_happen_once_through_retries_and_not_after_done(self, queues: MailQueues) -> None:
         spool, outgoing = queues.queue("spool"), queues.queue("outgoing")
         entry = await spool.enqueue(a_mail())
         item = await spool.dequeue()
@@ -189,7 +191,7 @@ class MailQueueContract:
         assert await outgoing.size() == 1
         await item.done()
         await outgoing.enqueue(a_mail("out"), effect=key)
-        assert await outgoing.size() == 2
+        assert await outgoing.size() == 1, "after done no effect of the entry changes anything"
 
     async def test_browse_tells_what_waits(self, queue: MailQueue, clock: FakeClock) -> None:
         await queue.enqueue(a_mail("ready"))
@@ -246,23 +248,164 @@ class MailQueueContract:
         assert {(await queue.dequeue()).mail.name for _ in range(3)} == {"one", "two", "three"}
 
     async def test_another_process_sees_and_rules_what_waits(
-        self, queue: MailQueue, queues_elsewhere: MailQueues, clock: FakeClock
+        self, queue: MailQueue, queues_elsewhere: MailQueues, eventually: Eventually, patience: float
     ) -> None:
         other = queues_elsewhere.queue("spool")
         await queue.enqueue(a_mail("one"))
-        await queue.enqueue(a_mail("two"), delay_seconds=600)
-        assert (await other.size(), await names_of(other)) == (2, ["one", "two"])
+        await queue.enqueue(a_mail("two"), delay_seconds=1e6)
+
+        async def is_counted() -> bool:
+            return await other.size() == 2
+
+        await eventually(is_counted)
+        assert await names_of(other) == ["one", "two"]
         assert await queues_elsewhere.names() == ["spool"]
-        assert await is_idle(other), "an entry belongs to the process that accepted it"
-        clock.advance(60)
         assert await other.delete(name="one") == 1
-        assert await is_idle(queue)
+        assert await is_idle(queue, patience)
         waiting = asyncio.ensure_future(queue.dequeue())
         assert await other.flush() == 1
         item = await asyncio.wait_for(waiting, 20)
         assert item.mail.name == "two"
         await item.done()
         assert await other.size() == 0
+
+    async def test_what_another_process_deletes_is_not_handed_out(
+        self, queue: MailQueue, queues_elsewhere: MailQueues, settled: Settled, patience: float
+    ) -> None:
+        await (await self.a_consumed(queue)).done()
+        await queue.enqueue(a_mail("fresh"))
+        await settled()
+        assert await queues_elsewhere.queue("spool").delete() == 1
+        assert await is_idle(queue, patience)
+
+    async def a_consumed(self, queue: MailQueue) -> QueueItem:
+        """An item of a queue that this process consumes from now on."""
+        await queue.enqueue(a_mail("first"))
+        return await queue.dequeue()
+
+    async def test_exactly_one_of_two_processes_gets_an_entry(
+        self, queue: MailQueue, queues_elsewhere: MailQueues, patience: float
+    ) -> None:
+        other = queues_elsewhere.queue("spool")
+        consumers = [asyncio.ensure_future(one.dequeue()) for one in (queue, other)]
+        await queue.enqueue(a_mail())
+        done, rest = await asyncio.wait(consumers, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        (given,), (waiting,) = done, rest
+        assert await stays_silent(waiting, patience)
+        await given.result().done()
+        assert await stays_silent(waiting, patience)
+        waiting.cancel()
+
+    async def test_a_process_without_consumers_hands_over_at_once(
+        self, queue: MailQueue, queues_elsewhere: MailQueues
+    ) -> None:
+        waiting = asyncio.ensure_future(queues_elsewhere.queue("spool").dequeue())
+        await queue.enqueue(a_mail())
+        item = await asyncio.wait_for(waiting, 20)
+        assert (item.mail.name, item.attempts) == ("mail1", 0)
+        await item.done()
+        assert await queue.size() == 0
+
+    async def test_an_idle_process_helps_a_busy_one(
+        self, queue: MailQueue, queues_elsewhere: MailQueues, clock: FakeClock
+    ) -> None:
+        busy = await self.a_consumed(queue)
+        for number in range(10):
+            await queue.enqueue(a_mail(str(number)))
+        clock.advance(60)
+        other = queues_elsewhere.queue("spool")
+        helped = [await asyncio.wait_for(other.dequeue(), 20) for _ in range(3)]
+        assert {item.mail.name for item in helped} <= {str(number) for number in range(10)}
+        assert busy.entry not in {item.entry for item in helped}, "one in work stays where it is"
+        for item in helped:
+            await item.done()
+        await busy.done()
+        assert await queue.size() == 7
+
+    async def test_two_processes_that_consume_at_once_get_each_entry_once(
+        self, queue: MailQueue, queues_elsewhere: MailQueues, clock: FakeClock
+    ) -> None:
+        """Both take from each other all the time: the clock goes on by a minute with each entry."""
+        seen: list[str] = []
+        all_seen = asyncio.Event()
+
+        async def consume(one: MailQueue) -> None:
+            while True:
+                item = await one.dequeue()
+                clock.advance(60)
+                await asyncio.sleep(0)
+                await item.done()
+                seen.append(item.mail.name)
+                if len(seen) >= 60:
+                    all_seen.set()
+
+        both = (queue, queues_elsewhere.queue("spool"))
+        consumers = [asyncio.create_task(consume(one)) for one in both for _ in range(4)]
+        for number in range(60):
+            await both[number % 3 == 0].enqueue(a_mail(str(number)))
+        await asyncio.wait_for(all_seen.wait(), 60)
+        for consumer in consumers:
+            consumer.cancel()
+        await asyncio.gather(*consumers, return_exceptions=True)
+        assert sorted(seen, key=int) == [str(number) for number in range(60)]
+        assert await queue.size() == 0
+
+    async def test_what_is_given_back_comes_again_as_it_was(self, queue: MailQueue, patience: float) -> None:
+        entry = await queue.enqueue(a_mail())
+        item = await queue.dequeue()
+        item.mail.attributes["not-stored"] = 1
+        await item.give_back()
+        await item.give_back()
+        again = await queue.dequeue()
+        assert (again.entry, again.mail.attributes, again.attempts) == (entry, {}, 0)
+        assert await is_idle(queue, patience)
+        assert await queue.size() == 1
+
+    async def test_a_turn_is_awaited_before_an_entry_is_in_work(self, queue: MailQueue, clock: FakeClock) -> None:
+        asked: list[float] = []
+        go = asyncio.Event()
+
+        async def turn(waited_seconds: float) -> None:
+            asked.append(waited_seconds)
+            await go.wait()
+
+        waiting = asyncio.ensure_future(queue.dequeue(turn))
+        await queue.enqueue(a_mail())
+        assert await stays_silent(waiting, 0.1)
+        waiting.cancel()
+        clock.advance(5)
+        go.set()
+        assert (await queue.dequeue(turn)).mail.name == "mail1", "a cancelled turn loses nothing"
+        assert asked == [0.0, 5.0]
+
+    async def test_nothing_of_a_process_that_was_believed_dead_happens_after_done(self, queues: MailQueues) -> None:
+        spool, outgoing = queues.queue("spool"), queues.queue("outgoing")
+        await spool.enqueue(a_mail())
+        zombie = await spool.dequeue()
+        first, second = (Effect(zombie.entry, EffectKey(key)) for key in ("first", "second"))
+        await outgoing.enqueue(a_mail("first"), effect=first)
+        await zombie.give_back()
+        item = await spool.dequeue()
+        for key, name in ((first, "first"), (second, "second")):
+            await outgoing.enqueue(a_mail(name), effect=key)
+        await item.done()
+        third = Effect(zombie.entry, EffectKey("third"))
+        for key in (first, second, third):
+            await outgoing.enqueue(a_mail("zombie's"), effect=key)
+        await zombie.retry(zombie.mail)
+        await zombie.done()
+        assert await names_of(outgoing) == ["first", "second"]
+        assert (await spool.size(), await outgoing.size()) == (0, 2)
+
+    async def test_a_zombie_does_not_put_back_what_another_has(self, queue: MailQueue, patience: float) -> None:
+        await queue.enqueue(a_mail())
+        zombie = await queue.dequeue()
+        await zombie.give_back()
+        item = await queue.dequeue()
+        await zombie.retry(zombie.mail)
+        assert await is_idle(queue, patience)
+        await item.done()
+        assert await queue.size() == 0
 
     async def test_an_effect_is_seen_everywhere(self, queue: MailQueue, queues_elsewhere: MailQueues) -> None:
         entry = await queue.enqueue(a_mail(), effect=effect())

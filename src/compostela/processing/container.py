@@ -8,6 +8,7 @@ from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.mail.hops import MAX_RECEIVED
 from compostela.core.mail.model import ERROR, GHOST, ROOT, TRANSPORT
 from compostela.core.repository.ports import RepositoryUrl
+from compostela.core.repository.settings import RepositorySettings
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import MailetContext, Matcher
 from compostela.processing.mailets.headers import RemoveMimeHeader
@@ -15,6 +16,7 @@ from compostela.processing.mailets.hops import ReceivedLimit
 from compostela.processing.matchers.composites import COMPOSITES
 from compostela.processing.processor import OnException, Pair, Policy, Processor
 from compostela.processing.registry import find_mailet, find_matcher
+from compostela.processing.workers import DRAIN_SECONDS
 
 _MAILET_POLICIES = {"ignore": Policy.IGNORE, "propagate": Policy.PROPAGATE}
 _MATCHER_POLICIES = {
@@ -36,6 +38,8 @@ class SpoolerSettings:
     """Mails in process at once; 0 switches the spooler off."""
     max_received: int = MAX_RECEIVED
     """Received fields of one mail; with more it is in a loop and goes to the error processor (RFC 5321 §6.3)."""
+    drain_seconds: float = DRAIN_SECONDS
+    """How long mails in process may go on when the server stops; then they are cut off and processed again later."""
     error_repository: str = "var/mail/error/"
     """Where mails go whose processing keeps failing."""
 
@@ -47,6 +51,7 @@ def read_spooler_settings(root: Node, problems: Problems) -> SpoolerSettings:
         postmaster=settings.text("context/postmaster", "postmaster"),
         workers=settings.integer("spooler/threads", DEFAULT_WORKERS, minimum=0),
         max_received=settings.integer("spooler/maxReceived", MAX_RECEIVED, minimum=1),
+        drain_seconds=settings.duration("spooler/drainTime", DRAIN_SECONDS, unit="s"),
         error_repository=settings.text("spooler/errorRepository", "var/mail/error/"),
     )
     settings.ignored("enableJmx", "processors")
@@ -92,9 +97,9 @@ def _guarded(processor: Processor, max_received: int, context: MailetContext) ->
     return Processor(processor.name, (guard, *processor.pairs))
 
 
-def error_repository(settings: SpoolerSettings, context: MailetContext) -> RepositoryUrl:
+def error_repository(settings: SpoolerSettings, repositories: RepositorySettings) -> RepositoryUrl:
     """Raises `InvalidArgument`."""
-    return context.repository_settings.url(settings.error_repository)
+    return repositories.url(settings.error_repository)
 
 
 def _check_names(section: Settings, names: list[str], references: Sequence[tuple[Settings, str]]) -> None:

@@ -20,7 +20,8 @@ from compostela.model.numbers import EntryId, Uid
 from compostela.model.username import Username
 from compostela.processing.lmtp_delivery import ContainerDelivery
 from compostela.processing.processor import MailProcessors
-from tests.adapters.embedded import test_blob_store
+from tests.adapters.embedded.distance import patience
+from tests.adapters.embedded.test_effects import remembered_effects
 from tests.adapters.embedded.test_mailbox_store import mailboxes, store
 from tests.contracts.blobs import spilled
 from tests.contracts.fakes import a_mail
@@ -28,7 +29,7 @@ from tests.contracts.mail_delivery import BOB, CAROL, MailDeliveryContract, Rece
 from tests.contracts.mailbox_parts import a_mailbox, effect, message
 from tests.contracts.unqueued_runs import UnqueuedRunsContract
 
-__all__ = ["mailboxes", "store"]
+__all__ = ["mailboxes", "patience", "remembered_effects", "store"]
 
 ROOMY = 300_000
 """Octets of a body that becomes a file."""
@@ -80,11 +81,15 @@ class TestContainerDelivery(MailDeliveryContract):
 
 
 class TestEmbeddedRuns(UnqueuedRunsContract):
-    remembered_effects = test_blob_store.TestEmbeddedEffects.remembered_effects
-
     @pytest.fixture
     def runs(self, store: EmbeddedStore) -> UnqueuedRuns:
         return store.runs
+
+    @pytest.fixture
+    async def runs_elsewhere(self, store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[UnqueuedRuns]:
+        other = await EmbeddedStore.open(tmp_path)
+        yield other.runs
+        await other.close()
 
 
 async def test_a_run_that_nobody_takes_up_is_forgotten_in_time(
@@ -100,7 +105,7 @@ async def test_a_run_that_nobody_takes_up_is_forgotten_in_time(
     monkeypatch.setattr(time, "time", lambda: now + KEPT_DAYS * 86400 + 60)
     await store.collect_garbage()
     assert await store.runs.entry(b"old") != old
-    rows = store.runs._reader.execute("SELECT entry FROM effect").fetchall()
+    rows = store.queues._reader.execute("SELECT entry FROM effect").fetchall()
     assert rows == [(queued,)]
 
 

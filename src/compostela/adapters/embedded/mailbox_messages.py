@@ -108,7 +108,7 @@ class EmbeddedMessages:
 
         def job(tx: Transaction) -> tuple[int, int, list[int]]:
             if effect is not None:
-                known = recall(tx, effect)
+                known = recall(tx, effect, orjson.dumps((0, 0, [0] * len(messages))))
                 if known is not None:
                     first, modseq, ids = orjson.loads(known)
                     return first, modseq, ids

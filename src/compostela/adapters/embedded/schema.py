@@ -194,11 +194,28 @@ LOG_TABLES = (
     "DROP INDEX placement_modseq",
 )
 
+QUEUE_TABLES = (
+    # unowned rows, those of one owner in a queue, and among them those that are ready
+    "DROP INDEX queue_entry_owner",
+    "CREATE INDEX queue_entry_owner ON queue_entry (owner, queue, due_at)",
+    "CREATE INDEX queue_entry_entry ON queue_entry (entry)",
+    # entries whose process died while it had them in work; few, so they cost the others nothing
+    "CREATE TABLE queue_death (id INTEGER PRIMARY KEY, deaths INTEGER NOT NULL, deaths_alone INTEGER NOT NULL)",
+    """CREATE TABLE unqueued_run (
+        entry TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        is_running INTEGER NOT NULL,
+        began_at REAL NOT NULL
+    ) WITHOUT ROWID""",
+    "INSERT INTO unqueued_run SELECT DISTINCT entry, '', 0, 0 FROM effect WHERE entry > 'run-' AND entry < 'run.'",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
     FILTER_TABLES,
     LOG_TABLES,
+    QUEUE_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -36,6 +36,7 @@ from compostela.adapters.embedded.queues import EmbeddedQueues
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
+from compostela.adapters.embedded.shared_marks import LOOKUPS, QUEUES, MarkFile
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.writer import Writer
@@ -64,10 +65,13 @@ class EmbeddedStore:
         disk = DiskSpace(folder, reserve_bytes, self._reader.reusable_bytes)
         self.blobs = EmbeddedBlobs(folder / BLOBS_FOLDER, self._reader, disk)
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
-        self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
+        self._marks = MarkFile(path.with_suffix(".changes"))
+        self.queues = EmbeddedQueues(
+            self._writer, self._reader, self.blobs, self._ownership, self._signals, self._marks.mark(QUEUES), clock
+        )
         self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
-        self.runs = EmbeddedRuns(self._writer, self._reader)
-        self._lookups = Lookups(path.with_suffix(".changes"))
+        self.runs = EmbeddedRuns(self._writer, self._ownership, clock)
+        self._lookups = Lookups(self._marks.mark(LOOKUPS))
         self.users = EmbeddedUsers(self._writer, self._reader, self._lookups)
         self.delegations = EmbeddedDelegations(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
@@ -109,7 +113,7 @@ class EmbeddedStore:
         await self.queues.close()
         await self._writer.close()
         self._signals.close()
-        self._lookups.close()
+        self._marks.close()
         self._reader.close()
         # the last connection empties the log, which a reading one cannot
         self._checkpointer.close()

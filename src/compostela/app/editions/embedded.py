@@ -19,7 +19,7 @@ from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.public_listener import PublicListener
 from compostela.base.clock import SystemClock
-from compostela.base.errors import InvalidArgument, StorageFull
+from compostela.base.errors import StorageFull
 from compostela.base.settings import Problems
 from compostela.core.authentication.kerberos import KerberosSettings
 from compostela.core.authentication.oidc import OidcSettings
@@ -33,7 +33,6 @@ from compostela.core.health.checks import HealthCheck, HealthChecks, HealthStatu
 from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.queue.model import SPOOL
-from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.smtp_hooks.hooks import HookChain
 from compostela.core.tasks.manager import TaskManager
@@ -114,6 +113,7 @@ def make_services(configuration: Configuration, store: EmbeddedStore, problems: 
         queues=store.queues,
         repositories=store.repositories,
         repository_settings=configuration.repositories,
+        error_repository=error_repository(configuration.spooler, configuration.repositories),
         dns=resolver,
         authentication_dns=ResolverDns(resolver),
         sender=SmtpClient(own),
@@ -222,9 +222,10 @@ class EmbeddedEdition:
                 self._store.queues.queue(SPOOL),
                 MailProcessors(self._services.processors),
                 self._store.repositories,
-                error_repository(self._configuration.spooler, self._services.mailets),
+                self._services.mailets.error_repository,
                 self._configuration.spooler.workers,
                 lambda: smtp_session.commands_seen() + lmtp_session.commands_seen(),
+                drain_seconds=self._configuration.spooler.drain_seconds,
             )
             await self._spooler.start()
         for listener in self._listeners:
@@ -400,10 +401,7 @@ class EmbeddedEdition:
             await self._store.domains.all()
 
         async def errors() -> tuple[HealthStatus, str] | None:
-            try:
-                url: RepositoryUrl = error_repository(self._configuration.spooler, self._services.mailets)
-            except InvalidArgument as wrong:
-                return HealthStatus.UNHEALTHY, str(wrong)
+            url = self._services.mailets.error_repository
             repository = await self._store.repositories.find(url)
             size = await repository.size() if repository is not None else 0
             return (HealthStatus.DEGRADED, f"{url} holds {size} mails") if size else None
