@@ -106,8 +106,9 @@ class EmbeddedQueues:
 
     async def _claim(self, names: Collection[str]) -> int:
         owners = [row[0] for row in self._reader.execute(_OWNERS).fetchall()]
-        offering = [owner for owner in owners if not owner or self._ownership.is_dead(owner)]
-        # after that look: whoever was dead then is counted before its entries are claimed
+        # first those without an owner, among them what a dead process had in work
+        offering = ["", *(owner for owner in owners if owner and self._ownership.is_dead(owner))]
+        # after that look: what a process had in work that was dead then is counted before its entries are claimed
         for remains in self._in_work.of_the_dead():
             await self._count_deaths(remains)
         others = [owner for owner in owners if owner not in offering and owner != self._ownership.owner]

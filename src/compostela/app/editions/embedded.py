@@ -398,7 +398,7 @@ class EmbeddedEdition:
 
     def _health_checks(self) -> list[HealthCheck]:
         async def store() -> None:
-            await self._store.domains.all()
+            await self._store.domains.contains(self._services.domains.default_domain)
 
         async def errors() -> tuple[HealthStatus, str] | None:
             url = self._services.mailets.error_repository

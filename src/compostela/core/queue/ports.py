@@ -36,7 +36,7 @@ class QueueItem(Protocol):
 
     @property
     def deaths_alone(self) -> int:
-        """How many of these deaths came while the entry was the only one in work. From `MAX_DEATHS_ALONE` on the consumer
+        """How many of these deaths came while the queue kept all other entries waiting for this one. From `MAX_DEATHS_ALONE` on the consumer
         does not process the mail: it stores it in the error repository with the reason and calls `done`."""
         ...
 
