@@ -91,6 +91,8 @@ class Listener:
         self._sessions: set[Session] = set()
         self._waiting: dict[Admission, str | None] = {}
         self.turns = FairScheduler()
+        self.events_seen = 0
+        """Commands and pieces of messages that its sessions have dealt with."""
         self._addresses: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event | None = None

@@ -202,6 +202,7 @@ class SessionHost(asyncio.Protocol, ABC):
     def _note_event(self) -> bool:
         """Counts what is dealt with; True when the session has had its share and must take a turn."""
         self._events += 1
+        self._listener.events_seen += 1
         return self._events % SHARE_EVENTS == 0
 
     def _note_rest(self) -> None:

@@ -1,4 +1,5 @@
-"""Acceptance comes first: a mail goes into the pipeline in a round of the event loop in which no client said anything.
+"""Acceptance comes first: a mail goes into the pipeline in a round of the event loop in which no session of SMTP or LMTP dealt
+with input.
 
 While clients keep the process busy its time is theirs, so a burst is taken quickly and worked off afterwards; when they pause,
 if only for the fraction of a millisecond, the pipeline goes on at full speed. What has waited for long goes in whatever the
@@ -13,7 +14,8 @@ PATIENCE_SECONDS = 2.0
 
 
 class AcceptancePriority:
-    """Belongs to one event loop. `activity` gives a number that grows with everything that clients say."""
+    """Belongs to one event loop. `activity` gives a number that grows with all input that sessions deal with (see
+    `net.listeners.Listener.events_seen`)."""
 
     def __init__(self, activity: Callable[[], int]) -> None:
         self._activity = activity

@@ -45,13 +45,11 @@ from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
 from compostela.net.imap.settings import ImapSettings
 from compostela.net.listeners import Listener, bind_sockets
-from compostela.net.lmtp import session as lmtp_session
 from compostela.net.lmtp.session import LmtpProtocol
 from compostela.net.lmtp.settings import LmtpSettings
 from compostela.net.outbound.client import SmtpClient
 from compostela.net.outbound.local_addresses import is_of_this_machine
 from compostela.net.settings import BindAddress, ServerSettings
-from compostela.net.smtp import session as smtp_session
 from compostela.net.smtp.server import SmtpServer
 from compostela.net.smtp.session import SmtpProtocol
 from compostela.net.smtp.settings import SmtpSettings, VerifyIdentity
@@ -184,6 +182,8 @@ class EmbeddedEdition:
         self._services = services
         self._clock = SystemClock()
         self._listeners: list[Listener] = []
+        self._accepting: list[Listener] = []
+        """Those of SMTP and LMTP, whose sessions go before the pipeline."""
         self._tokens: dict[OidcSettings, OidcTokenVerifier] = {}
         self._kerberos: dict[KerberosSettings, KerberosAcceptor] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -224,7 +224,7 @@ class EmbeddedEdition:
                 self._store.repositories,
                 self._services.mailets.error_repository,
                 self._configuration.spooler.workers,
-                lambda: smtp_session.commands_seen() + lmtp_session.commands_seen(),
+                lambda: sum(listener.events_seen for listener in self._accepting),
                 drain_seconds=self._configuration.spooler.drain_seconds,
             )
             await self._spooler.start()
@@ -325,6 +325,7 @@ class EmbeddedEdition:
             self._listeners.append(self._smtp_listener(smtp, chain))
         for lmtp, chain in zip(self._configuration.lmtp, self._services.lmtp_chains, strict=True):
             self._listeners.append(self._lmtp_listener(lmtp, chain))
+        self._accepting = list(self._listeners)
         self._listeners += [self._imap_listener(imap) for imap in self._configuration.imap]
 
     def _smtp_listener(self, settings: SmtpSettings, chain: HookChain) -> Listener:

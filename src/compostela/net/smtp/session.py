@@ -51,11 +51,6 @@ _FAREWELLS = {
 _commands = counter("smtpCommands", "SMTP commands")
 
 
-def commands_seen() -> int:
-    """How many commands clients have given since the start."""
-    return _commands.value
-
-
 class SmtpProtocol(SessionHost):
     """One connection."""
 
