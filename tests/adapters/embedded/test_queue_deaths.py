@@ -12,11 +12,12 @@ from compostela.adapters.embedded.in_work import InWork
 from compostela.adapters.embedded.ownership import Ownership
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueues
-from tests.adapters.embedded.distance import clock, elsewhere, patience, store
+from tests.adapters.embedded.distance import clock, elsewhere, eventually, faulty, patience, store
 from tests.adapters.embedded.test_queue_processes import ROOT
 from tests.contracts.queue_deaths import SECONDS, Consumer, QueueDeathsContract, StartConsumer
+from tests.contracts.queue_in_use import QueueInUseContract
 
-__all__ = ["clock", "elsewhere", "patience", "store"]
+__all__ = ["clock", "elsewhere", "eventually", "faulty", "patience", "store"]
 
 
 class ConsumerProcess:
@@ -68,6 +69,16 @@ class TestEmbeddedQueueDeaths(QueueDeathsContract):
         for consumer in started:
             if consumer.process.returncode is None:
                 await consumer.kill()
+
+
+class TestEmbeddedQueueInUse(QueueInUseContract):
+    @pytest.fixture
+    def queues(self, store: EmbeddedStore) -> MailQueues:
+        return store.queues
+
+    @pytest.fixture
+    def queues_elsewhere(self, elsewhere: EmbeddedStore) -> MailQueues:
+        return elsewhere.queues
 
 
 def died(folder: Path, rows: dict[int, bool]) -> None:
