@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from compostela.core.queue.ports import MAX_DEATHS_ALONE, MailQueue, MailQueues
+from compostela.core.queue.ports import MAX_DEATHS_ALONE, MailQueue, MailQueues, QueueItem
 from tests.contracts.distance import SKEW_SECONDS
 from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mail_queue import is_idle, names_of
@@ -33,7 +33,7 @@ StartConsumer = Callable[[], Awaitable[Consumer]]
 
 
 class QueueDeathsContract:
-    ports = (MailQueue, MailQueues)
+    ports = (MailQueue, MailQueues, QueueItem)
 
     @pytest.fixture
     def queue(self, queues: MailQueues) -> MailQueue:
