@@ -1,10 +1,11 @@
 """The mail container while the client waits (LMTP): the answer comes when all processors are through with the mail."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 
-from compostela.base.errors import StorageFull
+from compostela.base.errors import StorageFull, TemporaryFailure
 from compostela.core.blob.model import MessageContent
 from compostela.core.blob.ports import BlobStore
 from compostela.core.delivery.ports import Outcome
@@ -63,7 +64,9 @@ class ContainerDelivery:
                 try:
                     await self._processors.execute(mail, PipelineRun(entry))
                 except BaseException:
-                    await self._runs.interrupt(entry)
+                    # if that fails too, the run goes on as this process's own and is taken up here
+                    with contextlib.suppress(TemporaryFailure):
+                        await self._runs.interrupt(entry)
                     raise
                 await self._runs.finish(entry)
         except Exception:

@@ -164,11 +164,13 @@ class EmbeddedQueue:
                 known = recall(tx, effect, effect.entry.encode())
                 if known is not None:
                     return EntryId(known.decode())
+            # once: the job may run on a thread, and the row says what happens after the commit
+            waits_here = self.is_consumed
             coding, header = pack(content.header)
             values = (
                 self.name,
                 entry,
-                self._owner if self.is_consumed else "",
+                self._owner if waits_here else "",
                 handed.name,
                 priority,
                 now,
@@ -185,7 +187,7 @@ class EmbeddedQueue:
             tx.execute(_COUNT, (self.name, 1))
             if effect is not None:
                 remember(tx, effect, entry.encode())
-            if self.is_consumed:
+            if waits_here:
                 waiting = Waiting(row_id, entry, priority, now, due_at, handed, content.size, mark=self._mark.read())
                 tx.after_commit.append(lambda: self.hand_over(waiting))
             else:

@@ -24,7 +24,7 @@ CLAIM_SECONDS = 2.0
 WAITED_SECONDS = 2.0
 """An entry that a living process has not handed out for so long may be claimed by an idle one."""
 CLAIM_BATCH = 1000
-HELP_BATCH = 200
+HELP_BATCH = 500
 """Entries that an idle process claims from a busy one at a time."""
 
 # steps from one owner to the next along the index instead of reading every entry
