@@ -1,5 +1,5 @@
 """What the stores of users, domains and the rewrite table keep to. Subclasses give the fixtures `users`, `domains` and
-`rewriting`, the same as another process or node has them: `users_elsewhere`, `domains_elsewhere`, `rewriting_elsewhere`
+`rewriting`, `delegations`, the same as another process or node has them: `users_elsewhere`, `domains_elsewhere` and so on
 (with a clock that is an hour ahead: the last call wins, whatever the clocks say), and `eventually` and `faulty` of
 `tests.contracts.distance`."""
 
@@ -193,6 +193,20 @@ class DelegationStoreContract:
         await delegations.forget(ann)
         assert await delegations.delegates(BOB) == []
         assert await delegations.delegates(ann) == []
+
+    async def test_the_last_call_wins_whatever_the_clocks_say(
+        self, delegations: DelegationStore, delegations_elsewhere: DelegationStore
+    ) -> None:
+        ann = Username("ann@example.org")
+        for first, second in ((delegations, delegations_elsewhere), (delegations_elsewhere, delegations)):
+            await first.allow(BOB, ann)
+            assert (await second.delegates(BOB), await second.bases(ann)) == ([ann], [BOB])
+            await second.forbid(BOB, ann)
+            assert (await first.delegates(BOB), await first.bases(ann)) == ([], [])
+            await first.allow(BOB, ann)
+            assert await second.delegates(BOB) == [ann]
+            await second.forget(BOB)
+            assert (await first.delegates(BOB), await first.bases(ann)) == ([], [])
 
     async def test_they_go_with_their_users(self, delegations: DelegationStore, users: UserStore) -> None:
         ann = Username("ann@example.org")

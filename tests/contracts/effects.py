@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from compostela.base.errors import TemporaryFailure
+from compostela.base.errors import NotFound, TemporaryFailure
 from compostela.core.blob.model import CHUNK_BYTES, MessageContent
 from compostela.core.blob.ports import BlobStore
 from compostela.core.idempotency import Effect
@@ -188,6 +188,25 @@ class EffectsContract:
         assert len(await uids_of(mailboxes, mailbox)) == 8
         assert (await spool.size(), await outgoing.size(), await repository.size()) == (0, 8, 8)
         assert len([mail async for mail in outgoing.browse()]) == 8
+
+    async def test_a_write_that_fails_fails_alone(
+        self, queues: MailQueues, repositories: MailRepositoryStore, mailboxes: MailboxStore
+    ) -> None:
+        mailbox, gone = await a_mailbox(mailboxes), await a_mailbox(mailboxes, "gone")
+        await mailboxes.delete(gone)
+        spool, repository = queues.queue("spool"), await repositories.select(ERROR)
+        writes: list[Awaitable[object]] = []
+        for number in range(10):
+            writes += [
+                mailboxes.append(mailbox, [message()]),
+                mailboxes.append(gone, [message()]),
+                spool.enqueue(a_mail(str(number))),
+                repository.store(a_mail(str(number))),
+            ]
+        results = await asyncio.gather(*writes, return_exceptions=True)
+        assert [isinstance(result, NotFound) for result in results] == [False, True, False, False] * 10
+        assert not any(isinstance(result, Exception) for result in results[::2])
+        assert (len(await uids_of(mailboxes, mailbox)), await spool.size(), await repository.size()) == (10, 10, 10)
 
     async def test_a_held_effect_is_seen_by_no_one_and_happens_once_when_it_is_released(
         self, queues: MailQueues, held_queues: MailQueues, held_writer: HeldWriter

@@ -42,6 +42,14 @@ LONGEST_BACK_OFF_SECONDS = 3600.0
 
 class MailQueueContract:
     ports = (MailQueue, MailQueues, QueueItem)
+    patience: float
+
+    @pytest.fixture(autouse=True)
+    def _patience(self, patience: float) -> None:
+        self.patience = patience
+
+    async def is_idle(self, queue: MailQueue) -> bool:
+        return await is_idle(queue, self.patience)
 
     @pytest.fixture
     def queue(self, queues: MailQueues) -> MailQueue:
@@ -88,21 +96,24 @@ class MailQueueContract:
         assert given.recipients == [address("bob@example.org")]
         assert given.attributes == {}
 
-    async def test_gives_mails_in_order(self, queue: MailQueue) -> None:
+    async def test_gives_mails_in_order(self, queue: MailQueue, settled: Settled) -> None:
         for name in ("one", "two", "three"):
             await queue.enqueue(a_mail(name))
+        await settled()
         assert [(await queue.dequeue()).mail.name for _ in range(3)] == ["one", "two", "three"]
 
-    async def test_gives_higher_priorities_first(self, queue: MailQueue) -> None:
+    async def test_gives_higher_priorities_first(self, queue: MailQueue, settled: Settled) -> None:
         for priority in (0, -9, 9, 5):
             await queue.enqueue(a_mail(str(priority)), priority=priority)
+        await settled()
         assert [(await queue.dequeue()).mail.name for _ in range(4)] == ["9", "5", "0", "-9"]
 
-    async def test_retry_keeps_the_priority(self, queue: MailQueue) -> None:
+    async def test_retry_keeps_the_priority(self, queue: MailQueue, settled: Settled) -> None:
         await queue.enqueue(a_mail("urgent"), priority=5)
         item = await queue.dequeue()
         await queue.enqueue(a_mail("usual"))
         await item.retry(item.mail)
+        await settled()
         assert (await queue.dequeue()).mail.name == "urgent"
 
     async def test_gives_each_mail_to_one_consumer(self, queue: MailQueue) -> None:
@@ -124,7 +135,7 @@ class MailQueueContract:
         item = await queue.dequeue()
         assert await queue.size() == 1
         assert await names_of(queue) == ["mail1"]
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
         await item.done()
         assert await queue.size() == 0
         assert await names_of(queue) == []
@@ -133,7 +144,7 @@ class MailQueueContract:
         await queue.enqueue(a_mail(), delay_seconds=60)
         assert await queue.size() == 1
         clock.advance(59.9)
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
         clock.advance(0.2)
         assert (await queue.dequeue()).mail.name == "mail1"
 
@@ -143,12 +154,15 @@ class MailQueueContract:
         clock.advance(0.02)
         assert (await asyncio.wait_for(consumer, 10)).mail.name == "mail1"
 
-    async def test_delayed_mails_come_in_the_order_of_their_times(self, queue: MailQueue, clock: FakeClock) -> None:
+    async def test_delayed_mails_come_in_the_order_of_their_times(
+        self, queue: MailQueue, clock: FakeClock, settled: Settled
+    ) -> None:
         await queue.enqueue(a_mail("late"), delay_seconds=60)
         await queue.enqueue(a_mail("early"), delay_seconds=30)
+        await settled()
         clock.advance(31)
         assert (await queue.dequeue()).mail.name == "early"
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
 
     async def test_retry_keeps_entry_and_waits(self, queue: MailQueue, clock: FakeClock) -> None:
         entry = await queue.enqueue(a_mail())
@@ -158,7 +172,7 @@ class MailQueueContract:
         mail.recipients = [address("carol@example.org")]
         mail.attributes["delivery-retries"] = 1
         await item.retry(mail, 300)
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
         clock.advance(301)
         again = await queue.dequeue()
         assert again.entry == entry
@@ -220,14 +234,14 @@ class MailQueueContract:
         assert await queue.delete(name="unknown") == 0
         assert await names_of(queue) == ["three"]
         assert (await queue.dequeue()).mail.name == "three"
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
 
     async def test_delete_all(self, queue: MailQueue) -> None:
         await queue.enqueue(a_mail("one"))
         await queue.enqueue(a_mail("two"), delay_seconds=60)
         assert await queue.delete() == 2
         assert await queue.size() == 0
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
 
     async def test_a_mail_deleted_in_work_is_finished(self, queue: MailQueue) -> None:
         await queue.enqueue(a_mail("one"))
@@ -237,7 +251,7 @@ class MailQueueContract:
         await one.retry(one.mail)
         await two.done()
         assert await queue.size() == 0
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
 
     async def test_flush_makes_delayed_mails_ready(self, queue: MailQueue) -> None:
         await queue.enqueue(a_mail("one"), delay_seconds=600)
@@ -248,7 +262,7 @@ class MailQueueContract:
         assert {(await queue.dequeue()).mail.name for _ in range(3)} == {"one", "two", "three"}
 
     async def test_another_process_sees_and_rules_what_waits(
-        self, queue: MailQueue, queues_elsewhere: MailQueues, eventually: Eventually, patience: float
+        self, queue: MailQueue, queues_elsewhere: MailQueues, eventually: Eventually
     ) -> None:
         other = queues_elsewhere.queue("spool")
         await queue.enqueue(a_mail("one"))
@@ -261,7 +275,7 @@ class MailQueueContract:
         assert await names_of(other) == ["one", "two"]
         assert await queues_elsewhere.names() == ["spool"]
         assert await other.delete(name="one") == 1
-        assert await is_idle(queue, patience)
+        assert await self.is_idle(queue)
         waiting = asyncio.ensure_future(queue.dequeue())
         assert await other.flush() == 1
         item = await asyncio.wait_for(waiting, 20)
@@ -270,13 +284,13 @@ class MailQueueContract:
         assert await other.size() == 0
 
     async def test_what_another_process_deletes_is_not_handed_out(
-        self, queue: MailQueue, queues_elsewhere: MailQueues, settled: Settled, patience: float
+        self, queue: MailQueue, queues_elsewhere: MailQueues, settled: Settled
     ) -> None:
         await (await self.a_consumed(queue)).done()
         await queue.enqueue(a_mail("fresh"))
         await settled()
         assert await queues_elsewhere.queue("spool").delete() == 1
-        assert await is_idle(queue, patience)
+        assert await self.is_idle(queue)
 
     async def a_consumed(self, queue: MailQueue) -> QueueItem:
         """An item of a queue that this process consumes from now on."""
@@ -350,7 +364,7 @@ class MailQueueContract:
         assert sorted(seen, key=int) == [str(number) for number in range(60)]
         assert await queue.size() == 0
 
-    async def test_what_is_given_back_comes_again_as_it_was(self, queue: MailQueue, patience: float) -> None:
+    async def test_what_is_given_back_comes_again_as_it_was(self, queue: MailQueue) -> None:
         entry = await queue.enqueue(a_mail())
         item = await queue.dequeue()
         item.mail.attributes["not-stored"] = 1
@@ -358,7 +372,7 @@ class MailQueueContract:
         await item.give_back()
         again = await queue.dequeue()
         assert (again.entry, again.mail.attributes, again.attempts) == (entry, {}, 0)
-        assert await is_idle(queue, patience)
+        assert await self.is_idle(queue)
         assert await queue.size() == 1
 
     async def test_a_turn_is_awaited_before_an_entry_is_in_work(self, queue: MailQueue, clock: FakeClock) -> None:
@@ -397,13 +411,13 @@ class MailQueueContract:
         assert await names_of(outgoing) == ["first", "second"]
         assert (await spool.size(), await outgoing.size()) == (0, 2)
 
-    async def test_a_zombie_does_not_put_back_what_another_has(self, queue: MailQueue, patience: float) -> None:
+    async def test_a_zombie_does_not_put_back_what_another_has(self, queue: MailQueue) -> None:
         await queue.enqueue(a_mail())
         zombie = await queue.dequeue()
         await zombie.give_back()
         item = await queue.dequeue()
         await zombie.retry(zombie.mail)
-        assert await is_idle(queue, patience)
+        assert await self.is_idle(queue)
         await item.done()
         assert await queue.size() == 0
 
@@ -432,7 +446,7 @@ class MailQueueContract:
         with failing_store():
             for _ in range(5):
                 clock.advance(LONGEST_BACK_OFF_SECONDS / 10)
-                assert await is_idle(queue)
+                assert await self.is_idle(queue)
         assert len(caplog.records) == 1, "each kind of failure is logged once in a while"
         clock.advance(LONGEST_BACK_OFF_SECONDS)
         assert (await queue.dequeue()).mail.name == "mail1"
@@ -456,11 +470,11 @@ class MailQueueContract:
         item.mail.attributes["not-stored"] = 1
         with failing_store():
             await item.retry(item.mail)
-        assert await is_idle(queue), "it comes again after a back-off"
+        assert await self.is_idle(queue), "it comes again after a back-off"
         clock.advance(LONGEST_BACK_OFF_SECONDS)
         again = await queue.dequeue()
         assert (again.entry, again.mail.name, again.mail.attributes) == (entry, "mail1", {})
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
         assert await queue.size() == 1
 
     async def test_a_mail_that_cannot_be_encoded_is_given_back_by_retry(

@@ -87,7 +87,7 @@ class QueueDeathsContract:
         assert await queue.size() == 3
 
     async def test_a_delayed_mail_of_a_dead_process_is_ready_in_time(
-        self, queue: MailQueue, queues_elsewhere: MailQueues, consumer: StartConsumer, clock: FakeClock
+        self, queue: MailQueue, queues_elsewhere: MailQueues, consumer: StartConsumer, clock: FakeClock, patience: float
     ) -> None:
         other = await consumer()
         await queue.enqueue(a_mail("first"), delay_seconds=2 * SKEW_SECONDS)
@@ -100,11 +100,11 @@ class QueueDeathsContract:
         await item.done()
         skewed = queues_elsewhere.queue("spool")
         clock.advance(SKEW_SECONDS / 2)
-        assert await is_idle(skewed), "a clock that is ahead releases no earlier than by its skew"
+        assert await is_idle(skewed, patience), "a clock that is ahead releases no earlier than by its skew"
         clock.advance(2 * SKEW_SECONDS)
         ready = [await asyncio.wait_for(queue.dequeue(), SECONDS) for _ in range(2)]
         assert {one.mail.name for one in ready} == {"first", "second"}
         for one in ready:
             await one.done()
         assert await names_of(queue) == []
-        assert await is_idle(skewed), "what is done does not come again by another clock"
+        assert await is_idle(skewed, patience), "what is done does not come again by another clock"

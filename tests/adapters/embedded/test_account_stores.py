@@ -40,6 +40,10 @@ class TestEmbeddedDelegations(DelegationStoreContract):
         return store.delegations
 
     @pytest.fixture
+    def delegations_elsewhere(self, elsewhere: EmbeddedStore) -> DelegationStore:
+        return elsewhere.delegations
+
+    @pytest.fixture
     def users(self, store: EmbeddedStore) -> UserStore:
         return store.users
 
