@@ -124,3 +124,23 @@ def test_what_a_living_process_has_in_work_is_seen_by_others(tmp_path: Path) -> 
     one, two = (InWork(Ownership(tmp_path / "owners")) for _ in range(2))
     one.begin(5, is_alone=False)
     assert list(two.of_living_others().values()) == [{5}]
+
+
+async def test_processes_that_claim_from_each_other_all_the_time_hand_out_each_entry_once(tmp_path: Path) -> None:
+    count = 400
+
+    async def run(name: str) -> list[str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.adapters.embedded.claiming_process", str(tmp_path), name, str(count)),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), 2 * SECONDS)
+        assert process.returncode == 0
+        return output.decode().split()
+
+    names = ("a", "b", "c")
+    handed = await asyncio.gather(*map(run, names))
+    assert sorted(name for one in handed for name in one) == sorted(
+        f"{name}{number}" for name in names for number in range(count)
+    )

@@ -91,6 +91,10 @@ class InWork:
             if not self._ownership.is_dead(owner) and (rows := self._read(path)) is not None
         }
 
+    def is_elsewhere(self, row_id: int) -> bool:
+        """Whether a living process besides this has the row in work, or is about to look whether it may."""
+        return any(row_id in rows for rows in self.of_living_others().values())
+
     def of_the_dead(self) -> list[Remains]:
         """What processes have left that died. After a boot nothing counts."""
         return [

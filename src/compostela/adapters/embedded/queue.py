@@ -9,6 +9,7 @@ from typing import Any
 from compostela.adapters.embedded import mail_codec
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.effects import QUEUED, forget, recall, remember
+from compostela.adapters.embedded.in_work import InWork
 from compostela.adapters.embedded.isolation import Isolation
 from compostela.adapters.embedded.packing import pack, unpack
 from compostela.adapters.embedded.queue_memory import QueueMemory, Waiting
@@ -94,15 +95,17 @@ class QueueParts:
     signals: Signals
     clock: Clock
     mark: SharedMark
+    in_work: InWork
     isolation: Isolation
     claim: Callable[[str], None]
 
 
 class EmbeddedQueue:
     """Rows of `queue_entry` with one queue name. The column `owner` names the process in whose `QueueMemory` a row waits; a row
-    that waits in none has an empty one. A process hands out a row after it has noted it as in work and after that has seen that
-    the row is still its own; a process that claims a row writes its name first and looks after that whether the row is in work.
-    So one of the two yields, and no entry is handed out twice."""
+    that waits in none has an empty one. A process hands out a row in this order: it notes the row as in work; it looks whether
+    the row is its own; and, unless the shared mark proves that no row changed its owner since, it looks whether another process
+    has noted the row too. So of two processes at most one hands it out: the second to note it sees the first, or the changed
+    mark. A process that yields looks again later."""
 
     def __init__(self, name: str, parts: QueueParts) -> None:
         self.name = name
@@ -113,6 +116,7 @@ class EmbeddedQueue:
         self._signals = parts.signals
         self._clock = parts.clock
         self._mark = parts.mark
+        self._in_work = parts.in_work
         self._isolation = parts.isolation
         self._claim = parts.claim
         self._memory = QueueMemory(parts.clock)
@@ -220,6 +224,9 @@ class EmbeddedQueue:
             except BaseException:
                 self.hand_over(waiting)
                 raise
+            if waiting.row_id in self._held:
+                # this process lost the row, claimed it again, and handed it out before it was told of the claim
+                continue
             self._held[waiting.row_id] = waiting
             try:
                 mail = self._mail(waiting)
@@ -258,8 +265,9 @@ class EmbeddedQueue:
     def _is_own(self, waiting: Waiting, row: tuple[Any, ...] | None) -> bool:
         if row is None:
             return False
-        if row[0] != self._owner:
-            # the process that claimed it may have seen that it goes into work here, and give it back
+        if row[0] != self._owner or self._in_work.is_elsewhere(waiting.row_id):
+            # a process that claimed it may have seen that it goes into work here, and give it back; one that has it in work
+            # may have lost it to this one a moment ago
             self._disputed.add(waiting.row_id)
             return False
         return True
@@ -268,7 +276,7 @@ class EmbeddedQueue:
         """Lets the disputed rows wait that other processes have given back."""
         for row_id in list(self._disputed):
             row = self._reader.execute(_OWNER, (row_id,)).fetchone()
-            if row is not None and row[0] != self._owner:
+            if row is not None and (row[0] != self._owner or self._in_work.is_elsewhere(row_id)):
                 continue
             self._disputed.discard(row_id)
             if row is not None and row_id not in self._memory and row_id not in self._held:

@@ -65,7 +65,16 @@ class EmbeddedQueues:
         self._in_work = InWork(ownership)
         self._isolation = Isolation(self._in_work)
         self._parts = QueueParts(
-            ownership.owner, writer, reader, blobs, signals, clock, mark, self._isolation, self._claim_soon
+            ownership.owner,
+            writer,
+            reader,
+            blobs,
+            signals,
+            clock,
+            mark,
+            self._in_work,
+            self._isolation,
+            self._claim_soon,
         )
         self._queues: dict[str, EmbeddedQueue] = {}
         self._wanted: set[str] = set()
