@@ -1,6 +1,8 @@
 """The embedded queue keeps to the contract when processes die, and tells a death from a power loss."""
 
 import asyncio
+import errno
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -118,6 +120,21 @@ def test_what_ended_in_order_leaves_no_trace(tmp_path: Path) -> None:
     work.close()
     other = InWork(Ownership(tmp_path / "owners"))
     assert (other.of_the_dead(), other.of_living_others()) == ([], {})
+
+
+def test_a_file_that_cannot_grow_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, octets: bytes, place: int) -> int:
+        raise OSError(errno.ENOSPC, "no room")
+
+    one, two = (InWork(Ownership(tmp_path / "owners")) for _ in range(2))
+    one.begin(1, is_alone=False)
+    monkeypatch.setattr(os, "pwrite", full)
+    for row_id in range(2, 1000):
+        one.begin(row_id, is_alone=False)
+    monkeypatch.undo()
+    one.begin(1000, is_alone=False)
+    one.end(1)
+    assert two.of_living_others() == {}, "nothing tells what it has in work, so nothing is claimed from it"
 
 
 def test_what_a_living_process_has_in_work_is_seen_by_others(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class InWork:
         self._grow()
 
     def begin(self, row_id: int, *, is_alone: bool) -> None:
-        if not self._free:
+        if self._view is not None and not self._free:
             self._grow()
         if self._view is None:
             return
@@ -121,9 +121,9 @@ class InWork:
         return {value >> 1: bool(value & 1) for value in values if value}
 
     def _grow(self) -> None:
+        """Makes or enlarges the file. If that fails there is none from then on: one that named some entries only would be
+        taken for the whole."""
         old = 0 if self._file is None else len(self._file)
-        if self._view is None and self._slots:
-            return  # there is no file any more
         self._unmap()
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
