@@ -16,7 +16,9 @@ written row's primary key or guarded by a conditional write. There is no transac
 the entry: they expire after a time that is longer than any run (10 days).
 """
 
+from base64 import b32encode
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from compostela.model.numbers import EffectKey, EntryId
 
@@ -27,3 +29,8 @@ class Effect:
 
     entry: EntryId
     key: EffectKey
+
+    @property
+    def token(self) -> str:
+        """Eight characters that stand for the effect, the same in every run: for the names of what it creates."""
+        return b32encode(blake2b(f"{self.entry}\n{self.key}".encode(), digest_size=5).digest()).decode().lower()

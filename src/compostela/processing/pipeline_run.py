@@ -9,9 +9,6 @@ alone. A part is the mail or what was split off it; its id tells by which splits
 order in which parts are worked on.
 """
 
-from base64 import b32encode
-from hashlib import blake2b
-
 from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.model.mail_address import MailAddress
@@ -45,12 +42,6 @@ class PipelineRun:
         return Effect(self.entry, EffectKey(f"{key}/{count}" if count else key))
 
 
-def part_id(effect: Effect) -> str:
-    """Eight characters that stand for the effect, the same in every run."""
-    digest = blake2b(f"{effect.entry}\n{effect.key}".encode(), digest_size=5).digest()
-    return b32encode(digest).decode().lower()
-
-
 def part_name(mail: Mail, effect: Effect) -> str:
     """The name of a mail that an effect creates out of another."""
-    return f"{mail.name[:MAX_NAME]}-{part_id(effect)}"
+    return f"{mail.name[:MAX_NAME]}-{effect.token}"

@@ -11,7 +11,7 @@ from compostela.core.mail.attributes import MAILET_ERROR
 from compostela.core.mail.model import ERROR, GHOST, Mail
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, Matcher
-from compostela.processing.pipeline_run import PipelineRun, part_id, part_name
+from compostela.processing.pipeline_run import PipelineRun, part_name
 
 _log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class MailProcessors:
         matched = mail.copy(part_name(mail, effect), recipients)
         matched.attributes["matched"] = True
         mail.recipients = [one for one in mail.recipients if one not in wanted]
-        return [(_Part(matched, part_id(effect), part.passed), True), (part, False)]
+        return [(_Part(matched, effect.token, part.passed), True), (part, False)]
 
     def _matcher_failed(self, pair: Pair, mail: Mail, here: str, error: Exception) -> Sequence[MailAddress]:
         match pair.on_matcher_exception:

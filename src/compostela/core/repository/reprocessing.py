@@ -40,12 +40,15 @@ class Reprocessing:
         others = [recipient for recipient in mail.recipients if recipient not in chosen]
         queue = self.queues.queue(self.queue)
         again = self._prepared(mail, repository, chosen)
-        if others:
-            again.name = f"{mail.name}-{new_id()}"
         if not self.consume:
+            if others:
+                again.name = f"{mail.name}-{new_id()}"
             await queue.enqueue(again)
             return
-        await queue.enqueue(again, effect=Effect(entry, EffectKey(f"reprocess:{self.queue}:{self.recipient or ''}")))
+        effect = Effect(entry, EffectKey(f"reprocess:{self.queue}:{self.recipient or ''}"))
+        if others:
+            again.name = f"{mail.name}-{effect.token}"
+        await queue.enqueue(again, effect=effect)
         if others:
             # the part that runs has a name of its own, so nothing that it stores here takes this one's place
             await repository.store(mail.copy(mail.name, others))
