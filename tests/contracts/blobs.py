@@ -43,6 +43,14 @@ class BodyContract:
         assert all(0 < len(chunk) <= CHUNK_BYTES for chunk in chunks)
 
     @pytest.mark.parametrize("size", SIZES)
+    async def test_an_open_body_is_the_same_body(self, make_body: MakeBody, size: int) -> None:
+        data = octets(size)
+        body = await (await make_body(data)).opened()
+        assert (body.size, body.digest) == (size, hashlib.sha256(data).digest())
+        assert await body.read() == data
+        assert b"".join([chunk async for chunk in (await body.opened()).chunks()]) == data
+
+    @pytest.mark.parametrize("size", SIZES)
     async def test_a_range_past_the_end_is_cut(self, make_body: MakeBody, size: int) -> None:
         data = octets(size)
         body = await make_body(data)

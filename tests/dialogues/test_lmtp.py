@@ -7,7 +7,7 @@ import pytest
 
 from compostela.base.errors import QuotaExceeded, StorageFull, TemporaryFailure
 from compostela.core.blob.model import MessageContent
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.mail_address import MailAddress
@@ -186,17 +186,17 @@ async def test_what_fails_for_one_does_not_fail_for_the_others(tmp_path: Path, m
         "dave@example.org": StorageFull("the disk is full"),
         "eve@example.org": RuntimeError("a bug"),
     }
-    deliver = MailboxManager.deliver
+    deliver = MailboxSession.deliver
 
-    async def failing(manager: MailboxManager, user: Username, content: MessageContent) -> None:
+    async def failing(session: MailboxSession, user: Username, content: MessageContent) -> None:
         if user.value in errors:
             raise errors[user.value]
-        await deliver(manager, user, content)
+        await deliver(session, user, content)
 
-    monkeypatch.setattr(MailboxManager, "deliver", failing)
+    monkeypatch.setattr(MailboxSession, "deliver", failing)
     async with running(tmp_path, lmtp="") as server, conversation(server.ports["lmtp"]) as c:
         for name in ("carol", "dave", "eve"):
-            await server.edition._services.users.add(Username.parse(f"{name}@example.org"), PASSWORD)
+            await server.under_test.services.users.add(Username.parse(f"{name}@example.org"), PASSWORD)
         await greet(c)
         await send(c, *errors, "bob@example.org")
         await c.server(
@@ -246,7 +246,7 @@ async def test_a_delivery_is_reported_to_who_asked(tmp_path: Path) -> None:
 async def test_internationalised_mail_arrives_as_it_was_given(tmp_path: Path) -> None:
     async with running(tmp_path, lmtp=f"<handlerchain>{UTF8}</handlerchain>") as server:
         renée = Username.parse("renée@example.org")
-        await server.edition._services.users.add(renée, PASSWORD)
+        await server.under_test.services.users.add(renée, PASSWORD)
         async with conversation(server.ports["lmtp"]) as c:
             assert "250-SMTPUTF8" in await greet(c)
             await c.client("MAIL FROM:<用户@例え.example> SMTPUTF8", "RCPT TO:<renée@example.org>", "DATA")

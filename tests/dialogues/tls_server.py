@@ -1,4 +1,4 @@
-"""A server whose TLS is all the test's: SMTP and IMAP servers with the `tls` blocks that it asks for."""
+"""A server whose TLS is all the test's: SMTP, LMTP and IMAP servers with the `tls` blocks that it asks for."""
 
 import asyncio
 import contextlib
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compostela.app.configuration.folder import load
-from compostela.app.editions.embedded import EmbeddedEdition
+from compostela.app.server.life_cycle import Server
 from compostela.base.settings import Problems
 from tests.dialogues.conversation import Conversation
-from tests.dialogues.server import DOMAINS, USERS, edition_of
+from tests.dialogues.server import DOMAINS, USERS, server_of
 
 KEYS = Path(__file__).parents[1] / "data" / "tls"
 KEY = "<privateKey>file://conf/key.pem</privateKey><certificates>file://conf/certificate.pem</certificates>"
@@ -26,16 +26,20 @@ _SMTP = "<auth><announce>always</announce></auth><handlerchain/>"
 
 @dataclass
 class TlsServer:
-    """The running edition, its configuration folder (with the files of tests/data/tls) and its ports by name."""
+    """The running server, its configuration folder (with the files of tests/data/tls) and its ports by name."""
 
-    edition: EmbeddedEdition
+    under_test: Server
     conf: Path
     ports: dict[str, int]
 
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, smtp: dict[str, str], imap: dict[str, str] | None = None, elements: str = ""
+    folder: Path,
+    smtp: dict[str, str],
+    imap: dict[str, str] | None = None,
+    elements: str = "",
+    lmtp: dict[str, str] | None = None,
 ) -> AsyncIterator[TlsServer]:
     """Servers by name with what stands in their `tls`, and with `elements` beside it; a name that ends in s has TLS from the
     first octet."""
@@ -43,7 +47,7 @@ async def running(
     conf.mkdir()
     for file in KEYS.iterdir():
         (conf / file.name).write_bytes(file.read_bytes())
-    for kind, servers in (("smtp", smtp), ("imap", imap or {})):
+    for kind, servers in (("smtp", smtp), ("imap", imap or {}), ("lmtp", lmtp or {})):
         listed = "".join(
             _SERVER.format(
                 kind=kind,
@@ -60,12 +64,12 @@ async def running(
     (conf / "usersrepository.xml").write_text(USERS)
     problems = Problems()
     configuration = load(conf, data, problems)
-    edition, _, _ = await edition_of(configuration, data, problems)
-    await edition.start()
+    server, _ = await server_of(configuration, data, problems)
+    await server.start()
     try:
-        yield TlsServer(edition, conf, {one.settings.name: one.ports[0] for one in edition.listeners})
+        yield TlsServer(server, conf, {one.settings.name: one.ports[0] for one in server.listeners})
     finally:
-        await edition.stop()
+        await server.stop()
 
 
 def client_context(certificate: str | None = None) -> ssl.SSLContext:

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from compostela.net.proxy_protocol import ProxySettings
+from compostela.net.tls.upgrade import upgrade
 from compostela.protocols.proxy.header import BadProxyHeader, ProxyHeaderReader
 
 _log = logging.getLogger(__name__)
 
 HEADER_SECONDS = 10.0
 """How long a header may take; section 2 of the protocol's text asks for 3 s at least."""
-HANDSHAKE_SECONDS = 30.0
 _NO_ROOM = "there are too many"
 
 
@@ -88,7 +88,7 @@ class Admission(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._handshake is not None or self._reader is None:
-            # no more than the loop reads until the handshake's end is seen: before it, reading is held back
+            # before the handshake begins and, in the clear again, before its end is seen: no more than the loop reads in one turn
             self._early += data
             return
         try:
@@ -128,54 +128,19 @@ class Admission(asyncio.Protocol):
         self._handshake = self._loop.create_task(self._shake_hands(context))
 
     async def _shake_hands(self, context: ssl.SSLContext) -> None:
-        upgrade = self._loop.create_task(
-            self._loop.start_tls(
-                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
-            )
-        )
-        # The client's first octets may have come already, with the header or before reading was held back. The upgrade's
-        # first step, which runs before we go on here, puts its protocol in place and asks for its start: what is asked for now
-        # comes right behind that, and before anything that the socket has.
-        await asyncio.sleep(0)
-        if self._early:
-            self._loop.call_soon(self._feed, self._transport, self._take_early())
-        try:
-            upgraded = await upgrade
-        except (OSError, ssl.SSLError):
-            upgraded = None
-        # its error knows this frame: as a cycle the whole connection would stay in memory until the collector comes by
-        del upgrade
-        if upgraded is None or upgraded.is_closing():
-            # of a connection that ends within the handshake the event loops tell us nothing else
-            self._transport.abort()
+        upgraded = await upgrade(self._transport, self, context, self._early)
+        self._handshake = None
+        if upgraded is None:
             self._end()
             return
         self._transport = upgraded
-        self._handshake = None
-        early = self._take_early()
+        early = bytes(self._early)
+        self._early.clear()
         if self._reader is None:
             self._hand_over(early)
         else:
             self._await_header()
             self.data_received(early)
-
-    def _take_early(self) -> bytes:
-        early, self._early = bytes(self._early), bytearray()
-        return early
-
-    @staticmethod
-    def _feed(transport: asyncio.Transport, octets: bytes) -> None:
-        if transport.is_closing():
-            return
-        # by asyncio's contract of start_tls; uvloop's class has the methods and does not derive from this one
-        protocol = cast("asyncio.BufferedProtocol", transport.get_protocol())
-        left = memoryview(octets)
-        while left:
-            room = memoryview(protocol.get_buffer(len(left))).cast("B")
-            size = min(len(room), len(left))
-            room[:size] = left[:size]
-            protocol.buffer_updated(size)
-            left = left[size:]
 
     def _hand_over(self, rest: bytes) -> None:
         self._end()
@@ -196,4 +161,7 @@ class Admission(asyncio.Protocol):
     def _end(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.cancel()
         self._room.no_longer_waits(self)

@@ -1,6 +1,6 @@
 """A message while it arrives: header block and small bodies in memory, large bodies on disk."""
 
-from compostela.base.errors import StorageFull
+from compostela.base.errors import StorageFull, TemporaryFailure
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
 from compostela.core.blob.ports import BlobStore, Spill
 from compostela.mime.headers import header_end
@@ -23,6 +23,7 @@ class IncomingMessage:
     __slots__ = (
         "_blobs",
         "_chunks",
+        "_failure",
         "_header",
         "_limit",
         "_look_at",
@@ -43,18 +44,22 @@ class IncomingMessage:
         self._spill: Spill | None = None
         self._look_at = MEMORY_BYTES
         self._swallowed = 0
+        self._failure: TemporaryFailure | None = None
         self.too_large = False
         self.header_too_large = False
         self.storage_full = False
 
     def write(self, octets: bytes) -> None:
-        if self.too_large or self.header_too_large or self.storage_full:
+        if self.too_large or self.header_too_large or self.storage_full or self._failure is not None:
             self._swallowed += len(octets)
             return
         try:
             self._take(octets)
         except StorageFull:
             self.storage_full = True
+            self.discard()
+        except TemporaryFailure as failure:
+            self._failure = failure
             self.discard()
 
     @property
@@ -93,7 +98,9 @@ class IncomingMessage:
         self._spill.write(memoryview(data)[end:])
 
     async def finish(self) -> MessageContent:
-        """Raises `StorageFull` or `TemporaryFailure`."""
+        """Raises `StorageFull` or `TemporaryFailure`, also for what failed while the message came."""
+        if self._failure is not None:
+            raise self._failure
         if self._spill is not None:
             body: Body = await self._spill.finish()
             self._spill = None

@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Protocol, cast
 
-from compostela.net.admission import HANDSHAKE_SECONDS
 from compostela.net.incoming_message import IncomingMessage
 from compostela.net.listeners import Listener
 from compostela.net.tls.channel import TlsChannel, channel_of
+from compostela.net.tls.upgrade import upgrade
 
 SHARE_BYTES = 128 * 1024
 """Nothing more is read while so much waits; and who has sent so much at once reads on when it is his turn."""
@@ -163,15 +163,10 @@ class SessionHost(asyncio.Protocol, ABC):
         self._transport.write(go_ahead)
         self._is_shaking_hands = True
         try:
-            upgraded = await self._loop.start_tls(
-                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
-            )
-        except (OSError, ssl.SSLError):
-            upgraded = None
+            upgraded = await upgrade(self._transport, self, context, bytearray())
         finally:
             self._is_shaking_hands = False
-        if upgraded is None or upgraded.is_closing() or self._closing:
-            # of a connection that ends within the handshake (a reset, the time limit) the event loops tell the session nothing
+        if upgraded is None or self._closing:
             self._transport.abort()
             self._gone()
             return False

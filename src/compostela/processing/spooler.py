@@ -1,6 +1,5 @@
 """The spooler: takes mails from the spool and runs them through the processors, several at once."""
 
-import asyncio
 import logging
 import time
 import traceback
@@ -49,16 +48,12 @@ class Spooler:
         self._workers = QueueWorkers("spooler", workers, queue, self._process, drain_seconds=drain_seconds)
 
     async def start(self) -> None:
-        for mailet in self._processors.mailets:
-            await mailet.start()
         self._workers.start(AcceptancePriority(self._activity).pass_through)
 
     async def stop(self) -> None:
         """Lets what is in work finish for `drain_seconds`, then gives it back to the queue. It is done again by another process
         or at the next start, without any effect happening twice."""
         await self._workers.stop()
-        # each may drain its own queue
-        await asyncio.gather(*(mailet.stop() for mailet in self._processors.mailets))
 
     async def _process(self, item: QueueItem) -> None:
         mail = item.mail

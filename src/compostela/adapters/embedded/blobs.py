@@ -46,6 +46,9 @@ class StoredBody:
     def _load(self) -> MemoryBody | FileBody:
         return self._blobs.load(self._id, self.size, self.digest)
 
+    async def opened(self) -> MemoryBody | FileBody:
+        return self._load()
+
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
         return await self._load().read(offset, length)
 

@@ -61,8 +61,13 @@ class FileBody:
         """Called before a row that names the file is written: from now on only garbage collection may remove it."""
         self._file.is_claimed = True
 
+    async def opened(self) -> "FileBody":
+        self._check_size()
+        return self
+
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        length = max(self.size - offset, 0) if length is None else length
+        left = max(self.size - offset, 0)
+        length = left if length is None else min(left, length)
         if length <= CHUNK_BYTES:
             return self._read(length, offset)
         return await asyncio.to_thread(self._read, length, offset)
@@ -77,13 +82,21 @@ class FileBody:
 
     def _read(self, length: int, offset: int) -> bytes:
         try:
-            return os.pread(self._file.descriptor, length, offset)
+            octets = os.pread(self._file.descriptor, length, offset)
         except OSError as error:
             raise translated_os_error(error) from error
+        if len(octets) < length:
+            raise TemporaryFailure(f"the file {self.path} of a body was cut")
+        return octets
+
+    def _check_size(self) -> None:
+        if not _has_size(os.fstat(self._file.descriptor), self.size):
+            raise TemporaryFailure(f"the file {self.path} of a body was cut")
 
     def _apply(self, function: Callable[[Octets], T]) -> T:
         if self.size == 0:
             return function(b"")
+        self._check_size()
         with mmap.mmap(self._file.descriptor, self.size, access=mmap.ACCESS_READ) as octets:
             return function(octets)
 

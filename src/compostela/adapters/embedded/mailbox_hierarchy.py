@@ -1,5 +1,6 @@
 """Mailboxes as names in a user's tree: see `compostela.core.mailbox.ports.hierarchy` for what it promises."""
 
+import logging
 from collections.abc import Sequence
 
 import apsw
@@ -11,12 +12,14 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.signals import Signals, mailbox_topic
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock
-from compostela.base.errors import AlreadyExists, NotFound
+from compostela.base.errors import AlreadyExists, NotFound, TemporaryFailure
 from compostela.core.mailbox.log import PAGE_ENTRIES, TreeChange, TreePage
 from compostela.core.mailbox.model import Mailbox
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.username import Username
+
+_log = logging.getLogger(__name__)
 
 _NEXT_UID_VALIDITY = """INSERT INTO setting VALUES ('uid-validity', ?1)
     ON CONFLICT (name) DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, ?1) RETURNING value"""
@@ -111,7 +114,11 @@ class EmbeddedHierarchy:
             return is_done
 
         if not await self._writer.run(job, frees_space=True, is_long=True):
-            await removal.purge_deleted(self._writer)
+            try:
+                await removal.purge_deleted(self._writer)
+            except TemporaryFailure:
+                # the mailbox is gone; the next start or collection goes on
+                _log.exception("the messages of a deleted mailbox could not all be removed")
 
     async def tree(self, user: Username, since: ModSeq, limit: int = PAGE_ENTRIES) -> TreePage:
         with self._reader.snapshot() as execute:

@@ -183,31 +183,29 @@ class EmbeddedMessages:
         return await self._writer.run(job, frees_space=frees_space, is_long=_is_long(uids))
 
     async def expunge(self, mailbox: MailboxId, uids: UidSet | None = None) -> tuple[UidSet, ModSeq]:
-        removed = await self._remove(mailbox, _EVERYTHING if uids is None else uids, deleted_only=True)
-        return removed, (await self.head(mailbox)).highest_modseq
+        return await self._remove(mailbox, _EVERYTHING if uids is None else uids, deleted_only=True)
 
     async def remove(self, mailbox: MailboxId, uids: UidSet) -> UidSet:
-        return await self._remove(mailbox, uids, deleted_only=False)
+        return (await self._remove(mailbox, uids, deleted_only=False))[0]
 
-    async def _remove(self, mailbox: MailboxId, uids: UidSet, *, deleted_only: bool) -> UidSet:
+    async def _remove(self, mailbox: MailboxId, uids: UidSet, *, deleted_only: bool) -> tuple[UidSet, ModSeq]:
+        """Also the ModSeq after it: nothing is read after the last write, whose success a failed read would hide."""
         row_id, now = self._names.row(mailbox), int(self._clock.now())
         removed: list[int] = []
 
-        def job(tx: Transaction, after: int) -> list[int]:
+        def job(tx: Transaction, after: int) -> tuple[list[int], ModSeq]:
             rows = writes.select_some(tx, row_id, uids, after, REMOVE_STEP, deleted_only=deleted_only)
             if rows:
                 writes.remove(tx, row_id, rows, now)
                 self._tell(tx, mailbox)
-            else:
-                self._head(mailbox, tx.execute)
-            return [row.uid for row in rows]
+            return [row.uid for row in rows], self._head(mailbox, tx.execute).highest_modseq
 
         while True:
             step = partial(job, after=removed[-1] if removed else 0)
-            found = await self._writer.run(step, frees_space=True, is_long=_is_long(uids))
+            found, modseq = await self._writer.run(step, frees_space=True, is_long=_is_long(uids))
             removed += found
             if len(found) < REMOVE_STEP:
-                return UidSet.of(removed)
+                return UidSet.of(removed), modseq
 
     async def take_recent(self, mailbox: MailboxId) -> Uid:
         head = await self.head(mailbox)

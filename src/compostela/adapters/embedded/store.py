@@ -42,6 +42,7 @@ from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.writer import Writer
 from compostela.base.clock import Clock, SystemClock
 from compostela.base.errors import StorageFull
+from compostela.base.ids import new_id
 
 RESERVE_SECONDS = 1.0
 """How often it is looked whether the reserve file is whole."""
@@ -98,6 +99,13 @@ class EmbeddedStore:
     async def collect_garbage(self) -> int:
         """One collection of garbage (see `garbage`), besides the hourly ones; tells how many blobs it removed."""
         return await self.garbage.collect()
+
+    async def check_writing(self) -> None:
+        """One durable write, and one file for a large body. Raises `StorageFull` or `TemporaryFailure`, as a mail would."""
+        self.blobs.spill().discard()
+        await self._writer.run(
+            lambda tx: tx.execute("INSERT OR REPLACE INTO setting VALUES ('written', ?)", (new_id(),))
+        )
 
     async def _keep_reserve(self) -> None:
         while True:

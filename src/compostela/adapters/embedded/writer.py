@@ -12,6 +12,7 @@ handler. A batch is bounded in jobs and in time, so that nobody in that queue wa
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 import time
@@ -29,6 +30,8 @@ from compostela.adapters.embedded.write_lock import WriteLock
 from compostela.base.errors import StorageFull, TemporaryFailure
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 MAX_BATCH = 256
 """Jobs in one transaction."""
@@ -154,7 +157,11 @@ class Writer:
         for waiting in batch:
             if waiting.error is None:
                 for callback in waiting.after_commit:
-                    callback()
+                    try:
+                        callback()
+                    except Exception:
+                        # the write is durable, and others wait behind this one
+                        _log.exception("what follows a commit failed")
             if waiting.future.done():
                 continue  # cancelled
             if waiting.error is not None:

@@ -42,12 +42,21 @@ class Body(Protocol):
         """SHA-256 of the octets."""
         ...
 
+    async def opened(self) -> "Body":
+        """The same body, found to be whole and held: from now on only the device can fail a read. For a caller that
+        announces the size before it sends the octets. Raises `TemporaryFailure` when the octets are gone or cut.
+
+        Embedded: the octets of a row, or an open file whose size is checked. Distributed: an object whose size is
+        checked."""
+        ...
+
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """The octets of a range. Raises `TemporaryFailure` when the store cannot be read now."""
+        """The octets of a range, all of them. Raises `TemporaryFailure` when the store cannot be read now or lacks some."""
         ...
 
     def chunks(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """The octets of a range in pieces of at most `CHUNK_BYTES`."""
+        """The octets of a range in pieces of at most `CHUNK_BYTES`. Raises `TemporaryFailure` as `read` does, maybe after
+        some pieces; it never ends early without an error."""
         ...
 
     async def apply(self, function: Callable[[Octets], T]) -> T:
@@ -72,6 +81,9 @@ class MemoryBody:
         if self._digest is None:
             self._digest = hashlib.sha256(self.data).digest()
         return self._digest
+
+    async def opened(self) -> "MemoryBody":
+        return self
 
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
         if offset == 0 and length is None:

@@ -77,6 +77,11 @@ class TaskManager:
         self._executions[execution.id] = execution
         return execution.id
 
+    @property
+    def waiting(self) -> int:
+        """Tasks that have not begun."""
+        return sum(execution.status is TaskStatus.WAITING for execution in self._executions.values())
+
     def executions(self) -> list[TaskExecution]:
         """Newest first."""
         return sorted(self._executions.values(), key=lambda e: e.submitted_at, reverse=True)

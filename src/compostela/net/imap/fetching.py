@@ -1,10 +1,13 @@
 """FETCH (RFC 3501 §6.4.5): rows first, messages only when something of them is asked for, large bodies streamed."""
 
+import logging
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
 
+from compostela.base.errors import TemporaryFailure
+from compostela.core.blob.model import Body
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.view import MailboxView
 from compostela.mime.scanner import describe
@@ -12,20 +15,26 @@ from compostela.mime.structure import Structure
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.numbers import Uid
 from compostela.model.uid_set import UidSet
-from compostela.net.imap.reply import Context
+from compostela.net.imap.reply import Context, ResponseCut
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.commands import BodySection
 from compostela.protocols.imap.responses import body_structure, envelope, flags_text, internal_date
 from compostela.protocols.imap.sections import HeaderOf, Slice, locate, select_fields
 
+_log = logging.getLogger(__name__)
+
 STREAM_BYTES = 256 * 1024
-"""Longer sections are sent piece by piece."""
+"""Longer sections are sent piece by piece, and no more than this is gathered between two pieces."""
+MAX_CACHED_NOTES_BYTES = 8 * 1024
+"""Longer notes are read anew each time."""
 MESSAGE_BATCH = 50
 _SEEN = Flags(int(SystemFlag.SEEN))
 _uid_of = itemgetter(0)
 _ROW_ITEMS = frozenset({"FLAGS", "INTERNALDATE", "RFC822.SIZE", "UID", "MODSEQ", "EMAILID", "SAVEDATE"})
 
 _STRUCTURE_ITEMS = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
+_KINDS_WITH_BODY = frozenset({"", "TEXT"})
+"""Sections of the whole message for which its body is read."""
 
 RowItem = Callable[[MessageRow, MailboxView], bytes]
 
@@ -80,14 +89,14 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
     out = context.out
     light = _LIGHT.get(frozenset(items))
     if light is not None:
-        async for light_rows in view.listings.flags(view.mailbox.id, wanted):
+        async for light_rows in view.session.flags(view.mailbox, wanted):
             for run, offset in view.runs(light_rows):
                 for text in _flags_lines(light, run, offset, since, view.first_recent):
                     out.write(text)
             await out.drain()
         return
     makers = [_ROW_TEXTS[item] for item in items]
-    async for rows in view.store.rows(view.mailbox.id, wanted):
+    async for rows in view.session.rows(view.mailbox, wanted):
         for whole_run, offset in view.runs(rows):
             for row in whole_run:
                 if row.modseq > since:
@@ -100,10 +109,10 @@ async def _fetch_structures(context: Context, view: MailboxView, wanted: UidSet,
     """Envelopes and structures come from the stored notes alone."""
     items = [item for item in command.items if isinstance(item, str)]
     since = -1 if command.changed_since is None else command.changed_since
-    async for rows in view.store.rows(view.mailbox.id, wanted):
+    async for rows in view.session.rows(view.mailbox, wanted):
         chosen = [row for row in rows if row.modseq > since]
         notes: dict[Uid, bytes] = {}
-        async for batch in view.store.structures(view.mailbox.id, UidSet.of(row.uid for row in chosen)):
+        async for batch in view.session.structures(view.mailbox, UidSet.of(row.uid for row in chosen)):
             notes.update(batch)
         for run, offset in view.runs([row for row in chosen if row.uid in notes]):
             for row in run:
@@ -114,13 +123,14 @@ async def _fetch_structures(context: Context, view: MailboxView, wanted: UidSet,
                     for item in items
                 ]
                 context.out.write(b"* %d FETCH (%s)\r\n" % (row.uid - offset, b" ".join(texts)))
+                await context.out.drain(STREAM_BYTES)
         await context.out.drain()
 
 
 async def _rendered_of(view: MailboxView, uid: Uid, notes: bytes, item: str) -> bytes:
     if _loads(notes) is not None:
         return _rendered_from(notes, item)
-    message = await view.store.message(view.mailbox.id, uid)
+    message = await view.session.message(view.mailbox, uid)
     return b"NIL" if message is None else _render(await _structure(message), item)
 
 
@@ -141,20 +151,24 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
     marks_seen = not view.read_only and any(
         isinstance(item, BodySection) and _sets_seen(item) for item in command.items
     )
-    async for rows in view.store.rows(view.mailbox.id, wanted):
+    async for rows in view.session.rows(view.mailbox, wanted):
         chosen = [row for row in rows if command.changed_since is None or row.modseq > command.changed_since]
         for start in range(0, len(chosen), MESSAGE_BATCH):
             batch = chosen[start : start + MESSAGE_BATCH]
             changed = await _mark_seen(view, batch) if marks_seen else {}
-            messages = await view.store.messages(view.mailbox.id, [row.uid for row in batch])
+            messages = await view.session.messages(view.mailbox, [row.uid for row in batch])
             for row in batch:
                 number = view.number(row.uid)
                 message = messages.get(row.uid)
                 if number is not None and message is not None:
                     items = command.items
-                    if row.uid in changed and "FLAGS" not in items:
+                    own = changed.get(row.uid)
+                    if own is not None and "FLAGS" not in items:
                         items = (*items, "FLAGS")
-                    await _write_message(context, view, number, changed.get(row.uid, row), message, items)
+                    await _write_message(context, view, number, own or row, message, items)
+                    if own is not None:
+                        # not earlier: flags of a message that cannot be read are told with the other changes
+                        view.note_own([FlagsRow(own.uid, own.modseq, own.flags)])
             await context.out.drain()
 
 
@@ -167,8 +181,12 @@ async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, Mes
     unseen = [row.uid for row in rows if not row.flags.system & SystemFlag.SEEN]
     if not unseen:
         return {}
-    result = await view.store.store_flags(view.mailbox.id, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
-    view.note_own(result.updated)
+    try:
+        result = await view.session.store_flags(view.mailbox, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
+    except TemporaryFailure:
+        # a mail that is read and stays unseen is better than one that cannot be read, as on a full disk
+        _log.exception("messages could not be marked as seen")
+        return {}
     before = {row.uid: row for row in rows}
     return {row.uid: before[row.uid]._replace(modseq=row.modseq, flags=row.flags) for row in result.updated}
 
@@ -181,24 +199,37 @@ async def _write_message(
     message: StoredMessage,
     items: tuple[str | BodySection, ...],
 ) -> None:
-    out = context.out
-    structure: Structure | None = None
-    separator = b"* %d FETCH (" % number
+    """All that may fail is done before the response is begun: notes are read, the body is opened. Raises `TemporaryFailure`
+    as long as nothing is written, and `ResponseCut` from then on."""
+    texts: dict[str, bytes] = {}
+    structure, body = _NO_STRUCTURE, message.content.body
+    is_open = False
     for item in items:
-        if isinstance(item, str) and item in _ROW_TEXTS:
-            out.write(separator + _ROW_TEXTS[item](row, view))
-        elif item == "ENVELOPE":
-            out.write(separator + b"ENVELOPE " + await _rendered(message, "ENVELOPE"))
-        elif item in ("BODY", "BODYSTRUCTURE"):
-            assert isinstance(item, str)
-            out.write(separator + item.encode() + b" " + await _rendered(message, item))
-        elif isinstance(item, BodySection):
-            if structure is None and item.path:
-                structure = await _structure(message)
-            out.write(separator)
-            await _write_section(context, item, message, structure)
-        separator = b" "
-    out.write(b")\r\n")
+        if isinstance(item, str):
+            texts[item] = await _text(item, row, view, message)
+            continue
+        if item.path and structure is _NO_STRUCTURE:
+            structure = await _structure(message)
+        if not is_open and (item.path or item.kind in _KINDS_WITH_BODY):
+            body, is_open = await body.opened(), True
+    separator = b"* %d FETCH (" % number
+    try:
+        for item in items:
+            context.out.write(separator)
+            if isinstance(item, str):
+                context.out.write(texts[item])
+            else:
+                await _write_section(context, item, message.content.header, body, structure)
+            separator = b" "
+        context.out.write(b")\r\n")
+    except Exception as error:
+        raise ResponseCut(f"the response for UID {row.uid} could not be ended") from error
+
+
+async def _text(item: str, row: MessageRow, view: MailboxView, message: StoredMessage) -> bytes:
+    if item in _ROW_TEXTS:
+        return _ROW_TEXTS[item](row, view)
+    return item.encode() + b" " + await _rendered(message, item)
 
 
 async def _rendered(message: StoredMessage, item: str) -> bytes:
@@ -208,11 +239,17 @@ async def _rendered(message: StoredMessage, item: str) -> bytes:
     return _rendered_from(message.structure, item)
 
 
-@lru_cache(maxsize=2048)
 def _rendered_from(notes: bytes, item: str) -> bytes:
+    return _cached_rendering(notes, item) if len(notes) <= MAX_CACHED_NOTES_BYTES else _rendering(notes, item)
+
+
+def _rendering(notes: bytes, item: str) -> bytes:
     structure = _loads(notes)
     assert structure is not None
     return _render(structure, item)
+
+
+_cached_rendering = lru_cache(maxsize=2048)(_rendering)
 
 
 def _render(structure: Structure, item: str) -> bytes:
@@ -221,9 +258,11 @@ def _render(structure: Structure, item: str) -> bytes:
     return body_structure(structure.root, extended=item == "BODYSTRUCTURE")
 
 
-@lru_cache(maxsize=512)
 def _loads(notes: bytes) -> Structure | None:
-    return Structure.loads(notes)
+    return _cached_structure(notes) if len(notes) <= MAX_CACHED_NOTES_BYTES else Structure.loads(notes)
+
+
+_cached_structure = lru_cache(maxsize=512)(Structure.loads)
 
 
 async def _structure(message: StoredMessage) -> Structure:
@@ -235,37 +274,40 @@ async def _structure(message: StoredMessage) -> Structure:
     return await message.content.body.apply(lambda octets: describe(header, octets))
 
 
+_NO_STRUCTURE = describe(b"", b"")
+"""Sections of the whole message need no structure."""
+
+
+def _without_nul(octets: bytes) -> bytes:
+    """NUL is the one octet that a literal must not hold (RFC 3501 §9, CHAR8): 0x80 takes its place, so that lengths stay."""
+    return octets.replace(b"\x00", b"\x80")
+
+
 async def _write_section(
-    context: Context, section: BodySection, message: StoredMessage, structure: Structure | None
+    context: Context, section: BodySection, header: bytes, body: Body, structure: Structure
 ) -> None:
-    content, out = message.content, context.out
-    found: Slice | HeaderOf | None
-    if section.path:
-        assert structure is not None
-        found = locate(section, structure, content.header, content.body.size)
-    else:
-        found = _top_section(section, message)
+    """The body is open."""
+    out = context.out
+    found = locate(section, structure, header, body.size)
     if isinstance(found, HeaderOf):
-        block = await content.body.read(found.start, found.end - found.start)
+        block = await body.read(found.start, found.end - found.start)
         found = Slice(select_fields(section, block))
     if found is None:
         out.write(section.label + b" NIL")
         return
     if section.origin is not None:
         found = found.partial(section.origin, section.length or 0)
-    out.write(b"%s {%d}\r\n%s" % (section.label, found.size, found.head))
-    length = found.end - found.start
-    if length > STREAM_BYTES:
-        async for chunk in content.body.chunks(found.start, length):
-            out.write(chunk)
-            await out.drain()
-    elif length:
-        out.write(await content.body.read(found.start, length))
-
-
-_NO_STRUCTURE = describe(b"", b"")
-
-
-def _top_section(section: BodySection, message: StoredMessage) -> Slice | HeaderOf | None:
-    """Sections of the whole message need no structure."""
-    return locate(section, _NO_STRUCTURE, message.content.header, message.content.body.size)
+    out.write(b"%s {%d}\r\n%s" % (section.label, found.size, _without_nul(found.head)))
+    left = found.end - found.start
+    if left > STREAM_BYTES:
+        async for chunk in body.chunks(found.start, left):
+            left -= len(chunk)
+            out.write(_without_nul(chunk))
+            await out.drain(STREAM_BYTES)
+    elif left:
+        octets = await body.read(found.start, left)
+        left -= len(octets)
+        out.write(_without_nul(octets))
+    await out.drain(STREAM_BYTES)
+    if left:
+        raise TemporaryFailure("a body is shorter than its notes say")

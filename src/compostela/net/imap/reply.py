@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from compostela.base.errors import CompostelaError
+from compostela.core.mailbox.session import MailboxSession
 from compostela.net.imap.server import ImapServer, ImapState
 
 
@@ -15,6 +16,17 @@ class Refused(CompostelaError):
         self.status = status
 
 
+def mailboxes_of(state: ImapState) -> MailboxSession:
+    """The mailbox session of a session that is logged in; `dispatch` lets nobody else get here."""
+    assert state.mailboxes is not None
+    return state.mailboxes
+
+
+class ResponseCut(CompostelaError):
+    """A response was begun and cannot be ended: whatever followed, the client would take for a part of it. The connection
+    must be aborted."""
+
+
 class Output(Protocol):
     """Where a command writes its untagged responses."""
 
@@ -22,8 +34,8 @@ class Output(Protocol):
         """Gathered and sent together."""
         ...
 
-    async def drain(self) -> None:
-        """Sends what is gathered and waits while the client does not read."""
+    async def drain(self, above: int = 0) -> None:
+        """Sends what is gathered, if it is at least `above` octets, and waits while the client does not read."""
         ...
 
 

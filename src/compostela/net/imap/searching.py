@@ -1,9 +1,9 @@
 """SEARCH: keys become sets of messages, tests of rows and tests of messages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from compostela.core.mailbox.model import MessageRow
-from compostela.core.mailbox.search import AnyRow, Look, MessageTest, Needle, Query, RowTest, SearchedMessage, search
+from compostela.core.mailbox.search import AnyRow, Look, MessageTest, Needle, Query, RowTest, SearchedMessage
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.flags import SystemFlag
 from compostela.model.numbers import ModSeq, Uid
@@ -40,8 +40,8 @@ async def run_search(context: Context, command: commands.Search) -> None:
     if rest or with_modseq:
         key = SearchKey("AND", keys=tuple(rest))
         maker = _Tests(view, int(context.server.clock.now()))
-        query = Query(_look(key), maker.of_rows(key), maker.of_messages(key))
-        found = await search(view.store, view.listings, view.mailbox.id, uids, query)
+        query = Query(_look(key), maker.of_rows(key), maker.of_messages(key), frozenset(_in_body(key)))
+        found = await view.session.search(view.mailbox, uids, query)
     else:
         found = [(uid, ModSeq(0)) for uid in uids]
     highest = max((modseq for _, modseq in found), default=0) if with_modseq else None
@@ -77,6 +77,14 @@ def _look(key: SearchKey) -> Look:
         return Look.HEADER
     own = Look.ROW if key.name in _OF_ROW else Look.FLAGS
     return max([own, *map(_look, key.keys)])
+
+
+def _in_body(key: SearchKey) -> Iterator[str]:
+    """The texts that are looked for in bodies."""
+    if key.name in _OF_BODY:
+        yield Needle(str(key.argument)).text
+    for inner in key.keys:
+        yield from _in_body(inner)
 
 
 class _Tests:
@@ -139,9 +147,10 @@ class _Tests:
             case "NEW":
                 return lambda row: row.uid >= first and not row.flags.system & SystemFlag.SEEN
             case "KEYWORD":
-                return lambda row: argument in row.flags.keywords
+                return _has_keyword(str(argument))
             case "UNKEYWORD":
-                return lambda row: argument not in row.flags.keywords
+                has_keyword = _has_keyword(str(argument))
+                return lambda row: not has_keyword(row)
             case _:
                 return lambda _: None
 
@@ -173,6 +182,12 @@ class _Tests:
                 return None
 
 
+def _has_keyword(wanted: str) -> Callable[[AnyRow], bool]:
+    """In any case (RFC 3501 §2.3.2)."""
+    lowered = wanted.lower()
+    return lambda row: any(keyword.lower() == lowered for keyword in row.flags.keywords)
+
+
 def _combined(tests: list[RowTest], row: AnyRow, decisive: bool) -> bool | None:
     """AND (`decisive` is False) or OR of three-valued verdicts."""
     verdict: bool | None = not decisive
@@ -198,9 +213,9 @@ def _message_leaf(key: SearchKey) -> _FieldTest:
     needle = Needle(str(argument))
     match key.name:
         case "BODY":
-            return lambda message: needle.text in message.body_text
+            return lambda message: message.has_in_body(needle)
         case "TEXT":
-            return lambda message: needle.text in message.header_text or needle.text in message.body_text
+            return lambda message: message.has_in_body(needle) or needle.text in message.header_text
         case field:
             octets = field.encode()
             return lambda message: message.has_in_field(octets, needle)
@@ -208,14 +223,14 @@ def _message_leaf(key: SearchKey) -> _FieldTest:
 
 def _sent(name: str, day: int) -> _FieldTest:
     def test(message: SearchedMessage) -> bool:
-        sent = message.sent_at
+        sent = message.sent_on
         if sent is None:
             return False
         match name:
             case "SENTBEFORE":
                 return sent < day
             case "SENTON":
-                return day <= sent < day + _DAY
+                return sent == day
             case _:
                 return sent >= day
 

@@ -1,13 +1,15 @@
 """SELECT, EXAMINE, CLOSE, UNSELECT, and telling a session what has changed."""
 
-import contextlib
+import logging
 
-from compostela.base.errors import NotFound, StorageFull
+from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.core.mailbox.view import MailboxView
 from compostela.net.imap.mailbox_commands import path_of
-from compostela.net.imap.reply import Context, Refused
+from compostela.net.imap.reply import Context, Refused, mailboxes_of
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import SYSTEM_FLAGS, flags_text, untagged
+
+_log = logging.getLogger(__name__)
 
 
 async def select(context: Context, command: commands.Select) -> str:
@@ -18,12 +20,12 @@ async def select(context: Context, command: commands.Select) -> str:
     if command.condstore:
         state.condstore = True
     path = path_of(state.user, command.mailbox)
-    manager = context.server.mailboxes
+    mailboxes = mailboxes_of(state)
     if path.is_inbox:
-        await manager.inbox(state.user)
+        await mailboxes.inbox(state.user)
     try:
-        mailbox = await manager.find(path)
-        view, opened = await manager.open(mailbox, read_only=command.read_only)
+        mailbox = await mailboxes.find(path)
+        view, opened = await mailboxes.open(mailbox, read_only=command.read_only)
     except NotFound:
         raise Refused("Mailbox not found.") from None
     state.view = view
@@ -36,7 +38,7 @@ async def select(context: Context, command: commands.Select) -> str:
     number = None if opened.first_unseen is None else view.number(opened.first_unseen)
     if number is not None:
         out.write(untagged(f"OK [UNSEEN {number}] MailboxMessage {number} is first unseen"))
-    out.write(_permanent_flags_line(view))
+    out.write(_permanent_flags_line(context, view))
     out.write(untagged(f"OK [HIGHESTMODSEQ {view.modseq}] Highest"))
     out.write(untagged(f"OK [UIDNEXT {view.head.uid_next}] Predicted next UID"))
     return "READ-ONLY" if view.read_only else "READ-WRITE"
@@ -51,8 +53,10 @@ def _flags_line(view: MailboxView) -> bytes:
     return b"* FLAGS (%s)\r\n" % _names(view)
 
 
-def _permanent_flags_line(view: MailboxView) -> bytes:
-    names = b"" if view.read_only else _names(view) + b" \\*"
+def _permanent_flags_line(context: Context, view: MailboxView) -> bytes:
+    """`\\*`: further keywords may be made (RFC 3501 §7.1)."""
+    may_add = len(view.keywords) < context.server.settings.max_keywords_per_mailbox
+    names = b"" if view.read_only else _names(view) + (b" \\*" if may_add else b"")
     return b"* OK [PERMANENTFLAGS (%s)] Limited\r\n" % names
 
 
@@ -60,8 +64,13 @@ async def leave(context: Context) -> None:
     """Deselects. What came in meanwhile was recent here, and is not elsewhere."""
     view, context.state.view = context.state.view, None
     if view is not None and not view.read_only and view.head.uid_next > view.first_recent:
-        with contextlib.suppress(NotFound, StorageFull):
-            await view.store.take_recent(view.mailbox.id)
+        try:
+            await view.session.take_recent(view.mailbox)
+        except (NotFound, StorageFull):
+            pass  # nobody needs it any more, or they are another session's recent messages too
+        except TemporaryFailure:
+            # the mailbox is left all the same, and CLOSE has expunged already
+            _log.exception("could not update \\Recent when a mailbox was left")
 
 
 async def close(context: Context) -> None:
@@ -69,7 +78,7 @@ async def close(context: Context) -> None:
     view = context.state.view
     assert view is not None
     if not view.read_only:
-        await view.store.expunge(view.mailbox.id)
+        await view.session.expunge(view.mailbox)
     await leave(context)
 
 
@@ -78,11 +87,12 @@ def tell_keywords(context: Context, view: MailboxView, keywords: frozenset[str])
     if not keywords <= view.keywords:
         view.keywords |= keywords
         context.out.write(_flags_line(view))
-        context.out.write(_permanent_flags_line(view))
+        context.out.write(_permanent_flags_line(context, view))
 
 
 async def tell_changes(context: Context, *, may_expunge: bool) -> bool:
-    """Brings the session up to date; False when its mailbox is gone."""
+    """Brings the session up to date; False when its mailbox is gone. Raises `TemporaryFailure` as long as nothing is told and
+    the view is as it was."""
     view = context.state.view
     if view is None:
         return True

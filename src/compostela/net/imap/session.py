@@ -8,14 +8,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
+from compostela.base.errors import NotFound, QuotaExceeded, StorageFull, TemporaryFailure
 from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.filtering.ports import BanList
+from compostela.core.mailbox.keyword_limits import KeywordLimitReached
+from compostela.core.mailbox.rights import NoPermission
 from compostela.net.imap.dispatch import Ask, Then, execute
-from compostela.net.imap.mailbox_commands import path_of
-from compostela.net.imap.reply import Refused
+from compostela.net.imap.mailbox_commands import path_of, target_of
+from compostela.net.imap.reply import Refused, ResponseCut, mailboxes_of
 from compostela.net.imap.selecting import leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
 from compostela.net.incoming_message import IncomingMessage
@@ -40,6 +42,10 @@ _log = logging.getLogger(__name__)
 
 MAX_FAULTS = 9
 MAX_LOGIN_FAILURES = 3
+FIRST_IDLE_RETRY_SECONDS = 1.0
+"""After a first failure to read what changed in the mailbox of an idle session."""
+LAST_IDLE_RETRY_SECONDS = 60.0
+"""At most so long between two such attempts."""
 SHUTTING_DOWN = "BYE Server is shutting down."
 
 _commands = counter("imapCommands", "IMAP commands")
@@ -49,7 +55,8 @@ class ImapProtocol(SessionHost):
     """One connection; also what commands work with (`Context` and `Output`)."""
 
     __slots__ = (
-        "_append", "_engine", "_faults", "_gathered", "_idle_tag", "_idle_told_at", "_line_taker", "_session_id", "_tls",
+        "_append", "_engine", "_faults", "_gathered", "_gathered_bytes", "_idle_retry", "_idle_retry_seconds",
+        "_idle_tag", "_idle_told_at", "_line_taker", "_session_id", "_tls",
         "_unwatch", "_woken", "server", "state",
     )  # fmt: skip
 
@@ -60,10 +67,13 @@ class ImapProtocol(SessionHost):
         self.state = ImapState()
         self._tls = tls
         self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
         self._append: AppendStarted | None = None
         self._line_taker: Callable[[bytes], Coroutine[None, None, None]] | None = None
         self._idle_tag: bytes | None = None
         self._idle_told_at = 0.0
+        self._idle_retry: asyncio.TimerHandle | None = None
+        self._idle_retry_seconds = 0.0
         self._unwatch: Callable[[], None] | None = None
         self._woken = False
         self._faults = 0
@@ -77,8 +87,11 @@ class ImapProtocol(SessionHost):
 
     def write(self, octets: bytes) -> None:
         self._gathered.append(octets)
+        self._gathered_bytes += len(octets)
 
-    async def drain(self) -> None:
+    async def drain(self, above: int = 0) -> None:
+        if self._gathered_bytes < above:
+            return
         self._flush()
         if self._writable is not None and not self._closing:
             await self._writable.wait()
@@ -87,6 +100,7 @@ class ImapProtocol(SessionHost):
         if self._gathered:
             octets = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
             self._gathered.clear()
+            self._gathered_bytes = 0
             if not self._transport.is_closing():
                 self._transport.write(octets)
 
@@ -122,16 +136,15 @@ class ImapProtocol(SessionHost):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._gone()
         self._end_idle()
+        # it knows the session: as a cycle both would stay in memory until the collector comes by
+        self._line_taker = None
         if self._message is not None and self._running is None:
             self._message.discard()
         if self.state.view is not None and self._running is None:
             self._start(self._abandon())
 
     async def _abandon(self) -> None:
-        try:
-            await leave(self)
-        except TemporaryFailure:
-            _log.info("recent messages of a lost session could not be noted")
+        await leave(self)
 
     # what the listener asks
 
@@ -267,30 +280,57 @@ class ImapProtocol(SessionHost):
         was_logged_in = self.state.user is not None
         try:
             code = await work()
-            if code is None:
-                return
-            may_expunge = name not in ("FETCH", "STORE", "SEARCH")
-            if self.state.view is not None and not await tell_changes(self, may_expunge=may_expunge):
-                self._close("BYE Selected mailbox has been deleted")
-                return
-            if not was_logged_in and self.state.user is not None:
-                self._engine.logged_in()
-                code = f"CAPABILITY {self._capabilities()}"
-            self.write(tagged(tag, "OK", f"{name} completed.", code))
-        except Refused as refused:
-            self.write(tagged(tag, refused.status, f"{name} failed. {refused}", refused.code))
-            if self.state.login_failures >= MAX_LOGIN_FAILURES and self.state.user is None:
-                self._close("BYE Login failed too many times.")
-        except NotFound:
-            self.write(tagged(tag, "NO", f"{name} failed. Mailbox not found."))
-        except StorageFull:
-            self.write(tagged(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE"))
+        except ResponseCut:
+            _log.exception("a response could not be ended; the connection is aborted", extra={"command": name})
+            self._abort()
+        except Exception as error:
+            self._refuse(tag, name, error)
+        else:
+            if code is not None:
+                if not was_logged_in and self.state.user is not None:
+                    self._engine.logged_in()
+                    code = f"CAPABILITY {self._capabilities()}"
+                await self._succeed(tag, name, code)
+
+    async def _succeed(self, tag: bytes, name: str, code: str) -> None:
+        """What the command did is done, whatever becomes of the reading that follows: the answer is OK."""
+        farewell = ""
+        try:
+            if not await tell_changes(self, may_expunge=name not in ("FETCH", "STORE", "SEARCH")):
+                farewell = "BYE Selected mailbox has been deleted"
         except TemporaryFailure:
-            _log.exception("a command failed for now")
-            self.write(tagged(tag, "NO", f"{name} processing failed.", "UNAVAILABLE"))
+            _log.exception("a mailbox's changes could not be read; a later command tells them", extra={"command": name})
         except Exception:
-            _log.exception("unexpected error in a command", extra={"command": name})
-            self.write(tagged(tag, "NO", f"{name} processing failed.", "SERVERBUG"))
+            # the session may have been told of some changes and not of others
+            _log.exception("unexpected error after a command", extra={"command": name})
+            farewell = "BYE Internal error."
+        self.write(tagged(tag, "OK", f"{name} completed.", code))
+        if farewell:
+            self._close(farewell)
+
+    def _refuse(self, tag: bytes, name: str, error: Exception) -> None:
+        """The tagged end of a command that failed."""
+        match error:
+            case Refused():
+                self.write(tagged(tag, error.status, f"{name} failed. {error}", error.code))
+                if self.state.login_failures >= MAX_LOGIN_FAILURES and self.state.user is None:
+                    self._close("BYE Login failed too many times.")
+            case NoPermission():
+                self.write(tagged(tag, "NO", f"{name} failed. {error}", "NOPERM"))  # RFC 5530 §3
+            case QuotaExceeded():
+                self.write(tagged(tag, "NO", f"{name} failed. {error}", "OVERQUOTA"))  # RFC 5530 §3
+            case KeywordLimitReached():
+                self.write(tagged(tag, "NO", f"{name} failed. {error}", "LIMIT"))  # RFC 5530 §3
+            case NotFound():
+                self.write(tagged(tag, "NO", f"{name} failed. Mailbox not found."))
+            case StorageFull():
+                self.write(tagged(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE"))
+            case TemporaryFailure():
+                _log.error("a command failed for now", exc_info=error, extra={"command": name})
+                self.write(tagged(tag, "NO", f"{name} processing failed.", "UNAVAILABLE"))
+            case _:
+                _log.error("unexpected error in a command", exc_info=error, extra={"command": name})
+                self.write(tagged(tag, "NO", f"{name} processing failed.", "SERVERBUG"))
 
     def _capabilities(self) -> str:
         return self.server.capabilities(
@@ -302,12 +342,8 @@ class ImapProtocol(SessionHost):
     async def _start_append(self, event: AppendStarted) -> None:
         try:
             await self._check_append(event.command)
-        except Refused as refused:
-            self.write(tagged(event.tag, refused.status, f"APPEND failed. {refused}", refused.code))
-            self._engine.refuse_append(sent=not event.waits)
-            return
-        except StorageFull:
-            self.write(tagged(event.tag, "NO", "APPEND failed. There is no room on the disk.", "UNAVAILABLE"))
+        except Exception as error:
+            self._refuse(event.tag, "APPEND", error)
             self._engine.refuse_append(sent=not event.waits)
             return
         self._append = event
@@ -321,11 +357,8 @@ class ImapProtocol(SessionHost):
         limit = self.server.settings.max_literal_bytes
         if limit and command.size > limit:
             raise Refused("Literal size exceeded.", "TOOBIG")
-        path = path_of(self.state.user, command.mailbox)
-        if path.is_inbox:
-            await self.server.mailboxes.inbox(self.state.user)
-        if await self.server.mailboxes.store.find(path) is None:
-            raise Refused("Mailbox not found.", "TRYCREATE")
+        mailbox = await target_of(self, path_of(self.state.user, command.mailbox))
+        await mailboxes_of(self.state).check_append(mailbox, command.flags, command.size)
         self.server.blobs.check_room(command.size)
 
     async def _end_append(self, fault: str) -> None:
@@ -345,23 +378,28 @@ class ImapProtocol(SessionHost):
         if message.too_large or message.header_too_large:
             raise Refused("Literal size exceeded.", "TOOBIG")
         assert self.state.user is not None
-        mailbox = await self.server.mailboxes.find(path_of(self.state.user, command.mailbox))
+        mailboxes = mailboxes_of(self.state)
+        mailbox = await mailboxes.find(path_of(self.state.user, command.mailbox))
         content = await message.finish()
-        placed = await self.server.mailboxes.append(mailbox.id, content, command.flags, command.date)
+        placed = await mailboxes.append(mailbox, content, command.flags, command.date)
         return f"APPENDUID {mailbox.uid_validity} {placed.uid}"
 
     # IDLE
 
     def _start_idle(self, tag: bytes) -> None:
+        view = self.state.view
+        if view is not None:
+            try:
+                self._unwatch = view.watch(self._wake)
+            except TemporaryFailure as error:
+                self._refuse(tag, "IDLE", error)
+                return
+            self._woken = True
         self._idle_tag = tag
         self._idle_told_at = self._loop.time()
         self._line_taker = self._idle_line
         self._engine.expect_line()
         self.write(b"+ Idling\r\n")
-        view = self.state.view
-        if view is not None:
-            self._unwatch = view.store.watch(view.mailbox.id, self._wake)
-            self._woken = True
 
     def _wake(self) -> None:
         self._woken = True
@@ -370,9 +408,26 @@ class ImapProtocol(SessionHost):
 
     async def _tell_idler(self) -> None:
         self._woken = False
-        if not await tell_changes(self, may_expunge=True):
-            self._close("BYE Selected mailbox has been deleted")
+        try:
+            if not await tell_changes(self, may_expunge=True):
+                self._close("BYE Selected mailbox has been deleted")
+        except TemporaryFailure:
+            self._tell_idler_later()
+        else:
+            self._idle_retry_seconds = 0.0
         self._flush()
+
+    def _tell_idler_later(self) -> None:
+        """The session stays, and reads again after a while that doubles with each failure."""
+        longer = max(2 * self._idle_retry_seconds, FIRST_IDLE_RETRY_SECONDS)
+        self._idle_retry_seconds = min(longer, LAST_IDLE_RETRY_SECONDS)
+        _log.exception(
+            "an idle mailbox's changes could not be read; trying again",
+            extra={"retry_seconds": self._idle_retry_seconds},
+        )
+        if self._idle_retry is not None:
+            self._idle_retry.cancel()
+        self._idle_retry = self._loop.call_later(self._idle_retry_seconds, self._wake)
 
     async def _idle_line(self, line: bytes) -> None:
         tag = self._idle_tag or b"*"
@@ -389,6 +444,10 @@ class ImapProtocol(SessionHost):
     def _end_idle(self) -> None:
         self._idle_tag = None
         self._woken = False
+        self._idle_retry_seconds = 0.0
+        if self._idle_retry is not None:
+            self._idle_retry.cancel()
+            self._idle_retry = None
         if self._unwatch is not None:
             self._unwatch()
             self._unwatch = None
@@ -410,6 +469,13 @@ class ImapProtocol(SessionHost):
 
     def _note_tls(self) -> None:
         self.state.bound_mechanisms = self.server.logins.settings.bound_to(self.tls_channel)
+
+    def _abort(self) -> None:
+        """Ends the connection without another octet."""
+        self._closing = True
+        self._gathered.clear()
+        self._gathered_bytes = 0
+        self._transport.abort()
 
     def _close(self, farewell: str) -> None:
         if not self._closing:

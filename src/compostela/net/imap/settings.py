@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
+from compostela.core.mailbox.keyword_limits import DEFAULT_PER_MAILBOX, DEFAULT_PER_MESSAGE, KeywordLimits
 from compostela.model.username import Username
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
 from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
@@ -28,6 +29,10 @@ class ImapSettings:
     """Larger messages of APPEND go to disk as they arrive."""
     max_literal_bytes: int = 0
     """Largest message of APPEND, 0 for no limit."""
+    max_keywords_per_message: int = DEFAULT_PER_MESSAGE
+    """Keywords of one message; a command that would give it more gets NO [LIMIT]."""
+    max_keywords_per_mailbox: int = DEFAULT_PER_MAILBOX
+    """Different keywords that were ever used in one mailbox; a command that would bring more gets NO [LIMIT]."""
     idle_interval_seconds: float = 120.0
     """Between two signs of life during IDLE; 0 for none."""
     provision: bool = True
@@ -38,6 +43,10 @@ class ImapSettings:
     """What ID answers."""
     ban_check: Place | None = None
     """Where it is said that banned addresses are turned away."""
+
+    @property
+    def keyword_limits(self) -> KeywordLimits:
+        return KeywordLimits(self.max_keywords_per_message, self.max_keywords_per_mailbox)
 
 
 def read_imap_settings(root: Node, problems: Problems) -> list[ImapSettings]:
@@ -77,6 +86,8 @@ def _read_server(settings: Settings) -> ImapSettings:
         max_line_bytes=settings.size("maxLineLength", 65_536),
         in_memory_bytes=min(settings.size("inMemorySizeLimit", 256 * 1024), 10 * 1024 * 1024),
         max_literal_bytes=settings.size("literalSizeLimit", 0),
+        max_keywords_per_message=settings.integer("maxKeywordsPerMessage", DEFAULT_PER_MESSAGE, minimum=1),
+        max_keywords_per_mailbox=settings.integer("maxKeywordsPerMailbox", DEFAULT_PER_MAILBOX, minimum=1),
         idle_interval_seconds=interval * (60.0 if unit.upper().startswith("MIN") else 1.0)
         if settings.boolean("enableIdle", True)
         else 0.0,

@@ -9,7 +9,7 @@ from compostela.core.blob.model import MessageContent
 from compostela.core.mail import attributes
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import NORMAL_PRIORITY
-from compostela.core.smtp_hooks.hooks import DECLINED, HookCode, HookResult
+from compostela.core.smtp_hooks.hooks import DECLINED, HookCode, HookResult, defer
 from compostela.core.smtp_hooks.session import HOLD_UNTIL, SmtpSession
 from compostela.mime.headers import add_first
 from compostela.mime.xtext import is_xtext
@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 MAIL_ATTRIBUTE = "mail:"
 _MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "AUTH"})
+_NO_ROOM = defer(452, "4.3.1", "Insufficient system storage")
+_FAILED_FOR_NOW = defer(451, "4.3.0", "Unable to process request")
 _BODIES = frozenset({"7BIT", "8BITMIME", "BINARYMIME"})
 
 
@@ -250,7 +252,7 @@ class Commands:
             content = await message.finish()
             now = self.server.clock.now()
             mail = self._mail(now, content)
-            result = await _ask(hook(self.session, mail) for hook in self.server.hooks.on_message)
+            result = await _decision(hook(self.session, mail) for hook in self.server.hooks.on_message)
             if result.code in (HookCode.DENY, HookCode.DENYSOFT):
                 return self._refusal(result)
         except StorageFull:
@@ -324,6 +326,18 @@ def _is_submitter(value: str | None) -> bool:
 
 
 async def _ask(answers: Iterable[Awaitable[HookResult]]) -> HookResult:
+    """A hook that fails for now defers, and the session goes on: the client may try again."""
+    try:
+        return await _decision(answers)
+    except StorageFull:
+        return _NO_ROOM
+    except TemporaryFailure:
+        _log.exception("an SMTP hook failed for now")
+        return _FAILED_FOR_NOW
+
+
+async def _decision(answers: Iterable[Awaitable[HookResult]]) -> HookResult:
+    """Raises what a hook raises."""
     for answer in answers:
         result = await answer
         if result.code is not HookCode.DECLINED:

@@ -31,8 +31,6 @@ STATUS_ITEMS = frozenset({
 })  # fmt: skip
 LIST_SELECTIONS = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
 LIST_RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
-MAX_KEYWORD = 255
-MAX_KEYWORDS = 100
 MAX_ID_FIELDS = 30
 MAX_PATTERNS = 100
 MAX_REMEMBERED_OCTETS = 512
@@ -88,8 +86,8 @@ def parse_append(tokens: list[Token], size: int) -> commands.Append:
 
 
 def flags_of(tokens: list[Token]) -> Flags:
-    """System flags and keywords; `\\Recent` cannot be set."""
-    system, keywords = 0, set[str]()
+    """System flags and keywords; `\\Recent` cannot be set. How many keywords and how long is the domain's to limit."""
+    system, keywords = 0, dict[str, str]()
     for token in tokens:
         if isinstance(token, (list, String)):
             raise SyntaxFault(ILLEGAL)
@@ -100,13 +98,12 @@ def flags_of(tokens: list[Token]) -> Flags:
                     raise SyntaxFault(ILLEGAL)
                 continue
             system |= flag
-        elif len(token) > MAX_KEYWORD or not _KEYWORD.fullmatch(token):
+        elif not _KEYWORD.fullmatch(token):
             raise SyntaxFault(ILLEGAL)
         else:
-            keywords.add(token.decode("ascii"))
-    if len(keywords) > MAX_KEYWORDS:
-        raise SyntaxFault(ILLEGAL)
-    return Flags(system, frozenset(keywords))
+            keyword = token.decode("ascii")
+            keywords.setdefault(keyword.lower(), keyword)
+    return Flags(system, frozenset(keywords.values()))
 
 
 # one function a command

@@ -1,7 +1,7 @@
 """What HTTP peers may not do: take their time with a request, or make it as long as they like.
 
-The library waits for ever for the end of a request, and collects header fields of any size. On a port for strangers a hundred
-silent connections would then be enough to shut out everybody else.
+The library waits for ever for the end of a request or for a peer that reads no answer, and collects header fields of any size. A
+hundred silent connections would then be enough to shut out everybody else.
 """
 
 import asyncio
@@ -10,8 +10,12 @@ from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from compostela.web.webadmin.places import Places
+
 MAX_HEAD_BYTES = 64 * 1024
 """A request line with all its header fields."""
+READING_SECONDS = 60.0
+"""How long a peer may read nothing of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,16 @@ class RequestLimits:
 
 
 UNLIMITED = RequestLimits()
+ADMINISTRATORS = RequestLimits(arrival_seconds=60.0)
+"""Their requests may be long, but not for ever on the way."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
     """Breaks off a connection that goes beyond the limits."""
 
     patience = UNLIMITED
+    places: Places
+    _stuck: asyncio.TimerHandle | None = None
     _arrival: asyncio.TimerHandle | None = None
     _bytes = 0
     _head = True
@@ -39,11 +47,28 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
-        self._expect()
+        if self.places.enter(self):
+            self._expect()
+        else:
+            self.transport.abort()
+
+    def give_up(self) -> None:
+        """See `Occupant`."""
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.places.leave(self)
         self._arrived()
+        self._moves()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck = self.loop.call_later(READING_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._moves()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         # of another request, perhaps in the same octets as the end of the last
@@ -62,7 +87,14 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head = False
+        self.places.begin(self)
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # of several requests that came together the next one is in work by now
+        if self.cycle.response_complete:
+            self.places.rest(self)
 
     def on_message_complete(self) -> None:
         self._bytes, self._head = 0, True
@@ -78,7 +110,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self._arrival.cancel()
             self._arrival = None
 
+    def _moves(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
-def protocol_with(patience: RequestLimits) -> type[asyncio.Protocol]:
+
+def protocol_with(patience: RequestLimits, places: Places) -> type[asyncio.Protocol]:
     """The protocol for a listener."""
-    return type("Patient", (LimitedProtocol,), {"patience": patience})
+    return type("Limited", (LimitedProtocol,), {"patience": patience, "places": places})

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from compostela.web.webadmin.places import RESERVED_PLACES, LimitedApplication, Places
 from compostela.web.webadmin.request_limits import UNLIMITED, RequestLimits, protocol_with
 
 MAX_CONCURRENT_REQUESTS = 100
@@ -45,17 +46,19 @@ class WebAdminServer:
         *,
         connections: int = MAX_CONCURRENT_REQUESTS,
         patience: RequestLimits = UNLIMITED,
+        reserved_for: str | None = None,
     ) -> None:
-        """More connections than `connections` get 503; `patience` is what strangers are shown."""
+        """Past `connections` the longest idle one is closed for the next, and past as many requests in work the answer is 503;
+        `RESERVED_PLACES` more are for the path `reserved_for` and below it. `patience` is what peers are shown."""
         self._sockets = sockets
+        places = Places(connections, RESERVED_PLACES if reserved_for is not None else 0)
         config = _Config(
-            application,
-            http=protocol_with(patience),
+            LimitedApplication(application, connections, reserved_for),
+            http=protocol_with(patience, places),
             log_config=None,
             log_level="warning",
             access_log=False,
             lifespan="off",
-            limit_concurrency=connections,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=5,
             server_header=False,

@@ -10,6 +10,8 @@ from compostela.core.health.checks import HealthChecks, HealthResult, HealthStat
 from compostela.web.webadmin.errors import not_found
 from compostela.web.webadmin.json import JsonResponse
 
+HEALTH = "/healthcheck"
+
 
 class HealthRoutes:
     def __init__(self, checks: HealthChecks) -> None:
@@ -17,9 +19,9 @@ class HealthRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/healthcheck", self.all, methods=["GET"]),
-            Route("/healthcheck/checks", self.names, methods=["GET"]),
-            Route("/healthcheck/checks/{component}", self.one, methods=["GET"]),
+            Route(HEALTH, self.all, methods=["GET"]),
+            Route(f"{HEALTH}/checks", self.names, methods=["GET"]),
+            Route(f"{HEALTH}/checks/{{component}}", self.one, methods=["GET"]),
         ]
 
     async def all(self, request: Request) -> Response:
