@@ -194,11 +194,40 @@ LOG_TABLES = (
     "DROP INDEX placement_modseq",
 )
 
+TASK_TABLES = (
+    """CREATE TABLE task (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        type TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        submitted_at REAL NOT NULL,
+        submitted_from TEXT NOT NULL,
+        started_at REAL,
+        executed_on TEXT,
+        ended_at REAL,
+        cancelled_from TEXT,
+        progress TEXT,
+        information TEXT NOT NULL,
+        information_at REAL NOT NULL,
+        failure TEXT,
+        lease TEXT,
+        owner TEXT,
+        lease_until REAL,
+        crashes INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX task_open ON task (priority DESC, number) WHERE ended_at IS NULL",
+    "CREATE INDEX task_lease ON task (lease) WHERE lease IS NOT NULL",
+    "CREATE INDEX task_ended ON task (ended_at) WHERE ended_at IS NOT NULL",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
     FILTER_TABLES,
     LOG_TABLES,
+    TASK_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -37,6 +37,7 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
 from compostela.adapters.embedded.signals import Signals
+from compostela.adapters.embedded.tasks import EmbeddedTasks
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.writer import Writer
 from compostela.base.clock import Clock, SystemClock
@@ -74,6 +75,7 @@ class EmbeddedStore:
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
         self.greylist = EmbeddedGreylist(self._writer, self._reader)
+        self.tasks = EmbeddedTasks(self._writer, self._reader, self._ownership, self._signals)
         self.garbage = GarbageCollector(self._writer, self._reader, self.blobs, disk)
         self._upkeep: list[asyncio.Task[None]] = []
 
