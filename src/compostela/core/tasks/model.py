@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NewType
 
+import msgspec
+
+from compostela.base.errors import InvalidArgument
+
 Json = Mapping[str, object]
 """A JSON object: strings, numbers, booleans, None, lists and objects."""
 Lease = NewType("Lease", str)
@@ -13,6 +17,13 @@ Lease = NewType("Lease", str)
 
 MAX_JSON_BYTES = 64 * 1024
 """Of a task's arguments, its progress and its information, each."""
+
+
+def check_size(value: Json) -> None:
+    """Raises `InvalidArgument` beyond `MAX_JSON_BYTES`."""
+    size = len(msgspec.json.encode(value))
+    if size > MAX_JSON_BYTES:
+        raise InvalidArgument(f"{size} bytes of JSON are more than the {MAX_JSON_BYTES} that a task may keep")
 
 
 class TaskStatus(enum.Enum):
