@@ -56,5 +56,5 @@ def adapted(configuration: Configuration, domains: Sequence[str], ports: dict[st
 async def examined(folder: Path, **options: object) -> AsyncIterator[Examined]:
     async with name_server({}) as names, running(folder, **options) as server:  # type: ignore[arg-type]
         configuration = load(folder / "conf", folder / "data", Problems())
-        ports = {listener.settings.name: listener.ports for listener in server.edition.listeners}
+        ports = {listener.settings.name: listener.ports for listener in server.under_test.listeners}
         yield Examined(adapted(configuration, ["example.org"], ports), names, server)

@@ -1,4 +1,4 @@
-"""A whole server inside the test: the embedded edition on a temporary folder and free ports."""
+"""A whole server inside the test: on the stores of the embedded edition, a temporary folder and free ports."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
@@ -7,7 +7,8 @@ from pathlib import Path
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.editions.embedded import EmbeddedEdition, Services, make_services
+from compostela.app.editions.embedded import stores_of
+from compostela.app.server import life_cycle
 from compostela.base.errors import AlreadyExists
 from compostela.base.settings import Problems, Severity
 from compostela.model.domain import Domain
@@ -38,24 +39,24 @@ ANN = Username.parse("ann@example.org")
 
 
 class Server:
-    """The running edition with what tests look at."""
+    """The running server with what tests look at."""
 
-    def __init__(self, edition: EmbeddedEdition, store: EmbeddedStore) -> None:
-        self.edition = edition
+    def __init__(self, under_test: life_cycle.Server, store: EmbeddedStore) -> None:
+        self.under_test = under_test
         self.store = store
-        self.ports = {listener.settings.name: listener.ports[0] for listener in edition.listeners}
+        self.ports = {listener.settings.name: listener.ports[0] for listener in under_test.listeners}
 
 
-async def edition_of(
+async def server_of(
     configuration: Configuration, data: Path, problems: Problems
-) -> tuple[EmbeddedEdition, EmbeddedStore, Services]:
+) -> tuple[life_cycle.Server, EmbeddedStore]:
     """Not started yet. An error in the configuration is an `AssertionError` with its text."""
     store = await EmbeddedStore.open(data)
-    services = make_services(configuration, store, problems)
-    if problems.of(Severity.ERROR):
-        await store.close()
+    server = life_cycle.make_server(configuration, stores_of(store), problems)
+    if server is None or problems.of(Severity.ERROR):
+        await (server or store).close()
         raise AssertionError(problems.found)
-    return EmbeddedEdition(configuration, store, services), store, services
+    return server, store
 
 
 @contextlib.asynccontextmanager
@@ -94,14 +95,14 @@ async def running(
         (conf / name).write_text(text)
     problems = Problems()
     configuration = load(conf, data, problems)
-    edition, store, services = await edition_of(configuration, data, problems)
+    server, store = await server_of(configuration, data, problems)
     first_start.make_certificate(data, "localhost")
     await store.domains.add(Domain("example.org"))
     for user, password in (users or {str(BOB): PASSWORD, str(ANN): PASSWORD}).items():
         with contextlib.suppress(AlreadyExists):
-            await services.users.add(Username.parse(user), password)
-    await edition.start()
+            await server.services.users.add(Username.parse(user), password)
+    await server.start()
     try:
-        yield Server(edition, store)
+        yield Server(server, store)
     finally:
-        await edition.stop()
+        await server.stop()

@@ -161,7 +161,7 @@ async def test_scram_plus_over_tls_and_no_downgrade(tmp_path: Path) -> None:
         await c.server("220 ")
         await c.start_tls()
         assert "SCRAM-SHA-256-PLUS" in await offers(c)
-        (host,) = [one for listener in server.edition.listeners for one in listener._sessions]
+        (host,) = [one for listener in server.under_test.listeners for one in listener._sessions]
         binding = host.tls_channel.server_end_point()  # type: ignore[attr-defined]
         plus = "p=tls-server-end-point,,"
         assert (await scram(c, "SCRAM-SHA-256-PLUS", plus, b"another")).startswith("535 ")
@@ -234,7 +234,7 @@ async def test_who_guesses_is_shut_out_and_let_in_again(tmp_path: Path) -> None:
                 await c.server("535 ")
             await c.client("AUTH PLAIN " + b64(b"\x00bob@example.org\x00secret"))
             await c.server("454 4.7.0 Too many failed logins from your address, try again later.")
-        throttle = server.edition._services.throttle
+        throttle = server.under_test.services.throttle
         assert [(ban.address, ban.failures) for ban in throttle.bans()] == [("127.0.0.1", 4)]
         async with conversation(server.ports["imap"]) as c:
             await c.server("* OK ")
@@ -275,7 +275,7 @@ async def test_who_is_shut_out_hears_nothing_of_proofs_begun_before(tmp_path: Pa
 async def test_a_client_certificate_logs_in(tmp_path: Path) -> None:
     trust = KEY + "<clientAuth>want<truststore>file://conf/trust.pem</truststore></clientAuth>"
     async with running_with_tls(tmp_path, {"smtps": trust}, {"imaps": trust}) as server:
-        await server.edition._services.users.add(Username("bob@example.org"), "secret")
+        await server.under_test.services.users.add(Username("bob@example.org"), "secret")
         async with submitted(server.ports["smtps"], "smtps", client_context()) as c:
             await c.client("AUTH EXTERNAL =")
             await c.server("504 5.5.4")

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.app.configuration.folder import load
-from compostela.app.editions.embedded import make_services
+from compostela.app.checking import check
 from compostela.base.settings import Problems, Severity
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import IMAP, running
@@ -133,8 +131,5 @@ async def test_a_wrong_configuration_is_told(tmp_path: Path, properties: str | N
 
 async def complaints(folder: Path) -> list[str]:
     problems = Problems()
-    configuration = load(folder, folder / "data", problems)
-    store = await EmbeddedStore.open(folder / "data")
-    make_services(configuration, store, problems)
-    await store.close()
+    await check(folder, folder / "data", problems)
     return [problem.message for problem in problems.of(Severity.ERROR)]

@@ -243,7 +243,7 @@ async def test_internationalised_mail_comes_back_in_its_own_form(tmp_path: Path)
     peer = Peer()
     async with relaying(tmp_path, peer, handlers=DSN + UTF8) as (server, c):
         renée = Username.parse("renée@example.org")
-        await server.edition._services.users.add(renée, PASSWORD)
+        await server.under_test.services.users.add(renée, PASSWORD)
         text = "From: renée@example.org\r\nSubject: Grüße\r\n\r\nhello"
         await send(
             c, "MAIL FROM:<renée@example.org> SMTPUTF8", "RCPT TO:<jürgen@y.example> ORCPT=utf-8;j\\x{FC}rgen@y.example", text=text
@@ -291,7 +291,7 @@ async def test_a_host_that_refuses_everybody_does_not_speak_for_one_that_asks_to
 async def test_a_note_to_an_internationalised_sender(tmp_path: Path) -> None:
     async with relaying(tmp_path, Peer(), handlers=UTF8) as (server, c):
         renée = Username.parse("renée@example.org")
-        await server.edition._services.users.add(renée, PASSWORD)
+        await server.under_test.services.users.add(renée, PASSWORD)
         await c.client("MAIL FROM:<renée@example.org> SMTPUTF8", "RCPT TO:<postmaster@example.org>", "DATA")
         await c.server("250 ", "250 ", "354 ")
         source = MappingSource.of_address(MailAddress.parse("postmaster@example.org"))

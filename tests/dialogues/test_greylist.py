@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from compostela.app.serve import check
+from compostela.app.checking import check
 from compostela.base.errors import StorageFull
 from compostela.base.settings import Problems, Severity
 from compostela.core.filtering.ports import SeenTriplet

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.app.configuration.folder import load
-from compostela.app.editions.embedded import make_services
+from compostela.app.checking import check
 from compostela.base.settings import Problems, Severity
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import running
@@ -72,9 +70,6 @@ async def test_an_example_of_the_operators_pages_is_a_configuration(tmp_path: Pa
         "crowdsecUrl=http://127.0.0.1:8080/v1\napiKey=x\ntimeout=500ms\ncacheTime=30s\n"
     )
     problems = Problems()
-    configuration = load(tmp_path, tmp_path / "data", problems)
-    store = await EmbeddedStore.open(tmp_path / "data")
-    make_services(configuration, store, problems)
-    await store.close()
+    await check(tmp_path, tmp_path / "data", problems)
     assert not problems.of(Severity.ERROR)
     assert not [one for one in problems.of(Severity.NOT_YET) if "handler" in one.message]

@@ -196,7 +196,7 @@ async def test_what_fails_for_one_does_not_fail_for_the_others(tmp_path: Path, m
     monkeypatch.setattr(MailboxManager, "deliver", failing)
     async with running(tmp_path, lmtp="") as server, conversation(server.ports["lmtp"]) as c:
         for name in ("carol", "dave", "eve"):
-            await server.edition._services.users.add(Username.parse(f"{name}@example.org"), PASSWORD)
+            await server.under_test.services.users.add(Username.parse(f"{name}@example.org"), PASSWORD)
         await greet(c)
         await send(c, *errors, "bob@example.org")
         await c.server(
@@ -246,7 +246,7 @@ async def test_a_delivery_is_reported_to_who_asked(tmp_path: Path) -> None:
 async def test_internationalised_mail_arrives_as_it_was_given(tmp_path: Path) -> None:
     async with running(tmp_path, lmtp=f"<handlerchain>{UTF8}</handlerchain>") as server:
         renée = Username.parse("renée@example.org")
-        await server.edition._services.users.add(renée, PASSWORD)
+        await server.under_test.services.users.add(renée, PASSWORD)
         async with conversation(server.ports["lmtp"]) as c:
             assert "250-SMTPUTF8" in await greet(c)
             await c.client("MAIL FROM:<用户@例え.example> SMTPUTF8", "RCPT TO:<renée@example.org>", "DATA")

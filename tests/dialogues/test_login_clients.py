@@ -63,6 +63,6 @@ async def test_a_client_certificate(tmp_path: Path) -> None:
     shown = (f"--tls-cert-file={private}", f"--tls-key-file={private}")
     tls = ("--tls=on", "--tls-starttls=off", "--tls-certcheck=off")
     async with running_with_tls(tmp_path, {"smtps": trust}) as server:
-        await server.edition._services.users.add(Username(BOB), "secret")
+        await server.under_test.services.users.add(Username(BOB), "secret")
         assert await msmtp(server.ports["smtps"], "external", *tls, *shown) == 0
         assert await msmtp(server.ports["smtps"], "external", *tls) != 0

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from compostela.core.health.checks import HealthChecks, HealthStatus
+from compostela.core.health.checks import HealthStatus
 from tests.dialogues.server import running
 
 DAY = 86_400
@@ -12,7 +12,7 @@ DAY = 86_400
 
 async def test_files_that_the_database_does_not_know_degrade_the_health(tmp_path: Path) -> None:
     async with running(tmp_path) as server:
-        health = HealthChecks(server.edition._health_checks())
+        health = server.under_test.health
         stray = tmp_path / "data" / "blobs" / "zz" / "stray"
         stray.parent.mkdir()
         stray.write_bytes(b"a body of another server")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from compostela.app.serve import check
+from compostela.app.checking import check
 from compostela.base.settings import Problems, Severity
 
 OWN = """

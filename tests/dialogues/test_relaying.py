@@ -251,7 +251,7 @@ async def test_from_headers_of_a_user(tmp_path: Path, header: str, answer: str) 
 async def test_a_user_whose_name_no_address_can_have_sends_as_nobody(tmp_path: Path) -> None:
     name = f"{'b' * 65}@example.org"
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
-        await server.edition._services.users.add(Username.parse(name), "secret")
+        await server.under_test.services.users.add(Username.parse(name), "secret")
         await greet(c)
         await log_in(c, name)
         await c.client("MAIL FROM:<bob@example.org>", "MAIL FROM:<>", "NOOP")
@@ -366,7 +366,7 @@ async def test_a_recipient_that_cannot_be_looked_up_may_come_again(
 
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)
-        monkeypatch.setattr(server.edition._services.users, "user_for", broken)
+        monkeypatch.setattr(server.under_test.services.users, "user_for", broken)
         await c.client("MAIL FROM:<a@b.example>", "RCPT TO:<bob@example.org>", "NOOP")
         await c.server("250 ", "451 4.0.0 Unexpected error for bob@example.org", "250 2.0.0")
 

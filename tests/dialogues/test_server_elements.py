@@ -65,7 +65,7 @@ async def serving(folder: Path) -> AsyncIterator[Server]:
 
 
 def listener_of(server: Server, name: str) -> Listener:
-    return next(one for one in server.edition.listeners if one.settings.name == name)
+    return next(one for one in server.under_test.listeners if one.settings.name == name)
 
 
 def session_of(server: Server, name: str) -> SessionHost:
@@ -268,7 +268,7 @@ def test_the_backlog_is_that_of_the_socket(tmp_path: Path, name: str) -> None:
 
 
 async def stop(server: Server) -> asyncio.Future[list[None]]:
-    ending = asyncio.gather(*(listener.stop() for listener in server.edition.listeners))
+    ending = asyncio.gather(*(listener.stop() for listener in server.under_test.listeners))
     await asyncio.sleep(0)
     return ending
 

@@ -109,7 +109,7 @@ async def test_a_login_that_cannot_be_checked_now(tmp_path: Path, monkeypatch: p
 
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)
-        monkeypatch.setattr(server.edition._services.users, "verify", broken)
+        monkeypatch.setattr(server.under_test.services.users, "verify", broken)
         await c.client(f"AUTH PLAIN {plain('bob@example.org')}", "NOOP")
         await c.server("451 4.3.0 Unable to process request", "250 2.0.0 OK")
 

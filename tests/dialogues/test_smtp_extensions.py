@@ -311,7 +311,7 @@ async def test_an_internationalised_mail_from_end_to_end(tmp_path: Path) -> None
     async with running(tmp_path, handlers=UTF8) as server, conversation(server.ports["smtp"]) as c:
         await server.store.domains.add(Domain.parse("bücher.example"))
         renée = Username.parse("renée@bücher.example")
-        await server.edition._services.users.add(renée, PASSWORD)
+        await server.under_test.services.users.add(renée, PASSWORD)
         features = await greet(c)
         assert features[1] == "250-SMTPUTF8"
         text = "From: Bjørn <bjørn@ex.example>\r\nSubject: Grüße\r\n\r\n¡hola!"
@@ -329,7 +329,7 @@ async def test_an_internationalised_mail_from_end_to_end(tmp_path: Path) -> None
 async def test_a_domain_may_be_spelt_with_a_labels(tmp_path: Path) -> None:
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await server.store.domains.add(Domain.parse("bücher.example"))
-        await server.edition._services.users.add(Username.parse("eve@bücher.example"), PASSWORD)
+        await server.under_test.services.users.add(Username.parse("eve@bücher.example"), PASSWORD)
         await greet(c)
         await deliver(c, "MAIL FROM:<a@b.example>", "RCPT TO:<eve@XN--bcher-kva.example>")
         await eventually(lambda: idle(server))
@@ -361,7 +361,7 @@ async def test_addresses_outside_of_ascii_need_the_declaration(
 
 async def test_a_user_is_found_however_his_letters_are_composed(tmp_path: Path) -> None:
     async with running(tmp_path, handlers=UTF8) as server, conversation(server.ports["smtp"]) as c:
-        await server.edition._services.users.add(Username.parse("renée@example.org"), PASSWORD)
+        await server.under_test.services.users.add(Username.parse("renée@example.org"), PASSWORD)
         await greet(c)
         await c.client("MAIL FROM:<a@b.example> SMTPUTF8", "RCPT TO:<rene\u0301e@example.org>", "DATA")
         await c.server("250 2.1.0", "250 2.1.5", "354 ")

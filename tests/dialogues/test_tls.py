@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_der_x509_certificate
 
-from compostela.app.serve import check
+from compostela.app.checking import check
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
 from compostela.net import admission, listeners
@@ -156,7 +156,7 @@ async def test_the_end_waits_for_no_handshake(tmp_path: Path, monkeypatch: pytes
         await started.server("220 ")
         await eventually(lambda: waiting_are(server, 1))
         async with asyncio.timeout(10):
-            await asyncio.gather(*(listener.stop() for listener in server.edition.listeners))
+            await asyncio.gather(*(listener.stop() for listener in server.under_test.listeners))
         await started.until_closed()
         await implicit.reset()
 
@@ -206,7 +206,7 @@ async def connections_before_the_handshake(folder: Path) -> None:
 
 
 async def waiting_are(server: TlsServer, count: int) -> bool | None:
-    return True if sum(len(listener._waiting) for listener in server.edition.listeners) == count else None
+    return True if sum(len(listener._waiting) for listener in server.under_test.listeners) == count else None
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -219,7 +219,7 @@ def test_connections_count_before_they_shake_hands(
 
 
 async def nobody_is_left(server: TlsServer) -> bool | None:
-    return None if any(listener._sessions for listener in server.edition.listeners) else True
+    return None if any(listener._sessions for listener in server.under_test.listeners) else True
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -313,11 +313,11 @@ async def test_new_connections_get_the_new_certificate_and_the_others_go_on(tmp_
     async with running(tmp_path, blocks, {"imaps": KEY}) as server:
         for name in blocks:
             (server.conf / "rsa.jks").write_bytes((KEYS / "rsa.jks").read_bytes())
-            await server.edition.reload_certificates()
+            await server.under_test.reload_certificates()
             port = server.ports[name]
             async with submitted(port, name, client_context()) as before:
                 (server.conf / "rsa.jks").write_bytes((KEYS / "ec.p12").read_bytes())
-                assert await server.edition.reload_certificates() == 3
+                assert await server.under_test.reload_certificates() == 3
                 async with submitted(port, name, client_context()) as after:
                     assert after.certificate != before.certificate
                     await works(before, name)
@@ -328,8 +328,8 @@ async def test_one_port_alone_is_reloaded(tmp_path: Path) -> None:
     async with running(tmp_path, {"ones": keystore("rsa.jks"), "twos": keystore("rsa.jks")}) as server:
         seen = {}
         (server.conf / "rsa.jks").write_bytes((KEYS / "ec.jks").read_bytes())
-        assert await server.edition.reload_certificates(server.ports["ones"]) == 1
-        assert await server.edition.reload_certificates(1) == 0
+        assert await server.under_test.reload_certificates(server.ports["ones"]) == 1
+        assert await server.under_test.reload_certificates(1) == 0
         for name, port in server.ports.items():
             async with connected(port, client_context()) as c:
                 seen[name] = c.certificate
@@ -345,7 +345,7 @@ async def test_a_broken_file_keeps_the_old_certificate_of_its_server_alone(tmp_p
         (server.conf / "rsa.jks").write_bytes(b"nonsense")
         (server.conf / "ec.jks").write_bytes((KEYS / "ec.p12").read_bytes())
         with pytest.raises(InvalidArgument, match=r"brokens keeps its certificate: .*neither JKS nor PKCS12 nor PEM"):
-            await server.edition.reload_certificates()
+            await server.under_test.reload_certificates()
         for name, port in server.ports.items():
             async with connected(port, client_context()) as c:
                 assert (c.certificate == seen[name]) == (name == "brokens")

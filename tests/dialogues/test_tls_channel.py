@@ -31,7 +31,7 @@ async def test_the_clients_certificate_is_there(tmp_path: Path, name: str) -> No
     ):
         await c.client("x NOOP")
         await c.line()
-        channel = await channel_in(server.edition)
+        channel = await channel_in(server.under_test)
     assert channel is not None
     assert channel.protocol == "TLSv1.3"
     assert channel.peer_common_names == ("bob@example.org",)
@@ -44,12 +44,12 @@ async def test_without_tls_there_is_no_channel_and_without_a_certificate_no_name
     async with running(tmp_path, {"smtp": KEY + TRUST, "smtps": KEY + TRUST}) as server:
         async with connected(server.ports["smtp"]) as c:
             await c.server("220 ")
-            assert await channel_in(server.edition) is None
+            assert await channel_in(server.under_test) is None
             await c.client("QUIT")
             await c.server("221 ")
             await c.closed()
         async with submitted(server.ports["smtps"], "smtps", client_context()) as c:
-            channel = await channel_in(server.edition)
+            channel = await channel_in(server.under_test)
     assert channel is not None
     assert (channel.peer_certificate, channel.peer_common_names, channel.peer_addresses) == (None, (), ())
 
@@ -61,8 +61,8 @@ async def test_the_binding_is_to_the_certificate_of_this_handshake_even_after_a_
         submitted(server.ports["smtps"], "smtps", client_context()) as c,
     ):
         (server.conf / "rsa.jks").write_bytes((KEYS / "ec.jks").read_bytes())
-        await server.edition.reload_certificates()
-        channel = await channel_in(server.edition)
+        await server.under_test.reload_certificates()
+        channel = await channel_in(server.under_test)
         certificate = c.certificate
     assert channel is not None
     algorithm = load_der_x509_certificate(certificate).signature_hash_algorithm
@@ -76,7 +76,7 @@ async def test_with_keys_of_two_kinds_there_is_no_binding(tmp_path: Path) -> Non
         running(tmp_path, {"smtps": block}) as server,
         submitted(server.ports["smtps"], "smtps", client_context()),
     ):
-        channel = await channel_in(server.edition)
+        channel = await channel_in(server.under_test)
     assert channel is not None
     assert channel.server_end_point() is None
 

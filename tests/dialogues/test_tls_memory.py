@@ -104,7 +104,7 @@ async def all_is_given_back(server: TlsServer, before: Counter[str]) -> None:
         await eventually(lambda: as_before(before))
     except TimeoutError:
         pytest.fail(f"left in memory: {living() - before}")
-    for listener in server.edition.listeners:
+    for listener in server.under_test.listeners:
         assert (listener._sessions, listener._waiting, listener._addresses) == (set(), {}, {})
 
 
@@ -256,7 +256,7 @@ async def test_a_session_that_ends_in_the_middle_frees_its_memory(tmp_path: Path
     servers = {one: {name: KEY} if one == protocol else {} for one in ("smtp", "imap", "lmtp")}
     plain = "<auth><requireSSL>false</requireSSL></auth>" if protocol == "imap" else ""
     async with running(tmp_path, servers["smtp"], servers["imap"], plain + IMPATIENT, servers["lmtp"]) as server:
-        await server.edition._services.users.add(BOB, PASSWORD)
+        await server.under_test.services.users.add(BOB, PASSWORD)
         files = open_files()
         before = living()
 

@@ -26,8 +26,8 @@ UPLOAD = b"PUT /users/new%40example.org HTTP/1.1\r\nHost: x\r\nPassword: secret\
 async def administered(folder: Path) -> AsyncIterator[tuple[Server, str]]:
     """The server and the address of its WebAdmin."""
     async with running(folder, files={"webadmin.properties": WEBADMIN}) as server:
-        await server.edition.start_web()
-        yield server, f"http://127.0.0.1:{server.edition.web_port}"
+        await server.under_test.start_web()
+        yield server, f"http://127.0.0.1:{server.under_test.web_port}"
 
 
 async def status_of(address: str, path: str) -> int:
@@ -49,7 +49,7 @@ async def test_silent_connections_shut_out_nobody(tmp_path: Path, begun: bytes) 
     async with administered(tmp_path) as (server, address):
         with contextlib.ExitStack() as stack:
             for _ in range(2 * MAX_CONCURRENT_REQUESTS + 5):
-                peer = stack.enter_context(socket.create_connection(("127.0.0.1", server.edition.web_port)))
+                peer = stack.enter_context(socket.create_connection(("127.0.0.1", server.under_test.web_port)))
                 peer.sendall(begun)
                 await asyncio.sleep(0)
             assert await status_of(address, "/healthcheck") == 200
@@ -60,7 +60,7 @@ async def test_health_answers_while_every_place_has_a_request_in_work(tmp_path: 
     async with administered(tmp_path) as (server, address):
         with contextlib.ExitStack() as stack:
             for _ in range(MAX_CONCURRENT_REQUESTS):
-                peer = stack.enter_context(socket.create_connection(("127.0.0.1", server.edition.web_port)))
+                peer = stack.enter_context(socket.create_connection(("127.0.0.1", server.under_test.web_port)))
                 peer.sendall(UPLOAD)
                 await asyncio.sleep(0)
             # they wait for their bodies
@@ -70,7 +70,7 @@ async def test_health_answers_while_every_place_has_a_request_in_work(tmp_path: 
 
 async def test_an_idle_connection_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_limits, "ADMINISTRATORS", request_limits.RequestLimits(arrival_seconds=0.2))
-    async with administered(tmp_path) as (server, _), conversation(server.edition.web_port or 0) as c:
+    async with administered(tmp_path) as (server, _), conversation(server.under_test.web_port or 0) as c:
         await c.octets(HEAD)
         await c.reset()
 
@@ -78,7 +78,7 @@ async def test_an_idle_connection_is_closed(tmp_path: Path, monkeypatch: pytest.
 async def test_a_peer_that_reads_no_answer_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_limits, "READING_SECONDS", 0.3)
     async with administered(tmp_path) as (server, _):
-        with socket.create_connection(("127.0.0.1", server.edition.web_port)) as peer:
+        with socket.create_connection(("127.0.0.1", server.under_test.web_port)) as peer:
             peer.settimeout(10)
 
             def ask_without_reading() -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compostela.app.configuration.folder import load
-from compostela.app.editions.embedded import EmbeddedEdition
+from compostela.app.server.life_cycle import Server
 from compostela.base.settings import Problems
 from tests.dialogues.conversation import Conversation
-from tests.dialogues.server import DOMAINS, USERS, edition_of
+from tests.dialogues.server import DOMAINS, USERS, server_of
 
 KEYS = Path(__file__).parents[1] / "data" / "tls"
 KEY = "<privateKey>file://conf/key.pem</privateKey><certificates>file://conf/certificate.pem</certificates>"
@@ -26,9 +26,9 @@ _SMTP = "<auth><announce>always</announce></auth><handlerchain/>"
 
 @dataclass
 class TlsServer:
-    """The running edition, its configuration folder (with the files of tests/data/tls) and its ports by name."""
+    """The running server, its configuration folder (with the files of tests/data/tls) and its ports by name."""
 
-    edition: EmbeddedEdition
+    under_test: Server
     conf: Path
     ports: dict[str, int]
 
@@ -64,12 +64,12 @@ async def running(
     (conf / "usersrepository.xml").write_text(USERS)
     problems = Problems()
     configuration = load(conf, data, problems)
-    edition, _, _ = await edition_of(configuration, data, problems)
-    await edition.start()
+    server, _ = await server_of(configuration, data, problems)
+    await server.start()
     try:
-        yield TlsServer(edition, conf, {one.settings.name: one.ports[0] for one in edition.listeners})
+        yield TlsServer(server, conf, {one.settings.name: one.ports[0] for one in server.listeners})
     finally:
-        await edition.stop()
+        await server.stop()
 
 
 def client_context(certificate: str | None = None) -> ssl.SSLContext:

@@ -30,7 +30,7 @@ async def test_wishes_and_internationalised_mail_pass_through_postfix(tmp_path: 
         "From: bjørn@b.example\r\nSubject: Grüße\r\n\r\n".encode(), MemoryBody(b"line\r\n.\r\n..dots\r\nend\r\n")
     )
     async with running(tmp_path, handlers=DSN + UTF8, container=KEEPING) as server:
-        await server.edition._services.users.add(Username.parse(str(RENÉE)), PASSWORD)
+        await server.under_test.services.users.add(Username.parse(str(RENÉE)), PASSWORD)
         with running_postfix(server.ports["smtp"]) as postfix:
             options = SendOptions(hello_name="client.example")
             sender = MailAddress.parse("bjørn@b.example")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
+from tools.reference.ports import PATH, page
 
 from tests.structure.modules import ROOT, contracts, members_of, ports
 
@@ -48,6 +49,10 @@ def test_a_port_tells_how_each_edition_keeps_its_promise(port: type) -> None:
     text = (inspect.getdoc(port) or "").lower()
     for edition in ("embedded", "distributed"):
         assert edition in text, f"the docstring of {port.__module__}.{port.__name__} does not speak of {edition}"
+
+
+def test_the_table_of_ports_is_up_to_date() -> None:
+    assert PATH.read_text() == page(), "run 'make reference' and commit docs/developers/ports.md"
 
 
 @pytest.mark.parametrize("contract", contracts(), ids=NAMES)

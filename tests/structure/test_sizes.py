@@ -7,6 +7,7 @@ import pytest
 from tests.structure.modules import ROOT
 
 MAX_LINES = 500
+MAX_EDITION_LINES = 80
 FOLDERS = ("src", "tests", "bench", "examples", "tools")
 
 
@@ -17,6 +18,13 @@ def test_no_module_is_too_long(folder: str) -> None:
 
     long = {str(path.relative_to(ROOT)): lines(path) for path in sorted((ROOT / folder).rglob("*.py"))}
     assert {name: count for name, count in long.items() if count > MAX_LINES} == {}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "src/compostela/app/editions").glob("*.py")), ids=lambda path: path.stem
+)
+def test_an_edition_only_opens_its_stores(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_EDITION_LINES, "what is the same in every edition is in app/server"
 
 
 @pytest.mark.parametrize(

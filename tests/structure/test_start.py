@@ -10,14 +10,14 @@ from tests.server_process import ServerProcess
 PROGRAM = """
 import json, os, sys
 from compostela.app.cli import main
-from compostela.app.editions.embedded import EmbeddedEdition
+from compostela.app.server.life_cycle import Server
 
 async def tell_and_end(self):
     print(json.dumps(sorted({name: getattr(module, "__file__", None) for name, module in sys.modules.items()}.items())))
     sys.stdout.flush()
     os._exit(0)
 
-EmbeddedEdition.start_web = tell_and_end  # the mail ports are open when it is called
+Server.start_web = tell_and_end  # the mail ports are open when it is called
 main()
 """
 ALLOWED = frozenset(

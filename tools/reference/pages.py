@@ -13,11 +13,10 @@ from unittest.mock import patch
 
 import click
 
-from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app.cli import main
 from compostela.app.configuration import folder
-from compostela.app.editions.embedded import Services, make_services
-from compostela.app.webadmin_routes import WebAdminServices, webadmin_routes
+from compostela.app.server.life_cycle import Server
+from compostela.app.stores import unopened_stores
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.authentication.throttle import read_throttle_settings
 from compostela.core.autoconfiguration.settings import read_autoconfiguration_settings
@@ -27,6 +26,7 @@ from compostela.core.filtering.settings import read_crowdsec_settings
 from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
+from compostela.core.tasks.settings import read_task_settings
 from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
@@ -97,6 +97,8 @@ _WORDS = {
     "lmtpserver/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader` delivers to the INBOX, `MailetContainerCmdHandlerLoader` through the mail container.",
     "lmtpserver/handlerchain/handler/class": "A loader as in `coreHandlersPackage`, or an SMTP hook, see [processing](processing.md).",
     "lmtpserver/handlerchain/handler/splitExecution": "Of `MailetContainerHandler`: run the container for each recipient, so that each has its own answer.",
+    "executeGroupListeners": "Run the listeners of which one process of a cluster is enough, once there are any; `false` is for a process without `<listener>`.",
+    "listener/class": "Not yet in effect.",
     "smtpserver/handlerchain/handler/class": "An SMTP hook, see [processing](processing.md).",
 }
 """What no field of a settings class says: patterns of paths."""
@@ -125,6 +127,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "dnsservice.xml": lambda recorder: read_dns_settings(recorder.settings("")),
     "crowdsec.properties": lambda recorder: read_crowdsec_settings(recorder.settings("")),
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
+    "rabbitmq.properties": lambda recorder: read_task_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
     "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),
     "doctor.properties": lambda recorder: read_doctor_settings(recorder.settings("")),
@@ -176,21 +179,22 @@ def _text(path: str, element: Element, words: Mapping[str, str]) -> str:
 
 
 def processing() -> str:
-    return asyncio.run(_with_services(_processing))
+    return asyncio.run(_with_server(_processing))
 
 
-async def _with_services(make: Callable[[Services], str]) -> str:
+async def _with_server(make: Callable[[Server], str]) -> str:
+    """The page of a server without configuration, which is made and not started."""
     with tempfile.TemporaryDirectory() as empty:
-        store = await EmbeddedStore.open(Path(empty, "data"))
+        problems = Problems()
+        server = Server(folder.load(Path(empty), Path(empty, "data"), problems), unopened_stores(), problems)
         try:
-            problems = Problems()
-            return make(make_services(folder.load(Path(empty), Path(empty, "data"), problems), store, problems))
+            return make(server)
         finally:
-            await store.close()
+            await server.close()
 
 
-def _processing(services: Services) -> str:
-    context = replace(services.mailets, hello_name="the server's own name")
+def _processing(server: Server) -> str:
+    context = replace(server.mailet_context, hello_name="the server's own name")
     lines = [
         "# Mailets, matchers and SMTP hooks",
         "",
@@ -210,12 +214,12 @@ def _processing(services: Services) -> str:
     lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(COMPOSITES.items())]
     lines += ["", "Not available yet:", "", *_wrapped(sorted(MATCHERS_NOT_YET)), "", "## SMTP hooks"]
     for name, hook in sorted(HOOKS.items()):
-        recorder = record(partial(_made, hook, name, services.hooks))
+        recorder = record(partial(_made, hook, name, server.hook_context))
         lines += [
             "",
             f"### {name}",
             "",
-            _doc(type(_made(hook, name, services.hooks, Recorder()))),
+            _doc(type(_made(hook, name, server.hook_context, Recorder()))),
             *_parameters(recorder),
         ]
     lines += ["", "Always there, and accepted by name:", "", *_wrapped(sorted(chain._CORE))]
@@ -232,9 +236,12 @@ def _parameters(recorder: Recorder) -> list[str]:
 
 
 def webadmin() -> str:
-    nothing = dict.fromkeys(WebAdminServices.__dataclass_fields__)
+    return asyncio.run(_with_server(_webadmin))
+
+
+def _webadmin(server: Server) -> str:
     groups: dict[str, list[str]] = {}
-    for route in webadmin_routes(WebAdminServices(**nothing)):  # type: ignore[arg-type]
+    for route in (route for group in server.route_groups() for route in group.routes()):
         endpoint = getattr(route, "endpoint", None)
         methods = sorted(getattr(route, "methods", None) or ())
         methods = ["GET"] if methods == ["GET", "HEAD"] else methods

@@ -8,6 +8,7 @@ from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.mail.hops import MAX_RECEIVED
 from compostela.core.mail.model import ERROR, GHOST, ROOT, TRANSPORT
 from compostela.core.repository.ports import RepositoryUrl
+from compostela.core.repository.settings import RepositorySettings
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import MailetContext, Matcher
 from compostela.processing.mailets.headers import RemoveMimeHeader
@@ -92,9 +93,9 @@ def _guarded(processor: Processor, max_received: int, context: MailetContext) ->
     return Processor(processor.name, (guard, *processor.pairs))
 
 
-def error_repository(settings: SpoolerSettings, context: MailetContext) -> RepositoryUrl:
+def error_repository(settings: SpoolerSettings, repositories: RepositorySettings) -> RepositoryUrl:
     """Raises `InvalidArgument`."""
-    return context.repository_settings.url(settings.error_repository)
+    return repositories.url(settings.error_repository)
 
 
 def _check_names(section: Settings, names: list[str], references: Sequence[tuple[Settings, str]]) -> None:

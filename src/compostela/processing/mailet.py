@@ -27,23 +27,15 @@ NOBODY: Recipients = ()
 
 
 @dataclass(frozen=True, slots=True)
-class MailetContext:
-    """The parts of the server that mailets and matchers may use."""
+class MatcherContext:
+    """The parts of the server that matchers may use: a matcher looks things up and changes nothing."""
 
     hello_name: str
     postmaster: MailAddress
     domains: DomainList
     users: UsersRepository
     rewriting: RecipientRewriteTable
-    mailboxes: MailboxManager
-    queues: MailQueues
-    repositories: MailRepositoryStore
-    repository_settings: RepositorySettings
     dns: DnsResolver
-    authentication_dns: AuthenticationDns
-    """The same resolver as DKIM asks it."""
-    sender: SmtpSender
-    own: OwnEndpoints
     clock: Clock
     resolve: Callable[[str], Path]
     """Where a file is that the configuration names, as `file://conf/key.pem`."""
@@ -51,6 +43,21 @@ class MailetContext:
     async def is_local_user(self, address: MailAddress) -> bool:
         """Whether the address itself is that of an existing user."""
         return await self.users.user_for(address) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class MailetContext(MatcherContext):
+    """The parts of the server that mailets may use."""
+
+    mailboxes: MailboxManager
+    queues: MailQueues
+    repositories: MailRepositoryStore
+    repository_settings: RepositorySettings
+    authentication_dns: AuthenticationDns
+    """The same resolver as DKIM asks it."""
+    sender: SmtpSender
+    own: OwnEndpoints
+    """This server as a next hop."""
 
 
 class Mailet(ABC):
@@ -62,13 +69,15 @@ class Mailet(ABC):
 
     processors: tuple[str, ...] = ()
     """Names of processors that this mailet may send mails to, for the check at start."""
+    consumes: tuple[str, ...] = ()
+    """Names of queues that it takes mails from between `start` and `stop`, for the health check."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         self.settings = settings
         self.context = context
 
     async def start(self) -> None:
-        """Called once before the first mail."""
+        """Called once before the first mail, in every process whose container has the mailet."""
         return
 
     async def stop(self) -> None:
@@ -86,7 +95,7 @@ class Matcher(ABC):
     matches_all = False
     """True for a matcher that always gives every recipient: nobody needs to ask it."""
 
-    def __init__(self, condition: str, settings: Settings, context: MailetContext) -> None:
+    def __init__(self, condition: str, settings: Settings, context: MatcherContext) -> None:
         self.condition = condition
         self.settings = settings
         self.context = context
@@ -97,7 +106,7 @@ class Matcher(ABC):
 
 
 MailetFactory = Callable[[Settings, MailetContext], Mailet]
-MatcherFactory = Callable[[str, Settings, MailetContext], Matcher]
+MatcherFactory = Callable[[str, Settings, MatcherContext], Matcher]
 
 
 def whole(mail: Mail, condition: bool) -> Recipients:

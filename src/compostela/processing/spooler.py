@@ -50,8 +50,6 @@ class Spooler:
         self._workers: Workers | None = None
 
     async def start(self) -> None:
-        for mailet in self._processors.mailets:
-            await mailet.start()
         turnstile = AcceptancePriority(self._activity)
         self._workers = Workers("spooler", self._count, lambda: self._work(turnstile))
         self._workers.start()
@@ -60,8 +58,6 @@ class Spooler:
         """Cuts off what is in work: it is done again at the next start, without any effect happening twice."""
         if self._workers is not None:
             await self._workers.stop()
-        for mailet in self._processors.mailets:
-            await mailet.stop()
 
     async def _work(self, turnstile: AcceptancePriority) -> None:
         while True:

@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app.configuration.folder import load
-from compostela.app.editions.embedded import Services, make_services
+from compostela.app.editions.embedded import stores_of
+from compostela.app.server.life_cycle import Server
+from compostela.app.server.services import Services
 from compostela.base.settings import Problems
 from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery, Outcome
@@ -19,7 +22,6 @@ from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import EntryId, Uid
 from compostela.model.username import Username
 from compostela.processing.lmtp_delivery import ContainerDelivery
-from compostela.processing.processor import MailProcessors
 from tests.adapters.embedded import test_blob_store
 from tests.adapters.embedded.test_mailbox_store import mailboxes, store
 from tests.contracts.blobs import spilled
@@ -35,18 +37,25 @@ ROOMY = 300_000
 
 
 @pytest.fixture
-async def services(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[Services]:
+async def server(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[Server]:
     conf = tmp_path / "conf"
     conf.mkdir()
     algorithm = "<enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm>"
     (conf / "usersrepository.xml").write_text(f"<usersrepository>{algorithm}</usersrepository>")
     problems = Problems()
-    services = make_services(load(conf, tmp_path, problems), store, problems)
+    # closed by the fixture of the store
+    stores = replace(stores_of(store), closing=None)
+    server = Server(load(conf, tmp_path, problems), stores, problems)
     await store.domains.add(Domain("example.org"))
     for user in (BOB, CAROL):
-        await services.users.add(Username.parse(user), "secret")
-    yield services
-    services.users.close()
+        await server.services.users.add(Username.parse(user), "secret")
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+def services(server: Server) -> Services:
+    return server.services
 
 
 @pytest.fixture
@@ -75,8 +84,8 @@ class TestDirectDelivery(MailDeliveryContract):
 @pytest.mark.parametrize("split", [False, True], ids=["whole", "split"])
 class TestContainerDelivery(MailDeliveryContract):
     @pytest.fixture
-    def delivery(self, store: EmbeddedStore, services: Services, split: bool) -> MailDelivery:
-        return ContainerDelivery(MailProcessors(services.processors), store.runs, store.blobs, 4, split=split)
+    def delivery(self, store: EmbeddedStore, server: Server, split: bool) -> MailDelivery:
+        return ContainerDelivery(server.container.processors, store.runs, store.blobs, 4, split=split)
 
 
 class TestEmbeddedRuns(UnqueuedRunsContract):

@@ -10,7 +10,7 @@ from compostela.core.mail import notification
 from compostela.core.mail.attributes import DSN_NOTIFY, DSN_ORIGINAL_RECIPIENT
 from compostela.core.mail.model import Mail
 from compostela.model.mail_address import MailAddress
-from compostela.processing.mailet import MailetContext
+from compostela.processing.mailet import MatcherContext
 from compostela.processing.matchers.notification import (
     DSNDelayRequested,
     DSNFailureRequested,
@@ -42,7 +42,7 @@ async def test_matchers(matcher: Matching, condition: str, matched: list[MailAdd
     problems = Problems()
     settings = Settings(Node("mailet", Place("")), problems)
     # these matchers ask nothing of their surroundings
-    made = matcher(condition, settings, cast("MailetContext", None))
+    made = matcher(condition, settings, cast("MatcherContext", None))
     assert await made.match(a_mail()) == matched
     assert not problems.found
 
@@ -50,7 +50,7 @@ async def test_matchers(matcher: Matching, condition: str, matched: list[MailAdd
 def test_a_condition_that_is_no_flag_is_complained_about() -> None:
     problems = Problems()
     settings = Settings(Node("mailet", Place("")), problems)
-    DSNSuccessRequested("shouldNotMatchByDefault", settings, cast("MailetContext", None))
+    DSNSuccessRequested("shouldNotMatchByDefault", settings, cast("MatcherContext", None))
     assert problems.found
 
 

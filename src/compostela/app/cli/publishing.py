@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 import orjson
 
+from compostela.app.checking import report
 from compostela.app.cli.client import fail
 from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.serve import EXIT_CONFIGURATION, report
+from compostela.app.serve import EXIT_CONFIGURATION
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems, Severity
 from compostela.doctor.dns.records import Publication, publications

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import orjson
 
+from compostela.app.checking import check as run_check
 from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.serve import EXIT_CONFIGURATION
-from compostela.app.serve import check as run_check
 from compostela.app.serve import serve as run_server
 from compostela.base.settings import Problems, Severity
 

@@ -17,6 +17,7 @@ from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_s
 from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
+from compostela.core.tasks.settings import TaskSettings, read_task_settings
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.settings import DoctorSettings, read_doctor_settings
@@ -33,11 +34,11 @@ _FILES = (
     "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "mailetcontainer.xml", "domainlist.xml", "usersrepository.xml",
     "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
-    "autoconfiguration.properties", "doctor.properties",
+    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties",
 )  # fmt: skip
 _NOT_YET = (
     "pop3server.xml", "managesieveserver.xml", "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
-    "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties", "rabbitmq.properties",
+    "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties",
     "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties", "droplists.properties",
     "queue.properties", "pulsar.properties", "queue-pulsar.properties", "rspamd.properties",
     "spamassassin.properties", "quotas.xml", "postgres.properties",
@@ -64,6 +65,9 @@ class Configuration:
     dns: DnsSettings
     crowdsec: CrowdsecSettings | None
     health: HealthSettings
+    tasks: TaskSettings
+    group_listeners: bool
+    """Whether this process runs the listeners that run once for all processes."""
     webadmin: WebAdminSettings
     autoconfiguration: AutoconfigurationSettings
     doctor: DoctorSettings
@@ -94,7 +98,6 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
     source = _Source(folder, problems)
     source.root("batchsizes.properties", _read_batch_sizes)
     source.root("extensions.properties", _read_extensions)
-    source.root("listeners.xml", _read_listeners)
     container = source.packaged("mailetcontainer.xml")
     configuration = Configuration(
         locations=FileLocations(folder, data),
@@ -111,6 +114,8 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         dns=source.root("dnsservice.xml", read_dns_settings),
         crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
         health=source.root("healthcheck.properties", read_health_settings),
+        tasks=source.root("rabbitmq.properties", read_task_settings),
+        group_listeners=source.root("listeners.xml", _read_listeners),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
         doctor=source.root("doctor.properties", read_doctor_settings),
@@ -178,12 +183,17 @@ def _read_extensions(settings: Settings) -> None:
     settings.finish()
 
 
-def _read_listeners(settings: Settings) -> None:
-    settings.boolean("executeGroupListeners", True)
+def _read_listeners(settings: Settings) -> bool:
+    """Whether group listeners run in this process."""
+    executed = settings.boolean("executeGroupListeners", True)
     settings.integer("maxConcurrency", 10, minimum=1)
     settings.duration("executionTimeout", 0.0)
+    settings.not_yet("maxConcurrency", "executionTimeout")
     for listener in settings.sections("listener"):
+        if not executed:
+            listener.error("executeGroupListeners is false: remove the listener, or leave the switch out")
         name = listener.required("class").rpartition(".")[2]
         listener.problems.not_yet(listener.place, f"the listener {name!r} is not yet in effect")
     settings.not_yet("preDeletionHooks")
     settings.finish()
+    return executed

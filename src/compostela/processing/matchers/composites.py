@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
 from compostela.model.mail_address import MailAddress
-from compostela.processing.mailet import MailetContext, Matcher, Recipients
+from compostela.processing.mailet import Matcher, MatcherContext, Recipients
 
 
 class _Composite(Matcher):
-    def __init__(self, operands: Sequence[Matcher], settings: Settings, context: MailetContext) -> None:
+    def __init__(self, operands: Sequence[Matcher], settings: Settings, context: MatcherContext) -> None:
         super().__init__("", settings, context)
         self.operands = operands
         if not operands:
@@ -63,5 +63,5 @@ class Xor(_Composite):
         return self._ordered(mail, found)
 
 
-CompositeFactory = Callable[[Sequence[Matcher], Settings, MailetContext], Matcher]
+CompositeFactory = Callable[[Sequence[Matcher], Settings, MatcherContext], Matcher]
 COMPOSITES: dict[str, CompositeFactory] = {"And": And, "Or": Or, "Not": Not, "Xor": Xor}

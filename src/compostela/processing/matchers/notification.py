@@ -3,7 +3,7 @@
 from compostela.base.settings import Settings
 from compostela.core.mail import notification
 from compostela.core.mail.model import Mail
-from compostela.processing.mailet import MailetContext, Matcher, Recipients
+from compostela.processing.mailet import Matcher, MatcherContext, Recipients
 
 
 class _Requested(Matcher):
@@ -13,7 +13,7 @@ class _Requested(Matcher):
     _flag = "shouldMatchByDefault"
     _unless_told = False
 
-    def __init__(self, condition: str, settings: Settings, context: MailetContext) -> None:
+    def __init__(self, condition: str, settings: Settings, context: MatcherContext) -> None:
         super().__init__(condition, settings, context)
         if condition not in ("", self._flag):
             settings.error(f"{condition!r} is not {self._flag}")

@@ -19,6 +19,7 @@ class RemoteDelivery(Mailet):
         super().__init__(settings, context)
         self._settings = read_remote_delivery_settings(settings, context.hello_name)
         self._queue = context.queues.queue(self._settings.queue)
+        self.consumes = (self._settings.queue,)
         self._workers = Workers(
             self._settings.queue, self._settings.workers, Deliverer(self._settings, context, self._queue).work
         )

@@ -1,6 +1,7 @@
 """The administration API as one ASGI application."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -14,8 +15,17 @@ from compostela.web.webadmin.error_handlers import HANDLERS
 from compostela.web.webadmin.settings import WebAdminSettings
 
 
-def create_application(routes: Sequence[BaseRoute], settings: WebAdminSettings, passwords: Passwords) -> Starlette:
+class RouteGroup(Protocol):
+    """The routes of one resource."""
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Called once."""
+        ...
+
+
+def create_application(groups: Sequence[RouteGroup], settings: WebAdminSettings, passwords: Passwords) -> Starlette:
     """All routes require authentication, but those that `AuthenticationMiddleware` leaves open."""
+    routes = [route for group in groups for route in group.routes()]
     return Starlette(
         routes=[*routes, Route("/{path:path}", _options, methods=["OPTIONS"])],
         middleware=_middleware(settings, passwords),

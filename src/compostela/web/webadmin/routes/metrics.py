@@ -16,8 +16,9 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _NOT_ALLOWED = re.compile(r"[^a-zA-Z0-9_]")
 
 
-def routes() -> list[Route]:
-    return [Route("/metrics", _show, methods=["GET"])]
+class MetricsRoutes:
+    def routes(self) -> list[Route]:
+        return [Route("/metrics", _show, methods=["GET"])]
 
 
 class _OurMetrics:

@@ -38,7 +38,7 @@ def tls_of(public: AutoconfigurationSettings) -> TlsSettings:
     )
 
 
-class PublicListener:
+class PublicDocumentsListener:
     """Binds first, serves when the mail ports are open. Its certificate is exchanged with those of the mail servers."""
 
     def __init__(self, configuration: Configuration) -> None:

@@ -1,0 +1,1 @@
+"""The server around the stores of an edition: rules, mail container, listeners, administration, health, life cycle."""

@@ -1,0 +1,61 @@
+"""Health checks of the server itself; those of the stores come with the edition."""
+
+from compostela.app.server.roles import Roles
+from compostela.base.clock import Clock
+from compostela.core.health.checks import HealthCheck, HealthStatus
+from compostela.core.queue.ports import MailQueues
+from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
+from compostela.core.tasks.manager import TaskManager
+
+UNCONSUMED_SECONDS = 60.0
+"""How long a mail may wait in a queue that only other processes take mails from."""
+
+Found = tuple[HealthStatus, str] | None
+
+
+def error_repository_check(repositories: MailRepositoryStore, url: RepositoryUrl) -> HealthCheck:
+    """Degraded when mails lie in the error repository."""
+
+    async def errors() -> Found:
+        repository = await repositories.find(url)
+        size = await repository.size() if repository is not None else 0
+        return (HealthStatus.DEGRADED, f"{url} holds {size} mails") if size else None
+
+    return HealthCheck("EmptyErrorMailRepository", errors)
+
+
+def queue_consumers_check(queues: MailQueues, roles: Roles, clock: Clock) -> HealthCheck:
+    """Degraded when mails come into a queue and nothing takes them out: a queue that this process feeds and does not consume
+    (an entry is its accepter's while that lives), or one in which a mail that is ready has waited for
+    `UNCONSUMED_SECONDS`. The name is James's."""
+
+    async def consumers() -> Found:
+        names = sorted({*await queues.names(), *roles.feeds} - roles.consumes)
+        idle = [name for name in names if name in roles.feeds or await _waits(queues, name, clock)]
+        if not idle:
+            return None
+        sizes = [await queues.queue(name).size() for name in idle]
+        listed = ", ".join(f"{name!r} ({size} mails)" for name, size in zip(idle, sizes, strict=True))
+        return HealthStatus.DEGRADED, (
+            f"nothing takes mails from {listed}: give the spooler threads, or the container a RemoteDelivery mailet"
+        )
+
+    return HealthCheck("MailQueueConsumers", consumers)
+
+
+async def _waits(queues: MailQueues, name: str, clock: Clock) -> bool:
+    async for oldest in queues.queue(name).browse(delayed=False, limit=1):
+        return clock.now() - oldest.enqueued_at >= UNCONSUMED_SECONDS
+    return False
+
+
+def task_consumers_check(tasks: TaskManager, roles: Roles) -> HealthCheck:
+    """Degraded when a task waits and this process runs none."""
+
+    async def consumers() -> Found:
+        waiting = 0 if roles.tasks else tasks.waiting
+        if not waiting:
+            return None
+        return HealthStatus.DEGRADED, f"nothing runs the {waiting} tasks that wait: task.consumption.enabled is false"
+
+    return HealthCheck("TaskManagerConsumers", consumers)

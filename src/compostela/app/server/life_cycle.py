@@ -1,0 +1,188 @@
+"""A server, put together from its configuration and the stores of an edition: made, started, stopped."""
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from compostela.adapters.dns.authentication import ResolverDns
+from compostela.adapters.dns.resolver import DnspythonResolver
+from compostela.app import first_start
+from compostela.app.configuration.folder import Configuration
+from compostela.app.server.health import error_repository_check, queue_consumers_check, task_consumers_check
+from compostela.app.server.hook_chains import hook_context, lmtp_chain, make_bans, smtp_chain
+from compostela.app.server.listeners import ListenerFactory, acceptance, lmtp_delivery, ports_by_name
+from compostela.app.server.login_methods import LoginMethods
+from compostela.app.server.mail_container import MailContainer, mailet_context
+from compostela.app.server.public_documents import PublicDocumentsListener
+from compostela.app.server.roles import roles_of
+from compostela.app.server.services import make_services
+from compostela.app.server.webadmin import WebAdminListener
+from compostela.app.stores import Stores
+from compostela.base.clock import SystemClock
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Problems
+from compostela.core.authentication.recent_logins import RecentLogins
+from compostela.core.health.checks import HealthChecks
+from compostela.core.tasks.manager import TaskManager
+from compostela.doctor.service import Diagnosis
+from compostela.net.listeners import Listener
+from compostela.net.tls.reload import reload_certificates
+
+if TYPE_CHECKING:
+    from compostela.web.webadmin.application import RouteGroup
+
+_log = logging.getLogger(__name__)
+
+
+def make_server(configuration: Configuration, stores: Stores, problems: Problems) -> "Server | None":
+    """Makes everything that the configuration names, on stores that may be unopened: no port is used. Complaints go to
+    `problems`; None after one that leaves nothing to start."""
+    try:
+        return Server(configuration, stores, problems)
+    except InvalidArgument as wrong:
+        problems.error(configuration.container.place, str(wrong))
+        return None
+
+
+class Server:
+    """One process's server. `start`, `start_web` and `stop` are each called once."""
+
+    def __init__(self, configuration: Configuration, stores: Stores, problems: Problems) -> None:
+        """Complaints go to `problems`. Raises `InvalidArgument`."""
+        self._configuration = configuration
+        self._stores = stores
+        self._clock = SystemClock()
+        self.services = make_services(configuration, stores, self._clock)
+        self._dns = DnspythonResolver(configuration.dns)
+        self._authentication_dns = ResolverDns(self._dns)
+        self._bans = make_bans(configuration, self._clock, problems)
+        self._recent_logins = RecentLogins(self._clock)
+        self.hook_context = hook_context(
+            stores, self.services, self._dns, self._authentication_dns, self._bans, self._recent_logins, self._clock
+        )
+        self._smtp_chains = [smtp_chain(smtp, self.hook_context) for smtp in configuration.smtp]
+        self._lmtp_chains = [lmtp_chain(lmtp, self.hook_context) for lmtp in configuration.lmtp]
+        self.mailet_context = mailet_context(
+            configuration, stores, self.services, self._dns, self._authentication_dns, self._clock
+        )
+        self.container = MailContainer(configuration, stores, self.mailet_context, problems)
+        self.roles = roles_of(configuration, self.container.processors.mailets)
+        self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
+        self.tasks = TaskManager(self._clock)
+        self.health = HealthChecks([
+            *stores.health_checks(),
+            error_repository_check(stores.repositories, self.container.error_repository),
+            queue_consumers_check(stores.queues, self.roles, self._clock),
+            task_consumers_check(self.tasks, self.roles),
+        ])  # fmt: skip
+        self.listeners: list[Listener] = []
+        self._webadmin: WebAdminListener | None = None
+        self._public: PublicDocumentsListener | None = None
+        self._running: list[asyncio.Task[None]] = []
+
+    async def start(self) -> first_start.FirstUser | None:
+        """Binds all ports before anything else; gives the user that was made at the first start. Raises `BindError`,
+        `TlsError`, `KerberosError`, `TemporaryFailure`; then nothing is left open, the stores neither."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> first_start.FirstUser | None:
+        configuration = self._configuration
+        self._make_listeners()
+        if configuration.webadmin.enabled:
+            self._webadmin = WebAdminListener(configuration.webadmin, configuration.locations.data)
+        if configuration.autoconfiguration.enabled:
+            self._public = PublicDocumentsListener(configuration)
+        for listener in self.listeners:
+            listener.bind()
+        services = self.services
+        await services.domains.add_configured()
+        first = await first_start.make_first_user(
+            services.users, self._stores.queues, services.domains.default_domain, self._clock.now()
+        )
+        await self.container.start(acceptance)
+        for listener in self.listeners:
+            await listener.start()
+        _log.info("roles of this process", extra=self.roles.fields())
+        return first
+
+    def _make_listeners(self) -> None:
+        configuration, stores, services = self._configuration, self._stores, self.services
+        factory = ListenerFactory(
+            stores, services, self._logins, self._recent_logins, self._bans, configuration.locations, self._clock
+        )
+        processors, workers = self.container.processors, configuration.spooler.workers
+        for smtp, chain in zip(configuration.smtp, self._smtp_chains, strict=True):
+            self.listeners.append(factory.smtp(smtp, chain))
+        for lmtp, chain in zip(configuration.lmtp, self._lmtp_chains, strict=True):
+            self.listeners.append(factory.lmtp(lmtp, chain, lmtp_delivery(lmtp, stores, services, processors, workers)))
+        self.listeners += [factory.imap(imap) for imap in configuration.imap]
+
+    async def start_web(self) -> None:
+        """WebAdmin and the public documents, whose libraries are slow to import: after the mail ports are open."""
+        if self._public is not None:
+            domains, users = self.services.domains, self.services.users
+            await self._public.start(domains, ports_by_name(self.listeners), whole_address=users.virtual_hosting)
+        if self._webadmin is not None:
+            await self._webadmin.start(self.route_groups())
+        if self.roles.tasks:
+            self._running.append(asyncio.create_task(self.tasks.work()))
+        period = self._configuration.health.period_seconds
+        self._running.append(asyncio.create_task(self.health.watch(period)))
+
+    def route_groups(self) -> list["RouteGroup"]:
+        """What the administration API offers here."""
+        # slow to import
+        from compostela.app.server.route_groups import account_groups, mail_groups, server_groups
+
+        return [
+            *server_groups(self.health, self.tasks, self.reload_certificates, self._diagnosis()),
+            *account_groups(self.services, self._stores, self.tasks),
+            *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
+        ]
+
+    def _diagnosis(self) -> Diagnosis:
+        from compostela.doctor.diagnosis import diagnosis_of
+
+        async def domains() -> list[str]:
+            return [str(domain) for domain in await self.services.domains.all()]
+
+        ports = ports_by_name(self.listeners)
+        return diagnosis_of(
+            self._configuration.examined, self._dns, self._authentication_dns, self._clock, domains, ports
+        )
+
+    async def reload_certificates(self, port: int | None = None) -> int:
+        """See `net.tls.reload`."""
+        public = [] if self._public is None else [self._public]
+        return await reload_certificates([*self.listeners, *public], port)
+
+    @property
+    def web_port(self) -> int | None:
+        """The port of the administration API."""
+        return None if self._webadmin is None else self._webadmin.port
+
+    async def stop(self) -> None:
+        """Stops accepting, finishes what is in flight, and closes the stores."""
+        await asyncio.gather(*(listener.stop() for listener in self.listeners))
+        for web in (self._webadmin, self._public):
+            if web is not None:
+                await web.stop()
+        for task in self._running:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.container.stop()
+        await self.close()
+
+    async def close(self) -> None:
+        """Enough for a server that was made and never started."""
+        self.services.users.close()
+        if self._bans is not None:
+            await self._bans.close()
+        await self._logins.close()
+        await self._stores.close()

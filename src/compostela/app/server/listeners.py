@@ -1,0 +1,106 @@
+"""The listeners of the mail protocols, one for each configured server."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from compostela.adapters.crowdsec.bans import CrowdsecBans
+from compostela.app.configuration.locations import FileLocations
+from compostela.app.server.login_methods import LoginMethods
+from compostela.app.server.services import Services
+from compostela.app.stores import Stores
+from compostela.base.clock import Clock
+from compostela.core.authentication.recent_logins import RecentLogins
+from compostela.core.delivery.direct import DirectDelivery
+from compostela.core.delivery.ports import MailDelivery
+from compostela.core.queue.model import SPOOL
+from compostela.core.smtp_hooks.hooks import HookChain
+from compostela.net.imap.server import ImapServer
+from compostela.net.imap.session import ImapProtocol
+from compostela.net.imap.settings import ImapSettings
+from compostela.net.listeners import Listener
+from compostela.net.lmtp import session as lmtp_session
+from compostela.net.lmtp.session import LmtpProtocol
+from compostela.net.lmtp.settings import LmtpSettings
+from compostela.net.settings import ServerSettings
+from compostela.net.smtp import session as smtp_session
+from compostela.net.smtp.server import SmtpServer
+from compostela.net.smtp.session import SmtpProtocol
+from compostela.net.smtp.settings import SmtpSettings
+from compostela.net.tls.context import server_context
+from compostela.net.tls.errors import TlsError
+from compostela.processing.container import DEFAULT_WORKERS
+from compostela.processing.lmtp_delivery import ContainerDelivery
+from compostela.processing.processor import MailProcessors
+
+
+def acceptance() -> int:
+    """Commands that the servers that take mail have seen."""
+    return smtp_session.commands_seen() + lmtp_session.commands_seen()
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerFactory:
+    """Makes listeners, which open no port yet. Every method raises `TlsError` and `KerberosError`."""
+
+    stores: Stores
+    services: Services
+    logins: LoginMethods
+    recent_logins: RecentLogins
+    """Told of logins at the mailbox protocols."""
+    bans: CrowdsecBans | None
+    locations: FileLocations
+    clock: Clock
+
+    def smtp(self, settings: SmtpSettings, chain: HookChain) -> Listener:
+        server = self._smtp_server(settings, chain)
+        return self._listener(settings.server, lambda listener, tls: SmtpProtocol(server, listener, tls))
+
+    def lmtp(self, settings: LmtpSettings, chain: HookChain, delivery: MailDelivery) -> Listener:
+        server = self._smtp_server(settings.session, chain)
+        return self._listener(
+            settings.session.server, lambda listener, tls: LmtpProtocol(server, delivery, listener, tls)
+        )
+
+    def imap(self, settings: ImapSettings) -> Listener:
+        logins = replace(
+            self.logins.of(settings.auth), administrators=settings.administrators, noted_by=self.recent_logins
+        )
+        bans = self.bans if settings.ban_check is not None else None
+        server = ImapServer(settings, self.services.mailboxes, logins, self.stores.blobs, self.clock, bans)
+        return self._listener(settings.server, lambda listener, tls: ImapProtocol(server, listener, tls))
+
+    def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:
+        return SmtpServer(
+            settings=settings,
+            hooks=chain,
+            queue=self.stores.queues.queue(SPOOL),
+            blobs=self.stores.blobs,
+            logins=replace(self.logins.of(settings.auth), accounts=chain.accounts),
+            default_domain=self.services.domains.default_domain,
+            clock=self.clock,
+        )
+
+    def _listener(self, settings: ServerSettings, factory: Callable[[Listener, bool], asyncio.Protocol]) -> Listener:
+        context = None
+        if settings.tls.offered:
+            try:
+                context = server_context(settings.tls, self.locations.resolve)
+            except TlsError as error:
+                raise TlsError(f"{settings.tls.place}: {error}") from error
+        return Listener(settings, factory, context)
+
+
+def lmtp_delivery(
+    settings: LmtpSettings, stores: Stores, services: Services, processors: MailProcessors, workers: int
+) -> MailDelivery:
+    """Through the mail container or straight to the mailboxes. `workers` are those of the spooler, 0 for none."""
+    if settings.through_container:
+        split = settings.split_execution
+        return ContainerDelivery(processors, stores.runs, stores.blobs, workers or DEFAULT_WORKERS, split=split)
+    return DirectDelivery(services.users, services.rewriting, services.mailboxes, stores.queues.queue(SPOOL))
+
+
+def ports_by_name(listeners: Sequence[Listener]) -> dict[str, list[int]]:
+    """The ports that are really open, by the name of each server."""
+    return {listener.settings.name: listener.ports for listener in listeners}

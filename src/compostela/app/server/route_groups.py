@@ -1,0 +1,57 @@
+"""The route groups of the administration API, each made from what it works on."""
+
+from compostela.app.server.services import Services
+from compostela.app.stores import Stores
+from compostela.base.clock import Clock
+from compostela.core.health.checks import HealthChecks
+from compostela.core.repository.settings import RepositorySettings
+from compostela.core.tasks.manager import TaskManager
+from compostela.doctor.routes import DoctorRoutes
+from compostela.doctor.service import Diagnosis
+from compostela.web.webadmin.application import RouteGroup
+from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
+from compostela.web.webadmin.routes.bans import BanRoutes
+from compostela.web.webadmin.routes.delegations import DelegationRoutes
+from compostela.web.webadmin.routes.domains import DomainRoutes
+from compostela.web.webadmin.routes.health import HealthRoutes
+from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
+from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
+from compostela.web.webadmin.routes.metrics import MetricsRoutes
+from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
+from compostela.web.webadmin.routes.tasks import TaskRoutes
+from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
+from compostela.web.webadmin.routes.users import UserRoutes
+
+
+def account_groups(services: Services, stores: Stores, tasks: TaskManager) -> list[RouteGroup]:
+    """Domains, users, and what is theirs."""
+    domains, users, rewriting = services.domains, services.users, services.rewriting
+    return [
+        DomainRoutes(domains, users, rewriting),
+        UserRoutes(users, rewriting),
+        UserMailboxRoutes(users, services.mailboxes, tasks),
+        AddressAliasRoutes(domains, users, rewriting),
+        DelegationRoutes(users, stores.delegations),
+        BanRoutes(services.throttle),
+    ]
+
+
+def mail_groups(stores: Stores, settings: RepositorySettings, tasks: TaskManager, clock: Clock) -> list[RouteGroup]:
+    """Mails that wait or were put aside."""
+    return [
+        MailQueueRoutes(stores.queues, tasks),
+        MailRepositoryRoutes(stores.repositories, settings, stores.queues, tasks, clock),
+    ]
+
+
+def server_groups(
+    health: HealthChecks, tasks: TaskManager, reload_certificates: ReloadCertificates, diagnosis: Diagnosis
+) -> list[RouteGroup]:
+    """The server itself."""
+    return [
+        HealthRoutes(health),
+        MetricsRoutes(),
+        TaskRoutes(tasks),
+        ServerRoutes(reload_certificates),
+        DoctorRoutes(diagnosis),
+    ]

@@ -1,0 +1,39 @@
+"""The rules on top of the stores that everything in this process shares."""
+
+from dataclasses import dataclass
+
+from compostela.app.configuration.folder import Configuration
+from compostela.app.stores import Stores
+from compostela.base.clock import Clock
+from compostela.core.authentication.service import Authenticator
+from compostela.core.authentication.throttle import Throttle
+from compostela.core.domains.service import DomainList
+from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.users.service import UsersRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Accounts, mailboxes and logins."""
+
+    domains: DomainList
+    users: UsersRepository
+    rewriting: RecipientRewriteTable
+    mailboxes: MailboxManager
+    throttle: Throttle
+    authenticator: Authenticator
+
+
+def make_services(configuration: Configuration, stores: Stores, clock: Clock) -> Services:
+    domains = DomainList(stores.domains, configuration.domains)
+    users = UsersRepository(stores.users, domains, configuration.users)
+    throttle = Throttle(configuration.throttle, clock)
+    return Services(
+        domains=domains,
+        users=users,
+        rewriting=RecipientRewriteTable(stores.rewriting, domains, users, configuration.rewriting),
+        mailboxes=MailboxManager(stores.mailboxes, clock),
+        throttle=throttle,
+        authenticator=Authenticator(users, stores.delegations, throttle),
+    )

@@ -1,0 +1,83 @@
+"""What an edition provides: the ports of its stores, opened. The server around them is the same for every edition."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from compostela.base.errors import CompostelaError
+from compostela.core.authentication.ports import DelegationStore
+from compostela.core.blob.ports import BlobStore
+from compostela.core.domains.ports import DomainStore
+from compostela.core.filtering.ports import GreylistStore
+from compostela.core.health.checks import HealthCheck
+from compostela.core.mail.ports import UnqueuedRuns
+from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.queue.ports import MailQueues
+from compostela.core.repository.ports import MailRepositoryStore
+from compostela.core.rewriting.ports import RewritingStore
+from compostela.core.users.ports import UserStore
+
+
+class StoresUnavailable(CompostelaError):
+    """The stores cannot be opened; the text is one sentence for the operator."""
+
+
+class StoresNotOpen(CompostelaError):
+    """A store is used while the configuration is only checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The ports of one edition, with its health checks and the way to close it."""
+
+    mailboxes: MailboxStore
+    queues: MailQueues
+    repositories: MailRepositoryStore
+    users: UserStore
+    delegations: DelegationStore
+    domains: DomainStore
+    rewriting: RewritingStore
+    greylist: GreylistStore
+    blobs: BlobStore
+    runs: UnqueuedRuns
+    checks: Sequence[HealthCheck] = ()
+    """Of the edition itself: whether its engines work and have room."""
+    closing: Callable[[], Awaitable[None]] | None = None
+    """Finishes what was begun and closes every port."""
+
+    def health_checks(self) -> list[HealthCheck]:
+        return list(self.checks)
+
+    async def close(self) -> None:
+        """Called once, after everything that uses the ports has stopped."""
+        if self.closing is not None:
+            await self.closing()
+
+
+def unopened_stores() -> Stores:
+    """Stores for a check of the configuration: everything can be made of them, nothing can be read or written. A queue may
+    be asked for by its name."""
+    port: Any = _NotOpen  # Any: stands for every port
+    return Stores(
+        mailboxes=port("mailboxes"),
+        queues=port("queues", queue=lambda name: port(f"queue {name!r}")),
+        repositories=port("repositories"),
+        users=port("users"),
+        delegations=port("delegations"),
+        domains=port("domains"),
+        rewriting=port("rewriting"),
+        greylist=port("greylist"),
+        blobs=port("blobs"),
+        runs=port("runs"),
+    )
+
+
+class _NotOpen:
+    """Raises `StoresNotOpen` at any use but that of `handles`, which give further ports."""
+
+    def __init__(self, name: str, **handles: Callable[[str], object]) -> None:
+        self._name = name
+        vars(self).update(handles)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise StoresNotOpen(f"{name!r} of the store ({self._name}) is used before the server starts: use it in 'start'")

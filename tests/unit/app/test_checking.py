@@ -1,0 +1,75 @@
+"""`compostela check` makes everything and opens nothing."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from compostela.app.checking import check
+from compostela.base.settings import Problems, Severity
+
+CONTAINER = """<mailetcontainer><spooler>{spooler}</spooler><processors><processor state="root">{mailets}
+<mailet match="All" class="ToProcessor"><processor>error</processor></mailet></processor>
+<processor state="error"><mailet match="All" class="Null"/></processor></processors></mailetcontainer>"""
+OWN = """
+from compostela.processing.mailet import Mailet
+
+class Asking(Mailet):
+    def __init__(self, settings, context):
+        super().__init__(settings, context)
+        self.queue = context.queues.queue("mine")
+
+    async def service(self, mail, run):
+        pass
+
+class Hasty(Asking):
+    def __init__(self, settings, context):
+        super().__init__(settings, context)
+        self.queue.enqueue(None)
+"""
+
+
+async def complaints(folder: Path) -> list[str]:
+    problems = Problems()
+    await check(folder, folder / "data", problems)
+    return [problem.message for problem in problems.of(Severity.ERROR)]
+
+
+async def test_no_store_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(apsw, "connection_hooks", [lambda connection: opened.append(connection.filename)])
+    assert await complaints(tmp_path) == []
+    assert opened == []
+    assert not (tmp_path / "data").exists()
+
+
+async def test_a_class_that_uses_a_store_before_the_server_starts_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_early_mailets.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    wrong = []
+    for name in ("Asking", "Hasty"):
+        mailets = f'<mailet match="All" class="own_early_mailets.{name}"/>'
+        (tmp_path / "mailetcontainer.xml").write_text(CONTAINER.format(spooler="", mailets=mailets))
+        wrong += await complaints(tmp_path)
+    (told,) = wrong
+    assert "'enqueue' of the store (queue 'mine') is used before the server starts: use it in 'start'" in told
+
+
+async def test_an_error_repository_that_is_no_url_is_told(tmp_path: Path) -> None:
+    spooler = "<errorRepository>nonsense://</errorRepository>"
+    (tmp_path / "mailetcontainer.xml").write_text(CONTAINER.format(spooler=spooler, mailets=""))
+    (told,) = await complaints(tmp_path)
+    assert "nonsense" in told
+
+
+@pytest.mark.parametrize(("switch", "complained"), [("true", 0), ("false", 1)])
+async def test_a_process_without_group_listeners_must_not_have_one(
+    tmp_path: Path, switch: str, complained: int
+) -> None:
+    listeners = f"<listeners><executeGroupListeners>{switch}</executeGroupListeners>{{}}</listeners>"
+    (tmp_path / "listeners.xml").write_text(listeners.format("<listener><class>a.B</class></listener>"))
+    assert len(await complaints(tmp_path)) == complained
+    (tmp_path / "listeners.xml").write_text(listeners.format(""))
+    assert await complaints(tmp_path) == []

@@ -1,0 +1,49 @@
+"""Health of queues that other processes take mails from."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.app.server.health import UNCONSUMED_SECONDS, queue_consumers_check
+from compostela.app.server.roles import Roles
+from tests.contracts.fakes import FakeClock, a_mail
+
+MAILBOXES_ONLY = Roles(feeds=frozenset(), consumes=frozenset(), group_listeners=False, tasks=False)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
+    store = await EmbeddedStore.open(tmp_path, clock)
+    yield store
+    await store.close()
+
+
+async def test_a_process_that_only_reads_mailboxes_is_healthy(store: EmbeddedStore, clock: FakeClock) -> None:
+    assert await queue_consumers_check(store.queues, MAILBOXES_ONLY, clock).probe() is None
+
+
+async def test_a_queue_that_others_take_from_is_degraded_when_a_mail_waits_for_long(
+    store: EmbeddedStore, clock: FakeClock
+) -> None:
+    check = queue_consumers_check(store.queues, MAILBOXES_ONLY, clock)
+    await store.queues.queue("outgoing").enqueue(a_mail())
+    clock.advance(UNCONSUMED_SECONDS - 1)
+    assert await check.probe() is None
+    clock.advance(1)
+    found = await check.probe()
+    assert found is not None
+    assert "'outgoing' (1 mails)" in found[1]
+
+
+async def test_a_mail_whose_time_has_not_come_is_not_late(store: EmbeddedStore, clock: FakeClock) -> None:
+    check = queue_consumers_check(store.queues, MAILBOXES_ONLY, clock)
+    await store.queues.queue("outgoing").enqueue(a_mail(), delay_seconds=10 * UNCONSUMED_SECONDS)
+    clock.advance(2 * UNCONSUMED_SECONDS)
+    assert await check.probe() is None
