@@ -15,6 +15,7 @@ from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
+from compostela.core.tasks.ports import TaskStore
 from compostela.core.users.ports import UserStore
 
 
@@ -40,6 +41,7 @@ class Stores:
     greylist: GreylistStore
     blobs: BlobStore
     runs: UnqueuedRuns
+    tasks: TaskStore
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
     closing: Callable[[], Awaitable[None]] | None = None
@@ -69,6 +71,7 @@ def unopened_stores() -> Stores:
         greylist=port("greylist"),
         blobs=port("blobs"),
         runs=port("runs"),
+        tasks=port("tasks"),
     )
 
 

@@ -17,7 +17,7 @@ from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_s
 from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
-from compostela.core.tasks.settings import TaskSettings, read_task_settings
+from compostela.core.tasks.settings import TaskRunSettings, TaskSettings, read_task_run_settings, read_task_settings
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.settings import DoctorSettings, read_doctor_settings
@@ -34,7 +34,7 @@ _FILES = (
     "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "mailetcontainer.xml", "domainlist.xml", "usersrepository.xml",
     "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
-    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties",
+    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties",
 )  # fmt: skip
 _NOT_YET = (
     "pop3server.xml", "managesieveserver.xml", "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
@@ -66,6 +66,7 @@ class Configuration:
     crowdsec: CrowdsecSettings | None
     health: HealthSettings
     tasks: TaskSettings
+    task_runs: TaskRunSettings
     group_listeners: bool
     """Whether this process runs the listeners that run once for all processes."""
     webadmin: WebAdminSettings
@@ -115,6 +116,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
         health=source.root("healthcheck.properties", read_health_settings),
         tasks=source.root("rabbitmq.properties", read_task_settings),
+        task_runs=source.root("tasks.properties", read_task_run_settings),
         group_listeners=source.root("listeners.xml", _read_listeners),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),

@@ -61,6 +61,7 @@ def stores_of(store: EmbeddedStore) -> Stores:
         greylist=store.greylist,
         blobs=store.blobs,
         runs=store.runs,
+        tasks=store.tasks,
         checks=health_checks(store),
         closing=store.close,
     )

@@ -17,6 +17,7 @@ from compostela.app.server.mail_container import MailContainer, mailet_context
 from compostela.app.server.public_documents import PublicDocumentsListener
 from compostela.app.server.roles import roles_of
 from compostela.app.server.services import make_services
+from compostela.app.server.tasks import make_tasks, task_work
 from compostela.app.server.webadmin import WebAdminListener
 from compostela.app.stores import Stores
 from compostela.base.clock import SystemClock
@@ -24,7 +25,6 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
 from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.health.checks import HealthChecks
-from compostela.core.tasks.manager import TaskManager
 from compostela.doctor.service import Diagnosis
 from compostela.net.listeners import Listener
 from compostela.net.tls.reload import reload_certificates
@@ -69,12 +69,13 @@ class Server:
         self.container = MailContainer(configuration, stores, self.mailet_context, problems)
         self.roles = roles_of(configuration, self.container.processors.mailets)
         self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
-        self.tasks = TaskManager(self._clock)
+        self.tasks = make_tasks(stores, self.services, self._clock)
+        self._task_work = task_work(configuration, self.tasks, self._clock, problems)
         self.health = HealthChecks([
             *stores.health_checks(),
             error_repository_check(stores.repositories, self.container.error_repository),
             queue_consumers_check(stores.queues, self.roles, self._clock),
-            task_consumers_check(self.tasks, self.roles),
+            task_consumers_check(self.tasks, self.roles, self._clock),
         ])  # fmt: skip
         self.listeners: list[Listener] = []
         self._webadmin: WebAdminListener | None = None
@@ -130,7 +131,7 @@ class Server:
         if self._webadmin is not None:
             await self._webadmin.start(self.route_groups())
         if self.roles.tasks:
-            self._running.append(asyncio.create_task(self.tasks.work()))
+            self._running += [asyncio.create_task(work()) for work in self._task_work]
         period = self._configuration.health.period_seconds
         self._running.append(asyncio.create_task(self.health.watch(period)))
 
@@ -140,7 +141,7 @@ class Server:
         from compostela.app.server.route_groups import account_groups, mail_groups, server_groups
 
         return [
-            *server_groups(self.health, self.tasks, self.reload_certificates, self._diagnosis()),
+            *server_groups(self.health, self.tasks, self._clock, self.reload_certificates, self._diagnosis()),
             *account_groups(self.services, self._stores, self.tasks),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
         ]

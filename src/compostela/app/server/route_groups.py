@@ -5,7 +5,7 @@ from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.core.health.checks import HealthChecks
 from compostela.core.repository.settings import RepositorySettings
-from compostela.core.tasks.manager import TaskManager
+from compostela.core.tasks.service import Tasks
 from compostela.doctor.routes import DoctorRoutes
 from compostela.doctor.service import Diagnosis
 from compostela.web.webadmin.application import RouteGroup
@@ -23,7 +23,7 @@ from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
 
 
-def account_groups(services: Services, stores: Stores, tasks: TaskManager) -> list[RouteGroup]:
+def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[RouteGroup]:
     """Domains, users, and what is theirs."""
     domains, users, rewriting = services.domains, services.users, services.rewriting
     return [
@@ -36,7 +36,7 @@ def account_groups(services: Services, stores: Stores, tasks: TaskManager) -> li
     ]
 
 
-def mail_groups(stores: Stores, settings: RepositorySettings, tasks: TaskManager, clock: Clock) -> list[RouteGroup]:
+def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, clock: Clock) -> list[RouteGroup]:
     """Mails that wait or were put aside."""
     return [
         MailQueueRoutes(stores.queues, tasks),
@@ -45,13 +45,17 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: TaskManager
 
 
 def server_groups(
-    health: HealthChecks, tasks: TaskManager, reload_certificates: ReloadCertificates, diagnosis: Diagnosis
+    health: HealthChecks,
+    tasks: Tasks,
+    clock: Clock,
+    reload_certificates: ReloadCertificates,
+    diagnosis: Diagnosis,
 ) -> list[RouteGroup]:
     """The server itself."""
     return [
         HealthRoutes(health),
         MetricsRoutes(),
-        TaskRoutes(tasks),
+        TaskRoutes(tasks, clock),
         ServerRoutes(reload_certificates),
         DoctorRoutes(diagnosis),
     ]

@@ -101,5 +101,5 @@ async def worker_of(tasks: Tasks, clock: Clock, settings: WorkerSettings | None 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(SECONDS):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.005)

@@ -1,0 +1,57 @@
+"""The types of tasks that this server knows, and who runs them here."""
+
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from compostela.app.configuration.folder import Configuration
+from compostela.app.server.services import Services
+from compostela.app.stores import Stores
+from compostela.base.clock import Clock
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Place, Problems
+from compostela.core.mailbox.tasks import ClearMailboxTask
+from compostela.core.queue.tasks import ClearQueueTask, DeleteFromQueueTask
+from compostela.core.repository.tasks import ClearRepositoryTask, ReprocessAllTask, ReprocessOneTask
+from compostela.core.tasks.cleanup import CleanTasksTask
+from compostela.core.tasks.registry import TaskTypes
+from compostela.core.tasks.schedule import Scheduler
+from compostela.core.tasks.service import Tasks
+from compostela.core.tasks.worker import TaskWorker
+
+TASKS_FILE = "tasks.properties"
+
+
+def make_tasks(stores: Stores, services: Services, clock: Clock) -> Tasks:
+    types = TaskTypes([
+        ClearQueueTask(stores.queues),
+        DeleteFromQueueTask(stores.queues),
+        ClearRepositoryTask(stores.repositories),
+        ReprocessAllTask(stores.repositories, stores.queues),
+        ReprocessOneTask(stores.repositories, stores.queues),
+        ClearMailboxTask(services.mailboxes.store),
+        CleanTasksTask(stores.tasks),
+    ])  # fmt: skip
+    return Tasks(stores.tasks, types, clock, socket.gethostname())
+
+
+def task_work(
+    configuration: Configuration, tasks: Tasks, clock: Clock, problems: Problems
+) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+    """What a process with the role does, until it is cancelled. Complaints about scheduled tasks go to `problems`."""
+    settings = configuration.task_runs
+    for name in settings.worker.limits:
+        try:
+            tasks.types.runner(name)
+        except InvalidArgument as error:
+            problems.error(Place(TASKS_FILE), f"limits: {error}")
+    known = []
+    for line in settings.schedule:
+        try:
+            tasks.types.decode(line.name, line.arguments)
+        except InvalidArgument as error:
+            problems.error(line.place, f"schedule: {error}")
+        else:
+            known.append(line)
+    worker = TaskWorker(tasks.store, tasks.types, clock, tasks.host, settings.worker)
+    return [worker.work, Scheduler(tasks, known, clock).run]
