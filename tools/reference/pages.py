@@ -26,7 +26,7 @@ from compostela.core.filtering.settings import read_crowdsec_settings
 from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
-from compostela.core.tasks.settings import read_task_settings
+from compostela.core.tasks.settings import read_task_run_settings, read_task_settings
 from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
@@ -98,6 +98,10 @@ _WORDS = {
     "lmtpserver/handlerchain/handler/class": "A loader as in `coreHandlersPackage`, or an SMTP hook, see [processing](processing.md).",
     "lmtpserver/handlerchain/handler/splitExecution": "Of `MailetContainerHandler`: run the container for each recipient, so that each has its own answer.",
     "executeGroupListeners": "Run the listeners of which one process of a cluster is enough, once there are any; `false` is for a process without `<listener>`.",
+    "concurrency": "Tasks that one process runs at the same time.",
+    "limits": "Runs of a type at the same time in all processes, such as `reprocessing-all: 2, clear-mail-queue: 0`; 1 for the others.",
+    "kept": "How long ended tasks stay in the list (30 days by default).",
+    "schedule": "Any number: five fields of cron (UTC), a type of task and its arguments as JSON, see the operators' page on tasks.",
     "listener/class": "Not yet in effect.",
     "smtpserver/handlerchain/handler/class": "An SMTP hook, see [processing](processing.md).",
 }
@@ -128,6 +132,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "crowdsec.properties": lambda recorder: read_crowdsec_settings(recorder.settings("")),
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
     "rabbitmq.properties": lambda recorder: read_task_settings(recorder.settings("")),
+    "tasks.properties": lambda recorder: read_task_run_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
     "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),
     "doctor.properties": lambda recorder: read_doctor_settings(recorder.settings("")),

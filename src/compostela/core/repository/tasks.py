@@ -183,7 +183,9 @@ class _Course:
         """As the task first began it: its bounds are durable before anything is done."""
         repositories = await find(store, path)
         if context.progress is not None:
-            return cls(repositories, msgspec.convert(context.progress, _Progress), context)
+            course = cls(repositories, msgspec.convert(context.progress, _Progress), context)
+            await course._count_done()
+            return course
         progress = _Progress(await size_of(repositories), 0, 0, {})
         for repository in repositories:
             last: str | None = None
@@ -199,14 +201,27 @@ class _Course:
         await context.save(course._information(), msgspec.to_builtins(progress))
         return course
 
+    async def _count_done(self) -> None:
+        """From what is still there, since the last steps before a crash were saved nowhere. Mails that stay where they are come
+        again, and their effects know them."""
+        left = 0
+        for repository in self.repositories:
+            async for key in self.keys(repository):
+                left += 1
+                if self.is_last(repository, key):
+                    break
+        self._progress.done = max(0, self._progress.planned - left)
+
     async def keys(self, repository: MailRepository) -> AsyncIterator[str]:
         """Up to the mark; none when that is gone, since it goes last. Never more than were planned."""
         mark = self._progress.marks.get(str(repository.url))
         if mark is None or await repository.entry(mark.key) != mark.entry:
             return
+        given = 0
         async for key in repository.keys():
-            if self._progress.done >= self._progress.planned:
+            if given >= self._progress.planned:
                 return
+            given += 1
             yield key
 
     def is_last(self, repository: MailRepository, key: str) -> bool:
