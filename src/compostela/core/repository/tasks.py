@@ -211,6 +211,7 @@ class _Course:
                 if self.is_last(repository, key):
                     break
         self._progress.done = max(0, self._progress.planned - left)
+        await self.advance(0)
 
     async def keys(self, repository: MailRepository) -> AsyncIterator[str]:
         """Up to the mark; none when that is gone, since it goes last. Never more than were planned."""

@@ -17,7 +17,8 @@ import msgspec
 from compostela.base.clock import Clock, as_datetime
 from compostela.base.errors import CompostelaError, InvalidArgument
 from compostela.base.settings import Place
-from compostela.core.tasks.model import Json
+from compostela.core.tasks.model import Json, TaskQuery, TaskStatus
+from compostela.core.tasks.ports import MAX_OPEN_TASKS
 from compostela.core.tasks.service import Tasks
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,10 @@ class ScheduledTask:
                 break
             last = moment
         return last
+
+    def encoded(self, tasks: Tasks) -> Json:
+        """The arguments as they are stored, with defaults."""
+        return tasks.types.encode(self.name, tasks.types.decode(self.name, self.arguments))
 
     def id_at(self, moment: datetime) -> uuid.UUID:
         arguments = json.dumps(self.arguments, sort_keys=True)
@@ -108,11 +113,18 @@ class Scheduler:
             if moment is None:
                 continue
             try:
+                if await self._waits(line):
+                    continue  # the last one has not begun: a line that is slower than its times makes no heap
                 arguments = self._tasks.types.decode(line.name, line.arguments)
                 await self._tasks.submit(line.name, arguments, line.id_at(moment))
             except CompostelaError as error:
                 _log.warning("a scheduled task cannot be submitted: %s", error, extra={"type": line.name})
         return now
+
+    async def _waits(self, line: ScheduledTask) -> bool:
+        query = TaskQuery(TaskStatus.WAITING, line.name)
+        waiting = await self._tasks.page(query, offset=0, limit=MAX_OPEN_TASKS)
+        return any(task.arguments == line.encoded(self._tasks) for task in waiting)
 
     def _now(self) -> datetime:
         return as_datetime(self._clock.now())

@@ -62,6 +62,17 @@ async def test_times_that_were_missed_are_made_up_for_once(store: EmbeddedStore)
     assert await tasks.waiting() == 1
 
 
+async def test_a_line_that_is_slower_than_its_times_makes_no_heap(store: EmbeddedStore) -> None:
+    clock = FakeClock(NOON.timestamp())
+    tasks = tasks_of(store.tasks, clock, Scripted(nothing))
+    scheduler = Scheduler(tasks, [line("* * * * * scripted"), line('* * * * * scripted {"name": "b"}')], clock)
+    since = as_datetime(clock.now())
+    for _ in range(5):
+        clock.advance(60)
+        since = await scheduler.submit_due(since)
+    assert await tasks.waiting() == 2
+
+
 @pytest.mark.parametrize(
     "text",
     [
