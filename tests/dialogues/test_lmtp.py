@@ -7,7 +7,7 @@ import pytest
 
 from compostela.base.errors import QuotaExceeded, StorageFull, TemporaryFailure
 from compostela.core.blob.model import MessageContent
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.mail_address import MailAddress
@@ -186,14 +186,14 @@ async def test_what_fails_for_one_does_not_fail_for_the_others(tmp_path: Path, m
         "dave@example.org": StorageFull("the disk is full"),
         "eve@example.org": RuntimeError("a bug"),
     }
-    deliver = MailboxManager.deliver
+    deliver = MailboxSession.deliver
 
-    async def failing(manager: MailboxManager, user: Username, content: MessageContent) -> None:
+    async def failing(session: MailboxSession, user: Username, content: MessageContent) -> None:
         if user.value in errors:
             raise errors[user.value]
-        await deliver(manager, user, content)
+        await deliver(session, user, content)
 
-    monkeypatch.setattr(MailboxManager, "deliver", failing)
+    monkeypatch.setattr(MailboxSession, "deliver", failing)
     async with running(tmp_path, lmtp="") as server, conversation(server.ports["lmtp"]) as c:
         for name in ("carol", "dave", "eve"):
             await server.under_test.services.users.add(Username.parse(f"{name}@example.org"), PASSWORD)

@@ -65,7 +65,9 @@ def reset(peer: socket.socket) -> None:
 
 
 def say_no_more(peer: socket.socket) -> None:
-    peer.shutdown(socket.SHUT_WR)
+    # the server may have given up already
+    with contextlib.suppress(OSError):
+        peer.shutdown(socket.SHUT_WR)
 
 
 def stay(_: socket.socket) -> None:

@@ -78,8 +78,11 @@ async def test_an_idle_connection_is_closed(tmp_path: Path, monkeypatch: pytest.
 async def test_a_peer_that_reads_no_answer_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_limits, "READING_SECONDS", 0.3)
     async with administered(tmp_path) as (server, _):
-        with socket.create_connection(("127.0.0.1", server.under_test.web_port)) as peer:
-            peer.settimeout(10)
+        with socket.socket() as peer:
+            # so that little fits between the two, and the server soon has to wait
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.settimeout(60)
+            peer.connect(("127.0.0.1", server.under_test.web_port))
 
             def ask_without_reading() -> None:
                 while True:

@@ -10,7 +10,7 @@ from compostela.base.settings import Settings
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.mail.model import Mail
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
 from compostela.core.queue.ports import MailQueues
@@ -49,7 +49,8 @@ class MatcherContext:
 class MailetContext(MatcherContext):
     """The parts of the server that mailets may use."""
 
-    mailboxes: MailboxManager
+    mailboxes: MailboxSession
+    """The system's session."""
     queues: MailQueues
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings

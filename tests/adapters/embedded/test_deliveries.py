@@ -72,7 +72,7 @@ def received(mailboxes: MailboxStore) -> Received:
 
 
 def direct(store: EmbeddedStore, services: Services) -> DirectDelivery:
-    return DirectDelivery(services.users, services.rewriting, services.mailboxes, store.queues.queue("spool"))
+    return DirectDelivery(services.users, services.rewriting, services.mailboxes.system, store.queues.queue("spool"))
 
 
 class TestDirectDelivery(MailDeliveryContract):

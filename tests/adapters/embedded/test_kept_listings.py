@@ -12,12 +12,15 @@ from compostela.adapters.embedded.mailbox_retention import trim_logs
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.embedded.writer import Writer
-from compostela.core.mailbox import listings, view
+from compostela.core.mailbox import listings
 from compostela.core.mailbox.listings import MailboxListings
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.service import MailboxService
+from compostela.core.mailbox.view import MailboxView
 from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.uid_set import UidSet
+from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_parts import SEEN, a_mailbox, check_counts, fill, message, path, uids_of
 
 
@@ -111,7 +114,8 @@ async def test_a_session_behind_the_floor_is_told_the_same(
     await fill(here, mailbox.id, *[NO_FLAGS] * 5)
     kept = MailboxListings(here)
     opened = await kept.open(mailbox.id, take_recent=False)
-    views = [view.MailboxView(here, kept, mailbox, opened, read_only=True) for _ in range(2)]
+    session = MailboxService(here, FakeClock()).system
+    views = [MailboxView(session, here, mailbox, opened, read_only=True) for _ in range(2)]
     await there.remove(mailbox.id, UidSet.of([2, 3]))
     await there.store_flags(mailbox.id, UidSet.of([5]), FlagsMode.ADD, SEEN)
     await fill(there, mailbox.id, NO_FLAGS)

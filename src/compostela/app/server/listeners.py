@@ -98,7 +98,7 @@ def lmtp_delivery(
     if settings.through_container:
         split = settings.split_execution
         return ContainerDelivery(processors, stores.runs, stores.blobs, workers or DEFAULT_WORKERS, split=split)
-    return DirectDelivery(services.users, services.rewriting, services.mailboxes, stores.queues.queue(SPOOL))
+    return DirectDelivery(services.users, services.rewriting, services.mailboxes.system, stores.queues.queue(SPOOL))
 
 
 def ports_by_name(listeners: Sequence[Listener]) -> dict[str, list[int]]:

@@ -37,7 +37,7 @@ def mailet_context(
         domains=services.domains,
         users=services.users,
         rewriting=services.rewriting,
-        mailboxes=services.mailboxes,
+        mailboxes=services.mailboxes.system,
         queues=stores.queues,
         repositories=stores.repositories,
         repository_settings=configuration.repositories,

@@ -29,7 +29,7 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
     return [
         DomainRoutes(domains, users, rewriting),
         UserRoutes(users, rewriting),
-        UserMailboxRoutes(users, services.mailboxes, tasks),
+        UserMailboxRoutes(users, services.mailboxes.system, tasks),
         AddressAliasRoutes(domains, users, rewriting),
         DelegationRoutes(users, stores.delegations),
         BanRoutes(services.throttle),

@@ -8,7 +8,7 @@ from compostela.base.clock import Clock
 from compostela.core.authentication.service import Authenticator
 from compostela.core.authentication.throttle import Throttle
 from compostela.core.domains.service import DomainList
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.service import MailboxService
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.service import UsersRepository
 
@@ -20,7 +20,7 @@ class Services:
     domains: DomainList
     users: UsersRepository
     rewriting: RecipientRewriteTable
-    mailboxes: MailboxManager
+    mailboxes: MailboxService
     throttle: Throttle
     authenticator: Authenticator
 
@@ -33,7 +33,7 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
         domains=domains,
         users=users,
         rewriting=RecipientRewriteTable(stores.rewriting, domains, users, configuration.rewriting),
-        mailboxes=MailboxManager(stores.mailboxes, clock),
+        mailboxes=MailboxService(stores.mailboxes, clock),
         throttle=throttle,
         authenticator=Authenticator(users, stores.delegations, throttle),
     )

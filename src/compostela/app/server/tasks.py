@@ -29,7 +29,7 @@ def make_tasks(stores: Stores, services: Services, clock: Clock) -> Tasks:
         ClearRepositoryTask(stores.repositories),
         ReprocessAllTask(stores.repositories, stores.queues),
         ReprocessOneTask(stores.repositories, stores.queues),
-        ClearMailboxTask(services.mailboxes.store),
+        ClearMailboxTask(services.mailboxes.system),
         CleanTasksTask(stores.tasks),
     ])  # fmt: skip
     return Tasks(stores.tasks, types, clock, socket.gethostname())

@@ -18,7 +18,7 @@ from compostela.core.delivery.headers import DELIVERED_TO, delivered_header
 from compostela.core.delivery.ports import Outcome
 from compostela.core.mail.model import Mail
 from compostela.core.mail.notification import SUCCESS, wants
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.queue.ports import MailQueue
 from compostela.core.rewriting.resolution import MappingError
 from compostela.core.rewriting.service import RecipientRewriteTable
@@ -51,7 +51,7 @@ class DirectDelivery:
     """See `MailDelivery`."""
 
     def __init__(
-        self, users: UsersRepository, rewriting: RecipientRewriteTable, mailboxes: MailboxManager, spool: MailQueue
+        self, users: UsersRepository, rewriting: RecipientRewriteTable, mailboxes: MailboxSession, spool: MailQueue
     ) -> None:
         self._users = users
         self._rewriting = rewriting
@@ -62,7 +62,7 @@ class DirectDelivery:
         try:
             routes = {recipient: await self._route(mail, recipient) for recipient in mail.recipients}
             # once, before all deliveries ask for it at the same time
-            await self._mailboxes.structure(mail.content)
+            await self._mailboxes.prepare(mail.content)
         except TemporaryFailure:
             _log.exception("a mail could not be delivered", extra={"mail": mail.name})
             return dict.fromkeys(mail.recipients, Outcome.FAILED)

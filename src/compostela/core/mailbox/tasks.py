@@ -4,19 +4,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from compostela.core.mailbox.ports import MailboxStore
+from compostela.base.errors import NotFound
+from compostela.core.mailbox.model import Mailbox
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.tasks.model import Json
 from compostela.core.tasks.runner import TaskContext, TaskRunner
-from compostela.model.numbers import MailboxId
 from compostela.model.uid_set import UidSet
-
-BATCH = 1000
-"""Messages that are removed together."""
+from compostela.model.username import Username
 
 
 @dataclass(frozen=True, slots=True)
 class ClearMailbox:
-    """A mailbox by its id, which no other ever has; the names are for the report."""
+    """A mailbox of a user by its id, which no other ever has; the name is for the report."""
 
     mailbox: str
     username: str
@@ -29,7 +28,8 @@ class ClearMailboxTask(TaskRunner[ClearMailbox]):
     name = "ClearMailboxContentTask"
     arguments = ClearMailbox
 
-    def __init__(self, mailboxes: MailboxStore) -> None:
+    def __init__(self, mailboxes: MailboxSession) -> None:
+        """`mailboxes` is the session of the system."""
         self._mailboxes = mailboxes
 
     async def describe(self, arguments: ClearMailbox) -> Json:
@@ -41,21 +41,27 @@ class ClearMailboxTask(TaskRunner[ClearMailbox]):
         }
 
     async def run(self, arguments: ClearMailbox, context: TaskContext) -> None:
-        mailbox = MailboxId(arguments.mailbox)
-        uids, _ = await self._mailboxes.uids(mailbox)
-        if not uids:
-            return
+        mailbox = await self._find(arguments)
         if context.progress is None:
-            await context.save(context.state.information, {"last": uids.at(len(uids) - 1), "removed": 0})
+            head = await self._mailboxes.status(mailbox)
+            await context.save(context.state.information, {"next": head.uid_next, "removed": 0})
         progress = msgspec.convert(context.progress, _Progress)
-        left = uids & UidSet([(1, progress.last)])
-        for first in range(0, len(left), BATCH):
-            progress.removed += len(await self._mailboxes.remove(mailbox, left.slice(first, first + BATCH - 1)))
+        if progress.next == 1:
+            return
+        async for batch in self._mailboxes.flags(mailbox, UidSet([(1, progress.next - 1)])):
+            removed = await self._mailboxes.remove(mailbox, UidSet.of(row.uid for row in batch))
+            progress.removed += len(removed)
             information = {**context.state.information, "messagesSuccessCount": progress.removed}
             await context.report(information, msgspec.to_builtins(progress))
 
+    async def _find(self, arguments: ClearMailbox) -> Mailbox:
+        for mailbox in await self._mailboxes.list(Username.parse(arguments.username)):
+            if str(mailbox.id) == arguments.mailbox:
+                return mailbox
+        raise NotFound(f"the mailbox {arguments.name} was deleted")
+
 
 class _Progress(msgspec.Struct):
-    last: int
-    """The UID of the last message that is removed."""
+    next: int
+    """The UID from which on messages stay."""
     removed: int

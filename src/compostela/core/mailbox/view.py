@@ -5,17 +5,19 @@ may be told (RFC 3501 §7.4.1): it stays in the view as pending.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from compostela.core.mailbox.listings import MailboxListings
 from compostela.core.mailbox.log import Change, LogEntry
 from compostela.core.mailbox.model import FlagsRow, Mailbox, OpenedMailbox
 from compostela.core.mailbox.ports import MessageStore
 from compostela.model.numbers import ModSeq, Uid
 from compostela.model.uid_set import UidSet
+
+if TYPE_CHECKING:
+    from compostela.core.mailbox.session import MailboxSession
 
 
 class _Row(Protocol):
@@ -50,28 +52,28 @@ class MailboxView:
     __slots__ = (
         "_own",
         "_pending",
+        "_store",
         "first_recent",
         "head",
         "keywords",
-        "listings",
         "mailbox",
         "modseq",
         "read_only",
-        "store",
+        "session",
         "uids",
     )
 
     def __init__(
         self,
+        session: "MailboxSession",
         store: MessageStore,
-        listings: MailboxListings,
         mailbox: Mailbox,
         opened: OpenedMailbox,
         *,
         read_only: bool,
     ) -> None:
-        self.store = store
-        self.listings = listings
+        self.session = session
+        self._store = store
         self.mailbox = mailbox
         self.uids = opened.uids
         self.head = opened.head
@@ -117,6 +119,10 @@ class MailboxView:
             yield rows[at:end], offset - 1
             at = end
 
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` when the mailbox may have changed; return the function that ends it."""
+        return self.session.watch(self.mailbox, wake)
+
     def note_own(self, rows: Iterable[FlagsRow]) -> None:
         """Changes that this session made and was told of already."""
         if len(self._own) > MAX_OWN_CHANGES:
@@ -152,7 +158,7 @@ class MailboxView:
         page is read: what a failed update has read must be told by the next."""
         news, until = _News(), self.modseq
         while True:
-            page = await self.store.log(self.mailbox.id, until)
+            page = await self._store.log(self.mailbox.id, until)
             if not page.complete:
                 return await self._compared()
             news.add(page.entries)
@@ -165,10 +171,10 @@ class MailboxView:
     async def _compared(self) -> "_News":
         """The log no longer reaches back: the UIDs that are there and the rows above the ModSeq tell the same."""
         news, since = _News(), self.modseq
-        uids, head = await self.store.uids(self.mailbox.id)
+        uids, head = await self._store.uids(self.mailbox.id)
         news.gone = self.uids - uids
         news.added = uids - self.uids
-        async for batch in self.store.flags(self.mailbox.id, uids & self.uids):
+        async for batch in self._store.flags(self.mailbox.id, uids & self.uids):
             news.flags.update((row.uid, row) for row in batch if row.modseq > since)
         self.modseq, self.head = head.highest_modseq, head
         return news

@@ -3,7 +3,7 @@
 from compostela.base.errors import NotFound
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.uid_set import UidSet
-from compostela.net.imap.mailbox_commands import path_of
+from compostela.net.imap.mailbox_commands import path_of, target_of
 from compostela.net.imap.reply import Context, Refused
 from compostela.net.imap.selecting import tell_keywords
 from compostela.protocols.imap import commands
@@ -20,9 +20,7 @@ async def store(context: Context, command: commands.Store) -> str:
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
         return ""
-    limits, mode, flags = context.server.settings.keyword_limits, command.mode, command.flags
-    await limits.check_store(view.store, view.mailbox.id, uids, mode, flags.keywords, view.keywords)
-    result = await view.store.store_flags(view.mailbox.id, uids, mode, flags, command.unchanged_since)
+    result = await view.session.store_flags(view.mailbox, uids, command.mode, command.flags, command.unchanged_since)
     if command.silent:
         # what others changed meanwhile is told all the same (RFC 3501 §6.4.6): the client cannot reckon it from its own change
         known = view.modseq
@@ -54,7 +52,7 @@ async def expunge(context: Context, command: commands.Expunge) -> None:
     view = _writable(context)
     uids = None if command.uids is None else command.uids.uids(view.uids)
     if uids is None or uids:
-        await view.store.expunge(view.mailbox.id, uids)
+        await view.session.expunge(view.mailbox, uids)
 
 
 async def copy(context: Context, command: commands.Copy) -> str:
@@ -64,19 +62,13 @@ async def copy(context: Context, command: commands.Copy) -> str:
     assert state.user is not None
     view = _writable(context) if command.move else state.view
     path = path_of(state.user, command.mailbox)
-    manager = context.server.mailboxes
-    if path.is_inbox:
-        await manager.inbox(state.user)
-    target = await manager.store.find(path)
-    if target is None:
-        raise Refused("Mailbox not found.", "TRYCREATE")
+    target = await target_of(context, path)
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
         return ""
-    await context.server.settings.keyword_limits.check_copy(view.store, view.mailbox.id, uids, target.id)
-    act = view.store.move if command.move else view.store.copy
+    act = view.session.move if command.move else view.session.copy
     try:
-        copied = await act(view.mailbox.id, uids, target.id)
+        copied = await act(view.mailbox, uids, target)
     except NotFound:
         raise Refused("Mailbox not found.", "TRYCREATE") from None
     if not copied.source:

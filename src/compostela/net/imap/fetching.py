@@ -89,14 +89,14 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
     out = context.out
     light = _LIGHT.get(frozenset(items))
     if light is not None:
-        async for light_rows in view.listings.flags(view.mailbox.id, wanted):
+        async for light_rows in view.session.flags(view.mailbox, wanted):
             for run, offset in view.runs(light_rows):
                 for text in _flags_lines(light, run, offset, since, view.first_recent):
                     out.write(text)
             await out.drain()
         return
     makers = [_ROW_TEXTS[item] for item in items]
-    async for rows in view.store.rows(view.mailbox.id, wanted):
+    async for rows in view.session.rows(view.mailbox, wanted):
         for whole_run, offset in view.runs(rows):
             for row in whole_run:
                 if row.modseq > since:
@@ -109,10 +109,10 @@ async def _fetch_structures(context: Context, view: MailboxView, wanted: UidSet,
     """Envelopes and structures come from the stored notes alone."""
     items = [item for item in command.items if isinstance(item, str)]
     since = -1 if command.changed_since is None else command.changed_since
-    async for rows in view.store.rows(view.mailbox.id, wanted):
+    async for rows in view.session.rows(view.mailbox, wanted):
         chosen = [row for row in rows if row.modseq > since]
         notes: dict[Uid, bytes] = {}
-        async for batch in view.store.structures(view.mailbox.id, UidSet.of(row.uid for row in chosen)):
+        async for batch in view.session.structures(view.mailbox, UidSet.of(row.uid for row in chosen)):
             notes.update(batch)
         for run, offset in view.runs([row for row in chosen if row.uid in notes]):
             for row in run:
@@ -130,7 +130,7 @@ async def _fetch_structures(context: Context, view: MailboxView, wanted: UidSet,
 async def _rendered_of(view: MailboxView, uid: Uid, notes: bytes, item: str) -> bytes:
     if _loads(notes) is not None:
         return _rendered_from(notes, item)
-    message = await view.store.message(view.mailbox.id, uid)
+    message = await view.session.message(view.mailbox, uid)
     return b"NIL" if message is None else _render(await _structure(message), item)
 
 
@@ -151,12 +151,12 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
     marks_seen = not view.read_only and any(
         isinstance(item, BodySection) and _sets_seen(item) for item in command.items
     )
-    async for rows in view.store.rows(view.mailbox.id, wanted):
+    async for rows in view.session.rows(view.mailbox, wanted):
         chosen = [row for row in rows if command.changed_since is None or row.modseq > command.changed_since]
         for start in range(0, len(chosen), MESSAGE_BATCH):
             batch = chosen[start : start + MESSAGE_BATCH]
             changed = await _mark_seen(view, batch) if marks_seen else {}
-            messages = await view.store.messages(view.mailbox.id, [row.uid for row in batch])
+            messages = await view.session.messages(view.mailbox, [row.uid for row in batch])
             for row in batch:
                 number = view.number(row.uid)
                 message = messages.get(row.uid)
@@ -182,7 +182,7 @@ async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, Mes
     if not unseen:
         return {}
     try:
-        result = await view.store.store_flags(view.mailbox.id, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
+        result = await view.session.store_flags(view.mailbox, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
     except TemporaryFailure:
         # a mail that is read and stays unseen is better than one that cannot be read, as on a full disk
         _log.exception("messages could not be marked as seen")

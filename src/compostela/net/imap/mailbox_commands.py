@@ -6,7 +6,7 @@ from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
 from compostela.core.mailbox.model import Mailbox
 from compostela.model.mailbox_path import DELIMITER, INBOX, MailboxPath, normalise_mailbox_name
 from compostela.model.username import Username
-from compostela.net.imap.reply import Context, Refused
+from compostela.net.imap.reply import Context, Refused, mailboxes_of
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import list_line, mailbox_name, untagged
 
@@ -24,24 +24,35 @@ def path_of(user: Username, name: str) -> MailboxPath:
     return MailboxPath.personal(user, name)
 
 
+async def target_of(context: Context, path: MailboxPath) -> Mailbox:
+    """The mailbox that messages shall go to. Raises `Refused` with TRYCREATE (RFC 3501 §6.3.11)."""
+    mailboxes = mailboxes_of(context.state)
+    try:
+        if path.is_inbox:
+            await mailboxes.inbox(path.user)
+        return await mailboxes.find(path)
+    except NotFound:
+        raise Refused("Mailbox not found.", "TRYCREATE") from None
+
+
 async def run(context: Context, command: commands.MailboxCommand) -> str:
     """Gives the response code of the tagged OK."""
     user = context.state.user
     assert user is not None
-    manager = context.server.mailboxes
+    mailboxes = mailboxes_of(context.state)
     path = path_of(user, command.mailbox)
     try:
         match command.name:
             case "CREATE":
-                mailbox = await manager.create(path)
+                mailbox = await mailboxes.create(path)
                 return f"MAILBOXID ({mailbox.id})"
             case "DELETE":
-                await manager.delete(path)
+                await mailboxes.delete(path)
             case "SUBSCRIBE":
-                await manager.find(path)
-                await manager.store.subscribe(user, path.name)
+                await mailboxes.find(path)
+                await mailboxes.subscribe(path)
             case _:
-                await manager.store.unsubscribe(user, path.name)
+                await mailboxes.unsubscribe(path)
     except AlreadyExists:
         raise Refused("Mailbox already exists.") from None
     except NotFound:
@@ -55,7 +66,7 @@ async def rename(context: Context, command: commands.Rename) -> None:
     user = context.state.user
     assert user is not None
     try:
-        await context.server.mailboxes.rename(path_of(user, command.source), path_of(user, command.target))
+        await mailboxes_of(context.state).rename(path_of(user, command.source), path_of(user, command.target))
     except AlreadyExists:
         raise Refused("Mailbox already exists.") from None
     except NotFound:
@@ -76,10 +87,10 @@ async def list_mailboxes(context: Context, command: commands.List) -> None:
     if command.patterns == ("",):
         context.out.write(b'* %s (\\Noselect) "." ""\r\n' % kind.encode())
         return
-    store = context.server.mailboxes.store
-    mailboxes = {mailbox.path.name: mailbox for mailbox in await store.of_user(user)}
+    own = mailboxes_of(context.state)
+    mailboxes = {mailbox.path.name: mailbox for mailbox in await own.list(user)}
     wants_subscribed = command.subscribed or "SUBSCRIBED" in command.returns
-    subscribed = set(await store.subscriptions(user)) if wants_subscribed else set()
+    subscribed = set(await own.subscriptions(user)) if wants_subscribed else set()
     names = _names(command, mailboxes, subscribed)
     matcher = _matcher([_joined(command.reference, pattern) for pattern in command.patterns])
     for name in sorted(names):
@@ -152,14 +163,14 @@ async def status(context: Context, command: commands.Status) -> None:
     if "HIGHESTMODSEQ" in command.items:
         context.state.condstore = True
     try:
-        mailbox = await context.server.mailboxes.find(path_of(user, command.mailbox))
+        mailbox = await mailboxes_of(context.state).find(path_of(user, command.mailbox))
     except NotFound:
         raise Refused("Mailbox not found.") from None
     await _write_status(context, mailbox, command.items)
 
 
 async def _write_status(context: Context, mailbox: Mailbox, items: tuple[str, ...]) -> None:
-    head = await context.server.mailboxes.store.head(mailbox.id)
+    head = await mailboxes_of(context.state).status(mailbox)
     values: dict[str, object] = {
         "MESSAGES": head.messages,
         "RECENT": head.recent,

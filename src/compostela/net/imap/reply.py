@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from compostela.base.errors import CompostelaError
+from compostela.core.mailbox.session import MailboxSession
 from compostela.net.imap.server import ImapServer, ImapState
 
 
@@ -13,6 +14,12 @@ class Refused(CompostelaError):
         super().__init__(text)
         self.code = code
         self.status = status
+
+
+def mailboxes_of(state: ImapState) -> MailboxSession:
+    """The mailbox session of a session that is logged in; `dispatch` lets nobody else get here."""
+    assert state.mailboxes is not None
+    return state.mailboxes
 
 
 class ResponseCut(CompostelaError):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from compostela.core.mailbox.model import MessageRow
-from compostela.core.mailbox.search import AnyRow, Look, MessageTest, Needle, Query, RowTest, SearchedMessage, search
+from compostela.core.mailbox.search import AnyRow, Look, MessageTest, Needle, Query, RowTest, SearchedMessage
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.flags import SystemFlag
 from compostela.model.numbers import ModSeq, Uid
@@ -41,8 +41,7 @@ async def run_search(context: Context, command: commands.Search) -> None:
         key = SearchKey("AND", keys=tuple(rest))
         maker = _Tests(view, int(context.server.clock.now()))
         query = Query(_look(key), maker.of_rows(key), maker.of_messages(key), frozenset(_in_body(key)))
-        slots = context.server.mailboxes.search_slots
-        found = await search(view.store, view.listings, view.mailbox.id, uids, query, slots)
+        found = await view.session.search(view.mailbox, uids, query)
     else:
         found = [(uid, ModSeq(0)) for uid in uids]
     highest = max((modseq for _, modseq in found), default=0) if with_modseq else None

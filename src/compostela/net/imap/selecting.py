@@ -5,7 +5,7 @@ import logging
 from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.core.mailbox.view import MailboxView
 from compostela.net.imap.mailbox_commands import path_of
-from compostela.net.imap.reply import Context, Refused
+from compostela.net.imap.reply import Context, Refused, mailboxes_of
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import SYSTEM_FLAGS, flags_text, untagged
 
@@ -20,12 +20,12 @@ async def select(context: Context, command: commands.Select) -> str:
     if command.condstore:
         state.condstore = True
     path = path_of(state.user, command.mailbox)
-    manager = context.server.mailboxes
+    mailboxes = mailboxes_of(state)
     if path.is_inbox:
-        await manager.inbox(state.user)
+        await mailboxes.inbox(state.user)
     try:
-        mailbox = await manager.find(path)
-        view, opened = await manager.open(mailbox, read_only=command.read_only)
+        mailbox = await mailboxes.find(path)
+        view, opened = await mailboxes.open(mailbox, read_only=command.read_only)
     except NotFound:
         raise Refused("Mailbox not found.") from None
     state.view = view
@@ -65,7 +65,7 @@ async def leave(context: Context) -> None:
     view, context.state.view = context.state.view, None
     if view is not None and not view.read_only and view.head.uid_next > view.first_recent:
         try:
-            await view.store.take_recent(view.mailbox.id)
+            await view.session.take_recent(view.mailbox)
         except (NotFound, StorageFull):
             pass  # nobody needs it any more, or they are another session's recent messages too
         except TemporaryFailure:
@@ -78,7 +78,7 @@ async def close(context: Context) -> None:
     view = context.state.view
     assert view is not None
     if not view.read_only:
-        await view.store.expunge(view.mailbox.id)
+        await view.session.expunge(view.mailbox)
     await leave(context)
 
 

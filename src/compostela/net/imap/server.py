@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from compostela.base.clock import Clock
 from compostela.core.blob.ports import BlobStore
 from compostela.core.filtering.ports import BanList
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.service import MailboxService
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Logins
@@ -22,7 +23,7 @@ class ImapServer:
     """Settings and parts of one IMAP server."""
 
     settings: ImapSettings
-    mailboxes: MailboxManager
+    mailboxes: MailboxService
     logins: Logins
     blobs: BlobStore
     clock: Clock
@@ -53,6 +54,8 @@ class ImapState:
     bound_mechanisms: frozenset[str] = frozenset()
     """SASL mechanisms that the TLS channel makes possible."""
     user: Username | None = None
+    mailboxes: MailboxSession | None = None
+    """The user's, from the login on."""
     view: MailboxView | None = None
     condstore: bool = False
     """Whether the client wants ModSeqs."""

@@ -8,15 +8,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
+from compostela.base.errors import NotFound, QuotaExceeded, StorageFull, TemporaryFailure
 from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.filtering.ports import BanList
 from compostela.core.mailbox.keyword_limits import KeywordLimitReached
+from compostela.core.mailbox.rights import NoPermission
 from compostela.net.imap.dispatch import Ask, Then, execute
-from compostela.net.imap.mailbox_commands import path_of
-from compostela.net.imap.reply import Refused, ResponseCut
+from compostela.net.imap.mailbox_commands import path_of, target_of
+from compostela.net.imap.reply import Refused, ResponseCut, mailboxes_of
 from compostela.net.imap.selecting import leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
 from compostela.net.incoming_message import IncomingMessage
@@ -314,6 +315,10 @@ class ImapProtocol(SessionHost):
                 self.write(tagged(tag, error.status, f"{name} failed. {error}", error.code))
                 if self.state.login_failures >= MAX_LOGIN_FAILURES and self.state.user is None:
                     self._close("BYE Login failed too many times.")
+            case NoPermission():
+                self.write(tagged(tag, "NO", f"{name} failed. {error}", "NOPERM"))  # RFC 5530 §3
+            case QuotaExceeded():
+                self.write(tagged(tag, "NO", f"{name} failed. {error}", "OVERQUOTA"))  # RFC 5530 §3
             case KeywordLimitReached():
                 self.write(tagged(tag, "NO", f"{name} failed. {error}", "LIMIT"))  # RFC 5530 §3
             case NotFound():
@@ -352,14 +357,8 @@ class ImapProtocol(SessionHost):
         limit = self.server.settings.max_literal_bytes
         if limit and command.size > limit:
             raise Refused("Literal size exceeded.", "TOOBIG")
-        path = path_of(self.state.user, command.mailbox)
-        if path.is_inbox:
-            await self.server.mailboxes.inbox(self.state.user)
-        mailbox = await self.server.mailboxes.store.find(path)
-        if mailbox is None:
-            raise Refused("Mailbox not found.", "TRYCREATE")
-        limits, store = self.server.settings.keyword_limits, self.server.mailboxes.store
-        await limits.check_append(store, mailbox.id, command.flags.keywords)
+        mailbox = await target_of(self, path_of(self.state.user, command.mailbox))
+        await mailboxes_of(self.state).check_append(mailbox, command.flags, command.size)
         self.server.blobs.check_room(command.size)
 
     async def _end_append(self, fault: str) -> None:
@@ -379,9 +378,10 @@ class ImapProtocol(SessionHost):
         if message.too_large or message.header_too_large:
             raise Refused("Literal size exceeded.", "TOOBIG")
         assert self.state.user is not None
-        mailbox = await self.server.mailboxes.find(path_of(self.state.user, command.mailbox))
+        mailboxes = mailboxes_of(self.state)
+        mailbox = await mailboxes.find(path_of(self.state.user, command.mailbox))
         content = await message.finish()
-        placed = await self.server.mailboxes.append(mailbox.id, content, command.flags, command.date)
+        placed = await mailboxes.append(mailbox, content, command.flags, command.date)
         return f"APPENDUID {mailbox.uid_validity} {placed.uid}"
 
     # IDLE
@@ -390,7 +390,7 @@ class ImapProtocol(SessionHost):
         view = self.state.view
         if view is not None:
             try:
-                self._unwatch = view.store.watch(view.mailbox.id, self._wake)
+                self._unwatch = view.watch(self._wake)
             except TemporaryFailure as error:
                 self._refuse(tag, "IDLE", error)
                 return

@@ -1,4 +1,4 @@
-"""A manager on an embedded store."""
+"""A mailbox service on an embedded store."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.core.mailbox.service import MailboxService
 from tests.contracts.fakes import FakeClock
 
 
 @pytest.fixture
-async def manager(tmp_path: Path) -> AsyncIterator[MailboxManager]:
+async def service(tmp_path: Path) -> AsyncIterator[MailboxService]:
     clock = FakeClock()
     store = await EmbeddedStore.open(tmp_path, clock)
-    yield MailboxManager(store.mailboxes, clock)
+    yield MailboxService(store.mailboxes, clock)
     await store.close()

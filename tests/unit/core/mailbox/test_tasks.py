@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.core.mailbox import tasks as tasks_module
+from compostela.base.clock import SystemClock
+from compostela.base.errors import NotFound
+from compostela.core.mailbox.service import MailboxService
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.mailbox.tasks import ClearMailbox, ClearMailboxTask
 from compostela.core.tasks.model import TaskState
 from compostela.core.tasks.runner import TaskContext
@@ -26,6 +29,11 @@ async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     await store.close()
 
 
+@pytest.fixture
+def session(store: EmbeddedStore) -> MailboxSession:
+    return MailboxService(store.mailboxes, SystemClock()).system
+
+
 async def save(state: TaskState) -> None:
     return
 
@@ -38,11 +46,10 @@ def arguments_of(mailbox: MailboxId) -> ClearMailbox:
     return ClearMailbox(str(mailbox), "bob@example.org", "INBOX")
 
 
-async def test_a_cut_off_clearing_goes_on(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks_module, "BATCH", 2)
+async def test_a_cut_off_clearing_goes_on(store: EmbeddedStore, session: MailboxSession) -> None:
     mailbox = await a_mailbox(store.mailboxes)
     await fill(store.mailboxes, mailbox, *[NO_FLAGS] * 5)
-    runner, arguments = ClearMailboxTask(store.mailboxes), arguments_of(mailbox)
+    runner, arguments = ClearMailboxTask(session), arguments_of(mailbox)
     context = context_of(TaskState(None, await runner.describe(arguments), START))
     context.cancel()
     with pytest.raises(Exception, match="cancelled"):
@@ -58,7 +65,15 @@ async def test_a_cut_off_clearing_goes_on(store: EmbeddedStore, monkeypatch: pyt
     assert await uids_of(store.mailboxes, mailbox) == [6]
 
 
-async def test_an_empty_mailbox_needs_nothing(store: EmbeddedStore) -> None:
+async def test_an_empty_mailbox_needs_nothing(store: EmbeddedStore, session: MailboxSession) -> None:
     mailbox = await a_mailbox(store.mailboxes)
-    runner, arguments = ClearMailboxTask(store.mailboxes), arguments_of(mailbox)
+    runner, arguments = ClearMailboxTask(session), arguments_of(mailbox)
     await runner.run(arguments, context_of(TaskState(None, {}, START)))
+
+
+async def test_a_mailbox_that_was_made_anew_is_another(store: EmbeddedStore, session: MailboxSession) -> None:
+    mailbox = await a_mailbox(store.mailboxes)
+    await store.mailboxes.delete(mailbox)
+    await fill(store.mailboxes, await a_mailbox(store.mailboxes), NO_FLAGS)
+    with pytest.raises(NotFound):
+        await ClearMailboxTask(session).run(arguments_of(mailbox), context_of(TaskState(None, {}, START)))

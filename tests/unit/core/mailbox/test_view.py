@@ -6,60 +6,60 @@ import pytest
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.mailbox.log import LogPage
-from compostela.core.mailbox.manager import MailboxManager
 from compostela.core.mailbox.model import Mailbox
+from compostela.core.mailbox.service import MailboxService
 from compostela.core.mailbox.view import Difference, MailboxView
 from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
 from tests.contracts.mailbox_parts import DELETED, SEEN, fill, flags_of, path, uids
 
 
-async def selected(manager: MailboxManager, messages: int, *, read_only: bool = False) -> tuple[MailboxView, Mailbox]:
-    mailbox = await manager.store.create(path("Work"))
-    await fill(manager.store, mailbox.id, *[NO_FLAGS] * messages)
-    return (await manager.open(mailbox, read_only=read_only))[0], mailbox
+async def selected(service: MailboxService, messages: int, *, read_only: bool = False) -> tuple[MailboxView, Mailbox]:
+    mailbox = await service.store.create(path("Work"))
+    await fill(service.store, mailbox.id, *[NO_FLAGS] * messages)
+    return (await service.system.open(mailbox, read_only=read_only))[0], mailbox
 
 
 def is_nothing(difference: Difference) -> bool:
     return difference.is_empty and not difference.expunged_uids
 
 
-async def test_nothing_happened(manager: MailboxManager) -> None:
-    view, _ = await selected(manager, 3)
+async def test_nothing_happened(service: MailboxService) -> None:
+    view, _ = await selected(service, 3)
     assert (view.exists, view.number(2), view.number(9)) == (3, 2, None)
     assert is_nothing(await view.update(may_expunge=True))
 
 
-async def test_new_messages_are_told_by_their_count(manager: MailboxManager) -> None:
-    view, mailbox = await selected(manager, 1)
-    await fill(manager.store, mailbox.id, SEEN, NO_FLAGS)
+async def test_new_messages_are_told_by_their_count(service: MailboxService) -> None:
+    view, mailbox = await selected(service, 1)
+    await fill(service.store, mailbox.id, SEEN, NO_FLAGS)
     difference = await view.update(may_expunge=False)
     assert (difference.exists, difference.expunged, difference.changed) == (3, [], [])
     assert view.number(3) == 3
 
 
-async def test_changed_flags_are_told_by_number(manager: MailboxManager) -> None:
-    view, mailbox = await selected(manager, 3)
-    await manager.store.remove(mailbox.id, uids(1))
+async def test_changed_flags_are_told_by_number(service: MailboxService) -> None:
+    view, mailbox = await selected(service, 3)
+    await service.store.remove(mailbox.id, uids(1))
     await view.update(may_expunge=True)
-    await manager.store.store_flags(mailbox.id, uids(3), FlagsMode.ADD, SEEN)
+    await service.store.store_flags(mailbox.id, uids(3), FlagsMode.ADD, SEEN)
     difference = await view.update(may_expunge=False)
     assert [(number, row.uid, row.flags) for number, row in difference.changed] == [(2, 3, SEEN)]
 
 
-async def test_own_changes_are_told_once(manager: MailboxManager) -> None:
-    view, mailbox = await selected(manager, 2)
-    result = await manager.store.store_flags(mailbox.id, uids(1), FlagsMode.ADD, SEEN)
+async def test_own_changes_are_told_once(service: MailboxService) -> None:
+    view, mailbox = await selected(service, 2)
+    result = await service.store.store_flags(mailbox.id, uids(1), FlagsMode.ADD, SEEN)
     view.note_own(result.updated)
     assert is_nothing(await view.update(may_expunge=True))
-    await manager.store.store_flags(mailbox.id, uids(1), FlagsMode.REMOVE, SEEN)
+    await service.store.store_flags(mailbox.id, uids(1), FlagsMode.REMOVE, SEEN)
     assert len((await view.update(may_expunge=True)).changed) == 1
 
 
-async def test_an_expunged_message_keeps_its_number_until_it_may_be_told(manager: MailboxManager) -> None:
+async def test_an_expunged_message_keeps_its_number_until_it_may_be_told(service: MailboxService) -> None:
     """RFC 3501 §7.4.1."""
-    view, mailbox = await selected(manager, 4)
-    await manager.store.remove(mailbox.id, uids(2, 3))
+    view, mailbox = await selected(service, 4)
+    await service.store.remove(mailbox.id, uids(2, 3))
     assert is_nothing(await view.update(may_expunge=False))
     assert (view.exists, view.number(4)) == (4, 4)
     assert list(view.present) == [1, 4]
@@ -68,35 +68,35 @@ async def test_an_expunged_message_keeps_its_number_until_it_may_be_told(manager
     assert (view.exists, view.number(4)) == (2, 2)
 
 
-async def test_a_message_that_came_and_went_unseen_is_not_told(manager: MailboxManager) -> None:
-    view, mailbox = await selected(manager, 1)
-    await fill(manager.store, mailbox.id, DELETED)
-    await manager.store.expunge(mailbox.id)
+async def test_a_message_that_came_and_went_unseen_is_not_told(service: MailboxService) -> None:
+    view, mailbox = await selected(service, 1)
+    await fill(service.store, mailbox.id, DELETED)
+    await service.store.expunge(mailbox.id)
     assert is_nothing(await view.update(may_expunge=True))
 
 
-async def test_recent_messages_belong_to_the_first_who_may_write(manager: MailboxManager) -> None:
-    first, mailbox = await selected(manager, 2, read_only=True)
-    second, _ = await manager.open(mailbox, read_only=False)
-    third, _ = await manager.open(mailbox, read_only=False)
+async def test_recent_messages_belong_to_the_first_who_may_write(service: MailboxService) -> None:
+    first, mailbox = await selected(service, 2, read_only=True)
+    second, _ = await service.system.open(mailbox, read_only=False)
+    third, _ = await service.system.open(mailbox, read_only=False)
     assert (first.recent, second.recent, third.recent) == (2, 2, 0)
     assert second.is_recent(1)
     assert not third.is_recent(2)
 
 
-async def test_runs_give_the_numbers_of_rows(manager: MailboxManager) -> None:
-    view, mailbox = await selected(manager, 9)
-    await manager.store.remove(mailbox.id, uids(2, 3, 7))
+async def test_runs_give_the_numbers_of_rows(service: MailboxService) -> None:
+    view, mailbox = await selected(service, 9)
+    await service.store.remove(mailbox.id, uids(2, 3, 7))
     await view.update(may_expunge=True)
-    rows = [row async for batch in manager.store.flags(mailbox.id) for row in batch]
+    rows = [row async for batch in service.store.flags(mailbox.id) for row in batch]
     found = {row.uid: row.uid - offset for run, offset in view.runs(rows) for row in run}
     assert found == {row.uid: view.number(row.uid) for row in rows}
 
 
-async def test_a_client_that_follows_what_it_is_told_knows_the_mailbox(manager: MailboxManager) -> None:
+async def test_a_client_that_follows_what_it_is_told_knows_the_mailbox(service: MailboxService) -> None:
     """A client keeps a list of flags by number, as IMAP has it, and does what it is told."""
-    view, mailbox = await selected(manager, 5)
-    chance, store = random.Random(7), manager.store
+    view, mailbox = await selected(service, 5)
+    chance, store = random.Random(7), service.store
     client = [NO_FLAGS] * 5
     for _ in range(120):
         some = uids(*(chance.randint(1, 40) for _ in range(3)))
@@ -125,10 +125,10 @@ async def test_a_client_that_follows_what_it_is_told_knows_the_mailbox(manager: 
 
 
 async def test_an_update_that_fails_between_two_pages_loses_nothing(
-    manager: MailboxManager, monkeypatch: pytest.MonkeyPatch
+    service: MailboxService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view, mailbox = await selected(manager, 1)
-    read, pages = manager.store.log, 0
+    view, mailbox = await selected(service, 1)
+    read, pages = service.store.log, 0
 
     async def fails_once(mailbox: MailboxId, since: ModSeq, limit: int = 0) -> LogPage:
         nonlocal pages
@@ -137,9 +137,9 @@ async def test_an_update_that_fails_between_two_pages_loses_nothing(
             raise TemporaryFailure("on purpose")
         return await read(mailbox, since, 1)
 
-    monkeypatch.setattr(manager.store, "log", fails_once)
+    monkeypatch.setattr(service.store, "log", fails_once)
     for _ in range(3):
-        await fill(manager.store, mailbox.id, NO_FLAGS)
+        await fill(service.store, mailbox.id, NO_FLAGS)
     with pytest.raises(TemporaryFailure):
         await view.update(may_expunge=True)
     assert view.exists == 1

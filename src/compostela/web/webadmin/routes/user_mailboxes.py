@@ -1,11 +1,14 @@
 """/users/{username}/mailboxes: the mailboxes of one user."""
 
+import contextlib
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from compostela.core.mailbox.manager import MailboxManager
+from compostela.base.errors import AlreadyExists, NotFound
 from compostela.core.mailbox.model import Mailbox
+from compostela.core.mailbox.session import MailboxSession
 from compostela.core.mailbox.tasks import ClearMailbox, ClearMailboxTask
 from compostela.core.tasks.service import Tasks
 from compostela.core.users.service import UsersRepository
@@ -22,7 +25,7 @@ _ONE = "/users/{username}/mailboxes/{mailbox}"
 
 
 class UserMailboxRoutes:
-    def __init__(self, users: UsersRepository, mailboxes: MailboxManager, tasks: Tasks) -> None:
+    def __init__(self, users: UsersRepository, mailboxes: MailboxSession, tasks: Tasks) -> None:
         self._users = users
         self._mailboxes = mailboxes
         self._tasks = tasks
@@ -41,7 +44,7 @@ class UserMailboxRoutes:
 
     async def list(self, request: Request) -> Response:
         """All mailboxes of a user; with `force`, also of one that does not exist."""
-        mailboxes = await self._mailboxes.store.of_user(await self._user(request))
+        mailboxes = await self._mailboxes.list(await self._user(request))
         return JsonResponse([{"mailboxName": box.path.name, "mailboxId": str(box.id)} for box in mailboxes])
 
     async def exists(self, request: Request) -> Response:
@@ -52,32 +55,30 @@ class UserMailboxRoutes:
     async def create(self, request: Request) -> Response:
         """Makes a mailbox and the parents that are missing."""
         path = await self._path(request)
-        if await self._mailboxes.store.find(path) is None:
+        with contextlib.suppress(AlreadyExists):
             await self._mailboxes.create(path)
         return no_content()
 
     async def delete(self, request: Request) -> Response:
         """Deletes a mailbox with its children and their messages."""
         path = await self._path(request)
-        for mailbox in await self._mailboxes.store.of_user(path.user):
-            if mailbox.path == path or mailbox.path.is_below(path):
-                await self._mailboxes.store.delete(mailbox.id)
+        found = await self._mailboxes.list(path.user)
+        await self._mailboxes.delete_all([one for one in found if one.path == path or one.path.is_below(path)])
         return no_content()
 
     async def delete_all(self, request: Request) -> Response:
         """Deletes all mailboxes of a user with their messages."""
-        for mailbox in await self._mailboxes.store.of_user(await self._user(request)):
-            await self._mailboxes.store.delete(mailbox.id)
+        await self._mailboxes.delete_all(await self._mailboxes.list(await self._user(request)))
         return no_content()
 
     async def message_count(self, request: Request) -> Response:
         """How many messages there are."""
-        head = await self._mailboxes.store.head((await self._mailbox(request)).id)
+        head = await self._mailboxes.status(await self._mailbox(request))
         return JsonResponse(head.messages)
 
     async def unseen_count(self, request: Request) -> Response:
         """How many messages are unseen."""
-        head = await self._mailboxes.store.head((await self._mailbox(request)).id)
+        head = await self._mailboxes.status(await self._mailbox(request))
         return JsonResponse(head.unseen)
 
     async def clear(self, request: Request) -> Response:
@@ -100,7 +101,7 @@ class UserMailboxRoutes:
 
     async def _mailbox(self, request: Request) -> Mailbox:
         path = await self._path(request)
-        mailbox = await self._mailboxes.store.find(path)
-        if mailbox is None:
-            raise not_found(f"The mailbox '{path.name}' does not exist")
-        return mailbox
+        try:
+            return await self._mailboxes.find(path)
+        except NotFound:
+            raise not_found(f"The mailbox '{path.name}' does not exist") from None

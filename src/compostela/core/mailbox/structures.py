@@ -1,0 +1,38 @@
+"""The structure notes of messages, computed once."""
+
+from collections import OrderedDict
+
+from compostela.core.blob.model import MessageContent
+from compostela.mime.headers import fields
+from compostela.mime.scanner import describe
+
+MAX_REMEMBERED = 256
+_TRACE_FIELDS = (b"received", b"return-path", b"delivered-to")
+
+
+class StructureNotes:
+    """Gives the offset scanner's notes. One body to many recipients differs in header fields that the notes do not hold, so
+    equal notes are found again by the body and the fields that matter."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
+
+    async def of(self, content: MessageContent) -> bytes:
+        """Return the stored form of the notes (`compostela.mime.structure`)."""
+        header = content.header
+        key = (content.body.digest, _fields_that_matter(header))
+        known = self._known.get(key)
+        if known is None:
+            known = (await content.body.apply(lambda octets: describe(header, octets))).dumps()
+            self._known[key] = known
+            if len(self._known) > MAX_REMEMBERED:
+                self._known.popitem(last=False)
+        return known
+
+
+def _fields_that_matter(header: bytes) -> bytes:
+    """The header without what a delivery adds on top of it."""
+    for field in fields(header):
+        if field.name.lower() not in _TRACE_FIELDS:
+            return header[field.start :]
+    return header
