@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from compostela.base.errors import CompostelaError
+from compostela.core.authentication.failure_ports import Bans, FailedLogins
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.blob.ports import BlobStore
 from compostela.core.domains.ports import DomainStore
@@ -13,6 +14,7 @@ from compostela.core.health.checks import HealthCheck
 from compostela.core.mail.ports import UnqueuedRuns
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.queue.ports import MailQueues
+from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
 from compostela.core.tasks.ports import TaskStore
@@ -42,6 +44,9 @@ class Stores:
     blobs: BlobStore
     runs: UnqueuedRuns
     tasks: TaskStore
+    failed_logins: FailedLogins
+    bans: Bans
+    rate_limits: RateLimits
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
     closing: Callable[[], Awaitable[None]] | None = None
@@ -72,6 +77,9 @@ def unopened_stores() -> Stores:
         blobs=port("blobs"),
         runs=port("runs"),
         tasks=port("tasks"),
+        failed_logins=port("failed logins"),
+        bans=port("bans"),
+        rate_limits=port("rate limits"),
     )
 
 

@@ -10,7 +10,11 @@ from compostela.adapters.embedded.health import health_checks
 from compostela.adapters.embedded.private import open_to_others
 from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.adapters.in_process.bans import InProcessBans
+from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
+from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.app.stores import Stores, StoresUnavailable
+from compostela.base.clock import SystemClock
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Place, Problems
 
@@ -50,6 +54,7 @@ async def open_stores(data: Path) -> Stores:
 
 def stores_of(store: EmbeddedStore) -> Stores:
     """The ports of an open store, which closes with them."""
+    clock = SystemClock()
     return Stores(
         mailboxes=store.mailboxes,
         queues=store.queues,
@@ -62,6 +67,9 @@ def stores_of(store: EmbeddedStore) -> Stores:
         blobs=store.blobs,
         runs=store.runs,
         tasks=store.tasks,
+        failed_logins=InProcessFailedLogins(clock),
+        bans=InProcessBans(clock),
+        rate_limits=InProcessRateLimits(clock),
         checks=health_checks(store),
         closing=store.close,
     )
