@@ -27,8 +27,8 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
     """Domains, users, and what is theirs."""
     domains, users, rewriting = services.domains, services.users, services.rewriting
     return [
-        DomainRoutes(domains, users, rewriting),
-        UserRoutes(users, rewriting),
+        DomainRoutes(domains, users, rewriting, tasks),
+        UserRoutes(users, rewriting, tasks),
         UserMailboxRoutes(users, services.mailboxes.system, tasks),
         AddressAliasRoutes(domains, users, rewriting),
         DelegationRoutes(users, stores.delegations),

@@ -10,19 +10,25 @@ from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems
+from compostela.core.authentication.user_data import DelegationChange, DelegationDeletion
 from compostela.core.mailbox.tasks import ClearMailboxTask
+from compostela.core.mailbox.user_data import MailboxChange, MailboxDeletion
 from compostela.core.queue.tasks import ClearQueueTask, DeleteFromQueueTask
 from compostela.core.repository.tasks import ClearRepositoryTask, ReprocessAllTask, ReprocessOneTask
+from compostela.core.rewriting.user_data import ForwardChange, MappingDeletion
 from compostela.core.tasks.cleanup import CleanTasksTask
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.schedule import Scheduler
 from compostela.core.tasks.service import Tasks
 from compostela.core.tasks.worker import TaskWorker
+from compostela.core.users.data_steps import UserDeletionStep, UsernameChangeStep
+from compostela.core.users.tasks import ChangeUsernameTask, DeleteDomainDataTask, DeleteUserDataTask
 
 TASKS_FILE = "tasks.properties"
 
 
 def make_tasks(stores: Stores, services: Services, clock: Clock) -> Tasks:
+    users, deletions = services.users, deletion_steps(stores, services)
     types = TaskTypes([
         ClearQueueTask(stores.queues),
         DeleteFromQueueTask(stores.queues),
@@ -30,9 +36,30 @@ def make_tasks(stores: Stores, services: Services, clock: Clock) -> Tasks:
         ReprocessAllTask(stores.repositories, stores.queues),
         ReprocessOneTask(stores.repositories, stores.queues),
         ClearMailboxTask(services.mailboxes.system),
+        DeleteUserDataTask(users, deletions),
+        DeleteDomainDataTask(users, deletions),
+        ChangeUsernameTask(change_steps(stores, services)),
         CleanTasksTask(stores.tasks),
     ])  # fmt: skip
     return Tasks(stores.tasks, types, clock, socket.gethostname())
+
+
+def deletion_steps(stores: Stores, services: Services) -> list[UserDeletionStep]:
+    """Of each part that keeps data of users."""
+    return [
+        MappingDeletion(services.rewriting),
+        DelegationDeletion(stores.delegations),
+        MailboxDeletion(services.mailboxes.system),
+    ]
+
+
+def change_steps(stores: Stores, services: Services) -> list[UsernameChangeStep]:
+    """Of each part that keeps data of users."""
+    return [
+        ForwardChange(services.users, services.rewriting),
+        DelegationChange(stores.delegations),
+        MailboxChange(services.mailboxes.system),
+    ]
 
 
 def task_work(

@@ -6,8 +6,8 @@ import uuid
 
 from compostela.base.clock import Clock
 from compostela.base.errors import NotFound
-from compostela.core.tasks.model import NewTask, TaskQuery, TaskRecord, check_size
-from compostela.core.tasks.ports import TaskStore
+from compostela.core.tasks.model import NewTask, TaskQuery, TaskRecord, TaskStatus, check_size
+from compostela.core.tasks.ports import MAX_OPEN_TASKS, TaskStore
 from compostela.core.tasks.registry import TaskTypes
 
 POLL_SECONDS = 1.0
@@ -52,6 +52,12 @@ class Tasks:
     async def page(self, query: TaskQuery, *, offset: int, limit: int) -> list[TaskRecord]:
         """See `TaskStore.page`."""
         return await self.store.page(query, offset=offset, limit=limit)
+
+    async def open(self, name: str) -> list[TaskRecord]:
+        """The tasks of a type that wait or run."""
+        statuses = (TaskStatus.WAITING, TaskStatus.IN_PROGRESS, TaskStatus.CANCEL_REQUESTED)
+        pages = [await self.page(TaskQuery(status, name), offset=0, limit=MAX_OPEN_TASKS) for status in statuses]
+        return [task for page in pages for task in page]
 
     async def waiting(self) -> int:
         """Tasks that no process runs yet."""
