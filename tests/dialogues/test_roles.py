@@ -96,7 +96,7 @@ async def test_a_task_runs_only_where_tasks_are_consumed(tmp_path: Path, consume
         assert (await server.under_test.tasks.wait(task_id, 20)).status is TaskStatus.COMPLETED
 
 
-async def test_a_task_that_another_process_runs_is_awaited_and_cancelled_here(tmp_path: Path) -> None:
+async def test_a_task_that_another_process_runs_is_awaited_here(tmp_path: Path) -> None:
     switch = {"rabbitmq.properties": "task.consumption.enabled=false\n"}
     async with running(tmp_path, files=switch) as front, running(tmp_path, files={"rabbitmq.properties": ""}) as back:
         await back.under_test.start_web()

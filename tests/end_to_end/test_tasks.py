@@ -14,11 +14,16 @@ import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.repository.ports import RepositoryUrl
+from compostela.model.mailbox_path import MailboxPath
+from compostela.model.username import Username
 from tests.contracts.fakes import a_mail
 from tests.contracts.mail_queue import names_of
+from tests.contracts.mailbox_parts import message
 from tests.server_process import TOKEN, ServerProcess
 
 COUNT = 3000
+BOXES = 400
+OLD, NEW = Username("old@example.org"), Username("new@example.org")
 LIMIT_SECONDS = 60.0
 URL = RepositoryUrl.parse("file://var/mail/put-aside")
 REPOSITORY = "/mailRepositories/var%2Fmail%2Fput-aside"
@@ -120,6 +125,42 @@ def test_a_killed_clearing_goes_on_and_leaves_what_came_later(server: ServerProc
     assert server.stop() == 0
     with opened(server) as (runner, store):
         assert runner.run(_left(store)) == ["later"]
+
+
+async def _make_mailboxes(store: EmbeddedStore, count: int) -> None:
+    for number in range(count):
+        mailbox = await store.mailboxes.create(MailboxPath.personal(OLD, f"box{number}"))
+        await store.mailboxes.append(mailbox.id, [message()])
+
+
+async def _counts(store: EmbeddedStore, user: Username) -> dict[str, int]:
+    heads = await store.mailboxes.heads([one.id for one in await store.mailboxes.of_user(user)])
+    return {one.path.name: heads[one.id].messages for one in await store.mailboxes.of_user(user)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("action", ["rename", "deleteData"])
+def test_a_user_whose_task_was_killed_is_renamed_or_deleted_whole(server: ServerProcess, action: str) -> None:
+    with opened(server) as (runner, store):
+        runner.run(_make_mailboxes(store, BOXES))
+    started(server)
+    for user in (OLD, NEW):
+        server.add_user(user.value)
+    path = f"/users/{OLD}" + (f"/rename/{NEW}" if action == "rename" else "")
+    of_old = f"/users/{OLD}/mailboxes?force"
+    task: str = call(server, "POST", f"{path}?action={action}")["taskId"]
+    while (left := len(call(server, "GET", of_old))) == BOXES:
+        pass
+    server.kill()
+    assert left, "it was over before the kill"
+    started(server)
+    report = call(server, "GET", f"/tasks/{task}/await?timeout=60s")
+    assert report["status"] == "completed", report
+    assert server.stop() == 0
+    with opened(server) as (runner, store):
+        assert runner.run(_counts(store, OLD)) == {}
+        wanted = {f"box{number}": 1 for number in range(BOXES)} if action == "rename" else {}
+        assert runner.run(_counts(store, NEW)) == wanted
 
 
 @pytest.mark.slow

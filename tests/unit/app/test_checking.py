@@ -73,3 +73,15 @@ async def test_a_process_without_group_listeners_must_not_have_one(
     assert len(await complaints(tmp_path)) == complained
     (tmp_path / "listeners.xml").write_text(listeners.format(""))
     assert await complaints(tmp_path) == []
+
+
+async def test_a_scheduled_task_that_cannot_be_submitted_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tasks.properties").write_text(
+        'limits = clear-mail-queue: 2, unknown: 1\nschedule = 0 3 * * * clear-mail-repository {"path": "var/mail/error"}\n'
+        'schedule = 0 3 * * * clear-mail-repository {"pth": "x"}\nschedule = 0 3 * * * unknown\n'
+    )
+    told = await complaints(tmp_path)
+    assert len(told) == 3
+    assert told[0].startswith("limits: there is no task of type 'unknown'; there are ")
+    assert "missing required field `path`" in told[1]
+    assert told[2].startswith("schedule: there is no task of type 'unknown'")

@@ -43,8 +43,8 @@ class TaskStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task to be run. `arguments` hold no secret: whoever may list tasks reads what is derived from them, and they are
-    stored as they are. Times are epoch seconds."""
+    """A task to be run. `arguments` hold no secret: they are stored as they are, and the task's information is made from
+    them. Times are epoch seconds."""
 
     id: uuid.UUID
     type: str

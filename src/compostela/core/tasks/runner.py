@@ -79,7 +79,7 @@ class TaskRunner(abc.ABC, Generic[A]):
     is_resumable: ClassVar[bool] = True
     """Whether a run may go on where another was cut off. If not, a task that was cut off has failed."""
 
-    async def describe(self, arguments: A) -> Json:  # noqa: ARG002 - for those who have something to tell
+    async def describe(self, arguments: A) -> Json:  # noqa: ARG002 - overridden
         """What is told of the task before it runs."""
         return {}
 

@@ -1,7 +1,7 @@
 """Tasks that begin by themselves, at times given in cron's five fields.
 
-Every process with the role looks at the same lines. The id of a scheduled task is made from its line and its time, so that of
-all processes, and of a process that starts again within the minute, one submits it.
+Every process with the role looks at the same lines. The id of a scheduled task is made from its line and its time, so each
+time is submitted once, whatever the number of processes and restarts.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ class ScheduledTask:
 
 def _iterate(cron: str, after: datetime) -> Iterator[datetime]:
     """Raises `InvalidArgument`."""
-    # only who schedules needs it
+    # imported only if a schedule is configured
     from cronsim import CronSim, CronSimError
 
     try:

@@ -1,4 +1,4 @@
-"""Tasks for those who start, watch and cancel them, in any process."""
+"""Starting, watching and cancelling tasks, in any process."""
 
 import asyncio
 import contextlib
