@@ -10,7 +10,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import measure_chain, measure_idle, measure_imap, measure_large, measure_smtp, measure_start, peers, table
+from bench import (
+    measure_chain,
+    measure_idle,
+    measure_imap,
+    measure_large,
+    measure_sieve,
+    measure_smtp,
+    measure_start,
+    peers,
+    table,
+)
 from bench.ours import Ours
 from bench.sides import Effort, Side
 
@@ -39,6 +49,7 @@ GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "start": lambda effort, _: measure_start.measure(effort),
     "idle": lambda effort, _: measure_idle.measure(effort),
     "large": lambda effort, _: measure_large.measure(effort),
+    "sieve": lambda effort, _: measure_sieve.measure(effort),
 }
 WITH_PEER = {"smtp", "imap"}
 

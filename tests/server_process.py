@@ -23,6 +23,9 @@ SMTP_SERVER = """<smtpserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bi
 <handlerchain><handler class="ValidRcptHandler"/></handlerchain></smtpserver>"""
 IMAP_SERVER = """<imapserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
 <helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL></auth></imapserver>"""
+POP3_SERVER = """<pop3server><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
+<helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL>
+<saslMechanisms>PLAIN,SCRAM-SHA-256,SCRAM-SHA-256-PLUS</saslMechanisms></auth></pop3server>"""
 LMTP_SERVER = """<lmtpservers><lmtpserver><jmxName>lmtp</jmxName><bind>127.0.0.1:{port}</bind>
 <helloName autodetect="false">mail.example.org</helloName></lmtpserver></lmtpservers>"""
 DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
@@ -32,7 +35,7 @@ TOKEN = "token-of-tests"
 
 @dataclass
 class ServerProcess:
-    """Configuration, data and process. Plain and TLS ports of SMTP and IMAP, one of SMTP behind a proxy, LMTP; passwords are taken without TLS too."""
+    """Configuration, data and process. Plain and TLS ports of SMTP, IMAP and POP3, one of SMTP behind a proxy, LMTP; passwords are taken without TLS too."""
 
     folder: Path
     smtp: int = field(default_factory=free_port)
@@ -41,6 +44,8 @@ class ServerProcess:
     lmtp: int = field(default_factory=free_port)
     imap: int = field(default_factory=free_port)
     imaps: int = field(default_factory=free_port)
+    pop3: int = field(default_factory=free_port)
+    pop3s: int = field(default_factory=free_port)
     web: int = field(default_factory=free_port)
     public: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
@@ -60,9 +65,14 @@ class ServerProcess:
             IMAP_SERVER.format(name="imap", port=self.imap, tls=starttls, ssl="false"),
             IMAP_SERVER.format(name="imaps", port=self.imaps, tls=implicit, ssl="true"),
         ]
+        pop3 = [
+            POP3_SERVER.format(name="pop3", port=self.pop3, tls=starttls, ssl="false"),
+            POP3_SERVER.format(name="pop3s", port=self.pop3s, tls=implicit, ssl="true"),
+        ]
         (self.conf / "smtpserver.xml").write_text(f"<smtpservers>{''.join(smtp)}</smtpservers>")
         (self.conf / "lmtpserver.xml").write_text(LMTP_SERVER.format(port=self.lmtp))
         (self.conf / "imapserver.xml").write_text(f"<imapservers>{''.join(imap)}</imapservers>")
+        (self.conf / "pop3server.xml").write_text(f"<pop3servers>{''.join(pop3)}</pop3servers>")
         (self.conf / "domainlist.xml").write_text(DOMAINS)
         (self.conf / "usersrepository.xml").write_text(USERS)
         (self.conf / "webadmin.properties").write_text(
@@ -93,7 +103,7 @@ class ServerProcess:
         )  # fmt: skip
         log.close()
         end = time.monotonic() + START_SECONDS
-        for port in (self.smtp, self.imap):
+        for port in (self.smtp, self.imap, self.pop3):
             while not _is_open(port):
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise RuntimeError(f"the server did not start: {self.log()}")

@@ -41,7 +41,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("sample"))
     shutil.rmtree(process.conf)
     shutil.copytree(CONF, process.conf)
-    ports = {1025: process.smtp, 1465: process.smtps, 1143: process.imap, 1993: process.imaps}
+    ports = {1025: process.smtp, 1465: process.smtps, 1143: process.imap, 1993: process.imaps, 1110: process.pop3}
     for file in process.conf.glob("*server.xml"):
         text = re.sub(
             r"(<bind>127\.0\.0\.1:)(\d+)(?=</bind>)",
@@ -59,7 +59,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 def tls_ports(conf: Path) -> list[tuple[str, int]]:
     """How and where TLS is spoken: the protocol of STARTTLS, or nothing for TLS from the first octet."""
     found = []
-    for protocol in ("smtp", "imap"):
+    for protocol in ("smtp", "imap", "pop3"):
         text = (conf / f"{protocol}server.xml").read_text()
         for block in re.findall(rf"<{protocol}server [\s\S]*?</{protocol}server>", text):
             port = re.search(r"<bind>127\.0\.0\.1:(\d+)</bind>", block)
@@ -82,7 +82,7 @@ def findings(folder: Path, protocol: str, port: int) -> list[dict[str, str]]:
 
 def test_no_tls_port_has_a_finding_above_low(sample: ServerProcess, tmp_path: Path) -> None:
     ports = tls_ports(sample.conf)
-    assert len(ports) == 5
+    assert len(ports) == 7
     # the scanner sleeps for most of its time
     with ThreadPoolExecutor(len(ports)) as pool:
         reports = list(pool.map(lambda one: findings(tmp_path, *one), ports))

@@ -6,14 +6,22 @@ from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems, Settings
 from compostela.mime import addresses, dates, encoded_words, parameters
 from compostela.mime.conversion import CannotConvert, converted, fits_eight_bit, fits_seven_bit
+from compostela.mime.downgrade import downgraded
 from compostela.mime.headers import Headers, add_first, add_last, header_end, remove, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Part, Structure
 from compostela.mime.text import decoded_text, html_text
 from compostela.protocols.imap.responses import body_structure, envelope
-from tests.fuzz.engines import imap_events, smtp_events
+from compostela.sieve.errors import ScriptError
+from compostela.sieve.host import Envelope, MessageBytes, PlainHost
+from compostela.sieve.limits import Limits as SieveLimits
+from compostela.sieve.program import Program
+from compostela.sieve.reader import read_script
+from compostela.sieve.tree import Script
+from tests.fuzz.engines import imap_events, managesieve_events, pop3_events, smtp_events
 
 PIECE = 7
+SIEVE_LIMITS = SieveLimits(steps=5_000, seconds=60.0)
 
 
 def _pieces(octets: bytes) -> list[bytes]:
@@ -30,6 +38,16 @@ def imap(octets: bytes) -> None:
     assert imap_events([octets]) == imap_events(_pieces(octets))
 
 
+def pop3(octets: bytes) -> None:
+    """Any split gives the same events."""
+    assert pop3_events([octets]) == pop3_events(_pieces(octets))
+
+
+def managesieve(octets: bytes) -> None:
+    """Any split gives the same events."""
+    assert managesieve_events([octets]) == managesieve_events(_pieces(octets))
+
+
 def mime(octets: bytes) -> None:
     """Nothing raises; every part lies inside the message and inside the part that holds it; the notes can be kept."""
     end = header_end(octets)
@@ -41,6 +59,7 @@ def mime(octets: bytes) -> None:
     assert body_structure(structure.root, extended=True)
     assert body_structure(structure.root, extended=False)
     _check_headers(header)
+    assert downgraded(header) is header or downgraded(header).isascii()
     _check_texts(structure.root, body)
     _check_conversion(header, body)
 
@@ -97,4 +116,25 @@ def configuration(octets: bytes) -> None:
             settings.finish()
 
 
-TARGETS = {"smtp": smtp, "imap": imap, "mime": mime, "configuration": configuration}
+def sieve(octets: bytes) -> None:
+    """A script gives a tree that can be kept, or the error of the reader; the tree gives actions for a mail."""
+    try:
+        script = read_script(octets, SIEVE_LIMITS).script
+    except ScriptError:
+        return
+    assert Script.loads(script.dumps()) == script
+    mail = MessageBytes.of(b"From: a@b\r\nSubject: x\r\nSubject: =?utf-8?q?=C3=A9?=\r\n\r\n" + octets)
+    outcome = Program(script, SIEVE_LIMITS).run(mail, Envelope("a@b.example", "c@d.example"), PlainHost())
+    assert outcome.actions
+    assert outcome.failure is None or outcome.failure.place
+
+
+TARGETS = {
+    "smtp": smtp,
+    "imap": imap,
+    "pop3": pop3,
+    "managesieve": managesieve,
+    "sieve": sieve,
+    "mime": mime,
+    "configuration": configuration,
+}

@@ -3,6 +3,10 @@
 from collections.abc import Iterable
 
 from compostela.protocols.imap import engine as imap
+from compostela.protocols.managesieve import commands as sieve_commands
+from compostela.protocols.managesieve import engine as sieve
+from compostela.protocols.pop3 import commands as pop3_commands
+from compostela.protocols.pop3 import engine as pop3
 from compostela.protocols.smtp import engine as smtp
 
 MAX_LINE = 512
@@ -55,4 +59,45 @@ def imap_events(pieces: Iterable[bytes]) -> list[imap.Event]:
                     continue
             found.append(event)
         assert engine.buffered <= MAX_LINE + len(piece)
+    return found
+
+
+def pop3_events(pieces: Iterable[bytes]) -> list[pop3.Event]:
+    """A host that lets every password be right and every AUTH fail after one challenge."""
+    engine = pop3.Pop3Engine()
+    found: list[pop3.Event] = []
+    exchange: pop3_commands.Auth | None = None
+    for piece in pieces:
+        engine.receive(piece)
+        while (event := engine.next_event()) is not None:
+            found.append(event)
+            match event:
+                case pop3.Received(pop3_commands.Auth() as exchange):
+                    engine.expect_line()
+                case pop3.Received(command):
+                    engine.answered(command, ok=True)
+                case pop3.Line():
+                    assert exchange is not None
+                    engine.answered(exchange, ok=False)
+        assert engine.buffered <= pop3.MAX_AUTH_LINE + len(piece)
+    return found
+
+
+def managesieve_events(pieces: Iterable[bytes]) -> list[sieve.Event]:
+    """A host that lets every command succeed, AUTHENTICATE after one challenge."""
+    engine = sieve.ManageSieveEngine(MAX_CHUNK)
+    found: list[sieve.Event] = []
+    exchange: sieve_commands.Authenticate | None = None
+    for piece in pieces:
+        engine.receive(piece)
+        while (event := engine.next_event()) is not None:
+            found.append(event)
+            match event:
+                case sieve.Received(sieve_commands.Authenticate(_, None) as exchange):
+                    engine.expect_answer()
+                case sieve.Received(command):
+                    engine.answered(command, ok=True)
+                case sieve.Answer(octets) if exchange is not None:
+                    engine.answered(exchange, ok=octets is not None)
+        assert engine.buffered <= sieve.MAX_LINE + len(piece)
     return found

@@ -15,7 +15,13 @@ MAX_OCTETS = 20_000
 WORDS: dict[str, Sequence[bytes]] = {
     "smtp": (b"\r\n", b"\r\n.\r\n", b"DATA\r\n", b"MAIL FROM:<", b">", b"AUTH PLAIN", b"\n.\n", b"\r.\r"),
     "imap": (b"\r\n", b"{3}\r\n", b"{3+}\r\n", b"(", b")", b'"', b"APPEND INBOX ", b"FETCH 1 BODY[", b"]", b"LOGIN a b\r\n", b"\\"),
+    "pop3": (b"\r\n", b"USER a\r\n", b"PASS b\r\n", b"AUTH PLAIN\r\n", b"TOP 1 ", b"RETR ", b"QUIT\r\n", b"STLS\r\n", b"\x00", b" "),
+    "managesieve": (b"\r\n", b"{3+}\r\n", b"{0}\r\n", b"{800+}\r\n", b'"', b"\\", b'NOOP "a"\r\n', b'AUTHENTICATE "PLAIN"\r\n', b'"AA=="\r\n', b"\x00", b" "),
     "mime": (b"\r\n", b"\r\n\r\n", b"--", b"Content-Type: ", b"multipart/mixed; boundary=", b"=?utf-8?b?", b"?=", b"message/rfc822", b"*="),
+    "sieve": (
+        b";", b"{", b"}", b"(", b")", b'"', b"[", b"]", b",", b"text:\n", b"\n.\n", b"/*", b"*/", b"#", b"\\", b"${1}", b"${", b"*", b"?",
+        b":matches ", b":regex ", b":count \"ge\" ", b":index 1 ", b":mime ", b"if ", b"not ", b"anyof ", b"foreverypart { ", b"set \"a\" ",
+    ),
     "configuration": (b"<", b">", b"</", b"&amp;", b"<!--", b"<![CDATA[", b"${env:", b"}", b"=", b"\\", b"\n", b"<!DOCTYPE a ["),
 }  # fmt: skip
 
@@ -32,8 +38,20 @@ def seeds(target: str) -> list[bytes]:
                 b"a LOGIN u p\r\nb SELECT INBOX\r\nc FETCH 1:* (FLAGS BODY[HEADER.FIELDS (A B)])\r\nd SEARCH OR SEEN SUBJECT {3}\r\nabc\r\n",
                 b'a LOGIN {1+}\r\nu {1+}\r\np\r\nb APPEND INBOX (\\Seen) {5+}\r\nhello\r\nc STORE 1 FLAGS (x)\r\nd UID COPY 1 "a"\r\n',
             ]
+        case "pop3":
+            return [
+                b"CAPA\r\nUTF8\r\nAUTH PLAIN\r\nAA==\r\nUSER u\r\nPASS p\r\nSTAT\r\nLIST 1\r\nUIDL\r\nTOP 1 2\r\nRETR 1\r\nDELE 1\r\nRSET\r\nQUIT\r\n"
+            ]
+        case "managesieve":
+            return [
+                b'CAPABILITY\r\nAUTHENTICATE "PLAIN" "AA=="\r\nPUTSCRIPT "a" {6+}\r\nkeep;\n\r\nHAVESPACE "a" 9\r\nSETACTIVE ""\r\n'
+                b'CHECKSCRIPT {3}\r\nabc\r\nRENAMESCRIPT "a" "b"\r\nUNAUTHENTICATE\r\nAUTHENTICATE "X"\r\n"*"\r\nLOGOUT\r\n'
+            ]
         case "mime":
             return [path.read_bytes()[:MAX_OCTETS] for path in sorted((ROOT / "tests/data/corpus").glob("*.msg"))]
+        case "sieve":
+            cases = sorted((ROOT / "tests/data/sieve/cases").glob("*.txt"))
+            return [text.partition(b"\n")[2] for path in cases for text in path.read_bytes().split(b"### ")[1:]]
         case _:
             return [path.read_bytes()[:MAX_OCTETS] for path in sorted((ROOT / "conf").iterdir()) if path.is_file()]
 

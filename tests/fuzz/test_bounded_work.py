@@ -12,6 +12,7 @@ from compostela.app.configuration.files import Reader
 from compostela.base.settings import Problems
 from compostela.mime import addresses, dates, encoded_words, parameters, uris
 from compostela.mime.conversion import CannotConvert, converted, fits_seven_bit
+from compostela.mime.downgrade import downgraded
 from compostela.mime.headers import Headers, add_first, add_last, header_end, remove, unfold, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Structure
@@ -19,7 +20,11 @@ from compostela.mime.text import decoded_text, html_text
 from compostela.model.domain import Domain
 from compostela.protocols.imap.responses import body_structure, envelope
 from compostela.protocols.smtp import grammar
-from tests.fuzz.engines import imap_events, smtp_events
+from compostela.sieve.errors import ScriptError
+from compostela.sieve.host import Envelope, MessageBytes, PlainHost
+from compostela.sieve.program import Program
+from compostela.sieve.reader import read_script
+from tests.fuzz.engines import imap_events, managesieve_events, pop3_events, smtp_events
 
 SMALL = 4 * 1024
 GROWTH = 16
@@ -113,6 +118,43 @@ def _imap(octets: bytes) -> None:
     imap_events([b"a LOGIN u p\r\n", octets, b"\r\n"])
 
 
+def _script(octets: bytes) -> None:
+    with contextlib.suppress(ScriptError):
+        read_script(octets)
+
+
+_SIEVE = Program(
+    read_script("""require ["body", "variables", "regex", "mime", "foreverypart", "editheader", "date", "replace", "extracttext"];
+        if header :matches ["X", "From"] "*a*a*b" { keep; }
+        if header :regex ["X", "From"] "(a|b)*c$" { keep; }
+        if address :matches :all "From" "*@*b*" { keep; }
+        if date "X" "year" "1" { keep; }
+        if body :content "" :matches "*a?a*b" { keep; }
+        if header :mime :anychild :param "charset" :contains "Content-Type" "x" { keep; }
+        foreverypart { extracttext :length "a"; if header :mime :subtype "Content-Type" "x" { replace "y"; } }
+        deleteheader :contains "X" "zzz"; addheader "Y" "z";""").script
+)
+
+
+def _scripted_mail(octets: bytes) -> None:
+    outcome = _SIEVE.run(MessageBytes.of(octets), Envelope("a@b.example", "c@d.example"), PlainHost())
+    assert outcome.failure is None
+
+
+def _pop3(octets: bytes) -> None:
+    pop3_events([octets])
+    pop3_events([b"USER u\r\nPASS p\r\n", octets, b"\r\n"])
+
+
+def _managesieve(octets: bytes) -> None:
+    managesieve_events([octets])
+    managesieve_events([b'AUTHENTICATE "X" ""\r\n', octets, b"\r\n"])
+
+
+def _downgrade(octets: bytes) -> None:
+    downgraded(octets + "é\r\n\r\n".encode())
+
+
 WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "message": (
         _message,
@@ -129,7 +171,12 @@ WORK: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "configuration": (_configuration, [b"", b"<a>", b"a="]),
     "SMTP": (_smtp, [b"", b"MAIL FROM:"]),
     "SMTP arguments": (_smtp_arguments, [b"", b'"']),
+    "Sieve script": (_script, [b"", b'keep; redirect "', b"if anyof (", b"text:\n", b"/*", b'require "variables"; set "a" "${']),
+    "Sieve on a mail": (_scripted_mail, [b"", b"X: ", b"From: ", b"\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"]),
     "IMAP": (_imap, [b"b SEARCH ", b"b FETCH 1 (", b"b STORE ", b'b LIST "']),
+    "POP3": (_pop3, [b"", b"AUTH PLAIN ", b"USER "]),
+    "ManageSieve": (_managesieve, [b"", b'NOOP "', b"NOOP "]),
+    "downgrade": (_downgrade, [b"Subject: ", b"To: ", b'To: "', b"X: "]),
 }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
 from compostela.net.lmtp import settings as lmtp
+from compostela.net.pop3 import settings as pop3
 from compostela.net.smtp import settings as smtp
 from compostela.processing import container
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
@@ -97,6 +98,8 @@ _WORDS = {
     "lmtpserver/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader` delivers to the INBOX, `MailetContainerCmdHandlerLoader` through the mail container.",
     "lmtpserver/handlerchain/handler/class": "A loader as in `coreHandlersPackage`, or an SMTP hook, see [processing](processing.md).",
     "lmtpserver/handlerchain/handler/splitExecution": "Of `MailetContainerHandler`: run the container for each recipient, so that each has its own answer.",
+    "pop3server/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader`, which changes nothing: the commands are always there.",
+    "pop3server/handlerchain/handler/class": "`CrowdsecPOP3CheckHandler`: whom CrowdSec bans is turned away. `CoreCmdHandlerLoader` changes nothing.",
     "executeGroupListeners": "Run the listeners of which one process of a cluster is enough, once there are any; `false` is for a process without `<listener>`.",
     "concurrency": "Tasks that one process runs at the same time.",
     "limits": "Runs of a type at the same time in all processes, such as `reprocessing-all: 2, clear-mail-queue: 0`; 1 for the others.",
@@ -122,6 +125,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "smtpserver.xml": _root_reader(smtp, smtp.read_smtp_settings),
     "lmtpserver.xml": _root_reader(lmtp, lmtp.read_lmtp_settings),
     "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
+    "pop3server.xml": _root_reader(pop3, pop3.read_pop3_settings),
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
     "authentication.properties": lambda recorder: read_throttle_settings(recorder.settings("")),
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),

@@ -30,6 +30,7 @@ def _check_keys(configuration: Configuration, problems: Problems) -> None:
         *(one.server for one in configuration.smtp),
         *(one.session.server for one in configuration.lmtp),
         *(one.server for one in configuration.imap),
+        *(one.server for one in configuration.pop3),
     ]
     found = [server.tls for server in servers if server.tls.offered]
     public = configuration.autoconfiguration

@@ -16,3 +16,12 @@ def parse(value: bytes) -> float | None:
 def format_date(epoch_seconds: float | None = None) -> str:
     """In UTC."""
     return formatdate(time.time() if epoch_seconds is None else epoch_seconds, usegmt=False)
+
+
+def parse_with_zone(value: bytes) -> tuple[float, int] | None:
+    """Epoch seconds and the zone's offset in seconds east of UTC, 0 if none is given; None for what is no date."""
+    moment = parse(value)
+    if moment is None:
+        return None
+    found = parsedate_tz(value.decode("ascii", "replace"))
+    return moment, (found[9] or 0) if found else 0

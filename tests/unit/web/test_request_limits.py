@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from compostela.web.webadmin import request_limits
 from compostela.web.webadmin.request_limits import MAX_HEAD_BYTES, RequestLimits
 from compostela.web.webadmin.server import WebAdminServer
 
@@ -18,9 +19,14 @@ STRANGERS = RequestLimits(arrival_seconds=1.0, request_bytes=200_000)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Works for a while, and does not read the body, or reads all of it."""
+    """Works for a while, and does not read the body, or reads all of it; or has a large answer."""
     while scope["path"] == "/body" and (await receive()).get("more_body"):
         pass
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
+        return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1.5 if scope["path"] == "/slow" else 0):
             await asyncio.Event().wait()
@@ -124,3 +130,19 @@ async def test_an_administrators_request_may_be_long() -> None:
         await reader.readuntil(b"done")
         writer.write(b"a" * size + GET)
         assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_peer_that_reads_no_answer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_limits, "READING_SECONDS", 0.2)
+    over, lost = asyncio.Event(), request_limits.LimitedProtocol.connection_lost
+
+    def connection_lost(protocol: request_limits.LimitedProtocol, error: Exception | None) -> None:
+        over.set()
+        lost(protocol, error)
+
+    monkeypatch.setattr(request_limits.LimitedProtocol, "connection_lost", connection_lost)
+    async with connected(STRANGERS) as (_, writer):
+        writer.transport.pause_reading()
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(20):
+            await over.wait()

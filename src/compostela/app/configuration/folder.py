@@ -23,6 +23,7 @@ from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.settings import DoctorSettings, read_doctor_settings
 from compostela.net.imap.settings import ImapSettings, read_imap_settings
 from compostela.net.lmtp.settings import LmtpSettings, read_lmtp_settings
+from compostela.net.pop3.settings import Pop3Settings, read_pop3_settings
 from compostela.net.settings import check_ports
 from compostela.net.smtp.settings import SmtpSettings, read_smtp_settings
 from compostela.processing.container import SpoolerSettings, read_spooler_settings
@@ -31,13 +32,13 @@ from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_set
 T = TypeVar("T")
 
 _FILES = (
-    "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "mailetcontainer.xml", "domainlist.xml", "usersrepository.xml",
-    "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
+    "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "pop3server.xml", "mailetcontainer.xml", "domainlist.xml",
+    "usersrepository.xml", "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
     "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties",
 )  # fmt: skip
 _NOT_YET = (
-    "pop3server.xml", "managesieveserver.xml", "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
+    "managesieveserver.xml", "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
     "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties",
     "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties", "droplists.properties",
     "queue.properties", "pulsar.properties", "queue-pulsar.properties", "rspamd.properties",
@@ -55,6 +56,7 @@ class Configuration:
     smtp: list[SmtpSettings]
     lmtp: list[LmtpSettings]
     imap: list[ImapSettings]
+    pop3: list[Pop3Settings]
     container: Node
     spooler: SpoolerSettings
     throttle: ThrottleSettings
@@ -105,6 +107,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         smtp=read_smtp_settings(source.node("smtpserver.xml", "smtpservers"), problems),
         lmtp=read_lmtp_settings(source.node("lmtpserver.xml", "lmtpservers"), problems),
         imap=read_imap_settings(source.node("imapserver.xml", "imapservers"), problems),
+        pop3=read_pop3_settings(source.node("pop3server.xml", "pop3servers"), problems),
         container=container,
         spooler=read_spooler_settings(container, problems),
         throttle=source.root("authentication.properties", read_throttle_settings),
@@ -126,6 +129,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         (Place("smtpserver.xml"), [one.server for one in configuration.smtp]),
         (Place("lmtpserver.xml"), [one.session.server for one in configuration.lmtp]),
         (Place("imapserver.xml"), [one.server for one in configuration.imap]),
+        (Place("pop3server.xml"), [one.server for one in configuration.pop3]),
     ]
     check_ports(files, problems)
     return configuration

@@ -21,9 +21,10 @@ from compostela.smtp_hooks.context import HookContext
 def make_bans(configuration: Configuration, clock: Clock, problems: Problems) -> CrowdsecBans | None:
     """The bans of CrowdSec, if it is configured; a server that asks for them without is complained about."""
     bans = CrowdsecBans(configuration.crowdsec, clock) if configuration.crowdsec is not None else None
-    for imap in configuration.imap:
-        if imap.ban_check is not None and bans is None:
-            problems.error(imap.ban_check, "the check needs crowdsec.properties, with crowdsecUrl and apiKey")
+    checks = [*(one.ban_check for one in configuration.imap), *(one.ban_check for one in configuration.pop3)]
+    for check in checks:
+        if check is not None and bans is None:
+            problems.error(check, "the check needs crowdsec.properties, with crowdsecUrl and apiKey")
     return bans
 
 

@@ -27,6 +27,7 @@ from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.health.checks import HealthChecks
 from compostela.doctor.service import Diagnosis
 from compostela.net.listeners import Listener
+from compostela.net.pop3.server import LoginDelays
 from compostela.net.tls.reload import reload_certificates
 
 if TYPE_CHECKING:
@@ -114,7 +115,14 @@ class Server:
     def _make_listeners(self) -> None:
         configuration, stores, services = self._configuration, self._stores, self.services
         factory = ListenerFactory(
-            stores, services, self._logins, self._recent_logins, self._bans, configuration.locations, self._clock
+            stores=stores,
+            services=services,
+            logins=self._logins,
+            recent_logins=self._recent_logins,
+            login_delays=LoginDelays(self._clock),
+            bans=self._bans,
+            locations=configuration.locations,
+            clock=self._clock,
         )
         processors, workers = self.container.processors, configuration.spooler.workers
         for smtp, chain in zip(configuration.smtp, self._smtp_chains, strict=True):
@@ -122,6 +130,7 @@ class Server:
         for lmtp, chain in zip(configuration.lmtp, self._lmtp_chains, strict=True):
             self.listeners.append(factory.lmtp(lmtp, chain, lmtp_delivery(lmtp, stores, services, processors, workers)))
         self.listeners += [factory.imap(imap) for imap in configuration.imap]
+        self.listeners += [factory.pop3(pop3) for pop3 in configuration.pop3]
 
     async def start_web(self) -> None:
         """WebAdmin and the public documents, whose libraries are slow to import: after the mail ports are open."""

@@ -22,6 +22,9 @@ from compostela.net.listeners import Listener
 from compostela.net.lmtp import session as lmtp_session
 from compostela.net.lmtp.session import LmtpProtocol
 from compostela.net.lmtp.settings import LmtpSettings
+from compostela.net.pop3.server import LoginDelays, Pop3Server
+from compostela.net.pop3.session import Pop3Protocol
+from compostela.net.pop3.settings import Pop3Settings
 from compostela.net.settings import ServerSettings
 from compostela.net.smtp import session as smtp_session
 from compostela.net.smtp.server import SmtpServer
@@ -48,6 +51,8 @@ class ListenerFactory:
     logins: LoginMethods
     recent_logins: RecentLogins
     """Told of logins at the mailbox protocols."""
+    login_delays: LoginDelays
+    """Of all POP3 servers together."""
     bans: CrowdsecBans | None
     locations: FileLocations
     clock: Clock
@@ -69,6 +74,12 @@ class ListenerFactory:
         bans = self.bans if settings.ban_check is not None else None
         server = ImapServer(settings, self.services.mailboxes, logins, self.stores.blobs, self.clock, bans)
         return self._listener(settings.server, lambda listener, tls: ImapProtocol(server, listener, tls))
+
+    def pop3(self, settings: Pop3Settings) -> Listener:
+        logins = replace(self.logins.of(settings.auth), noted_by=self.recent_logins)
+        bans = self.bans if settings.ban_check is not None else None
+        server = Pop3Server(settings, self.services.mailboxes, logins, self.login_delays, bans)
+        return self._listener(settings.server, lambda listener, tls: Pop3Protocol(server, listener, tls))
 
     def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:
         return SmtpServer(

@@ -53,7 +53,12 @@ def mailet_context(
 def own_endpoints(configuration: Configuration) -> OwnEndpoints:
     """The server as a next hop. A listener of any protocol counts: none of them may get mail from RemoteDelivery."""
     smtp = [one.server for one in configuration.smtp]
-    servers = [*smtp, *(one.session.server for one in configuration.lmtp), *(one.server for one in configuration.imap)]
+    servers = [
+        *smtp,
+        *(one.session.server for one in configuration.lmtp),
+        *(one.server for one in configuration.imap),
+        *(one.server for one in configuration.pop3),
+    ]
     listening = [(bind.host, bind.port) for server in servers for bind in server.bind]
     return OwnEndpoints([one.hello_name for one in smtp], listening, is_of_this_machine)
 

@@ -1,0 +1,1 @@
+"""POP3 servers: settings, maildrops, sessions."""

@@ -1,0 +1,68 @@
+"""USER, PASS and AUTH: from the client's words to a user, or a refusal."""
+
+import base64
+import binascii
+import logging
+
+from compostela.base.errors import InvalidArgument, TemporaryFailure
+from compostela.core.authentication.service import LoginRefused, Refusal
+from compostela.model.username import Username
+from compostela.net.authentication.logins import Exchange, Logins
+from compostela.protocols.pop3 import replies
+
+_log = logging.getLogger(__name__)
+
+_REFUSALS = {
+    Refusal.WRONG: replies.LOGIN_FAILED,
+    Refusal.DELEGATION: replies.error(Refusal.DELEGATION.value, replies.AUTH),
+    Refusal.NO_TARGET: replies.error(Refusal.NO_TARGET.value, replies.AUTH),
+    Refusal.SHUT_OUT: replies.error(Refusal.SHUT_OUT.value, replies.SYS_TEMP),
+}
+"""A refusal of credentials says so (RFC 3206), so that clients ask for others; one of the address must not."""
+
+
+class Refused(Exception):
+    """Not logged in. `is_failure`: a wrong guess, of which a session has few."""
+
+    def __init__(self, reply: bytes, *, is_failure: bool = False) -> None:
+        super().__init__(reply.decode())
+        self.reply = reply
+        self.is_failure = is_failure
+
+
+async def by_password(logins: Logins, name: bytes, password: bytes, address: str) -> Username:
+    """USER and PASS, in UTF-8 (RFC 6856 §2.2). Raises `Refused`."""
+    try:
+        return await logins.by_password(name.decode(), password.decode(), address)
+    except UnicodeDecodeError:
+        raise Refused(replies.LOGIN_FAILED, is_failure=True) from None
+    except LoginRefused as refused:
+        raise _refused(refused) from None
+    except TemporaryFailure:
+        raise _unable() from None
+
+
+async def respond(exchange: Exchange, response: bytes | None) -> bytes | Username:
+    """A step of AUTH (RFC 5034 §4). `response` is base64, None without an initial one. Gives the next challenge in base64, or the
+    user. Raises `Refused`."""
+    if response == b"*":
+        raise Refused(replies.AUTH_ABORTED)
+    try:
+        octets = None if response is None else base64.b64decode(b"" if response == b"=" else response, validate=True)
+        step = await exchange.step(octets)
+    except (binascii.Error, InvalidArgument):
+        raise Refused(replies.AUTH_INVALID, is_failure=True) from None
+    except LoginRefused as refused:
+        raise _refused(refused) from None
+    except TemporaryFailure:
+        raise _unable() from None
+    return base64.b64encode(step) if isinstance(step, bytes) else step
+
+
+def _refused(refused: LoginRefused) -> Refused:
+    return Refused(_REFUSALS[refused.refusal], is_failure=True)
+
+
+def _unable() -> Refused:
+    _log.exception("a login could not be checked")
+    return Refused(replies.UNABLE)

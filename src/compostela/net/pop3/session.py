@@ -1,0 +1,328 @@
+"""The host of a POP3 session: socket events on one side, engine and commands on the other.
+
+A session that waits has no task: one is made when octets arrive and ends when they are dealt with. Replies of one round are one write.
+The server never speaks unasked, as RFC 1939 demands: a session that it ends is closed without a word.
+"""
+
+import asyncio
+import logging
+
+from compostela.base.errors import TemporaryFailure
+from compostela.base.ids import new_trace_id
+from compostela.base.log import trace_id
+from compostela.base.metrics import counter
+from compostela.core.filtering.ports import BanList
+from compostela.core.mailbox.actor import Actor
+from compostela.model.username import Username
+from compostela.net.authentication.logins import Exchange
+from compostela.net.authentication.mechanisms import SCRAM_PLUS
+from compostela.net.listeners import Listener
+from compostela.net.pop3 import logging_in
+from compostela.net.pop3.logging_in import Refused
+from compostela.net.pop3.maildrop import Maildrop
+from compostela.net.pop3.server import Pop3Server
+from compostela.net.pop3.transaction import CutOff, Transaction
+from compostela.net.session_host import CloseReason, SessionHost
+from compostela.protocols.pop3 import replies
+from compostela.protocols.pop3.commands import Auth, Capa, Command, Mechanisms, Pass, Quit, Stls, User, Utf8
+from compostela.protocols.pop3.engine import Event, Faulty, Line, LineTooLong, Pop3Engine, Received
+from compostela.protocols.pop3.states import State
+
+_log = logging.getLogger(__name__)
+
+MAX_FAULTS = 20
+"""Commands in a row that are unknown, malformed or out of place, after which the server hangs up."""
+MAX_LOGIN_FAILURES = 3
+GATHERED_BYTES = 64 * 1024
+"""Replies of pipelined commands are sent together up to this size."""
+
+_commands = counter("pop3Commands", "POP3 commands")
+
+
+class Pop3Protocol(SessionHost):
+    """One connection; also the `Output` of its commands."""
+
+    __slots__ = (
+        "_auth", "_bound", "_engine", "_exchange", "_faults", "_gathered", "_gathered_bytes", "_login_failures", "_name", "_server", "_session_id",
+        "_tls", "_transaction", "_utf8",
+    )  # fmt: skip
+
+    def __init__(self, server: Pop3Server, listener: Listener, tls: bool) -> None:
+        self._engine = Pop3Engine()
+        super().__init__(listener, self._engine)
+        self._server = server
+        self._tls = tls
+        self._bound: frozenset[str] = frozenset()
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._name = b""
+        self._auth: Auth | None = None
+        self._exchange: Exchange | None = None
+        self._transaction: Transaction | None = None
+        self._utf8 = False
+        self._login_failures = 0
+        self._faults = 0
+        self._session_id = ""
+
+    # what commands use
+
+    def write(self, octets: bytes) -> None:
+        """See `Output`."""
+        self._gathered.append(octets)
+        self._gathered_bytes += len(octets)
+
+    async def drain(self) -> bool:
+        """See `Output`."""
+        self._flush()
+        if self._writable is not None and not self._closing:
+            await self._writable.wait()
+        else:
+            # others have their turn between two pieces of a long reply
+            await asyncio.sleep(0)
+        return not self._closing
+
+    def _flush(self) -> None:
+        if self._gathered:
+            octets = b"".join(self._gathered)
+            self._gathered.clear()
+            self._gathered_bytes = 0
+            if not self._transport.is_closing():
+                self._transport.write(octets)
+
+    # what the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._session_id = new_trace_id()
+        if self._tls:
+            self._note_tls()
+        if not self._admitted(replies.TOO_MANY_CONNECTIONS):
+            return
+        if self._server.bans is None:
+            self._greet()
+        else:
+            self._start(self._greet_unless_banned(self._server.bans))
+
+    def _greet(self) -> None:
+        # no angle brackets: clients would take them for the challenge of APOP
+        name = self._server.settings.server.hello_name
+        self._transport.write(replies.ok(f"{name} POP3 server (Compostela) ready"))
+
+    async def _greet_unless_banned(self, bans: BanList) -> None:
+        trace_id.set(self._session_id)
+        if await bans.bans(self._address):
+            _log.info("a client is banned", extra={"ip": self._address})
+            self._close(replies.BANNED)
+        elif not self._closing:
+            self._greet()
+        await self._work()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
+        self._gone()
+        if self._running is None:
+            self._transaction = None
+
+    # what the listener asks
+
+    def _has_work(self) -> bool:
+        """Marks of DELE are no work to be kept: a session that ends without QUIT removes nothing (RFC 1939 §6)."""
+        return False
+
+    def _announce_close(self, reason: CloseReason) -> None:  # noqa: ARG002 - the interface's
+        """RFC 1939 §3: the server closes without a response."""
+        self._close()
+
+    # work
+
+    async def _work(self) -> None:
+        trace_id.set(self._session_id)
+        try:
+            while not self._closing:
+                event = self._engine.next_event()
+                if event is None:
+                    break
+                await self._handle(event)
+                if self._note_event():
+                    self._flush()
+                    await self._listener.turns.take()
+                if self._writable is not None or self._gathered_bytes > GATHERED_BYTES:
+                    await self.drain()
+            if self._ending:
+                self._close()
+            self._flush()
+            self._read_on()
+        except Exception:
+            _log.exception("unexpected error in a POP3 session")
+            self._close()
+        finally:
+            self._note_rest()
+            if self._closing:
+                # it knows the session: as a cycle both would stay in memory until the collector comes by
+                self._transaction = None
+
+    async def _handle(self, event: Event) -> None:
+        match event:
+            case Received(command):
+                _commands.inc()
+                self._faults = 0
+                await self._command(command)
+            case Line(octets):
+                await self._answer(octets)
+            case Faulty(text):
+                self._faults += 1
+                if self._faults > MAX_FAULTS:
+                    self._close(replies.TOO_MANY_FAULTS)
+                else:
+                    self.write(replies.error(text))
+            case LineTooLong():
+                self._close(replies.LINE_TOO_LONG)
+
+    async def _command(self, command: Command) -> None:
+        match command:
+            case Capa():
+                lines = self._server.capabilities(tls=self._tls, bound=self._bound)
+                self.write(replies.multiline("Capability list follows", lines))
+            case Mechanisms():
+                self.write(replies.multiline("Mechanisms follow", self._mechanisms()))
+            case Utf8():
+                self._utf8 = True
+                self.write(replies.UTF8_ON)
+            case Stls():
+                await self._stls(command)
+            case User(name):
+                takes_passwords = self._server.settings.takes_passwords(tls=self._tls)
+                self._name = name
+                self._reply(command, replies.USER_OK if takes_passwords else replies.TLS_NEEDED)
+            case Pass(password):
+                await self._log_in_by_password(command, password)
+            case Auth():
+                await self._begin_auth(command)
+            case Quit():
+                await self._quit(command)
+            case _:
+                await self._transact(command)
+
+    def _reply(self, command: Command, reply: bytes) -> None:
+        """The final reply of a command that may change the state."""
+        self._engine.answered(command, ok=reply.startswith(b"+OK"))
+        self.write(reply)
+
+    async def _transact(self, command: Command) -> None:
+        assert self._transaction is not None
+        try:
+            await self._transaction.run(command)
+        except TemporaryFailure:
+            _log.exception("a command failed for now")
+            self.write(replies.UNABLE)
+        except CutOff:
+            _log.exception("a message could not be read to its end; the connection is aborted")
+            self._closing = True
+            self._gathered.clear()
+            self._transport.abort()
+
+    async def _quit(self, command: Quit) -> None:
+        self._engine.answered(command, ok=True)
+        reply = replies.GOODBYE
+        if self._engine.state is State.UPDATE:
+            assert self._transaction is not None
+            try:
+                await self._transaction.maildrop.remove_marked()
+            except TemporaryFailure:
+                _log.exception("marked messages could not be removed")
+                reply = replies.NOT_ALL_REMOVED
+        self._close(reply)
+
+    # login
+
+    def _mechanisms(self) -> list[str]:
+        return self._server.mechanisms(tls=self._tls, bound=self._bound)
+
+    async def _log_in_by_password(self, command: Pass, password: bytes) -> None:
+        name, self._name = self._name, b""
+        try:
+            user = await logging_in.by_password(self._server.logins, name, password, self._address)
+        except Refused as refused:
+            self._refuse(command, refused)
+        else:
+            await self._enter(command, user)
+
+    async def _begin_auth(self, command: Auth) -> None:
+        offered = self._mechanisms()
+        if command.mechanism not in offered:
+            over_tls = self._server.mechanisms(tls=True, bound=self._bound)
+            needs_tls = not self._tls and command.mechanism in over_tls
+            self._reply(command, replies.TLS_NEEDED if needs_tls else replies.AUTH_UNKNOWN)
+            return
+        self._auth = command
+        self._exchange = self._server.logins.begin(
+            command.mechanism, self._address, self.tls_channel, plus_offered=SCRAM_PLUS in offered
+        )
+        await self._answer(command.initial)
+
+    async def _answer(self, response: bytes | None) -> None:
+        """The client's part in a step of AUTH."""
+        command, exchange = self._auth, self._exchange
+        assert command is not None
+        assert exchange is not None
+        try:
+            step = await logging_in.respond(exchange, response)
+        except Refused as refused:
+            self._refuse(command, refused)
+        else:
+            if isinstance(step, bytes):
+                self._engine.expect_line()
+                self.write(replies.challenge(step))
+                return
+            await self._enter(command, step)
+        self._auth = self._exchange = None
+
+    def _refuse(self, command: Command, refused: Refused) -> None:
+        self._reply(command, refused.reply)
+        if refused.is_failure:
+            self._login_failures += 1
+            if self._login_failures >= MAX_LOGIN_FAILURES:
+                self._close()
+
+    async def _enter(self, command: Command, user: Username) -> None:
+        if not self._server.delays.admit(user, self._server.settings.login_delay_seconds):
+            self._reply(command, replies.TOO_EARLY)
+            return
+        try:
+            maildrop = await Maildrop.open(self._server.mailboxes.session(Actor.of(user)), user)
+        except TemporaryFailure:
+            _log.exception("a maildrop could not be opened")
+            self._reply(command, replies.MAILDROP_FAILED)
+            return
+        self._transaction = Transaction(maildrop, self, utf8=self._utf8)
+        # RFC 6856 §2.1: text beyond ASCII only in UTF-8 mode
+        is_shown = self._utf8 or user.value.isascii()
+        self._reply(command, replies.ok(f"Welcome {user}" if is_shown else "Welcome"))
+
+    # TLS
+
+    async def _stls(self, command: Stls) -> None:
+        context = self._listener.context
+        if self._tls or context is None or not self._server.settings.server.tls.starttls:
+            self._reply(command, replies.TLS_ACTIVE if self._tls else replies.NO_TLS)
+            return
+        if self._engine.buffered:
+            self._close(replies.STLS_NOT_LAST)
+            return
+        self._flush()
+        # now, since what comes over TLS may be there before the handshake is seen to be over
+        self._engine.forget()
+        self._name = b""
+        self._utf8 = False
+        if await self._start_tls(context, replies.BEGIN_TLS):
+            self._tls = True
+            self._note_tls()
+
+    def _note_tls(self) -> None:
+        self._bound = self._server.logins.settings.bound_to(self.tls_channel)
+
+    def _close(self, last_reply: bytes = b"") -> None:
+        if not self._closing:
+            self._closing = True
+            self.write(last_reply)
+            self._flush()
+            self._transport.close()

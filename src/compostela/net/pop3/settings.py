@@ -1,0 +1,95 @@
+"""`pop3server.xml`."""
+
+import socket
+from dataclasses import dataclass
+
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Node, Place, Problems, Settings, nearest
+from compostela.net.authentication.settings import AuthSettings, read_auth_settings
+from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
+from compostela.net.smtp.settings import CORE_LOADER, read_handler_chain
+
+TIMEOUT_SECONDS = 600.0
+"""RFC 1939 §3 forbids a shorter one."""
+BAN_CHECK = "CrowdsecPOP3CheckHandler"
+NEVER = "NEVER"
+DEFAULT_AUTH = AuthSettings(("PLAIN",))
+
+
+@dataclass(frozen=True, slots=True)
+class Pop3Settings:
+    """One POP3 server."""
+
+    server: ServerSettings
+    auth: AuthSettings = DEFAULT_AUTH
+    expire: str = ""
+    """What CAPA tells about how long messages are kept (RFC 2449 §6.7): `NEVER`, or days. The server itself removes nothing: say what
+    your own rules do. Without it CAPA tells nothing."""
+    login_delay_seconds: int = 0
+    """Seconds between two logins of a user (RFC 2449 §6.5); an earlier one is refused. 0 for none."""
+    ban_check: Place | None = None
+    """Where the check of banned addresses is configured."""
+
+    def takes_passwords(self, *, tls: bool) -> bool:
+        """Whether USER and PASS may be used. As in James, `plainAuthEnabled` does not take them away."""
+        return tls or not self.auth.require_ssl
+
+
+def read_pop3_settings(root: Node, problems: Problems) -> list[Pop3Settings]:
+    """All enabled servers of a file."""
+    settings = Settings(root, problems)
+    found = []
+    for server in settings.sections("pop3server"):
+        enabled = server.boolean("enabled", True)
+        read = _read_server(server)
+        if enabled:
+            found.append(read)
+    settings.finish()
+    warn_of_equal_names((one.server for one in found), settings.place, problems)
+    return found
+
+
+def _read_server(settings: Settings) -> Pop3Settings:
+    server = read_server_settings(
+        settings,
+        default_name="pop3server",
+        default_port=110,
+        default_timeout=TIMEOUT_SECONDS,
+        autodetected_name=socket.gethostname() or "localhost",
+    )
+    if server.connection_timeout_seconds < TIMEOUT_SECONDS:
+        settings.problems.warning(
+            settings.place, f"connectiontimeout is below {TIMEOUT_SECONDS:.0f} s, the least that RFC 1939 allows"
+        )
+    read = Pop3Settings(
+        server=server,
+        auth=read_auth_settings(settings.section("auth"), DEFAULT_AUTH.mechanisms),
+        expire=settings.parsed("expire", "", _expire),
+        login_delay_seconds=settings.integer("loginDelay", 0, minimum=0, maximum=86_400),
+        ban_check=_ban_check(settings.section("handlerchain")),
+    )
+    settings.finish()
+    return read
+
+
+def _expire(text: str) -> str:
+    if text.upper() == NEVER:
+        return NEVER
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 36_500):
+        raise InvalidArgument(f"{text!r} is neither NEVER nor a number of days from 1")
+    return str(int(text))
+
+
+def _ban_check(chain: Settings | None) -> Place | None:
+    """The handlers are James's loader of the commands, which are always there, and the check."""
+    _, handlers = read_handler_chain(chain, (CORE_LOADER,))
+    found = None
+    for handler in handlers:
+        name = handler.required("class")
+        short = name.rpartition(".")[2]
+        if short == BAN_CHECK:
+            found = handler.place
+        elif name and short != CORE_LOADER:
+            handler.error(f"there is no handler {name!r}{nearest(short, [CORE_LOADER, BAN_CHECK])}")
+        handler.finish()
+    return found

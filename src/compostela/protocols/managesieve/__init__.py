@@ -1,0 +1,1 @@
+"""The ManageSieve server's engine (RFC 5804): grammar, states and responses, without I/O."""

@@ -1,0 +1,1 @@
+"""The base language of RFC 5228 §3 to §5, and `fileinto`."""

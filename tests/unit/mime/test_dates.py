@@ -1,0 +1,35 @@
+"""Dates of header fields, with their zones."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compostela.mime.dates import format_date, parse, parse_with_zone
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (b"Fri, 27 Nov 2026 09:15:00 +0100", (1795767300.0, 3600)),
+        (b"27 Nov 2026 09:15 -0730", (1795797900.0, -27_000)),
+        (b"Thu, 1 Jan 1970 00:00:00 GMT", (0.0, 0)),
+        (b"Thu, 1 Jan 1970 00:00:00 -0000", (0.0, 0)),
+        (b"no date", None),
+        (b"", None),
+    ],
+)
+def test_a_date_and_its_zone(value: bytes, wanted: tuple[float, int] | None) -> None:
+    assert parse_with_zone(value) == wanted
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_written_dates_are_read(epoch_seconds: int) -> None:
+    written = format_date(epoch_seconds).encode()
+    assert parse(written) == epoch_seconds
+    assert parse_with_zone(written) == (epoch_seconds, 0)
+
+
+@given(st.binary(max_size=60))
+def test_anything_is_a_date_or_none(value: bytes) -> None:
+    found = parse_with_zone(value)
+    assert (found is None) == (parse(value) is None)
