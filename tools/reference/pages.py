@@ -101,6 +101,8 @@ _WORDS = {
     "pop3server/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader`, which changes nothing: the commands are always there.",
     "pop3server/handlerchain/handler/class": "`CrowdsecPOP3CheckHandler`: whom CrowdSec bans is turned away. `CoreCmdHandlerLoader` changes nothing.",
     "executeGroupListeners": "Run the listeners of which one process of a cluster is enough, once there are any; `false` is for a process without `<listener>`.",
+    "guice.extension.tasks": "Types of tasks of your own: dotted paths or entry points, see the developers' page on tasks.",
+    "guice.extension.task": "As `guice.extension.tasks`.",
     "concurrency": "Tasks that one process runs at the same time.",
     "limits": "Runs of a type at the same time in all processes, such as `reprocessing-all: 2, clear-mail-queue: 0`; 1 for the others.",
     "kept": "How long ended tasks stay in the list (30 days by default).",

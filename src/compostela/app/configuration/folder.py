@@ -17,7 +17,14 @@ from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_s
 from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
-from compostela.core.tasks.settings import TaskRunSettings, TaskSettings, read_task_run_settings, read_task_settings
+from compostela.core.tasks.settings import (
+    TaskFactory,
+    TaskRunSettings,
+    TaskSettings,
+    read_own_tasks,
+    read_task_run_settings,
+    read_task_settings,
+)
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.settings import DoctorSettings, read_doctor_settings
@@ -69,6 +76,8 @@ class Configuration:
     health: HealthSettings
     tasks: TaskSettings
     task_runs: TaskRunSettings
+    own_tasks: list[TaskFactory]
+    """Types of tasks that an operator added."""
     group_listeners: bool
     """Whether this process runs the listeners that run once for all processes."""
     webadmin: WebAdminSettings
@@ -100,7 +109,6 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         _check_names(folder, problems)
     source = _Source(folder, problems)
     source.root("batchsizes.properties", _read_batch_sizes)
-    source.root("extensions.properties", _read_extensions)
     container = source.packaged("mailetcontainer.xml")
     configuration = Configuration(
         locations=FileLocations(folder, data),
@@ -120,6 +128,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         health=source.root("healthcheck.properties", read_health_settings),
         tasks=source.root("rabbitmq.properties", read_task_settings),
         task_runs=source.root("tasks.properties", read_task_run_settings),
+        own_tasks=source.root("extensions.properties", _read_extensions),
         group_listeners=source.root("listeners.xml", _read_listeners),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
@@ -177,16 +186,11 @@ def _read_batch_sizes(settings: Settings) -> None:
     settings.finish()
 
 
-def _read_extensions(settings: Settings) -> None:
-    for name in (
-        "guice.extension.module",
-        "guice.extension.tasks",
-        "guice.extension.task",
-        "guice.extension.startable",
-    ):
-        if settings.strings(name):
-            settings.not_yet(name)
+def _read_extensions(settings: Settings) -> list[TaskFactory]:
+    settings.not_yet("guice.extension.module", "guice.extension.startable")
+    tasks = read_own_tasks(settings)
     settings.finish()
+    return tasks
 
 
 def _read_listeners(settings: Settings) -> bool:

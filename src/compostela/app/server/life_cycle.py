@@ -70,7 +70,7 @@ class Server:
         self.container = MailContainer(configuration, stores, self.mailet_context, problems)
         self.roles = roles_of(configuration, self.container.processors.mailets)
         self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
-        self.tasks = make_tasks(stores, self.services, self._clock)
+        self.tasks = make_tasks(configuration, stores, self.services, self._clock, problems)
         self._task_work = task_work(configuration, self.tasks, self._clock, problems)
         self.health = HealthChecks([
             *stores.health_checks(),

@@ -17,6 +17,7 @@ from compostela.core.queue.tasks import ClearQueueTask, DeleteFromQueueTask
 from compostela.core.repository.tasks import ClearRepositoryTask, ReprocessAllTask, ReprocessOneTask
 from compostela.core.rewriting.user_data import ForwardChange, MappingDeletion
 from compostela.core.tasks.cleanup import CleanTasksTask
+from compostela.core.tasks.parts import TaskParts
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.schedule import Scheduler
 from compostela.core.tasks.service import Tasks
@@ -25,10 +26,23 @@ from compostela.core.users.data_steps import UserDeletionStep, UsernameChangeSte
 from compostela.core.users.tasks import ChangeUsernameTask, DeleteDomainDataTask, DeleteUserDataTask
 
 TASKS_FILE = "tasks.properties"
+EXTENSIONS_FILE = "extensions.properties"
 
 
-def make_tasks(stores: Stores, services: Services, clock: Clock) -> Tasks:
+def make_tasks(
+    configuration: Configuration, stores: Stores, services: Services, clock: Clock, problems: Problems
+) -> Tasks:
+    """With an operator's own types. Complaints about them go to `problems`."""
     users, deletions = services.users, deletion_steps(stores, services)
+    parts = TaskParts(
+        domains=services.domains,
+        users=users,
+        rewriting=services.rewriting,
+        mailboxes=services.mailboxes.system,
+        queues=stores.queues,
+        repositories=stores.repositories,
+        clock=clock,
+    )
     types = TaskTypes([
         ClearQueueTask(stores.queues),
         DeleteFromQueueTask(stores.queues),
@@ -41,6 +55,11 @@ def make_tasks(stores: Stores, services: Services, clock: Clock) -> Tasks:
         ChangeUsernameTask(change_steps(stores, services)),
         CleanTasksTask(stores.tasks),
     ])  # fmt: skip
+    for make in configuration.own_tasks:
+        try:
+            types.add(make(parts))
+        except InvalidArgument as error:
+            problems.error(Place(EXTENSIONS_FILE), str(error))
     return Tasks(stores.tasks, types, clock, socket.gethostname())
 
 

@@ -14,7 +14,15 @@ class TaskTypes:
     """Runners by the type of task."""
 
     def __init__(self, runners: Iterable[TaskRunner[Any]]) -> None:  # Any: each has arguments of its own
-        self._runners = {runner.name: runner for runner in runners}
+        self._runners: dict[str, TaskRunner[Any]] = {}
+        for runner in runners:
+            self.add(runner)
+
+    def add(self, runner: TaskRunner[Any]) -> None:
+        """Raises `InvalidArgument` if there is one of the name."""
+        if runner.name in self._runners:
+            raise InvalidArgument(f"there are two tasks of type {runner.name!r}")
+        self._runners[runner.name] = runner
 
     def runner(self, name: str) -> TaskRunner[Any]:
         """Raises `InvalidArgument`."""

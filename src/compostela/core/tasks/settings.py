@@ -1,13 +1,18 @@
 """Settings of tasks: which process runs them (James's switch, in rabbitmq.properties), and how (our tasks.properties)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 from compostela.base.errors import InvalidArgument
+from compostela.base.extensions import load_extension
 from compostela.base.settings import Settings
+from compostela.core.tasks.parts import TaskParts
+from compostela.core.tasks.runner import TaskRunner
 from compostela.core.tasks.schedule import ScheduledTask
 from compostela.core.tasks.worker import CONCURRENCY, KEPT_SECONDS, WorkerSettings
 
+ENTRY_POINTS = "compostela.tasks"
 _NOT_YET = (
     "uri", "hosts", "vhost", "management.uri", "management.user", "management.password", "connection.pool.retries",
     "connection.pool.min.delay.ms", "channel.pool.retries", "channel.pool.max.delay.ms", "channel.pool.size",
@@ -55,6 +60,20 @@ def read_task_run_settings(settings: Settings) -> TaskRunSettings:
     read = TaskRunSettings(worker, _schedule(settings))
     settings.finish()
     return read
+
+
+TaskFactory = Callable[[TaskParts], TaskRunner[Any]]
+
+
+def read_own_tasks(settings: Settings) -> list[TaskFactory]:
+    """The types of tasks in extensions.properties: dotted paths, or entry points of the group `compostela.tasks`."""
+    found = []
+    for key in ("guice.extension.tasks", "guice.extension.task"):
+        for name in settings.strings(key):
+            factory = load_extension(settings, "task", TaskRunner, name, ENTRY_POINTS, (), key)
+            if factory is not None:
+                found.append(cast("TaskFactory", factory))
+    return found
 
 
 def _limits(settings: Settings) -> Sequence[tuple[str, int]]:
