@@ -3,8 +3,11 @@
 import re
 from typing import NamedTuple
 
+from compostela.mime.comments import comment_end
+
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|[^\s"()<>@,;:\[\]\\]+|[<>@,;:()\\]|[ \t\r\n]+', re.DOTALL)
-_OF_COMMENT = re.compile(rb"\\.|[()]", re.DOTALL)
+_CLOSED = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 MAX_ADDRESSES = 10_000
 
 
@@ -40,9 +43,13 @@ class _Parser:
     def parse(self) -> list[Address]:
         phrase: list[bytes] = []
         in_group = has_at = False
+        self._comment: bytes | None = None
         while self._at < len(self._tokens) and len(self._found) < MAX_ADDRESSES:
             token = self._tokens[self._at]
             self._at += 1
+            if _is_comment(token):
+                self._comment = _uncommented(token)
+                continue
             if token == b"<":
                 self._angle(_text(phrase))
                 phrase, has_at = [], False
@@ -58,6 +65,8 @@ class _Parser:
             elif token != b">":
                 phrase.append(token)
                 has_at = has_at or token == b"@"
+                if not token.isspace():
+                    self._comment = None
         self._plain(phrase)
         if in_group:
             self._found.append(Address(None, None, None, None))
@@ -69,6 +78,8 @@ class _Parser:
             inside.append(self._tokens[self._at])
             self._at += 1
         self._at += 1
+        self._comment = None
+        inside = [token for token in inside if not _is_comment(token)]
         route = None
         if inside[:1] == [b"@"] and b":" in inside:
             colon = inside.index(b":")
@@ -76,8 +87,10 @@ class _Parser:
         self._add(name, route, inside)
 
     def _plain(self, phrase: list[bytes]) -> None:
+        # the old way to tell a name: `user@domain (Real Name)` (RFC 822 §A.1.3)
         if any(not token.isspace() for token in phrase):
-            self._add(None, None, phrase)
+            self._add(self._comment, None, phrase)
+        self._comment = None
 
     def _add(self, name: bytes | None, route: bytes | None, spec: list[bytes]) -> None:
         spec = [token for token in spec if not token.isspace()]
@@ -92,35 +105,39 @@ class _Parser:
 
 
 def _tokens(value: bytes) -> list[bytes]:
-    """Without comments (RFC 5322 §3.2.2), in which a quote is a character like another. A parenthesis that nothing closes begins
-    none, nor does any behind it: what follows must not be hidden from those who look for authors."""
+    """Each comment is one token (RFC 5322 §3.2.2). A parenthesis or a quote that nothing closes begins no comment and no quoted
+    string, nor does any after it: what follows must not be hidden from those who look for authors."""
     if b"(" not in value:
-        return _TOKEN.findall(value)
-    out: list[bytes] = []
-    at, comments = 0, True
-    while found := _TOKEN.search(value, at):
-        at = found.end()
-        if found.group() != b"(":
-            out.append(found.group())
-        elif comments:
-            end = _comment_end(value, at)
-            comments, at = end is not None, end or at
+        out = _TOKEN.findall(value)
+    else:
+        out = []
+        at, comments = 0, True
+        while found := _TOKEN.search(value, at):
+            at = found.end()
+            end = comment_end(value, at) if comments and found.group() == b"(" else None
+            if end is not None:
+                at = end
+            elif found.group() == b"(":
+                comments = False
+                continue
+            out.append(value[found.start() : at])
+    if out and out[-1][:1] == b'"' and not _CLOSED.fullmatch(out[-1]):
+        out[-1:] = _tokens(out[-1].replace(b'"', b" "))
     return out
 
 
-def _comment_end(value: bytes, start: int) -> int | None:
-    depth = 1
-    for found in _OF_COMMENT.finditer(value, start):
-        depth += {b"(": 1, b")": -1}.get(found.group(), 0)
-        if not depth:
-            return found.end()
-    return None
+def _is_comment(token: bytes) -> bool:
+    return token[:1] == b"(" and len(token) > 1
+
+
+def _uncommented(token: bytes) -> bytes | None:
+    return _QUOTED_PAIR.sub(rb"\1", token[1:-1]).strip() or None
 
 
 def _unquoted(token: bytes) -> bytes:
     if token[:1] == b'"':
         inner = token[1:-1] if len(token) > 1 and token.endswith(b'"') else token[1:]
-        return re.sub(rb"\\(.)", rb"\1", inner, flags=re.DOTALL) if b"\\" in inner else inner
+        return _QUOTED_PAIR.sub(rb"\1", inner) if b"\\" in inner else inner
     return token
 
 

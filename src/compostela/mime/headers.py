@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from mmap import mmap
 from typing import NamedTuple
 
 from compostela.mime.encoded_words import encode
 
 # anchored: a long line that is no field is looked at once, not once from each of its octets
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)", re.MULTILINE)
+_STARTS_HEADER = re.compile(rb"[!-9;-~]{1,998}[ \t]*:|>?From |\r?\n")
 _BLANK = re.compile(rb"(?:\A|\n)(\r?\n)")
 _UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
 MAX_LINE = 78
@@ -23,10 +25,18 @@ class Field(NamedTuple):
     end: int
 
 
+def starts_header(data: bytes | mmap, start: int, end: int) -> bool:
+    """Whether the first line is a header field, an empty line, or the `From ` line of an mbox. If it is not, the message has no
+    header: what is added before it must not run into it (RFC 5322 §3.5)."""
+    return start == end or _STARTS_HEADER.match(data, start, end) is not None
+
+
 def header_end(message: bytes | memoryview) -> int:
-    """Where the header block ends: behind the first empty line. Without such a line the block goes as far as lines look like
-    header fields."""
+    """Where the header block ends: after the first empty line. Without such a line the block goes as far as lines look like
+    header fields; a message that does not begin with one has no block."""
     data = bytes(message)
+    if not starts_header(data, 0, len(data)):
+        return 0
     blank = _BLANK.search(data)
     if blank is not None:
         return blank.end()

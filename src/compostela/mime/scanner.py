@@ -8,7 +8,7 @@ import re
 from mmap import mmap
 
 from compostela.mime import addresses, parameters
-from compostela.mime.headers import fields, unfold
+from compostela.mime.headers import fields, starts_header, unfold
 from compostela.mime.structure import DEFAULT_LIMITS, VERSION, Envelope, Limits, Part, Structure
 
 Octets = bytes | mmap
@@ -18,6 +18,9 @@ _WANTED = frozenset({
     b"content-language", b"content-location", b"content-md5", b"date", b"subject", b"from", b"sender", b"reply-to", b"to",
     b"cc", b"bcc", b"in-reply-to", b"message-id",
 })  # fmt: skip
+_OPAQUE = (b"application", b"octet-stream")
+_ENCODED = frozenset({b"base64", b"quoted-printable", b"x-uuencode", b"uuencode", b"x-uue"})
+_AFTER_BOUNDARY = frozenset({b" ", b"\t", b"\r", b"\n"})
 _TOKEN = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
 
 
@@ -59,23 +62,31 @@ class _Scanner:
     ) -> Part:
         self._parts += 1
         kind, subtype, given = _content_type(values.get(b"content-type"), default)
+        encoding = _encoding(values.get(b"content-transfer-encoding"))
         children: tuple[Part, ...] = ()
-        envelope = None
-        if depth > 0:
-            if kind == b"multipart":
-                boundary = parameters.get(given, b"boundary")
-                if boundary:
-                    children = self._children(boundary, body, depth - 1, subtype == b"digest")
-            elif kind == b"message" and subtype in (b"rfc822", b"global") and not _is_encoded(values):
+        envelope, is_hidden = None, False
+        if kind == b"multipart":
+            # trailing blanks belong to the line, not to the boundary (RFC 2046 §5.1.1)
+            boundary = (parameters.get(given, b"boundary") or b"").rstrip()
+            if boundary and depth > 0:
+                children = self._children(boundary, body, depth - 1, subtype == b"digest")
+            if not children:
+                # without parts its text is shown as what it is to a reader
+                kind, subtype = b"text", b"plain"
+        elif kind == b"message" and subtype in (b"rfc822", b"global"):
+            if depth > 0 and encoding not in _ENCODED:
                 inner = self._entity(body, depth - 1)
                 children, envelope = (inner[0],), inner[1]
+            else:
+                # a message part has an envelope and a body (RFC 3501 §9, body-type-msg): this one shows none
+                (kind, subtype), is_hidden = _OPAQUE, True
         disposition, disposition_parameters = parameters.parse(values.get(b"content-disposition", b""))
         language = values.get(b"content-language")
         return Part(
             type=kind,
             subtype=subtype,
             parameters=given,
-            encoding=values.get(b"content-transfer-encoding", b"7bit").lower() or b"7bit",
+            encoding=encoding,
             header=header,
             body=body,
             lines=self._lines(body) if kind in (b"text", b"message") else 0,
@@ -88,6 +99,7 @@ class _Scanner:
             md5=values.get(b"content-md5"),
             children=children,
             envelope=envelope,
+            is_hidden_message=is_hidden,
         )
 
     def _entity(
@@ -107,6 +119,8 @@ class _Scanner:
             return min(start + 1, end)
         if self._data[start : start + 2] == b"\r\n":
             return min(start + 2, end)
+        if not starts_header(self._data, start, end):
+            return start
         # the two spellings of an empty line, each found at the speed of `find`
         crlf = self._data.find(b"\n\r\n", start, end)
         lf = self._data.find(b"\n\n", start, end if crlf < 0 else crlf)
@@ -140,11 +154,12 @@ class _Scanner:
             if at > start and self._data[at - 1 : at] != b"\n":
                 continue
             closes = self._data[position : position + 2] == b"--"
+            after = position + 2 * closes
+            # words may follow (RFC 2046 §5.1.1), but not at once: that is another, longer boundary
+            if after < end and self._data[after : after + 1] not in _AFTER_BOUNDARY:
+                continue
             line_end = self._data.find(b"\n", position, end)
             line_end = end if line_end < 0 else line_end + 1
-            rest = bytes(self._data[position + 2 * closes : min(line_end, position + 200)])
-            if rest.strip(b" \t\r\n"):
-                continue
             before = at
             if before > start:
                 before -= 2 if before - 2 >= start and self._data[before - 2 : before] == b"\r\n" else 1
@@ -164,8 +179,14 @@ class _Scanner:
         return count
 
 
-def _is_encoded(values: dict[bytes, bytes]) -> bool:
-    return values.get(b"content-transfer-encoding", b"").lower() in (b"base64", b"quoted-printable")
+def _encoding(value: bytes | None) -> bytes:
+    """The transfer encoding in lower case, without comments, quotes and what follows it."""
+    if value is None:
+        return b"7bit"
+    lowered = value.lower()
+    if lowered.isalnum() or lowered == b"quoted-printable":
+        return lowered
+    return parameters.parse(lowered.replace(b'"', b" "))[0] or b"7bit"
 
 
 def _content_type(
@@ -177,7 +198,10 @@ def _content_type(
     kind, slash, subtype = head.lower().partition(b"/")
     kind, subtype = kind.strip(), subtype.strip()
     if not slash or not _TOKEN.fullmatch(kind) or not _TOKEN.fullmatch(subtype):
-        return _TEXT
+        # RFC 2045 §5.2
+        if parameters.get(given, b"charset") is None:
+            return _TEXT
+        kind, subtype = _TEXT[:2]
     if kind == b"text" and parameters.get(given, b"charset") is None:
         given = (*given, (b"charset", b"us-ascii"))
     return kind, subtype, given

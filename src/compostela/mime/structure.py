@@ -11,7 +11,7 @@ import msgspec
 from compostela.mime.addresses import Address
 from compostela.mime.parameters import Parameters
 
-VERSION = 1
+VERSION = 2
 
 
 class Envelope(msgspec.Struct, array_like=True, frozen=True):
@@ -49,6 +49,8 @@ class Part(msgspec.Struct, array_like=True, frozen=True):
     md5: bytes | None = None
     children: tuple["Part", ...] = ()
     envelope: Envelope | None = None
+    is_hidden_message: bool = False
+    """A message part that is encoded or nested too deeply: it is shown as application/octet-stream."""
 
     @property
     def octets(self) -> int:
@@ -83,18 +85,25 @@ class Structure(msgspec.Struct, array_like=True, frozen=True):
         return loaded if loaded.version == VERSION else None
 
     def section(self, path: tuple[int, ...]) -> Part | None:
-        """The part with this number (RFC 3501 §6.4.5), `()` for the root. Part 1 of what is not multipart is its only
-        part."""
+        """The part with this number (RFC 3501 §6.4.5), `()` for the root. Part 1 of a message that is not multipart is its
+        only part; what follows counts within a multipart or within the message of a message part."""
         part = self.root
+        inside: Part | None = part
         for number in path:
-            if part.is_message:
-                part = part.children[0]
-            if part.is_multipart:
-                if not 1 <= number <= len(part.children):
-                    return None
-                part = part.children[number - 1]
-            elif number != 1:
+            if inside is None:
                 return None
+            if inside.is_multipart:
+                if not 1 <= number <= len(inside.children):
+                    return None
+                part = inside.children[number - 1]
+            elif number == 1:
+                part = inside
+            else:
+                return None
+            if part.is_multipart:
+                inside = part
+            else:
+                inside = part.children[0] if part.is_message else None
         return part
 
 

@@ -33,13 +33,28 @@ class Flags:
         return cls(int(bits), frozenset(keywords))
 
     def __or__(self, other: "Flags") -> "Flags":
-        return Flags(self.system | other.system, self.keywords | other.keywords)
+        return Flags(self.system | other.system, self.keywords | _without(other.keywords, self.keywords))
 
     def __sub__(self, other: "Flags") -> "Flags":
-        return Flags(self.system & ~other.system, self.keywords - other.keywords)
+        return Flags(self.system & ~other.system, _without(self.keywords, other.keywords))
+
+    def spelled_as(self, known: frozenset[str]) -> "Flags":
+        """The same flags, each keyword as it is spelled in `known` if it is there: keywords have no case (RFC 3501 §2.3.2)."""
+        if self.keywords <= known:
+            return self
+        spellings = {keyword.lower(): keyword for keyword in known}
+        return Flags(self.system, frozenset(spellings.get(keyword.lower(), keyword) for keyword in self.keywords))
 
     def __contains__(self, flag: SystemFlag) -> bool:
         return bool(self.system & flag)
+
+
+def _without(keywords: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+    """Those that are not among the others in any case."""
+    if not keywords or not others:
+        return keywords
+    lowered = {other.lower() for other in others}
+    return frozenset(keyword for keyword in keywords if keyword.lower() not in lowered)
 
 
 NO_FLAGS = Flags()

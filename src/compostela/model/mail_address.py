@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import ip_address
 
 from compostela.base.errors import InvalidArgument
 from compostela.model.domain import Domain
@@ -14,7 +15,7 @@ _ATOM = re.compile(
 _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e\u0080-\U0010ffff])*"')
 _LABEL = r"[A-Za-z0-9_\u0080-\U0010ffff](?:[A-Za-z0-9_\-\u0080-\U0010ffff]*[A-Za-z0-9_\u0080-\U0010ffff])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_LITERAL = re.compile(r"\[[0-9A-Za-z.:\-]+\]")
+_LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f.:]+)\]", re.IGNORECASE)
 _ROUTE = re.compile(r"(?:@[^@,:\s]+,)*@[^@,:\s]+:")
 
 
@@ -72,9 +73,20 @@ def _parse(text: str, default_domain: Domain | None) -> MailAddress:
     if text[end] != "@":
         raise InvalidArgument("an address must be local-part@domain")
     domain = text[end + 1 :].removesuffix(".")
-    if not (_DOMAIN.fullmatch(domain) or _LITERAL.fullmatch(domain)):
+    if not (_DOMAIN.fullmatch(domain) or _is_literal(domain)):
         raise InvalidArgument("an address needs a valid domain")
     return MailAddress(local_part, Domain(domain.lower()) if domain.startswith("[") else Domain.parse(domain))
+
+
+def _is_literal(domain: str) -> bool:
+    """An IPv4 or IPv6 address literal (RFC 5321 §4.1.3). No other kind is registered."""
+    literal = _LITERAL.fullmatch(domain)
+    if literal is None:
+        return False
+    try:
+        return ip_address(literal.group(2)).version == (6 if literal.group(1) else 4)
+    except ValueError:
+        return False
 
 
 def _unquoted(local_part: str) -> str:

@@ -9,6 +9,7 @@ from compostela.core.networks import Network, is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, OK, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mime import addresses
+from compostela.mime.encoded_words import decode
 from compostela.mime.headers import Headers
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
@@ -18,6 +19,8 @@ _DOMAIN = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?!\d+\.?$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?"
 )
 """A name with a dot that is no address: what a real server calls itself."""
+_AUTHORS = (b"From", b"Sender", b"Resent-From", b"Resent-Sender")
+"""Fields in which a reader's program shows who has sent a message (RFC 5322 §3.6.2, §3.6.6)."""
 _AUTHENTICATE = deny(530, "5.7.1", "Authentication Required")
 _DENIED = deny(550, "5.7.1", "Requested action not taken: relaying denied")
 _WRONG_SENDER = deny(503, "5.7.1", "Incorrect Authentication for Specified Email Address")
@@ -47,7 +50,7 @@ class AuthRequiredHook(SmtpHook):
 
 
 class SenderAuthIdentifyVerificationHook(SmtpHook):
-    """verifyIdentity: at MAIL, again at RCPT, and for each mailbox of the From header."""
+    """verifyIdentity: at MAIL, again at RCPT, and for each mailbox of the From, Sender and Resent fields."""
 
     def __init__(self, settings: Settings, context: HookContext, *, relaxed: bool) -> None:
         super().__init__(settings)
@@ -64,13 +67,17 @@ class SenderAuthIdentifyVerificationHook(SmtpHook):
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         if self._relaxed and session.user is None:
             return DECLINED
-        fields = [addresses.parse(field) for field in Headers(mail.content.header).get_all(b"From")]
-        if any(len(field) >= addresses.MAX_ADDRESSES for field in fields):
-            # there may be more of them than can be looked at
-            return _TOO_MANY
-        mailboxes = dict.fromkeys(one.text() for field in fields for one in field if one.is_mailbox)
-        if session.user is not None and not mailboxes:
-            return _NO_FROM
+        headers = Headers(mail.content.header)
+        mailboxes: dict[str, None] = {}
+        for name in _AUTHORS:
+            for field in headers.get_all(name):
+                found = addresses.parse(field)
+                if len(found) >= addresses.MAX_ADDRESSES:
+                    # there may be more of them than can be looked at
+                    return _TOO_MANY
+                mailboxes.update(dict.fromkeys(one.text() for one in (*found, *_hidden(field)) if one.is_mailbox))
+            if name == b"From" and session.user is not None and not mailboxes:
+                return _NO_FROM
         for mailbox in mailboxes:
             result = await self._check_mailbox(session, mailbox)
             if result is not DECLINED:
@@ -99,6 +106,13 @@ class SenderAuthIdentifyVerificationHook(SmtpHook):
         if self._relaxed and session.helo is not None and _DOMAIN.fullmatch(session.helo):
             return DECLINED
         return _AUTHENTICATE
+
+
+def _hidden(field: bytes) -> list[addresses.Address]:
+    """Mailboxes that show up when encoded words are decoded first, as some programs do."""
+    if b"=?" not in field:
+        return []
+    return [one for one in addresses.parse(decode(field).encode()) if one.host and b"." in one.host]
 
 
 class AcceptRecipientIfRelayingIsAllowed(SmtpHook):

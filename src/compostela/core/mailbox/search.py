@@ -4,6 +4,7 @@ searches at a time, so that what all searches hold together has a bound however 
 
 import asyncio
 import enum
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,13 +13,13 @@ from compostela.core.blob.model import Body
 from compostela.core.mailbox.listings import MailboxListings
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.ports import MessageStore
-from compostela.mime.dates import parse as parse_date
+from compostela.mime import addresses, parameters
+from compostela.mime.dates import parse_day
 from compostela.mime.encoded_words import decode
-from compostela.mime.headers import Headers, values
-from compostela.mime.parameters import get
+from compostela.mime.headers import Headers, header_end, unfold, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Part, Structure
-from compostela.mime.text import decoded_text, html_text
+from compostela.mime.text import decoded_octets, decoded_text, html_text
 from compostela.model.numbers import MailboxId, ModSeq, Uid
 from compostela.model.uid_set import UidSet
 
@@ -34,6 +35,11 @@ ON_LOOP = 100
 """So many header blocks are looked at on the loop, more on a thread."""
 MAX_SEARCHED_PART_BYTES = 8 * 1024 * 1024
 """Of a longer text part only the beginning is looked at."""
+MAX_UNPACKED = 4
+"""So many encoded messages, one in another, are opened."""
+_ADDRESS_FIELDS = frozenset({b"FROM", b"TO", b"CC", b"BCC", b"SENDER", b"REPLY-TO"})
+_UNUSUAL_ADDRESS = re.compile(rb'[(\\]|"[ \t]*@|[ \t][@.]|[@.][ \t]')
+_WHITE = re.compile(r"[ \t\r\n]+")
 
 
 class Look(enum.IntEnum):
@@ -48,12 +54,13 @@ class Look(enum.IntEnum):
 class Needle:
     """A text to be found in any case (RFC 3501 §6.4.4: a substring)."""
 
-    __slots__ = ("_pieces", "text")
+    __slots__ = ("_pieces", "in_header", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text.casefold()
-        # a folded field has other white space between them
-        self._pieces = [piece.encode() for piece in self.text.split() if piece.isascii()]
+        self.in_header = _WHITE.sub(" ", self.text)
+        # a folded field has other white space between them, an address may have comments
+        self._pieces = [piece.encode() for piece in re.split(r"[\s@.]+", self.text) if piece.isascii()]
 
     def may_be_in(self, lowered: bytes) -> bool:
         """Whether it could be in plain header lines."""
@@ -84,43 +91,85 @@ class SearchedMessage:
             self._lowered = self._header.lower() if is_plain else b""
         if self._lowered and not needle.may_be_in(self._lowered):
             return False
-        return any(needle.text in decode(value).casefold() for value in values(self._header, name))
+        found = values(self._header, name)
+        if any(needle.in_header in _header_line(value) for value in found):
+            return True
+        return name.upper() in _ADDRESS_FIELDS and any(
+            needle.in_header in _as_mailboxes(value) for value in found if _UNUSUAL_ADDRESS.search(value)
+        )
 
     @property
-    def sent_at(self) -> float | None:
+    def sent_on(self) -> int | None:
+        """Midnight of the day that the Date field names, in its own zone (RFC 3501 §6.4.4)."""
         date = self.headers.get(b"Date")
-        return None if date is None else parse_date(date)
+        return None if date is None else parse_day(date)
 
     @property
     def header_text(self) -> str:
         if self._header_text is None:
-            lines = (b"%s: %s" % (field.name, field.value.replace(b"\r\n", b"")) for field in self.headers)
-            self._header_text = "\n".join(decode(line) for line in lines).casefold()
+            self._header_text = _header_lines(self.headers)
         return self._header_text
 
     def has_in_body(self, needle: Needle) -> bool:
-        """Whether a text part contains it. The query must have named the needle."""
+        """Whether the body contains it. The query must have named the needle."""
         return needle.text in self._in_body
 
 
-class TextPart(NamedTuple):
-    """Where the octets of a text part are in the body, and how they become text."""
+def _header_line(value: bytes) -> str:
+    """An unfolded value as it is compared: decoded, in one case, with one blank for any white space."""
+    text = decode(value).casefold()
+    return _WHITE.sub(" ", text) if "\t" in text or "  " in text else text
 
+
+def _header_lines(headers: Headers) -> str:
+    return "\n".join(_header_line(b"%s: %s" % (field.name, unfold(field.value))) for field in headers)
+
+
+def _as_mailboxes(value: bytes) -> str:
+    """Addresses as the envelope tells them, without comments and blanks inside."""
+    found = (one for one in addresses.parse(value) if one.is_mailbox)
+    return "\n".join(f"{_header_line(one.name or b'')} <{one.text().casefold()}>" for one in found)
+
+
+class SearchedPart(NamedTuple):
+    """Octets of the body that are read to search a part: its header block, or its text."""
+
+    part: Part
     start: int
     end: int
-    encoding: bytes
-    charset: bytes | None
-    is_html: bool
+    is_header: bool
+
+    def text(self, octets: bytes, unpacked: int = 0) -> str:
+        """What a reader sees of these octets, in one case. `unpacked` messages were opened around them."""
+        part = self.part
+        if self.is_header:
+            values = parameters.texts(part.parameters) + parameters.texts(part.disposition_parameters)
+            return "\n".join((*values, _header_lines(Headers(octets)))).casefold()
+        if part.is_hidden_message:
+            return "\n".join(_texts_of_message(decoded_octets(octets, part.encoding), unpacked + 1))
+        text = decoded_text(octets, part.encoding, parameters.get(part.parameters, b"charset"))
+        return (html_text(text) if part.subtype == b"html" else text).casefold()
 
 
-def text_parts(part: Part) -> Iterator[TextPart]:
-    """The text parts at and below a part, each as far as it is searched."""
-    for child in part.children:
-        yield from text_parts(child)
-    if part.type == b"text" and not part.children:
+def searched_parts(part: Part) -> Iterator[SearchedPart]:
+    """A part and the parts below it, each as far as it is searched. Their header fields belong to the body of the message that
+    holds them (RFC 3501 §6.4.4)."""
+    yield SearchedPart(part, *part.header, is_header=True)
+    if part.is_hidden_message or (part.type == b"text" and not part.children):
         start, end = part.body
-        end = min(end, start + MAX_SEARCHED_PART_BYTES)
-        yield TextPart(start, end, part.encoding, get(part.parameters, b"charset"), part.subtype == b"html")
+        yield SearchedPart(part, start, min(end, start + MAX_SEARCHED_PART_BYTES), is_header=False)
+    for child in part.children:
+        yield from searched_parts(child)
+
+
+def _texts_of_message(message: bytes, unpacked: int) -> Iterator[str]:
+    if unpacked > MAX_UNPACKED:
+        return
+    end = header_end(message)
+    header, body = message[:end], message[end:]
+    yield _header_lines(Headers(header))
+    for one in searched_parts(describe(header, body).root):
+        yield one.text(body[one.start : one.end], unpacked)
 
 
 AnyRow = FlagsRow | MessageRow
@@ -231,16 +280,16 @@ async def _matching_bodies(
 
 
 class _Piece(NamedTuple):
-    """A text part that was read, what is looked for in it, and where that is noted."""
+    """A part that was read, what is looked for in it, and where that is noted."""
 
-    part: TextPart
+    part: SearchedPart
     octets: bytes
     wanted: frozenset[str]
     found: set[str]
 
 
 async def _pieces(message: StoredMessage, wanted: frozenset[str], found: set[str]) -> AsyncIterator[_Piece]:
-    """The text parts of a message until all that is wanted is found."""
+    """The parts of a message until all that is wanted is found."""
     structure = Structure.loads(message.structure)
     if structure is None:
         header = message.content.header
@@ -248,7 +297,7 @@ async def _pieces(message: StoredMessage, wanted: frozenset[str], found: set[str
     if "" in wanted:
         found.add("")
     body: Body | None = None
-    for part in text_parts(structure.root):
+    for part in searched_parts(structure.root):
         if wanted <= found:
             return
         body = body or await message.content.body.opened()
@@ -258,8 +307,7 @@ async def _pieces(message: StoredMessage, wanted: frozenset[str], found: set[str
 def _look_into(pieces: Sequence[_Piece]) -> None:
     for part, octets, wanted, found in pieces:
         if not wanted <= found:
-            text = decoded_text(octets, part.encoding, part.charset)
-            text = (html_text(text) if part.is_html else text).casefold()
+            text = part.text(octets)
             found.update(one for one in wanted if one in text)
 
 

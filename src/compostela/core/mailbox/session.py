@@ -243,7 +243,8 @@ class MailboxSession:
         """Store a message; it is durable when this returns. `internal_date` is epoch seconds, now by default."""
         await self.check_append(mailbox, flags, content.size)
         date = int(self._service.clock.now()) if internal_date is None else internal_date
-        message = NewMessage(content, await self._service.structures.of(content), date, flags)
+        spelled = await self._spelled(mailbox, flags)
+        message = NewMessage(content, await self._service.structures.of(content), date, spelled)
         return (await self._store.append(mailbox.id, [message], effect))[0]
 
     async def deliver(
@@ -296,10 +297,15 @@ class MailboxSession:
     ) -> FlagsResult:
         """Change flags; see `MessageStore.store_flags`."""
         self._check(mailbox, _rights_for(mode, flags))
+        flags = await self._spelled(mailbox, flags)
         if self._keyword_limits is not None:
             keywords = flags.keywords
             await self._keyword_limits.check_store(self._store, mailbox.id, uids, mode, keywords, frozenset())
         return await self._store.store_flags(mailbox.id, uids, mode, flags, unchanged_since)
+
+    async def _spelled(self, mailbox: Mailbox, flags: Flags) -> Flags:
+        """Keywords as the mailbox spells them already: they have no case (RFC 3501 §2.3.2)."""
+        return flags.spelled_as((await self._store.head(mailbox.id)).keywords) if flags.keywords else flags
 
     async def expunge(self, mailbox: Mailbox, uids: UidSet | None = None) -> UidSet:
         """Remove the messages flagged \\Deleted (among `uids`, when given); return their UIDs."""

@@ -278,6 +278,11 @@ _NO_STRUCTURE = describe(b"", b"")
 """Sections of the whole message need no structure."""
 
 
+def _without_nul(octets: bytes) -> bytes:
+    """NUL is the one octet that a literal must not hold (RFC 3501 §9, CHAR8): 0x80 takes its place, so that lengths stay."""
+    return octets.replace(b"\x00", b"\x80")
+
+
 async def _write_section(
     context: Context, section: BodySection, header: bytes, body: Body, structure: Structure
 ) -> None:
@@ -292,17 +297,17 @@ async def _write_section(
         return
     if section.origin is not None:
         found = found.partial(section.origin, section.length or 0)
-    out.write(b"%s {%d}\r\n%s" % (section.label, found.size, found.head))
+    out.write(b"%s {%d}\r\n%s" % (section.label, found.size, _without_nul(found.head)))
     left = found.end - found.start
     if left > STREAM_BYTES:
         async for chunk in body.chunks(found.start, left):
             left -= len(chunk)
-            out.write(chunk)
+            out.write(_without_nul(chunk))
             await out.drain(STREAM_BYTES)
     elif left:
         octets = await body.read(found.start, left)
         left -= len(octets)
-        out.write(octets)
+        out.write(_without_nul(octets))
     await out.drain(STREAM_BYTES)
     if left:
         raise TemporaryFailure("a body is shorter than its notes say")

@@ -147,9 +147,10 @@ class _Tests:
             case "NEW":
                 return lambda row: row.uid >= first and not row.flags.system & SystemFlag.SEEN
             case "KEYWORD":
-                return lambda row: argument in row.flags.keywords
+                return _has_keyword(str(argument))
             case "UNKEYWORD":
-                return lambda row: argument not in row.flags.keywords
+                has_keyword = _has_keyword(str(argument))
+                return lambda row: not has_keyword(row)
             case _:
                 return lambda _: None
 
@@ -179,6 +180,12 @@ class _Tests:
                 return lambda row: row.internal_date >= then
             case _:
                 return None
+
+
+def _has_keyword(wanted: str) -> Callable[[AnyRow], bool]:
+    """In any case (RFC 3501 §2.3.2)."""
+    lowered = wanted.lower()
+    return lambda row: any(keyword.lower() == lowered for keyword in row.flags.keywords)
 
 
 def _combined(tests: list[RowTest], row: AnyRow, decisive: bool) -> bool | None:
@@ -216,14 +223,14 @@ def _message_leaf(key: SearchKey) -> _FieldTest:
 
 def _sent(name: str, day: int) -> _FieldTest:
     def test(message: SearchedMessage) -> bool:
-        sent = message.sent_at
+        sent = message.sent_on
         if sent is None:
             return False
         match name:
             case "SENTBEFORE":
                 return sent < day
             case "SENTON":
-                return day <= sent < day + _DAY
+                return sent == day
             case _:
                 return sent >= day
 

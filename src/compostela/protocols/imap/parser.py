@@ -87,7 +87,7 @@ def parse_append(tokens: list[Token], size: int) -> commands.Append:
 
 def flags_of(tokens: list[Token]) -> Flags:
     """System flags and keywords; `\\Recent` cannot be set. How many keywords and how long is the domain's to limit."""
-    system, keywords = 0, set[str]()
+    system, keywords = 0, dict[str, str]()
     for token in tokens:
         if isinstance(token, (list, String)):
             raise SyntaxFault(ILLEGAL)
@@ -101,8 +101,9 @@ def flags_of(tokens: list[Token]) -> Flags:
         elif not _KEYWORD.fullmatch(token):
             raise SyntaxFault(ILLEGAL)
         else:
-            keywords.add(token.decode("ascii"))
-    return Flags(system, frozenset(keywords))
+            keyword = token.decode("ascii")
+            keywords.setdefault(keyword.lower(), keyword)
+    return Flags(system, frozenset(keywords.values()))
 
 
 # one function a command

@@ -118,13 +118,9 @@ def body_structure(part: Part, *, extended: bool) -> bytes:
         if extended:
             text += b" %s %s" % (_parameters(part.parameters), _extension(part))
         return b"(%s)" % text
-    kind, subtype = part.type, part.subtype
-    if kind == b"multipart":
-        # without a part of its own it is shown as what it is to a client: text
-        kind, subtype = b"text", b"plain"
     text = b"%s %s %s %s %s %s %d" % (
-        string(kind),
-        string(subtype),
+        string(part.type),
+        string(part.subtype),
         _parameters(part.parameters),
         string(part.id),
         string(part.description),
@@ -137,7 +133,7 @@ def body_structure(part: Part, *, extended: bool) -> bytes:
             body_structure(part.children[0], extended=extended),
             part.lines,
         )
-    elif kind == b"text":
+    elif part.type == b"text":
         text += b" %d" % part.lines
     if extended:
         text += b" %s %s" % (string(part.md5), _extension(part))
