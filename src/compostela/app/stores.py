@@ -9,6 +9,8 @@ from compostela.core.authentication.failure_ports import Bans, FailedLogins
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.blob.ports import BlobStore
 from compostela.core.domains.ports import DomainStore
+from compostela.core.events.ports import CursorStore, DeadLetters, EventSource
+from compostela.core.events.usage import UsageStore
 from compostela.core.filtering.ports import GreylistStore
 from compostela.core.health.checks import HealthCheck
 from compostela.core.mail.ports import UnqueuedRuns
@@ -47,6 +49,10 @@ class Stores:
     failed_logins: FailedLogins
     bans: Bans
     rate_limits: RateLimits
+    cursors: CursorStore
+    event_source: EventSource
+    dead_letters: DeadLetters
+    usage: UsageStore
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
     closing: Callable[[], Awaitable[None]] | None = None
@@ -80,6 +86,10 @@ def unopened_stores() -> Stores:
         failed_logins=port("failed logins"),
         bans=port("bans"),
         rate_limits=port("rate limits"),
+        cursors=port("cursors"),
+        event_source=port("event source"),
+        dead_letters=port("dead letters"),
+        usage=port("usage"),
     )
 
 

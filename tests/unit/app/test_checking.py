@@ -69,7 +69,7 @@ async def test_a_process_without_group_listeners_must_not_have_one(
     tmp_path: Path, switch: str, complained: int
 ) -> None:
     listeners = f"<listeners><executeGroupListeners>{switch}</executeGroupListeners>{{}}</listeners>"
-    (tmp_path / "listeners.xml").write_text(listeners.format("<listener><class>a.B</class></listener>"))
+    (tmp_path / "listeners.xml").write_text(listeners.format("<listener><class>UsageListener</class></listener>"))
     assert len(await complaints(tmp_path)) == complained
     (tmp_path / "listeners.xml").write_text(listeners.format(""))
     assert await complaints(tmp_path) == []

@@ -13,6 +13,7 @@ from compostela.core.authentication.throttle import ThrottleSettings, read_throt
 from compostela.core.autoconfiguration.settings import AutoconfigurationSettings, read_autoconfiguration_settings
 from compostela.core.dns.settings import DnsSettings, read_dns_settings
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
+from compostela.core.events.settings import ListenersSettings, read_listeners_settings
 from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_settings
 from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
@@ -78,8 +79,7 @@ class Configuration:
     task_runs: TaskRunSettings
     own_tasks: list[TaskFactory]
     """Types of tasks that an operator added."""
-    group_listeners: bool
-    """Whether this process runs the listeners that run once for all processes."""
+    listeners: ListenersSettings
     webadmin: WebAdminSettings
     autoconfiguration: AutoconfigurationSettings
     doctor: DoctorSettings
@@ -129,7 +129,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         tasks=source.root("rabbitmq.properties", read_task_settings),
         task_runs=source.root("tasks.properties", read_task_run_settings),
         own_tasks=source.root("extensions.properties", _read_extensions),
-        group_listeners=source.root("listeners.xml", _read_listeners),
+        listeners=source.root("listeners.xml", read_listeners_settings),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
         doctor=source.root("doctor.properties", read_doctor_settings),
@@ -191,19 +191,3 @@ def _read_extensions(settings: Settings) -> list[TaskFactory]:
     tasks = read_own_tasks(settings)
     settings.finish()
     return tasks
-
-
-def _read_listeners(settings: Settings) -> bool:
-    """Whether group listeners run in this process."""
-    executed = settings.boolean("executeGroupListeners", True)
-    settings.integer("maxConcurrency", 10, minimum=1)
-    settings.duration("executionTimeout", 0.0)
-    settings.not_yet("maxConcurrency", "executionTimeout")
-    for listener in settings.sections("listener"):
-        if not executed:
-            listener.error("executeGroupListeners is false: remove the listener, or leave the switch out")
-        name = listener.required("class").rpartition(".")[2]
-        listener.problems.not_yet(listener.place, f"the listener {name!r} is not yet in effect")
-    settings.not_yet("preDeletionHooks")
-    settings.finish()
-    return executed

@@ -11,6 +11,7 @@ from compostela.doctor.service import Diagnosis
 from compostela.web.webadmin.application import RouteGroup
 from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
+from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
@@ -42,6 +43,11 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, cloc
         MailQueueRoutes(stores.queues, tasks),
         MailRepositoryRoutes(stores.repositories, settings, stores.queues, tasks, clock),
     ]
+
+
+def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:
+    """What mailbox listeners could not take."""
+    return [DeadLetterRoutes(stores.dead_letters, tasks)]
 
 
 def server_groups(

@@ -11,6 +11,8 @@ from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems
 from compostela.core.authentication.user_data import DelegationChange, DelegationDeletion
+from compostela.core.events.listeners import Listeners
+from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
 from compostela.core.mailbox.tasks import ClearMailboxTask
 from compostela.core.mailbox.user_data import MailboxChange, MailboxDeletion
 from compostela.core.queue.tasks import ClearQueueTask, DeleteFromQueueTask
@@ -30,7 +32,12 @@ EXTENSIONS_FILE = "extensions.properties"
 
 
 def make_tasks(
-    configuration: Configuration, stores: Stores, services: Services, clock: Clock, problems: Problems
+    configuration: Configuration,
+    stores: Stores,
+    services: Services,
+    listeners: Listeners,
+    clock: Clock,
+    problems: Problems,
 ) -> Tasks:
     """With an operator's own types. Complaints about them go to `problems`."""
     users, deletions = services.users, deletion_steps(stores, services)
@@ -54,6 +61,9 @@ def make_tasks(
         DeleteDomainDataTask(users, deletions),
         ChangeUsernameTask(change_steps(stores, services)),
         CleanTasksTask(stores.tasks),
+        RedeliverAllTask(stores.dead_letters, listeners),
+        RedeliverGroupTask(stores.dead_letters, listeners),
+        RedeliverOneTask(stores.dead_letters, listeners),
     ])  # fmt: skip
     for make in configuration.own_tasks:
         try:
