@@ -207,11 +207,13 @@ class MailboxSession:
 
     async def open(self, mailbox: Mailbox, *, read_only: bool) -> tuple[MailboxView, OpenedMailbox]:
         """Select a mailbox. The view is read-only if the actor may change nothing. A read-write view takes the recent messages for
-        itself; on a full disk they are another's too, so that messages can be read and deleted there."""
+        itself; on a full disk they are another's too, so that messages can be read and deleted there. The caller closes the view."""
         self._check(mailbox, Right.READ)
         read_only = read_only or not self.rights(mailbox) & _CHANGING
         opened = await self._service.listings.open(mailbox.id, take_recent=not read_only)
-        return MailboxView(self, self._store, mailbox, opened, read_only=read_only), opened
+        view = MailboxView(self, self._store, mailbox, opened, read_only=read_only)
+        view.start(self._service.clock.monotonic())
+        return view, opened
 
     async def status(self, mailbox: Mailbox) -> MailboxHead:
         """Return the counters of a mailbox."""

@@ -55,7 +55,7 @@ class RecipientRewriteTable:
 
     async def addresses_of(self, user: Username) -> set[MailAddress]:
         """Addresses that a user may send from: his own, aliases, and both under aliases of their domains."""
-        found = await self._own_addresses(user)
+        found = await self.own_addresses(user)
         fresh = found
         for _ in range(self._settings.mapping_limit):
             fresh = {source for address in fresh for source in await self._equivalents(address)} - found
@@ -68,7 +68,7 @@ class RecipientRewriteTable:
         """Whether the user may use this address as sender (verifyIdentity)."""
         return sender == self._users.address_of(user) or sender in await self.addresses_of(user)
 
-    async def _own_addresses(self, user: Username) -> set[MailAddress]:
+    async def own_addresses(self, user: Username) -> set[MailAddress]:
         """Without virtual hosting he is the user of that name in every domain."""
         own = self._users.address_of(user)
         if own is None:

@@ -125,6 +125,6 @@ class MessageStore(Protocol):
     def watch(self, mailbox: MailboxId, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` on the loop whenever the mailbox may have changed, by whatever process; return the function that ends it.
 
-        This is only a hint that there is something to read: it may come late (embedded: within 250 ms from another process;
+        This is only a hint that there is something to read: it may come late (embedded: within a second from another process;
         distributed: 5 s) or in vain, and says nothing of what changed."""
         ...
