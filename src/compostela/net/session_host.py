@@ -214,7 +214,7 @@ class SessionHost(asyncio.Protocol, ABC):
     def _read_on(self) -> None:
         """After the work: takes what the peer was kept from sending."""
         if self._paused and not self._closing:
-            self._listener.turns.ask(self._resume_reading)
+            self._listener.scheduler.ask(self._resume_reading)
 
     def _resume_reading(self) -> None:
         if self._paused and not self._closing:

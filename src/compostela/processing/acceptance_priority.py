@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 2.0
+MAX_WAIT_SECONDS = 2.0
 
 
 class AcceptancePriority:
@@ -26,10 +26,10 @@ class AcceptancePriority:
 
     async def pass_through(self, waited_seconds: float) -> None:
         """Returns when it is the caller's turn; at once for what has waited `waited_seconds` already."""
-        if waited_seconds > PATIENCE_SECONDS:
+        if waited_seconds > MAX_WAIT_SECONDS:
             return
         turn: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((self._loop.time() + PATIENCE_SECONDS - waited_seconds, turn))
+        self._waiting.append((self._loop.time() + MAX_WAIT_SECONDS - waited_seconds, turn))
         if not self._is_turning:
             self._is_turning = True
             self._loop.call_soon(self._turn)
