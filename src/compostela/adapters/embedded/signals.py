@@ -92,8 +92,10 @@ class Signals:
         elif version is not None and version < known:
             # what the caller has not seen was told before he came
             asyncio.get_running_loop().call_soon(wake)
+        if version is not None or self._polling is None:
+            # the next poll compares: something may have changed since the caller looked
+            self._version = _GONE
         if self._polling is None:
-            self._version = self._reader.data_version()
             self._poll_later()
 
         def end() -> None:
