@@ -137,12 +137,12 @@ class Execution:
         if was_delivered_to(self._mail.content.header, self._recipient):
             _log.warning("a redirected mail came back: it is kept", extra=self._fields())
             return True
-        made = self._mail.copy(part_name(self._mail), [MailAddress.parse(action.address)])
+        effect = self._run.effect(f"sieve/redirect/{action.address.lower()}", self._recipient)
+        made = self._mail.copy(part_name(self._mail, effect), [MailAddress.parse(action.address)])
         made.content = content.with_header(add_first(content.header, delivered_to(self._recipient)))
         made.state = ROOT
         made.attributes = {SENT_BY_MAILET: True, **self._carried()}
         made.per_recipient_headers = {}
-        effect = self._run.effect(f"sieve/redirect/{action.address.lower()}", self._recipient)
         await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
         _log.info("mail redirected by a script", extra={**self._fields(), "to": action.address})
         return False
@@ -159,8 +159,8 @@ class Execution:
         )
         now = self._context.clock.now()
         content = await delivery_reports.report(about, sender, form, self._context.hello_name, now)
-        made = delivery_reports.notice(about, sender, content, now)
         effect = self._run.effect("sieve/reject", self._recipient)
+        made = delivery_reports.notice(about, sender, content, now, effect)
         await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
         _log.info("mail rejected by a script", extra=self._fields())
         return False
@@ -204,8 +204,9 @@ class Execution:
     ) -> None:
         """From the null sender, so that nothing answers it."""
         now = self._context.clock.now()
+        effect = self._run.effect(f"sieve/{target}", self._recipient)
         made = Mail(
-            name=part_name(self._mail),
+            name=part_name(self._mail, effect),
             sender=None,
             recipients=to,
             content=MessageContent(header, MemoryBody(body)),
@@ -215,7 +216,6 @@ class Execution:
             attributes={SENT_BY_MAILET: True, **(attributes or {})},
             trace_id=self._mail.trace_id,
         )
-        effect = self._run.effect(f"sieve/{target}", self._recipient)
         await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
 
     def _carried(self) -> dict[str, bool]:

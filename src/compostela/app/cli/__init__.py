@@ -17,6 +17,7 @@ from compostela.app.cli.lazy_group import LazyGroup
         "mailbox": "compostela.app.cli.mailboxes:mailbox",
         "vacation": "compostela.app.cli.vacations:vacation",
         "queue": "compostela.app.cli.queues:queue",
+        "task": "compostela.app.cli.tasks:task",
         "repository": "compostela.app.cli.repositories:repository",
         "doctor": "compostela.app.cli.diagnosis:doctor",
         "dns": "compostela.app.cli.publishing:dns",

@@ -116,7 +116,7 @@ class ManageSieveProtocol(SessionHost):
                     break
                 await self._handle(event)
                 if self._note_event():
-                    await self._listener.turns.take()
+                    await self._listener.scheduler.take()
                 if self._writable is not None and not self._closing:
                     await self._writable.wait()
             if self._ending:

@@ -79,10 +79,11 @@ class VacationMailet(Mailet):
         until = min(now + MAX_PERIOD_SECONDS, now + MAX_PERIOD_SECONDS if vacation.to_at is None else vacation.to_at)
         if not await self.context.vacations.claim(user, to, run.entry, now, until):
             return
-        answer = notice(mail, to, self._content(mail, header, to, recipient, vacation), now)
+        effect = run.effect("vacation", recipient)
+        answer = notice(mail, to, self._content(mail, header, to, recipient, vacation), now, effect)
         if self._is_from_user:
             answer.sender = recipient
-        await self.context.queues.queue(SPOOL).enqueue(answer, effect=run.effect("vacation", recipient))
+        await self.context.queues.queue(SPOOL).enqueue(answer, effect=effect)
         _log.info("vacation answered", extra={"mail": mail.name, "user": str(user), "recipient": str(to)})
 
     def _reply_address(self, header: Headers, sender: MailAddress) -> MailAddress:
