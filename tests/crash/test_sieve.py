@@ -10,6 +10,7 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
+from tests.dialogues.waiting import eventually
 from tests.server_process import ServerProcess
 
 ROUNDS = 6
@@ -33,6 +34,11 @@ async def subjects(store: EmbeddedStore, user: str, name: str) -> Counter[bytes]
     return Counter(one.content.header.partition(b"Subject: ")[2].partition(b"\r\n")[0] for one in found.values())
 
 
+async def is_idle(store: EmbeddedStore) -> bool | None:
+    sizes = [await store.queues.queue(name).size() for name in await store.queues.names()]
+    return None if any(sizes) else True
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_kills_lose_and_double_no_action_of_a_script(tmp_path: Path) -> None:
@@ -53,9 +59,7 @@ async def test_kills_lose_and_double_no_action_of_a_script(tmp_path: Path) -> No
             server.start()
         store = await EmbeddedStore.open(server.data)
         try:
-            async with asyncio.timeout(QUIET_SECONDS):
-                while any([await store.queues.queue(name).size() for name in await store.queues.names()]):
-                    await asyncio.sleep(0.2)
+            await eventually(lambda: is_idle(store), QUIET_SECONDS)
             expected = Counter(f"{number}/{count}".encode() for number in range(ROUNDS) for count in range(MAILS))
             assert await subjects(store, "bob@example.org", "Lists") == expected
             assert await subjects(store, "ann@example.org", "INBOX") == expected
