@@ -16,7 +16,6 @@ from tests.server_process import ServerProcess
 ROUNDS = 6
 MAILS = 25
 SCRIPT = 'require ["fileinto", "copy", "enotify"];\nredirect :copy "ann@example.org"; fileinto "Lists";'
-QUIET_SECONDS = 60
 
 
 def send(server: ServerProcess, number: int) -> None:
@@ -59,7 +58,7 @@ async def test_kills_lose_and_double_no_action_of_a_script(tmp_path: Path) -> No
             server.start()
         store = await EmbeddedStore.open(server.data)
         try:
-            await eventually(lambda: is_idle(store), QUIET_SECONDS)
+            await eventually(lambda: is_idle(store))
             expected = Counter(f"{number}/{count}".encode() for number in range(ROUNDS) for count in range(MAILS))
             assert await subjects(store, "bob@example.org", "Lists") == expected
             assert await subjects(store, "ann@example.org", "INBOX") == expected
