@@ -149,3 +149,21 @@ async def test_a_run_that_is_done_again_does_nothing_twice(tmp_path: Path) -> No
         assert len(await in_mailbox(server, BOB, "Lists")) == 1
         subjects = sorted(text.partition(b"Subject: ")[2].partition(b"\r\n")[0] for text in await messages(server, ANN))
         assert subjects == [b"Auto: x", b"new", b"x"]
+
+
+async def test_a_sender_hears_of_a_delivery_by_a_script(tmp_path: Path) -> None:
+    dsn = "".join(
+        f'<handler class="org.apache.james.smtpserver.dsn.{name}"/>'
+        for name in ("DSNEhloHook", "DSNMailParameterHook", "DSNRcptParameterHook", "DSNMessageHook")
+    )
+    async with running(tmp_path, identity="disabled", handlers=dsn) as server:
+        await put(server, 'require "fileinto"; fileinto "Lists";')
+        async with conversation(server.ports["smtp"]) as c:
+            await c.client("EHLO client.example", "MAIL FROM:<ann@example.org>")
+            await c.client("RCPT TO:<bob@example.org> NOTIFY=SUCCESS", "DATA")
+            await c.until("354 ")
+            await c.client("Subject: x", "", "hello", ".")
+            await c.server("250 2.6.0")
+        await eventually(lambda: idle(server))
+        (report,) = await messages(server, ANN)
+        assert b"Action: delivered" in report

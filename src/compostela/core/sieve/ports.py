@@ -10,7 +10,10 @@ class SieveScripts(Protocol):
     """The scripts of users: several names, at most one of them active, and a quota in octets.
 
     Each change is one atomic step and durable when it returns. A read sees every change that returned before it began, from
-    any process or node. All methods raise `TemporaryFailure`; writes also `StorageFull`."""
+    any process or node. All methods raise `TemporaryFailure`; writes also `StorageFull`.
+
+    Embedded: a row for each script, one transaction for each change; an index holds the active one. Distributed: a partition for
+    each user with scripts, name of the active one and quota; a change is one conditional batch on it."""
 
     async def scripts(self, user: Username) -> list[ScriptEntry]:
         """In the order of names; empty for an unknown user."""
@@ -60,7 +63,10 @@ class SieveScripts(Protocol):
 class SieveMarks(Protocol):
     """What happened to a user's mail before: senders that got an answer (RFC 5230 §4.2, RFC 3834 §2), and messages that
     `duplicate` has seen (RFC 7352). A mark is a key with its time limit and the run that set it, so that a run that is
-    repeated after a crash finds the marks of its first try to be its own."""
+    repeated after a crash finds the marks of its first try to be its own.
+
+    Embedded: a row for each mark, looked at and written in one transaction; new marks remove old ones. Distributed: a row written
+    with a condition on its absence or its run, which expires by itself."""
 
     async def is_marked(self, user: Username, key: bytes, by: str, now: float) -> bool:
         """Whether another run than `by` set the key and its time is not over at `now` (epoch seconds)."""

@@ -4,15 +4,18 @@ import asyncio
 import datetime as dt
 import logging
 
+from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.sieve.model import StoredScript
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
+from compostela.processing.delivery_reports import DELIVERED, enqueue_report
 from compostela.processing.mailet import Mailet
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.sieve_actions import SIEVE_NOTIFICATION, Execution
 from compostela.processing.sieve_engine import program_of
 from compostela.processing.sieve_host import DUPLICATE, Answers, MailOfScript, StoreHost, mark_of
+from compostela.sieve.actions import FileInto, Keep
 from compostela.sieve.errors import ScriptError
 from compostela.sieve.host import Envelope
 from compostela.sieve.run import Outcome
@@ -70,6 +73,10 @@ class Sieve(Mailet):
             key = mark_of(DUPLICATE, mark.key)
             seconds = DUPLICATE_SECONDS if mark.seconds is None else mark.seconds
             await self.context.sieve_marks.mark(user, key, run.entry, now, now + seconds)
+        is_stored = any(isinstance(action, Keep | FileInto) for action in outcome.actions)
+        if is_stored and not any(kept) and DSN_NOTIFY in mail.attributes:
+            # LocalDelivery does not see this recipient
+            await enqueue_report(mail, [recipient], DELIVERED, self.context, run)
         return any(kept)
 
     async def _run_script(
