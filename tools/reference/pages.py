@@ -29,11 +29,12 @@ from compostela.core.filtering.settings import read_crowdsec_settings
 from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
-from compostela.core.tasks.settings import read_task_settings
+from compostela.core.tasks.settings import read_task_run_settings, read_task_settings
 from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
 from compostela.net.lmtp import settings as lmtp
+from compostela.net.managesieve import settings as managesieve
 from compostela.net.pop3 import settings as pop3
 from compostela.net.smtp import settings as smtp
 from compostela.processing import container
@@ -106,6 +107,12 @@ _WORDS = {
     "listener/async": "`false` has no effect: listeners never run in a mail's way.",
     "pop3server/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader`, which changes nothing: the commands are always there.",
     "pop3server/handlerchain/handler/class": "`CrowdsecPOP3CheckHandler`: whom CrowdSec bans is turned away. `CoreCmdHandlerLoader` changes nothing.",
+    "guice.extension.tasks": "Types of tasks of your own: dotted paths or entry points, see the developers' page on tasks.",
+    "guice.extension.task": "As `guice.extension.tasks`.",
+    "concurrency": "Tasks that one process runs at the same time.",
+    "limits": "Runs of a type at the same time in all processes, such as `reprocessing-all: 2, clear-mail-queue: 0`; 1 for the others.",
+    "kept": "How long ended tasks stay in the list (30 days by default).",
+    "schedule": "Any number: five fields of cron (UTC), a type of task and its arguments as JSON, see the operators' page on tasks.",
     "smtpserver/handlerchain/handler/class": "An SMTP hook, see [processing](processing.md).",
 }
 """What no field of a settings class says: patterns of paths."""
@@ -133,6 +140,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "lmtpserver.xml": _root_reader(lmtp, lmtp.read_lmtp_settings),
     "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
     "pop3server.xml": _root_reader(pop3, pop3.read_pop3_settings),
+    "managesieveserver.xml": _root_reader(managesieve, managesieve.read_managesieve_settings),
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
     "authentication.properties": lambda recorder: read_throttle_settings(recorder.settings("")),
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),
@@ -143,6 +151,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "crowdsec.properties": lambda recorder: read_crowdsec_settings(recorder.settings("")),
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
     "rabbitmq.properties": lambda recorder: read_task_settings(recorder.settings("")),
+    "tasks.properties": lambda recorder: read_task_run_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
     "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),
     "doctor.properties": lambda recorder: read_doctor_settings(recorder.settings("")),

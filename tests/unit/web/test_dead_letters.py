@@ -15,7 +15,10 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.clock import SystemClock
 from compostela.core.events.listeners import Listeners
 from compostela.core.events.model import MailboxChanges
-from compostela.core.tasks.manager import TaskManager
+from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
+from compostela.core.tasks.registry import TaskTypes
+from compostela.core.tasks.service import Tasks
+from compostela.core.tasks.worker import TaskWorker, WorkerSettings
 from compostela.model.flags import NO_FLAGS
 from compostela.web.webadmin.application import create_application
 from compostela.web.webadmin.authentication import Passwords
@@ -68,12 +71,15 @@ class Admin:
 
 @contextlib.asynccontextmanager
 async def serving(store: EmbeddedStore, listeners: Listeners) -> AsyncIterator[aiohttp.ClientSession]:
-    tasks = TaskManager(SystemClock())
-    groups = [DeadLetterRoutes(store.dead_letters, listeners, tasks), TaskRoutes(tasks)]
+    clock, letters = SystemClock(), store.dead_letters
+    types = TaskTypes([make(letters, listeners) for make in (RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask)])
+    tasks = Tasks(store.tasks, types, clock, "here")
+    groups = [DeadLetterRoutes(letters, tasks), TaskRoutes(tasks, clock)]
     bound = socket.create_server(("127.0.0.1", 0))
     server = WebAdminServer(create_application(groups, WebAdminSettings(), Passwords()), [bound])
     await server.start()
-    work = asyncio.create_task(tasks.work())
+    worker = TaskWorker(store.tasks, types, clock, "here", WorkerSettings())
+    work = asyncio.create_task(worker.work())
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{bound.getsockname()[1]}") as session:
             yield session

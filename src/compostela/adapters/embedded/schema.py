@@ -251,12 +251,96 @@ LISTENER_TABLES = (
     "CREATE INDEX mailbox_usage_user ON mailbox_usage (user)",
 )
 
+TASK_TABLES = (
+    """CREATE TABLE task (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        type TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        submitted_at REAL NOT NULL,
+        submitted_from TEXT NOT NULL,
+        started_at REAL,
+        executed_on TEXT,
+        ended_at REAL,
+        cancelled_from TEXT,
+        progress TEXT,
+        information TEXT NOT NULL,
+        information_at REAL NOT NULL,
+        failure TEXT,
+        lease TEXT,
+        owner TEXT,
+        lease_until REAL,
+        crashes INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX task_open ON task (priority DESC, number) WHERE ended_at IS NULL",
+    "CREATE INDEX task_lease ON task (lease) WHERE lease IS NOT NULL",
+    "CREATE INDEX task_ended ON task (ended_at) WHERE ended_at IS NOT NULL",
+)
+
+QUEUE_TABLES = (
+    # unowned rows, those of one owner in a queue, and among them those that are ready
+    "DROP INDEX queue_entry_owner",
+    "CREATE INDEX queue_entry_owner ON queue_entry (owner, queue, due_at)",
+    "CREATE INDEX queue_entry_entry ON queue_entry (entry)",
+    # entries whose process died while it had them in work; few, so they cost the others nothing
+    "CREATE TABLE queue_death (id INTEGER PRIMARY KEY, deaths INTEGER NOT NULL, deaths_alone INTEGER NOT NULL)",
+    """CREATE TABLE unqueued_run (
+        entry TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        is_running INTEGER NOT NULL,
+        began_at REAL NOT NULL
+    ) WITHOUT ROWID""",
+    "INSERT INTO unqueued_run SELECT DISTINCT entry, '', 0, 0 FROM effect WHERE entry > 'run-' AND entry < 'run.'",
+)
+
+VACATION_TABLES = (
+    """CREATE TABLE vacation (
+        user TEXT PRIMARY KEY,
+        is_enabled INTEGER NOT NULL,
+        from_at REAL,
+        to_at REAL,
+        subject TEXT,
+        text_body TEXT,
+        html_body TEXT
+    ) WITHOUT ROWID""",
+    # senders who were answered, by which queue entry's run
+    """CREATE TABLE vacation_answer (
+        user TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        until REAL NOT NULL,
+        PRIMARY KEY (user, sender)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX vacation_answer_until ON vacation_answer (user, until)",
+)
+
+SIEVE_TABLES = (
+    """CREATE TABLE sieve_script (
+        user TEXT NOT NULL,
+        name TEXT NOT NULL,
+        text BLOB NOT NULL,
+        tree BLOB NOT NULL,
+        is_active INTEGER NOT NULL,
+        PRIMARY KEY (user, name)
+    )""",
+    "CREATE UNIQUE INDEX sieve_script_active ON sieve_script (user) WHERE is_active",
+    "CREATE TABLE sieve_quota (user TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE sieve_mark (user TEXT NOT NULL, key BLOB NOT NULL, by TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (user, key)) WITHOUT ROWID",
+    "CREATE INDEX sieve_mark_until ON sieve_mark (until)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
     FILTER_TABLES,
     LOG_TABLES,
     LISTENER_TABLES,
+    TASK_TABLES,
+    QUEUE_TABLES,
+    VACATION_TABLES,
+    SIEVE_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

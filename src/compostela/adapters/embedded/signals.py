@@ -81,15 +81,21 @@ class Signals:
         watchers.append(wake)
         return lambda: watchers.remove(wake)
 
-    def watch(self, topic: str, wake: Wake) -> Wake:
-        """Gives the function that ends the watch."""
+    def watch(self, topic: str, wake: Wake, version: int | None = None) -> Wake:
+        """Return the function that ends the watch. `version` is the one that the caller has seen, by default that of now."""
         self._next += 1
         key = self._next
         self._watchers.setdefault(topic, {})[key] = wake
-        if topic not in self._known:
-            self._known[topic] = self._versions([topic]).get(topic, _GONE)
+        known = self._known.get(topic)
+        if known is None:
+            self._known[topic] = self._versions([topic]).get(topic, _GONE) if version is None else version
+        elif version is not None and version < known:
+            # what the caller has not seen was told before he came
+            asyncio.get_running_loop().call_soon(wake)
+        if version is not None or self._polling is None:
+            # the next poll compares: something may have changed since the caller looked
+            self._version = _GONE
         if self._polling is None:
-            self._version = self._reader.data_version()
             self._poll_later()
 
         def end() -> None:

@@ -41,8 +41,12 @@ from compostela.adapters.embedded.queues import EmbeddedQueues
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
+from compostela.adapters.embedded.shared_marks import LOOKUPS, QUEUES, MarkFile
+from compostela.adapters.embedded.sieve_scripts import EmbeddedSieveMarks, EmbeddedSieveScripts
 from compostela.adapters.embedded.signals import Signals
+from compostela.adapters.embedded.tasks import EmbeddedTasks
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
+from compostela.adapters.embedded.vacations import EmbeddedVacations
 from compostela.adapters.embedded.writer import Writer
 from compostela.base.clock import Clock, SystemClock
 from compostela.base.errors import StorageFull
@@ -70,19 +74,26 @@ class EmbeddedStore:
         disk = DiskSpace(folder, reserve_bytes, self._reader.reusable_bytes)
         self.blobs = EmbeddedBlobs(folder / BLOBS_FOLDER, self._reader, disk)
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
-        self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
+        self._marks = MarkFile(path.with_suffix(".changes"))
+        self.queues = EmbeddedQueues(
+            self._writer, self._reader, self.blobs, self._ownership, self._signals, self._marks.mark(QUEUES), clock
+        )
         self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
-        self.runs = EmbeddedRuns(self._writer, self._reader)
+        self.runs = EmbeddedRuns(self._writer, self._ownership, clock)
+        self._lookups = Lookups(self._marks.mark(LOOKUPS))
         self.cursors = EmbeddedCursors(self._writer, self._reader, names, self._ownership)
         self.event_source = EmbeddedEventSource(self._reader, self.blobs, names)
         self.dead_letters = EmbeddedDeadLetters(self._writer, self._reader, names)
         self.usage = EmbeddedUsage(self._writer, self._reader, names)
-        self._lookups = Lookups(path.with_suffix(".changes"))
         self.users = EmbeddedUsers(self._writer, self._reader, self._lookups)
         self.delegations = EmbeddedDelegations(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
+        self.vacations = EmbeddedVacations(self._writer, self._reader)
         self.greylist = EmbeddedGreylist(self._writer, self._reader)
+        self.sieve_scripts = EmbeddedSieveScripts(self._writer, self._reader)
+        self.sieve_marks = EmbeddedSieveMarks(self._writer, self._reader)
+        self.tasks = EmbeddedTasks(self._writer, self._reader, self._ownership, self._signals)
         self.garbage = GarbageCollector(self._writer, self._reader, self.blobs, disk)
         self._upkeep: list[asyncio.Task[None]] = []
 
@@ -129,7 +140,7 @@ class EmbeddedStore:
         await self.queues.close()
         await self._writer.close()
         self._signals.close()
-        self._lookups.close()
+        self._marks.close()
         self._reader.close()
         # the last connection empties the log, which a reading one cannot
         self._checkpointer.close()

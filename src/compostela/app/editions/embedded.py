@@ -10,7 +10,11 @@ from compostela.adapters.embedded.health import health_checks
 from compostela.adapters.embedded.private import open_to_others
 from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.adapters.in_process.bans import InProcessBans
+from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
+from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.app.stores import Stores, StoresUnavailable
+from compostela.base.clock import SystemClock
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Place, Problems
 
@@ -53,6 +57,7 @@ async def open_stores(data: Path, held_seconds: float) -> Stores:
 
 def stores_of(store: EmbeddedStore) -> Stores:
     """The ports of an open store, which closes with them."""
+    clock = SystemClock()
     return Stores(
         mailboxes=store.mailboxes,
         queues=store.queues,
@@ -62,8 +67,15 @@ def stores_of(store: EmbeddedStore) -> Stores:
         domains=store.domains,
         rewriting=store.rewriting,
         greylist=store.greylist,
+        vacations=store.vacations,
+        sieve_scripts=store.sieve_scripts,
+        sieve_marks=store.sieve_marks,
         blobs=store.blobs,
         runs=store.runs,
+        tasks=store.tasks,
+        failed_logins=InProcessFailedLogins(clock),
+        bans=InProcessBans(clock),
+        rate_limits=InProcessRateLimits(clock),
         cursors=store.cursors,
         event_source=store.event_source,
         dead_letters=store.dead_letters,

@@ -10,7 +10,9 @@ from compostela.core.authentication.throttle import Throttle
 from compostela.core.domains.service import DomainList
 from compostela.core.mailbox.service import MailboxService
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.sieve.service import SieveService
 from compostela.core.users.service import UsersRepository
+from compostela.processing.sieve_engine import check_script
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,13 @@ class Services:
     mailboxes: MailboxService
     throttle: Throttle
     authenticator: Authenticator
+    sieve: SieveService
 
 
 def make_services(configuration: Configuration, stores: Stores, clock: Clock) -> Services:
     domains = DomainList(stores.domains, configuration.domains)
     users = UsersRepository(stores.users, domains, configuration.users)
-    throttle = Throttle(configuration.throttle, clock)
+    throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock)
     return Services(
         domains=domains,
         users=users,
@@ -36,4 +39,5 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
         mailboxes=MailboxService(stores.mailboxes, clock),
         throttle=throttle,
         authenticator=Authenticator(users, stores.delegations, throttle),
+        sieve=SieveService(stores.sieve_scripts, check_script),
     )

@@ -105,7 +105,7 @@ class MailboxView:
         """Watch the mailbox from now on (monotonic seconds), until `close`. Without a watch the view is never fresh."""
         self._looked_at = now
         with contextlib.suppress(TemporaryFailure):
-            self._unwatch = self.session.watch(self.mailbox, self._hint)
+            self._unwatch = self.session.watch(self.mailbox, self._hint, self.modseq)
 
     def close(self) -> None:
         """End the watch."""

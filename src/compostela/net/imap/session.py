@@ -187,7 +187,7 @@ class ImapProtocol(SessionHost):
                 await self._handle(event)
                 if self._note_event():
                     self._flush()
-                    await self._listener.turns.take()
+                    await self._listener.scheduler.take()
                 if self._writable is not None:
                     await self.drain()
             if self._ending and not self._has_work():

@@ -1,17 +1,23 @@
 """/events/deadLetter: changes that listener groups could not take."""
 
 import uuid
-from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from compostela.base.clock import as_datetime
-from compostela.core.events.listeners import Listeners
 from compostela.core.events.model import LOG_END, DeadLetter
 from compostela.core.events.ports import DeadLetters
-from compostela.core.tasks.manager import Task, TaskManager
+from compostela.core.events.redelivery import (
+    RedeliverAll,
+    RedeliverAllTask,
+    RedeliverGroup,
+    RedeliverGroupTask,
+    RedeliverOne,
+    RedeliverOneTask,
+)
+from compostela.core.tasks.service import Tasks
 from compostela.model.username import Username
 from compostela.web.webadmin.errors import invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, no_content
@@ -24,9 +30,8 @@ _ONE = "/events/deadLetter/groups/{group}/{letter}"
 
 
 class DeadLetterRoutes:
-    def __init__(self, letters: DeadLetters, listeners: Listeners, tasks: TaskManager) -> None:
+    def __init__(self, letters: DeadLetters, tasks: Tasks) -> None:
         self._letters = letters
-        self._listeners = listeners
         self._tasks = tasks
 
     def routes(self) -> list[Route]:
@@ -66,42 +71,19 @@ class DeadLetterRoutes:
     async def redeliver_all(self, request: Request) -> Response:
         """A task that tells the changes of all dead letters again (`action=reDeliver`); at most `limit` of each group."""
         chosen_of(request, "action", ["reDeliver"])
-        return self._submitted("event-dead-letters-redeliver-all", await self._letters.groups(), limit_of(request), {})
+        return await submitted(self._tasks, RedeliverAllTask.name, RedeliverAll(limit_of(request)))
 
     async def redeliver_group(self, request: Request) -> Response:
         """The same for one group."""
         chosen_of(request, "action", ["reDeliver"])
-        group = _group(request)
-        return self._submitted("event-dead-letters-redeliver-group", [group], limit_of(request), {"group": group})
+        arguments = RedeliverGroup(_group(request), limit_of(request))
+        return await submitted(self._tasks, RedeliverGroupTask.name, arguments)
 
     async def redeliver_one(self, request: Request) -> Response:
         """The same for one dead letter."""
         chosen_of(request, "action", ["reDeliver"])
         letter = await self._letter(request)
-        counts = _counts()
-
-        async def run() -> None:
-            await self._redeliver(letter, counts)
-
-        about = {"group": letter.group, "insertionId": letter.id}
-        return submitted(self._tasks, Task("event-dead-letters-redeliver-one", run, lambda: {**counts, **about}))
-
-    def _submitted(self, kind: str, groups: Sequence[str], limit: int | None, about: dict[str, object]) -> Response:
-        counts = _counts()
-
-        async def run() -> None:
-            for group in groups:
-                for name in await self._letters.ids(group, limit):
-                    letter = await self._letters.get(group, name)
-                    if letter is not None:
-                        await self._redeliver(letter, counts)
-
-        options = {"runningOptions": {"limit": limit}}
-        return submitted(self._tasks, Task(kind, run, lambda: {**counts, **about, **options}))
-
-    async def _redeliver(self, letter: DeadLetter, counts: dict[str, int]) -> None:
-        is_done = await self._listeners.redeliver(letter)
-        counts["successfulRedeliveriesCount" if is_done else "failedRedeliveriesCount"] += 1
+        return await submitted(self._tasks, RedeliverOneTask.name, RedeliverOne(letter.group, letter.id))
 
     async def _letter(self, request: Request) -> DeadLetter:
         name = _letter_id(request)
@@ -123,10 +105,6 @@ def _letter_id(request: Request) -> str:
         return str(uuid.UUID(request.path_params["letter"]))
     except ValueError:
         raise invalid("Invalid insertion id") from None
-
-
-def _counts() -> dict[str, int]:
-    return {"successfulRedeliveriesCount": 0, "failedRedeliveriesCount": 0}
 
 
 def _document(letter: DeadLetter) -> dict[str, object]:
