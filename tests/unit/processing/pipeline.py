@@ -15,6 +15,7 @@ from compostela.mime.headers import header_end
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EntryId
+from compostela.model.username import Username
 from compostela.processing.mailet import Mailet, MailetContext, Matcher
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.registry import find_mailet, find_matcher
@@ -39,7 +40,7 @@ async def server_context(folder: Path, dns: str = "") -> AsyncIterator[MailetCon
     try:
         await store.domains.add(Domain("example.org"))
         for user in (BOB, ANN):
-            await server.services.users.add(server.services.users.name_of(MailAddress.parse(user)), "secret")
+            await server.services.users.add(Username.parse(user), "secret")
         yield replace(server.mailet_context, hello_name="mail.example.org")
     finally:
         await server.close()
