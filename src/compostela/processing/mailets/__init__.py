@@ -4,6 +4,7 @@ from compostela.processing.mailet import MailetFactory
 from compostela.processing.mailets import (
     attachments,
     attributes,
+    body_types,
     bounces,
     debug,
     dkim,
@@ -15,6 +16,7 @@ from compostela.processing.mailets import (
     resending,
     rewriting,
     routing,
+    storing,
     texts,
 )
 from compostela.processing.remote_delivery.mailet import RemoteDelivery
@@ -76,6 +78,11 @@ MAILETS: dict[str, MailetFactory] = {
         resending.Redirect,
         resending.Requeue,
         resending.Resend,
+        storing.MailToAllUsers,
+        storing.ServerTime,
+        storing.ToSenderFolder,
+        body_types.TextCalendarBodyToAttachment,
+        body_types.ToPlainText,
     )
 }
 
@@ -96,7 +103,6 @@ MAILETS_NOT_YET = frozenset({
     "ICALToJsonAttribute",
     "ICSSanitizer",
     "ICalendarParser",
-    "MailToAllUsers",
     "ManageSieveMailet",
     "PerRecipientRateLimit",
     "PerSenderRateLimit",
@@ -107,13 +113,9 @@ MAILETS_NOT_YET = frozenset({
     "SMIMESign",
     "SPF",
     "SerialiseToHTTP",
-    "ServerTime",
     "Sign",
     "SpamAssassin",
     "SubAddressing",
-    "TextCalendarBodyToAttachment",
-    "ToPlainText",
-    "ToSenderFolder",
     "UnwrapText",
     "WithStorageDirective",
     "WrapText",

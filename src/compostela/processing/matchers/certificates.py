@@ -1,7 +1,5 @@
 """The matcher on certificates that `SMIMECheckSignature` notes."""
 
-from cryptography import x509
-
 from compostela.base.errors import InvalidArgument
 from compostela.core.mail.model import Mail
 from compostela.processing.mailet import Recipients, whole
@@ -26,6 +24,8 @@ class IsX509CertificateSubject(ConditionMatcher[tuple[str, str]]):
 
 
 def _subject(der: bytes) -> str:
+    from cryptography import x509  # loaded when the first certificate is looked at
+
     try:
         return x509.load_der_x509_certificate(der).subject.rfc4514_string()
     except ValueError:
