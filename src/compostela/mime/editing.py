@@ -1,4 +1,4 @@
-"""Changing parts of a message: what is not changed keeps its octets, signed parts and messages inside are left alone."""
+"""Changing parts of a message: what is not changed keeps its octets, signed and encrypted parts, and messages inside, are left alone."""
 
 import quopri
 from collections.abc import Iterator, Sequence
@@ -25,10 +25,10 @@ class Change(NamedTuple):
 def editable(part: Part) -> Iterator[Part]:
     """The leaves that may be changed, in order."""
     if part.is_multipart:
-        if part.subtype != b"signed":
+        if part.subtype not in (b"signed", b"encrypted"):
             for child in part.children:
                 yield from editable(child)
-    elif not part.is_message and part.subtype != b"encrypted":
+    elif not part.is_message:
         yield part
 
 
@@ -81,9 +81,9 @@ def changed(header: bytes, body: bytes, changes: Sequence[Change]) -> tuple[byte
         if (start, change.part.header[1], change.part.body[0]) == (0, 0, 0):
             return change.header or header, change.body or b""
         if change.header is None or change.body is None:
-            # with its delimiter line: the part before ends before the line end that belongs to that delimiter
-            delimiter = body.rfind(b"\n--", at, start)
-            start = max(at, 0 if delimiter < 0 else delimiter - (body[delimiter - 1 : delimiter] == b"\r"))
+            # from its delimiter to the next one
+            start = max(at, body.rfind(b"\n--", at, start) + 1)
+            end += 2 if body[end : end + 2] == b"\r\n" else 1
             out.append(body[at:start])
         else:
             out += [body[at:start], change.header, change.body]

@@ -96,3 +96,15 @@ async def test_kept_parts_are_decoded(context: MailetContext) -> None:
     mail.attributes["kept"] = {"a": PDF.encode(), "b": PICTURE.encode()}
     await served(mailet("MimeDecodingMailet", context, attribute="kept"), mail)
     assert mail.attributes["kept"] == {"a": b"hello", "b": b"picture"}
+
+
+@pytest.mark.parametrize("kind", ["signed", "encrypted"])
+async def test_parts_that_are_signed_or_encrypted_stay(kind: str, context: MailetContext) -> None:
+    text = message(TEXT, PDF).replace("multipart/mixed", f"multipart/{kind}")
+    strip = mailet("StripAttachment", context, pattern=".*", remove="all")
+    assert await text_of(await served(strip, a_mail(text))) == text
+
+
+async def test_the_first_part_is_taken_out(context: MailetContext) -> None:
+    strip = mailet("StripAttachment", context, pattern="nothing", remove="all")
+    assert await text_of(await served(strip, a_mail(message(PDF, TEXT)))) == message(TEXT)
