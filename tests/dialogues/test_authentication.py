@@ -235,12 +235,12 @@ async def test_who_guesses_is_shut_out_and_let_in_again(tmp_path: Path) -> None:
             await c.client("AUTH PLAIN " + b64(b"\x00bob@example.org\x00secret"))
             await c.server("454 4.7.0 Too many failed logins from your address, try again later.")
         throttle = server.under_test.services.throttle
-        assert [(ban.address, ban.failures) for ban in throttle.bans()] == [("127.0.0.1", 4)]
+        assert [(ban.address, ban.failures) for ban in await throttle.bans()] == [("127.0.0.1", 4)]
         async with conversation(server.ports["imap"]) as c:
             await c.server("* OK ")
             await c.client("a1 LOGIN bob@example.org secret")
             await c.server("a1 NO [UNAVAILABLE] LOGIN failed. Too many failed logins")
-            assert throttle.clear("127.0.0.1")
+            assert await throttle.clear("127.0.0.1")
             await c.client("a2 LOGIN bob@example.org secret")
             await c.until("a2 OK")
 

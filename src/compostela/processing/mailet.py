@@ -14,7 +14,7 @@ from compostela.core.mailbox.session import MailboxSession
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
 from compostela.core.queue.ports import MailQueues
-from compostela.core.repository.ports import MailRepositoryStore
+from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.service import UsersRepository
@@ -54,6 +54,8 @@ class MailetContext(MatcherContext):
     queues: MailQueues
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings
+    error_repository: RepositoryUrl
+    """Where mails are parked that cannot be processed."""
     authentication_dns: AuthenticationDns
     """The same resolver as DKIM asks it."""
     sender: SmtpSender

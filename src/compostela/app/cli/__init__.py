@@ -16,6 +16,7 @@ from compostela.app.cli.lazy_group import LazyGroup
         "ban": "compostela.app.cli.logins:ban",
         "mailbox": "compostela.app.cli.mailboxes:mailbox",
         "queue": "compostela.app.cli.queues:queue",
+        "task": "compostela.app.cli.tasks:task",
         "repository": "compostela.app.cli.repositories:repository",
         "doctor": "compostela.app.cli.diagnosis:doctor",
         "dns": "compostela.app.cli.publishing:dns",

@@ -13,6 +13,7 @@ import click
 import orjson
 
 from compostela.app.cli.folders import data_option
+from compostela.app.cli.progress import progress_bar
 from compostela.app.configuration.locations import TOKEN_FILE
 
 P = ParamSpec("P")
@@ -20,6 +21,7 @@ P = ParamSpec("P")
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 60
 TASK_SECONDS = 3600.0
+LOOK_SECONDS = 0.2
 
 
 def with_client(command: Callable[Concatenate["Client", P], None]) -> Callable[..., None]:
@@ -80,18 +82,26 @@ class Client:
             fail(_stranger(connection, data[:80].decode(errors="replace")))
 
     def run_task(self, method: str, path: str) -> Any:
-        """Starts a task and waits for its end, showing that it goes on."""
+        """Starts a task and gives its report when it has completed."""
         task = self.call(method, path)["taskId"]
-        end = time.monotonic() + TASK_SECONDS
-        while time.monotonic() < end:
-            report = self.call("GET", f"/tasks/{task}")
-            if report["status"] not in ("waiting", "inProgress", "canceledRequested"):
-                if report["status"] != "completed":
-                    fail(f"the task {task} {report['status']}: see the server's log")
-                return report
-            click.echo(".", nl=False, err=True)
-            time.sleep(0.2)
-        return fail(f"the task {task} is still running: see GET /tasks/{task}")
+        report = self.follow_task(task, TASK_SECONDS)
+        if report["status"] != "completed":
+            fail(f"the task {task} {report['status']}: {report.get('failure', 'see the server log')}")
+        return report
+
+    def follow_task(self, task: str, seconds: float) -> Any:
+        """Gives the report of a task when it has ended, and shows until then how far it is."""
+        end = time.monotonic() + seconds
+        with progress_bar(wanted=not self.as_json) as bar:
+            while True:
+                report = self.call("GET", f"/tasks/{part(task)}")
+                if report["status"] not in ("waiting", "inProgress", "canceledRequested"):
+                    return report
+                bar(report)
+                left = end - time.monotonic()
+                if left <= 0:
+                    fail(f"the task {task} has not ended: wait for it with 'compostela task await {task}'")
+                time.sleep(min(LOOK_SECONDS, left))
 
     def show(self, value: object, text: str | None = None) -> None:
         """See `show`."""

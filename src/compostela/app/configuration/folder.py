@@ -13,11 +13,19 @@ from compostela.core.authentication.throttle import ThrottleSettings, read_throt
 from compostela.core.autoconfiguration.settings import AutoconfigurationSettings, read_autoconfiguration_settings
 from compostela.core.dns.settings import DnsSettings, read_dns_settings
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
+from compostela.core.events.settings import ListenersSettings, read_listeners_settings
 from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_settings
 from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
-from compostela.core.tasks.settings import TaskSettings, read_task_settings
+from compostela.core.tasks.settings import (
+    TaskFactory,
+    TaskRunSettings,
+    TaskSettings,
+    read_own_tasks,
+    read_task_run_settings,
+    read_task_settings,
+)
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.settings import DoctorSettings, read_doctor_settings
@@ -35,7 +43,7 @@ _FILES = (
     "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "pop3server.xml", "mailetcontainer.xml", "domainlist.xml",
     "usersrepository.xml", "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
-    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties",
+    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties",
 )  # fmt: skip
 _NOT_YET = (
     "managesieveserver.xml", "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
@@ -68,8 +76,10 @@ class Configuration:
     crowdsec: CrowdsecSettings | None
     health: HealthSettings
     tasks: TaskSettings
-    group_listeners: bool
-    """Whether this process runs the listeners that run once for all processes."""
+    task_runs: TaskRunSettings
+    own_tasks: list[TaskFactory]
+    """Types of tasks that an operator added."""
+    listeners: ListenersSettings
     webadmin: WebAdminSettings
     autoconfiguration: AutoconfigurationSettings
     doctor: DoctorSettings
@@ -99,7 +109,6 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         _check_names(folder, problems)
     source = _Source(folder, problems)
     source.root("batchsizes.properties", _read_batch_sizes)
-    source.root("extensions.properties", _read_extensions)
     container = source.packaged("mailetcontainer.xml")
     configuration = Configuration(
         locations=FileLocations(folder, data),
@@ -118,7 +127,9 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
         health=source.root("healthcheck.properties", read_health_settings),
         tasks=source.root("rabbitmq.properties", read_task_settings),
-        group_listeners=source.root("listeners.xml", _read_listeners),
+        task_runs=source.root("tasks.properties", read_task_run_settings),
+        own_tasks=source.root("extensions.properties", _read_extensions),
+        listeners=source.root("listeners.xml", read_listeners_settings),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
         doctor=source.root("doctor.properties", read_doctor_settings),
@@ -175,29 +186,8 @@ def _read_batch_sizes(settings: Settings) -> None:
     settings.finish()
 
 
-def _read_extensions(settings: Settings) -> None:
-    for name in (
-        "guice.extension.module",
-        "guice.extension.tasks",
-        "guice.extension.task",
-        "guice.extension.startable",
-    ):
-        if settings.strings(name):
-            settings.not_yet(name)
+def _read_extensions(settings: Settings) -> list[TaskFactory]:
+    settings.not_yet("guice.extension.module", "guice.extension.startable")
+    tasks = read_own_tasks(settings)
     settings.finish()
-
-
-def _read_listeners(settings: Settings) -> bool:
-    """Whether group listeners run in this process."""
-    executed = settings.boolean("executeGroupListeners", True)
-    settings.integer("maxConcurrency", 10, minimum=1)
-    settings.duration("executionTimeout", 0.0)
-    settings.not_yet("maxConcurrency", "executionTimeout")
-    for listener in settings.sections("listener"):
-        if not executed:
-            listener.error("executeGroupListeners is false: remove the listener, or leave the switch out")
-        name = listener.required("class").rpartition(".")[2]
-        listener.problems.not_yet(listener.place, f"the listener {name!r} is not yet in effect")
-    settings.not_yet("preDeletionHooks")
-    settings.finish()
-    return executed
+    return tasks

@@ -1,5 +1,6 @@
 """The mail container of this process: mailets wherever they are configured, the spooler where it has threads."""
 
+import asyncio
 from collections.abc import Callable
 
 from compostela.app.configuration.folder import Configuration
@@ -41,6 +42,7 @@ def mailet_context(
         queues=stores.queues,
         repositories=stores.repositories,
         repository_settings=configuration.repositories,
+        error_repository=error_repository(configuration.spooler, configuration.repositories),
         dns=dns,
         authentication_dns=authentication_dns,
         sender=SmtpClient(own),
@@ -72,6 +74,7 @@ class MailContainer:
         """Complaints about the container go to `problems`. Raises `InvalidArgument` when the error repository is no URL."""
         self._stores = stores
         self._workers = configuration.spooler.workers
+        self._drain_seconds = configuration.spooler.drain_seconds
         self.processors = MailProcessors(build_processors(configuration.container, problems, context))
         self.error_repository: RepositoryUrl = error_repository(configuration.spooler, configuration.repositories)
         self._started: list[Mailet] = []
@@ -85,7 +88,13 @@ class MailContainer:
         if self._workers:
             queue, repositories = self._stores.queues.queue(SPOOL), self._stores.repositories
             self._spooler = Spooler(
-                queue, self.processors, repositories, self.error_repository, self._workers, acceptance
+                queue,
+                self.processors,
+                repositories,
+                self.error_repository,
+                self._workers,
+                acceptance,
+                drain_seconds=self._drain_seconds,
             )
             await self._spooler.start()
 
@@ -93,5 +102,5 @@ class MailContainer:
         """The spooler first: what it has in work may use any mailet."""
         if self._spooler is not None:
             await self._spooler.stop()
-        for mailet in self._started:
-            await mailet.stop()
+        # each may drain a queue of its own
+        await asyncio.gather(*(mailet.stop() for mailet in self._started))

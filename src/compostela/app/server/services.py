@@ -28,7 +28,7 @@ class Services:
 def make_services(configuration: Configuration, stores: Stores, clock: Clock) -> Services:
     domains = DomainList(stores.domains, configuration.domains)
     users = UsersRepository(stores.users, domains, configuration.users)
-    throttle = Throttle(configuration.throttle, clock)
+    throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock)
     return Services(
         domains=domains,
         users=users,

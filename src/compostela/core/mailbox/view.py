@@ -4,12 +4,14 @@ Message numbers are positions in the view's UIDs. A message that was expunged el
 may be told (RFC 3501 §7.4.1): it stays in the view as pending.
 """
 
+import contextlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from compostela.base.errors import TemporaryFailure
 from compostela.core.mailbox.log import Change, LogEntry
 from compostela.core.mailbox.model import FlagsRow, Mailbox, OpenedMailbox
 from compostela.core.mailbox.ports import MessageStore
@@ -29,6 +31,8 @@ R = TypeVar("R", bound=_Row)
 _uid_of = attrgetter("uid")
 _NOTHING = UidSet()
 MAX_OWN_CHANGES = 10_000
+FRESH_SECONDS = 5.0
+"""A hint may be lost: after this long a view is brought up to date without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,15 @@ class MailboxView:
     """A selected mailbox. `first_recent` is the first UID that this session calls recent."""
 
     __slots__ = (
+        "_looked_at",
+        "_on_hint",
         "_own",
         "_pending",
         "_store",
+        "_unwatch",
         "first_recent",
         "head",
+        "hinted",
         "keywords",
         "mailbox",
         "modseq",
@@ -83,6 +91,42 @@ class MailboxView:
         self.keywords = opened.head.keywords
         self._pending = _NOTHING
         self._own: dict[Uid, ModSeq] = {}
+        self._looked_at = 0.0
+        self._on_hint: Callable[[], None] | None = None
+        self._unwatch: Callable[[], None] | None = None
+        self.hinted = False
+
+    # hints
+
+    def start(self, now: float) -> None:
+        """Watch the mailbox from now on (monotonic seconds), until `close`. Without a watch the view is never fresh."""
+        self._looked_at = now
+        with contextlib.suppress(TemporaryFailure):
+            self._unwatch = self.session.watch(self.mailbox, self._hint, self.modseq)
+
+    def close(self) -> None:
+        """End the watch."""
+        self._on_hint = None
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
+
+    def on_hint(self, wake: Callable[[], None] | None) -> None:
+        """Call `wake` with each hint that the mailbox may have changed; None for no longer."""
+        self._on_hint = wake
+
+    def _hint(self) -> None:
+        self.hinted = True
+        if self._on_hint is not None:
+            self._on_hint()
+
+    def is_fresh(self, now: float, *, may_expunge: bool) -> bool:
+        """Whether a look would tell nothing new: no hint has come since the last look, which is at most `FRESH_SECONDS` old."""
+        if self._unwatch is None or self.hinted or (self._pending and may_expunge):
+            return False
+        return now - self._looked_at <= FRESH_SECONDS
+
+    # what the session is told
 
     @property
     def exists(self) -> int:
@@ -119,10 +163,6 @@ class MailboxView:
             yield rows[at:end], offset - 1
             at = end
 
-    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call `wake` when the mailbox may have changed; return the function that ends it."""
-        return self.session.watch(self.mailbox, wake)
-
     def note_own(self, rows: Iterable[FlagsRow]) -> None:
         """Changes that this session made and was told of already."""
         if len(self._own) > MAX_OWN_CHANGES:
@@ -130,10 +170,17 @@ class MailboxView:
         for row in rows:
             self._own[row.uid] = row.modseq
 
-    async def update(self, *, may_expunge: bool) -> Difference:
-        """Read the change log and bring the view up to date. Raises `NotFound` when the mailbox is gone, and `TemporaryFailure`
+    async def update(self, now: float = 0.0, *, may_expunge: bool) -> Difference:
+        """Read the change log and bring the view up to date. `now` is monotonic seconds. Raises `NotFound` when the mailbox is gone, and `TemporaryFailure`
         when the log cannot be read: the view is as it was then."""
-        news = await self._news()
+        # a hint that comes while the log is read may be of something later
+        self.hinted = False
+        try:
+            news = await self._news()
+        except BaseException:
+            self.hinted = True
+            raise
+        self._looked_at = now
         if news is None and not (self._pending and may_expunge):
             return _NO_DIFFERENCE
         before = len(self.uids)

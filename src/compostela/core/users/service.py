@@ -67,17 +67,18 @@ class UsersRepository:
         return await self._store.remove(user)
 
     async def contains(self, user: Username) -> bool:
-        return await self._store.password_hash(user) is not None
+        """See `UserStore.exists`."""
+        return await self._store.exists(user)
 
     async def names(self, domain: Domain | None = None) -> AsyncIterator[Username]:
-        after: Username | None = None
+        """Page by page; see `UserStore.names`."""
+        page = await self._store.names(domain=domain, limit=PAGE)
         while True:
-            page = await self._store.names(domain=domain, after=after, limit=PAGE)
-            for user in page:
+            for user in page.names:
                 yield user
-            if len(page) < PAGE:
+            if page.next_cursor is None:
                 return
-            after = page[-1]
+            page = await self._store.names(domain=domain, cursor=page.next_cursor, limit=PAGE)
 
     async def verify(self, user: Username, password: str) -> bool:
         """Whether it is the user's password. An unknown user takes as long as a wrong password."""

@@ -104,7 +104,7 @@ class Exchange:
         `LoginRefused`, `TemporaryFailure`."""
         if self._refusal is not None:
             raise self._refusal
-        self._logins.authenticator.check(self._client)
+        await self._logins.authenticator.check(self._client)
         self._response = response or b""
         if self._mechanism.blocking:
             step = await asyncio.to_thread(self._mechanism.next, response)

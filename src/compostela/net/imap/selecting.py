@@ -63,6 +63,8 @@ def _permanent_flags_line(context: Context, view: MailboxView) -> bytes:
 async def leave(context: Context) -> None:
     """Deselects. What came in meanwhile was recent here, and is not elsewhere."""
     view, context.state.view = context.state.view, None
+    if view is not None:
+        view.close()
     if view is not None and not view.read_only and view.head.uid_next > view.first_recent:
         try:
             await view.session.take_recent(view.mailbox)
@@ -90,14 +92,17 @@ def tell_keywords(context: Context, view: MailboxView, keywords: frozenset[str])
         context.out.write(_permanent_flags_line(context, view))
 
 
-async def tell_changes(context: Context, *, may_expunge: bool) -> bool:
-    """Brings the session up to date; False when its mailbox is gone. Raises `TemporaryFailure` as long as nothing is told and
+async def tell_changes(context: Context, *, may_expunge: bool, always: bool = True) -> bool:
+    """Brings the session up to date; False when its mailbox is gone. Unless `always`, nothing is read while the view is fresh. Raises `TemporaryFailure` as long as nothing is told and
     the view is as it was."""
     view = context.state.view
     if view is None:
         return True
+    now = context.server.clock.monotonic()
+    if not always and view.is_fresh(now, may_expunge=may_expunge):
+        return True
     try:
-        difference = await view.update(may_expunge=may_expunge)
+        difference = await view.update(now, may_expunge=may_expunge)
         if difference.is_empty:
             return True
         if difference.changed or difference.exists:

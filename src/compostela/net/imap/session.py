@@ -46,6 +46,8 @@ FIRST_IDLE_RETRY_SECONDS = 1.0
 """After a first failure to read what changed in the mailbox of an idle session."""
 LAST_IDLE_RETRY_SECONDS = 60.0
 """At most so long between two such attempts."""
+_ALWAYS_LOOK = frozenset({"NOOP", "CHECK", "IDLE"})
+"""What others did is told after these even if no hint came: a client asks for it."""
 SHUTTING_DOWN = "BYE Server is shutting down."
 
 _commands = counter("imapCommands", "IMAP commands")
@@ -57,7 +59,7 @@ class ImapProtocol(SessionHost):
     __slots__ = (
         "_append", "_engine", "_faults", "_gathered", "_gathered_bytes", "_idle_retry", "_idle_retry_seconds",
         "_idle_tag", "_idle_told_at", "_line_taker", "_session_id", "_tls",
-        "_unwatch", "_woken", "server", "state",
+        "_woken", "server", "state",
     )  # fmt: skip
 
     def __init__(self, server: ImapServer, listener: Listener, tls: bool) -> None:
@@ -74,7 +76,6 @@ class ImapProtocol(SessionHost):
         self._idle_told_at = 0.0
         self._idle_retry: asyncio.TimerHandle | None = None
         self._idle_retry_seconds = 0.0
-        self._unwatch: Callable[[], None] | None = None
         self._woken = False
         self._faults = 0
         self._session_id = ""
@@ -184,7 +185,7 @@ class ImapProtocol(SessionHost):
                 await self._handle(event)
                 if self._note_event():
                     self._flush()
-                    await self._listener.turns.take()
+                    await self._listener.scheduler.take()
                 if self._writable is not None:
                     await self.drain()
             if self._ending and not self._has_work():
@@ -296,7 +297,8 @@ class ImapProtocol(SessionHost):
         """What the command did is done, whatever becomes of the reading that follows: the answer is OK."""
         farewell = ""
         try:
-            if not await tell_changes(self, may_expunge=name not in ("FETCH", "STORE", "SEARCH")):
+            may_expunge = name not in ("FETCH", "STORE", "SEARCH")
+            if not await tell_changes(self, may_expunge=may_expunge, always=name in _ALWAYS_LOOK):
                 farewell = "BYE Selected mailbox has been deleted"
         except TemporaryFailure:
             _log.exception("a mailbox's changes could not be read; a later command tells them", extra={"command": name})
@@ -389,11 +391,7 @@ class ImapProtocol(SessionHost):
     def _start_idle(self, tag: bytes) -> None:
         view = self.state.view
         if view is not None:
-            try:
-                self._unwatch = view.watch(self._wake)
-            except TemporaryFailure as error:
-                self._refuse(tag, "IDLE", error)
-                return
+            view.on_hint(self._wake)
             self._woken = True
         self._idle_tag = tag
         self._idle_told_at = self._loop.time()
@@ -448,9 +446,8 @@ class ImapProtocol(SessionHost):
         if self._idle_retry is not None:
             self._idle_retry.cancel()
             self._idle_retry = None
-        if self._unwatch is not None:
-            self._unwatch()
-            self._unwatch = None
+        if self.state.view is not None:
+            self.state.view.on_hint(None)
 
     # TLS
 

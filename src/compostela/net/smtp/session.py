@@ -51,11 +51,6 @@ _FAREWELLS = {
 _commands = counter("smtpCommands", "SMTP commands")
 
 
-def commands_seen() -> int:
-    """How many commands clients have given since the start."""
-    return _commands.value
-
-
 class SmtpProtocol(SessionHost):
     """One connection."""
 
@@ -182,7 +177,7 @@ class SmtpProtocol(SessionHost):
                 if out:
                     self._transport.write(b"".join(out))
                     out.clear()
-                await self._listener.turns.take()
+                await self._listener.scheduler.take()
             if answer is not None:
                 out.append(answer)
                 if self._too_many_errors(answer):
