@@ -27,8 +27,10 @@ class SplitMail(Mailet):
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         everybody = mail.recipients
         for start in range(self._size, len(everybody), self._size):
-            batch = mail.copy(part_name(mail), everybody[start : start + self._size])
-            await self.context.queues.queue(SPOOL).enqueue(batch, effect=run.effect("split", *batch.recipients))
+            recipients = everybody[start : start + self._size]
+            effect = run.effect("split", *recipients)
+            batch = mail.copy(part_name(mail, effect), recipients)
+            await self.context.queues.queue(SPOOL).enqueue(batch, effect=effect)
         mail.recipients = everybody[: self._size]
 
 
@@ -80,10 +82,9 @@ class DeconnectionRight(Mailet):
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         delay = self._delay(datetime.fromtimestamp(self.context.clock.now(), self._zone))
         if delay > 0:
-            later = mail.copy(part_name(mail), mail.recipients)
-            await self.context.queues.queue(SPOOL).enqueue(
-                later, delay_seconds=delay, effect=run.effect("later", *mail.recipients)
-            )
+            effect = run.effect("later", *mail.recipients)
+            later = mail.copy(part_name(mail, effect), mail.recipients)
+            await self.context.queues.queue(SPOOL).enqueue(later, delay_seconds=delay, effect=effect)
             mail.state = GHOST
 
     def _delay(self, now: datetime) -> float:

@@ -90,14 +90,15 @@ class Redirection(Mailet):
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         recipients = self._new_recipients(mail)
         if recipients and not (self._checks_domain and mail.sender and await is_fake(mail.sender.domain, self.context)):
-            made = mail.copy(part_name(mail), recipients)
+            effect = run.effect("resent", *mail.recipients)
+            made = mail.copy(part_name(mail, effect), recipients)
             made.sender = self._new_sender(mail)
             made.content = await self._new_content(mail)
             made.state, made.error_message = ROOT, None
             for name in (DELIVERY_ERROR, DELIVERY_ERROR_CODE):
                 made.attributes.pop(name, None)
             made.attributes[SENT_BY_MAILET] = True
-            await self.context.queues.queue(SPOOL).enqueue(made, effect=run.effect("resent", *mail.recipients))
+            await self.context.queues.queue(SPOOL).enqueue(made, effect=effect)
         if not self._passes_through:
             mail.state = GHOST
 

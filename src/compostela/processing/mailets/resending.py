@@ -105,11 +105,10 @@ class Requeue(Mailet):
             self.processors = (self._processor,)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        again = mail.copy(part_name(mail), mail.recipients)
+        effect = run.effect(f"requeue/{self._queue}", *mail.recipients)
+        again = mail.copy(part_name(mail, effect), mail.recipients)
         again.state = self._processor
-        await self.context.queues.queue(self._queue).enqueue(
-            again, delay_seconds=self._delay, effect=run.effect(f"requeue/{self._queue}", *mail.recipients)
-        )
+        await self.context.queues.queue(self._queue).enqueue(again, delay_seconds=self._delay, effect=effect)
         if self._consume:
             mail.state = GHOST
 

@@ -51,10 +51,11 @@ class MailToAllUsers(Mailet):
             await self._send(mail, batch, run)
 
     async def _send(self, mail: Mail, recipients: list[MailAddress], run: PipelineRun) -> None:
-        made = mail.copy(part_name(mail), recipients)
+        effect = run.effect("everybody", *recipients)
+        made = mail.copy(part_name(mail, effect), recipients)
         made.state = ROOT
         made.attributes[SENT_BY_MAILET] = True
-        await self.context.queues.queue(SPOOL).enqueue(made, effect=run.effect("everybody", *recipients))
+        await self.context.queues.queue(SPOOL).enqueue(made, effect=effect)
 
 
 class ServerTime(Mailet):
@@ -67,6 +68,7 @@ class ServerTime(Mailet):
             fields = notice_headers(mail, mail_from, self.context.postmaster, "Re:", host, now)
             text = f"The time of the server {host} is {as_datetime(now).isoformat(timespec='seconds')}."
             header, body = singlepart(fields, text_part(text), utf8=utf8)
-            made = notice(mail, mail_from, MessageContent(header, MemoryBody(body)), now)
-            await self.context.queues.queue(SPOOL).enqueue(made, effect=run.effect("time", *mail.recipients))
+            effect = run.effect("time", *mail.recipients)
+            made = notice(mail, mail_from, MessageContent(header, MemoryBody(body)), now, effect)
+            await self.context.queues.queue(SPOOL).enqueue(made, effect=effect)
         mail.state = GHOST
