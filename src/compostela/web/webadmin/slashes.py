@@ -7,7 +7,7 @@ character of a name, and which becomes a slash again in the parameters.
 import re
 from urllib.parse import unquote
 
-from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.convertors import PathConvertor, StringConvertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _STAND_IN = "\ufdd0"
@@ -20,7 +20,13 @@ class _Name(StringConvertor):
         return value.replace(_STAND_IN, "/")
 
 
+class _Path(PathConvertor):
+    def convert(self, value: str) -> str:
+        return value.replace(_STAND_IN, "/")
+
+
 register_url_convertor("str", _Name())
+register_url_convertor("path", _Path())
 
 
 class SlashesInNames:
