@@ -41,7 +41,9 @@ def generate(path: Path, messages: int) -> None:
         (messages, messages // MAILBOXES, messages // MAILBOXES),
     )
     connection.execute(f"INSERT INTO expunged {numbers} SELECT 1 + i % {MAILBOXES}, i, i FROM n", (messages // 10,))
-    connection.execute(f"INSERT INTO keyword {numbers} SELECT 1 + i % {MAILBOXES}, 'word' || i FROM n", (MAILBOXES * 3,))
+    connection.execute(
+        f"INSERT INTO keyword {numbers} SELECT 1 + i % {MAILBOXES}, 'word' || i FROM n", (MAILBOXES * 3,)
+    )
     connection.execute(f"PRAGMA user_version = {OLD_VERSION}")
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -87,11 +89,15 @@ def main() -> None:
         migrate(connection, lambda: None)
         seconds = time.monotonic() - began_at
         watch.end()
-        placed, recent = connection.execute("SELECT (SELECT count(*) FROM placement), (SELECT sum(recent) FROM mailbox)").get
+        placed, recent = connection.execute(
+            "SELECT (SELECT count(*) FROM placement), (SELECT sum(recent) FROM mailbox)"
+        ).get
         version = connection.execute("PRAGMA user_version").get
         connection.close()
         log = watch.largest_bytes / 1e6
-        print(f"{placed} messages, {recent} recent, {size / 1e6:.0f} MB, now version {version}: {seconds:.3f} s, log at most {log:.1f} MB")
+        print(
+            f"{placed} messages, {recent} recent, {size / 1e6:.0f} MB, now version {version}: {seconds:.3f} s, log at most {log:.1f} MB"
+        )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,10 @@
 `schema-3.tar.gz` was made by that release: an INBOX with flags, keywords, an expunge and recent messages, copies of two of them,
 a mail in the queue, two in a repository of which an unfinished LMTP run stored one, a user, a domain and a mapping."""
 
+import asyncio
 import logging
+import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -22,12 +25,15 @@ from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.domain import Domain
 from compostela.model.flags import NO_FLAGS, Flags, SystemFlag
-from compostela.model.numbers import ModSeq
+from compostela.model.numbers import ModSeq, Uid
 from tests.contracts.fakes import address
 from tests.contracts.mailbox_parts import BOB, DELETED, SEEN, flags_of, path
+from tests.full_disk import Filler, small_disk
 
 ARCHIVE = Path(__file__).parents[2] / "data" / "upgrade" / "schema-3.tar.gz"
 OLD_VERSION = 3
+DISK_BYTES = 20 * 1024 * 1024
+PAGE_BYTES = 4096
 STEPS = [statement for migration in MIGRATIONS[OLD_VERSION:] for statement in migration]
 KILLED_AT = """
 import os, signal, sys
@@ -66,6 +72,27 @@ def version_of(folder: Path) -> int:
         connection.close()
 
 
+def run_to_end(command: list[str]) -> int:
+    return subprocess.run(command, check=False).returncode
+
+
+def is_refused_for_room(database: Path, pages: int | None = None) -> bool:
+    """Migrates, with at most `pages` in the database; whether the disk was too full for it."""
+    try:
+        connection = connect(database)
+        try:
+            if pages is not None:
+                connection.execute(f"PRAGMA max_page_count = {pages}")
+            migrate(connection, lambda: None)
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        if isinstance(translated(error), StorageFull):
+            return True
+        raise
+    return False
+
+
 async def check_whole(folder: Path) -> None:
     store = await EmbeddedStore.open(folder, reserve_bytes=0)
     try:
@@ -91,7 +118,7 @@ async def check_mailboxes(store: EmbeddedStore) -> None:
     expected = {1: SEEN, 2: marked, 3: SEEN, 5: DELETED, 6: NO_FLAGS, 7: NO_FLAGS, 8: NO_FLAGS}
     assert await flags_of(store.mailboxes, inbox.id) == expected
     assert await flags_of(store.mailboxes, work.id) == {1: SEEN, 2: marked}
-    stored = await store.mailboxes.message(inbox.id, next(uid for uid in await flags_of(store.mailboxes, inbox.id) if uid == 7))
+    stored = await store.mailboxes.message(inbox.id, Uid(7))
     assert stored is not None
     assert await stored.content.body.read() == b"x" * 3000
     assert not (await store.mailboxes.log(inbox.id, ModSeq(6))).complete, "what came before is in no log"
@@ -123,30 +150,38 @@ async def test_a_folder_of_the_release_before_opens_whole(folder: Path, caplog: 
 
 async def test_a_migration_killed_at_any_step_loses_nothing(tmp_path: Path) -> None:
     # the statements, then the version, then the commit
-    for step in range(0, len(STEPS) + 2):
+    for step in range(len(STEPS) + 2):
         folder = unpack(tmp_path / str(step))
         child = [sys.executable, "-c", KILLED_AT, str(folder / DATABASE_NAME), str(step)]
-        assert subprocess.run(child, check=False).returncode == -9
+        assert await asyncio.to_thread(run_to_end, child) == -signal.SIGKILL
         assert version_of(folder) == OLD_VERSION
         await check_whole(folder)
 
 
-async def test_a_disk_full_at_any_step_leaves_the_old_version(folder: Path) -> None:
-    size, refused = (folder / DATABASE_NAME).stat().st_size // 4096, 0
-    for pages in range(size, size + 200):
-        connection = connect(folder / DATABASE_NAME)
-        connection.execute(f"PRAGMA max_page_count = {pages}")
-        try:
-            migrate(connection, lambda: None)
-            break
-        except apsw.Error as error:
-            assert isinstance(translated(error), StorageFull)
-            refused += 1
-        finally:
-            connection.close()
+async def test_a_database_that_may_not_grow_keeps_the_old_version(folder: Path) -> None:
+    size, refused = (folder / DATABASE_NAME).stat().st_size // PAGE_BYTES, 0
+    while is_refused_for_room(folder / DATABASE_NAME, size + refused):
         assert version_of(folder) == OLD_VERSION
+        refused += 1
     assert refused > 0
     await check_whole(folder)
+
+
+async def test_a_disk_full_at_any_write_keeps_the_old_version(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", DISK_BYTES) as disk:
+        folder = unpack(disk)
+        filler, refused = disk / "filler", 0
+        for room in range(0, DISK_BYTES, PAGE_BYTES):
+            Filler(filler).fill()
+            os.truncate(filler, filler.stat().st_size - room)
+            is_refused = is_refused_for_room(folder / DATABASE_NAME)
+            filler.unlink()
+            if not is_refused:
+                break
+            assert version_of(folder) == OLD_VERSION
+            refused += 1
+        assert refused > 10
+        await check_whole(folder)
 
 
 async def test_a_folder_in_use_by_an_older_process_is_not_migrated(folder: Path) -> None:

@@ -337,7 +337,7 @@ def migrate(connection: apsw.Connection, check_unused: Callable[[], None]) -> No
                 "start the release that wrote it, or restore a backup made before the upgrade"
             )
         if version == 0:
-            _run(connection, 0)
+            _run(connection, 0, began=lambda _: None)
             connection.execute(_SETTING, ("created-at", str(time.time())))
         elif version < len(MIGRATIONS):
             check_unused()
@@ -352,7 +352,7 @@ def migrate(connection: apsw.Connection, check_unused: Callable[[], None]) -> No
         raise
 
 
-def _run(connection: apsw.Connection, version: int, began: Callable[[int], None] = lambda step: None) -> None:
+def _run(connection: apsw.Connection, version: int, began: Callable[[int], None]) -> None:
     steps = (statement for migration in MIGRATIONS[version:] for statement in migration)
     for step, statement in enumerate(steps, start=1):
         began(step)

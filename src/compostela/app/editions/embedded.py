@@ -7,8 +7,8 @@ from pathlib import Path
 from compostela.adapters.embedded.file_bodies import make_folder
 from compostela.adapters.embedded.folder_id import WrongFolder, lost_database
 from compostela.adapters.embedded.health import health_checks
-from compostela.adapters.embedded.private import open_to_others
 from compostela.adapters.embedded.ownership import FolderInUse
+from compostela.adapters.embedded.private import open_to_others
 from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.in_process.bans import InProcessBans
