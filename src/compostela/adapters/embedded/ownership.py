@@ -7,7 +7,12 @@ import fcntl
 import os
 from pathlib import Path
 
+from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
+
+
+class FolderInUse(CompostelaError):
+    """A process of an older release holds a data folder that is to be migrated."""
 
 
 class Ownership:
@@ -29,19 +34,7 @@ class Ownership:
 
     def is_dead(self, owner: str) -> bool:
         """Whether the process of this name has ended. A name once dead stays dead; "" is no process."""
-        if owner == self.owner:
-            return False
-        try:
-            descriptor = os.open(self._folder / owner, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(descriptor)
-        return True
+        return owner != self.owner and not _is_alive(self._folder / owner)
 
     def others(self) -> list[str]:
         """Names of the living ones besides this; files of the dead are removed."""
@@ -59,3 +52,30 @@ class Ownership:
     def close(self) -> None:
         (self._folder / self.owner).unlink(missing_ok=True)
         os.close(self._descriptor)
+
+
+def check_unused(folder: Path) -> None:
+    """Raises `FolderInUse` if a living process has its lock in `folder`, that of the owners. Changes nothing."""
+    if not folder.is_dir():
+        return
+    living = [path.name for path in folder.iterdir() if not path.suffix and _is_alive(path)]
+    if living:
+        raise FolderInUse(
+            f"the data folder must be migrated, but {len(living)} process(es) of the release before use it: "
+            f"stop every server on {folder.parent} and start again"
+        )
+
+
+def _is_alive(path: Path) -> bool:
+    """Whether a process holds the lock of this file."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

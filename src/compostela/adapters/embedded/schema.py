@@ -1,16 +1,25 @@
 """The tables of the embedded store and their forward migrations.
 
-`PRAGMA user_version` holds the number of the last migration that ran. Migrations only go forward, each in one transaction;
-a database that is newer than this code is refused, because older code would break what newer code promised.
+`PRAGMA user_version` holds the number of the last migration that ran. Migrations only go forward, all that are due in one
+transaction, so a database has its old version or the new one whatever interrupts them. A database that is newer than this code is refused, because older code would break what newer code promised.
 """
 
+import logging
 import time
+from collections.abc import Callable
 
 import apsw
 
 from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
 
+_log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 5.0
+"""How often a migration that takes long says how far it is."""
+_PROGRESS_INSTRUCTIONS = 100_000
+_WAIT_MILLISECONDS = 3_600_000
+"""How long a second process waits for the one that migrates."""
 _FOLDER_ID_LENGTH = 8
 FOLDER_ID = "SELECT value FROM setting WHERE name = 'store-id'"
 _SETTING = "INSERT OR IGNORE INTO setting VALUES (?, ?)"
@@ -349,10 +358,14 @@ class NewerSchema(CompostelaError):
     """The data folder was written by a newer release."""
 
 
-def migrate(connection: apsw.Connection) -> None:
-    """Brings the database to this code's version. Several processes may call it at once. Raises `NewerSchema`."""
+def migrate(connection: apsw.Connection, check_unused: Callable[[], None]) -> None:
+    """Brings the database to this code's version. Several processes may call it at once: one migrates, the others wait.
+
+    `check_unused` raises if an older process holds the folder. It is called only if tables with data change: before the
+    first statement and before the commit, for a process that came in between. Raises `NewerSchema`."""
     if _version(connection) == len(MIGRATIONS):
         return
+    connection.set_busy_timeout(_WAIT_MILLISECONDS)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = _version(connection)
@@ -361,16 +374,54 @@ def migrate(connection: apsw.Connection) -> None:
                 f"the data folder has schema version {version}, this release knows {len(MIGRATIONS)}: "
                 "start the release that wrote it, or restore a backup made before the upgrade"
             )
-        for migration in MIGRATIONS[version:]:
-            for statement in migration:
-                connection.execute(statement)
         if version == 0:
+            _run(connection, 0, began=lambda _: None)
             connection.execute(_SETTING, ("created-at", str(time.time())))
+        elif version < len(MIGRATIONS):
+            check_unused()
+            _run_with_progress(connection, version)
+            check_unused()
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # a full disk may have ended the transaction already
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
+
+
+def _run(connection: apsw.Connection, version: int, began: Callable[[int], None]) -> None:
+    steps = (statement for migration in MIGRATIONS[version:] for statement in migration)
+    for step, statement in enumerate(steps, start=1):
+        began(step)
+        connection.execute(statement)
+
+
+def _run_with_progress(connection: apsw.Connection, version: int) -> None:
+    """Tells the operator the start, every `PROGRESS_SECONDS` the step, and the end."""
+    steps = sum(map(len, MIGRATIONS[version:]))
+    began_at = told_at = time.monotonic()
+    current = 1
+
+    def began(step: int) -> None:
+        nonlocal current
+        current = step
+
+    def tell() -> bool:
+        nonlocal told_at
+        now = time.monotonic()
+        if now - told_at >= PROGRESS_SECONDS:
+            told_at = now
+            _log.info("data folder migration goes on: step %d of %d, %.0f s", current, steps, now - began_at)
+        return False
+
+    _log.info("data folder migration begins: schema version %d to %d, %d steps", version, len(MIGRATIONS), steps)
+    connection.set_progress_handler(tell, _PROGRESS_INSTRUCTIONS)
+    try:
+        _run(connection, version, began)
+    finally:
+        connection.set_progress_handler(None)
+    _log.info("data folder migration is done: %d steps, %.1f s", steps, time.monotonic() - began_at)
 
 
 def folder_id_of(connection: apsw.Connection) -> str:

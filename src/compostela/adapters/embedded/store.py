@@ -35,7 +35,7 @@ from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.mailbox_rows import Names, mailbox_versions
 from compostela.adapters.embedded.mailbox_usage import EmbeddedUsage
 from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
-from compostela.adapters.embedded.ownership import Ownership
+from compostela.adapters.embedded.ownership import Ownership, check_unused
 from compostela.adapters.embedded.private import make_private_file
 from compostela.adapters.embedded.queues import EmbeddedQueues
 from compostela.adapters.embedded.reader import Reader
@@ -102,7 +102,8 @@ class EmbeddedStore:
         cls, folder: Path, clock: Clock | None = None, *, reserve_bytes: int = DEFAULT_RESERVE_BYTES
     ) -> "EmbeddedStore":
         """Makes or opens the folder and brings its schema up to date. Raises `OSError` when the folder cannot be
-        written, `NewerSchema` when a newer release wrote it, `WrongFolder` when a part of it is lost or another's,
+        written, `NewerSchema` when a newer release wrote it, `FolderInUse` when it must be migrated and an older process
+        runs on it, `WrongFolder` when a part of it is lost or another's,
         `StorageFull` when it is new and there is no room for it."""
         make_folder(folder)
         _prepare(folder)
@@ -157,7 +158,10 @@ def _prepare(folder: Path) -> None:
     except apsw.Error as error:
         if not (isinstance(translated(error), StorageFull) and reserve_of(folder / DATABASE_NAME).release()):
             raise translated(error) from error
-        _migrate(folder)
+        try:
+            _migrate(folder)
+        except apsw.Error as again:
+            raise translated(again) from again
 
 
 def _migrate(folder: Path) -> None:
@@ -168,7 +172,7 @@ def _migrate(folder: Path) -> None:
     try:
         if trace is not None and is_new(connection):
             raise WrongFolder(lost_database_text(folder, trace))
-        migrate(connection)
+        migrate(connection, lambda: check_unused(folder / "owners"))
         folder_id = folder_id_of(connection)
         has_files = bool(connection.execute(_HAS_FILES).fetchall())
     finally:

@@ -7,6 +7,7 @@ from pathlib import Path
 from compostela.adapters.embedded.file_bodies import make_folder
 from compostela.adapters.embedded.folder_id import WrongFolder, lost_database
 from compostela.adapters.embedded.health import health_checks
+from compostela.adapters.embedded.ownership import FolderInUse
 from compostela.adapters.embedded.private import open_to_others
 from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
@@ -49,7 +50,7 @@ async def open_stores(data: Path, held_seconds: float) -> Stores:
         raise StoresUnavailable(
             f"the data folder {data} cannot be written: {error.strerror}; choose another with --data"
         ) from error
-    except (NewerSchema, WrongFolder) as error:
+    except (FolderInUse, NewerSchema, WrongFolder) as error:
         raise StoresUnavailable(str(error)) from error
     except TemporaryFailure as error:
         raise StoresUnavailable(f"the data folder {data} cannot be used: {error}") from error
