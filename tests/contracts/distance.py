@@ -11,8 +11,10 @@ A subclass of a contract gives some of these fixtures:
 """
 
 import asyncio
+import itertools
 import time
-from collections.abc import Awaitable, Callable
+import types
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -82,3 +84,50 @@ async def stays_silent(waiting: asyncio.Future[Any], patience: float) -> bool:
         for _ in range(ROUNDS):
             await asyncio.sleep(0)
     return not waiting.done()
+
+
+async def cut_off(call: Awaitable[Any], step: int) -> bool:
+    """Cancel a call at its await number `step`, counted from 0. Return False when it ended before that."""
+    was_cut = False
+
+    @types.coroutine
+    def driven() -> Generator[Any, Any, None]:
+        nonlocal was_cut
+        steps = call.__await__()
+        at = 0
+        try:
+            waiting = next(steps)
+            while True:
+                if at == step:
+                    was_cut = True
+                    task = asyncio.current_task()
+                    assert task is not None
+                    task.cancel()
+                at += 1
+                try:
+                    given = yield waiting
+                except BaseException as error:
+                    waiting = steps.throw(error)
+                else:
+                    waiting = steps.send(given)
+        except StopIteration:
+            return
+
+    async def run() -> None:
+        await driven()
+
+    try:
+        await asyncio.ensure_future(run())
+    except asyncio.CancelledError:
+        assert was_cut
+    return was_cut
+
+
+class Alternately:
+    """A port of several nodes: each call goes to the next of them."""
+
+    def __init__(self, *nodes: object) -> None:
+        self._nodes = itertools.cycle(nodes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(next(self._nodes), name)

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.filtering.ports import BanList, FilterUnavailable, GreylistStore, SeenTriplet, SpamScanner
+from tests.contracts.distance import Faulty, cut_off
 from tests.contracts.fakes import START
 
 BANNED, FREE = "192.0.2.66", "192.0.2.1"
@@ -44,7 +46,8 @@ class BanListContract:
 
 
 class GreylistStoreContract:
-    """A subclass gives `greylist`, and the same as another process or node has it: `greylist_elsewhere`."""
+    """A subclass gives `greylist`, the same as another process or node has it with a skewed clock, `greylist_elsewhere`, and
+    `faulty` of `tests.contracts.distance`."""
 
     ports = (GreylistStore,)
 
@@ -65,3 +68,28 @@ class GreylistStoreContract:
         stores = (greylist, greylist_elsewhere)
         await asyncio.gather(*(stores[n % 2].remember(bytes(16), word) for n, word in enumerate(words)))
         assert await greylist.find(bytes(16)) in words
+
+    async def test_a_word_with_an_unknown_outcome_may_be_repeated(
+        self, greylist: GreylistStore, greylist_elsewhere: GreylistStore, faulty: Faulty
+    ) -> None:
+        key, first, second = bytes(16), SeenTriplet(START, START + 1, False), SeenTriplet(START, START + 2, True)
+        await greylist.remember(key, first)
+        with faulty.refuses(), pytest.raises(TemporaryFailure):
+            await greylist.remember(key, second)
+        assert await greylist_elsewhere.find(key) == first
+        with faulty.drops_answers(), pytest.raises(TemporaryFailure):
+            await greylist.remember(key, second)
+        assert await greylist_elsewhere.find(key) in (first, second)
+        with faulty.delays():
+            await greylist.remember(key, second)
+        assert await greylist.find(key) == await greylist_elsewhere.find(key) == second
+
+    async def test_a_word_may_be_cancelled_at_each_await(
+        self, greylist: GreylistStore, greylist_elsewhere: GreylistStore
+    ) -> None:
+        step, key, last = 0, bytes(16), SeenTriplet(START, START + 1, True)
+        while await cut_off(greylist.remember(key, SeenTriplet(START, START + 2, False)), step):
+            await greylist.remember(key, last)
+            assert await greylist.find(key) == await greylist_elsewhere.find(key) == last
+            step += 1
+        assert step > 0, "the call was never cancelled"

@@ -1,8 +1,7 @@
 """What every mailbox store keeps to as to mailboxes, subscriptions and hints. Subclasses give the fixtures `mailboxes` and
-`open_elsewhere`, which opens the same data as another process or node would."""
+`mailboxes_elsewhere`, the same as another process or node has them, with a skewed clock."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -26,7 +25,6 @@ from tests.contracts.mailbox_parts import (
     uids_of,
 )
 
-OpenElsewhere = Callable[[], Awaitable[MailboxStore]]
 WAIT_SECONDS = 20.0
 
 
@@ -214,32 +212,33 @@ class MailboxesContract:
     # other processes, hints
 
     async def test_another_process_sees_what_is_finished(
-        self, mailboxes: MailboxStore, open_elsewhere: OpenElsewhere
+        self, mailboxes: MailboxStore, mailboxes_elsewhere: MailboxStore
     ) -> None:
         mailbox = await a_mailbox(mailboxes, "Work")
         await fill(mailboxes, mailbox, SEEN, NO_FLAGS)
         await mailboxes.subscribe(BOB, "Work")
-        other = await open_elsewhere()
+        other = mailboxes_elsewhere
         assert await other.find(path("Work")) == await mailboxes.find(path("Work"))
         assert await other.head(mailbox) == await mailboxes.head(mailbox)
         assert await rows_of(other, mailbox) == await rows_of(mailboxes, mailbox)
         assert await other.subscriptions(BOB) == ["Work"]
 
-    async def test_two_processes_write_in_turn(self, mailboxes: MailboxStore, open_elsewhere: OpenElsewhere) -> None:
+    async def test_two_processes_write_in_turn(
+        self, mailboxes: MailboxStore, mailboxes_elsewhere: MailboxStore
+    ) -> None:
         mailbox = await a_mailbox(mailboxes)
-        other = await open_elsewhere()
-        stores = (mailboxes, other)
+        stores = (mailboxes, mailboxes_elsewhere)
         found = await asyncio.gather(*(stores[n % 2].append(mailbox, [message()]) for n in range(20)))
         assert sorted(one.uid for (one,) in found) == list(range(1, 21))
         assert len({one.modseq for (one,) in found}) == 20
-        assert await mailboxes.uids(mailbox) == await other.uids(mailbox)
+        assert await mailboxes.uids(mailbox) == await mailboxes_elsewhere.uids(mailbox)
 
-    @pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "elsewhere"])
+    @pytest.mark.parametrize("is_far", [False, True], ids=["here", "elsewhere"])
     async def test_a_watcher_is_woken(
-        self, mailboxes: MailboxStore, open_elsewhere: OpenElsewhere, elsewhere: bool
+        self, mailboxes: MailboxStore, mailboxes_elsewhere: MailboxStore, is_far: bool
     ) -> None:
         mailbox = await a_mailbox(mailboxes)
-        writer = await open_elsewhere() if elsewhere else mailboxes
+        writer = mailboxes_elsewhere if is_far else mailboxes
         woken = asyncio.Event()
         end = mailboxes.watch(mailbox, woken.set)
 

@@ -102,8 +102,9 @@ class IncomingMessage:
         if self._failure is not None:
             raise self._failure
         if self._spill is not None:
-            body: Body = await self._spill.finish()
-            self._spill = None
+            # it is over now, whatever comes of it: `discard` must not end it a second time
+            spill, self._spill = self._spill, None
+            body: Body = await spill.finish()
             return MessageContent(self._header, body)
         data = b"".join(self._chunks)
         end = header_end(data)

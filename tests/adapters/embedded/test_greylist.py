@@ -1,22 +1,15 @@
 """The embedded store of greylisting: its contract, and what goes with the garbage."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from compostela.adapters.embedded import greylist as module
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.filtering.ports import GreylistStore, SeenTriplet
+from tests.adapters.embedded.distance import clock, elsewhere, faulty, store
 from tests.contracts.fakes import START
 from tests.contracts.filtering import GreylistStoreContract
 
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
+__all__ = ["clock", "elsewhere", "faulty", "store"]
 
 
 class TestEmbeddedGreylist(GreylistStoreContract):
@@ -25,10 +18,8 @@ class TestEmbeddedGreylist(GreylistStoreContract):
         return store.greylist
 
     @pytest.fixture
-    async def greylist_elsewhere(self, store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[GreylistStore]:
-        other = await EmbeddedStore.open(tmp_path)
-        yield other.greylist
-        await other.close()
+    def greylist_elsewhere(self, elsewhere: EmbeddedStore) -> GreylistStore:
+        return elsewhere.greylist
 
 
 async def test_a_flood_leaves_no_more_than_so_many_and_those_with_the_most_time(

@@ -1,4 +1,4 @@
-"""The embedded mailbox store keeps to the contracts."""
+"""The embedded mailbox store keeps to the contracts of messages and changes."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +13,6 @@ from compostela.core.mailbox.ports import MailboxStore
 from tests.contracts.mailbox_changes import MailboxChangesContract
 from tests.contracts.mailbox_messages import MailboxMessagesContract, StoredOctets
 from tests.contracts.mailbox_parts import DELETED, a_mailbox, fill, message, uids
-from tests.contracts.mailboxes import MailboxesContract, OpenElsewhere
 
 
 @pytest.fixture
@@ -37,23 +36,6 @@ def stored_octets(store: EmbeddedStore, tmp_path: Path) -> StoredOctets:
         return rows + sum(path.stat().st_size for path in (tmp_path / "blobs").glob("*/*"))
 
     return count
-
-
-@pytest.fixture
-async def open_elsewhere(tmp_path: Path) -> AsyncIterator[OpenElsewhere]:
-    opened: list[EmbeddedStore] = []
-
-    async def open_again() -> MailboxStore:
-        opened.append(await EmbeddedStore.open(tmp_path))
-        return opened[-1].mailboxes
-
-    yield open_again
-    for one in opened:
-        await one.close()
-
-
-class TestEmbeddedMailboxes(MailboxesContract):
-    pass
 
 
 class TestEmbeddedMessages(MailboxMessagesContract):

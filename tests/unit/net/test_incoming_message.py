@@ -1,5 +1,7 @@
 """A message that arrives octet by octet costs no more than its length."""
 
+import errno
+import os
 import time
 import tracemalloc
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.base.errors import TemporaryFailure
 from compostela.net.incoming_message import MAX_HEADER_BYTES, MEMORY_BYTES, IncomingMessage
 
 SEVERAL_SECONDS = 20.0
@@ -38,5 +41,29 @@ async def test_pieces_are_put_together(tmp_path: Path, step: int) -> None:
         tracemalloc.stop()
         assert kept < 3 * MEMORY_BYTES
         assert await (await message.finish()).read() == octets
+    finally:
+        await store.close()
+
+
+async def test_a_message_that_could_not_be_finished_closes_no_file_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptor is closed once: the number may belong to another file by the time that the session ends."""
+
+    def fails(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    store = await EmbeddedStore.open(tmp_path)
+    try:
+        message = IncomingMessage(store.blobs, 0)
+        message.write(b"Subject: x\r\n\r\n" + b"x" * 2 * MEMORY_BYTES)
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "fsync", fails)
+            with pytest.raises(TemporaryFailure):
+                await message.finish()
+        others = [os.open(tmp_path, os.O_RDONLY) for _ in range(10)]
+        message.discard()
+        for other in others:
+            os.close(other)
     finally:
         await store.close()

@@ -124,8 +124,13 @@ class FileSpill:
         self.size += len(data)
 
     async def finish(self) -> FileBody:
+        syncing = asyncio.ensure_future(asyncio.to_thread(self._sync))
         try:
-            await asyncio.to_thread(self._sync)
+            await asyncio.shield(syncing)
+        except asyncio.CancelledError:
+            # not before the thread is done with the file
+            syncing.add_done_callback(lambda _: self.discard())
+            raise
         except OSError as error:
             self.discard()
             raise translated_os_error(error) from error

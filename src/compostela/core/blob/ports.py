@@ -21,7 +21,8 @@ class Spill(Protocol):
 
     async def finish(self) -> Body:
         """Makes the bytes durable, off the loop, and gives the body; what then refers to it (a queue entry, a message)
-        makes it the blob. Raises `StorageFull` or `TemporaryFailure`; the spill is discarded then."""
+        makes it the blob. Raises `StorageFull` or `TemporaryFailure`; the spill is discarded then, and when the call is
+        cancelled."""
         ...
 
     def discard(self) -> None: ...
