@@ -165,12 +165,13 @@ def test_a_port_in_use_is_one_sentence(server: ServerProcess, tmp_path: Path) ->
 
 def test_first_start_tells_how_to_go_on_and_sigterm_ends_it(tmp_path: Path) -> None:
     process = ServerProcess(tmp_path, web=free_port())
+    (process.conf / "domainlist.xml").write_text("<domainlist><defaultDomain>localhost</defaultDomain></domainlist>")
     process.start()
     process.wait_for_web()
     assert process.stop() == 0
     log = process.log()
-    assert "A first user was made: user@example.org with the password " in log
-    assert "compostela send --to user@example.org" in log
+    assert "A first user was made: user@localhost with the password " in log
+    assert "compostela send --to user@localhost" in log
     process.start()
     assert process.stop() == 0
     assert process.log().count("A first user was made") == 1

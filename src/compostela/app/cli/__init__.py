@@ -12,6 +12,7 @@ click.UsageError.exit_code = EXIT_USAGE
 @click.group(
     cls=LazyGroup,
     commands_in={
+        "init": "compostela.app.cli.setup:init",
         "serve": "compostela.app.cli.server:serve",
         "check": "compostela.app.cli.server:check",
         "domain": "compostela.app.cli.accounts:domain",

@@ -105,6 +105,8 @@ class Server:
         first = await first_start.make_first_user(
             services.users, self._stores.queues, services.domains.default_domain, self._clock.now()
         )
+        if first is not None:
+            await first_start.read_by(services, self.mailet_context.postmaster, first)
         await self.container.start(acceptance)
         for listener in self.listeners:
             await listener.start()
