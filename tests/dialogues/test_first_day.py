@@ -20,12 +20,12 @@ CHECKED = SMTP.replace(
 SAMPLE = Path(__file__).parents[2] / "conf"
 
 
-async def ask(server: Server, method: str, path: str, body: object = None) -> int:
+async def ask(server: Server, method: str, path: str, body: object = None, token: str = "full") -> int:
     def call() -> int:
         connection = http.client.HTTPConnection("127.0.0.1", server.under_test.web_port or 0, timeout=30)
         try:
-            sent = None if body is None else json.dumps(body)
-            connection.request(method, path, sent, {"Authorization": "Bearer full"})
+            sent = body if body is None or isinstance(body, bytes) else json.dumps(body)
+            connection.request(method, path, sent, {"Authorization": f"Bearer {token}"})
             return connection.getresponse().status
         finally:
             connection.close()
@@ -82,3 +82,19 @@ async def test_mail_for_postmaster_and_abuse_of_an_added_domain_is_delivered(tmp
                 await c.server("250 ")
         await eventually(lambda: idle(server))
         assert len(await messages(server, BOB)) == 2
+
+
+async def test_guessing_webadmins_token_ends_in_429(tmp_path: Path) -> None:
+    async with running(tmp_path, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        answers = [await ask(server, "GET", "/domains", token=f"wrong{number}") for number in range(11)]
+        assert answers == [401] * 10 + [429]
+        assert await ask(server, "GET", "/domains") == 429
+        assert await ask(server, "GET", "/healthcheck") == 200
+
+
+async def test_bad_utf_8_in_a_body_is_400(tmp_path: Path) -> None:
+    async with running(tmp_path, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        for octets in (b'{"password":"\xff"}', b"\xff", b'{"pass\xff":"x"}'):
+            assert await ask(server, "PUT", "/users/new@example.org", octets) == 400

@@ -1,6 +1,7 @@
 """What is made when a data folder is used for the first time: certificate, administration token, a user, a welcome mail."""
 
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from compostela.app.configuration.folder import Configuration
 from compostela.app.configuration.locations import TOKEN_FILE
 from compostela.app.server.services import Services
+from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.attributes import SENT_BY_MAILET
 from compostela.core.mail.model import Mail
@@ -27,6 +29,8 @@ TLS_FOLDER = "tls"
 KEY_FILE = "key.pem"
 CERTIFICATE_FILE = "certificate.pem"
 FIRST_USER = "user"
+_TOKEN = re.compile(rb"[!-~]{16,}")
+"""Printable ASCII. Shorter than what an operator would choose, it is the rest of a file that was cut off."""
 FIRST_USER_FILE = "first-user"
 """In the data folder: the first user's name and password, where standard output is kept by somebody."""
 LOCALHOST = "localhost"
@@ -41,6 +45,10 @@ This mail came to you by the way that every mail takes: into the mail queue, thr
 What next: read docs/operators/README.md, add your domain with "compostela domain add", and your users with
 "compostela user add".
 """
+
+
+class DamagedToken(CompostelaError):
+    """The file of WebAdmin's token is damaged; the text is one sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +108,14 @@ def make_certificate(folder: Path, host: str) -> None:
 
 
 def administration_token(folder: Path) -> str:
-    """The token in the data folder, made when there is none."""
+    """The token in the data folder, made when there is none. Raises `DamagedToken`."""
     path = folder / TOKEN_FILE
     if not path.exists():
         write_private(path, secrets.token_urlsafe(32).encode())
-    return path.read_text().strip()
+    token = path.read_bytes().strip()
+    if not _TOKEN.fullmatch(token):
+        raise DamagedToken(f"{path} holds no token: remove the file, and the next start makes another")
+    return token.decode()
 
 
 async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Domain, now: float) -> FirstUser | None:

@@ -117,7 +117,11 @@ async def _serve(conf: Path, data: Path, *, log_json: bool) -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
-    await server.start_web()
+    try:
+        await server.start_web()
+    except first_start.DamagedToken as error:
+        await server.stop()
+        raise StartError(str(error), EXIT_CONFIGURATION) from error
     if first is not None and is_kept:
         first_start.write_private(data / first_start.FIRST_USER_FILE, f"{first.name} {first.password}\n".encode())
         _log.info("a first user was made", extra={"file": str(data / first_start.FIRST_USER_FILE)})

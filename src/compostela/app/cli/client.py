@@ -60,9 +60,12 @@ class Client:
     def _read_token(data: Path) -> str:
         path = data / TOKEN_FILE
         try:
-            return path.read_text().strip()
+            token = path.read_bytes().strip().decode("ascii")
         except OSError:
             return ""
+        except UnicodeDecodeError:
+            fail(f"{path} holds no token: it is damaged")
+        return token if token.isprintable() else fail(f"{path} holds no token: it is damaged")
 
     def call(self, method: str, path: str, body: object = None, accept: str = "application/json") -> Any:
         """The decoded answer (octets, when something else than JSON was asked for), None when there is none."""
