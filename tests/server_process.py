@@ -22,10 +22,13 @@ SMTP_SERVER = """<smtpserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bi
 <saslMechanisms>PLAIN,LOGIN,SCRAM-SHA-256,SCRAM-SHA-256-PLUS</saslMechanisms></auth>{elements}<verifyIdentity>{identity}</verifyIdentity><maxmessagesize>50M</maxmessagesize>
 <handlerchain><handler class="ValidRcptHandler"/></handlerchain></smtpserver>"""
 IMAP_SERVER = """<imapserver><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
-<helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL></auth></imapserver>"""
+<helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL>
+<saslMechanisms>PLAIN,SCRAM-SHA-256</saslMechanisms></auth></imapserver>"""
 POP3_SERVER = """<pop3server><jmxName>{name}</jmxName><bind>127.0.0.1:{port}</bind>
 <helloName autodetect="false">mail.example.org</helloName>{tls}<auth><requireSSL>{ssl}</requireSSL>
 <saslMechanisms>PLAIN,SCRAM-SHA-256,SCRAM-SHA-256-PLUS</saslMechanisms></auth></pop3server>"""
+MANAGESIEVE_SERVER = """<managesieveservers><managesieveserver><jmxName>managesieve</jmxName><bind>127.0.0.1:{port}</bind>{tls}
+<auth><requireSSL>true</requireSSL><saslMechanisms>PLAIN,SCRAM-SHA-256</saslMechanisms></auth></managesieveserver></managesieveservers>"""
 LMTP_SERVER = """<lmtpservers><lmtpserver><jmxName>lmtp</jmxName><bind>127.0.0.1:{port}</bind>
 <helloName autodetect="false">mail.example.org</helloName></lmtpserver></lmtpservers>"""
 DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
@@ -35,7 +38,7 @@ TOKEN = "token-of-tests"
 
 @dataclass
 class ServerProcess:
-    """Configuration, data and process. Plain and TLS ports of SMTP, IMAP and POP3, one of SMTP behind a proxy, LMTP; passwords are taken without TLS too."""
+    """Configuration, data and process. Plain and TLS ports of SMTP, IMAP and POP3, one of SMTP behind a proxy, LMTP, ManageSieve; passwords are taken without TLS too."""
 
     folder: Path
     smtp: int = field(default_factory=free_port)
@@ -46,6 +49,7 @@ class ServerProcess:
     imaps: int = field(default_factory=free_port)
     pop3: int = field(default_factory=free_port)
     pop3s: int = field(default_factory=free_port)
+    managesieve: int = field(default_factory=free_port)
     web: int = field(default_factory=free_port)
     public: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
@@ -73,6 +77,8 @@ class ServerProcess:
         (self.conf / "lmtpserver.xml").write_text(LMTP_SERVER.format(port=self.lmtp))
         (self.conf / "imapserver.xml").write_text(f"<imapservers>{''.join(imap)}</imapservers>")
         (self.conf / "pop3server.xml").write_text(f"<pop3servers>{''.join(pop3)}</pop3servers>")
+        managesieve = MANAGESIEVE_SERVER.format(port=self.managesieve, tls=starttls)
+        (self.conf / "managesieveserver.xml").write_text(managesieve)
         (self.conf / "domainlist.xml").write_text(DOMAINS)
         (self.conf / "usersrepository.xml").write_text(USERS)
         (self.conf / "webadmin.properties").write_text(

@@ -1,6 +1,8 @@
 """What every mail queue keeps to. A subclass gives the fixtures `queues`, `clock`, `queues_elsewhere`, the
-same queues as another process or node has them, and `failing_store`, a context in which entries can neither be read nor
-written."""
+same queues as another process or node has them, `failing_store`, a context in which entries can neither be read nor
+written, and `settled`, `eventually` and `patience` of `tests.contracts.distance`. Several processes are in
+`tests.contracts.queue_sharing`, what happens when they die in
+`tests.contracts.queue_deaths`."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey, EntryId
+from tests.contracts.distance import Settled, stays_silent
 from tests.contracts.fakes import FakeClock, a_mail, address
 
 
@@ -24,14 +27,14 @@ async def names_of(queue: MailQueue, *, delayed: bool | None = None, limit: int 
     return [mail.name async for mail in queue.browse(delayed=delayed, limit=limit)]
 
 
-async def is_idle(queue: MailQueue) -> bool:
+async def is_idle(queue: MailQueue, patience: float = 0.0) -> bool:
     """Whether nothing is ready."""
     waiting = asyncio.ensure_future(queue.dequeue())
-    for _ in range(5):
-        await asyncio.sleep(0)
-    ready = waiting.done()
+    is_silent = await stays_silent(waiting, patience)
+    if not is_silent:
+        await waiting.result().give_back()
     waiting.cancel()
-    return not ready
+    return is_silent
 
 
 FailingStore = Callable[[], AbstractContextManager[None]]
@@ -40,6 +43,14 @@ LONGEST_BACK_OFF_SECONDS = 3600.0
 
 class MailQueueContract:
     ports = (MailQueue, MailQueues, QueueItem)
+    patience: float
+
+    @pytest.fixture(autouse=True)
+    def _patience(self, patience: float) -> None:
+        self.patience = patience
+
+    async def is_idle(self, queue: MailQueue) -> bool:
+        return await is_idle(queue, self.patience)
 
     @pytest.fixture
     def queue(self, queues: MailQueues) -> MailQueue:
@@ -86,21 +97,24 @@ class MailQueueContract:
         assert given.recipients == [address("bob@example.org")]
         assert given.attributes == {}
 
-    async def test_gives_mails_in_order(self, queue: MailQueue) -> None:
+    async def test_gives_mails_in_order(self, queue: MailQueue, settled: Settled) -> None:
         for name in ("one", "two", "three"):
             await queue.enqueue(a_mail(name))
+        await settled()
         assert [(await queue.dequeue()).mail.name for _ in range(3)] == ["one", "two", "three"]
 
-    async def test_gives_higher_priorities_first(self, queue: MailQueue) -> None:
+    async def test_gives_higher_priorities_first(self, queue: MailQueue, settled: Settled) -> None:
         for priority in (0, -9, 9, 5):
             await queue.enqueue(a_mail(str(priority)), priority=priority)
+        await settled()
         assert [(await queue.dequeue()).mail.name for _ in range(4)] == ["9", "5", "0", "-9"]
 
-    async def test_retry_keeps_the_priority(self, queue: MailQueue) -> None:
+    async def test_retry_keeps_the_priority(self, queue: MailQueue, settled: Settled) -> None:
         await queue.enqueue(a_mail("urgent"), priority=5)
         item = await queue.dequeue()
         await queue.enqueue(a_mail("usual"))
         await item.retry(item.mail)
+        await settled()
         assert (await queue.dequeue()).mail.name == "urgent"
 
     async def test_gives_each_mail_to_one_consumer(self, queue: MailQueue) -> None:
@@ -122,7 +136,7 @@ class MailQueueContract:
         item = await queue.dequeue()
         assert await queue.size() == 1
         assert await names_of(queue) == ["mail1"]
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
         await item.done()
         assert await queue.size() == 0
         assert await names_of(queue) == []
@@ -131,7 +145,7 @@ class MailQueueContract:
         await queue.enqueue(a_mail(), delay_seconds=60)
         assert await queue.size() == 1
         clock.advance(59.9)
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
         clock.advance(0.2)
         assert (await queue.dequeue()).mail.name == "mail1"
 
@@ -141,12 +155,15 @@ class MailQueueContract:
         clock.advance(0.02)
         assert (await asyncio.wait_for(consumer, 10)).mail.name == "mail1"
 
-    async def test_delayed_mails_come_in_the_order_of_their_times(self, queue: MailQueue, clock: FakeClock) -> None:
+    async def test_delayed_mails_come_in_the_order_of_their_times(
+        self, queue: MailQueue, clock: FakeClock, settled: Settled
+    ) -> None:
         await queue.enqueue(a_mail("late"), delay_seconds=60)
         await queue.enqueue(a_mail("early"), delay_seconds=30)
+        await settled()
         clock.advance(31)
         assert (await queue.dequeue()).mail.name == "early"
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
 
     async def test_retry_keeps_entry_and_waits(self, queue: MailQueue, clock: FakeClock) -> None:
         entry = await queue.enqueue(a_mail())
@@ -156,7 +173,7 @@ class MailQueueContract:
         mail.recipients = [address("carol@example.org")]
         mail.attributes["delivery-retries"] = 1
         await item.retry(mail, 300)
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
         clock.advance(301)
         again = await queue.dequeue()
         assert again.entry == entry
@@ -177,7 +194,7 @@ class MailQueueContract:
         await queue.enqueue(a_mail(), effect=effect())
         assert await queue.size() == 0
 
-    async def test_effect_keys_live_through_retries_and_go_with_their_entry(self, queues: MailQueues) -> None:
+    async def test_effects_happen_once_through_retries_and_not_after_done(self, queues: MailQueues) -> None:
         spool, outgoing = queues.queue("spool"), queues.queue("outgoing")
         entry = await spool.enqueue(a_mail())
         item = await spool.dequeue()
@@ -189,7 +206,7 @@ class MailQueueContract:
         assert await outgoing.size() == 1
         await item.done()
         await outgoing.enqueue(a_mail("out"), effect=key)
-        assert await outgoing.size() == 2
+        assert await outgoing.size() == 1, "after done no effect of the entry changes anything"
 
     async def test_browse_tells_what_waits(self, queue: MailQueue, clock: FakeClock) -> None:
         await queue.enqueue(a_mail("ready"))
@@ -218,14 +235,14 @@ class MailQueueContract:
         assert await queue.delete(name="unknown") == 0
         assert await names_of(queue) == ["three"]
         assert (await queue.dequeue()).mail.name == "three"
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
 
     async def test_delete_all(self, queue: MailQueue) -> None:
         await queue.enqueue(a_mail("one"))
         await queue.enqueue(a_mail("two"), delay_seconds=60)
         assert await queue.delete() == 2
         assert await queue.size() == 0
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
 
     async def test_a_mail_deleted_in_work_is_finished(self, queue: MailQueue) -> None:
         await queue.enqueue(a_mail("one"))
@@ -235,7 +252,7 @@ class MailQueueContract:
         await one.retry(one.mail)
         await two.done()
         assert await queue.size() == 0
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
 
     async def test_flush_makes_delayed_mails_ready(self, queue: MailQueue) -> None:
         await queue.enqueue(a_mail("one"), delay_seconds=600)
@@ -245,29 +262,62 @@ class MailQueueContract:
         assert await names_of(queue, delayed=True) == []
         assert {(await queue.dequeue()).mail.name for _ in range(3)} == {"one", "two", "three"}
 
-    async def test_another_process_sees_and_rules_what_waits(
-        self, queue: MailQueue, queues_elsewhere: MailQueues, clock: FakeClock
-    ) -> None:
-        other = queues_elsewhere.queue("spool")
-        await queue.enqueue(a_mail("one"))
-        await queue.enqueue(a_mail("two"), delay_seconds=600)
-        assert (await other.size(), await names_of(other)) == (2, ["one", "two"])
-        assert await queues_elsewhere.names() == ["spool"]
-        assert await is_idle(other), "an entry belongs to the process that accepted it"
-        clock.advance(60)
-        assert await other.delete(name="one") == 1
-        assert await is_idle(queue)
-        waiting = asyncio.ensure_future(queue.dequeue())
-        assert await other.flush() == 1
-        item = await asyncio.wait_for(waiting, 20)
-        assert item.mail.name == "two"
-        await item.done()
-        assert await other.size() == 0
-
-    async def test_an_effect_is_seen_everywhere(self, queue: MailQueue, queues_elsewhere: MailQueues) -> None:
-        entry = await queue.enqueue(a_mail(), effect=effect())
-        assert await queues_elsewhere.queue("spool").enqueue(a_mail(), effect=effect()) == entry
+    async def test_what_is_given_back_comes_again_as_it_was(self, queue: MailQueue) -> None:
+        entry = await queue.enqueue(a_mail())
+        item = await queue.dequeue()
+        item.mail.attributes["not-stored"] = 1
+        await item.give_back()
+        await item.give_back()
+        again = await queue.dequeue()
+        assert (again.entry, again.mail.attributes, again.attempts) == (entry, {}, 0)
+        assert await self.is_idle(queue)
         assert await queue.size() == 1
+
+    async def test_a_turn_is_awaited_before_an_entry_is_in_work(self, queue: MailQueue, clock: FakeClock) -> None:
+        asked: list[float] = []
+        go = asyncio.Event()
+
+        async def turn(waited_seconds: float) -> None:
+            asked.append(waited_seconds)
+            await go.wait()
+
+        waiting = asyncio.ensure_future(queue.dequeue(turn))
+        await queue.enqueue(a_mail())
+        assert await stays_silent(waiting, 0.1)
+        waiting.cancel()
+        clock.advance(5)
+        go.set()
+        assert (await queue.dequeue(turn)).mail.name == "mail1", "a cancelled turn loses nothing"
+        assert asked == [0.0, 5.0]
+
+    async def test_nothing_of_a_process_that_was_believed_dead_happens_after_done(self, queues: MailQueues) -> None:
+        spool, outgoing = queues.queue("spool"), queues.queue("outgoing")
+        await spool.enqueue(a_mail())
+        zombie = await spool.dequeue()
+        first, second = (Effect(zombie.entry, EffectKey(key)) for key in ("first", "second"))
+        await outgoing.enqueue(a_mail("first"), effect=first)
+        await zombie.give_back()
+        item = await spool.dequeue()
+        for key, name in ((first, "first"), (second, "second")):
+            await outgoing.enqueue(a_mail(name), effect=key)
+        await item.done()
+        third = Effect(zombie.entry, EffectKey("third"))
+        for key in (first, second, third):
+            await outgoing.enqueue(a_mail("zombie's"), effect=key)
+        await zombie.retry(zombie.mail)
+        await zombie.done()
+        assert await names_of(outgoing) == ["first", "second"]
+        assert (await spool.size(), await outgoing.size()) == (0, 2)
+
+    async def test_a_zombie_does_not_put_back_what_another_has(self, queue: MailQueue) -> None:
+        await queue.enqueue(a_mail())
+        zombie = await queue.dequeue()
+        await zombie.give_back()
+        item = await queue.dequeue()
+        await zombie.retry(zombie.mail)
+        assert await self.is_idle(queue)
+        await item.done()
+        assert await queue.size() == 0
 
     async def test_effects_asked_for_at_once_enqueue_once(self, queue: MailQueue) -> None:
         entries = await asyncio.gather(*(queue.enqueue(a_mail(), effect=effect()) for _ in range(8)))
@@ -289,7 +339,7 @@ class MailQueueContract:
         with failing_store():
             for _ in range(5):
                 clock.advance(LONGEST_BACK_OFF_SECONDS / 10)
-                assert await is_idle(queue)
+                assert await self.is_idle(queue)
         assert len(caplog.records) == 1, "each kind of failure is logged once in a while"
         clock.advance(LONGEST_BACK_OFF_SECONDS)
         assert (await queue.dequeue()).mail.name == "mail1"
@@ -313,11 +363,11 @@ class MailQueueContract:
         item.mail.attributes["not-stored"] = 1
         with failing_store():
             await item.retry(item.mail)
-        assert await is_idle(queue), "it comes again after a back-off"
+        assert await self.is_idle(queue), "it comes again after a back-off"
         clock.advance(LONGEST_BACK_OFF_SECONDS)
         again = await queue.dequeue()
         assert (again.entry, again.mail.name, again.mail.attributes) == (entry, "mail1", {})
-        assert await is_idle(queue)
+        assert await self.is_idle(queue)
         assert await queue.size() == 1
 
     async def test_a_mail_that_cannot_be_encoded_is_given_back_by_retry(

@@ -1,13 +1,17 @@
-"""What every mail repository store keeps to. A subclass gives the fixtures `repositories` and
-`repositories_elsewhere`, the same as another process or node has them."""
+"""What every mail repository store keeps to. A subclass gives the fixtures `repositories`,
+`repositories_elsewhere`, the same as another process or node has them (with a clock that is an hour ahead), and `faulty` of
+`tests.contracts.distance`."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.repository.ports import MailRepository, MailRepositoryStore, RepositoryQuery, RepositoryUrl
 from compostela.model.numbers import EffectKey, EntryId
+from tests.contracts.distance import Faulty
 from tests.contracts.fakes import START, a_mail
 
 URL = RepositoryUrl.parse("file://var/mail/error/")
@@ -142,6 +146,55 @@ class MailRepositoryContract:
         assert await other.entry("mail1") == await repository.entry("mail1")
         assert await other.remove("mail1")
         assert await repository.retrieve("mail1") is None
+
+    async def test_the_last_call_wins_whatever_the_clocks_say(
+        self, repository: MailRepository, repositories_elsewhere: MailRepositoryStore
+    ) -> None:
+        other = await repositories_elsewhere.select(URL)
+        for first, second in ((repository, other), (other, repository)):
+            await first.store(a_mail(body=b"first"))
+            await second.store(a_mail(body=b"second"))
+            stored = await first.retrieve("mail1")
+            assert stored is not None
+            assert await stored.content.body.read() == b"second"
+            assert await second.remove("mail1")
+            assert await first.retrieve("mail1") is None
+            await first.store(a_mail(body=b"again"))
+            assert await second.retrieve("mail1") is not None, "a mail that was stored after a removal is there"
+            assert await second.remove_all() == 1
+            assert (await first.size(), await second.size()) == (0, 0)
+
+    async def test_what_has_an_unknown_outcome_can_be_repeated(
+        self, repository: MailRepository, faulty: Faulty
+    ) -> None:
+        calls: tuple[Callable[[], Awaitable[object]], ...] = (
+            lambda: repository.store(a_mail()),
+            lambda: repository.remove("mail1"),
+            lambda: repository.store(a_mail("one")),
+            repository.remove_all,
+        )
+        for call, expected in zip(calls, (["mail1"], [], ["one"], []), strict=True):
+            for fault in (faulty.refuses, faulty.drops_answers):
+                with fault(), pytest.raises(TemporaryFailure):
+                    await call()
+            with faulty.delays():
+                await call()
+            assert (await keys_of(repository), await repository.size()) == (expected, len(expected))
+
+    async def test_whatever_is_cancelled_leaves_the_old_or_the_new(self, repository: MailRepository) -> None:
+        bodies = {b"old", b"new"}
+        for rounds in range(10):
+            await repository.store(a_mail(body=b"old"))
+            for call in (repository.store(a_mail(body=b"new")), repository.remove("mail1")):
+                cut_off = asyncio.ensure_future(call)
+                for _ in range(rounds):
+                    await asyncio.sleep(0)
+                cut_off.cancel()
+                await asyncio.gather(cut_off, return_exceptions=True)
+                stored = await repository.retrieve("mail1")
+                assert stored is None or await stored.content.body.read() in bodies
+            await repository.store(a_mail())
+            assert (await keys_of(repository), await repository.size()) == (["mail1"], 1)
 
     async def test_queries(self, repository: MailRepository) -> None:
         old = a_mail("old", sender="Bob@example.org", recipients=("x@example.net",))

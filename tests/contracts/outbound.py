@@ -45,6 +45,13 @@ class SmtpSenderContract:
         assert peer.lines[1].startswith("MAIL FROM:<alice@example.com>")
         assert peer.lines[2:4] == ["RCPT TO:<bob@example.org>", "RCPT TO:<carol@example.net>"]
 
+    @with_and_without_pipelining
+    @pytest.mark.parametrize("step", ["greeting", "DATA", "."])
+    async def test_quits_when_the_mail_is_refused(self, sender: SmtpSender, features: Sequence[str], step: str) -> None:
+        peer = Peer({step: "554 no"}, features=features)
+        assert codes(await sent(sender, peer)) == {BOB: 554, CAROL: 554}
+        assert peer.lines[-1] == "QUIT"  # RFC 5321 §4.1.1.10
+
     async def test_the_null_sender(self, sender: SmtpSender) -> None:
         peer = Peer()
         assert (await sent(sender, peer)).delivered == [BOB, CAROL]

@@ -68,7 +68,7 @@ async def test_what_is_offered_depends_on_the_channel(tmp_path: Path) -> None:
     async with serving(tmp_path, ssl=True) as server, conversation(server.ports["smtp"]) as c:
         assert await greet(c) == []
         await c.client("AUTH SCRAM-SHA-256 x", "STARTTLS")
-        await c.server("504 5.5.4", "220 ")
+        await c.server("538 5.7.11", "220 ")
         await c.start_tls()
         assert await offers(c) == ["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"]
 
@@ -167,7 +167,24 @@ async def test_scram_plus_over_tls_and_no_downgrade(tmp_path: Path) -> None:
         assert (await scram(c, "SCRAM-SHA-256-PLUS", plus, b"another")).startswith("535 ")
         await c.client(f"AUTH SCRAM-SHA-256 {b64(b'y,,n=bob@example.org,r=clientnonce')}")
         await c.server("501 5.5.2 Could not decode parameters for AUTH SCRAM-SHA-256")
+        # as gsasl and mutt do under TLS 1.3 (RFC 9266)
+        await c.client(f"AUTH SCRAM-SHA-256-PLUS {b64(b'p=tls-exporter,,n=bob@example.org,r=clientnonce')}")
+        await c.server("535 5.7.8 unsupported-channel-binding-type")
         assert (await scram(c, "SCRAM-SHA-256-PLUS", plus, binding)).startswith("235 ")
+
+
+async def test_imap_answers_no_to_a_channel_binding_that_it_has_not(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, conversation(server.ports["imap"]) as c:
+        await c.server("* OK ")
+        await c.client("a0 STARTTLS")
+        await c.server("a0 OK")
+        await c.start_tls()
+        for number in range(2):
+            first = b64(b"p=tls-exporter,,n=bob@example.org,r=clientnonce")
+            await c.client(f"a{number} AUTHENTICATE SCRAM-SHA-256-PLUS {first}")
+            await c.server(f"a{number} NO [AUTHENTICATIONFAILED] AUTHENTICATE failed. unsupported-channel-binding-type")
+        await c.client("b LOGIN bob@example.org secret")
+        await c.server("b OK")
 
 
 async def test_scram_over_imap(tmp_path: Path) -> None:
@@ -235,12 +252,12 @@ async def test_who_guesses_is_shut_out_and_let_in_again(tmp_path: Path) -> None:
             await c.client("AUTH PLAIN " + b64(b"\x00bob@example.org\x00secret"))
             await c.server("454 4.7.0 Too many failed logins from your address, try again later.")
         throttle = server.under_test.services.throttle
-        assert [(ban.address, ban.failures) for ban in throttle.bans()] == [("127.0.0.1", 4)]
+        assert [(ban.address, ban.failures) for ban in await throttle.bans()] == [("127.0.0.1", 4)]
         async with conversation(server.ports["imap"]) as c:
             await c.server("* OK ")
             await c.client("a1 LOGIN bob@example.org secret")
             await c.server("a1 NO [UNAVAILABLE] LOGIN failed. Too many failed logins")
-            assert throttle.clear("127.0.0.1")
+            assert await throttle.clear("127.0.0.1")
             await c.client("a2 LOGIN bob@example.org secret")
             await c.until("a2 OK")
 

@@ -216,24 +216,13 @@ async def test_what_no_next_hop_has_said_is_no_diagnostic_of_smtp(tmp_path: Path
         assert "\nDiagnostic-Code: x-compostela; 127.0.0.1:1: " in report
 
 
-@pytest.mark.parametrize(
-    ("literal", "status"),
-    [
-        ("127.0.0.1", "5.4.6"),
-        ("IPv6:::1", "5.4.6"),
-        ("IPv6:::ffff:127.0.0.1", "5.4.6"),
-        ("0.0.0.0", "5.4.6"),
-        ("999.1.1.1", "5.1.2"),
-    ],
-)
-async def test_an_address_that_leads_back_here_or_nowhere_is_not_tried(
-    tmp_path: Path, literal: str, status: str
-) -> None:
+@pytest.mark.parametrize("literal", ["127.0.0.1", "IPv6:::1", "IPv6:::ffff:127.0.0.1", "0.0.0.0"])
+async def test_an_address_that_leads_back_here_is_not_tried(tmp_path: Path, literal: str) -> None:
     async with running(tmp_path, handlers=DSN, elements=NETWORK) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)
         await send(c, f"{BOB_SENDS} ENVID=e1", f"RCPT TO:<x@[{literal}]>")
         (report,) = await reports(server)
-        has(report, "Action: failed", f"Status: {status}")
+        has(report, "Action: failed", "Status: 5.4.6")
 
 
 # what a next hop cannot take

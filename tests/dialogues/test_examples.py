@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from examples.mechanisms import ticket
+from examples.tasks import Expiry
 
+from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import Uid
+from tests.contracts.fakes import a_mail
 from tests.dialogues.conversation import conversation
 from tests.dialogues.hooks import with_hooks
 from tests.dialogues.server import BOB, running
@@ -42,6 +45,21 @@ async def test_own_mailet_matcher_and_hook(tmp_path: Path) -> None:
             return message.content.header if message else None
 
         assert b"X-Note: Check it.\r\n" in await eventually(delivered)
+
+
+async def test_own_task(tmp_path: Path) -> None:
+    extensions = {"extensions.properties": "guice.extension.tasks = examples.tasks.ExpireMails\n"}
+    async with running(tmp_path, files=extensions) as server:
+        await server.under_test.start_web()
+        repository = await server.store.repositories.select(RepositoryUrl.parse("file://var/mail/spam"))
+        for name, age in (("old", 3 * 86400), ("new", 60)):
+            mail = a_mail(name)
+            mail.last_updated_at = time.time() - age
+            await repository.store(mail)
+        tasks = server.under_test.tasks
+        task = await tasks.wait(await tasks.submit("expire-mails", Expiry("var/mail/spam", 2)), 20)
+        assert task.state.information == {"repositoryPath": "var/mail/spam", "removedCount": 1}
+        assert await repository.retrieve("new") is not None
 
 
 async def test_own_hook_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from compostela.net.imap.session import MAX_FAULTS
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import running
 
@@ -85,7 +86,7 @@ async def test_changes_of_another_session_and_expunge_only_when_allowed(tmp_path
         await other.client("b1 STORE 1 +FLAGS.SILENT (\\Deleted)", "b2 EXPUNGE")
         await other.server("b1 OK", "* 1 EXPUNGE", "b2 OK")
         await one.client("a1 FETCH 1:2 (UID)")
-        await one.server("* 2 FETCH (UID 2)", "a1 OK")
+        await one.server("* 2 FETCH (UID 2)", "a1 NO [EXPUNGEISSUED]")
         await one.client("a2 NOOP")
         await one.server("* 1 EXPUNGE", "a2 OK")
 
@@ -171,21 +172,21 @@ async def test_mailboxes(tmp_path: Path) -> None:
         await c.client("a1 CREATE Projects.Secret.Plan")
         await c.server("a1 OK [MAILBOXID (")
         await c.client("a2 CREATE inbox")
-        await c.server("a2 NO CREATE failed. Mailbox already exists.")
+        await c.server("a2 NO [ALREADYEXISTS] CREATE failed. Mailbox already exists.")
         await c.client('a3 LIST "" Projects*')
         await c.server(
             '* LIST (\\HasChildren) "." Projects', '* LIST (\\HasChildren) "." Projects.Secret',
             '* LIST (\\HasNoChildren) "." Projects.Secret.Plan', "a3 OK",
         )  # fmt: skip
         await c.client("a4 RENAME Projects Work", "a5 DELETE Work", "a6 DELETE INBOX")
-        await c.server("a4 OK", "a5 OK", "a6 NO DELETE failed. Deleting INBOX is forbidden.")
+        await c.server("a4 OK", "a5 OK", "a6 NO [CANNOT] DELETE failed. Deleting INBOX is forbidden.")
         await c.client('a7 LIST "" Work%')
         await c.server('* LIST (\\Noselect \\HasChildren) "." Work', "a7 OK")
         await c.client('a8 LIST "" (Sent Trash) RETURN (STATUS (MESSAGES))')
         await c.server('* LIST (\\HasNoChildren \\Sent) "." Sent', "* STATUS Sent (MESSAGES 0)")
         await c.until("a8 OK")
         await c.client("a9 SELECT #user.ann.INBOX")
-        await c.server("a9 NO SELECT failed. You can not access a mailbox that does not belong to you")
+        await c.server("a9 NO [NOPERM] SELECT failed. You can not access a mailbox that does not belong to you")
 
 
 async def test_bad_commands(tmp_path: Path) -> None:
@@ -201,11 +202,15 @@ async def test_bad_commands(tmp_path: Path) -> None:
         await c.server("a4 BAD failed. Literal size exceeded.")
 
 
-async def test_an_unknown_command_before_login_ends_the_session(tmp_path: Path) -> None:
+async def test_an_unknown_command_before_login_is_tagged_bad(tmp_path: Path) -> None:
     async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
         await c.server("* OK ")
         await c.client("a1 HELLO")
-        await c.server("* BYE Unknown command.")
+        await c.server("a1 BAD failed. Unknown command.")
+        await c.client(*("a2 HELLO" for _ in range(MAX_FAULTS)))
+        await c.server(
+            *("a2 BAD failed. Unknown command." for _ in range(MAX_FAULTS)), "* BYE Too many unknown commands."
+        )
         await c.closed()
 
 

@@ -384,7 +384,7 @@ def failing_for_ann(flag: Path) -> str:
 
 
 async def effects(server: Server) -> int:
-    found: int = server.store.runs._reader.execute("SELECT count(*) FROM effect").fetchone()[0]
+    found: int = server.store.queues._reader.execute("SELECT count(*) FROM effect").fetchone()[0]
     return found
 
 

@@ -1,13 +1,13 @@
 """What a process does and leaves to others, by James's own switches; and what health says of work that nothing does."""
 
-import asyncio
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from compostela.core.health.checks import HealthResult, HealthStatus
-from compostela.core.tasks.manager import Task, TaskStatus
+from compostela.core.queue.tasks import ClearQueue
+from compostela.core.tasks.model import TaskStatus
 from tests.contracts.fakes import a_mail
 from tests.dialogues.conversation import conversation
 from tests.dialogues.server import BOB, Server, running
@@ -81,22 +81,25 @@ async def test_without_remote_delivery_nothing_takes_outgoing_mail(tmp_path: Pat
 
 @pytest.mark.parametrize("consumed", [True, False])
 async def test_a_task_runs_only_where_tasks_are_consumed(tmp_path: Path, consumed: bool) -> None:
-    ran = asyncio.Event()
-
-    async def run() -> None:
-        ran.set()
-
     switch = {"rabbitmq.properties": f"task.consumption.enabled={str(consumed).lower()}\n"}
     async with running(tmp_path, files=switch) as server:
         await server.under_test.start_web()
         tasks = server.under_test.tasks
-        assert (await health(server, "TaskManagerConsumers")).status is HealthStatus.HEALTHY
-        submitted = tasks.submit(Task("test", run, dict))
+        task_id = await tasks.submit("clear-mail-queue", ClearQueue("spool"))
         if consumed:
-            async with asyncio.timeout(20):
-                await ran.wait()
+            assert (await tasks.wait(task_id, 20)).status is TaskStatus.COMPLETED
             return
-        found = await health(server, "TaskManagerConsumers")
-        assert (found.status, tasks.execution(submitted).status) == (HealthStatus.DEGRADED, TaskStatus.WAITING)
-        assert "task.consumption.enabled" in (found.cause or "")
-    assert not ran.is_set()
+    async with running(tmp_path, files={"rabbitmq.properties": ""}) as server:
+        assert (await server.under_test.tasks.find(task_id)).status is TaskStatus.WAITING
+        # it was not lost with the process that took it
+        await server.under_test.start_web()
+        assert (await server.under_test.tasks.wait(task_id, 20)).status is TaskStatus.COMPLETED
+
+
+async def test_a_task_that_another_process_runs_is_awaited_here(tmp_path: Path) -> None:
+    switch = {"rabbitmq.properties": "task.consumption.enabled=false\n"}
+    async with running(tmp_path, files=switch) as front, running(tmp_path, files={"rabbitmq.properties": ""}) as back:
+        await back.under_test.start_web()
+        tasks = front.under_test.tasks
+        task_id = await tasks.submit("clear-mail-queue", ClearQueue("spool"))
+        assert (await tasks.wait(task_id, 20)).status is TaskStatus.COMPLETED

@@ -68,11 +68,11 @@ async def test_a_mail_is_accepted_and_pipelining_works(tmp_path: Path) -> None:
         (["MAIL FROM:<>", "RCPT TO:<bob@@example.org>"], "553 5.1.3 Syntax error in recipient address"),
         (["MAIL FROM:<>", "RCPT TO:<bob@example.org> X=1"], "555 5.5.4 Unrecognized or unsupported option: X"),
         (["MAIL FROM:<>", "RCPT TO:<nobody@example.org>"], "550 5.1.1 Unknown user: nobody@example.org"),
-        (["MAIL FROM:<>", "RCPT TO:<x@elsewhere.example>"], "530 5.7.1 Authentication Required"),
-        (["MAIL FROM:<>", "RCPT TO:<@hop.example:x@elsewhere.example>"], "530 5.7.1 Authentication Required"),
+        (["MAIL FROM:<>", "RCPT TO:<x@elsewhere.example>"], "530 5.7.0 Authentication Required"),
+        (["MAIL FROM:<>", "RCPT TO:<@hop.example:x@elsewhere.example>"], "530 5.7.0 Authentication Required"),
         (["MAIL FROM:<>", "RCPT TO:<x%elsewhere.example@example.org>"], "550 5.1.1 Unknown user"),
         (["MAIL FROM:<>", "RCPT TO:<postmaster@example.org>"], "250 2.1.5 Recipient <postmaster@example.org> OK"),
-        (["MAIL FROM:<bob@example.org>"], "530 5.7.1 Authentication Required"),
+        (["MAIL FROM:<bob@example.org>"], "530 5.7.0 Authentication Required"),
         (["DATA"], "503 5.5.0 No sender specified"),
         (["DATA now"], "500 5.5.4 Unexpected argument provided with DATA command"),
         (["MAIL FROM:<>", "DATA"], "503 5.5.0 No recipients specified"),
@@ -243,3 +243,11 @@ async def test_quotes_that_say_nothing_lead_to_the_same_mailbox(tmp_path: Path) 
         await c.server("220 ")
         await c.client("HELO client.example", "MAIL FROM:<a@b.example>", r'RCPT TO:<"b\ob"@example.org>')
         await c.server("250 ", "250 2.1.0", "250 2.1.5 Recipient <bob@example.org> OK")
+
+
+@pytest.mark.parametrize("literal", ["IPv6:zz", "999.1.1.1", "1.2.3", "IPv6:::1:2:3:4:5:6:7:8:9"])
+async def test_a_sender_with_a_bad_address_literal(tmp_path: Path, literal: str) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
+        await c.client("EHLO client.example", f"MAIL FROM:<x@[{literal}]>")
+        await c.until("250 ")
+        await c.server("501 5.1.7")

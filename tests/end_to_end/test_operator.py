@@ -36,6 +36,33 @@ def test_domains_users_mailboxes_queues(server: ServerProcess, user: str) -> Non
     server.command("domain", "remove", "second.example", "--yes")
 
 
+def test_a_vacation_is_set_shown_and_ended(server: ServerProcess, user: str) -> None:
+    def shown(*arguments: str) -> dict[str, object]:
+        found = json.loads(server.command("vacation", *arguments, "--json"))
+        assert isinstance(found, dict)
+        return found
+
+    nothing = dict.fromkeys(("fromDate", "toDate", "subject", "textBody", "htmlBody"))
+    assert shown("show", user) == {"enabled": False, **nothing}
+    ends = "2999-12-31T18:00:00+01:00"
+    shown("set", user, "--text", "I am away.", "--to", ends)
+    found = shown("set", user, "--subject", "Away", "--from", "2026-01-01")
+    assert found["enabled"] is True
+    assert (found["subject"], found["textBody"], found["toDate"]) == ("Away", "I am away.", "2999-12-31T17:00:00Z")
+    assert "textBody: I am away." in server.command("vacation", "show", user)
+    server.command("vacation", "clear", user)
+    assert shown("show", user) == {"enabled": False, **nothing}
+    environment = ["--url", f"http://127.0.0.1:{server.web}", "--token", TOKEN]
+    for arguments, reason in (
+        (("show", "nobody@example.org"), "does not exist"),
+        (("set", user, "--from", "2026-02-02", "--to", "2026-02-01"), "must not end before it begins"),
+        (("set", user, "--to", "soon"), "is no time"),
+    ):
+        done = run("vacation", *arguments, *environment)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert reason in done.stderr
+
+
 def test_a_mail_is_sent_on_every_port(server: ServerProcess) -> None:
     user, password = "sender@example.org", "pässwörd"
     server.command("user", "add", user, "--password", password)

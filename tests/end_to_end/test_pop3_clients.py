@@ -26,6 +26,15 @@ def deliver(server: ServerProcess, user: str, *subjects: str, body: str = "Text.
     fetch_all(server, user, len(subjects))
 
 
+def deliver_in_order(server: ServerProcess, user: str, *subjects: str) -> None:
+    """Several workers deliver, so a mail must be there before the next is sent."""
+    for number, subject in enumerate(subjects, 1):
+        with smtplib.SMTP("127.0.0.1", server.smtp) as smtp:
+            text = f"Subject: {subject}\r\nFrom: a@foreign.example\r\n\r\nText.\r\n.\r\nEnd.\r\n"
+            smtp.sendmail("a@foreign.example", [user], text.encode())
+        fetch_all(server, user, number)
+
+
 def context() -> ssl.SSLContext:
     made = ssl.create_default_context()
     made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
@@ -52,7 +61,7 @@ def run(*command: str, home: Path, given: str | None = None) -> "subprocess.Comp
 
 @pytest.mark.parametrize("implicit", [False, True])
 def test_poplib(server: ServerProcess, user: str, implicit: bool) -> None:
-    deliver(server, user, "first", "second")
+    deliver_in_order(server, user, "first", "second")
     if implicit:
         pop3: poplib.POP3 = poplib.POP3_SSL("127.0.0.1", server.pop3s, context=context(), timeout=20)
     else:

@@ -38,7 +38,6 @@ Port {server.imap}
 User {user}
 Pass secret
 SSLType None
-AuthMechs LOGIN
 
 IMAPStore far
 Account there

@@ -17,20 +17,24 @@ from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.server.life_cycle import Server
 from compostela.app.stores import unopened_stores
+from compostela.base.clock import SystemClock
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.authentication.throttle import read_throttle_settings
 from compostela.core.autoconfiguration.settings import read_autoconfiguration_settings
 from compostela.core.dns.settings import read_dns_settings
 from compostela.core.domains.settings import read_domain_list_settings
+from compostela.core.events.listener import ListenerContext
+from compostela.core.events.settings import ListenersSettings, build_listeners, read_listeners_settings
 from compostela.core.filtering.settings import read_crowdsec_settings
 from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
-from compostela.core.tasks.settings import read_task_settings
+from compostela.core.tasks.settings import read_task_run_settings, read_task_settings
 from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
 from compostela.net.lmtp import settings as lmtp
+from compostela.net.managesieve import settings as managesieve
 from compostela.net.pop3 import settings as pop3
 from compostela.net.smtp import settings as smtp
 from compostela.processing import container
@@ -98,13 +102,27 @@ _WORDS = {
     "lmtpserver/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader` delivers to the INBOX, `MailetContainerCmdHandlerLoader` through the mail container.",
     "lmtpserver/handlerchain/handler/class": "A loader as in `coreHandlersPackage`, or an SMTP hook, see [processing](processing.md).",
     "lmtpserver/handlerchain/handler/splitExecution": "Of `MailetContainerHandler`: run the container for each recipient, so that each has its own answer.",
+    "listener/class": "A packaged listener or one of your own, see the operators' page on listeners.",
+    "listener/group": "Name of its listener group, so that a class can be configured several times.",
+    "listener/async": "`false` has no effect: listeners never run in a mail's way.",
     "pop3server/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader`, which changes nothing: the commands are always there.",
     "pop3server/handlerchain/handler/class": "`CrowdsecPOP3CheckHandler`: whom CrowdSec bans is turned away. `CoreCmdHandlerLoader` changes nothing.",
-    "executeGroupListeners": "Run the listeners of which one process of a cluster is enough, once there are any; `false` is for a process without `<listener>`.",
-    "listener/class": "Not yet in effect.",
+    "guice.extension.tasks": "Types of tasks of your own: dotted paths or entry points, see the developers' page on tasks.",
+    "guice.extension.task": "As `guice.extension.tasks`.",
+    "concurrency": "Tasks that one process runs at the same time.",
+    "limits": "Runs of a type at the same time in all processes, such as `reprocessing-all: 2, clear-mail-queue: 0`; 1 for the others.",
+    "kept": "How long ended tasks stay in the list (30 days by default).",
+    "schedule": "Any number: five fields of cron (UTC), a type of task and its arguments as JSON, see the operators' page on tasks.",
     "smtpserver/handlerchain/handler/class": "An SMTP hook, see [processing](processing.md).",
 }
 """What no field of a settings class says: patterns of paths."""
+
+
+def _read_listeners(settings: Settings) -> ListenersSettings:
+    stores = unopened_stores()
+    read = read_listeners_settings(settings)
+    build_listeners(read, ListenerContext(stores.event_source, stores.usage, SystemClock()))
+    return read
 
 
 def _root_reader(module: object, read: Callable[[Node, Problems], object]) -> Callable[[Recorder], object]:
@@ -122,6 +140,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "lmtpserver.xml": _root_reader(lmtp, lmtp.read_lmtp_settings),
     "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
     "pop3server.xml": _root_reader(pop3, pop3.read_pop3_settings),
+    "managesieveserver.xml": _root_reader(managesieve, managesieve.read_managesieve_settings),
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
     "authentication.properties": lambda recorder: read_throttle_settings(recorder.settings("")),
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),
@@ -132,12 +151,13 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "crowdsec.properties": lambda recorder: read_crowdsec_settings(recorder.settings("")),
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
     "rabbitmq.properties": lambda recorder: read_task_settings(recorder.settings("")),
+    "tasks.properties": lambda recorder: read_task_run_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
     "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),
     "doctor.properties": lambda recorder: read_doctor_settings(recorder.settings("")),
     "batchsizes.properties": lambda recorder: folder._read_batch_sizes(recorder.settings("")),
     "extensions.properties": lambda recorder: folder._read_extensions(recorder.settings("")),
-    "listeners.xml": lambda recorder: folder._read_listeners(recorder.settings("")),
+    "listeners.xml": lambda recorder: _read_listeners(recorder.settings("")),
 }
 
 

@@ -31,6 +31,7 @@ def _check_keys(configuration: Configuration, problems: Problems) -> None:
         *(one.session.server for one in configuration.lmtp),
         *(one.server for one in configuration.imap),
         *(one.server for one in configuration.pop3),
+        *(one.server for one in configuration.managesieve),
     ]
     found = [server.tls for server in servers if server.tls.offered]
     public = configuration.autoconfiguration

@@ -5,17 +5,24 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from compostela.base.errors import CompostelaError
+from compostela.core.authentication.failure_ports import Bans, FailedLogins
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.blob.ports import BlobStore
 from compostela.core.domains.ports import DomainStore
+from compostela.core.events.ports import CursorStore, DeadLetters, EventSource
+from compostela.core.events.usage import UsageStore
 from compostela.core.filtering.ports import GreylistStore
 from compostela.core.health.checks import HealthCheck
 from compostela.core.mail.ports import UnqueuedRuns
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.queue.ports import MailQueues
+from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
+from compostela.core.sieve.ports import SieveMarks, SieveScripts
+from compostela.core.tasks.ports import TaskStore
 from compostela.core.users.ports import UserStore
+from compostela.core.vacation.ports import VacationStore
 
 
 class StoresUnavailable(CompostelaError):
@@ -38,8 +45,19 @@ class Stores:
     domains: DomainStore
     rewriting: RewritingStore
     greylist: GreylistStore
+    vacations: VacationStore
+    sieve_scripts: SieveScripts
+    sieve_marks: SieveMarks
     blobs: BlobStore
     runs: UnqueuedRuns
+    tasks: TaskStore
+    failed_logins: FailedLogins
+    bans: Bans
+    rate_limits: RateLimits
+    cursors: CursorStore
+    event_source: EventSource
+    dead_letters: DeadLetters
+    usage: UsageStore
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
     closing: Callable[[], Awaitable[None]] | None = None
@@ -67,8 +85,19 @@ def unopened_stores() -> Stores:
         domains=port("domains"),
         rewriting=port("rewriting"),
         greylist=port("greylist"),
+        vacations=port("vacations"),
+        sieve_scripts=port("sieve_scripts"),
+        sieve_marks=port("sieve_marks"),
         blobs=port("blobs"),
         runs=port("runs"),
+        tasks=port("tasks"),
+        failed_logins=port("failed logins"),
+        bans=port("bans"),
+        rate_limits=port("rate limits"),
+        cursors=port("cursors"),
+        event_source=port("event source"),
+        dead_letters=port("dead letters"),
+        usage=port("usage"),
     )
 
 

@@ -23,7 +23,9 @@ class AlreadyExists(CompostelaError):
 
 
 class TemporaryFailure(CompostelaError):
-    """The environment failed (disk, engine, network): nothing was done, the same call may succeed later."""
+    """The environment failed (disk, engine, network), and the call is not known to be done: it may have happened or not, and
+    what it wrote is whole or absent. The same call may succeed later. A caller that repeats it gives an idempotency key or
+    makes a call that does no harm when it happens twice."""
 
 
 class StorageFull(TemporaryFailure):

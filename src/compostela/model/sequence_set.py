@@ -29,6 +29,13 @@ class SequenceSet:
             ranges.append((one, _number(last) if colon else one))
         return cls(tuple(ranges))
 
+    def exceeds(self, count: int) -> bool:
+        """Whether it names a message number above `count`. Ranges up to `*` do not; `*` alone does in an empty mailbox."""
+        return any(
+            (first > count and last) or (last > count and first) or not (first or last or count)
+            for first, last in self.ranges
+        )
+
     def numbers(self, count: int) -> UidSet:
         """As message numbers of a mailbox with so many messages, cut to them."""
         return UidSet((first, min(last, count)) for first, last in _ordered(self.ranges, count)) if count else UidSet()

@@ -41,11 +41,11 @@ class PendingConnections(Protocol):
     @property
     def name(self) -> str: ...
 
-    def let_wait(self, gate: "Admission", address: str | None) -> bool:
+    def admit_pending(self, pending: "Admission", address: str | None) -> bool:
         """False when there is no room. Without an address, as long as the client is not known, only the limit of all counts."""
         ...
 
-    def no_longer_waits(self, gate: "Admission") -> None: ...
+    def release_pending(self, pending: "Admission") -> None: ...
 
 
 class Admission(asyncio.Protocol):
@@ -74,7 +74,7 @@ class Admission(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._peer = self._client = peer[0] if peer else "unknown"
         proxy = self._proxy
-        if not self._room.let_wait(self, self._peer if proxy is None else None):
+        if not self._room.admit_pending(self, self._peer if proxy is None else None):
             self._refuse(_NO_ROOM, logging.INFO)
         elif proxy is not None and not proxy.believes(self._peer):
             self._refuse("the peer is not among proxyNetworks")
@@ -106,8 +106,8 @@ class Admission(asyncio.Protocol):
         if self._context is None:
             self._hand_over(rest)
             return
-        self._room.no_longer_waits(self)
-        if not self._room.let_wait(self, self._client):
+        self._room.release_pending(self)
+        if not self._room.admit_pending(self, self._client):
             self._refuse(_NO_ROOM, logging.INFO)
             return
         self._early += rest
@@ -164,4 +164,4 @@ class Admission(asyncio.Protocol):
         handshake, self._handshake = self._handshake, None
         if handshake is not None:
             handshake.cancel()
-        self._room.no_longer_waits(self)
+        self._room.release_pending(self)

@@ -90,7 +90,9 @@ class Listener:
         self._servers: list[asyncio.Server] = []
         self._sessions: set[Session] = set()
         self._waiting: dict[Admission, str | None] = {}
-        self.turns = FairScheduler()
+        self.scheduler = FairScheduler()
+        self.events_seen = 0
+        """Commands and pieces of messages that its sessions have dealt with."""
         self._addresses: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event | None = None
@@ -113,10 +115,10 @@ class Listener:
         if not self._sockets:
             self.bind()
         loop = asyncio.get_running_loop()
-        gated = self.settings.proxy is not None or self._implicit is not None
+        is_gated = self.settings.proxy is not None or self._implicit is not None
         for bound in self._sockets:
             server = await loop.create_server(
-                self._gate if gated else (lambda: self._factory(self, False)),
+                self._admission if is_gated else (lambda: self._factory(self, False)),
                 sock=bound,
                 backlog=max(self.settings.backlog, 1),
             )
@@ -127,7 +129,7 @@ class Listener:
     def _implicit(self) -> ssl.SSLContext | None:
         return self.context if self.settings.tls.implicit else None
 
-    def _gate(self) -> Admission:
+    def _admission(self) -> Admission:
         implicit = self._implicit
         return Admission(
             self,
@@ -140,16 +142,16 @@ class Listener:
     def is_ending(self) -> bool:
         return self._empty is not None
 
-    def let_wait(self, gate: Admission, address: str | None) -> bool:
+    def admit_pending(self, pending: Admission, address: str | None) -> bool:
         """See `PendingConnections`."""
         if self._empty is not None or self._is_full(address):
             return False
-        self._waiting[gate] = address
+        self._waiting[pending] = address
         self._count_in(address)
         return True
 
-    def no_longer_waits(self, gate: Admission) -> None:
-        self._count_out(self._waiting.pop(gate, None))
+    def release_pending(self, pending: Admission) -> None:
+        self._count_out(self._waiting.pop(pending, None))
 
     def admit(self, session: Session, address: str) -> bool:
         """Counts a new session in; False when a limit is reached: then the session closes at once."""
@@ -204,8 +206,8 @@ class Listener:
             server.close()
         for bound in self._sockets:
             bound.close()
-        for gate in list(self._waiting):
-            gate.close()
+        for pending in list(self._waiting):
+            pending.close()
         for session in list(self._sessions):
             session.shut_down(at_once=not graceful)
         if self._sessions:

@@ -197,6 +197,7 @@ class SessionHost(asyncio.Protocol, ABC):
     def _note_event(self) -> bool:
         """Counts what is dealt with; True when the session has had its share and must take a turn."""
         self._events += 1
+        self._listener.events_seen += 1
         return self._events % SHARE_EVENTS == 0
 
     def _note_rest(self) -> None:
@@ -213,7 +214,7 @@ class SessionHost(asyncio.Protocol, ABC):
     def _read_on(self) -> None:
         """After the work: takes what the peer was kept from sending."""
         if self._paused and not self._closing:
-            self._listener.turns.ask(self._resume_reading)
+            self._listener.scheduler.ask(self._resume_reading)
 
     def _resume_reading(self) -> None:
         if self._paused and not self._closing:

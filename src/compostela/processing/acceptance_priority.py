@@ -1,4 +1,5 @@
-"""Acceptance comes first: a mail goes into the pipeline in a round of the event loop in which no client said anything.
+"""Acceptance comes first: a mail goes into the pipeline in a round of the event loop in which no session of SMTP or LMTP dealt
+with input.
 
 While clients keep the process busy its time is theirs, so a burst is taken quickly and worked off afterwards; when they pause,
 if only for the fraction of a millisecond, the pipeline goes on at full speed. What has waited for long goes in whatever the
@@ -9,11 +10,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 2.0
+MAX_WAIT_SECONDS = 2.0
 
 
 class AcceptancePriority:
-    """Belongs to one event loop. `activity` gives a number that grows with everything that clients say."""
+    """Belongs to one event loop. `activity` gives a number that grows with all input that sessions deal with (see
+    `net.listeners.Listener.events_seen`)."""
 
     def __init__(self, activity: Callable[[], int]) -> None:
         self._activity = activity
@@ -24,10 +26,10 @@ class AcceptancePriority:
 
     async def pass_through(self, waited_seconds: float) -> None:
         """Returns when it is the caller's turn; at once for what has waited `waited_seconds` already."""
-        if waited_seconds > PATIENCE_SECONDS:
+        if waited_seconds > MAX_WAIT_SECONDS:
             return
         turn: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((self._loop.time() + PATIENCE_SECONDS - waited_seconds, turn))
+        self._waiting.append((self._loop.time() + MAX_WAIT_SECONDS - waited_seconds, turn))
         if not self._is_turning:
             self._is_turning = True
             self._loop.call_soon(self._turn)

@@ -16,6 +16,7 @@ from compostela.processing.mailets.hops import ReceivedLimit
 from compostela.processing.matchers.composites import COMPOSITES
 from compostela.processing.processor import OnException, Pair, Policy, Processor
 from compostela.processing.registry import find_mailet, find_matcher
+from compostela.processing.workers import DRAIN_SECONDS
 
 _MAILET_POLICIES = {"ignore": Policy.IGNORE, "propagate": Policy.PROPAGATE}
 _MATCHER_POLICIES = {
@@ -37,6 +38,8 @@ class SpoolerSettings:
     """Mails in process at once; 0 switches the spooler off."""
     max_received: int = MAX_RECEIVED
     """Received fields of one mail; with more it is in a loop and goes to the error processor (RFC 5321 §6.3)."""
+    drain_seconds: float = DRAIN_SECONDS
+    """How long mails in process may go on when the server stops; then they are cut off and processed again later."""
     error_repository: str = "var/mail/error/"
     """Where mails go whose processing keeps failing."""
 
@@ -48,6 +51,7 @@ def read_spooler_settings(root: Node, problems: Problems) -> SpoolerSettings:
         postmaster=settings.text("context/postmaster", "postmaster"),
         workers=settings.integer("spooler/threads", DEFAULT_WORKERS, minimum=0),
         max_received=settings.integer("spooler/maxReceived", MAX_RECEIVED, minimum=1),
+        drain_seconds=settings.duration("spooler/drainTime", DRAIN_SECONDS, unit="s"),
         error_repository=settings.text("spooler/errorRepository", "var/mail/error/"),
     )
     settings.ignored("enableJmx", "processors")

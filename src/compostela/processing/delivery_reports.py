@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.idempotency import Effect
 from compostela.core.mail import notification
 from compostela.core.mail.attributes import (
     BINARY,
@@ -87,19 +88,20 @@ async def enqueue_report(
     told = [one for one in recipients if notification.wants(mail, one, condition, unless_told=False)]
     if mail.sender is None or not told:
         return
+    effect = run.effect(f"report/{action}", *told)
     part = mail.copy(mail.name, told)
     part.attributes.pop(DELIVERY_ERROR, None)
     part.error_message = error or None
     form = ReportForm(action, context.postmaster, _PREFIXES[action], _TEXTS[action], Attachment.HEADS)
     content = await report(part, mail.sender, form, context.hello_name, context.clock.now())
-    made = notice(part, mail.sender, content, context.clock.now())
-    await context.queues.queue(SPOOL).enqueue(made, effect=run.effect(f"report/{action}", *told))
+    made = notice(part, mail.sender, content, context.clock.now(), effect)
+    await context.queues.queue(SPOOL).enqueue(made, effect=effect)
 
 
-def notice(mail: Mail, to: MailAddress, content: MessageContent, now: float) -> Mail:
+def notice(mail: Mail, to: MailAddress, content: MessageContent, now: float, effect: Effect) -> Mail:
     """The mail that carries a report: from nobody, and guarded as the original was (RFC 8689 §5)."""
     made = Mail(
-        name=part_name(mail),
+        name=part_name(mail, effect),
         sender=None,
         recipients=[to],
         content=content,

@@ -1,10 +1,11 @@
 """The mail container while the client waits (LMTP): the answer comes when all processors are through with the mail."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 
-from compostela.base.errors import StorageFull
+from compostela.base.errors import StorageFull, TemporaryFailure
 from compostela.core.blob.model import MessageContent
 from compostela.core.blob.ports import BlobStore
 from compostela.core.delivery.ports import Outcome
@@ -12,7 +13,7 @@ from compostela.core.mail.model import Mail
 from compostela.core.mail.ports import UnqueuedRuns
 from compostela.mime.headers import remove
 from compostela.model.mail_address import MailAddress
-from compostela.processing.pipeline_run import PipelineRun, part_name
+from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors
 
 _log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ _MARK_BYTES = 16
 
 class ContainerDelivery:
     """See `MailDelivery`. The mail is in no queue: it stays the client's until the pipeline is finished with it. A run that fails or
-    is cut off is taken up when the client gives the mail again, so whoever got it the first time does not get it twice.
+    is cut off is taken up when the client gives the mail again, so a recipient who got it the first time does not get it twice.
 
     With `split` each recipient has a run, and so an outcome, of its own; without, all share the outcome of one run. `workers`
     runs go on at once."""
@@ -45,7 +46,7 @@ class ContainerDelivery:
         if not self._split:
             outcome = await self._run(mail.copy(mail.name, mail.recipients), sent)
             return dict.fromkeys(mail.recipients, outcome)
-        parts = [mail.copy(part_name(mail), [recipient]) for recipient in mail.recipients]
+        parts = [mail.copy(mail.name, [recipient]) for recipient in mail.recipients]
         outcomes = await asyncio.gather(*(self._run(part, sent) for part in parts))
         return dict(zip(mail.recipients, outcomes, strict=True))
 
@@ -58,7 +59,15 @@ class ContainerDelivery:
         try:
             async with self._slots:
                 entry = await self._runs.entry(mark)
-                await self._processors.execute(mail, PipelineRun(entry))
+                # the client gives the mail a second time under another name, and what a run creates is named after it
+                mail.name = f"Mail-{entry.rpartition('-')[2]}"
+                try:
+                    await self._processors.execute(mail, PipelineRun(entry))
+                except BaseException:
+                    # if that fails too, the run goes on as this process's own and is taken up here
+                    with contextlib.suppress(TemporaryFailure):
+                        await self._runs.interrupt(entry)
+                    raise
                 await self._runs.finish(entry)
         except Exception:
             _log.exception("processing failed; the client is asked to try again", extra={"mail": mail.name})

@@ -14,10 +14,12 @@ from compostela.core.mailbox.session import MailboxSession
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
 from compostela.core.queue.ports import MailQueues
-from compostela.core.repository.ports import MailRepositoryStore
+from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.sieve.ports import SieveMarks, SieveScripts
 from compostela.core.users.service import UsersRepository
+from compostela.core.vacation.ports import VacationStore
 from compostela.mailauth.dns import AuthenticationDns
 from compostela.model.mail_address import MailAddress
 from compostela.processing.pipeline_run import PipelineRun
@@ -51,12 +53,17 @@ class MailetContext(MatcherContext):
 
     mailboxes: MailboxSession
     """The system's session."""
+    vacations: VacationStore
     queues: MailQueues
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings
+    error_repository: RepositoryUrl
+    """Where mails are parked that cannot be processed."""
     authentication_dns: AuthenticationDns
     """The same resolver as DKIM asks it."""
     sender: SmtpSender
+    sieve_scripts: SieveScripts
+    sieve_marks: SieveMarks
     own: OwnEndpoints
     """This server as a next hop."""
 

@@ -1,40 +1,47 @@
-"""One run of the pipeline over one queue entry: names its effects.
+"""One run of the pipeline over one queue entry: names its effects and what they create.
 
-A run that is cut off is done again from the start. The keys come out the same then, because they are made of the place in
-the configuration, the recipients and a count; so each effect happens once.
+A run that is cut off is done again from the start, perhaps by another process while the first goes on. The keys come out the
+same then: they are made of the place in the configuration, the part of the mail, and the recipients. What a run creates takes
+its name from the key, so both runs create the same thing.
+
+The place is the names of matcher and mailet, not a position: a pair that is added or removed leaves the keys of other pairs
+alone. A part is the mail or what was split off it; its id tells by which splits it came about, so it does not depend on the
+order in which parts are worked on.
 """
 
-from compostela.base.ids import new_id
 from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EffectKey, EntryId
 
+MAX_NAME = 100
+"""Characters that a part's name takes over from the mail's name."""
+
 
 class PipelineRun:
-    """Keeps the place (processor and pair) that is being executed and counts the effects there."""
+    """The run, at one place. A mailet makes all its effects before its first `await`: the names of two effects on the same
+    target for the same recipients are told apart by the order in which they are made."""
 
-    __slots__ = ("_counts", "entry", "pair", "processor")
+    __slots__ = ("_counts", "_place", "entry")
 
-    def __init__(self, entry: EntryId) -> None:
+    def __init__(self, entry: EntryId, place: str = "") -> None:
         self.entry = entry
-        self.processor = ""
-        self.pair = 0
+        self._place = place
         self._counts: dict[str, int] = {}
 
-    def at(self, processor: str, pair: int) -> None:
-        self.processor = processor
-        self.pair = pair
+    def at(self, place: str, part: str = "", passed: int = 0) -> "PipelineRun":
+        """The run at another place: a pair of a processor, worked on for a part that has passed so many processors before."""
+        return PipelineRun(self.entry, f"{place}#{passed}/{part}" if part or passed else place)
 
     def effect(self, target: str, *recipients: MailAddress) -> Effect:
-        """The name of the next effect on `target` for these recipients."""
+        """The name of an effect on `target` for these recipients."""
         who = ",".join(sorted(str(recipient).lower() for recipient in recipients))
-        place = f"{self.processor}/{self.pair}/{target}/{who}"
-        count = self._counts.get(place, 0)
-        self._counts[place] = count + 1
-        return Effect(self.entry, EffectKey(f"{place}/{count}" if count else place))
+        key = f"{self._place}/{target}/{who}"
+        count = self._counts.get(key, 0)
+        self._counts[key] = count + 1
+        return Effect(self.entry, EffectKey(f"{key}/{count}" if count else key))
 
 
-def part_name(mail: Mail) -> str:
-    """The name of a part that is split off a mail."""
-    return f"{mail.name[:100]}-{new_id()[-8:]}"
+def part_name(mail: Mail, effect: Effect) -> str:
+    """The name of a mail that an effect creates out of another."""
+    return f"{mail.name[:MAX_NAME]}-{effect.token}"

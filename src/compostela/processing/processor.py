@@ -4,7 +4,8 @@ import enum
 import logging
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 
 from compostela.core.mail.attributes import MAILET_ERROR
 from compostela.core.mail.model import ERROR, GHOST, Mail
@@ -53,12 +54,25 @@ class Processor:
     pairs: Sequence[Pair] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A mail on its way through the processors: what was split off has an id of its own; `passed` counts processors."""
+
+    mail: Mail
+    id: str = ""
+    passed: int = 0
+
+    def at(self, run: PipelineRun, place: str) -> PipelineRun:
+        return run.at(place, self.id, self.passed)
+
+
 class MailProcessors:
     """All processors. A mail is executed by the processor that its state names, then by that of its new state, and so on
     until it is a ghost. Nothing a mail did not ask for is lost: see `_fell_off`."""
 
     def __init__(self, processors: Sequence[Processor]) -> None:
         self._processors = {processor.name: processor for processor in processors}
+        self._places = {processor.name: _places(processor) for processor in processors}
 
     @property
     def mailets(self) -> list[Mailet]:
@@ -66,38 +80,38 @@ class MailProcessors:
 
     async def execute(self, mail: Mail, run: PipelineRun) -> None:
         """Raises `PropagatedError`, and what the error processor itself propagates."""
-        parts = [(mail, 0)]
+        parts = [_Part(mail)]
         while parts:
-            part, changes = parts.pop()
-            if part.state == GHOST or not part.recipients:
+            part = parts.pop()
+            one = part.mail
+            if one.state == GHOST or not one.recipients:
                 continue
-            if changes >= MAX_STATE_CHANGES:
-                raise PropagatedError(f"the mail passed {changes} processors: the configuration has a loop")
-            processor = self._processors.get(part.state)
+            if part.passed >= MAX_STATE_CHANGES:
+                raise PropagatedError(f"the mail passed {part.passed} processors: the configuration has a loop")
+            processor = self._processors.get(one.state)
             if processor is None:
-                _log.error("there is no processor %r", part.state, extra={"mail": part.name})
-                part.error_message = f"there is no processor {part.state!r}"
-                part.state = ERROR
+                _log.error("there is no processor %r", one.state, extra={"mail": one.name})
+                one.error_message = f"there is no processor {one.state!r}"
+                one.state = ERROR
                 processor = self._processors[ERROR]
             left = await self._through(processor, part, run)
-            parts += [(one, changes + 1) for one in reversed(left)]
+            parts += [replace(gone, passed=gone.passed + 1) for gone in reversed(left)]
 
-    async def _through(self, processor: Processor, mail: Mail, run: PipelineRun) -> list[Mail]:
+    async def _through(self, processor: Processor, whole: _Part, run: PipelineRun) -> list[_Part]:
         """Runs a mail through a processor; gives the parts that left it for another one."""
-        left: list[Mail] = []
-        here = mail.state
-        staying = [mail]
-        for number, pair in enumerate(processor.pairs):
-            going_on: list[Mail] = []
+        left: list[_Part] = []
+        here = whole.mail.state
+        staying = [whole]
+        for pair, place in zip(processor.pairs, self._places[processor.name], strict=True):
+            going_on: list[_Part] = []
             for one in staying:
-                for part, matched in await self._split(pair, one, here, run, number):
+                for part, matched in await self._split(pair, one, here, one.at(run, place)):
                     if matched:
-                        run.at(here, number)
-                        await self._serve(pair, part, here, run)
-                    if part.state != here:
-                        if part.state != GHOST:
+                        await self._serve(pair, part.mail, here, part.at(run, place))
+                    if part.mail.state != here:
+                        if part.mail.state != GHOST:
                             left.append(part)
-                    elif part.recipients:
+                    elif part.mail.recipients:
                         going_on.append(part)
             staying = going_on
             if not staying:
@@ -105,33 +119,35 @@ class MailProcessors:
         for one in staying:
             _log.error(
                 "a mail fell off the end of a processor and is lost to its recipients",
-                extra={"mail": one.name, "processor": here, "recipients": len(one.recipients)},
+                extra={"mail": one.mail.name, "processor": here, "recipients": len(one.mail.recipients)},
             )
         return left
 
-    async def _split(self, pair: Pair, mail: Mail, here: str, run: PipelineRun, number: int) -> list[tuple[Mail, bool]]:
+    async def _split(self, pair: Pair, part: _Part, here: str, run: PipelineRun) -> list[tuple[_Part, bool]]:
         """The mail whole, or the part that matched and the rest."""
         if pair.matcher is None:
-            return [(mail, not pair.inverted)]
-        run.at(here, number)
+            return [(part, not pair.inverted)]
+        mail = part.mail
         try:
             found = await pair.matcher.match(mail)
         except Exception as error:
             found = self._matcher_failed(pair, mail, here, error)
             if mail.state != here:
-                return [(mail, False)]
+                return [(part, False)]
         if pair.inverted:
             excluded = set(found)
             found = [recipient for recipient in mail.recipients if recipient not in excluded]
         if not found:
-            return [(mail, False)]
+            return [(part, False)]
         if len(found) == len(mail.recipients):
-            return [(mail, True)]
+            return [(part, True)]
         wanted = set(found)
-        matched = mail.copy(part_name(mail), [one for one in mail.recipients if one in wanted])
+        recipients = [one for one in mail.recipients if one in wanted]
+        effect = run.effect("split", *recipients)
+        matched = mail.copy(part_name(mail, effect), recipients)
         matched.attributes["matched"] = True
         mail.recipients = [one for one in mail.recipients if one not in wanted]
-        return [(matched, True), (mail, False)]
+        return [(_Part(matched, effect.token, part.passed), True), (part, False)]
 
     def _matcher_failed(self, pair: Pair, mail: Mail, here: str, error: Exception) -> Sequence[MailAddress]:
         match pair.on_matcher_exception:
@@ -166,3 +182,15 @@ class MailProcessors:
         mail.error_message = "".join(traceback.format_exception(error))
         mail.attributes[MAILET_ERROR] = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
         mail.state = policy.value if isinstance(policy, Policy) else policy
+
+
+def _places(processor: Processor) -> list[str]:
+    """A name for each pair that does not depend on its position, but for pairs that look the same."""
+    places: list[str] = []
+    for pair in processor.pairs:
+        matcher = "All" if pair.matcher is None else f"{type(pair.matcher).__qualname__}={pair.matcher.condition}"
+        digest = blake2b(f"{pair.inverted} {matcher}".encode(), digest_size=3).hexdigest()
+        place = f"{processor.name}/{type(pair.mailet).__qualname__}-{digest}"
+        alike = sum(one.partition("+")[0] == place for one in places)
+        places.append(f"{place}+{alike}" if alike else place)
+    return places

@@ -21,7 +21,7 @@ _DOMAIN = re.compile(
 """A name with a dot that is no address: what a real server calls itself."""
 _AUTHORS = (b"From", b"Sender", b"Resent-From", b"Resent-Sender")
 """Fields in which a reader's program shows who has sent a message (RFC 5322 §3.6.2, §3.6.6)."""
-_AUTHENTICATE = deny(530, "5.7.1", "Authentication Required")
+_AUTHENTICATE = deny(530, "5.7.0", "Authentication Required")  # RFC 4954 §6
 _DENIED = deny(550, "5.7.1", "Requested action not taken: relaying denied")
 _WRONG_SENDER = deny(503, "5.7.1", "Incorrect Authentication for Specified Email Address")
 _NO_FROM = deny(503, "5.5.4", "Missing From header")

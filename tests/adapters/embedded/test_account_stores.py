@@ -1,8 +1,6 @@
 """The embedded stores of users, domains and mappings keep to the contracts."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -14,26 +12,16 @@ from compostela.core.users.ports import UserStore
 from compostela.model.domain import Domain
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
+from tests.adapters.embedded.distance import clock, elsewhere, eventually, faulty, store
 from tests.contracts.accounts import (
     DelegationStoreContract,
     DomainStoreContract,
     RewritingStoreContract,
     UserStoreContract,
+    all_of,
 )
 
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def elsewhere(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    other = await EmbeddedStore.open(tmp_path)
-    yield other
-    await other.close()
+__all__ = ["clock", "elsewhere", "eventually", "faulty", "store"]
 
 
 class TestEmbeddedUsers(UserStoreContract):
@@ -50,6 +38,10 @@ class TestEmbeddedDelegations(DelegationStoreContract):
     @pytest.fixture
     def delegations(self, store: EmbeddedStore) -> DelegationStore:
         return store.delegations
+
+    @pytest.fixture
+    def delegations_elsewhere(self, elsewhere: EmbeddedStore) -> DelegationStore:
+        return elsewhere.delegations
 
     @pytest.fixture
     def users(self, store: EmbeddedStore) -> UserStore:
@@ -92,4 +84,4 @@ async def test_a_change_whose_caller_was_cancelled_is_not_forgotten(store: Embed
         adding.cancel()
         await asyncio.gather(adding, return_exceptions=True)
         await store.mailboxes.create(MailboxPath.inbox(Username(f"user{number}")))
-        assert await store.domains.contains(domain) is (domain in await store.domains.all())
+        assert await store.domains.contains(domain) is (domain in await all_of(store.domains))

@@ -3,22 +3,17 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import apsw
 import pytest
 
-from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
 from compostela.core.blob.ports import BlobStore
 from compostela.core.mailbox.model import NewMessage
 from compostela.core.mailbox.ports import MailboxStore
-from compostela.core.queue.ports import MailQueues
-from compostela.core.repository.ports import MailRepositoryStore
 from compostela.model.numbers import Uid
 from tests.adapters.embedded.test_mailbox_store import mailboxes, store, stored_octets
 from tests.contracts.blobs import BlobStoreContract, BodyContract, MakeBody, spilled
-from tests.contracts.effects import EffectsContract, RememberedEffects
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox
 
 __all__ = ["mailboxes", "store", "stored_octets"]
@@ -61,30 +56,6 @@ class TestEmbeddedBlobs(BlobStoreContract):
     @pytest.fixture
     def blobs(self, store: EmbeddedStore) -> BlobStore:
         return store.blobs
-
-
-class TestEmbeddedEffects(EffectsContract):
-    @pytest.fixture
-    def queues(self, store: EmbeddedStore) -> MailQueues:
-        return store.queues
-
-    @pytest.fixture
-    def repositories(self, store: EmbeddedStore) -> MailRepositoryStore:
-        return store.repositories
-
-    @pytest.fixture
-    def blobs(self, store: EmbeddedStore) -> BlobStore:
-        return store.blobs
-
-    @pytest.fixture
-    def remembered_effects(self, store: EmbeddedStore, tmp_path: Path) -> RememberedEffects:
-        async def count() -> int:
-            connection = apsw.Connection(str(tmp_path / DATABASE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
-            rows: int = connection.execute("SELECT count(*) FROM effect").fetchone()[0]
-            connection.close()
-            return rows
-
-        return count
 
 
 @pytest.fixture

@@ -1,17 +1,23 @@
 """Both deliveries on the embedded store, and what it keeps of runs, keep to the contracts."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from compostela.adapters.embedded.database import DATABASE_NAME, connect
+from compostela.adapters.embedded.private import make_private_file
+from compostela.adapters.embedded.schema import MIGRATIONS, QUEUE_TABLES
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.app.configuration.folder import load
 from compostela.app.editions.embedded import stores_of
 from compostela.app.server.life_cycle import Server
 from compostela.app.server.services import Services
+from compostela.base.ids import new_id
 from compostela.base.settings import Problems
 from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery, Outcome
@@ -22,15 +28,17 @@ from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import EntryId, Uid
 from compostela.model.username import Username
 from compostela.processing.lmtp_delivery import ContainerDelivery
-from tests.adapters.embedded import test_blob_store
+from tests.adapters.embedded.distance import patience
+from tests.adapters.embedded.test_effects import remembered_effects
 from tests.adapters.embedded.test_mailbox_store import mailboxes, store
 from tests.contracts.blobs import spilled
+from tests.contracts.distance import stays_silent
 from tests.contracts.fakes import a_mail
 from tests.contracts.mail_delivery import BOB, CAROL, MailDeliveryContract, Received
 from tests.contracts.mailbox_parts import a_mailbox, effect, message
 from tests.contracts.unqueued_runs import UnqueuedRunsContract
 
-__all__ = ["mailboxes", "store"]
+__all__ = ["mailboxes", "patience", "remembered_effects", "store"]
 
 ROOMY = 300_000
 """Octets of a body that becomes a file."""
@@ -89,11 +97,39 @@ class TestContainerDelivery(MailDeliveryContract):
 
 
 class TestEmbeddedRuns(UnqueuedRunsContract):
-    remembered_effects = test_blob_store.TestEmbeddedEffects.remembered_effects
-
     @pytest.fixture
     def runs(self, store: EmbeddedStore) -> UnqueuedRuns:
         return store.runs
+
+    @pytest.fixture
+    async def runs_elsewhere(self, store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[UnqueuedRuns]:
+        other = await EmbeddedStore.open(tmp_path)
+        yield other.runs
+        await other.close()
+
+
+async def test_a_run_whose_process_has_died_is_taken_up(store: EmbeddedStore, tmp_path: Path) -> None:
+    other = await EmbeddedStore.open(tmp_path)
+    entry = await other.runs.entry(b"mark")
+    waiting = asyncio.ensure_future(store.runs.entry(b"mark"))
+    assert await stays_silent(waiting, 0.3)
+    await other.close()
+    assert await asyncio.wait_for(waiting, 20) == entry
+
+
+async def test_a_run_that_an_earlier_release_left_unfinished_is_taken_up(tmp_path: Path) -> None:
+    old = f"run-{b'mark'.hex()}-{new_id()}"
+    make_private_file(tmp_path / DATABASE_NAME)
+    database = connect(tmp_path / DATABASE_NAME)
+    before = MIGRATIONS.index(QUEUE_TABLES)
+    for statement in chain(*MIGRATIONS[:before]):
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version = {before}")
+    database.execute("INSERT INTO effect VALUES (?, 'key', x'00')", (old,))
+    database.close()
+    store = await EmbeddedStore.open(tmp_path)
+    assert await store.runs.entry(b"mark") == old
+    await store.close()
 
 
 async def test_a_run_that_nobody_takes_up_is_forgotten_in_time(
@@ -109,7 +145,7 @@ async def test_a_run_that_nobody_takes_up_is_forgotten_in_time(
     monkeypatch.setattr(time, "time", lambda: now + KEPT_DAYS * 86400 + 60)
     await store.collect_garbage()
     assert await store.runs.entry(b"old") != old
-    rows = store.runs._reader.execute("SELECT entry FROM effect").fetchall()
+    rows = store.queues._reader.execute("SELECT entry FROM effect").fetchall()
     assert rows == [(queued,)]
 
 

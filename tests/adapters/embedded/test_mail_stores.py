@@ -1,7 +1,7 @@
 """The embedded queues and repositories keep to the contracts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -12,21 +12,23 @@ from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
+from tests.adapters.embedded.distance import (
+    clock,
+    elsewhere,
+    eventually,
+    faulty,
+    held_store,
+    held_writer,
+    patience,
+    settled,
+    store,
+)
 from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mail_queue import MailQueueContract
 from tests.contracts.mail_repository import MailRepositoryContract
+from tests.contracts.queue_sharing import QueueSharingContract
 
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, clock)
-    yield store
-    await store.close()
+__all__ = ["clock", "elsewhere", "eventually", "faulty", "held_store", "held_writer", "patience", "settled", "store"]
 
 
 class TestEmbeddedQueue(MailQueueContract):
@@ -35,12 +37,8 @@ class TestEmbeddedQueue(MailQueueContract):
         return store.queues
 
     @pytest.fixture
-    async def queues_elsewhere(
-        self, store: EmbeddedStore, tmp_path: Path, clock: FakeClock
-    ) -> AsyncIterator[MailQueues]:
-        other = await EmbeddedStore.open(tmp_path, clock)
-        yield other.queues
-        await other.close()
+    def queues_elsewhere(self, elsewhere: EmbeddedStore) -> MailQueues:
+        return elsewhere.queues
 
     @pytest.fixture
     def failing_store(self, tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
@@ -58,16 +56,19 @@ class TestEmbeddedQueue(MailQueueContract):
         return failing
 
 
+class TestEmbeddedQueueSharing(QueueSharingContract):
+    queues = TestEmbeddedQueue.queues
+    queues_elsewhere = TestEmbeddedQueue.queues_elsewhere
+
+
 class TestEmbeddedRepositories(MailRepositoryContract):
     @pytest.fixture
     def repositories(self, store: EmbeddedStore) -> MailRepositoryStore:
         return store.repositories
 
     @pytest.fixture
-    async def repositories_elsewhere(self, store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[MailRepositoryStore]:
-        other = await EmbeddedStore.open(tmp_path)
-        yield other.repositories
-        await other.close()
+    def repositories_elsewhere(self, elsewhere: EmbeddedStore) -> MailRepositoryStore:
+        return elsewhere.repositories
 
 
 @pytest.mark.parametrize("damage", ["mail = x'00'", "body = 12345", "header = x'ff', coding = 1"])

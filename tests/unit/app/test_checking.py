@@ -69,7 +69,37 @@ async def test_a_process_without_group_listeners_must_not_have_one(
     tmp_path: Path, switch: str, complained: int
 ) -> None:
     listeners = f"<listeners><executeGroupListeners>{switch}</executeGroupListeners>{{}}</listeners>"
-    (tmp_path / "listeners.xml").write_text(listeners.format("<listener><class>a.B</class></listener>"))
+    (tmp_path / "listeners.xml").write_text(listeners.format("<listener><class>UsageListener</class></listener>"))
     assert len(await complaints(tmp_path)) == complained
     (tmp_path / "listeners.xml").write_text(listeners.format(""))
     assert await complaints(tmp_path) == []
+
+
+async def test_an_own_task_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_wrong_tasks.py").write_text(
+        "from examples.tasks import ExpireMails\n"
+        "class Twice(ExpireMails):\n    name = 'tasks-cleanup'\n"
+        "class Hasty(ExpireMails):\n    def __init__(self, parts):\n        raise KeyError('x')\n"
+        "class Other:\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = ", ".join(f"own_wrong_tasks.{name}" for name in ("Twice", "Hasty", "Other", "Unknown"))
+    (tmp_path / "extensions.properties").write_text(f"guice.extension.tasks = {names}\n")
+    told = "\n".join(await complaints(tmp_path))
+    for text in (
+        "two tasks of type 'tasks-cleanup'", "'own_wrong_tasks.Hasty' cannot be made: KeyError", "is no class of TaskRunner",
+        "there is no task 'own_wrong_tasks.Unknown'",
+    ):  # fmt: skip
+        assert text in told
+
+
+async def test_a_scheduled_task_that_cannot_be_submitted_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tasks.properties").write_text(
+        'limits = clear-mail-queue: 2, unknown: 1\nschedule = 0 3 * * * clear-mail-repository {"path": "var/mail/error"}\n'
+        'schedule = 0 3 * * * clear-mail-repository {"pth": "x"}\nschedule = 0 3 * * * unknown\n'
+    )
+    told = await complaints(tmp_path)
+    assert len(told) == 3
+    assert told[0].startswith("limits: there is no task of type 'unknown'; there are ")
+    assert "missing required field `path`" in told[1]
+    assert told[2].startswith("schedule: there is no task of type 'unknown'")

@@ -1,8 +1,8 @@
-"""Acceptance first: who waits at the turnstile, and for how long."""
+"""Acceptance first: who waits, and for how long."""
 
 import asyncio
 
-from compostela.processing.acceptance_priority import PATIENCE_SECONDS, AcceptancePriority
+from compostela.processing.acceptance_priority import MAX_WAIT_SECONDS, AcceptancePriority
 
 
 class Clients:
@@ -29,11 +29,11 @@ async def rounds(count: int) -> None:
 
 
 async def test_mails_pass_one_by_one_when_nobody_speaks() -> None:
-    turnstile = AcceptancePriority(lambda: 0)
+    priority = AcceptancePriority(lambda: 0)
     passed: list[int] = []
 
     async def mail(number: int) -> None:
-        await turnstile.pass_through(0.0)
+        await priority.pass_through(0.0)
         passed.append(number)
 
     await asyncio.gather(*(mail(number) for number in range(5)))
@@ -51,9 +51,9 @@ async def test_a_mail_waits_while_clients_speak() -> None:
 
 async def test_what_has_waited_for_long_passes_whatever_clients_say() -> None:
     clients = Clients()
-    turnstile = AcceptancePriority(lambda: clients.commands)
-    await turnstile.pass_through(PATIENCE_SECONDS + 1)
-    mail = asyncio.create_task(turnstile.pass_through(PATIENCE_SECONDS - 0.01))
+    priority = AcceptancePriority(lambda: clients.commands)
+    await priority.pass_through(MAX_WAIT_SECONDS + 1)
+    mail = asyncio.create_task(priority.pass_through(MAX_WAIT_SECONDS - 0.01))
     async with asyncio.timeout(1.0):
         await mail
     clients.be_silent()
@@ -61,11 +61,11 @@ async def test_what_has_waited_for_long_passes_whatever_clients_say() -> None:
 
 async def test_a_spooler_that_is_stopped_holds_up_nobody() -> None:
     clients = Clients()
-    turnstile = AcceptancePriority(lambda: clients.commands)
-    stopped = asyncio.create_task(turnstile.pass_through(0.0))
+    priority = AcceptancePriority(lambda: clients.commands)
+    stopped = asyncio.create_task(priority.pass_through(0.0))
     await rounds(3)
     stopped.cancel()
-    other = asyncio.create_task(turnstile.pass_through(0.0))
+    other = asyncio.create_task(priority.pass_through(0.0))
     await rounds(3)
     clients.be_silent()
     await other

@@ -35,9 +35,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextlib.asynccontextmanager
-async def connected(patience: RequestLimits) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def connected(limits: RequestLimits) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     bound = socket.create_server(("127.0.0.1", 0))
-    server = WebAdminServer(application, [bound], patience=patience)
+    server = WebAdminServer(application, [bound], limits=limits)
     await server.start()
     reader, writer = await asyncio.open_connection(*bound.getsockname())
     try:
@@ -105,10 +105,10 @@ async def test_a_request_that_has_arrived_has_all_the_time_it_needs() -> None:
         assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
 
 
-@pytest.mark.parametrize("patience", [STRANGERS, RequestLimits()])
+@pytest.mark.parametrize("limits", [STRANGERS, RequestLimits()])
 @pytest.mark.parametrize("begin", [b"GET /", b"GET / HTTP/1.1\r\nX: "])
-async def test_a_head_has_an_end(patience: RequestLimits, begin: bytes) -> None:
-    async with connected(patience) as (reader, writer):
+async def test_a_head_has_an_end(limits: RequestLimits, begin: bytes) -> None:
+    async with connected(limits) as (reader, writer):
         writer.write(begin)
         await ended(reader, writer, b"a" * 10_000)
 

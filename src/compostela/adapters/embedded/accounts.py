@@ -1,7 +1,7 @@
 """Users, domains and the rewrite table in SQLite."""
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import apsw
@@ -11,12 +11,19 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.errors import AlreadyExists, NotFound
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
+from compostela.core.users.ports import NamesPage
 from compostela.model.domain import Domain
 from compostela.model.username import Username
 
 T = TypeVar("T")
 
 ANY_LOCAL_PART = "*"
+BATCH = 1000
+_DOMAINS = "SELECT name FROM domain WHERE name > ? ORDER BY name LIMIT ?"
+_SOURCES_OF = """SELECT domain, local_part FROM mapping WHERE type = ? AND text = ? AND (domain, local_part) > (?, ?)
+    ORDER BY domain, local_part LIMIT ?"""
+_SOURCES = """SELECT DISTINCT domain, local_part FROM mapping WHERE (domain, local_part) > (?, ?)
+    ORDER BY domain, local_part LIMIT ?"""
 
 
 class _Table:
@@ -49,10 +56,13 @@ class _Table:
 class EmbeddedUsers(_Table):
     """See `compostela.core.users.ports`."""
 
-    async def password_hash(self, user: Username) -> str | None:
-        return self._lookups.get(("user", user.value), lambda: self._read_hash(user))
+    async def exists(self, user: Username) -> bool:
+        return self._lookups.get(("user", user.value), lambda: self._is_there(user))
 
-    def _read_hash(self, user: Username) -> str | None:
+    def _is_there(self, user: Username) -> bool:
+        return self._reader.execute("SELECT 1 FROM user WHERE name = ?", (user.value,)).fetchone() is not None
+
+    async def password_hash(self, user: Username) -> str | None:
         row = self._reader.execute("SELECT password FROM user WHERE name = ?", (user.value,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -95,15 +105,14 @@ class EmbeddedUsers(_Table):
 
         return await self._write(job)
 
-    async def names(
-        self, *, domain: Domain | None = None, after: Username | None = None, limit: int = 1000
-    ) -> list[Username]:
+    async def names(self, *, domain: Domain | None = None, cursor: str | None = None, limit: int = 1000) -> NamesPage:
         where, values = ("domain = ? AND ", (domain.name,)) if domain is not None else ("", ())
         rows = self._reader.execute(
             f"SELECT name FROM user WHERE {where}name > ? ORDER BY name LIMIT ?",
-            (*values, "" if after is None else after.value, limit),
+            (*values, cursor or "", limit),
         )
-        return [Username(row[0]) for row in rows.fetchall()]
+        names = [Username(row[0]) for row in rows.fetchall()]
+        return NamesPage(names, names[-1].value if names and len(names) == limit else None)
 
 
 class EmbeddedDelegations(_Table):
@@ -143,8 +152,11 @@ class EmbeddedDomains(_Table):
     def _is_there(self, domain: Domain) -> bool:
         return self._reader.execute("SELECT 1 FROM domain WHERE name = ?", (domain.name,)).fetchone() is not None
 
-    async def all(self) -> list[Domain]:
-        return [Domain(row[0]) for row in self._reader.execute("SELECT name FROM domain ORDER BY name").fetchall()]
+    async def all(self) -> AsyncIterator[list[Domain]]:
+        last = ""
+        while rows := self._reader.execute(_DOMAINS, (last, BATCH)).fetchall():
+            last = rows[-1][0]
+            yield [Domain(row[0]) for row in rows]
 
 
 class EmbeddedRewriting(_Table):
@@ -169,19 +181,20 @@ class EmbeddedRewriting(_Table):
         )
         return _in_order([Mapping(MappingType[kind], text) for kind, text in rows.fetchall()])
 
-    async def sources(self, mapping: Mapping) -> list[MappingSource]:
-        rows = self._reader.execute(
-            "SELECT local_part, domain FROM mapping WHERE type = ? AND text = ? ORDER BY domain, local_part",
-            (mapping.type.name, mapping.text),
-        )
-        return [_source(local_part, domain) for local_part, domain in rows.fetchall()]
+    async def sources(self, mapping: Mapping) -> AsyncIterator[list[MappingSource]]:
+        target, last = (mapping.type.name, mapping.text), ("", "")
+        while rows := self._reader.execute(_SOURCES_OF, (*target, *last, BATCH)).fetchall():
+            last = rows[-1]
+            yield [_source(local_part, domain) for domain, local_part in rows]
 
-    async def all(self) -> dict[MappingSource, list[Mapping]]:
-        found: dict[MappingSource, list[Mapping]] = {}
-        rows = self._reader.execute("SELECT local_part, domain, type, text FROM mapping ORDER BY domain, local_part")
-        for local_part, domain, kind, text in rows.fetchall():
-            found.setdefault(_source(local_part, domain), []).append(Mapping(MappingType[kind], text))
-        return {source: _in_order(mappings) for source, mappings in found.items()}
+    async def all(self) -> AsyncIterator[list[tuple[MappingSource, list[Mapping]]]]:
+        last = ("", "")
+        while rows := self._reader.execute(_SOURCES, (*last, BATCH)).fetchall():
+            last = rows[-1]
+            sources = [_source(local_part, domain) for domain, local_part in rows]
+            # one that was removed since has no mapping any more
+            found = [(source, self._read_mappings(source)) for source in sources]
+            yield [(source, mappings) for source, mappings in found if mappings]
 
     async def is_empty(self) -> bool:
         return self._lookups.get("no mapping", self._is_empty)

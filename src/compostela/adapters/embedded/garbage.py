@@ -19,6 +19,8 @@ from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace
 from compostela.adapters.embedded.greylist import cut_triplets, forget_old_triplets
+from compostela.adapters.embedded.listener_cursors import forget_removed_groups
+from compostela.adapters.embedded.listener_holds import HELD_SECONDS, release
 from compostela.adapters.embedded.mailbox_removal import purge_deleted
 from compostela.adapters.embedded.mailbox_retention import trim_logs
 from compostela.adapters.embedded.reader import Reader
@@ -60,6 +62,8 @@ class GarbageCollector:
         self._disk = disk
         self._suspects: set[int] = set()
         self._is_in_doubt = False
+        self.held_seconds = HELD_SECONDS
+        """How long logs, deleted mailboxes and expunged messages are kept for slow listener groups at most, in seconds."""
         self.withheld: str | None = None
         """What the last sweep did not remove, and what to do; None if it kept nothing back."""
 
@@ -69,6 +73,7 @@ class GarbageCollector:
         while True:
             try:
                 await purge_deleted(self._writer)
+                await forget_removed_groups(self._writer)
                 await self._wait()
                 await self.collect()
             except Exception:
@@ -85,13 +90,15 @@ class GarbageCollector:
     async def collect(self) -> int:
         """One collection; tells how many blobs it removed. If the database is in doubt (see `_without_doubt`) no file goes."""
         await self.sweep()
+        await release(self._writer, self._reader, time.time(), self.held_seconds)
+        await purge_deleted(self._writer)
         found = await self._unreferenced()
         condemned = sorted(found & self._suspects)
         self._suspects = found.difference(condemned)
         removed = 0
         for start in range(0, len(condemned), BATCH):
             removed += await self._remove(condemned[start : start + BATCH])
-        await trim_logs(self._writer, self._reader, time.time())
+        await trim_logs(self._writer, self._reader, time.time(), held_seconds=self.held_seconds)
         await forget_old_runs(self._writer, time.time() - KEPT_DAYS * 86400)
         await forget_old_triplets(self._writer, time.time())
         await cut_triplets(self._writer)

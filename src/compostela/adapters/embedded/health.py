@@ -10,7 +10,7 @@ def health_checks(store: EmbeddedStore) -> list[HealthCheck]:
 
     async def database() -> tuple[HealthStatus, str] | None:
         try:
-            await store.domains.all()
+            await store.queues.names()
             await store.check_writing()
         except (StorageFull, TemporaryFailure) as failure:
             return HealthStatus.UNHEALTHY, f"mail cannot be stored: {failure}"

@@ -112,7 +112,7 @@ class EmbeddedHierarchy:
             if found is None:
                 raise NotFound("the mailbox is gone")
             path = self._names.mailbox_of(found).path
-            is_done = removal.delete(tx, row_id)
+            is_done = removal.delete(tx, row_id, now)
             log_tree(tx, advance_tree(tx, path.user), 0, TreeChange.DELETED, row_id, path, now)
             tx.after_commit.append(lambda: self._signals.publish(mailbox_topic(mailbox)))
             return is_done

@@ -49,7 +49,18 @@ def read_page(execute: Execute, names: Names, mailbox: int, head: MailboxHead, s
     if head.highest_modseq <= since:
         return LogPage(head, [], head.highest_modseq)
     floor = execute(_FLOOR, (mailbox,)).fetchone()
-    if floor is None or since < floor[0]:
+    if floor is None:
+        return LogPage(head, [], ModSeq(since), complete=False)
+    return page_of(execute, names, mailbox, head, floor[0], since, limit)
+
+
+def page_of(
+    execute: Execute, names: Names, mailbox: int, head: MailboxHead, floor: int, since: int, limit: int
+) -> LogPage:
+    """As `read_page`, for a mailbox whose log's floor is known."""
+    if head.highest_modseq <= since:
+        return LogPage(head, [], head.highest_modseq)
+    if since < floor:
         return LogPage(head, [], ModSeq(since), complete=False)
     rows = execute(_READ, (mailbox, since, limit + 1)).fetchall()
     until = head.highest_modseq

@@ -108,7 +108,7 @@ class EmbeddedMessages:
 
         def job(tx: Transaction) -> tuple[int, int, list[int]]:
             if effect is not None:
-                known = recall(tx, effect)
+                known = recall(tx, effect, orjson.dumps((0, 0, [0] * len(messages))))
                 if known is not None:
                     first, modseq, ids = orjson.loads(known)
                     return first, modseq, ids
@@ -348,8 +348,8 @@ class EmbeddedMessages:
 
     # hints
 
-    def watch(self, mailbox: MailboxId, wake: Callable[[], None]) -> Callable[[], None]:
-        return self._signals.watch(mailbox_topic(mailbox), wake)
+    def watch(self, mailbox: MailboxId, wake: Callable[[], None], seen: ModSeq | None = None) -> Callable[[], None]:
+        return self._signals.watch(mailbox_topic(mailbox), wake, seen)
 
     def _tell(self, tx: Transaction, mailbox: MailboxId) -> None:
         tx.after_commit.append(lambda: self._signals.publish(mailbox_topic(mailbox)))

@@ -2,8 +2,12 @@
 
 A mailbox is gone from the moment at which its row is; its messages follow in bounded transactions. A crash in between leaves
 its id in the table `deleted_mailbox`, and the next start or collection goes on. The ids of mailboxes are never used again.
+
+While there are listener groups, the row goes to `held_mailbox` first. Messages and log stay, unreachable by name, until all
+groups have passed the deletion (see `listener_holds`).
 """
 
+from compostela.adapters.embedded.listener_rows import hold_mailbox
 from compostela.adapters.embedded.mailbox_writes import drop_unplaced
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.errors import NotFound
@@ -12,11 +16,15 @@ STEP_ROWS = 500
 _LOG_STEP = "SELECT modseq FROM mailbox_log WHERE mailbox = ? ORDER BY modseq LIMIT 1 OFFSET ?"
 
 
-def delete(tx: Transaction, mailbox: int) -> bool:
-    """Removes the mailbox and the first of its messages. True when nothing is left of it. Raises `NotFound`."""
+def delete(tx: Transaction, mailbox: int, now: int) -> bool:
+    """Remove the mailbox and the first of its messages. Return True when nothing is left to be done. Raises `NotFound`. `now` in
+    epoch seconds."""
+    is_held = hold_mailbox(tx, mailbox, now)
     tx.execute("DELETE FROM mailbox WHERE id = ?", (mailbox,))
     if tx.connection.changes() == 0:
         raise NotFound("the mailbox is gone")
+    if is_held:
+        return True
     if _purge_step(tx, mailbox):
         return True
     tx.execute("INSERT INTO deleted_mailbox VALUES (?)", (mailbox,))

@@ -1,9 +1,15 @@
-"""How long change logs are kept: the oldest entries go in steps that hold up no other write."""
+"""How long change logs are kept: the oldest entries go in steps that hold up no other write.
+
+Entries that a listener group has not passed are kept longer, up to a limit; a group that is left below the floor finds that
+its cursor is no longer in the log.
+"""
 
 from collections.abc import Iterator
 from functools import partial
 
 from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.listener_holds import HELD_SECONDS
+from compostela.adapters.embedded.listener_rows import TREE_PREFIX
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 
@@ -12,32 +18,44 @@ KEPT_CHANGES = 50_000
 KEPT_SECONDS = 30 * 86400
 """Younger changes are kept, however many they are."""
 STEP_ROWS = 500
+# a pending group without a cursor gets a snapshot: it needs nothing of the log
+_SLOWEST = """SELECT min(c.modseq) FROM listener_group g JOIN listener_pending p ON p.listener = g.id AND p.log = ?1
+    JOIN listener_cursor c ON c.listener = g.id AND c.log = ?1 WHERE NOT g.is_removed"""
 
 
 class _Log:
     """The statements for one of the two logs. `key` is the column that names the aggregate."""
 
-    def __init__(self, table: str, key: str, heads: str, head_key: str) -> None:
+    def __init__(self, table: str, key: str, heads: str, head_key: str, listened: str) -> None:
         self.next_key = f"SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT 1"
         self.newest = f"SELECT modseq FROM {table} WHERE {key} = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?"
         self.oldest = f"SELECT max(modseq) FROM {table} WHERE {key} = ? AND modseq <= ? AND changed_at < ?"
+        self.is_living = f"SELECT 1 FROM {heads} WHERE {head_key} = ?"
+        self.slowest = _SLOWEST.replace("?1", listened)
         self.step = f"SELECT modseq FROM {table} WHERE {key} = ? AND modseq <= ? ORDER BY modseq LIMIT 1 OFFSET ?"
         self.cut = f"DELETE FROM {table} WHERE {key} = ? AND modseq <= ?"
         self.raise_floor = f"UPDATE {heads} SET log_floor = max(log_floor, ?) WHERE {head_key} = ?"
 
 
-_MAILBOXES = (_Log("mailbox_log", "mailbox", "mailbox", "id"), 0)
-_TREES = (_Log("tree_log", "user", "tree", "user"), "")
+_MAILBOXES = (_Log("mailbox_log", "mailbox", "mailbox", "id", "?1"), 0)
+_TREES = (_Log("tree_log", "user", "tree", "user", f"'{TREE_PREFIX}' || ?1"), "")
 
 
 async def trim_logs(
-    writer: Writer, reader: Reader, now: float, changes: int = KEPT_CHANGES, seconds: float = KEPT_SECONDS
+    writer: Writer,
+    reader: Reader,
+    now: float,
+    changes: int = KEPT_CHANGES,
+    seconds: float = KEPT_SECONDS,
+    held_seconds: float = HELD_SECONDS,
 ) -> None:
-    """Cut every log: entries go that are older than `seconds` and not among the latest `changes`. `now` in epoch seconds."""
+    """Cut every log: entries go that are older than `seconds` and not among the latest `changes`, and that all listener groups
+    have passed or that are older by `held_seconds` more. `now` in epoch seconds. Logs of deleted mailboxes go with the
+    mailboxes."""
     for log, first in (_MAILBOXES, _TREES):
         for key, until in await reader.scan(
             lambda execute, log=log, first=first: list(  # type: ignore[misc]
-                _long_logs(execute, log, first, changes, now - seconds)
+                _long_logs(execute, log, first, changes, now - seconds, held_seconds)
             )
         ):
             while await writer.run(partial(_cut, log=log, key=key, until=until), is_long=True):
@@ -45,17 +63,22 @@ async def trim_logs(
 
 
 def _long_logs(
-    execute: Execute, log: _Log, first: int | str, changes: int, before: float
+    execute: Execute, log: _Log, first: int | str, changes: int, before: float, held_seconds: float
 ) -> Iterator[tuple[int | str, int]]:
     """Names of logs with the ModSeq up to which each may go."""
     key = first
     while (row := execute(log.next_key, (key,)).fetchone()) is not None:
         key = row[0]
         newest = execute(log.newest, (key, changes)).fetchone()
-        if newest is None:
+        if newest is None or execute(log.is_living, (key,)).fetchone() is None:
             continue
         until = execute(log.oldest, (key, newest[0], before)).fetchone()[0]
-        if until is not None:
+        if until is None:
+            continue
+        slowest = execute(log.slowest, (key,)).fetchone()[0]
+        if slowest is not None and slowest < until:
+            until = max(slowest, execute(log.oldest, (key, newest[0], before - held_seconds)).fetchone()[0] or 0)
+        if until:
             yield key, until
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
+from compostela.adapters.embedded.listener_rows import content_is_needed, hold_message
 from compostela.adapters.embedded.mailbox_log import log_added, log_expunged, log_flags
 from compostela.adapters.embedded.mailbox_rows import PLACEMENT, PlacementRow, flags_of, keywords_of, keywords_text
 from compostela.adapters.embedded.packing import pack
@@ -26,6 +27,8 @@ _FIRST_RECENT = "SELECT first_recent_uid FROM mailbox WHERE id = ? AND recent > 
 _PLACE = "INSERT INTO placement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _MESSAGE = "INSERT INTO message (header, coding, structure, body) VALUES (?, ?, ?, ?) RETURNING id"
 _BETWEEN = f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND uid BETWEEN ? AND ?"
+_DROP_UNPLACED = """DELETE FROM message WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM placement WHERE message = ?1)
+    AND NOT EXISTS (SELECT 1 FROM held_message WHERE message = ?1)"""
 _RANGE = f"{_BETWEEN} ORDER BY uid"
 _LIMITED_RANGE = f"{_BETWEEN} ORDER BY uid LIMIT ?"
 _DELETED_RANGE = f"{_BETWEEN} AND flags & 8 <> 0 ORDER BY uid LIMIT ?"
@@ -148,18 +151,21 @@ def remove(tx: Transaction, mailbox: int, rows: Sequence[PlacementRow], now: int
     first_recent = tx.execute(_FIRST_RECENT, (mailbox,)).fetchone()
     if first_recent is not None:
         tx.execute(_NO_LONGER_RECENT, (sum(row.uid >= first_recent[0] for row in rows), mailbox))
+    is_needed = content_is_needed(tx.execute)
     for number, row in enumerate(rows):
+        at = modseq_of(modseq, number)
         tx.execute("DELETE FROM placement WHERE mailbox = ? AND uid = ?", (mailbox, row.uid))
-        log_expunged(tx, mailbox, row, modseq_of(modseq, number), now)
+        log_expunged(tx, mailbox, row, at, now)
+        if is_needed:
+            hold_message(tx, mailbox, at, row.message, now)
     drop_unplaced(tx, {row.message for row in rows})
 
 
 def drop_unplaced(tx: Transaction, messages: Iterable[int]) -> None:
-    """Removes messages that stand in no mailbox any more; garbage collection takes their bodies."""
+    """Remove messages that are in no mailbox any more and that no listener group needs; garbage collection takes their
+    bodies."""
     for message in messages:
-        tx.execute(
-            "DELETE FROM message WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM placement WHERE message = ?1)", (message,)
-        )
+        tx.execute(_DROP_UNPLACED, (message,))
 
 
 def store_flags(

@@ -28,7 +28,7 @@ class Ownership:
         return self._folder
 
     def is_dead(self, owner: str) -> bool:
-        """Whether the process of this name has ended. A name once dead stays dead."""
+        """Whether the process of this name has ended. A name once dead stays dead; "" is no process."""
         if owner == self.owner:
             return False
         try:

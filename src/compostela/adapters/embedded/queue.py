@@ -3,13 +3,18 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from compostela.adapters.embedded import mail_codec
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
-from compostela.adapters.embedded.effects import forget, recall, remember
+from compostela.adapters.embedded.effects import QUEUED, forget, recall, remember
+from compostela.adapters.embedded.in_work import InWork
+from compostela.adapters.embedded.isolation import Isolation
 from compostela.adapters.embedded.packing import pack, unpack
 from compostela.adapters.embedded.queue_memory import QueueMemory, Waiting
 from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.shared_marks import SharedMark
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock
@@ -21,6 +26,7 @@ from compostela.core.blob.model import MessageContent
 from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
+from compostela.core.queue.ports import MAX_DEATHS_ALONE, Turn
 from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EntryId
 
@@ -28,8 +34,6 @@ _log = logging.getLogger(__name__)
 
 BROWSE_BATCH = 200
 DELETE_BATCH = 1000
-STALE_SECONDS = 2.0
-"""An entry that waited longer is looked up again before it is handed out: another process may have deleted it."""
 FIRST_PAUSE_SECONDS = 1.0
 """An entry that cannot be read, or not be written back, is tried again after this time; the pause doubles each time."""
 MAX_PAUSE_SECONDS = 900.0
@@ -39,10 +43,14 @@ _INSERT = """INSERT INTO queue_entry (queue, entry, owner, name, priority, enque
     mail, coding, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"""
 _COUNT = "INSERT INTO queue VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET size = size + ?2"
 _EXISTS = "SELECT 1 FROM queue_entry WHERE id = ?"
-_LOAD = """SELECT q.mail, q.coding, q.header, b.id, b.size, b.digest FROM queue_entry q LEFT JOIN blob b ON b.id = q.body
+_OWNER = "SELECT owner FROM queue_entry WHERE id = ?"
+_WAITING = """SELECT q.entry, q.priority, q.enqueued_at, q.due_at, coalesce(d.deaths, 0), coalesce(d.deaths_alone, 0)
+    FROM queue_entry q LEFT JOIN queue_death d ON d.id = q.id WHERE q.id = ?"""
+_LOAD = """SELECT q.owner, q.mail, q.coding, q.header, b.id, b.size, b.digest FROM queue_entry q LEFT JOIN blob b ON b.id = q.body
     WHERE q.id = ?"""
-_UPDATE = """UPDATE queue_entry SET due_at = ?, sender = ?, recipients = ?, size = ?, mail = ?, coding = ?, header = ?, body = ?
+_UPDATE = """UPDATE queue_entry SET owner = ?, due_at = ?, sender = ?, recipients = ?, size = ?, mail = ?, coding = ?, header = ?, body = ?
     WHERE id = ?"""
+_FORGET_DEATHS = "DELETE FROM queue_death WHERE id = ?"
 _BROWSE = """SELECT id, entry, name, sender, recipients, enqueued_at, due_at, size FROM queue_entry
     WHERE queue = ? AND id > ? ORDER BY id LIMIT ?"""
 
@@ -58,42 +66,87 @@ class EmbeddedQueueItem:
         self.entry = waiting.entry
         self.mail = mail
 
+    @property
+    def attempts(self) -> int:
+        return self._waiting.deaths
+
+    @property
+    def deaths_alone(self) -> int:
+        return self._waiting.deaths_alone
+
     async def done(self) -> None:
         await self._queue.finish(self._waiting)
 
     async def retry(self, mail: Mail, delay_seconds: float = 0.0) -> None:
         await self._queue.put_back(self._waiting, mail, delay_seconds)
 
+    async def give_back(self) -> None:
+        self._queue.give_back(self._waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueParts:
+    """What all queues of a process share. `claim` asks for entries of others for the queue of that name."""
+
+    owner: str
+    writer: Writer
+    reader: Reader
+    blobs: EmbeddedBlobs
+    signals: Signals
+    clock: Clock
+    mark: SharedMark
+    in_work: InWork
+    isolation: Isolation
+    claim: Callable[[str], None]
+
 
 class EmbeddedQueue:
-    """Rows of `queue_entry` with one queue name; those of this process wait in `QueueMemory`."""
+    """Rows of `queue_entry` with one queue name. The column `owner` names the process in whose `QueueMemory` a row waits; a row
+    that waits in none has an empty one. A process hands out a row in this order: it notes the row as in work; it looks whether
+    the row is its own; and, unless the shared mark proves that no row changed its owner since, it looks whether another process
+    has noted the row too. So of two processes at most one hands it out: the second to note it sees the first, or the changed
+    mark. A process that yields looks again later."""
 
-    def __init__(
-        self,
-        name: str,
-        owner: str,
-        writer: Writer,
-        reader: Reader,
-        blobs: EmbeddedBlobs,
-        signals: Signals,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, name: str, parts: QueueParts) -> None:
         self.name = name
-        self._owner = owner
-        self._writer = writer
-        self._reader = reader
-        self._blobs = blobs
-        self._signals = signals
-        self._clock = clock
-        self._memory = QueueMemory(clock)
-        self._complaints = Complaints(_log, clock)
-        self._end_watch = signals.listen(self._topic, self._memory.flush)
+        self._owner = parts.owner
+        self._writer = parts.writer
+        self._reader = parts.reader
+        self._blobs = parts.blobs
+        self._signals = parts.signals
+        self._clock = parts.clock
+        self._mark = parts.mark
+        self._in_work = parts.in_work
+        self._isolation = parts.isolation
+        self._claim = parts.claim
+        self._memory = QueueMemory(parts.clock)
+        self._held: dict[int, Waiting] = {}
+        self._disputed: set[int] = set()
+        self.is_consumed = False
+        """Whether this process takes entries out of the queue."""
+        self._complaints = Complaints(_log, parts.clock)
+        self._end_watches = [
+            parts.signals.listen(self._flush_topic, self._memory.flush),
+            parts.signals.listen(self._offer_topic, self._on_offer),
+        ]
         self._enqueued = counter(f"enqueuedMail:{name}", "Mails put into the queue")
         self._dequeued = counter(f"dequeuedMail:{name}", "Mails taken from the queue")
 
     @property
-    def _topic(self) -> str:
+    def _flush_topic(self) -> str:
         return f"flush:{self.name}"
+
+    @property
+    def _offer_topic(self) -> str:
+        return f"offer:{self.name}"
+
+    @property
+    def idle_consumers(self) -> int:
+        return self._memory.idle_consumers
+
+    def _on_offer(self) -> None:
+        if self.is_consumed:
+            self._claim(self.name)
 
     async def enqueue(
         self, mail: Mail, *, delay_seconds: float = 0.0, priority: int = NORMAL_PRIORITY, effect: Effect | None = None
@@ -103,7 +156,7 @@ class EmbeddedQueue:
             self._blobs.take_room(mail.content)
         now = self._clock.now()
         due_at = now + delay_seconds if delay_seconds > 0 else 0.0
-        entry = EntryId(new_id())
+        entry = EntryId(f"{QUEUED}{new_id()}")
         # the caller may go on to change its mail, and the consumer its own
         handed = mail.copy(mail.name, mail.recipients)
         content = mail.content
@@ -112,14 +165,16 @@ class EmbeddedQueue:
 
         def job(tx: Transaction) -> EntryId:
             if effect is not None:
-                known = recall(tx, effect)
+                known = recall(tx, effect, effect.entry.encode())
                 if known is not None:
                     return EntryId(known.decode())
+            # once: the job may run on a thread, and the row says what happens after the commit
+            waits_here = self.is_consumed
             coding, header = pack(content.header)
             values = (
                 self.name,
                 entry,
-                self._owner,
+                self._owner if waits_here else "",
                 handed.name,
                 priority,
                 now,
@@ -136,8 +191,11 @@ class EmbeddedQueue:
             tx.execute(_COUNT, (self.name, 1))
             if effect is not None:
                 remember(tx, effect, entry.encode())
-            waiting = Waiting(row_id, entry, priority, now, due_at, handed, content.size)
-            tx.after_commit.append(lambda: self.hand_over(waiting))
+            if waits_here:
+                waiting = Waiting(row_id, entry, priority, now, due_at, handed, content.size, mark=self._mark.read())
+                tx.after_commit.append(lambda: self.hand_over(waiting))
+            else:
+                tx.after_commit.append(lambda: self._signals.publish(self._offer_topic))
             return entry
 
         known = await self._writer.run(job)
@@ -145,12 +203,31 @@ class EmbeddedQueue:
         return known
 
     def hand_over(self, waiting: Waiting) -> None:
-        """Gives an entry that this process owns to its consumers."""
+        """Lets a row that has this process's name wait for the consumers."""
         self._memory.put(waiting)
 
-    async def dequeue(self) -> EmbeddedQueueItem:
+    def has_in_work(self, row_id: int) -> bool:
+        """Whether the row is in work in this process."""
+        return row_id in self._held
+
+    async def dequeue(self, turn: Turn | None = None) -> EmbeddedQueueItem:
+        if not self.is_consumed:
+            self.is_consumed = True
+            self._claim(self.name)
         while True:
             waiting = await self._memory.get()
+            is_to_be_parked = waiting.deaths_alone >= MAX_DEATHS_ALONE
+            try:
+                if turn is not None:
+                    await turn(self._clock.now() - max(waiting.enqueued_at, waiting.due_at))
+                await self._isolation.enter(waiting.row_id, 0 if is_to_be_parked else waiting.deaths)
+            except BaseException:
+                self.hand_over(waiting)
+                raise
+            if waiting.row_id in self._held:
+                # this process lost the row, claimed it again, and handed it out before it was told of the claim
+                continue
+            self._held[waiting.row_id] = waiting
             try:
                 mail = self._mail(waiting)
             except Exception as error:
@@ -158,28 +235,58 @@ class EmbeddedQueue:
                 self._complaints.error(
                     "a queued mail cannot be read; it is tried again later", error, entry=waiting.entry
                 )
-                self._give_back(waiting)
+                self._leave(waiting)
+                self._pause(waiting)
                 # there may be thousands of them
                 await asyncio.sleep(0)
                 continue
             if mail is not None:
                 self._dequeued.inc()
                 return EmbeddedQueueItem(self, waiting, mail)
+            self._leave(waiting)
 
     def _mail(self, waiting: Waiting) -> Mail | None:
-        """None when the entry was deleted."""
+        """None when the entry was deleted or has another owner. Called after the entry was noted as in work."""
         mail, waiting.mail = waiting.mail, None
         if mail is not None:
-            is_fresh = self._clock.now() - waiting.enqueued_at < STALE_SECONDS
-            return mail if is_fresh or self._reader.execute(_EXISTS, (waiting.row_id,)).fetchone() else None
+            if waiting.mark == self._mark.read():
+                return mail
+            row = self._reader.execute(_OWNER, (waiting.row_id,)).fetchone()
+            return mail if self._is_own(waiting, row) else None
         row = self._reader.execute(_LOAD, (waiting.row_id,)).fetchone()
-        if row is None:
+        if not self._is_own(waiting, row):
             return None
-        data, coding, header, blob, size, digest = row
+        _, data, coding, header, blob, size, digest = row
         if blob is None:
             raise TemporaryFailure("the body of a queued mail is gone from the store")
         content = MessageContent(unpack(coding, header), self._blobs.body(blob, size, digest))
         return mail_codec.decode(data, content)
+
+    def _is_own(self, waiting: Waiting, row: tuple[Any, ...] | None) -> bool:
+        if row is None:
+            return False
+        if row[0] != self._owner or self._in_work.is_elsewhere(waiting.row_id):
+            # a process that claimed it may have seen that it goes into work here, and give it back; one that has it in work
+            # may have lost it to this one a moment ago
+            self._disputed.add(waiting.row_id)
+            return False
+        return True
+
+    def settle_disputes(self) -> None:
+        """Lets the disputed rows wait that other processes have given back."""
+        for row_id in list(self._disputed):
+            row = self._reader.execute(_OWNER, (row_id,)).fetchone()
+            if row is not None and (row[0] != self._owner or self._in_work.is_elsewhere(row_id)):
+                continue
+            self._disputed.discard(row_id)
+            if row is not None and row_id not in self._memory and row_id not in self._held:
+                self.hand_over(waiting_of(row_id, *self._reader.execute(_WAITING, (row_id,)).fetchone()))
+
+    def _leave(self, waiting: Waiting) -> None:
+        """The entry is no longer in work, unless it has been handed out again."""
+        if self._held.get(waiting.row_id) is waiting:
+            del self._held[waiting.row_id]
+            self._isolation.leave(waiting.row_id)
 
     async def finish(self, waiting: Waiting) -> None:
         """Removes an entry with its effect keys."""
@@ -188,20 +295,26 @@ class EmbeddedQueue:
             tx.execute("DELETE FROM queue_entry WHERE id = ?", (waiting.row_id,))
             if tx.connection.changes():
                 tx.execute(_COUNT, (self.name, -1))
+            if waiting.deaths:
+                tx.execute(_FORGET_DEATHS, (waiting.row_id,))
             forget(tx, waiting.entry)
+            tx.after_commit.append(lambda: self._leave(waiting))
 
         await self._writer.run(job, frees_space=True)
 
     async def put_back(self, waiting: Waiting, mail: Mail, delay_seconds: float) -> None:
         """Writes the mail as it is now and lets it wait again; nothing when the entry was deleted meanwhile. If it cannot be
         written, the entry waits as it was last stored."""
+        if self._held.get(waiting.row_id) is not waiting:
+            return  # it was given back
         try:
             await self._write_back(waiting, mail, delay_seconds)
         except Exception as error:
             self._complaints.error(
                 "a queued mail cannot be written back; it comes again as it was last stored", error, entry=waiting.entry
             )
-            self._give_back(waiting, delay_seconds)
+            self._leave(waiting)
+            self._pause(waiting, delay_seconds)
 
     async def _write_back(self, waiting: Waiting, mail: Mail, delay_seconds: float) -> None:
         due_at = self._clock.now() + delay_seconds if delay_seconds > 0 else 0.0
@@ -213,18 +326,28 @@ class EmbeddedQueue:
         def job(tx: Transaction) -> None:
             if tx.execute(_EXISTS, (waiting.row_id,)).fetchone() is None:
                 forget(tx, waiting.entry)
+                tx.after_commit.append(lambda: self._leave(waiting))
                 return
             coding, header = pack(content.header)
             body = self._blobs.put(tx, content.body)
             tx.execute(
-                _UPDATE, (due_at, sender, recipients, content.size, encoded, coding, header, body, waiting.row_id)
+                _UPDATE,
+                (self._owner, due_at, sender, recipients, content.size, encoded, coding, header, body, waiting.row_id),
             )
-            tx.after_commit.append(lambda: self.hand_over(again))
+            if waiting.deaths:
+                tx.execute(_FORGET_DEATHS, (waiting.row_id,))
+            tx.after_commit += [lambda: self._leave(waiting), lambda: self.hand_over(again)]
 
         await self._writer.run(job, frees_space=True)
 
-    def _give_back(self, waiting: Waiting, delay_seconds: float = 0.0) -> None:
-        """Lets an entry wait whose row was not changed."""
+    def give_back(self, waiting: Waiting) -> None:
+        """Lets an entry wait again as if it had not been handed out."""
+        if self._held.get(waiting.row_id) is waiting:
+            self._leave(waiting)
+            self.hand_over(replace(waiting, mail=None))
+
+    def _pause(self, waiting: Waiting, delay_seconds: float = 0.0) -> None:
+        """Lets an entry wait that could not be read or written."""
         waiting.pause_seconds = min(MAX_PAUSE_SECONDS, waiting.pause_seconds * 2 or FIRST_PAUSE_SECONDS)
         waiting.mail = None
         waiting.due_at = self._clock.now() + max(waiting.pause_seconds, delay_seconds)
@@ -263,10 +386,14 @@ class EmbeddedQueue:
 
     async def _remove(self, chosen: dict[int, EntryId]) -> int:
         def job(tx: Transaction) -> int:
+            self._mark.change()
+            # there, not after the call: a caller that is cancelled would not wait for the commit
+            tx.after_commit.append(self._mark.change)
             removed = 0
             for row_id, entry in chosen.items():
                 tx.execute("DELETE FROM queue_entry WHERE id = ?", (row_id,))
                 removed += tx.connection.changes()
+                tx.execute(_FORGET_DEATHS, (row_id,))
                 forget(tx, entry)
             tx.execute(_COUNT, (self.name, -removed))
             tx.after_commit.append(lambda: self._memory.drop(lambda waiting: waiting.row_id in chosen))
@@ -279,14 +406,24 @@ class EmbeddedQueue:
 
         def job(tx: Transaction) -> int:
             tx.execute("UPDATE queue_entry SET due_at = 0 WHERE queue = ? AND due_at > ?", (self.name, now))
-            tx.after_commit.append(lambda: self._signals.publish(self._topic))
+            tx.after_commit.append(lambda: self._signals.publish(self._flush_topic))
             return tx.connection.changes()
 
         return await self._writer.run(job, frees_space=True, is_long=True)
 
     def close(self) -> None:
-        self._end_watch()
+        for end in self._end_watches:
+            end()
         self._memory.close()
+
+
+def waiting_of(
+    row_id: int, entry: str, priority: int, enqueued_at: float, due_at: float, deaths: int, deaths_alone: int
+) -> Waiting:
+    """An entry whose mail is to be read."""
+    return Waiting(
+        row_id, EntryId(entry), priority, enqueued_at, due_at, None, 0, deaths=deaths, deaths_alone=deaths_alone
+    )
 
 
 def _envelope(mail: Mail) -> tuple[str | None, str]:

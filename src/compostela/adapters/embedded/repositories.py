@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from compostela.adapters.embedded import mail_codec
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
-from compostela.adapters.embedded.effects import forget, recall, remember
+from compostela.adapters.embedded.effects import STORED, forget, recall, remember
 from compostela.adapters.embedded.packing import pack, unpack
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
@@ -44,7 +44,7 @@ class EmbeddedRepository:
 
         def job(tx: Transaction) -> str:
             if effect is not None:
-                known = recall(tx, effect)
+                known = recall(tx, effect, mail.name.encode())
                 if known is not None:
                     return known.decode()
             self._remove(tx, mail.name, None)
@@ -160,7 +160,7 @@ class EmbeddedRepositories:
 
 def _entry(row_id: int) -> EntryId:
     """Rows are numbered once and for all (AUTOINCREMENT), so this names one storing."""
-    return EntryId(f"stored:{row_id}")
+    return EntryId(f"{STORED}{row_id}")
 
 
 def _matches(

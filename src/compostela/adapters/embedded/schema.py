@@ -194,11 +194,153 @@ LOG_TABLES = (
     "DROP INDEX placement_modseq",
 )
 
+LISTENER_TABLES = (
+    # `seeded_until`: the last mailbox that was made pending for a new group, NULL when all are
+    """CREATE TABLE listener_group (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        needs_content INTEGER NOT NULL,
+        follows_trees INTEGER NOT NULL,
+        seeded_until INTEGER,
+        is_removed INTEGER NOT NULL DEFAULT 0,
+        owner TEXT
+    )""",
+    # `log` is a mailbox's row id, or 't:' and the user of a tree
+    "CREATE TABLE listener_cursor (listener INTEGER NOT NULL, log NOT NULL, modseq INTEGER NOT NULL, PRIMARY KEY (listener, log)) WITHOUT ROWID",
+    "CREATE TABLE listener_pending (listener INTEGER NOT NULL, log NOT NULL, PRIMARY KEY (listener, log)) WITHOUT ROWID",
+    # deleted mailboxes and expunged messages that a group has not passed
+    """CREATE TABLE held_mailbox (
+        id INTEGER PRIMARY KEY,
+        user TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        uid_validity INTEGER NOT NULL,
+        uid_next INTEGER NOT NULL,
+        highest_modseq INTEGER NOT NULL,
+        messages INTEGER NOT NULL,
+        unseen INTEGER NOT NULL,
+        deleted INTEGER NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        deleted_bytes INTEGER NOT NULL,
+        first_recent_uid INTEGER NOT NULL,
+        recent INTEGER NOT NULL,
+        keywords TEXT NOT NULL,
+        log_floor INTEGER NOT NULL,
+        deleted_at INTEGER NOT NULL
+    )""",
+    """CREATE TABLE held_message (
+        mailbox INTEGER NOT NULL,
+        modseq INTEGER NOT NULL,
+        message INTEGER NOT NULL,
+        expunged_at INTEGER NOT NULL,
+        PRIMARY KEY (mailbox, modseq, message)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX held_message_message ON held_message (message)",
+    """CREATE TABLE dead_letter (
+        id TEXT PRIMARY KEY,
+        listener TEXT NOT NULL,
+        log NOT NULL,
+        mailbox TEXT,
+        since INTEGER,
+        until INTEGER NOT NULL,
+        error TEXT NOT NULL,
+        failed_at REAL NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX dead_letter_listener ON dead_letter (listener, log)",
+    "CREATE TABLE mailbox_usage (mailbox INTEGER PRIMARY KEY, user TEXT NOT NULL, messages INTEGER NOT NULL, size_bytes INTEGER NOT NULL, modseq INTEGER NOT NULL)",
+    "CREATE INDEX mailbox_usage_user ON mailbox_usage (user)",
+)
+
+TASK_TABLES = (
+    """CREATE TABLE task (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        type TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        submitted_at REAL NOT NULL,
+        submitted_from TEXT NOT NULL,
+        started_at REAL,
+        executed_on TEXT,
+        ended_at REAL,
+        cancelled_from TEXT,
+        progress TEXT,
+        information TEXT NOT NULL,
+        information_at REAL NOT NULL,
+        failure TEXT,
+        lease TEXT,
+        owner TEXT,
+        lease_until REAL,
+        crashes INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX task_open ON task (priority DESC, number) WHERE ended_at IS NULL",
+    "CREATE INDEX task_lease ON task (lease) WHERE lease IS NOT NULL",
+    "CREATE INDEX task_ended ON task (ended_at) WHERE ended_at IS NOT NULL",
+)
+
+QUEUE_TABLES = (
+    # unowned rows, those of one owner in a queue, and among them those that are ready
+    "DROP INDEX queue_entry_owner",
+    "CREATE INDEX queue_entry_owner ON queue_entry (owner, queue, due_at)",
+    "CREATE INDEX queue_entry_entry ON queue_entry (entry)",
+    # entries whose process died while it had them in work; few, so they cost the others nothing
+    "CREATE TABLE queue_death (id INTEGER PRIMARY KEY, deaths INTEGER NOT NULL, deaths_alone INTEGER NOT NULL)",
+    """CREATE TABLE unqueued_run (
+        entry TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        is_running INTEGER NOT NULL,
+        began_at REAL NOT NULL
+    ) WITHOUT ROWID""",
+    "INSERT INTO unqueued_run SELECT DISTINCT entry, '', 0, 0 FROM effect WHERE entry > 'run-' AND entry < 'run.'",
+)
+
+VACATION_TABLES = (
+    """CREATE TABLE vacation (
+        user TEXT PRIMARY KEY,
+        is_enabled INTEGER NOT NULL,
+        from_at REAL,
+        to_at REAL,
+        subject TEXT,
+        text_body TEXT,
+        html_body TEXT
+    ) WITHOUT ROWID""",
+    # senders who were answered, by which queue entry's run
+    """CREATE TABLE vacation_answer (
+        user TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        until REAL NOT NULL,
+        PRIMARY KEY (user, sender)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX vacation_answer_until ON vacation_answer (user, until)",
+)
+
+SIEVE_TABLES = (
+    """CREATE TABLE sieve_script (
+        user TEXT NOT NULL,
+        name TEXT NOT NULL,
+        text BLOB NOT NULL,
+        tree BLOB NOT NULL,
+        is_active INTEGER NOT NULL,
+        PRIMARY KEY (user, name)
+    )""",
+    "CREATE UNIQUE INDEX sieve_script_active ON sieve_script (user) WHERE is_active",
+    "CREATE TABLE sieve_quota (user TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE sieve_mark (user TEXT NOT NULL, key BLOB NOT NULL, by TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (user, key)) WITHOUT ROWID",
+    "CREATE INDEX sieve_mark_until ON sieve_mark (until)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
     FILTER_TABLES,
     LOG_TABLES,
+    LISTENER_TABLES,
+    TASK_TABLES,
+    QUEUE_TABLES,
+    VACATION_TABLES,
+    SIEVE_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

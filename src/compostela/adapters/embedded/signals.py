@@ -1,35 +1,46 @@
 """Hints that a mailbox or a queue may have changed: to watchers in this process, and by datagram to other processes.
 
-A hint may be lost. So while anybody watches, the store's version is compared four times a second, and a change that no
-hint told of wakes everybody.
+A hint may be lost. So while something is watched and other processes share the folder, the versions of all that is watched are
+compared once a second, in one query, if the database has changed at all; a version that moved wakes its watchers. Where the file
+system has no sockets there are no hints from other processes, and versions are compared four times a second.
 """
 
 import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from compostela.adapters.embedded.ownership import Ownership
 from compostela.adapters.embedded.reader import Reader
+from compostela.base.errors import TemporaryFailure
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 1.0
+POLL_WITHOUT_HINTS_SECONDS = 0.25
 MAX_DATAGRAM_BYTES = 4096
+_GONE = -1
+MAILBOX_TOPIC = "m:"
 _DESCRIPTORS = "/proc/self/fd"
 
 Wake = Callable[[], None]
 
 
+Versions = Callable[[Sequence[str]], dict[str, int]]
+"""The versions of several topics, read in one query; one that is gone is left out."""
+
+
 def mailbox_topic(mailbox: str) -> str:
     """The topic of a mailbox, by its id."""
-    return f"m:{mailbox}"
+    return f"{MAILBOX_TOPIC}{mailbox}"
 
 
 class Signals:
     """Topics are plain strings, such as `m:12` for a mailbox and `q` for the queues."""
 
-    def __init__(self, ownership: Ownership, reader: Reader) -> None:
+    def __init__(self, ownership: Ownership, reader: Reader, versions: Versions) -> None:
         self._ownership = ownership
+        self._versions = versions
+        self._known: dict[str, int] = {}
         self._reader = reader
         self._watchers: dict[str, dict[int, Wake]] = {}
         self._listeners: dict[str, list[Wake]] = {}
@@ -70,14 +81,22 @@ class Signals:
         watchers.append(wake)
         return lambda: watchers.remove(wake)
 
-    def watch(self, topic: str, wake: Wake) -> Wake:
-        """Gives the function that ends the watch."""
+    def watch(self, topic: str, wake: Wake, version: int | None = None) -> Wake:
+        """Return the function that ends the watch. `version` is the one that the caller has seen, by default that of now."""
         self._next += 1
         key = self._next
         self._watchers.setdefault(topic, {})[key] = wake
+        known = self._known.get(topic)
+        if known is None:
+            self._known[topic] = self._versions([topic]).get(topic, _GONE) if version is None else version
+        elif version is not None and version < known:
+            # what the caller has not seen was told before he came
+            asyncio.get_running_loop().call_soon(wake)
+        if version is not None or self._polling is None:
+            # the next poll compares: something may have changed since the caller looked
+            self._version = _GONE
         if self._polling is None:
-            self._version = self._reader.data_version()
-            self._polling = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+            self._poll_later()
 
         def end() -> None:
             watchers = self._watchers.get(topic)
@@ -85,6 +104,7 @@ class Signals:
                 watchers.pop(key, None)
                 if not watchers:
                     del self._watchers[topic]
+                    del self._known[topic]
 
         return end
 
@@ -115,14 +135,25 @@ class Signals:
         if not self._watchers:
             self._polling = None
             return
-        self._polling = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+        self._poll_later()
         if not self._others:
             return
-        version = self._reader.data_version()
-        if version != self._version:
-            self._version = version
-            for topic in list(self._watchers):
-                self._wake(topic)
+        try:
+            version = self._reader.data_version()
+            if version == self._version:
+                return
+            current = self._versions(list(self._watchers))
+        except TemporaryFailure:
+            return  # the next poll compares again
+        self._version = version
+        moved = [topic for topic, known in self._known.items() if current.get(topic, _GONE) != known]
+        for topic in moved:
+            self._known[topic] = current.get(topic, _GONE)
+            self._wake(topic)
+
+    def _poll_later(self) -> None:
+        seconds = POLL_WITHOUT_HINTS_SECONDS if self._socket is None else POLL_SECONDS
+        self._polling = asyncio.get_running_loop().call_later(seconds, self._poll)
 
     def close(self) -> None:
         if self._polling is not None:

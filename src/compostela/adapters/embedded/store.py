@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -15,6 +16,7 @@ from compostela.adapters.embedded.accounts import (
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.checkpoints import Checkpointer
 from compostela.adapters.embedded.database import DATABASE_NAME, connect, translated
+from compostela.adapters.embedded.dead_letters import EmbeddedDeadLetters
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace, reserve_of
 from compostela.adapters.embedded.file_bodies import make_folder
 from compostela.adapters.embedded.folder_id import (
@@ -27,8 +29,11 @@ from compostela.adapters.embedded.folder_id import (
 )
 from compostela.adapters.embedded.garbage import GarbageCollector
 from compostela.adapters.embedded.greylist import EmbeddedGreylist
+from compostela.adapters.embedded.listener_cursors import EmbeddedCursors
+from compostela.adapters.embedded.listener_source import EmbeddedEventSource
 from compostela.adapters.embedded.lookups import Lookups
-from compostela.adapters.embedded.mailbox_rows import Names
+from compostela.adapters.embedded.mailbox_rows import Names, mailbox_versions
+from compostela.adapters.embedded.mailbox_usage import EmbeddedUsage
 from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
 from compostela.adapters.embedded.ownership import Ownership
 from compostela.adapters.embedded.private import make_private_file
@@ -36,8 +41,12 @@ from compostela.adapters.embedded.queues import EmbeddedQueues
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
+from compostela.adapters.embedded.shared_marks import LOOKUPS, QUEUES, MarkFile
+from compostela.adapters.embedded.sieve_scripts import EmbeddedSieveMarks, EmbeddedSieveScripts
 from compostela.adapters.embedded.signals import Signals
+from compostela.adapters.embedded.tasks import EmbeddedTasks
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
+from compostela.adapters.embedded.vacations import EmbeddedVacations
 from compostela.adapters.embedded.writer import Writer
 from compostela.base.clock import Clock, SystemClock
 from compostela.base.errors import StorageFull
@@ -60,20 +69,31 @@ class EmbeddedStore:
         self._checkpointer = Checkpointer(path, self._reserve)
         self._writer = Writer(path, self._reserve, self._checkpointer.log_grew)
         self._reader = Reader(path)
-        self._signals = Signals(self._ownership, self._reader)
-        names = Names(self._reader.execute(FOLDER_ID).fetchone()[0])
+        self._signals = Signals(self._ownership, self._reader, self._versions)
+        names = self._names = Names(self._reader.execute(FOLDER_ID).fetchone()[0])
         disk = DiskSpace(folder, reserve_bytes, self._reader.reusable_bytes)
         self.blobs = EmbeddedBlobs(folder / BLOBS_FOLDER, self._reader, disk)
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
-        self.queues = EmbeddedQueues(self._writer, self._reader, self.blobs, self._ownership, self._signals, clock)
+        self._marks = MarkFile(path.with_suffix(".changes"))
+        self.queues = EmbeddedQueues(
+            self._writer, self._reader, self.blobs, self._ownership, self._signals, self._marks.mark(QUEUES), clock
+        )
         self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
-        self.runs = EmbeddedRuns(self._writer, self._reader)
-        self._lookups = Lookups(path.with_suffix(".changes"))
+        self.runs = EmbeddedRuns(self._writer, self._ownership, clock)
+        self._lookups = Lookups(self._marks.mark(LOOKUPS))
+        self.cursors = EmbeddedCursors(self._writer, self._reader, names, self._ownership)
+        self.event_source = EmbeddedEventSource(self._reader, self.blobs, names)
+        self.dead_letters = EmbeddedDeadLetters(self._writer, self._reader, names)
+        self.usage = EmbeddedUsage(self._writer, self._reader, names)
         self.users = EmbeddedUsers(self._writer, self._reader, self._lookups)
         self.delegations = EmbeddedDelegations(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
+        self.vacations = EmbeddedVacations(self._writer, self._reader)
         self.greylist = EmbeddedGreylist(self._writer, self._reader)
+        self.sieve_scripts = EmbeddedSieveScripts(self._writer, self._reader)
+        self.sieve_marks = EmbeddedSieveMarks(self._writer, self._reader)
+        self.tasks = EmbeddedTasks(self._writer, self._reader, self._ownership, self._signals)
         self.garbage = GarbageCollector(self._writer, self._reader, self.blobs, disk)
         self._upkeep: list[asyncio.Task[None]] = []
 
@@ -91,6 +111,9 @@ class EmbeddedStore:
         await store.queues.start()
         store._upkeep = [asyncio.create_task(store._keep_reserve()), asyncio.create_task(store.garbage.run())]
         return store
+
+    def _versions(self, topics: Sequence[str]) -> dict[str, int]:
+        return mailbox_versions(self._reader.execute, self._names, topics)
 
     async def collect_garbage(self) -> int:
         """One collection of garbage (see `garbage`), besides the hourly ones; tells how many blobs it removed."""
@@ -117,7 +140,7 @@ class EmbeddedStore:
         await self.queues.close()
         await self._writer.close()
         self._signals.close()
-        self._lookups.close()
+        self._marks.close()
         self._reader.close()
         # the last connection empties the log, which a reading one cannot
         self._checkpointer.close()

@@ -14,6 +14,7 @@ import click
 import orjson
 
 from compostela.app.cli.folders import data_option
+from compostela.app.cli.progress import progress_bar
 from compostela.app.configuration.locations import TOKEN_FILE
 
 P = ParamSpec("P")
@@ -25,6 +26,7 @@ EXIT_NO_PERMISSION = 77
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 60
 TASK_SECONDS = 3600.0
+LOOK_SECONDS = 0.2
 
 
 def with_client(command: Callable[Concatenate["Client", P], None]) -> Callable[..., None]:
@@ -68,7 +70,8 @@ class Client:
         return token if token.isprintable() else fail(f"{path} holds no token: it is damaged")
 
     def call(self, method: str, path: str, body: object = None, accept: str = "application/json") -> Any:
-        """The decoded answer (octets, when something else than JSON was asked for), None when there is none."""
+        """The decoded answer (octets, when something else than JSON was asked for), None when there is none. Octets are sent as they
+        are, other bodies as JSON."""
         status, answer = self._answer(method, path, body, accept)
         if status >= 400:
             _fail_with(status, answer)
@@ -101,7 +104,8 @@ class Client:
         connection = self._connect()
         headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
         try:
-            connection.request(method, path, None if body is None else orjson.dumps(body), headers)
+            data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+            connection.request(method, path, data, headers)
             response = connection.getresponse()
             data = response.read()
         except (OSError, UnicodeError) as error:
@@ -126,18 +130,26 @@ class Client:
             fail(_stranger(connection, data[:80].decode(errors="replace")))
 
     def run_task(self, method: str, path: str) -> Any:
-        """Starts a task and waits for its end, showing that it goes on."""
+        """Starts a task and gives its report when it has completed."""
         task = self.call(method, path)["taskId"]
-        end = time.monotonic() + TASK_SECONDS
-        while time.monotonic() < end:
-            report = self.call("GET", f"/tasks/{task}")
-            if report["status"] not in ("waiting", "inProgress", "canceledRequested"):
-                if report["status"] != "completed":
-                    fail(f"the task {task} {report['status']}: see the server's log")
-                return report
-            click.echo(".", nl=False, err=True)
-            time.sleep(0.2)
-        return fail(f"the task {task} is still running: see GET /tasks/{task}")
+        report = self.follow_task(task, TASK_SECONDS)
+        if report["status"] != "completed":
+            fail(f"the task {task} {report['status']}: {report.get('failure', 'see the server log')}")
+        return report
+
+    def follow_task(self, task: str, seconds: float) -> Any:
+        """Gives the report of a task when it has ended, and shows until then how far it is."""
+        end = time.monotonic() + seconds
+        with progress_bar(wanted=not self.as_json) as bar:
+            while True:
+                report = self.call("GET", f"/tasks/{part(task)}")
+                if report["status"] not in ("waiting", "inProgress", "canceledRequested"):
+                    return report
+                bar(report)
+                left = end - time.monotonic()
+                if left <= 0:
+                    fail(f"the task {task} has not ended: wait for it with 'compostela task await {task}'")
+                time.sleep(min(LOOK_SECONDS, left))
 
     def show(self, value: object, text: str | None = None) -> None:
         """See `show`."""

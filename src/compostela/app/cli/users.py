@@ -79,14 +79,34 @@ def set_password(client: Client, name: str, password: str | None, password_stdin
 
 @user.command("remove")
 @click.argument("name")
+@click.option("--delete-data", is_flag=True, help="Delete mailboxes, aliases, forwards and delegations too.")
 @yes_option
 @with_client
-def remove_user(client: Client, name: str, yes: bool) -> None:
-    """Remove a user; the mailboxes stay."""
+def remove_user(client: Client, name: str, delete_data: bool, yes: bool) -> None:
+    """Remove a user; without --delete-data the mailboxes stay."""
     client.check_user(name)
-    confirm(f"{name} can no longer log in and gets no mail", yes)
+    also = ", and all data of the user is deleted" if delete_data else ""
+    confirm(f"{name} can no longer log in and gets no mail{also}", yes)
+    if delete_data:
+        report = client.run_task("POST", f"/users/{part(name)}?action=deleteData&force&removeUser=true")
+        client.show(report["additionalInformation"], f"{name} is removed with all data")
+        return
     client.call("DELETE", f"/users/{part(name)}")
     client.show({"username": name}, f"{name} is removed")
+
+
+@user.command("rename")
+@click.argument("old")
+@click.argument("new")
+@click.option("--from-step", help="Go on from this step, after one that failed.")
+@click.option("--force", is_flag=True, help="OLD may no longer exist.")
+@with_client
+def rename_user(client: Client, old: str, new: str, from_step: str | None, force: bool) -> None:
+    """Give mailboxes, forwards and delegations of OLD to NEW, a user that exists. OLD stays as an account."""
+    options = {"fromStep": from_step} if from_step else {}
+    query = "&".join(["action=rename", *(f"{key}={part(value)}" for key, value in options.items()), *["force"] * force])
+    report = client.run_task("POST", f"/users/{part(old)}/rename/{part(new)}?{query}")
+    client.show(report["additionalInformation"], f"{new} has what was {old}'s")
 
 
 @user.command("import")

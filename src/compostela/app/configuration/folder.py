@@ -14,16 +14,25 @@ from compostela.core.authentication.throttle import ThrottleSettings, read_throt
 from compostela.core.autoconfiguration.settings import AutoconfigurationSettings, read_autoconfiguration_settings
 from compostela.core.dns.settings import DnsSettings, read_dns_settings
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
+from compostela.core.events.settings import ListenersSettings, read_listeners_settings
 from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_settings
 from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
-from compostela.core.tasks.settings import TaskSettings, read_task_settings
+from compostela.core.tasks.settings import (
+    TaskFactory,
+    TaskRunSettings,
+    TaskSettings,
+    read_own_tasks,
+    read_task_run_settings,
+    read_task_settings,
+)
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.settings import DoctorSettings, read_doctor_settings
 from compostela.net.imap.settings import ImapSettings, read_imap_settings
 from compostela.net.lmtp.settings import LmtpSettings, read_lmtp_settings
+from compostela.net.managesieve.settings import ManageSieveSettings, read_managesieve_settings
 from compostela.net.pop3.settings import Pop3Settings, read_pop3_settings
 from compostela.net.settings import check_ports
 from compostela.net.smtp.settings import SmtpSettings, read_smtp_settings
@@ -35,13 +44,13 @@ MISSPELT = 0.9
 """Likeness (of difflib) from which on an unknown file is a misspelling. Two names that are read are less alike."""
 
 _FILES = (
-    "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "pop3server.xml", "mailetcontainer.xml", "domainlist.xml",
+    "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "pop3server.xml", "managesieveserver.xml", "mailetcontainer.xml", "domainlist.xml",
     "usersrepository.xml", "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
-    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties",
+    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties",
 )  # fmt: skip
 _NOT_YET = (
-    "managesieveserver.xml", "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
+    "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
     "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties",
     "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties", "droplists.properties",
     "queue.properties", "rspamd.properties", "spamassassin.properties", "quotas.xml",
@@ -60,6 +69,7 @@ class Configuration:
     lmtp: list[LmtpSettings]
     imap: list[ImapSettings]
     pop3: list[Pop3Settings]
+    managesieve: list[ManageSieveSettings]
     container: Node
     spooler: SpoolerSettings
     throttle: ThrottleSettings
@@ -71,8 +81,10 @@ class Configuration:
     crowdsec: CrowdsecSettings | None
     health: HealthSettings
     tasks: TaskSettings
-    group_listeners: bool
-    """Whether this process runs the listeners that run once for all processes."""
+    task_runs: TaskRunSettings
+    own_tasks: list[TaskFactory]
+    """Types of tasks that an operator added."""
+    listeners: ListenersSettings
     webadmin: WebAdminSettings
     autoconfiguration: AutoconfigurationSettings
     doctor: DoctorSettings
@@ -102,7 +114,6 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         _check_names(folder, problems)
     source = _Source(folder, problems)
     source.root("batchsizes.properties", _read_batch_sizes)
-    source.root("extensions.properties", _read_extensions)
     container = source.packaged("mailetcontainer.xml")
     configuration = Configuration(
         locations=FileLocations(folder, data),
@@ -110,6 +121,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         lmtp=read_lmtp_settings(source.node("lmtpserver.xml", "lmtpservers"), problems),
         imap=read_imap_settings(source.node("imapserver.xml", "imapservers"), problems),
         pop3=read_pop3_settings(source.node("pop3server.xml", "pop3servers"), problems),
+        managesieve=read_managesieve_settings(source.node("managesieveserver.xml", "managesieveservers"), problems),
         container=container,
         spooler=read_spooler_settings(container, problems),
         throttle=source.root("authentication.properties", read_throttle_settings),
@@ -121,7 +133,9 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
         health=source.root("healthcheck.properties", read_health_settings),
         tasks=source.root("rabbitmq.properties", read_task_settings),
-        group_listeners=source.root("listeners.xml", _read_listeners),
+        task_runs=source.root("tasks.properties", read_task_run_settings),
+        own_tasks=source.root("extensions.properties", _read_extensions),
+        listeners=source.root("listeners.xml", read_listeners_settings),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
         doctor=source.root("doctor.properties", read_doctor_settings),
@@ -131,6 +145,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         (Place("lmtpserver.xml"), [one.session.server for one in configuration.lmtp]),
         (Place("imapserver.xml"), [one.server for one in configuration.imap]),
         (Place("pop3server.xml"), [one.server for one in configuration.pop3]),
+        (Place("managesieveserver.xml"), [one.server for one in configuration.managesieve]),
     ]
     check_ports(files, problems)
     return configuration
@@ -194,33 +209,8 @@ def _read_batch_sizes(settings: Settings) -> None:
     settings.finish()
 
 
-def _read_extensions(settings: Settings) -> None:
-    for name in (
-        "guice.extension.module",
-        "guice.extension.tasks",
-        "guice.extension.task",
-        "guice.extension.startable",
-    ):
-        if settings.strings(name):
-            settings.not_yet(name)
+def _read_extensions(settings: Settings) -> list[TaskFactory]:
+    settings.not_yet("guice.extension.module", "guice.extension.startable")
+    tasks = read_own_tasks(settings)
     settings.finish()
-
-
-def _read_listeners(settings: Settings) -> bool:
-    """Whether group listeners run in this process."""
-    executed = settings.boolean("executeGroupListeners", True)
-    settings.integer("maxConcurrency", 10, minimum=1)
-    settings.duration("executionTimeout", 0.0)
-    settings.not_yet("maxConcurrency", "executionTimeout")
-    for listener in settings.sections("listener"):
-        if not executed:
-            listener.error("executeGroupListeners is false: remove the listener, or leave the switch out")
-        name = listener.required("class").rpartition(".")[2]
-        listener.problems.not_yet(listener.place, f"the listener {name!r} is not yet in effect")
-    settings.not_yet("preDeletionHooks")
-    if settings.has("preDeletionHook"):
-        place, outside = settings.place_of("preDeletionHook"), "<preDeletionHook> is outside <preDeletionHooks>"
-        settings.problems.warning(place, f"{outside}: the hook is not called")
-        settings.ignored("preDeletionHook")
-    settings.finish()
-    return executed
+    return tasks

@@ -10,7 +10,11 @@ from compostela.adapters.embedded.health import health_checks
 from compostela.adapters.embedded.private import open_to_others
 from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.adapters.in_process.bans import InProcessBans
+from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
+from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.app.stores import Stores, StoresUnavailable
+from compostela.base.clock import SystemClock
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Place, Problems
 
@@ -28,8 +32,9 @@ def check_folder(data: Path, problems: Problems) -> None:
         problems.warning(Place(str(data)), f"the data folder cannot be examined: {error.strerror}")
 
 
-async def open_stores(data: Path) -> Stores:
-    """Makes or opens the data folder. Raises `StoresUnavailable`."""
+async def open_stores(data: Path, held_seconds: float) -> Stores:
+    """Makes or opens the data folder. `held_seconds` is how long logs and deleted messages wait for slow listener groups. Raises
+    `StoresUnavailable`."""
     try:
         make_folder(data)
         probe = data / f".write-{os.getpid()}"
@@ -37,7 +42,9 @@ async def open_stores(data: Path) -> Stores:
         probe.unlink()
         if (wide := open_to_others(data)) is not None:
             _log.warning("the data folder is open to others: %s", wide)
-        return stores_of(await EmbeddedStore.open(data))
+        store = await EmbeddedStore.open(data)
+        store.garbage.held_seconds = held_seconds
+        return stores_of(store)
     except OSError as error:
         raise StoresUnavailable(
             f"the data folder {data} cannot be written: {error.strerror}; choose another with --data"
@@ -50,6 +57,7 @@ async def open_stores(data: Path) -> Stores:
 
 def stores_of(store: EmbeddedStore) -> Stores:
     """The ports of an open store, which closes with them."""
+    clock = SystemClock()
     return Stores(
         mailboxes=store.mailboxes,
         queues=store.queues,
@@ -59,8 +67,19 @@ def stores_of(store: EmbeddedStore) -> Stores:
         domains=store.domains,
         rewriting=store.rewriting,
         greylist=store.greylist,
+        vacations=store.vacations,
+        sieve_scripts=store.sieve_scripts,
+        sieve_marks=store.sieve_marks,
         blobs=store.blobs,
         runs=store.runs,
+        tasks=store.tasks,
+        failed_logins=InProcessFailedLogins(clock),
+        bans=InProcessBans(clock),
+        rate_limits=InProcessRateLimits(clock),
+        cursors=store.cursors,
+        event_source=store.event_source,
+        dead_letters=store.dead_letters,
+        usage=store.usage,
         checks=health_checks(store),
         closing=store.close,
     )

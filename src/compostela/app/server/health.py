@@ -5,10 +5,11 @@ from compostela.base.clock import Clock
 from compostela.core.health.checks import HealthCheck, HealthStatus
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
-from compostela.core.tasks.manager import TaskManager
+from compostela.core.tasks.model import TaskQuery, TaskStatus
+from compostela.core.tasks.service import Tasks
 
 UNCONSUMED_SECONDS = 60.0
-"""How long a mail may wait in a queue that only other processes take mails from."""
+"""How long a mail or task may wait that only other processes take."""
 
 Found = tuple[HealthStatus, str] | None
 
@@ -49,13 +50,19 @@ async def _waits(queues: MailQueues, name: str, clock: Clock) -> bool:
     return False
 
 
-def task_consumers_check(tasks: TaskManager, roles: Roles) -> HealthCheck:
-    """Degraded when a task waits and this process runs none."""
+def task_consumers_check(tasks: Tasks, roles: Roles, clock: Clock) -> HealthCheck:
+    """Degraded when this process runs no tasks, one has waited for `UNCONSUMED_SECONDS`, and no process runs any."""
 
     async def consumers() -> Found:
-        waiting = 0 if roles.tasks else tasks.waiting
-        if not waiting:
+        if roles.tasks or not await tasks.waiting():
             return None
-        return HealthStatus.DEGRADED, f"nothing runs the {waiting} tasks that wait: task.consumption.enabled is false"
+        late = TaskQuery(TaskStatus.WAITING, submitted_before=clock.now() - UNCONSUMED_SECONDS)
+        if await tasks.page(TaskQuery(TaskStatus.IN_PROGRESS), offset=0, limit=1):
+            return None
+        if not await tasks.page(late, offset=0, limit=1):
+            return None
+        return HealthStatus.DEGRADED, (
+            f"nothing runs the {await tasks.waiting()} tasks that wait: task.consumption.enabled is false here"
+        )
 
     return HealthCheck("TaskManagerConsumers", consumers)

@@ -11,12 +11,14 @@ from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.server.health import error_repository_check, queue_consumers_check, task_consumers_check
 from compostela.app.server.hook_chains import hook_context, lmtp_chain, make_bans, smtp_chain
-from compostela.app.server.listeners import ListenerFactory, acceptance, lmtp_delivery, ports_by_name
+from compostela.app.server.listeners import ListenerFactory, lmtp_delivery, ports_by_name
 from compostela.app.server.login_methods import LoginMethods
 from compostela.app.server.mail_container import MailContainer, mailet_context
+from compostela.app.server.mailbox_listeners import make_mailbox_listeners
 from compostela.app.server.public_documents import PublicDocumentsListener
 from compostela.app.server.roles import roles_of
 from compostela.app.server.services import make_services
+from compostela.app.server.tasks import make_tasks, task_work
 from compostela.app.server.webadmin import WebAdminListener
 from compostela.app.stores import Stores
 from compostela.base.clock import SystemClock
@@ -24,7 +26,6 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
 from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.health.checks import HealthChecks
-from compostela.core.tasks.manager import TaskManager
 from compostela.doctor.service import Diagnosis
 from compostela.net.listeners import Listener
 from compostela.net.pop3.server import LoginDelays
@@ -70,14 +71,19 @@ class Server:
         self.container = MailContainer(configuration, stores, self.mailet_context, problems)
         self.roles = roles_of(configuration, self.container.processors.mailets)
         self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
-        self.tasks = TaskManager(self._clock)
+        self.mailbox_listeners = make_mailbox_listeners(configuration.listeners, stores, self._clock)
+        self.tasks = make_tasks(configuration, stores, self.services, self.mailbox_listeners, self._clock, problems)
+        self._task_work = task_work(configuration, self.tasks, self._clock, problems)
         self.health = HealthChecks([
             *stores.health_checks(),
             error_repository_check(stores.repositories, self.container.error_repository),
             queue_consumers_check(stores.queues, self.roles, self._clock),
-            task_consumers_check(self.tasks, self.roles),
+            task_consumers_check(self.tasks, self.roles, self._clock),
+            *self.mailbox_listeners.health_checks(),
         ])  # fmt: skip
         self.listeners: list[Listener] = []
+        self._accepting: list[Listener] = []
+        """Those of SMTP and LMTP, whose sessions go before the pipeline."""
         self._webadmin: WebAdminListener | None = None
         self._public: PublicDocumentsListener | None = None
         self._running: list[asyncio.Task[None]] = []
@@ -107,7 +113,9 @@ class Server:
         )
         if first is not None:
             await first_start.read_by(services, self.mailet_context.postmaster, first)
-        await self.container.start(acceptance)
+        await self.container.start(lambda: sum(listener.events_seen for listener in self._accepting))
+        if self.roles.group_listeners:
+            await self.mailbox_listeners.start()
         for listener in self.listeners:
             await listener.start()
         _log.info("roles of this process", extra=self.roles.fields())
@@ -130,8 +138,10 @@ class Server:
             self.listeners.append(factory.smtp(smtp, chain))
         for lmtp, chain in zip(configuration.lmtp, self._lmtp_chains, strict=True):
             self.listeners.append(factory.lmtp(lmtp, chain, lmtp_delivery(lmtp, stores, services, processors, workers)))
+        self._accepting = list(self.listeners)
         self.listeners += [factory.imap(imap) for imap in configuration.imap]
         self.listeners += [factory.pop3(pop3) for pop3 in configuration.pop3]
+        self.listeners += [factory.managesieve(one) for one in configuration.managesieve]
 
     async def start_web(self) -> None:
         """WebAdmin and the public documents, whose libraries are slow to import: after the mail ports are open."""
@@ -141,19 +151,20 @@ class Server:
         if self._webadmin is not None:
             await self._webadmin.start(self.route_groups())
         if self.roles.tasks:
-            self._running.append(asyncio.create_task(self.tasks.work()))
+            self._running += [asyncio.create_task(work()) for work in self._task_work]
         period = self._configuration.health.period_seconds
         self._running.append(asyncio.create_task(self.health.watch(period)))
 
     def route_groups(self) -> list["RouteGroup"]:
         """What the administration API offers here."""
         # slow to import
-        from compostela.app.server.route_groups import account_groups, mail_groups, server_groups
+        from compostela.app.server.route_groups import account_groups, event_groups, mail_groups, server_groups
 
         return [
-            *server_groups(self.health, self.tasks, self.reload_certificates, self._diagnosis()),
+            *server_groups(self.health, self.tasks, self._clock, self.reload_certificates, self._diagnosis()),
             *account_groups(self.services, self._stores, self.tasks),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
+            *event_groups(self._stores, self.tasks),
         ]
 
     def _diagnosis(self) -> Diagnosis:
@@ -188,6 +199,7 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self.container.stop()
+        await self.mailbox_listeners.stop()
         await self.close()
 
     async def close(self) -> None:

@@ -19,14 +19,15 @@ from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
 from compostela.net.imap.settings import ImapSettings
 from compostela.net.listeners import Listener
-from compostela.net.lmtp import session as lmtp_session
 from compostela.net.lmtp.session import LmtpProtocol
 from compostela.net.lmtp.settings import LmtpSettings
+from compostela.net.managesieve.server import ManageSieveServer
+from compostela.net.managesieve.session import ManageSieveProtocol
+from compostela.net.managesieve.settings import ManageSieveSettings
 from compostela.net.pop3.server import LoginDelays, Pop3Server
 from compostela.net.pop3.session import Pop3Protocol
 from compostela.net.pop3.settings import Pop3Settings
 from compostela.net.settings import ServerSettings
-from compostela.net.smtp import session as smtp_session
 from compostela.net.smtp.server import SmtpServer
 from compostela.net.smtp.session import SmtpProtocol
 from compostela.net.smtp.settings import SmtpSettings
@@ -35,11 +36,6 @@ from compostela.net.tls.errors import TlsError
 from compostela.processing.container import DEFAULT_WORKERS
 from compostela.processing.lmtp_delivery import ContainerDelivery
 from compostela.processing.processor import MailProcessors
-
-
-def acceptance() -> int:
-    """Commands that the servers that take mail have seen."""
-    return smtp_session.commands_seen() + lmtp_session.commands_seen()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +76,11 @@ class ListenerFactory:
         bans = self.bans if settings.ban_check is not None else None
         server = Pop3Server(settings, self.services.mailboxes, logins, self.login_delays, bans)
         return self._listener(settings.server, lambda listener, tls: Pop3Protocol(server, listener, tls))
+
+    def managesieve(self, settings: ManageSieveSettings) -> Listener:
+        logins = replace(self.logins.of(settings.auth), noted_by=self.recent_logins)
+        server = ManageSieveServer(settings, self.services.sieve, logins)
+        return self._listener(settings.server, lambda listener, tls: ManageSieveProtocol(server, listener, tls))
 
     def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:
         return SmtpServer(

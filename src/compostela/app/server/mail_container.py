@@ -1,5 +1,6 @@
 """The mail container of this process: mailets wherever they are configured, the spooler where it has threads."""
 
+import asyncio
 from collections.abc import Callable
 
 from compostela.app.configuration.folder import Configuration
@@ -38,12 +39,16 @@ def mailet_context(
         users=services.users,
         rewriting=services.rewriting,
         mailboxes=services.mailboxes.system,
+        vacations=stores.vacations,
         queues=stores.queues,
         repositories=stores.repositories,
         repository_settings=configuration.repositories,
+        error_repository=error_repository(configuration.spooler, configuration.repositories),
         dns=dns,
         authentication_dns=authentication_dns,
         sender=SmtpClient(own),
+        sieve_scripts=stores.sieve_scripts,
+        sieve_marks=stores.sieve_marks,
         own=own,
         clock=clock,
         resolve=configuration.locations.resolve,
@@ -58,6 +63,7 @@ def own_endpoints(configuration: Configuration) -> OwnEndpoints:
         *(one.session.server for one in configuration.lmtp),
         *(one.server for one in configuration.imap),
         *(one.server for one in configuration.pop3),
+        *(one.server for one in configuration.managesieve),
     ]
     listening = [(bind.host, bind.port) for server in servers for bind in server.bind]
     return OwnEndpoints([one.hello_name for one in smtp], listening, is_of_this_machine)
@@ -72,6 +78,7 @@ class MailContainer:
         """Complaints about the container go to `problems`. Raises `InvalidArgument` when the error repository is no URL."""
         self._stores = stores
         self._workers = configuration.spooler.workers
+        self._drain_seconds = configuration.spooler.drain_seconds
         self.processors = MailProcessors(build_processors(configuration.container, problems, context))
         self.error_repository: RepositoryUrl = error_repository(configuration.spooler, configuration.repositories)
         self._started: list[Mailet] = []
@@ -85,7 +92,13 @@ class MailContainer:
         if self._workers:
             queue, repositories = self._stores.queues.queue(SPOOL), self._stores.repositories
             self._spooler = Spooler(
-                queue, self.processors, repositories, self.error_repository, self._workers, acceptance
+                queue,
+                self.processors,
+                repositories,
+                self.error_repository,
+                self._workers,
+                acceptance,
+                drain_seconds=self._drain_seconds,
             )
             await self._spooler.start()
 
@@ -93,5 +106,5 @@ class MailContainer:
         """The spooler first: what it has in work may use any mailet."""
         if self._spooler is not None:
             await self._spooler.stop()
-        for mailet in self._started:
-            await mailet.stop()
+        # each may drain a queue of its own
+        await asyncio.gather(*(mailet.stop() for mailet in self._started))

@@ -78,7 +78,7 @@ class PublicDocumentsListener:
             self._sockets,
             self.context,
             connections=MAX_CONNECTIONS,
-            patience=RequestLimits(ARRIVAL_SECONDS, MAX_REQUEST_BYTES),
+            limits=RequestLimits(ARRIVAL_SECONDS, MAX_REQUEST_BYTES),
         )
         await self._server.start()
 

@@ -41,6 +41,6 @@ def roles_of(configuration: Configuration, mailets: Iterable[Mailet]) -> Roles:
     return Roles(
         feeds=spool if configuration.smtp or configuration.lmtp else frozenset(),
         consumes=outgoing | spool if configuration.spooler.workers else outgoing,
-        group_listeners=configuration.group_listeners,
+        group_listeners=configuration.listeners.execute,
         tasks=configuration.tasks.consumption_enabled,
     )

@@ -5,12 +5,13 @@ from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.core.health.checks import HealthChecks
 from compostela.core.repository.settings import RepositorySettings
-from compostela.core.tasks.manager import TaskManager
+from compostela.core.tasks.service import Tasks
 from compostela.doctor.routes import DoctorRoutes
 from compostela.doctor.service import Diagnosis
 from compostela.web.webadmin.application import RouteGroup
 from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
+from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
@@ -18,25 +19,29 @@ from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
+from compostela.web.webadmin.routes.sieve import SieveRoutes
 from compostela.web.webadmin.routes.tasks import TaskRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
+from compostela.web.webadmin.routes.vacations import VacationRoutes
 
 
-def account_groups(services: Services, stores: Stores, tasks: TaskManager) -> list[RouteGroup]:
+def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[RouteGroup]:
     """Domains, users, and what is theirs."""
     domains, users, rewriting = services.domains, services.users, services.rewriting
     return [
-        DomainRoutes(domains, users, rewriting),
-        UserRoutes(users, rewriting),
+        DomainRoutes(domains, users, rewriting, tasks),
+        UserRoutes(users, rewriting, tasks),
         UserMailboxRoutes(users, services.mailboxes.system, tasks),
         AddressAliasRoutes(domains, users, rewriting),
         DelegationRoutes(users, stores.delegations),
+        VacationRoutes(users, stores.vacations),
+        SieveRoutes(users, services.sieve),
         BanRoutes(services.throttle),
     ]
 
 
-def mail_groups(stores: Stores, settings: RepositorySettings, tasks: TaskManager, clock: Clock) -> list[RouteGroup]:
+def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, clock: Clock) -> list[RouteGroup]:
     """Mails that wait or were put aside."""
     return [
         MailQueueRoutes(stores.queues, tasks),
@@ -44,14 +49,23 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: TaskManager
     ]
 
 
+def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:
+    """What mailbox listeners could not take."""
+    return [DeadLetterRoutes(stores.dead_letters, tasks)]
+
+
 def server_groups(
-    health: HealthChecks, tasks: TaskManager, reload_certificates: ReloadCertificates, diagnosis: Diagnosis
+    health: HealthChecks,
+    tasks: Tasks,
+    clock: Clock,
+    reload_certificates: ReloadCertificates,
+    diagnosis: Diagnosis,
 ) -> list[RouteGroup]:
     """The server itself."""
     return [
         HealthRoutes(health),
         MetricsRoutes(),
-        TaskRoutes(tasks),
+        TaskRoutes(tasks, clock),
         ServerRoutes(reload_certificates),
         DoctorRoutes(diagnosis),
     ]

@@ -10,8 +10,10 @@ from compostela.core.authentication.throttle import Throttle
 from compostela.core.domains.service import DomainList
 from compostela.core.mailbox.service import MailboxService
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.sieve.service import SieveService
 from compostela.core.users.service import UsersRepository
 from compostela.processing.container import postmaster_address
+from compostela.processing.sieve_engine import check_script
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Services:
     mailboxes: MailboxService
     throttle: Throttle
     authenticator: Authenticator
+    sieve: SieveService
 
 
 def make_services(configuration: Configuration, stores: Stores, clock: Clock) -> Services:
@@ -31,7 +34,7 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
     domains = DomainList(stores.domains, configuration.domains)
     users = UsersRepository(stores.users, domains, configuration.users)
     postmaster = postmaster_address(configuration.spooler, configuration.domains.default_domain.name)
-    throttle = Throttle(configuration.throttle, clock)
+    throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock)
     return Services(
         domains=domains,
         users=users,
@@ -39,4 +42,5 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
         mailboxes=MailboxService(stores.mailboxes, clock),
         throttle=throttle,
         authenticator=Authenticator(users, stores.delegations, throttle),
+        sieve=SieveService(stores.sieve_scripts, check_script),
     )

@@ -43,7 +43,7 @@ class WebAdminListener:
 
         passwords = passwords_of(self._settings, first_start.administration_token(self._data))
         application = create_application(groups, self._settings, passwords)
-        server = WebAdminServer(application, self._sockets, patience=ADMINISTRATORS, reserved_for=HEALTH)
+        server = WebAdminServer(application, self._sockets, limits=ADMINISTRATORS, reserved_for=HEALTH)
         await server.start()
         self._server = server
 

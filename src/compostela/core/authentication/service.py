@@ -24,6 +24,8 @@ class Refusal(enum.Enum):
     DELEGATION = "Delegation is forbidden."
     NO_TARGET = "User does not exist."
     SHUT_OUT = "Too many failed logins from your address, try again later."
+    BINDING = "unsupported-channel-binding-type"
+    """RFC 5802 §7."""
 
 
 class LoginRefused(CompostelaError):
@@ -51,16 +53,16 @@ class Authenticator:
         self._delegations = delegations
         self._throttle = throttle
 
-    def check(self, client: Client) -> None:
+    async def check(self, client: Client) -> None:
         """Whether anybody may log in from there, at each step of an exchange: what it says of a password is no longer said."""
-        if self._throttle.is_shut_out(client.address):
+        if await self._throttle.is_shut_out(client.address):
             raise LoginRefused(Refusal.SHUT_OUT)
 
     async def by_password(self, name: str, password: str, acting_for: str | None, client: Client) -> Username:
-        self.check(client)
+        await self.check(client)
         user = _username(name)
         async with self._throttle.turn(client.address):
-            self.check(client)
+            await self.check(client)
             if user is None:
                 right = False
             else:
@@ -70,7 +72,7 @@ class Authenticator:
         return await self._acting(user, acting_for, client)
 
     async def by_token(self, verifier: TokenVerifier, token: str, acting_for: str | None, client: Client) -> Username:
-        self.check(client)
+        await self.check(client)
         try:
             user = await verifier.verify(token)
         except InvalidToken as error:
@@ -82,7 +84,7 @@ class Authenticator:
 
     async def by_certificate(self, names: Sequence[str], acting_for: str | None, client: Client) -> Username:
         """`names` are those that the checked certificate bears; the first that is a user's counts."""
-        self.check(client)
+        await self.check(client)
         for name in names:
             user = _username(name)
             if user is not None and await self._users.contains(user):
@@ -91,7 +93,7 @@ class Authenticator:
 
     async def by_principal(self, principal: str, own_realm: str, acting_for: str | None, client: Client) -> Username:
         """After a Kerberos ticket for a service of `own_realm`. Who is named without a domain is of the user's own."""
-        self.check(client)
+        await self.check(client)
         user = user_of_principal(principal, own_realm, virtual_hosting=self._users.virtual_hosting)
         if user is None or not await self._exists(user, client):
             raise await self._failed(client, principal, "ticket")
@@ -101,7 +103,7 @@ class Authenticator:
 
     async def scram_secrets(self, name: str, client: Client) -> ScramSecrets:
         """For an exchange that proves the password itself; plausible ones for a user that there is not."""
-        self.check(client)
+        await self.check(client)
         user = _username(name)
         secrets = await self._users.scram_secrets(name)
         own = await client.accounts.scram(user, secrets) if user is not None else None
@@ -109,7 +111,7 @@ class Authenticator:
 
     async def proved(self, name: str, acting_for: str | None, client: Client) -> Username:
         """After such an exchange."""
-        self.check(client)
+        await self.check(client)
         user = _username(name)
         if user is None or not await self._exists(user, client):
             raise await self._failed(client, name, "")
@@ -126,7 +128,7 @@ class Authenticator:
 
     async def _failed(self, client: Client, name: str, attempt: str) -> LoginRefused:
         _log.info("login failed", extra={"ip": client.address, "user": name[:255]})
-        if self._throttle.is_shut_out(client.address):
+        if await self._throttle.is_shut_out(client.address):
             # since the check began: a right password is told the same
             return LoginRefused(Refusal.SHUT_OUT)
         user = _username(name)
@@ -135,8 +137,8 @@ class Authenticator:
 
     async def _acting(self, user: Username, acting_for: str | None, client: Client) -> Username:
         """The target of a delegation (authzid), or the user."""
-        self.check(client)
-        self._throttle.succeeded(user.value)
+        await self.check(client)
+        await self._throttle.succeeded(user.value)
         target = user if not acting_for else _username(acting_for)
         if target == user:
             return user

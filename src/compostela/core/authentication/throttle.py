@@ -3,19 +3,19 @@
 import asyncio
 import hashlib
 import os
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
+from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins
 
-MAX_KNOWN = 20_000
-"""Addresses and users that are remembered at once; those that failed longest ago are forgotten first."""
+TOLD_APART = 32
+"""Different failures of a key that are counted at least, whatever the limit: delays grow with them."""
 FREE_FAILURES = 2
 """Failures that wait no longer than usual: people mistype."""
 MAX_AT_ONCE = 4
@@ -68,48 +68,32 @@ def read_throttle_settings(settings: Settings) -> ThrottleSettings:
     return read
 
 
-@dataclass(frozen=True, slots=True)
-class Ban:
-    """An address that is shut out: itself, or for IPv6 its network of 64 bits."""
-
-    address: str
-    failures: int
-    until: float
-    """Epoch seconds."""
-
-
-@dataclass(slots=True)
-class _Failures:
-    attempts: set[bytes] = field(default_factory=set)
-    since: float = 0.0
-
-
 class _Turns(asyncio.Semaphore):
     users = 0
     """Who waits or has his turn."""
 
 
 class Throttle:
-    """In the memory of the process: a ban is short, and no reason to write for every guess. Each node has its own."""
+    """The rules. What is counted is in the ports; turns are those of the process."""
 
     def __init__(
-        self, settings: ThrottleSettings, clock: Clock, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        settings: ThrottleSettings,
+        failures: FailedLogins,
+        bans: Bans,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
+        self._failures = failures
+        self._bans = bans
         self._clock = clock
         self._sleep = sleep
-        self._known: OrderedDict[str, _Failures] = OrderedDict()
-        self._banned: OrderedDict[str, Ban] = OrderedDict()
         self._turns: dict[str, _Turns] = {}
         self._key = os.urandom(32)
 
-    def is_shut_out(self, address: str) -> bool:
-        network = _place(address)
-        ban = self._banned.get(network)
-        if ban is not None and ban.until <= self._clock.now():
-            del self._banned[network]
-            return False
-        return ban is not None
+    async def is_shut_out(self, address: str) -> bool:
+        return await self._bans.find(_place(address)) is not None
 
     @asynccontextmanager
     async def turn(self, address: str) -> AsyncIterator[None]:
@@ -136,53 +120,40 @@ class Throttle:
         digest = hashlib.blake2b(
             f"{name}\x00{attempt}".encode("utf-8", "replace"), key=self._key, digest_size=8
         ).digest()
-        by_address = self._count(f"ip {network}", digest)
-        by_name = self._count(f"user {name[:255].lower()}", digest) if name else 0
+        by_address = await self._count(f"ip {network}", digest)
+        by_name = await self._count(f"user {name[:255].lower()}", digest) if name else 0
         if 0 < self._settings.max_failures <= by_address and not self._is_exempt(address):
-            self._ban(network, by_address)
+            await self._ban(network, by_address)
         beyond = max(by_address, by_name) - FREE_FAILURES
         if beyond > 0:
             delay = self._settings.first_delay_seconds * 2.0 ** min(beyond - 1, 16)
             await self._sleep(min(delay, self._settings.max_delay_seconds))
 
-    def succeeded(self, name: str) -> None:
+    async def succeeded(self, name: str) -> None:
         """Who knows the password mistyped it before. The address stays counted: it may belong to a guesser with an account."""
-        self._known.pop(f"user {name.lower()}", None)
+        await self._failures.forget(f"user {name.lower()}")
 
-    def bans(self) -> list[Ban]:
+    async def bans(self) -> list[Ban]:
         """Those in force, the oldest first."""
-        return [ban for ban in list(self._banned.values()) if self.is_shut_out(ban.address)]
+        return await self._bans.all()
 
-    def clear(self, address: str | None = None) -> bool:
+    async def clear(self, address: str | None = None) -> bool:
         """Lets an address in again, or all; False when it was not shut out. Raises `InvalidArgument` for what is no address."""
         if address is None:
-            found = bool(self._banned)
-            self._banned.clear()
-            self._known.clear()
-            return found
+            await self._failures.forget_all()
+            return await self._bans.remove_all()
         network = network_of(address)
-        self._known.pop(f"ip {network}", None)
-        return self._banned.pop(network, None) is not None
+        await self._failures.forget(f"ip {network}")
+        return await self._bans.remove(network)
 
-    def _count(self, key: str, digest: bytes) -> int:
-        now = self._clock.monotonic()
-        failures = self._known.pop(key, None)
-        if failures is None or now - failures.since > self._settings.window_seconds:
-            failures = _Failures(since=now)
-        if len(failures.attempts) <= max(self._settings.max_failures, 32):
-            failures.attempts.add(digest)
-        self._known[key] = failures
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
-        return len(failures.attempts)
+    async def _count(self, key: str, digest: bytes) -> int:
+        most = max(self._settings.max_failures, TOLD_APART)
+        return await self._failures.count(key, digest, window_seconds=self._settings.window_seconds, most=most)
 
-    def _ban(self, network: str, failures: int) -> None:
+    async def _ban(self, network: str, failures: int) -> None:
         _bans.inc()
-        self._known.pop(f"ip {network}", None)
-        self._banned.pop(network, None)
-        self._banned[network] = Ban(network, failures, self._clock.now() + self._settings.ban_seconds)
-        if len(self._banned) > MAX_KNOWN:
-            self._banned.popitem(last=False)
+        await self._failures.forget(f"ip {network}")
+        await self._bans.add(Ban(network, failures, self._clock.now() + self._settings.ban_seconds))
 
     def _is_exempt(self, address: str) -> bool:
         try:

@@ -16,16 +16,16 @@ class DomainList:
 
     async def add_configured(self) -> None:
         """At every start: the default domain and those of the configuration."""
-        known = set(await self._store.all())
         for domain in (self._settings.default_domain, *self._settings.domains):
-            if domain not in known:
+            if not await self._store.contains(domain):
                 await self._store.add(domain)
 
     async def contains(self, domain: Domain) -> bool:
         return await self._store.contains(domain)
 
     async def all(self) -> list[Domain]:
-        return await self._store.all()
+        """Sorted."""
+        return sorted([domain async for batch in self._store.all() for domain in batch], key=lambda one: one.name)
 
     async def add(self, domain: Domain) -> bool:
         """False when it was there. Raises `InvalidArgument` for an address literal."""

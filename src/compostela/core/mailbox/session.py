@@ -25,7 +25,7 @@ from compostela.core.mailbox.model import (
     StoredMessage,
 )
 from compostela.core.mailbox.pre_deletion import Deletion
-from compostela.core.mailbox.rights import NoPermission, Right
+from compostela.core.mailbox.rights import ALL_RIGHTS, NoPermission, Right
 from compostela.core.mailbox.search import Query, search
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.flags import NO_FLAGS, Flags, FlagsMode, SystemFlag
@@ -60,10 +60,13 @@ class MailboxSession:
     # hierarchy
 
     async def find(self, path: MailboxPath) -> Mailbox:
-        """Return a mailbox by its path. Raises `NotFound`."""
+        """Return a mailbox by its path. The actor's own INBOX is made when it is missing. Raises `NotFound`."""
         mailbox = await self._store.find(path)
-        if mailbox is None or Right.LOOKUP not in self.rights(mailbox):
+        if mailbox is None and path.is_inbox and self.actor.user == path.user:
+            mailbox = await self._create_unless_there(path)
+        if mailbox is None:
             raise NotFound("Mailbox not found.")
+        self._check(mailbox, Right.LOOKUP)
         return mailbox
 
     async def list(self, user: Username) -> list[Mailbox]:
@@ -148,9 +151,10 @@ class MailboxSession:
         return known
 
     async def provision(self, user: Username) -> None:
-        """At login: make and subscribe the default mailboxes for a user who has none, or only an INBOX that the first delivery
-        made."""
-        if any(not mailbox.path.is_inbox for mailbox in await self._store.of_user(user)):
+        """At login: make and subscribe the default mailboxes for a user who has none of his own: only an INBOX that the first delivery
+        made, or mailboxes that administration or a filter made. A login subscribes, they do not."""
+        others = any(not mailbox.path.is_inbox for mailbox in await self._store.of_user(user))
+        if others and await self._store.subscriptions(user):
             return
         for name in DEFAULT_MAILBOXES:
             await self._create_unless_there(MailboxPath.personal(user, name))
@@ -198,6 +202,8 @@ class MailboxSession:
 
     def _check(self, mailbox: Mailbox, needed: Right) -> None:
         held = self.rights(mailbox)
+        if held is ALL_RIGHTS:
+            return  # nearly always, and flags of an enum are slow
         if Right.LOOKUP not in held:
             raise NotFound("Mailbox not found.")
         if needed not in held:
@@ -207,11 +213,14 @@ class MailboxSession:
 
     async def open(self, mailbox: Mailbox, *, read_only: bool) -> tuple[MailboxView, OpenedMailbox]:
         """Select a mailbox. The view is read-only if the actor may change nothing. A read-write view takes the recent messages for
-        itself; on a full disk they are another's too, so that messages can be read and deleted there."""
+        itself; on a full disk they are another's too, so that messages can be read and deleted there. The caller closes the view."""
         self._check(mailbox, Right.READ)
-        read_only = read_only or not self.rights(mailbox) & _CHANGING
+        if not read_only and (held := self.rights(mailbox)) is not ALL_RIGHTS:
+            read_only = not held & _CHANGING
         opened = await self._service.listings.open(mailbox.id, take_recent=not read_only)
-        return MailboxView(self, self._store, mailbox, opened, read_only=read_only), opened
+        view = MailboxView(self, self._store, mailbox, opened, read_only=read_only)
+        view.start(self._service.clock.monotonic())
+        return view, opened
 
     async def status(self, mailbox: Mailbox) -> MailboxHead:
         """Return the counters of a mailbox."""
@@ -296,7 +305,8 @@ class MailboxSession:
         self, mailbox: Mailbox, uids: UidSet, mode: FlagsMode, flags: Flags, unchanged_since: ModSeq | None = None
     ) -> FlagsResult:
         """Change flags; see `MessageStore.store_flags`."""
-        self._check(mailbox, _rights_for(mode, flags))
+        if self.rights(mailbox) is not ALL_RIGHTS:
+            self._check(mailbox, _rights_for(mode, flags))
         flags = await self._spelled(mailbox, flags)
         if self._keyword_limits is not None:
             keywords = flags.keywords
@@ -371,9 +381,9 @@ class MailboxSession:
         service = self._service
         return await search(self._store, service.listings, mailbox.id, uids, query, service.search_slots)
 
-    def watch(self, mailbox: Mailbox, wake: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, mailbox: Mailbox, wake: Callable[[], None], seen: ModSeq) -> Callable[[], None]:
         """See `MessageStore.watch`."""
-        return self._store.watch(mailbox.id, wake)
+        return self._store.watch(mailbox.id, wake, seen)
 
     async def take_recent(self, mailbox: Mailbox) -> Uid:
         """See `MessageStore.take_recent`."""

@@ -1,6 +1,6 @@
 """The mail queue: durable hand-over between those who accept mail and those who process it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from compostela.core.idempotency import Effect
@@ -9,10 +9,17 @@ from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
 from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EntryId
 
+MAX_DEATHS_ALONE = 3
+"""A consumer parks an entry whose process died so often while it was the only one in work."""
+
+Turn = Callable[[float], Awaitable[None]]
+"""Awaited with the seconds that an entry has been ready, before the entry counts as in work."""
+
 
 class QueueItem(Protocol):
-    """A mail handed to one consumer. It stays in the queue until `done`; a consumer that dies without calling either
-    method gives it back (embedded: when its process's lock file is free; distributed: when its channel closes)."""
+    """A mail handed to one consumer. The entry is *in work* from `dequeue` until one of `done`, `retry` and `give_back`
+    returns. If the process dies in between, the entry comes again to any process that consumes the queue (embedded: when the
+    lock file of the dead process is free; distributed: when its channel closes)."""
 
     @property
     def entry(self) -> EntryId: ...
@@ -20,17 +27,36 @@ class QueueItem(Protocol):
     @property
     def mail(self) -> Mail: ...
 
+    @property
+    def attempts(self) -> int:
+        """How often a process died while it had this entry in work, since the last `retry`. An entry that waits, an orderly
+        stop, `give_back` and a power loss count nothing. From the second death on the queue hands the entry out while its
+        process has no other entry of any queue in work; see `deaths_alone`."""
+        ...
+
+    @property
+    def deaths_alone(self) -> int:
+        """How many of these deaths came while the queue kept all other entries waiting for this one. From `MAX_DEATHS_ALONE` on the consumer
+        does not process the mail: it stores it in the error repository with the reason and calls `done`."""
+        ...
+
     async def done(self) -> None:
-        """Removes the entry and the effect keys of its runs, durably. Works on a full disk, from the reserve. Raises
-        `TemporaryFailure` if the store fails: the consumer still has the entry and calls `retry`."""
+        """Removes the entry, durably. From then on no effect of the entry changes anything: see `core.idempotency`. Works on a
+        full disk, from the reserve. Raises `TemporaryFailure` when the removal is not known to be done: the consumer still has
+        the entry and calls `retry`. Calling it again is harmless."""
         ...
 
     async def retry(self, mail: Mail, delay_seconds: float = 0.0) -> None:
         """Puts the entry back under the same id with the mail as it is now, durably, ready after the delay.
 
         Never raises. If the mail cannot be written, the failure is logged, and the entry is given back all the same: it
-        comes again to a consumer of this process, with the mail as it was last stored, after the delay and a back-off. The
-        consumer is rid of the entry whenever this returns."""
+        comes again with the mail as it was last stored, after the delay and a back-off. The consumer is rid of the entry
+        whenever this returns."""
+        ...
+
+    async def give_back(self) -> None:
+        """Puts the entry back as it was last stored, ready at once, without counting an attempt: for a consumer that is being
+        stopped. Never raises. Needs no write."""
         ...
 
 
@@ -39,10 +65,12 @@ class MailQueue(Protocol):
 
     *Durable* means: when `enqueue` returns, the mail and its bytes survive a crash of this process and of the machine
     (embedded: one group commit with synchronous=FULL that holds entry and small body together; distributed: blob put,
-    then the Cassandra row at QUORUM, then the publisher confirm). Order: by priority, then by the time of readiness; no
-    more is promised. Delivery is at least once; (entry, key) pairs make its effects exactly once.
-    An entry belongs to the process that accepted it, so the hand-over to `dequeue` in the same process is in memory; others
-    take over a dead owner's entries only (embedded: owner and its lock file; distributed: unacknowledged messages).
+    then the Cassandra row at QUORUM, then the publisher confirm). Delivery is at least once; (entry, key) pairs make its
+    effects exactly once.
+    *Order*: by priority, then by the time of readiness, among the entries that this process has at hand; no more is promised.
+    *No process owns an entry.* Each entry goes to one consumer of any process. A process that never calls `dequeue` only
+    accepts; its entries go to the others at once (embedded: a hint, and a look every 2 s; then one UPDATE claims them). Entries
+    that wait for more than 2 s in a busy process are claimed by an idle one. Entries of a dead process are claimed by any.
     Neither edition needs a transaction that spans queue and mailbox: effects are keyed.
     """
 
@@ -52,11 +80,12 @@ class MailQueue(Protocol):
     async def enqueue(
         self, mail: Mail, *, delay_seconds: float = 0.0, priority: int = NORMAL_PRIORITY, effect: Effect | None = None
     ) -> EntryId:
-        """Durable when it returns. With an `effect` already seen nothing is enqueued (the earlier entry's id, or the
-        effect's own entry id when it is gone, comes back). Raises `StorageFull`, `TemporaryFailure`."""
+        """Durable when it returns. With an `effect` already seen, or of an entry that is done, nothing is enqueued (the earlier
+        entry's id, or the effect's own entry id, comes back). Raises `StorageFull`, `TemporaryFailure`: a caller that repeats
+        without an effect may enqueue the mail twice."""
         ...
 
-    async def dequeue(self) -> QueueItem:
+    async def dequeue(self, turn: Turn | None = None) -> QueueItem:
         """Waits for the next ready mail. Cancelling the wait loses nothing.
 
         Never raises, whatever the store does: a consumer that dies takes no more mail. An entry that cannot be read stays
@@ -65,21 +94,24 @@ class MailQueue(Protocol):
         ...
 
     async def size(self) -> int:
-        """Entries, waiting, delayed and in work. Kept, not counted."""
+        """Entries, waiting, delayed and in work. Kept, not counted. Exact for the calls of this process; those of others are
+        seen within a second (embedded: at once)."""
         ...
 
     def browse(self, *, delayed: bool | None = None, limit: int | None = None) -> AsyncIterator[QueuedMail]:
-        """Entries in enqueue order, in bounded batches; `delayed` filters by whether their time has not come."""
+        """Entries in enqueue order, in bounded batches; `delayed` filters by whether their time has not come. None comes
+        twice, and none that was done before the listing began."""
         ...
 
     async def delete(
         self, *, sender: MailAddress | None = None, name: str | None = None, recipient: MailAddress | None = None
     ) -> int:
-        """Removes matching entries (all, when nothing is given) and tells how many. One in work is finished, not retried."""
+        """Removes matching entries (all, when no criterion is given) and returns how many. A deleted entry has no further
+        effect and does not come again, also when it is in work."""
         ...
 
     async def flush(self) -> int:
-        """Makes all delayed entries ready now."""
+        """Makes all delayed entries ready now, in whatever process they wait."""
         ...
 
 

@@ -53,7 +53,8 @@ class MailRepository(Protocol):
     def url(self) -> RepositoryUrl: ...
 
     async def store(self, mail: Mail, effect: Effect | None = None) -> str:
-        """Gives the key. Raises `StorageFull`, `TemporaryFailure`."""
+        """Gives the key. Raises `StorageFull`, and `TemporaryFailure` when the mail is not known to be stored; storing it again
+        replaces it. With an effect already seen, or of an entry that is done, nothing is stored."""
         ...
 
     def keys(self, query: RepositoryQuery | None = None) -> AsyncIterator[str]:
@@ -63,8 +64,8 @@ class MailRepository(Protocol):
     async def retrieve(self, key: str) -> Mail | None: ...
 
     async def entry(self, key: str) -> EntryId | None:
-        """Names this storing of the mail: another each time it is stored under the key. Who moves the mail elsewhere takes
-        it for the effect there; effect keys under it go when the mail is removed."""
+        """Names this storing of the mail: another each time it is stored under the key. A caller that moves the mail
+        elsewhere takes it for the effect there. After the mail was removed or stored again no effect under it changes anything."""
         ...
 
     async def remove(self, key: str, entry: EntryId | None = None) -> bool:

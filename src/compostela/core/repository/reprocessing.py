@@ -27,6 +27,8 @@ class Reprocessing:
     processor: str | None = None
     recipient: str | None = None
     consume: bool = True
+    task: str = ""
+    """The task that does it: a mail that stays in the repository is run once by each task, however often that begins again."""
 
     async def reprocess(self, repository: MailRepository, key: str) -> None:
         """Nothing for a mail without the wanted recipient. Raises `NotFound`."""
@@ -40,12 +42,16 @@ class Reprocessing:
         others = [recipient for recipient in mail.recipients if recipient not in chosen]
         queue = self.queues.queue(self.queue)
         again = self._prepared(mail, repository, chosen)
-        if others:
-            again.name = f"{mail.name}-{new_id()}"
+        effect = Effect(entry, EffectKey(f"reprocess:{self.queue}:{self.recipient or ''}"))
         if not self.consume:
-            await queue.enqueue(again)
+            once = Effect(entry, EffectKey(f"{effect.key}:{self.task}")) if self.task else None
+            if others:
+                again.name = f"{mail.name}-{once.token if once is not None else new_id()}"
+            await queue.enqueue(again, effect=once)
             return
-        await queue.enqueue(again, effect=Effect(entry, EffectKey(f"reprocess:{self.queue}:{self.recipient or ''}")))
+        if others:
+            again.name = f"{mail.name}-{effect.token}"
+        await queue.enqueue(again, effect=effect)
         if others:
             # the part that runs has a name of its own, so nothing that it stores here takes this one's place
             await repository.store(mail.copy(mail.name, others))

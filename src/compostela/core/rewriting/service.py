@@ -1,6 +1,8 @@
 """The recipient rewrite table: aliases, groups, forwards, domain aliases and the like."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 
 from compostela.base.errors import AlreadyExists, InvalidArgument
 from compostela.base.ids import new_id
@@ -93,14 +95,17 @@ class RecipientRewriteTable:
         return await self._store.mappings(source)
 
     async def sources(self, mapping: Mapping) -> list[MappingSource]:
-        return await self._store.sources(mapping)
+        return [source async for batch in self._store.sources(mapping) for source in batch]
 
-    async def all(self) -> dict[MappingSource, list[Mapping]]:
-        return await self._store.all()
+    async def all(self) -> AsyncIterator[tuple[MappingSource, list[Mapping]]]:
+        """Each source with its mappings, without holding the whole table."""
+        async for batch in self._store.all():
+            for entry in batch:
+                yield entry
 
     async def addresses_of(self, user: Username) -> set[MailAddress]:
         """Addresses that a user may send from: his own, aliases, and both under aliases of their domains."""
-        found = await self._own_addresses(user)
+        found = await self.own_addresses(user)
         fresh = found
         for _ in range(self._settings.mapping_limit):
             fresh = {source for address in fresh for source in await self._equivalents(address)} - found
@@ -113,7 +118,7 @@ class RecipientRewriteTable:
         """Whether the user may use this address as sender (verifyIdentity)."""
         return sender == self._users.address_of(user) or sender in await self.addresses_of(user)
 
-    async def _own_addresses(self, user: Username) -> set[MailAddress]:
+    async def own_addresses(self, user: Username) -> set[MailAddress]:
         """Without virtual hosting he is the user of that name in every domain."""
         own = self._users.address_of(user)
         if own is None:
@@ -123,8 +128,10 @@ class RecipientRewriteTable:
         return {own, *(MailAddress(own.local_part, domain) for domain in await self._domains.all())}
 
     async def _equivalents(self, address: MailAddress) -> list[MailAddress]:
-        aliases = await self._store.sources(Mapping(MappingType.ALIAS, str(address).lower()))
-        domains = await self._store.sources(Mapping(MappingType.DOMAIN_ALIAS, address.domain.name))
+        aliases, domains = await asyncio.gather(
+            self.sources(Mapping(MappingType.ALIAS, str(address).lower())),
+            self.sources(Mapping(MappingType.DOMAIN_ALIAS, address.domain.name)),
+        )
         return [
             *(MailAddress(source.local_part, source.domain) for source in aliases if source.local_part is not None),
             *(MailAddress(address.local_part, source.domain) for source in domains),

@@ -1,9 +1,18 @@
-"""Settings of tasks, which James keeps in rabbitmq.properties."""
+"""Settings of tasks: which process runs them (James's switch, in rabbitmq.properties), and how (our tasks.properties)."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
+from compostela.base.errors import InvalidArgument
+from compostela.base.extensions import load_extension
 from compostela.base.settings import Settings
+from compostela.core.tasks.parts import TaskParts
+from compostela.core.tasks.runner import TaskRunner
+from compostela.core.tasks.schedule import ScheduledTask
+from compostela.core.tasks.worker import CONCURRENCY, KEPT_SECONDS, WorkerSettings
 
+ENTRY_POINTS = "compostela.tasks"
 _NOT_YET = (
     "uri", "hosts", "vhost", "management.uri", "management.user", "management.password", "connection.pool.retries",
     "connection.pool.min.delay.ms", "channel.pool.retries", "channel.pool.max.delay.ms", "channel.pool.size",
@@ -22,7 +31,8 @@ class TaskSettings:
     """Which process runs tasks."""
 
     consumption_enabled: bool
-    """Run the tasks that administrators start. Without it they wait, and health is degraded while one does."""
+    """Run the tasks that administrators start, wherever they were started. Without it they wait for another process, and
+    health is degraded when none takes them."""
 
 
 def read_task_settings(settings: Settings) -> TaskSettings:
@@ -30,3 +40,58 @@ def read_task_settings(settings: Settings) -> TaskSettings:
     settings.not_yet(*_NOT_YET)
     settings.finish()
     return read
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRunSettings:
+    """`tasks.properties`."""
+
+    worker: WorkerSettings
+    schedule: Sequence[ScheduledTask]
+
+
+def read_task_run_settings(settings: Settings) -> TaskRunSettings:
+    """Reads the whole file."""
+    worker = WorkerSettings(
+        concurrency=settings.integer("concurrency", CONCURRENCY, minimum=1),
+        limits=dict(_limits(settings)),
+        kept_seconds=settings.duration("kept", KEPT_SECONDS, unit="day"),
+    )
+    read = TaskRunSettings(worker, _schedule(settings))
+    settings.finish()
+    return read
+
+
+TaskFactory = Callable[[TaskParts], TaskRunner[Any]]
+
+
+def read_own_tasks(settings: Settings) -> list[TaskFactory]:
+    """The types of tasks in extensions.properties: dotted paths, or entry points of the group `compostela.tasks`."""
+    found = []
+    for key in ("guice.extension.tasks", "guice.extension.task"):
+        for name in settings.strings(key):
+            factory = load_extension(settings, "task", TaskRunner, name, ENTRY_POINTS, (), key)
+            if factory is not None:
+                found.append(cast("TaskFactory", factory))
+    return found
+
+
+def _limits(settings: Settings) -> Sequence[tuple[str, int]]:
+    found = []
+    for text in settings.strings("limits"):
+        name, _, number = (part.strip() for part in text.partition(":"))
+        if not name or not number.isdecimal():
+            settings.error(f"{text!r} is not a type of task and a number, such as reprocessing-all: 2", "limits")
+        else:
+            found.append((name, int(number)))
+    return found
+
+
+def _schedule(settings: Settings) -> list[ScheduledTask]:
+    found = []
+    for line in settings.sections("schedule"):
+        try:
+            found.append(ScheduledTask.parse(line.body, line.place))
+        except InvalidArgument as error:
+            settings.problems.error(line.place, f"schedule: {error}")
+    return found

@@ -1,19 +1,38 @@
 """Where users live."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from compostela.model.domain import Domain
 from compostela.model.username import Username
 
+STALE_SECONDS = 5.0
+"""How old an answer about the existence of users, domains and mappings may be in a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamesPage:
+    """A part of a long list. `next_cursor` is opaque text, None after the last page."""
+
+    names: list[Username]
+    next_cursor: str | None
+
 
 class UserStore(Protocol):
     """Users with the stored form of their password's hash (`algorithm` text and hash, see `core.users.passwords`).
 
-    Every change is durable and visible to all processes when it returns. Embedded: one transaction. Distributed: one
-    conditional write by user name (`IF NOT EXISTS`), no other partition involved."""
+    Every change is durable when it returns. Credentials (`password_hash`, `scram`) are never stale: a read that begins after a
+    change has returned sees it, in every process. Existence and lists may be stale for `STALE_SECONDS`. Embedded: one
+    transaction, nothing is stale. Distributed: one conditional write by user name (`IF NOT EXISTS`), no other partition
+    involved."""
+
+    async def exists(self, user: Username) -> bool:
+        """Whether there is such a user. It reads no credential and may be answered from memory, so the answer may be up to
+        `STALE_SECONDS` old."""
+        ...
 
     async def password_hash(self, user: Username) -> str | None:
-        """The stored hash, None for an unknown user. An indexed read."""
+        """The stored hash, None for an unknown user. An indexed read, never stale."""
         ...
 
     async def scram(self, user: Username) -> str | None:
@@ -41,8 +60,8 @@ class UserStore(Protocol):
         """False when there was none."""
         ...
 
-    async def names(
-        self, *, domain: Domain | None = None, after: Username | None = None, limit: int = 1000
-    ) -> list[Username]:
-        """Names in order, those behind `after`."""
+    async def names(self, *, domain: Domain | None = None, cursor: str | None = None, limit: int = 1000) -> NamesPage:
+        """At most `limit` names of a domain in their order, or of all users, in no order across domains. The first page, or
+        the one that a `next_cursor` leads to. A user who is added or removed meanwhile may be there or not; no other is
+        missed or comes twice."""
         ...

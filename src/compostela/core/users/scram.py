@@ -6,12 +6,12 @@ import os
 import stringprep
 import unicodedata
 
-from compostela.core.users.passwords import Algorithm
 from compostela.model.scram import ScramSecrets
 from compostela.model.username import Username
 
-MIN_ITERATIONS = 4096
-"""RFC 7677 §4."""
+ITERATIONS = 65_536
+"""The most that Cyrus SASL takes (mbsync, Postfix and others): with more its clients hang or fail and try no other mechanism.
+GNU SASL takes any number. RFC 7677 §4 asks for at least 4,096."""
 _SALT_BYTES = 16
 _PROHIBITED = (
     stringprep.in_table_c12, stringprep.in_table_c21_c22, stringprep.in_table_c3, stringprep.in_table_c4,
@@ -19,21 +19,21 @@ _PROHIBITED = (
 )  # fmt: skip
 
 
-def iterations_of(algorithm: Algorithm) -> int:
-    """As many as the password's own hash has: neither is the easier way to guess it."""
-    return max(MIN_ITERATIONS, algorithm.iterations)
-
-
-def scram_secrets(password: str, algorithm: Algorithm) -> ScramSecrets:
+def scram_secrets(password: str) -> ScramSecrets:
     """Slow: on a thread."""
-    return ScramSecrets.derive(prepared(password), os.urandom(_SALT_BYTES), iterations_of(algorithm))
+    return ScramSecrets.derive(prepared(password), os.urandom(_SALT_BYTES), ITERATIONS)
 
 
-def secrets_of_nobody(user: Username, algorithm: Algorithm, secret: bytes) -> ScramSecrets:
+def are_outdated(stored: str | None) -> bool:
+    """Whether stored secrets are missing or have another number of iterations, as those of older releases do."""
+    return stored is None or ScramSecrets.parse(stored).iterations != ITERATIONS
+
+
+def secrets_of_nobody(user: Username, secret: bytes) -> ScramSecrets:
     """For a user without secrets: always the same ones, which no password fits, so that nobody learns who exists
     (RFC 5802 §9). `secret` is the server's own."""
     salt = hmac.digest(secret, b"salt " + user.value.encode(), hashlib.sha256)[:_SALT_BYTES]
-    return ScramSecrets(iterations_of(algorithm), salt, os.urandom(32), os.urandom(32))
+    return ScramSecrets(ITERATIONS, salt, os.urandom(32), os.urandom(32))
 
 
 def prepared(password: str) -> bytes:

@@ -12,7 +12,7 @@ from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.domains.service import DomainList
 from compostela.core.users.passwords import algorithm_of, hash_password, verify_password
 from compostela.core.users.ports import UserStore
-from compostela.core.users.scram import scram_secrets, secrets_of_nobody
+from compostela.core.users.scram import are_outdated, scram_secrets, secrets_of_nobody
 from compostela.core.users.settings import UsersSettings
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
@@ -67,17 +67,18 @@ class UsersRepository:
         return await self._store.remove(user)
 
     async def contains(self, user: Username) -> bool:
-        return await self._store.password_hash(user) is not None
+        """See `UserStore.exists`."""
+        return await self._store.exists(user)
 
     async def names(self, domain: Domain | None = None) -> AsyncIterator[Username]:
-        after: Username | None = None
+        """Page by page; see `UserStore.names`."""
+        page = await self._store.names(domain=domain, limit=PAGE)
         while True:
-            page = await self._store.names(domain=domain, after=after, limit=PAGE)
-            for user in page:
+            for user in page.names:
                 yield user
-            if len(page) < PAGE:
+            if page.next_cursor is None:
                 return
-            after = page[-1]
+            page = await self._store.names(domain=domain, cursor=page.next_cursor, limit=PAGE)
 
     async def verify(self, user: Username, password: str) -> bool:
         """Whether it is the user's password. An unknown user takes as long as a wrong password."""
@@ -108,7 +109,7 @@ class UsersRepository:
         stored = await self._store.scram(user)
         if stored is not None:
             return ScramSecrets.parse(stored)
-        return secrets_of_nobody(user, self._settings.algorithm, await self._store.secret("scram"))
+        return secrets_of_nobody(user, await self._store.secret("scram"))
 
     def name_of(self, address: MailAddress) -> Username | None:
         """The name that the user of an address would have; None for an address that no user can have."""
@@ -148,10 +149,10 @@ class UsersRepository:
             raise InvalidArgument(f"the domain {user.domain} is not managed by this server: add it first")
 
     async def _renew(self, user: Username, password: str, stored: str) -> None:
-        """Of a user from before SCRAM, or with an algorithm from which the setting has gone on: the password is at hand now, and
-        never again without a login. Who cannot have it now, on a full disk, has it at another."""
+        """Make hash and SCRAM secrets anew if the hash is easier to guess than the setting asks for, or if the secrets are missing or
+        have another number of iterations. The password is at hand only at a login. If the disk is full, a later login does it."""
         is_easier = algorithm_of(stored).is_easier_than(self._settings.algorithm)
-        if not is_easier and await self._store.scram(user) is not None:
+        if not is_easier and not are_outdated(await self._store.scram(user)):
             return
         fresh = await self._hash(password) if is_easier else stored
         try:
@@ -168,7 +169,7 @@ class UsersRepository:
 
     async def _scram(self, password: str) -> str:
         loop = asyncio.get_running_loop()
-        return str(await loop.run_in_executor(self._threads, scram_secrets, password, self._settings.algorithm))
+        return str(await loop.run_in_executor(self._threads, scram_secrets, password))
 
     async def _hash_of_nobody(self) -> str:
         if self._nobody is None:

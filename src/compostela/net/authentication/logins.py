@@ -8,7 +8,7 @@ from compostela.base.errors import InvalidArgument
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import TokenVerifier
 from compostela.core.authentication.recent_logins import RecentLogins
-from compostela.core.authentication.service import Authenticator, Client, LoginRefused
+from compostela.core.authentication.service import Authenticator, Client, LoginRefused, Refusal
 from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.model.username import Username
 from compostela.net.authentication.mechanisms import EXTERNAL, GSSAPI, LOGIN, PLAIN, SCRAM, SCRAM_PLUS
@@ -26,6 +26,7 @@ from compostela.protocols.sasl.mechanism import (
     Rejected,
     SecretsWanted,
     TokenCredentials,
+    UnsupportedBinding,
 )
 from compostela.protocols.sasl.passwords import Login, Plain
 from compostela.protocols.sasl.scram import Scram
@@ -104,12 +105,16 @@ class Exchange:
         `LoginRefused`, `TemporaryFailure`."""
         if self._refusal is not None:
             raise self._refusal
-        self._logins.authenticator.check(self._client)
+        await self._logins.authenticator.check(self._client)
         self._response = response or b""
-        if self._mechanism.blocking:
-            step = await asyncio.to_thread(self._mechanism.next, response)
-        else:
-            step = self._mechanism.next(response)
+        try:
+            if self._mechanism.blocking:
+                step = await asyncio.to_thread(self._mechanism.next, response)
+            else:
+                step = self._mechanism.next(response)
+        except UnsupportedBinding:
+            # no guess of a password: the throttle does not count it
+            raise LoginRefused(Refusal.BINDING) from None
         if isinstance(step, SecretsWanted):
             secrets = await self._logins.authenticator.scram_secrets(step.authentication_id, self._client)
             step = self._mechanism.secrets(secrets)

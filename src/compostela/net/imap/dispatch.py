@@ -60,6 +60,8 @@ async def _authenticated(context: Context, name: str, command: commands.Command)
     match command:
         case commands.Select():
             return await selecting.select(context, command)
+        case commands.MailboxCommand("DELETE"):
+            return await selecting.delete(context, command)
         case commands.MailboxCommand():
             return await mailbox_commands.run(context, command)
         case commands.Rename():
@@ -81,10 +83,17 @@ async def _authenticated(context: Context, name: str, command: commands.Command)
 async def _selected(context: Context, name: str, command: commands.Command) -> str:
     match command:
         case commands.Fetch():
+            expunged = await selecting.names_expunged(context, command)
             await fetching.fetch(context, command)
+            _need_all(expunged)
         case commands.Store():
-            return await changing.store(context, command)
+            expunged = await selecting.names_expunged(context, command)
+            code = await changing.store(context, command)
+            _need_all(expunged)
+            return code
         case commands.Copy():
+            # COPY does all or nothing (RFC 3501 §6.4.7)
+            _need_all(await selecting.names_expunged(context, command))
             return await changing.copy(context, command)
         case commands.Expunge():
             await changing.expunge(context, command)
@@ -104,6 +113,12 @@ async def _selected(context: Context, name: str, command: commands.Command) -> s
 def _need(condition: bool) -> None:
     if not condition:
         raise Refused(_WRONG_STATE)
+
+
+def _need_all(expunged: bool) -> None:
+    """The other messages of a FETCH or STORE are answered for (RFC 2180 §4.1.2, §4.2.2)."""
+    if expunged:
+        raise Refused("Some of these messages were expunged by another session.", "EXPUNGEISSUED")
 
 
 def _identify(context: Context) -> str:

@@ -1,10 +1,8 @@
 """FETCH (RFC 3501 §6.4.5): rows first, messages only when something of them is asked for, large bodies streamed."""
 
 import logging
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from operator import itemgetter
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import Body
@@ -16,6 +14,7 @@ from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.numbers import Uid
 from compostela.model.uid_set import UidSet
 from compostela.net.imap.reply import Context, ResponseCut
+from compostela.net.imap.selecting import tell_keywords
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.commands import BodySection
 from compostela.protocols.imap.responses import body_structure, envelope, flags_text, internal_date
@@ -29,8 +28,7 @@ MAX_CACHED_NOTES_BYTES = 8 * 1024
 """Longer notes are read anew each time."""
 MESSAGE_BATCH = 50
 _SEEN = Flags(int(SystemFlag.SEEN))
-_uid_of = itemgetter(0)
-_ROW_ITEMS = frozenset({"FLAGS", "INTERNALDATE", "RFC822.SIZE", "UID", "MODSEQ", "EMAILID", "SAVEDATE"})
+_ROW_ITEMS = frozenset({"FLAGS", "INTERNALDATE", "RFC822.SIZE", "UID", "MODSEQ", "EMAILID", "THREADID", "SAVEDATE"})
 
 _STRUCTURE_ITEMS = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
 _KINDS_WITH_BODY = frozenset({"", "TEXT"})
@@ -39,12 +37,13 @@ _KINDS_WITH_BODY = frozenset({"", "TEXT"})
 RowItem = Callable[[MessageRow, MailboxView], bytes]
 
 _ROW_TEXTS: dict[str, RowItem] = {
-    "FLAGS": lambda row, view: b"FLAGS (%s)" % flags_text(row.flags, row.uid >= view.first_recent),
+    "FLAGS": lambda row, view: b"FLAGS (%s)" % flags_text(row.flags, view.is_recent(row.uid)),
     "INTERNALDATE": lambda row, _: b"INTERNALDATE " + internal_date(row.internal_date),
     "RFC822.SIZE": lambda row, _: b"RFC822.SIZE %d" % row.size,
     "UID": lambda row, _: b"UID %d" % row.uid,
     "MODSEQ": lambda row, _: b"MODSEQ (%d)" % row.modseq,
     "EMAILID": lambda row, _: b"EMAILID (%s)" % row.message_id.encode(),
+    "THREADID": lambda _, __: b"THREADID NIL",
     "SAVEDATE": lambda row, _: b"SAVEDATE " + internal_date(row.save_date),
 }
 
@@ -91,12 +90,13 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
     if light is not None:
         async for light_rows in view.session.flags(view.mailbox, wanted):
             for run, offset in view.runs(light_rows):
-                for text in _flags_lines(light, run, offset, since, view.first_recent):
+                for text in _flags_lines(context, view, light, run, offset, since):
                     out.write(text)
             await out.drain()
         return
     makers = [_ROW_TEXTS[item] for item in items]
     async for rows in view.session.rows(view.mailbox, wanted):
+        _tell_keywords_of(context, view, rows)
         for whole_run, offset in view.runs(rows):
             for row in whole_run:
                 if row.modseq > since:
@@ -105,12 +105,20 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
         await out.drain()
 
 
+def _tell_keywords_of(context: Context, view: MailboxView, rows: Sequence[MessageRow]) -> None:
+    """A keyword that another session has made is announced before FETCH shows it (RFC 3501 §7.2.6)."""
+    for row in rows:
+        if row.flags.keywords:
+            tell_keywords(context, view, row.flags.keywords)
+
+
 async def _fetch_structures(context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch) -> None:
     """Envelopes and structures come from the stored notes alone."""
     items = [item for item in command.items if isinstance(item, str)]
     since = -1 if command.changed_since is None else command.changed_since
     async for rows in view.session.rows(view.mailbox, wanted):
         chosen = [row for row in rows if row.modseq > since]
+        _tell_keywords_of(context, view, chosen)
         notes: dict[Uid, bytes] = {}
         async for batch in view.session.structures(view.mailbox, UidSet.of(row.uid for row in chosen)):
             notes.update(batch)
@@ -135,14 +143,14 @@ async def _rendered_of(view: MailboxView, uid: Uid, notes: bytes, item: str) -> 
 
 
 def _flags_lines(
-    lines: LightLines, rows: Sequence[FlagsRow], offset: int, since: int, first_recent: int
+    context: Context, view: MailboxView, lines: LightLines, rows: Sequence[FlagsRow], offset: int, since: int
 ) -> Iterator[bytes]:
     if since >= 0:
         rows = [row for row in rows if row.modseq > since]
-    recent = bisect_left(rows, first_recent, key=_uid_of)
-    for part, is_recent in ((rows[:recent], False), (rows[recent:], True)):
+    for part, is_recent in view.by_recent(rows):
         if part:
             combinations = {id(row[2]): row[2] for row in part}
+            tell_keywords(context, view, frozenset[str]().union(*(flags.keywords for flags in combinations.values())))
             texts = {key: flags_text(flags, is_recent) for key, flags in combinations.items()}
             yield b"".join(lines(part, offset, texts))
 
@@ -153,6 +161,7 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
     )
     async for rows in view.session.rows(view.mailbox, wanted):
         chosen = [row for row in rows if command.changed_since is None or row.modseq > command.changed_since]
+        _tell_keywords_of(context, view, chosen)
         for start in range(0, len(chosen), MESSAGE_BATCH):
             batch = chosen[start : start + MESSAGE_BATCH]
             changed = await _mark_seen(view, batch) if marks_seen else {}
@@ -165,6 +174,8 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
                     own = changed.get(row.uid)
                     if own is not None and "FLAGS" not in items:
                         items = (*items, "FLAGS")
+                    if own is not None and context.state.condstore and "MODSEQ" not in items:
+                        items = (*items, "MODSEQ")  # RFC 7162 §3.2
                     await _write_message(context, view, number, own or row, message, items)
                     if own is not None:
                         # not earlier: flags of a message that cannot be read are told with the other changes

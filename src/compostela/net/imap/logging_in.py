@@ -7,6 +7,7 @@ import contextlib
 from compostela.base.errors import InvalidArgument, StorageFull
 from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.core.mailbox.actor import Actor
+from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange
 from compostela.net.authentication.mechanisms import SCRAM_PLUS
@@ -19,6 +20,7 @@ _CODES = {
     Refusal.WRONG: "AUTHENTICATIONFAILED",
     Refusal.DELEGATION: "AUTHORIZATIONFAILED",
     Refusal.NO_TARGET: "AUTHORIZATIONFAILED",
+    Refusal.BINDING: "AUTHENTICATIONFAILED",
     Refusal.SHUT_OUT: "UNAVAILABLE",
 }
 """RFC 5530."""
@@ -79,9 +81,10 @@ def _refused(context: Context, refused: LoginRefused, wrong: str) -> Refused:
 
 async def _enter(context: Context, user: Username) -> None:
     mailboxes = context.server.mailboxes.session(Actor.of(user), context.server.settings.keyword_limits)
-    if context.server.settings.provision:
-        # a login without them is better than none; there is always another
-        with contextlib.suppress(StorageFull):
+    # a login without them is better than none; there is always another
+    with contextlib.suppress(StorageFull):
+        if context.server.settings.provision:
             await mailboxes.provision(user)
+        await mailboxes.find(MailboxPath.inbox(user))
     context.state.user = user
     context.state.mailboxes = mailboxes

@@ -1,6 +1,7 @@
 """Commands on mailboxes: CREATE, DELETE, RENAME, SUBSCRIBE, LIST, LSUB, STATUS, NAMESPACE."""
 
 import re
+from collections.abc import Iterable
 
 from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
 from compostela.core.mailbox.model import Mailbox
@@ -20,7 +21,7 @@ def path_of(user: Username, name: str) -> MailboxPath:
     if name.startswith(_OWN):
         name = name[len(_OWN) :]
     elif name.startswith("#"):
-        raise Refused("You can not access a mailbox that does not belong to you")
+        raise Refused("You can not access a mailbox that does not belong to you", "NOPERM")
     return MailboxPath.personal(user, name)
 
 
@@ -54,11 +55,11 @@ async def run(context: Context, command: commands.MailboxCommand) -> str:
             case _:
                 await mailboxes.unsubscribe(path)
     except AlreadyExists:
-        raise Refused("Mailbox already exists.") from None
+        raise Refused("Mailbox already exists.", "ALREADYEXISTS") from None
     except NotFound:
-        raise Refused("Mailbox not found.") from None
+        raise Refused("Mailbox not found.", "NONEXISTENT") from None
     except InvalidArgument as wrong:
-        raise Refused(str(wrong)) from None
+        raise Refused(str(wrong), "CANNOT") from None
     return ""
 
 
@@ -68,11 +69,11 @@ async def rename(context: Context, command: commands.Rename) -> None:
     try:
         await mailboxes_of(context.state).rename(path_of(user, command.source), path_of(user, command.target))
     except AlreadyExists:
-        raise Refused("Mailbox already exists.") from None
+        raise Refused("Mailbox already exists.", "ALREADYEXISTS") from None
     except NotFound:
-        raise Refused("Mailbox not found.") from None
+        raise Refused("Mailbox not found.", "NONEXISTENT") from None
     except InvalidArgument as wrong:
-        raise Refused(str(wrong)) from None
+        raise Refused(str(wrong), "CANNOT") from None
 
 
 def namespace(context: Context) -> None:
@@ -89,30 +90,45 @@ async def list_mailboxes(context: Context, command: commands.List) -> None:
         return
     own = mailboxes_of(context.state)
     mailboxes = {mailbox.path.name: mailbox for mailbox in await own.list(user)}
+    if INBOX not in mailboxes:
+        mailboxes[INBOX] = await own.find(MailboxPath.inbox(user))  # made anew: administration has deleted it
     wants_subscribed = command.subscribed or "SUBSCRIBED" in command.returns
     subscribed = set(await own.subscriptions(user)) if wants_subscribed else set()
-    names = _names(command, mailboxes, subscribed)
     matcher = _matcher([_joined(command.reference, pattern) for pattern in command.patterns])
+    names, above = _names(command, mailboxes, subscribed, matcher)
     for name in sorted(names):
-        if not matcher(name):
-            continue
         special = _SPECIAL_USE.get(name)
         if command.special_use and special is None:
             continue
-        context.out.write(list_line(kind, _attributes(name, mailboxes, names, subscribed, command), name))
+        attributes = _attributes(name, mailboxes, names, subscribed, command)
+        has_subscribed = command.is_recursive and name in above
+        context.out.write(list_line(kind, attributes, name, has_subscribed=has_subscribed))
         if command.status_items and name in mailboxes:
             await _write_status(context, mailboxes[name], command.status_items)
 
 
-def _names(command: commands.List, mailboxes: dict[str, Mailbox], subscribed: set[str]) -> set[str]:
-    """All names to choose from, with parents that exist only by their children."""
-    names = set(subscribed) if command.subscribed else set(mailboxes)
+def _names(
+    command: commands.List, mailboxes: dict[str, Mailbox], subscribed: set[str], matcher: "_matcher"
+) -> tuple[set[str], set[str]]:
+    """The names to tell, and those that have subscribed names below which the patterns do not match.
+
+    Parents that exist only by their children are told. Among subscriptions a parent is told for `%` of LSUB (RFC 3501 §6.3.9) and
+    for RECURSIVEMATCH (RFC 5258 §3.5), if the patterns leave the name below out."""
     if not command.subscribed:
-        names.add(INBOX)
-    for name in list(names):
+        return {name for name in (*mailboxes, *_parents(mailboxes)) if matcher(name)}, set()
+    names = {name for name in subscribed if matcher(name)}
+    above = set[str]()
+    if command.is_recursive or (command.is_lsub and "%" in command.patterns[0]):
+        above = {name for name in _parents(subscribed - names) if matcher(name)}
+    return names | above, above
+
+
+def _parents(names: Iterable[str]) -> set[str]:
+    found = set[str]()
+    for name in names:
         levels = name.split(DELIMITER)
-        names.update(DELIMITER.join(levels[:count]) for count in range(1, len(levels)))
-    return names
+        found.update(DELIMITER.join(levels[:count]) for count in range(1, len(levels)))
+    return found
 
 
 def _attributes(
@@ -121,7 +137,7 @@ def _attributes(
     found = []
     if command.is_lsub:
         return ["\\Noselect"] if name not in subscribed else []
-    if name not in mailboxes and name != INBOX:
+    if name not in mailboxes:
         found.append("\\NonExistent" if command.subscribed else "\\Noselect")
     has_children = any(other.startswith(name + DELIMITER) for other in (*mailboxes, *names))
     found.append("\\HasChildren" if has_children else "\\HasNoChildren")
@@ -165,7 +181,7 @@ async def status(context: Context, command: commands.Status) -> None:
     try:
         mailbox = await mailboxes_of(context.state).find(path_of(user, command.mailbox))
     except NotFound:
-        raise Refused("Mailbox not found.") from None
+        raise Refused("Mailbox not found.", "NONEXISTENT") from None
     await _write_status(context, mailbox, command.items)
 
 
@@ -182,6 +198,7 @@ async def _write_status(context: Context, mailbox: Mailbox, items: tuple[str, ..
         "DELETED": head.deleted,
         "DELETED-STORAGE": head.deleted_bytes,
         "MAILBOXID": f"({mailbox.id})",
+        "APPENDLIMIT": context.server.settings.max_literal_bytes or "NIL",
     }
     text = " ".join(f"{item} {values[item]}" for item in items)
     context.out.write(b"* STATUS %s (%s)\r\n" % (mailbox_name(mailbox.path.name), text.encode()))

@@ -10,6 +10,7 @@ from compostela.model.numbers import ModSeq, Uid
 from compostela.model.sequence_set import SequenceSet
 from compostela.model.uid_set import UidSet
 from compostela.net.imap.reply import Context
+from compostela.net.imap.selecting import check_numbers
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.commands import SearchKey
 from compostela.protocols.imap.responses import search_line
@@ -21,7 +22,7 @@ _FLAG_KEYS = {
     "FLAGGED": SystemFlag.FLAGGED,
     "SEEN": SystemFlag.SEEN,
 }
-_OF_ROW = frozenset({"LARGER", "SMALLER", "BEFORE", "ON", "SINCE", "OLDER", "YOUNGER"})
+_OF_ROW = frozenset({"LARGER", "SMALLER", "BEFORE", "ON", "SINCE", "OLDER", "YOUNGER", "EMAILID"})
 _OF_HEADER = frozenset({"HEADER", "SENTBEFORE", "SENTON", "SENTSINCE", "BCC", "CC", "FROM", "SUBJECT", "TO"})
 _OF_BODY = frozenset({"BODY", "TEXT"})
 _DAY = 86400
@@ -33,6 +34,7 @@ async def run_search(context: Context, command: commands.Search) -> None:
     view = context.state.view
     assert view is not None
     key = command.key
+    _check_numbers(view, key)
     with_modseq = _uses(key, "MODSEQ")
     if with_modseq:
         context.state.condstore = True
@@ -46,6 +48,13 @@ async def run_search(context: Context, command: commands.Search) -> None:
         found = [(uid, ModSeq(0)) for uid in uids]
     highest = max((modseq for _, modseq in found), default=0) if with_modseq else None
     context.out.write(search_line(_shown(view, [uid for uid, _ in found], uid=command.uid), highest))
+
+
+def _check_numbers(view: MailboxView, key: SearchKey) -> None:
+    if key.name == "SEQUENCE" and isinstance(key.argument, SequenceSet):
+        check_numbers(view, key.argument)
+    for inner in key.keys:
+        _check_numbers(view, inner)
 
 
 def _shown(view: MailboxView, uids: list[Uid], *, uid: bool) -> Iterable[int]:
@@ -136,16 +145,20 @@ class _Tests:
             return lambda row: row.uid in known
         if isinstance(argument, int):
             return self._number_leaf(name, argument)
-        first = self._view.first_recent
+        is_recent = self._view.is_recent
         match name:
             case "ALL":
                 return lambda _: True
             case "RECENT":
-                return lambda row: row.uid >= first
+                return lambda row: is_recent(row.uid)
             case "OLD":
-                return lambda row: row.uid < first
+                return lambda row: not is_recent(row.uid)
             case "NEW":
-                return lambda row: row.uid >= first and not row.flags.system & SystemFlag.SEEN
+                return lambda row: is_recent(row.uid) and not row.flags.system & SystemFlag.SEEN
+            case "EMAILID":
+                return lambda row: str(row.message_id) == argument if isinstance(row, MessageRow) else None
+            case "THREADID":
+                return lambda _: False  # no message has one
             case "KEYWORD":
                 return _has_keyword(str(argument))
             case "UNKEYWORD":

@@ -1,15 +1,15 @@
 """SELECT, EXAMINE, CLOSE, UNSELECT, and telling a session what has changed."""
 
-import logging
+import contextlib
 
-from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
+from compostela.base.errors import NotFound, TemporaryFailure
 from compostela.core.mailbox.view import MailboxView
+from compostela.model.sequence_set import SequenceSet
+from compostela.net.imap import mailbox_commands
 from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Context, Refused, mailboxes_of
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import SYSTEM_FLAGS, flags_text, untagged
-
-_log = logging.getLogger(__name__)
 
 
 async def select(context: Context, command: commands.Select) -> str:
@@ -27,7 +27,7 @@ async def select(context: Context, command: commands.Select) -> str:
         mailbox = await mailboxes.find(path)
         view, opened = await mailboxes.open(mailbox, read_only=command.read_only)
     except NotFound:
-        raise Refused("Mailbox not found.") from None
+        raise Refused("Mailbox not found.", "NONEXISTENT") from None
     state.view = view
     out = context.out
     out.write(untagged(f"OK [MAILBOXID ({mailbox.id})] Ok"))
@@ -61,16 +61,54 @@ def _permanent_flags_line(context: Context, view: MailboxView) -> bytes:
 
 
 async def leave(context: Context) -> None:
-    """Deselects. What came in meanwhile was recent here, and is not elsewhere."""
+    """Deselect. Messages that this session was not told of stay recent for the next one."""
     view, context.state.view = context.state.view, None
-    if view is not None and not view.read_only and view.head.uid_next > view.first_recent:
-        try:
-            await view.session.take_recent(view.mailbox)
-        except (NotFound, StorageFull):
-            pass  # nobody needs it any more, or they are another session's recent messages too
-        except TemporaryFailure:
-            # the mailbox is left all the same, and CLOSE has expunged already
-            _log.exception("could not update \\Recent when a mailbox was left")
+    context.state.repeats_exists = False
+    if view is not None:
+        view.close()
+
+
+async def delete(context: Context, command: commands.MailboxCommand) -> str:
+    """DELETE. The session's own mailbox is deselected then."""
+    state = context.state
+    assert state.user is not None
+    view, is_selected = state.view, False
+    if view is not None:
+        with contextlib.suppress(NotFound):
+            found = await mailboxes_of(state).find(path_of(state.user, command.mailbox))
+            is_selected = found.id == view.mailbox.id
+    code = await mailbox_commands.run(context, command)
+    if is_selected:
+        await leave(context)
+    return code
+
+
+async def names_expunged(context: Context, command: commands.Fetch | commands.Store | commands.Copy) -> bool:
+    """Return whether a command names, by number, a message that another session expunged. Nothing is read while the view is fresh.
+    Raises `Refused` with BAD for a number beyond the last (RFC 9051 §9, seq-number)."""
+    view = context.state.view
+    assert view is not None
+    if command.uid:
+        return False
+    check_numbers(view, command.messages)
+    uids = command.messages.resolve(view.uids, uid=False)
+    if uids & view.pending:
+        return True
+    if view.is_fresh(context.server.clock.monotonic(), may_expunge=False):
+        return False
+    there = 0
+    # a failure is not the command's: what it does may be done all the same
+    with contextlib.suppress(NotFound, TemporaryFailure):
+        async for rows in view.session.flags(view.mailbox, uids):
+            there += len(rows)
+        return there < len(uids)
+    return False
+
+
+def check_numbers(view: MailboxView, messages: SequenceSet) -> None:
+    """Raises `Refused` with BAD for a message number beyond the last. A range up to `*` may begin there."""
+    if messages.exceeds(view.exists):
+        raise Refused("Invalid messageset.", status="BAD")
 
 
 async def close(context: Context) -> None:
@@ -90,14 +128,18 @@ def tell_keywords(context: Context, view: MailboxView, keywords: frozenset[str])
         context.out.write(_permanent_flags_line(context, view))
 
 
-async def tell_changes(context: Context, *, may_expunge: bool) -> bool:
-    """Brings the session up to date; False when its mailbox is gone. Raises `TemporaryFailure` as long as nothing is told and
-    the view is as it was."""
+async def tell_changes(context: Context, *, may_expunge: bool, always: bool = True, buried: bool = False) -> bool:
+    """Bring the session up to date; return False when its mailbox is gone. Unless `always`, nothing is read while the view is fresh.
+    `buried`: clients may ignore an EXISTS here, so IDLE repeats it. Raises `TemporaryFailure` as long as nothing is told and the view
+    is as it was."""
     view = context.state.view
     if view is None:
         return True
+    now = context.server.clock.monotonic()
+    if not always and view.is_fresh(now, may_expunge=may_expunge):
+        return True
     try:
-        difference = await view.update(may_expunge=may_expunge)
+        difference = await view.update(now, may_expunge=may_expunge)
         if difference.is_empty:
             return True
         if difference.changed or difference.exists:
@@ -109,6 +151,7 @@ async def tell_changes(context: Context, *, may_expunge: bool) -> bool:
         out.write(b"* %d EXPUNGE\r\n" % number)
     if difference.exists is not None:
         out.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (difference.exists, view.recent))
+        context.state.repeats_exists |= buried
     for number, row in difference.changed:
         text = flags_text(row.flags, view.is_recent(row.uid))
         if context.state.condstore:

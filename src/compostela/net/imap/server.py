@@ -59,5 +59,7 @@ class ImapState:
     view: MailboxView | None = None
     condstore: bool = False
     """Whether the client wants ModSeqs."""
+    repeats_exists: bool = False
+    """An EXISTS came within FETCH, STORE or SEARCH since the last NOOP: IDLE repeats it, for Thunderbird ignores it there."""
     login_failures: int = 0
     enabled: set[str] = field(default_factory=set)

@@ -46,6 +46,10 @@ FIRST_IDLE_RETRY_SECONDS = 1.0
 """After a first failure to read what changed in the mailbox of an idle session."""
 LAST_IDLE_RETRY_SECONDS = 60.0
 """At most so long between two such attempts."""
+_BURIES_EXISTS = frozenset({"FETCH", "UID FETCH", "STORE", "UID STORE", "SEARCH", "UID SEARCH"})
+"""Thunderbird ignores an EXISTS that comes within these."""
+_ALWAYS_LOOK = frozenset({"NOOP", "CHECK", "IDLE"})
+"""What others did is told after these even if no hint came: a client asks for it."""
 SHUTTING_DOWN = "BYE Server is shutting down."
 
 _commands = counter("imapCommands", "IMAP commands")
@@ -57,7 +61,7 @@ class ImapProtocol(SessionHost):
     __slots__ = (
         "_append", "_engine", "_faults", "_gathered", "_gathered_bytes", "_idle_retry", "_idle_retry_seconds",
         "_idle_tag", "_idle_told_at", "_line_taker", "_session_id", "_tls",
-        "_unwatch", "_woken", "server", "state",
+        "_woken", "server", "state",
     )  # fmt: skip
 
     def __init__(self, server: ImapServer, listener: Listener, tls: bool) -> None:
@@ -74,7 +78,6 @@ class ImapProtocol(SessionHost):
         self._idle_told_at = 0.0
         self._idle_retry: asyncio.TimerHandle | None = None
         self._idle_retry_seconds = 0.0
-        self._unwatch: Callable[[], None] | None = None
         self._woken = False
         self._faults = 0
         self._session_id = ""
@@ -184,7 +187,7 @@ class ImapProtocol(SessionHost):
                 await self._handle(event)
                 if self._note_event():
                     self._flush()
-                    await self._listener.turns.take()
+                    await self._listener.scheduler.take()
                 if self._writable is not None:
                     await self.drain()
             if self._ending and not self._has_work():
@@ -220,25 +223,22 @@ class ImapProtocol(SessionHost):
                 taker, self._line_taker = self._line_taker, None
                 assert taker is not None
                 await taker(octets)
-            case LineTooLong():
-                self._close("BAD failed. Maximum command line length exceeded")
+            case LineTooLong(tag):
+                self.write(tagged(tag, "BAD", "failed. Maximum command line length exceeded", "TOOBIG"))
+                self._close("BYE Command line is too long.")
             case Faulty():
                 self._faulty(event)
 
     def _faulty(self, fault: Faulty) -> None:
         self._faults += 1
-        if self.state.user is None and fault.unknown:
-            self._close("BYE Unknown command.")
-            return
-        if self._faults > MAX_FAULTS:
-            self._close("BYE Too many unknown commands.")
-            return
         if fault.bad_charset:
             self.write(tagged(fault.tag, "NO", f"{fault.name} failed. Unknown charset.", "BADCHARSET (US-ASCII UTF-8)"))
         elif fault.unknown:
             self.write(tagged(fault.tag, "BAD", f"failed. {fault.text}"))
         else:
             self.write(tagged(fault.tag, "BAD", f"{fault.name} failed. {fault.text}".lstrip()))
+        if self._faults > MAX_FAULTS:
+            self._close("BYE Too many unknown commands.")
 
     async def _command(self, tag: bytes, name: str, command: commands.Command) -> None:
         match command:
@@ -296,7 +296,9 @@ class ImapProtocol(SessionHost):
         """What the command did is done, whatever becomes of the reading that follows: the answer is OK."""
         farewell = ""
         try:
-            if not await tell_changes(self, may_expunge=name not in ("FETCH", "STORE", "SEARCH")):
+            may_expunge = name not in ("FETCH", "STORE", "SEARCH")
+            always, buried = name in _ALWAYS_LOOK, name in _BURIES_EXISTS
+            if not await tell_changes(self, may_expunge=may_expunge, always=always, buried=buried):
                 farewell = "BYE Selected mailbox has been deleted"
         except TemporaryFailure:
             _log.exception("a mailbox's changes could not be read; a later command tells them", extra={"command": name})
@@ -304,6 +306,8 @@ class ImapProtocol(SessionHost):
             # the session may have been told of some changes and not of others
             _log.exception("unexpected error after a command", extra={"command": name})
             farewell = "BYE Internal error."
+        if name == "NOOP":
+            self.state.repeats_exists = False
         self.write(tagged(tag, "OK", f"{name} completed.", code))
         if farewell:
             self._close(farewell)
@@ -322,7 +326,7 @@ class ImapProtocol(SessionHost):
             case KeywordLimitReached():
                 self.write(tagged(tag, "NO", f"{name} failed. {error}", "LIMIT"))  # RFC 5530 §3
             case NotFound():
-                self.write(tagged(tag, "NO", f"{name} failed. Mailbox not found."))
+                self.write(tagged(tag, "NO", f"{name} failed. Mailbox not found.", "NONEXISTENT"))
             case StorageFull():
                 self.write(tagged(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE"))
             case TemporaryFailure():
@@ -389,17 +393,16 @@ class ImapProtocol(SessionHost):
     def _start_idle(self, tag: bytes) -> None:
         view = self.state.view
         if view is not None:
-            try:
-                self._unwatch = view.watch(self._wake)
-            except TemporaryFailure as error:
-                self._refuse(tag, "IDLE", error)
-                return
+            view.on_hint(self._wake)
             self._woken = True
         self._idle_tag = tag
         self._idle_told_at = self._loop.time()
         self._line_taker = self._idle_line
         self._engine.expect_line()
         self.write(b"+ Idling\r\n")
+        if view is not None and self.state.repeats_exists:
+            self.state.repeats_exists = False
+            self.write(untagged(f"{view.exists} EXISTS"))
 
     def _wake(self) -> None:
         self._woken = True
@@ -448,9 +451,8 @@ class ImapProtocol(SessionHost):
         if self._idle_retry is not None:
             self._idle_retry.cancel()
             self._idle_retry = None
-        if self._unwatch is not None:
-            self._unwatch()
-            self._unwatch = None
+        if self.state.view is not None:
+            self.state.view.on_hint(None)
 
     # TLS
 

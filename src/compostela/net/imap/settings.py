@@ -36,7 +36,7 @@ class ImapSettings:
     idle_interval_seconds: float = 120.0
     """Between two signs of life during IDLE; 0 for none."""
     provision: bool = True
-    """Make the default mailboxes at login when INBOX is missing."""
+    """Make and subscribe the default mailboxes at the first login. INBOX is always made."""
     hidden_capabilities: frozenset[str] = frozenset()
     """Capabilities that are not shown."""
     id_fields: tuple[tuple[str, str], ...] = ()

@@ -12,11 +12,6 @@ from compostela.net.smtp.session import SmtpProtocol
 _commands = counter("lmtpCommands", "LMTP commands")
 
 
-def commands_seen() -> int:
-    """How many commands clients have given since the start."""
-    return _commands.value
-
-
 class LmtpProtocol(SmtpProtocol):
     """One connection."""
 

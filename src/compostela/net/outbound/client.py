@@ -102,6 +102,7 @@ class SmtpClient:
                 refusal = Refusal(0, "the message cannot be read from the store")
             except _Refused as refused:
                 refusal = refused.refusal
+                await conversation.quit()  # RFC 5321 §4.1.1.10
             except _NoTls as error:
                 # any encryption is better than none, and none better than no mail (RFC 7435 §1.2)
                 _log.info("TLS with %s:%d failed, going on without: %s", host, port, error)

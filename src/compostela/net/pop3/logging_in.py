@@ -16,6 +16,7 @@ _REFUSALS = {
     Refusal.WRONG: replies.LOGIN_FAILED,
     Refusal.DELEGATION: replies.error(Refusal.DELEGATION.value, replies.AUTH),
     Refusal.NO_TARGET: replies.error(Refusal.NO_TARGET.value, replies.AUTH),
+    Refusal.BINDING: replies.error(Refusal.BINDING.value, replies.AUTH),
     Refusal.SHUT_OUT: replies.error(Refusal.SHUT_OUT.value, replies.SYS_TEMP),
 }
 """A refusal of credentials says so (RFC 3206), so that clients ask for others; one of the address must not."""

@@ -144,7 +144,7 @@ class Pop3Protocol(SessionHost):
                 await self._handle(event)
                 if self._note_event():
                     self._flush()
-                    await self._listener.turns.take()
+                    await self._listener.scheduler.take()
                 if self._writable is not None or self._gathered_bytes > GATHERED_BYTES:
                     await self.drain()
             if self._ending:

@@ -17,6 +17,7 @@ _REFUSALS = {
     Refusal.WRONG: replies.AUTH_FAILED,
     Refusal.DELEGATION: reply(535, "5.7.8", Refusal.DELEGATION.value),
     Refusal.NO_TARGET: reply(535, "5.7.8", Refusal.NO_TARGET.value),
+    Refusal.BINDING: reply(535, "5.7.8", Refusal.BINDING.value),
     Refusal.SHUT_OUT: reply(454, "4.7.0", Refusal.SHUT_OUT.value),
 }
 

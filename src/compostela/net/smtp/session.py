@@ -51,11 +51,6 @@ _FAREWELLS = {
 _commands = counter("smtpCommands", "SMTP commands")
 
 
-def commands_seen() -> int:
-    """How many commands clients have given since the start."""
-    return _commands.value
-
-
 class SmtpProtocol(SessionHost):
     """One connection."""
 
@@ -182,7 +177,7 @@ class SmtpProtocol(SessionHost):
                 if out:
                     self._transport.write(b"".join(out))
                     out.clear()
-                await self._listener.turns.take()
+                await self._listener.scheduler.take()
             if answer is not None:
                 out.append(answer)
                 if self._too_many_errors(answer):
@@ -374,10 +369,15 @@ class SmtpProtocol(SessionHost):
         name = words[0].decode("ascii", "replace").upper()
         offered = self._server.mechanisms(self._session)
         if name not in offered:
-            return replies.AUTH_UNKNOWN
+            return replies.AUTH_NEEDS_TLS if self._needs_tls(name) else replies.AUTH_UNKNOWN
         exchange = self._server.logins.begin(name, self._address, self.tls_channel, plus_offered=SCRAM_PLUS in offered)
         self._auth = AuthExchange(exchange, self._session, name)
         return self._auth_step(*await self._auth.begin(words[1] if len(words) == 2 else None))
+
+    def _needs_tls(self, name: str) -> bool:
+        """Whether the mechanism is there under TLS alone (RFC 4954 §6)."""
+        auth = self._server.settings.auth
+        return not self._session.is_tls and name in auth.available(tls=True, bound=self._session.bound_mechanisms)
 
     async def _auth_answer(self, line: bytes) -> bytes:
         assert self._auth is not None

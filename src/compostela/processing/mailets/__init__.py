@@ -1,7 +1,18 @@
 """The packaged mailets by their names."""
 
 from compostela.processing.mailet import MailetFactory
-from compostela.processing.mailets import attributes, bounces, dkim, headers, local_delivery, null, rewriting, routing
+from compostela.processing.mailets import (
+    attributes,
+    bounces,
+    dkim,
+    headers,
+    local_delivery,
+    null,
+    rewriting,
+    routing,
+    sieve,
+    vacation,
+)
 from compostela.processing.remote_delivery.mailet import RemoteDelivery
 
 MAILETS: dict[str, MailetFactory] = {
@@ -32,10 +43,12 @@ MAILETS: dict[str, MailetFactory] = {
         routing.ToProcessor,
         routing.ToRepository,
         routing.ToSenderDomainRepository,
+        sieve.Sieve,
+        vacation.VacationMailet,
     )
 }
 
-MAILETS_WITHOUT_EFFECT = frozenset({"Sieve", "VacationMailet", "JMAPFiltering"})
+MAILETS_WITHOUT_EFFECT = frozenset({"JMAPFiltering"})
 """Named by the packaged pipeline, and let every mail pass until they exist."""
 
 MAILETS_NOT_YET = frozenset({

@@ -46,9 +46,10 @@ class _Notification(Mailet):
         told = [one for one in mail.recipients if notification.wants(mail, one, self.condition, unless_told=True)]
         if mail.sender is not None and told:
             about = mail if len(told) == len(mail.recipients) else mail.copy(mail.name, told)
+            effect = run.effect("notice", *mail.recipients)
             content = await self._build(about, mail.sender)
-            made = notice(about, mail.sender, content, self.context.clock.now())
-            await self.context.queues.queue(SPOOL).enqueue(made, effect=run.effect("notice", *mail.recipients))
+            made = notice(about, mail.sender, content, self.context.clock.now(), effect)
+            await self.context.queues.queue(SPOOL).enqueue(made, effect=effect)
         if not self._pass_through:
             mail.state = GHOST
 

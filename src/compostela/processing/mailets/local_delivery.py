@@ -3,11 +3,12 @@
 import asyncio
 import logging
 
+from compostela.base.concurrency import side_by_side
 from compostela.base.errors import QuotaExceeded, TemporaryFailure
-from compostela.base.ids import new_id
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
 from compostela.core.delivery.headers import delivered_header
+from compostela.core.idempotency import Effect
 from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import ERROR, GHOST, Mail
 from compostela.core.queue.model import SPOOL
@@ -15,7 +16,7 @@ from compostela.mime.headers import remove
 from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELIVERED, enqueue_report
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.pipeline_run import PipelineRun
+from compostela.processing.pipeline_run import PipelineRun, part_name
 
 _log = logging.getLogger(__name__)
 
@@ -38,30 +39,32 @@ class LocalDelivery(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         base = remove(mail.content.header, [b"return-path"])
-        failed: list[MailAddress] = []
-        reason = ""
-        for recipient in mail.recipients:
-            try:
-                await self._deliver(mail, recipient, base, run)
-                _delivered.inc()
-            except QuotaExceeded as error:
-                failed.append(recipient)
-                reason = str(error)
+        effects = [(recipient, run.effect("mailbox", recipient)) for recipient in mail.recipients]
+        reasons = await side_by_side(effects, lambda one: self._delivered(mail, *one, base))
+        failed = [one for one, reason in zip(mail.recipients, reasons, strict=True) if reason is not None]
         if failed:
-            await self._to_error(mail, failed, reason, run)
+            await self._to_error(mail, failed, next(filter(None, reversed(reasons))), run)
         if self._consume and DSN_NOTIFY in mail.attributes:
             delivered = [one for one in mail.recipients if one not in failed]
             await enqueue_report(mail, delivered, DELIVERED, self.context, run)
         if self._consume:
             mail.state = GHOST
 
-    async def _deliver(self, mail: Mail, recipient: MailAddress, base: bytes, run: PipelineRun) -> None:
+    async def _delivered(self, mail: Mail, recipient: MailAddress, effect: Effect, base: bytes) -> str | None:
+        """Why the recipient cannot have the mail; None when it is delivered."""
+        try:
+            await self._deliver(mail, recipient, effect, base)
+        except QuotaExceeded as error:
+            return str(error) or "the quota is exceeded"
+        _delivered.inc()
+        return None
+
+    async def _deliver(self, mail: Mail, recipient: MailAddress, effect: Effect, base: bytes) -> None:
         user = self.context.users.name_of(recipient)
         if user is None:
             raise TemporaryFailure(f"{recipient} is no user")
         header = delivered_header(base, mail.sender, mail.per_recipient_headers.get(recipient, ()))
         content = mail.content.with_header(header)
-        effect = run.effect("mailbox", recipient)
         pause = FIRST_PAUSE_SECONDS
         for attempt in range(1, TRIES + 1):
             try:
@@ -76,10 +79,11 @@ class LocalDelivery(Mailet):
         _log.info("mail delivered", extra={"mail": mail.name, "recipient": str(recipient)})
 
     async def _to_error(self, mail: Mail, failed: list[MailAddress], reason: str, run: PipelineRun) -> None:
-        rest = mail.copy(f"{mail.name}-{new_id()[-8:]}", failed)
+        effect = run.effect("undelivered", *failed)
+        rest = mail.copy(part_name(mail, effect), failed)
         rest.state = ERROR
         rest.error_message = reason
-        await self.context.queues.queue(SPOOL).enqueue(rest, effect=run.effect("undelivered", *failed))
+        await self.context.queues.queue(SPOOL).enqueue(rest, effect=effect)
 
 
 def _folders(mail: Mail, recipient: MailAddress) -> list[str]:

@@ -2,8 +2,10 @@
 
 import logging
 
+from compostela.base.concurrency import side_by_side
 from compostela.base.settings import Settings
 from compostela.core.delivery.headers import delivered_to
+from compostela.core.idempotency import Effect
 from compostela.core.mail import notification
 from compostela.core.mail.attributes import FORWARDED, RECORDED_RECIPIENTS, SENT_BY_MAILET
 from compostela.core.mail.hops import was_delivered_to
@@ -33,32 +35,37 @@ class RecipientRewriteTable(Mailet):
         self.processors = (self._error_processor,)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
+        resolutions = await side_by_side(mail.recipients, self._resolve)
+        if all(isinstance(one, Resolution) and one.is_empty for one in resolutions):
+            return
         changed: list[MailAddress] = []
         wrong: list[MailAddress] = []
-        is_changed = False
-        for recipient in mail.recipients:
-            try:
-                resolution = await self.context.rewriting.resolve(recipient)
-            except MappingError as error:
-                _log.warning("a recipient cannot be rewritten: %s", error, extra={"recipient": str(recipient)})
+        made: list[tuple[Mail, Effect]] = []
+        for recipient, resolution in zip(mail.recipients, resolutions, strict=True):
+            if isinstance(resolution, MappingError):
+                _log.warning("a recipient cannot be rewritten: %s", resolution, extra={"recipient": str(recipient)})
                 wrong.append(recipient)
-                mail.error_message = str(error)
-                is_changed = True
+                mail.error_message = str(resolution)
                 continue
             if resolution.is_empty:
                 _add(changed, recipient)
                 continue
-            is_changed = True
             notification.inherit(mail, recipient, resolution.targets)
             for target in resolution.targets:
                 _add(changed, target)
             if resolution.forwards:
-                await self._forward(mail, recipient, resolution, changed, wrong, run)
-        if not is_changed:
-            return
+                made += await self._forward(mail, recipient, resolution, changed, wrong, run)
         if wrong:
-            await self._to_error(mail, wrong, run)
+            made.append(self._to_error(mail, wrong, run))
+        spool = self.context.queues.queue(SPOOL)
+        await side_by_side(made, lambda one: spool.enqueue(one[0], effect=one[1]))
         mail.recipients = changed
+
+    async def _resolve(self, recipient: MailAddress) -> Resolution | MappingError:
+        try:
+            return await self.context.rewriting.resolve(recipient)
+        except MappingError as error:
+            return error
 
     async def _forward(
         self,
@@ -68,12 +75,13 @@ class RecipientRewriteTable(Mailet):
         changed: list[MailAddress],
         wrong: list[MailAddress],
         run: PipelineRun,
-    ) -> None:
+    ) -> list[tuple[Mail, Effect]]:
+        """The mail that goes to the recipient's forwards, if any, and the effect that enqueues it."""
         automatic = Headers(mail.content.header).get(b"Auto-Submitted")
         if automatic is not None and automatic.lower() != b"no" and not self._forward_automatic:
             if await self.context.is_local_user(recipient):
                 _add(changed, recipient)
-            return
+            return []
         recorded = mail.attributes.get(RECORDED_RECIPIENTS)
         seen = {str(one).lower() for one in recorded} if isinstance(recorded, list) else set()
         targets = [target for target in resolution.forwards if str(target).lower() not in seen]
@@ -81,8 +89,9 @@ class RecipientRewriteTable(Mailet):
             _log.warning("a forward makes a loop", extra={"mail": mail.name, "recipient": str(recipient)})
             wrong.append(recipient)
             mail.error_message = f"554 5.4.6 The forwards of {recipient} make a loop"
-            return
-        copy = mail.copy(part_name(mail), targets)
+            return []
+        effect = run.effect("forward", recipient)
+        copy = mail.copy(part_name(mail, effect), targets)
         copy.state = ROOT
         copy.content = mail.content.with_header(add_first(mail.content.header, delivered_to(recipient)))
         if self._rewrite_sender:
@@ -94,12 +103,13 @@ class RecipientRewriteTable(Mailet):
         else:
             notification.inherit(copy, recipient, targets)
         copy.attributes[RECORDED_RECIPIENTS] = [*sorted(seen), str(recipient).lower()]
-        await self.context.queues.queue(SPOOL).enqueue(copy, effect=run.effect("forward", recipient))
+        return [(copy, effect)]
 
-    async def _to_error(self, mail: Mail, wrong: list[MailAddress], run: PipelineRun) -> None:
-        rest = mail.copy(part_name(mail), wrong)
+    def _to_error(self, mail: Mail, wrong: list[MailAddress], run: PipelineRun) -> tuple[Mail, Effect]:
+        effect = run.effect("rewriting-error", *wrong)
+        rest = mail.copy(part_name(mail, effect), wrong)
         rest.state = self._error_processor
-        await self.context.queues.queue(SPOOL).enqueue(rest, effect=run.effect("rewriting-error", *wrong))
+        return rest, effect
 
 
 def _add(recipients: list[MailAddress], recipient: MailAddress) -> None:

@@ -1,9 +1,11 @@
 """Mailets that send a mail elsewhere: to a processor, to a repository, to the postmaster."""
 
+from compostela.base.concurrency import side_by_side
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.repository.ports import MailRepository
+from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 
@@ -86,19 +88,17 @@ class PostmasterAlias(Mailet):
                 break
         else:
             return
-        changed = []
-        for recipient in mail.recipients:
-            target = recipient
-            if (
-                recipient.local_part.lower() == _POSTMASTER
-                and await self.context.domains.contains(recipient.domain)
-                and not await self.context.is_local_user(recipient)
-                and not await self.context.rewriting.is_mapped(recipient)
-            ):
-                target = self.context.postmaster
-            if target not in changed:
-                changed.append(target)
-        mail.recipients = changed
+        targets = await side_by_side(mail.recipients, self._target)
+        mail.recipients = list(dict.fromkeys(targets))
+
+    async def _target(self, recipient: MailAddress) -> MailAddress:
+        is_alias = (
+            recipient.local_part.lower() == _POSTMASTER
+            and await self.context.domains.contains(recipient.domain)
+            and not await self.context.is_local_user(recipient)
+            and not await self.context.rewriting.is_mapped(recipient)
+        )
+        return self.context.postmaster if is_alias else recipient
 
 
 class RecipientToLowerCase(Mailet):

@@ -1,5 +1,8 @@
 """Matchers on recipients."""
 
+from itertools import compress
+
+from compostela.base.concurrency import side_by_side
 from compostela.core.mail.model import Mail
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
@@ -20,14 +23,17 @@ class RecipientIsLocal(Matcher):
     """Existing users."""
 
     async def match(self, mail: Mail) -> Recipients:
-        return [recipient for recipient in mail.recipients if await self.context.is_local_user(recipient)]
+        found = await side_by_side(mail.recipients, self.context.is_local_user)
+        return list(compress(mail.recipients, found))
 
 
 class HostIsLocal(Matcher):
     """Recipients in domains that are managed here."""
 
     async def match(self, mail: Mail) -> Recipients:
-        return [one for one in mail.recipients if await self.context.domains.contains(one.domain)]
+        domains = list({recipient.domain for recipient in mail.recipients})
+        found = set(compress(domains, await side_by_side(domains, self.context.domains.contains)))
+        return [recipient for recipient in mail.recipients if recipient.domain in found]
 
 
 class HostIs(Matcher):

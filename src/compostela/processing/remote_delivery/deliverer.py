@@ -1,6 +1,5 @@
 """Workers of the outgoing queue: try, try again later, and at the end tell the sender."""
 
-import asyncio
 import logging
 
 from compostela.base.log import trace_id
@@ -17,20 +16,17 @@ from compostela.core.mail.attributes import (
 from compostela.core.mail.model import ERROR, Mail
 from compostela.core.outbound.ports import Refusal, SendResult
 from compostela.core.queue.model import SPOOL
-from compostela.core.queue.ports import MailQueue, QueueItem
+from compostela.core.queue.ports import QueueItem
 from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELAYED, RELAYED, enqueue_report
 from compostela.processing.mailet import MailetContext
+from compostela.processing.parking import Parking
 from compostela.processing.pipeline_run import PipelineRun, part_name
 from compostela.processing.remote_delivery.attempt import attempt
 from compostela.processing.remote_delivery.next_hops import NextHops
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
-from compostela.processing.workers import is_stopping
 
 _log = logging.getLogger(__name__)
-
-PAUSE_SECONDS = 60.0
-"""Before a mail is tried again whose delivery failed for a reason of our own."""
 
 _sent = counter("remoteDeliveredMails", "Mails that a next hop has taken")
 _retried = counter("remoteDeliveryRetries", "Deliveries that will be tried again")
@@ -40,30 +36,20 @@ _failed = counter("remoteDeliveryFailures", "Mails that could not be delivered")
 class Deliverer:
     """One for all workers of a queue; each worker has one mail in its hands."""
 
-    def __init__(self, settings: RemoteDeliverySettings, context: MailetContext, queue: MailQueue) -> None:
+    def __init__(self, settings: RemoteDeliverySettings, context: MailetContext) -> None:
         self._settings = settings
         self._context = context
-        self._queue = queue
+        self._parking = Parking(context.repositories, context.error_repository)
         self._hops = NextHops(settings, context.dns, context.own)
 
-    async def work(self) -> None:
-        """For ever."""
-        while True:
-            item = await self._queue.dequeue()
-            try:
-                trace_id.set(item.mail.trace_id)
-                await self._deliver(item)
-            except (Exception, asyncio.CancelledError):
-                if is_stopping():
-                    raise
-                _log.exception("a delivery failed unexpectedly; it will be tried again", extra={"mail": item.mail.name})
-                await item.retry(item.mail, PAUSE_SECONDS)
-
-    async def _deliver(self, item: QueueItem) -> None:
+    async def deliver(self, item: QueueItem) -> None:
+        """One try; then the entry is done or waits for the next one."""
         mail = item.mail
+        trace_id.set(mail.trace_id)
+        if await self._parking.park_killer(item):
+            return
         result = await self._send(mail)
-        run = PipelineRun(item.entry)
-        run.at("remote-delivery", _retries(mail))
+        run = PipelineRun(item.entry).at("remote-delivery", passed=_retries(mail))
         if result.delivered:
             _sent.inc()
             _log.info("mail sent", extra={"mail": mail.name, "recipients": len(result.delivered)})
@@ -137,7 +123,8 @@ class Deliverer:
         told = told or refusal.text
         _failed.inc()
         _log.info("delivery failed: %s", told, extra={"mail": mail.name, "recipients": len(recipients)})
-        bounce = mail.copy(part_name(mail), recipients)
+        effect = run.effect("bounce", *recipients)
+        bounce = mail.copy(part_name(mail, effect), recipients)
         bounce.error_message = told
         bounce.last_updated_at = self._context.clock.now()
         bounce.attributes[DELIVERY_ERROR] = refusal.text
@@ -145,16 +132,16 @@ class Deliverer:
         if refusal.code:
             bounce.attributes[DELIVERY_ERROR_CODE] = refusal.code
         bounce.state = self._settings.bounce_processor or ERROR
-        effect = run.effect("bounce", *recipients)
         await self._context.queues.queue(SPOOL).enqueue(bounce, effect=effect)
 
     async def _to_processor(
         self, mail: Mail, recipients: list[MailAddress], state: str, run: PipelineRun, told: set[MailAddress]
     ) -> None:
-        part = mail.copy(part_name(mail), recipients)
+        effect = run.effect(state, *recipients)
+        part = mail.copy(part_name(mail, effect), recipients)
         notification.forget(part, told)
         part.state = state
-        await self._context.queues.queue(SPOOL).enqueue(part, effect=run.effect(state, *recipients))
+        await self._context.queues.queue(SPOOL).enqueue(part, effect=effect)
 
 
 def _retries(mail: Mail) -> int:

@@ -1,6 +1,8 @@
 """The RemoteDelivery mailet: hands mail to the outgoing queue, one entry for each domain."""
 
+from compostela.base.concurrency import side_by_side
 from compostela.base.settings import Settings
+from compostela.core.idempotency import Effect
 from compostela.core.mail.attributes import MAIL_PRIORITY
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.queue.model import NORMAL_PRIORITY
@@ -9,7 +11,7 @@ from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.remote_delivery.deliverer import Deliverer
 from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
-from compostela.processing.workers import Workers
+from compostela.processing.workers import QueueWorkers
 
 
 class RemoteDelivery(Mailet):
@@ -20,8 +22,12 @@ class RemoteDelivery(Mailet):
         self._settings = read_remote_delivery_settings(settings, context.hello_name)
         self._queue = context.queues.queue(self._settings.queue)
         self.consumes = (self._settings.queue,)
-        self._workers = Workers(
-            self._settings.queue, self._settings.workers, Deliverer(self._settings, context, self._queue).work
+        self._workers = QueueWorkers(
+            self._settings.queue,
+            self._settings.workers,
+            self._queue,
+            Deliverer(self._settings, context).deliver,
+            drain_seconds=self._settings.drain_seconds,
         )
         self.processors = tuple(
             name for name in (self._settings.bounce_processor, self._settings.on_success) if name is not None
@@ -35,13 +41,19 @@ class RemoteDelivery(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         priority = mail.attributes.get(MAIL_PRIORITY) if self._settings.use_priority else None
-        for domain, recipients in self._groups(mail).items():
+        effects = [
+            (domain, recipients, run.effect(f"outgoing/{domain}", *recipients))
+            for domain, recipients in self._groups(mail).items()
+        ]
+
+        async def enqueue(group: tuple[str, list[MailAddress], Effect]) -> None:
+            domain, recipients, effect = group
             part = mail.copy(f"{mail.name}-to-{domain}" if domain else mail.name, recipients)
             await self._queue.enqueue(
-                part,
-                priority=priority if isinstance(priority, int) else NORMAL_PRIORITY,
-                effect=run.effect(f"outgoing/{domain}", *recipients),
+                part, priority=priority if isinstance(priority, int) else NORMAL_PRIORITY, effect=effect
             )
+
+        await side_by_side(effects, enqueue)
         mail.state = GHOST
 
     def _groups(self, mail: Mail) -> dict[str, list[MailAddress]]:

@@ -6,6 +6,7 @@ from compostela.base.settings import Settings
 from compostela.core.outbound.ports import SendOptions
 from compostela.core.queue.model import OUTGOING
 from compostela.processing.remote_delivery.schedule import parse_schedule
+from compostela.processing.workers import DRAIN_SECONDS
 
 SMTP_PORT = 25
 
@@ -36,6 +37,8 @@ class RemoteDeliverySettings:
     """Whether MAIL_PRIORITY decides who goes first."""
     delay_notice_seconds: float
     """How long a mail is under way before a sender who asked for it is told of the delay."""
+    drain_seconds: float
+    """How long deliveries may go on when the server stops; then they are cut off and done again later."""
     options: SendOptions
     """How to speak to a next hop."""
 
@@ -66,6 +69,7 @@ def read_remote_delivery_settings(settings: Settings, hello_name: str) -> Remote
         load_balancing=settings.boolean("loadBalancing", True),
         use_priority=settings.boolean("usePriority", False),
         delay_notice_seconds=settings.duration("delayNotice", 4 * 3600.0, unit="s"),
+        drain_seconds=settings.duration("drainTime", DRAIN_SECONDS, unit="s"),
         options=options,
     )
     settings.ignored("debug", *(node.name for node in settings.node.children if node.name.startswith("mail.")))

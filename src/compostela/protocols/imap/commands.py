@@ -70,6 +70,8 @@ class List:
     returns: frozenset[str] = frozenset()
     status_items: tuple[str, ...] = ()
     is_lsub: bool = False
+    is_recursive: bool = False
+    """RECURSIVEMATCH (RFC 5258 §3.1)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,14 @@ from compostela.protocols.imap.parser import UnknownCommand, parse, parse_append
 from compostela.protocols.imap.search_keys import BadCharset
 
 MAX_LINE = 65_536
-MAX_LITERALS_BEFORE_LOGIN = 8 * 1024
+MAX_SHORT_LITERALS = 8 * 1024
+"""The literals of a command together: names, passwords and the like."""
 MAX_LITERALS = 1024 * 1024
-_TAG = rb"[^\x00-\x20(){%*\"\\+\x7f-\xff]{1,64}"
+"""The same for SEARCH after the login."""
+MAX_MESSAGE_BYTES = 2**32 - 1
+"""Larger numbers are not of the grammar (RFC 3501 §9, number)."""
+MAX_TAG = 64
+_TAG = rb"[^\x00-\x20(){%%*\"\\+\x7f-\xff]{1,%d}" % MAX_TAG
 _HEAD = re.compile(rb"(%b) ((?:[Uu][Ii][Dd] )?[A-Za-z]{1,32})(?: |\Z)" % _TAG)
 _TAG_ALONE = re.compile(rb"(%b)(?: |\Z)" % _TAG)
 _LITERAL = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
@@ -82,14 +87,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LineTooLong:
-    """Nothing after it can be trusted: answer and close."""
+    """Nothing after it can be trusted: answer BAD and close. `tag` is `*` where it is not known."""
+
+    tag: bytes = b"*"
 
 
 Event = Received | Faulty | Continue | AppendStarted | AppendData | AppendEnded | Line | LineTooLong
 
 _CONTINUE = Continue()
 _APPEND_ENDED = AppendEnded()
-_LINE_TOO_LONG = LineTooLong()
 
 
 class _Literal(enum.Enum):
@@ -183,18 +189,20 @@ class ImapEngine:
                 continue
             line = self._take_line()
             if line is None:
-                return self._drop_buffer() if self._broken else None
+                return self._break_off(self._buffer[self._at :]) if self._broken else None
             event = self._dealt_with(line)
-            if event is _LINE_TOO_LONG:
-                return self._drop_buffer()
             if event is not None:
                 return event
         return None
 
-    def _drop_buffer(self) -> Event:
+    def _break_off(self, line: bytes) -> Event:
+        """The end of all reading. `line` begins the command if nothing of it was read before."""
+        no_tag = self._want_line or self._in_append or self._discards
+        tag = b"*" if no_tag else _tag_of((self._pieces[0] if self._pieces else line)[: MAX_TAG + 1])
+        self._broken = True
         self._buffer = b""
         self._at = self._searched = 0
-        return _LINE_TOO_LONG
+        return LineTooLong(tag)
 
     # octets
 
@@ -245,8 +253,7 @@ class ImapEngine:
             return _APPEND_ENDED
         self._text += len(line)
         if self._text > self._max_line:
-            self._broken = True
-            return _LINE_TOO_LONG
+            return self._break_off(line)
         if marker is None:
             self._pieces.append(line)
             return self._complete()
@@ -267,7 +274,8 @@ class ImapEngine:
         if head is not None and head.group(2).upper() == b"APPEND" and self._has_mailbox(head):
             return self._begin_append(head, size, waits=waits)
         self._literals += size
-        if self._literals > (MAX_LITERALS if self._logged_in else MAX_LITERALS_BEFORE_LOGIN):
+        is_search = head is not None and head.group(2).upper().removeprefix(b"UID ") == b"SEARCH"
+        if self._literals > (MAX_LITERALS if self._logged_in and is_search else MAX_SHORT_LITERALS):
             return self._too_large(size, waits=waits)
         self._literal, self._left, self._argument = _Literal.ARGUMENT, size, bytearray()
         return _CONTINUE if waits else None
@@ -278,8 +286,7 @@ class ImapEngine:
 
     def _too_large(self, size: int, *, waits: bool) -> Event | None:
         if not waits and not self._logged_in:
-            self._broken = True
-            return _LINE_TOO_LONG
+            return self._break_off(b"")
         return self._faulty(Faulty(_tag_of(self._pieces[0]), "", "Literal size exceeded."), size, waits=waits)
 
     def _faulty(self, fault: Faulty, size: int, *, waits: bool) -> Event | None:
@@ -297,6 +304,8 @@ class ImapEngine:
             command = parse_append(tokenise([pieces[0][head.end() :], *pieces[1:]]), size)
         except SyntaxFault as fault:
             return self._faulty(Faulty(tag, "APPEND", str(fault)), size, waits=waits)
+        if size > MAX_MESSAGE_BYTES:
+            return self._faulty(Faulty(tag, "APPEND", "Literal size exceeded."), size, waits=waits)
         self._reset()
         self._in_append = True
         self._literal, self._left = _Literal.MESSAGE, size

@@ -6,7 +6,7 @@ from compostela.protocols.imap.commands import BodySection
 from compostela.protocols.imap.lexer import ILLEGAL, String, SyntaxFault, Token, unescape
 
 PLAIN = frozenset({
-    "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY", "BODYSTRUCTURE", "UID", "MODSEQ", "EMAILID", "SAVEDATE",
+    "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY", "BODYSTRUCTURE", "UID", "MODSEQ", "EMAILID", "THREADID", "SAVEDATE",
 })  # fmt: skip
 _MACROS = {
     "FAST": ("FLAGS", "INTERNALDATE", "RFC822.SIZE"),

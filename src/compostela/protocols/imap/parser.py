@@ -27,7 +27,7 @@ SYSTEM_FLAGS = {
 }
 STATUS_ITEMS = frozenset({
     "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "HIGHESTMODSEQ", "SIZE", "MAILBOXID", "DELETED",
-    "DELETED-STORAGE",
+    "DELETED-STORAGE", "APPENDLIMIT",
 })  # fmt: skip
 LIST_SELECTIONS = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
 LIST_RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
@@ -179,7 +179,8 @@ def _list_command(tokens: list[Token]) -> commands.List:
     patterns = tuple(_mailbox(given, n) for n in range(len(given)))
     returns, items = _returns(tokens[2:])
     return commands.List(
-        reference, patterns, "SUBSCRIBED" in selections, "SPECIAL-USE" in selections, returns, items
+        reference, patterns, "SUBSCRIBED" in selections, "SPECIAL-USE" in selections, returns, items,
+        is_recursive="RECURSIVEMATCH" in selections,
     )  # fmt: skip
 
 

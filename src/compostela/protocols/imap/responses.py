@@ -75,8 +75,10 @@ def internal_date(epoch_seconds: int) -> bytes:
     ).encode()
 
 
-def list_line(kind: str, attributes: Iterable[str], name: str) -> bytes:
-    return b'* %s (%s) "." %s\r\n' % (kind.encode(), " ".join(attributes).encode(), mailbox_name(name))
+def list_line(kind: str, attributes: Iterable[str], name: str, *, has_subscribed: bool = False) -> bytes:
+    """`has_subscribed`: with RECURSIVEMATCH, below the name are subscribed ones (RFC 5258 §3.5)."""
+    extended = b' ("CHILDINFO" ("SUBSCRIBED"))' if has_subscribed else b""
+    return b'* %s (%s) "." %s%s\r\n' % (kind.encode(), " ".join(attributes).encode(), mailbox_name(name), extended)
 
 
 def search_line(numbers: Iterable[int], modseq: int | None = None) -> bytes:

@@ -25,6 +25,7 @@ _TEXTS = frozenset({"BCC", "BODY", "CC", "FROM", "SUBJECT", "TEXT", "TO"})
 _DATES = frozenset({"BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"})
 _NUMBERS = frozenset({"LARGER", "SMALLER", "OLDER", "YOUNGER"})
 _DATE = re.compile(r"([0-9]{1,2})-([a-z]{3})-([0-9]{4})", re.IGNORECASE)
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 _CHARSET = re.compile(
     r"us-ascii|utf-?8|iso-8859-\d{1,2}|iso-2022-(?:jp|kr)|windows-\d{3,4}|koi8-[rut]|gb2312|gbk|gb18030|big5(?:-hkscs)?"
     r"|euc-(?:jp|kr)|shift_jis",
@@ -98,6 +99,8 @@ class _Parser:
         match word:
             case "KEYWORD" | "UNKEYWORD":
                 return SearchKey(word, rest.octets().decode("latin-1"))
+            case "EMAILID" | "THREADID":
+                return SearchKey(word, _object_id(rest.octets()))
             case "HEADER":
                 return SearchKey(word, (rest.octets(), self._text(rest)))
             case "NOT":
@@ -164,6 +167,13 @@ def _set(text: bytes) -> SequenceSet:
         return SequenceSet.parse(text)
     except InvalidArgument as wrong:
         raise SyntaxFault(str(wrong)) from wrong
+
+
+def _object_id(text: bytes) -> str:
+    """RFC 8474 §4."""
+    if not _OBJECT_ID.fullmatch(text):
+        raise SyntaxFault(ILLEGAL)
+    return text.decode("ascii")
 
 
 def _date(text: bytes) -> int:

@@ -3,6 +3,7 @@ and no users; the host encodes and decodes base64, and asks those who know the u
 
 from dataclasses import dataclass, field
 
+from compostela.base.errors import InvalidArgument
 from compostela.model.scram import ScramSecrets
 
 
@@ -72,6 +73,10 @@ class Rejected:
 
 Claim = PasswordCredentials | TokenCredentials | CertificateCredentials | PrincipalCredentials | Proved | Rejected
 Step = Challenge | SecretsWanted | Claim
+
+
+class UnsupportedBinding(InvalidArgument):
+    """The client binds the exchange to the channel by a type that the server has not (RFC 5802 §7)."""
 
 
 class Mechanism:

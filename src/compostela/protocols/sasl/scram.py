@@ -1,5 +1,8 @@
 """SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677): the password never crosses the wire, and with -PLUS the exchange is
-bound to the TLS channel (`tls-server-end-point`, RFC 5929 §4)."""
+bound to the TLS channel (`tls-server-end-point`, RFC 5929 §4).
+
+`tls-exporter` (RFC 9266) needs the exporter of the TLS library, which Python's `ssl` does not give: `get_channel_binding` knows
+`tls-unique` alone, which TLS 1.3 does not have."""
 
 import base64
 import binascii
@@ -11,7 +14,15 @@ import secrets
 from compostela.base.errors import InvalidArgument
 from compostela.model.scram import ScramSecrets
 from compostela.protocols.sasl.gs2 import parse_gs2_header, unescape
-from compostela.protocols.sasl.mechanism import Challenge, Mechanism, Proved, Rejected, SecretsWanted, Step
+from compostela.protocols.sasl.mechanism import (
+    Challenge,
+    Mechanism,
+    Proved,
+    Rejected,
+    SecretsWanted,
+    Step,
+    UnsupportedBinding,
+)
 
 _NONCE = re.compile(r"[!-+\--~]{8,256}")
 _BINDING = "p=tls-server-end-point,"
@@ -55,6 +66,8 @@ class Scram(Mechanism):
     def _first(self, text: str) -> Step:
         self._header, self._authorization_id, self._client_first = parse_gs2_header(text)
         if self._binding is not None:
+            if self._header.startswith("p=") and not self._header.startswith(_BINDING):
+                raise UnsupportedBinding("the channel binding is tls-server-end-point")
             if not self._header.startswith(_BINDING):
                 raise InvalidArgument("the channel binding is tls-server-end-point")
         elif self._header.startswith("p=") or (self._plus_offered and self._header.startswith("y")):

@@ -64,6 +64,7 @@ ALREADY_AUTHENTICATED = reply(
 )
 AUTH_USAGE = reply(501, "5.5.4", "Usage: AUTH (authentication type) <challenge>")
 AUTH_UNKNOWN = reply(504, "5.5.4", "Unrecognized Authentication Type")
+AUTH_NEEDS_TLS = reply(538, "5.7.11", "Encryption required for requested authentication mechanism")
 AUTH_OK = reply(235, "2.7.0", "Authentication Successful")
 AUTH_FAILED = reply(535, "5.7.8", "Authentication Failed")
 AUTH_ABORTED = reply(501, "5.7.1", "Authentication aborted")

@@ -1,13 +1,11 @@
 """Automatic answers: vacation (RFC 5230) and vacation-seconds (RFC 6131)."""
 
 import hashlib
-import re
 from collections.abc import Iterator
 
-from compostela.mime.headers import unfold
+from compostela.mime.automatic import is_of_program, is_personal
 from compostela.sieve.actions import Reject, Vacation
 from compostela.sieve.address_parts import SEPARATOR
-from compostela.sieve.automatic import is_automatic
 from compostela.sieve.compiler import Compiler, RunCommand
 from compostela.sieve.decoding import field_text
 from compostela.sieve.definition import CommandDefinition, Definition
@@ -26,26 +24,15 @@ MAX_MESSAGE_ID = 300
 MAX_SUBJECT = 300
 """Characters of the subject that the answer repeats."""
 _RECIPIENT_FIELDS = (b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc")
-_NOT_ANSWERED = re.compile(
-    r"(?:mailer-daemon|listserv|majordomo|postmaster-noreply|no-?reply|owner-.*|.*-request|.*-owner|.*-bounces)@.*",
-    re.IGNORECASE | re.DOTALL,
-)
-_LIST_PRECEDENCE = frozenset({b"bulk", b"junk", b"list"})
 
 
 def may_be_answered(run: Run, addresses: frozenset[str]) -> bool:
     """Whether the message is personal mail to one of the owner's addresses, in lower case, from another person
     (RFC 5230 §4.5, §4.6; RFC 3834 §2)."""
-    header = HeaderView(run.message.header)
     sender = run.envelope.mail_from.lower()
-    if not sender or sender in addresses or _NOT_ANSWERED.fullmatch(sender):
+    if not sender or sender in addresses or is_of_program(sender) or not is_personal(run.message.header):
         return False
-    if is_automatic(header):
-        return False
-    if any(unfold(value).lower() in _LIST_PRECEDENCE for value in header.raw(b"precedence")):
-        return False
-    if any(name.startswith(b"list-") for name in header.names()):
-        return False
+    header = HeaderView(run.message.header)
     return any(
         not addresses.isdisjoint(_with_and_without_detail(address.text().lower()))
         for name in _RECIPIENT_FIELDS

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from compostela.web.webadmin.authentication import AuthenticationMiddleware, Passwords
 from compostela.web.webadmin.error_handlers import HANDLERS
 from compostela.web.webadmin.settings import WebAdminSettings
+from compostela.web.webadmin.slashes import SlashesInNames
 
 
 class RouteGroup(Protocol):
@@ -36,8 +37,8 @@ def create_application(groups: Sequence[RouteGroup], settings: WebAdminSettings,
 def _middleware(settings: WebAdminSettings, passwords: Passwords) -> Sequence[Middleware]:
     authentication = Middleware(AuthenticationMiddleware, passwords=passwords)
     if settings.cors_enabled:
-        return [Middleware(CorsMiddleware, origin=settings.cors_origin), authentication]
-    return [authentication]
+        return [Middleware(CorsMiddleware, origin=settings.cors_origin), authentication, Middleware(SlashesInNames)]
+    return [authentication, Middleware(SlashesInNames)]
 
 
 async def _options(request: Request) -> Response:

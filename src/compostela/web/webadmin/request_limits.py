@@ -37,7 +37,7 @@ ADMINISTRATORS = RequestLimits(arrival_seconds=60.0)
 class LimitedProtocol(HttpToolsProtocol):
     """Breaks off a connection that goes beyond the limits."""
 
-    patience = UNLIMITED
+    limits = UNLIMITED
     places: Places
     _stuck: asyncio.TimerHandle | None = None
     _arrival: asyncio.TimerHandle | None = None
@@ -76,12 +76,12 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def data_received(self, data: bytes) -> None:
-        # line ends before a request begin none, and end the library's patience between two
+        # line ends before a request begin none, and end the time limit of the library between two
         if self.cycle is not None and self.cycle.response_complete:
             self._expect()
         self._bytes += len(data)
         super().data_received(data)
-        limit = MAX_HEAD_BYTES if self._head else self.patience.request_bytes
+        limit = MAX_HEAD_BYTES if self._head else self.limits.request_bytes
         if limit and self._bytes > limit:
             self.transport.abort()
 
@@ -102,8 +102,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _expect(self) -> None:
-        if self._arrival is None and self.patience.arrival_seconds:
-            self._arrival = self.loop.call_later(self.patience.arrival_seconds, self.transport.abort)
+        if self._arrival is None and self.limits.arrival_seconds:
+            self._arrival = self.loop.call_later(self.limits.arrival_seconds, self.transport.abort)
 
     def _arrived(self) -> None:
         if self._arrival is not None:
@@ -116,6 +116,6 @@ class LimitedProtocol(HttpToolsProtocol):
             self._stuck = None
 
 
-def protocol_with(patience: RequestLimits, places: Places) -> type[asyncio.Protocol]:
+def limited_protocol(limits: RequestLimits, places: Places) -> type[asyncio.Protocol]:
     """The protocol for a listener."""
-    return type("Limited", (LimitedProtocol,), {"patience": patience, "places": places})
+    return type("Limited", (LimitedProtocol,), {"limits": limits, "places": places})

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from compostela.web.webadmin.places import RESERVED_PLACES, LimitedApplication, Places
-from compostela.web.webadmin.request_limits import UNLIMITED, RequestLimits, protocol_with
+from compostela.web.webadmin.request_limits import UNLIMITED, RequestLimits, limited_protocol
 
 MAX_CONCURRENT_REQUESTS = 100
 KEEP_ALIVE_SECONDS = 30
@@ -45,16 +45,16 @@ class WebAdminServer:
         context: ssl.SSLContext | None = None,
         *,
         connections: int = MAX_CONCURRENT_REQUESTS,
-        patience: RequestLimits = UNLIMITED,
+        limits: RequestLimits = UNLIMITED,
         reserved_for: str | None = None,
     ) -> None:
         """Past `connections` the longest idle one is closed for the next, and past as many requests in work the answer is 503;
-        `RESERVED_PLACES` more are for the path `reserved_for` and below it. `patience` is what peers are shown."""
+        `RESERVED_PLACES` more are for the path `reserved_for` and below it. `limits` are those of a request."""
         self._sockets = sockets
         places = Places(connections, RESERVED_PLACES if reserved_for is not None else 0)
         config = _Config(
             LimitedApplication(application, connections, reserved_for),
-            http=protocol_with(patience, places),
+            http=limited_protocol(limits, places),
             log_config=None,
             log_level="warning",
             access_log=False,

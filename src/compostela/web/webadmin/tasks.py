@@ -1,17 +1,16 @@
 """How tasks look in the administration API."""
 
-from datetime import UTC, datetime
-
 from starlette.responses import Response
 
 from compostela.base.clock import as_datetime
-from compostela.core.tasks.manager import Task, TaskExecution, TaskManager, TaskStatus
+from compostela.core.tasks.model import TaskRecord, TaskStatus
+from compostela.core.tasks.service import Tasks
 from compostela.web.webadmin.json import JsonResponse
 
 
-def submitted(manager: TaskManager, task: Task) -> Response:
-    """201 with the task's id."""
-    task_id = str(manager.submit(task))
+async def submitted(tasks: Tasks, name: str, arguments: object) -> Response:
+    """201 with the task's id, once the task is durable."""
+    task_id = str(await tasks.submit(name, arguments))
     return JsonResponse({"taskId": task_id}, status_code=201, headers={"Location": f"/tasks/{task_id}"})
 
 
@@ -27,25 +26,27 @@ _END_NAMES = {
 }
 
 
-def report(execution: TaskExecution, host: str) -> dict[str, object]:
-    """The execution report; dates that are not set are left out."""
+def report(task: TaskRecord) -> dict[str, object]:
+    """The execution report; dates that are not set are left out, hosts that are not known are null. `failure` is ours: why
+    the task failed."""
     document: dict[str, object] = {
-        "taskId": str(execution.id),
-        "type": execution.task.type,
-        "status": execution.status.value,
-        "submitDate": _date(execution.submitted_at),
-        "submittedFrom": host,
-        "executedOn": host if execution.started_at is not None else None,
+        "taskId": str(task.id),
+        "type": task.type,
+        "status": task.status.value,
+        "submitDate": _date(task.submitted_at),
+        "submittedFrom": task.submitted_from,
+        "executedOn": task.executed_on,
+        "cancelledFrom": task.cancelled_from,
         "additionalInformation": {
-            **execution.task.information(),
-            "type": execution.task.type,
-            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            **task.state.information,
+            "type": task.type,
+            "timestamp": as_datetime(task.state.information_at).isoformat().replace("+00:00", "Z"),
         },
     }
-    if execution.started_at is not None:
-        document["startedDate"] = _date(execution.started_at)
-    if execution.ended_at is not None:
-        document[_END_NAMES[execution.status]] = _date(execution.ended_at)
-    if execution.status is TaskStatus.CANCELED:
-        document["cancelledFrom"] = host
+    if task.started_at is not None:
+        document["startedDate"] = _date(task.started_at)
+    if task.ended_at is not None:
+        document[_END_NAMES[task.status]] = _date(task.ended_at)
+    if task.failure is not None:
+        document["failure"] = task.failure
     return document

@@ -11,6 +11,7 @@ from compostela.core.mailbox.service import MailboxService
 from compostela.core.mailbox.view import Difference, MailboxView
 from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
+from tests.contracts.fakes import START
 from tests.contracts.mailbox_parts import DELETED, SEEN, fill, flags_of, path, uids
 
 
@@ -145,3 +146,36 @@ async def test_an_update_that_fails_between_two_pages_loses_nothing(
     assert view.exists == 1
     assert (await view.update(may_expunge=True)).exists == 4
     assert list(view.uids) == [1, 2, 3, 4]
+
+
+# when a view is looked at
+
+
+async def test_a_fresh_view_needs_no_look_until_a_hint_or_its_time(service: MailboxService) -> None:
+    view, mailbox = await selected(service, 2)
+    assert view.is_fresh(START, may_expunge=True)
+    await fill(service.store, mailbox.id, NO_FLAGS)
+    assert view.hinted
+    assert not view.is_fresh(START, may_expunge=False)
+    assert (await view.update(START, may_expunge=False)).exists == 3
+    assert view.is_fresh(START + 5, may_expunge=False)
+    assert not view.is_fresh(START + 5.1, may_expunge=False), "a hint may have been lost"
+    await service.store.remove(mailbox.id, uids(1))
+    await view.update(START, may_expunge=False)
+    assert view.is_fresh(START, may_expunge=False)
+    assert not view.is_fresh(START, may_expunge=True), "an EXPUNGE waits to be told"
+    view.close()
+    assert not view.is_fresh(START, may_expunge=False)
+
+
+async def test_a_failed_look_is_made_again(service: MailboxService, monkeypatch: pytest.MonkeyPatch) -> None:
+    view, _ = await selected(service, 1)
+
+    async def fails(*_: object) -> None:
+        raise TemporaryFailure("on purpose")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.store, "log", fails)
+        with pytest.raises(TemporaryFailure):
+            await view.update(START, may_expunge=True)
+    assert not view.is_fresh(START, may_expunge=True)

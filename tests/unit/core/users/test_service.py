@@ -168,3 +168,26 @@ def test_settings_complain() -> None:
 def test_an_absent_file_has_virtual_hosting_and_an_existing_one_says_so() -> None:
     assert read_users_settings(reader()[0]).virtual_hosting
     assert not read_users_settings(reader(element("algorithm", "MD5"))[0]).virtual_hosting
+
+
+async def test_scram_has_as_many_iterations_as_clients_take_whatever_the_hash_has(tmp_path: Path) -> None:
+    async with settled(tmp_path, "PBKDF2-SHA512-210000-512") as accounts:
+        await accounts.users.add(BOB, "secret")
+        for name in ("bob@example.org", "nobody@example.org"):
+            assert (await accounts.users.scram_secrets(name)).iterations == 65_536
+
+
+async def test_a_login_renews_scram_secrets_that_clients_refuse(tmp_path: Path) -> None:
+    async with settled(tmp_path, "SHA-512/salted") as accounts:
+        await accounts.users.add(BOB, "secret")
+        stored = await accounts.store.users.password_hash(BOB)
+        assert stored is not None
+        older = ScramSecrets.derive(b"secret", b"salt of 16 octet", 210_000)
+        await accounts.store.users.set_password_hash(BOB, stored, str(older))
+        assert not await accounts.users.verify(BOB, "wrong")
+        assert await accounts.users.scram_secrets("bob@example.org") == older
+        assert await accounts.users.verify(BOB, "secret")
+        renewed = await accounts.users.scram_secrets("bob@example.org")
+        assert renewed.iterations == 65_536
+        assert ScramSecrets.derive(b"secret", renewed.salt, 65_536) == renewed
+        assert await accounts.store.users.password_hash(BOB) == stored

@@ -122,9 +122,12 @@ class MessageStore(Protocol):
         """Return every place of a message."""
         ...
 
-    def watch(self, mailbox: MailboxId, wake: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, mailbox: MailboxId, wake: Callable[[], None], seen: ModSeq | None = None) -> Callable[[], None]:
         """Call `wake` on the loop whenever the mailbox may have changed, by whatever process; return the function that ends it.
 
-        This is only a hint that there is something to read: it may come late (embedded: within 250 ms from another process;
+        `seen` is the ModSeq that the caller has reached: changes after it are reported, also those that came before this call.
+        Without it changes from now on are reported.
+
+        This is only a hint that there is something to read: it may come late (embedded: within a second from another process;
         distributed: 5 s) or in vain, and says nothing of what changed."""
         ...

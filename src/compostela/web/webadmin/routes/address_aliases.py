@@ -34,7 +34,7 @@ class AddressAliasRoutes:
         """Addresses that have aliases."""
         found = {
             mapping.text
-            for mappings in (await self._rewriting.all()).values()
+            async for _, mappings in self._rewriting.all()
             for mapping in mappings
             if mapping.type is MappingType.ALIAS
         }

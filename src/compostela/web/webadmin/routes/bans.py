@@ -31,20 +31,20 @@ class BanRoutes:
                     "failures": ban.failures,
                     "until": as_datetime(ban.until).isoformat(timespec="seconds").replace("+00:00", "Z"),
                 }
-                for ban in self._throttle.bans()
+                for ban in await self._throttle.bans()
             ]
         )
 
     async def clear_all(self, _: Request) -> Response:
         """Lets all in again and forgets what was counted."""
-        self._throttle.clear()
+        await self._throttle.clear()
         return no_content()
 
     async def clear(self, request: Request) -> Response:
         """Lets one address in again (any of an IPv6 network of 64 bits stands for it); 404 when it was not shut out."""
         address = request.path_params["address"]
         try:
-            found = self._throttle.clear(address)
+            found = await self._throttle.clear(address)
         except InvalidArgument as error:
             raise invalid(str(error)) from error
         if not found:

@@ -7,18 +7,24 @@ from starlette.routing import Route
 from compostela.core.domains.service import DomainList
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.tasks.service import Tasks
 from compostela.core.users.service import UsersRepository
+from compostela.core.users.tasks import DeleteDomainData, DeleteDomainDataTask
 from compostela.model.domain import Domain
 from compostela.web.webadmin.errors import invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, no_content
-from compostela.web.webadmin.parameters import domain_of
+from compostela.web.webadmin.parameters import chosen_of, domain_of
+from compostela.web.webadmin.tasks import submitted
 
 
 class DomainRoutes:
-    def __init__(self, domains: DomainList, users: UsersRepository, rewriting: RecipientRewriteTable) -> None:
+    def __init__(
+        self, domains: DomainList, users: UsersRepository, rewriting: RecipientRewriteTable, tasks: Tasks
+    ) -> None:
         self._domains = domains
         self._users = users
         self._rewriting = rewriting
+        self._tasks = tasks
 
     def routes(self) -> list[Route]:
         return [
@@ -26,6 +32,7 @@ class DomainRoutes:
             Route("/domains/{domain}", self.exists, methods=["GET"]),
             Route("/domains/{domain}", self.add, methods=["PUT"]),
             Route("/domains/{domain}", self.remove, methods=["DELETE"]),
+            Route("/domains/{domain}", self.delete_data, methods=["POST"]),
             Route("/domains/{domain}/users", self.users, methods=["GET"]),
             Route("/domains/{domain}/aliases", self.aliases, methods=["GET"]),
             Route("/domains/{domain}/aliases/{source}", self.add_alias, methods=["PUT"]),
@@ -53,6 +60,14 @@ class DomainRoutes:
         for source in await self._rewriting.sources(_alias_to(domain)):
             await self._rewriting.remove(source, _alias_to(domain))
         return no_content()
+
+    async def delete_data(self, request: Request) -> Response:
+        """With `action=deleteData`, a task that deletes what is kept of all users of the domain; the accounts stay."""
+        chosen_of(request, "action", ["deleteData"])
+        domain = domain_of(request)
+        if not await self._domains.contains(domain):
+            raise invalid(f"'domainName' parameter should be an existing domain: {domain}")
+        return await submitted(self._tasks, DeleteDomainDataTask.name, DeleteDomainData(domain.name))
 
     async def users(self, request: Request) -> Response:
         """Users in the domain."""

@@ -7,8 +7,8 @@ from starlette.routing import Route
 from compostela.base.clock import as_datetime
 from compostela.core.queue.model import QueuedMail
 from compostela.core.queue.ports import MailQueue, MailQueues
-from compostela.core.tasks.manager import Task, TaskManager
-from compostela.model.mail_address import MailAddress
+from compostela.core.queue.tasks import ClearQueue, ClearQueueTask, DeleteFromQueue, DeleteFromQueueTask
+from compostela.core.tasks.service import Tasks
 from compostela.web.webadmin.errors import invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, no_content, read_json
 from compostela.web.webadmin.parameters import boolean_of, limit_of
@@ -16,7 +16,7 @@ from compostela.web.webadmin.tasks import submitted
 
 
 class MailQueueRoutes:
-    def __init__(self, queues: MailQueues, tasks: TaskManager) -> None:
+    def __init__(self, queues: MailQueues, tasks: Tasks) -> None:
         self._queues = queues
         self._tasks = tasks
 
@@ -51,7 +51,10 @@ class MailQueueRoutes:
         given = [name for name in ("sender", "name", "recipient") if request.query_params.get(name)]
         if len(given) > 1:
             raise invalid("You should provide only one of the query parameters 'sender', 'name', 'recipient'")
-        return submitted(self._tasks, await _deletion(queue, request, given[0] if given else None))
+        if not given:
+            return await submitted(self._tasks, ClearQueueTask.name, ClearQueue(queue.name))
+        criterion = {given[0]: request.query_params[given[0]]}
+        return await submitted(self._tasks, DeleteFromQueueTask.name, DeleteFromQueue(queue.name, **criterion))
 
     async def flush(self, request: Request) -> Response:
         """With `delayed=true` and the body `{"delayed":false}`: delayed mails are ready now."""
@@ -78,23 +81,3 @@ def _document(mail: QueuedMail) -> dict[str, object]:
     if mail.next_delivery_at is not None:
         document["nextDelivery"] = as_datetime(mail.next_delivery_at).isoformat().replace("+00:00", "Z")
     return document
-
-
-async def _deletion(queue: MailQueue, request: Request, criterion: str | None) -> Task:
-    value = request.query_params.get(criterion) if criterion else None
-    sender = MailAddress.parse(value) if criterion == "sender" and value else None
-    recipient = MailAddress.parse(value) if criterion == "recipient" and value else None
-    name = value if criterion == "name" else None
-    counts = {"initialCount": await queue.size(), "remainingCount": await queue.size()}
-
-    async def run() -> None:
-        await queue.delete(sender=sender, name=name, recipient=recipient)
-        counts["remainingCount"] = await queue.size()
-
-    def information() -> dict[str, object]:
-        about: dict[str, object] = {"mailQueueName": queue.name, **counts}
-        if criterion is not None:
-            about |= {"sender": None, "name": None, "recipient": None, criterion: value}
-        return about
-
-    return Task("clear-mail-queue" if criterion is None else "delete-mails-from-mail-queue", run, information)

@@ -1,6 +1,7 @@
 """/mailRepositories: mails that were put aside."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -13,9 +14,16 @@ from compostela.core.blob.model import MessageContent
 from compostela.core.mail.model import Mail
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepository, MailRepositoryStore, RepositoryQuery
-from compostela.core.repository.reprocessing import Reprocessing
 from compostela.core.repository.settings import RepositorySettings
-from compostela.core.tasks.manager import Task, TaskManager
+from compostela.core.repository.tasks import (
+    ClearRepository,
+    ClearRepositoryTask,
+    ReprocessAll,
+    ReprocessAllTask,
+    ReprocessOne,
+    ReprocessOneTask,
+)
+from compostela.core.tasks.service import Tasks
 from compostela.web.webadmin.errors import ApiError, invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, body_bytes, no_content
 from compostela.web.webadmin.mail_documents import ADDITIONAL_FIELDS, mail_document
@@ -34,7 +42,7 @@ class MailRepositoryRoutes:
         repositories: MailRepositoryStore,
         settings: RepositorySettings,
         queues: MailQueues,
-        tasks: TaskManager,
+        tasks: Tasks,
         clock: Clock,
     ) -> None:
         self._repositories = repositories
@@ -113,37 +121,16 @@ class MailRepositoryRoutes:
     async def clear(self, request: Request) -> Response:
         """A task that removes all mails."""
         repositories = await self._find(request)
-        initial = sum([await repository.size() for repository in repositories])
-        counts = {"initialCount": initial, "remainingCount": initial}
-
-        async def run() -> None:
-            for repository in repositories:
-                counts["remainingCount"] -= await repository.remove_all()
-
-        about = {"repositoryPath": repositories[0].url.path}
-        return submitted(self._tasks, Task("clear-mail-repository", run, lambda: {**about, **counts}))
+        return await submitted(self._tasks, ClearRepositoryTask.name, ClearRepository(repositories[0].url.path))
 
     async def reprocess_all(self, request: Request) -> Response:
         """As for one mail; `limit` is the number of mails to process."""
         repositories = await self._find(request)
         if not request.query_params.get("action"):
             return await self._move(request, repositories, None)
-        options = self._reprocessing(request)
-        initial = sum([await repository.size() for repository in repositories])
-        counts = {"initialCount": initial, "remainingCount": initial}
-        limit = limit_of(request)
-
-        async def run() -> None:
-            left = limit
-            for repository in repositories:
-                keys = [key async for key in repository.keys()]  # noqa: SIM118 - no dictionary
-                for key in keys if left is None else keys[:left]:
-                    await options.reprocess(repository, key)
-                    counts["remainingCount"] -= 1
-                    left = None if left is None else left - 1
-
-        about = {"repositoryPath": repositories[0].url.path, "limit": limit, **options.describe()}
-        return submitted(self._tasks, Task("reprocessing-all", run, lambda: {**about, **counts}))
+        options = _reprocessing(request)
+        arguments = ReprocessAll(repositories[0].url.path, limit=limit_of(request), **options)
+        return await submitted(self._tasks, ReprocessAllTask.name, arguments)
 
     async def reprocess_one(self, request: Request) -> Response:
         """With `action=reprocess`, a task that processes the mail again (`queue`, `processor`, `consume`,
@@ -152,25 +139,8 @@ class MailRepositoryRoutes:
         key = request.path_params["key"]
         if not request.query_params.get("action"):
             return await self._move(request, repositories, key)
-        options = self._reprocessing(request)
-
-        async def run() -> None:
-            for repository in repositories:
-                await options.reprocess(repository, key)
-
-        about = {"repositoryPath": repositories[0].url.path, "mailKey": key, **options.describe()}
-        return submitted(self._tasks, Task("reprocessing-one", run, lambda: about))
-
-    def _reprocessing(self, request: Request) -> Reprocessing:
-        chosen_of(request, "action", ["reprocess"])
-        consume = boolean_of(request, "consume", True)
-        return Reprocessing(
-            self._queues,
-            queue=request.query_params.get("queue") or "spool",
-            processor=request.query_params.get("processor") or None,
-            recipient=request.query_params.get("forRecipient") or None,
-            consume=consume is not False,
-        )
+        arguments = ReprocessOne(repositories[0].url.path, key, **_reprocessing(request))
+        return await submitted(self._tasks, ReprocessOneTask.name, arguments)
 
     async def _move(self, request: Request, sources: Sequence[MailRepository], key: str | None) -> Response:
         try:
@@ -224,6 +194,17 @@ def _path(request: Request) -> str:
     if not path:
         raise invalid("Invalid path")
     return path
+
+
+def _reprocessing(request: Request) -> dict[str, Any]:
+    """The arguments that reprocessing one mail and all have in common."""
+    chosen_of(request, "action", ["reprocess"])
+    return {
+        "queue": request.query_params.get("queue") or "spool",
+        "processor": request.query_params.get("processor") or None,
+        "recipient": request.query_params.get("forRecipient") or None,
+        "consume": boolean_of(request, "consume", True) is not False,
+    }
 
 
 async def _octets(content: MessageContent) -> AsyncIterator[bytes]:

@@ -1,74 +1,112 @@
 """/tasks: long work that was started."""
 
-import asyncio
-import socket
+import re
 import uuid
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from compostela.core.tasks.manager import TaskManager, TaskStatus
+from compostela.base.clock import Clock
+from compostela.core.tasks.cleanup import CleanTasks, CleanTasksTask
+from compostela.core.tasks.model import TaskQuery, TaskStatus
+from compostela.core.tasks.service import Tasks
 from compostela.web.webadmin.errors import ApiError, invalid
 from compostela.web.webadmin.json import JsonResponse, no_content
 from compostela.web.webadmin.parameters import duration_of, offset_of
-from compostela.web.webadmin.tasks import report
+from compostela.web.webadmin.tasks import report, submitted
 
 MAX_AWAIT_SECONDS = 365 * 86400.0
+MAX_LISTED = 10_000
+"""Tasks of one answer, when no `limit` is given."""
+_ZONE_NAME = re.compile(r"\[[^\]]*\]$")
 
 
 class TaskRoutes:
-    def __init__(self, manager: TaskManager) -> None:
-        self._manager = manager
-        self._host = socket.gethostname()
+    def __init__(self, tasks: Tasks, clock: Clock) -> None:
+        self._tasks = tasks
+        self._clock = clock
 
     def routes(self) -> list[Route]:
         return [
             Route("/tasks", self.list, methods=["GET"]),
+            Route("/tasks", self.clean, methods=["DELETE"]),
             Route("/tasks/{task}", self.get, methods=["GET"]),
             Route("/tasks/{task}", self.cancel, methods=["DELETE"]),
             Route("/tasks/{task}/await", self.wait, methods=["GET"]),
         ]
 
     async def list(self, request: Request) -> Response:
-        """Tasks, the newest first; `status`, `type`, `offset` and `limit` choose."""
-        status = request.query_params.get("status")
-        wanted_type = request.query_params.get("type")
-        if status is not None and status not in {s.value for s in TaskStatus}:
-            raise invalid("Invalid status query parameter")
-        found = [
-            report(execution, self._host)
-            for execution in self._manager.executions()
-            if (status is None or execution.status.value == status)
-            and (wanted_type is None or execution.task.type == wanted_type)
-        ]
-        offset = offset_of(request)
+        """Tasks, the newest first; `status`, `type`, `submittedBefore`, `submittedAfter`, `startedBefore`, `startedAfter`,
+        `completedBefore`, `completedAfter`, `failedBefore`, `failedAfter`, `offset` and `limit` choose."""
         limit = request.query_params.get("limit")
-        if limit is not None and not limit.isdigit():
+        if limit is not None and not limit.isdecimal():
             raise invalid("Can not parse limit")
-        return JsonResponse(found[offset : None if limit is None else offset + int(limit)])
+        most = MAX_LISTED if limit is None else min(int(limit), MAX_LISTED)
+        found = await self._tasks.page(_query(request), offset=offset_of(request), limit=most)
+        return JsonResponse([report(task) for task in found])
 
     async def get(self, request: Request) -> Response:
         """How far a task is."""
-        return JsonResponse(report(self._manager.execution(_task_id(request)), self._host))
+        return JsonResponse(report(await self._tasks.find(_task_id(request))))
 
     async def wait(self, request: Request) -> Response:
-        """Answers when the task has ended; 408 after `timeout`."""
-        execution = self._manager.execution(_task_id(request))
+        """Answers when the task has ended, on whichever node; 408 after `timeout`."""
+        task_id = _task_id(request)
         seconds = duration_of(request, "timeout", "s")
         if seconds is not None and seconds > MAX_AWAIT_SECONDS:
             raise invalid("Timeout should not exceed 365 days")
         try:
-            async with asyncio.timeout(MAX_AWAIT_SECONDS if seconds is None else seconds):
-                await execution.finished.wait()
+            task = await self._tasks.wait(task_id, MAX_AWAIT_SECONDS if seconds is None else seconds)
         except TimeoutError:
             raise ApiError(408, "InvalidArgument", "The timeout has been reached") from None
-        return JsonResponse(report(execution, self._host))
+        return JsonResponse(report(task))
 
     async def cancel(self, request: Request) -> Response:
-        """Asks a task to end."""
-        self._manager.cancel(_task_id(request))
+        """Asks a task to end, on whichever node."""
+        await self._tasks.cancel(_task_id(request))
         return no_content()
+
+    async def clean(self, request: Request) -> Response:
+        """A task that removes the tasks which ended longer ago than `olderThan`."""
+        seconds = duration_of(request, "olderThan", "s")
+        if seconds is None:
+            raise invalid("'olderThan' query parameter is compulsory")
+        return await submitted(self._tasks, CleanTasksTask.name, CleanTasks(self._clock.now() - seconds))
+
+
+def _query(request: Request) -> TaskQuery:
+    status = request.query_params.get("status")
+    if status is not None and status not in {one.value for one in TaskStatus}:
+        raise invalid("Invalid status query parameter")
+    return TaskQuery(
+        status=None if status is None else TaskStatus(status),
+        type=request.query_params.get("type"),
+        submitted_before=_time(request, "submittedBefore"),
+        submitted_after=_time(request, "submittedAfter"),
+        started_before=_time(request, "startedBefore"),
+        started_after=_time(request, "startedAfter"),
+        completed_before=_time(request, "completedBefore"),
+        completed_after=_time(request, "completedAfter"),
+        failed_before=_time(request, "failedBefore"),
+        failed_after=_time(request, "failedAfter"),
+    )
+
+
+def _time(request: Request, name: str) -> float | None:
+    """Epoch seconds of an ISO date and time with its zone (`2026-04-15T07:23:27.541254+07:00`); None when absent."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        # Java writes the zone's name after its offset
+        moment = datetime.fromisoformat(_ZONE_NAME.sub("", text))
+    except ValueError:
+        raise invalid(f"Invalid {name} query parameter: {text!r} is no date and time") from None
+    if moment.tzinfo is None:
+        raise invalid(f"Invalid {name} query parameter: {text!r} has no time zone")
+    return moment.timestamp()
 
 
 def _task_id(request: Request) -> uuid.UUID:

@@ -9,7 +9,8 @@ from starlette.routing import Route
 from compostela.base.errors import AlreadyExists, NotFound
 from compostela.core.mailbox.model import Mailbox
 from compostela.core.mailbox.session import MailboxSession
-from compostela.core.tasks.manager import Task, TaskManager
+from compostela.core.mailbox.tasks import ClearMailbox, ClearMailboxTask
+from compostela.core.tasks.service import Tasks
 from compostela.core.users.service import UsersRepository
 from compostela.model.mailbox_path import MailboxPath, check_mailbox_name
 from compostela.model.username import Username
@@ -24,7 +25,7 @@ _ONE = "/users/{username}/mailboxes/{mailbox}"
 
 
 class UserMailboxRoutes:
-    def __init__(self, users: UsersRepository, mailboxes: MailboxSession, tasks: TaskManager) -> None:
+    def __init__(self, users: UsersRepository, mailboxes: MailboxSession, tasks: Tasks) -> None:
         self._users = users
         self._mailboxes = mailboxes
         self._tasks = tasks
@@ -83,13 +84,8 @@ class UserMailboxRoutes:
     async def clear(self, request: Request) -> Response:
         """A task that removes all messages."""
         mailbox = await self._mailbox(request)
-        counts = {"messagesSuccessCount": 0, "messagesFailCount": 0}
-
-        async def run() -> None:
-            counts["messagesSuccessCount"] = await self._mailboxes.clear(mailbox)
-
-        about = {"username": str(mailbox.path.user), "mailboxName": mailbox.path.name}
-        return submitted(self._tasks, Task("ClearMailboxContentTask", run, lambda: {**about, **counts}))
+        arguments = ClearMailbox(str(mailbox.id), str(mailbox.path.user), mailbox.path.name)
+        return await submitted(self._tasks, ClearMailboxTask.name, arguments)
 
     async def _user(self, request: Request) -> Username:
         user = username_of(request)

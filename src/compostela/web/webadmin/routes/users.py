@@ -6,11 +6,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.tasks.service import Tasks
 from compostela.core.users.service import UsersRepository
+from compostela.core.users.tasks import ChangeUsername, ChangeUsernameTask, DeleteUserData, DeleteUserDataTask
 from compostela.model.username import Username
 from compostela.web.webadmin.errors import ApiError, conflict, invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, no_content, read_json
-from compostela.web.webadmin.parameters import username_of
+from compostela.web.webadmin.parameters import boolean_of, chosen_of, username_of
+from compostela.web.webadmin.tasks import submitted
 
 
 class _Password(msgspec.Struct, forbid_unknown_fields=True):
@@ -18,9 +21,10 @@ class _Password(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class UserRoutes:
-    def __init__(self, users: UsersRepository, rewriting: RecipientRewriteTable) -> None:
+    def __init__(self, users: UsersRepository, rewriting: RecipientRewriteTable, tasks: Tasks) -> None:
         self._users = users
         self._rewriting = rewriting
+        self._tasks = tasks
 
     def routes(self) -> list[Route]:
         return [
@@ -28,6 +32,8 @@ class UserRoutes:
             Route("/users/{username}", self.put, methods=["PUT"]),
             Route("/users/{username}", self.exists, methods=["HEAD"]),
             Route("/users/{username}", self.remove, methods=["DELETE"]),
+            Route("/users/{username}", self.delete_data, methods=["POST"]),
+            Route("/users/{username}/rename/{new}", self.rename, methods=["POST"]),
             Route("/users/{username}/verify", self.verify, methods=["POST"]),
             Route("/users/{username}/allowedFromHeaders", self.allowed_from, methods=["GET"]),
         ]
@@ -42,6 +48,7 @@ class UserRoutes:
         user = username_of(request)
         password = await self._password(request)
         if not await self._users.contains(user):
+            await self._check_no_deletion(user)
             await self._rewriting.check_free(user)
             await self._users.add(user, password)
         elif "force" in request.query_params:
@@ -59,6 +66,33 @@ class UserRoutes:
         await self._users.remove(username_of(request))
         return no_content()
 
+    async def delete_data(self, request: Request) -> Response:
+        """With `action=deleteData`, a task that deletes what is kept of a user, step by step; `fromStep` begins later, `force` takes
+        a user who does not exist, `removeUser=true` removes the account first."""
+        chosen_of(request, "action", ["deleteData"])
+        user = username_of(request)
+        if "force" not in request.query_params and not await self._users.contains(user):
+            raise invalid(f"'{user}' parameter should be an existing user")
+        from_step = request.query_params.get("fromStep") or None
+        remove_user = boolean_of(request, "removeUser", False) is True
+        return await submitted(
+            self._tasks, DeleteUserDataTask.name, DeleteUserData(user.value, from_step, remove_user=remove_user)
+        )
+
+    async def rename(self, request: Request) -> Response:
+        """With `action=rename`, a task that gives what is kept of a user to another, who exists, step by step; `fromStep` begins
+        later, `force` takes a user who does not exist."""
+        chosen_of(request, "action", ["rename"])
+        old, new = username_of(request), username_of(request, "new")
+        if old == new:
+            raise invalid("'oldUser' and 'newUser' should be different")
+        if "force" not in request.query_params and not await self._users.contains(old):
+            raise invalid("'oldUser' parameter should be an existing user")
+        if not await self._users.contains(new):
+            raise invalid("'newUser' parameter should be an existing user")
+        arguments = ChangeUsername(old.value, new.value, request.query_params.get("fromStep") or None)
+        return await submitted(self._tasks, ChangeUsernameTask.name, arguments)
+
     async def verify(self, request: Request) -> Response:
         """204 when the `password` of the body is right, otherwise 401."""
         if await self._users.verify(username_of(request), await self._password(request)):
@@ -70,6 +104,14 @@ class UserRoutes:
         user = username_of(request)
         await check_user(self._users, user)
         return JsonResponse(sorted(str(address) for address in await self._rewriting.addresses_of(user)))
+
+    async def _check_no_deletion(self, user: Username) -> None:
+        """A new user of a name must neither see what is left of the former one, nor lose mail to his deletion."""
+        for task in await self._tasks.open(DeleteUserDataTask.name):
+            if task.arguments.get("username") == user.value:
+                raise conflict(
+                    f"The data of the former user {user} is being deleted by the task {task.id}: wait for it"
+                )
 
     async def _password(self, request: Request) -> str:
         password = (await read_json(request, _Password)).password

@@ -1,0 +1,78 @@
+"""What is held back for listener groups, until they have passed it or for `HELD_SECONDS` at most: deleted mailboxes with their
+messages and logs, and expunged messages."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.listener_rows import IS_PENDING
+from compostela.adapters.embedded.mailbox_writes import drop_unplaced
+from compostela.adapters.embedded.reader import Reader
+from compostela.adapters.embedded.writer import Transaction, Writer
+
+HELD_SECONDS = 7 * 86400.0
+STEP_ROWS = 500
+_NEXT_MAILBOX = "SELECT id, deleted_at, highest_modseq > log_floor FROM held_mailbox WHERE id > ? ORDER BY id LIMIT ?"
+_NOT_PASSED = "SELECT " + IS_PENDING.format(log="?")
+_PURGE = "INSERT OR IGNORE INTO deleted_mailbox VALUES (?)"
+_CUT_LOG = "UPDATE held_mailbox SET log_floor = highest_modseq, messages = 0 WHERE id = ?"
+_RELEASE = "DELETE FROM held_mailbox WHERE id = ?"
+_NEXT_WITH_MESSAGES = "SELECT mailbox FROM held_message WHERE mailbox > ? ORDER BY mailbox LIMIT 1"
+# a pending group without a cursor gets a snapshot: it needs nothing of the log
+_PASSED = """SELECT min(c.modseq) FROM listener_group g JOIN listener_pending p ON p.listener = g.id AND p.log = ?1
+    JOIN listener_cursor c ON c.listener = g.id AND c.log = ?1 WHERE g.needs_content AND NOT g.is_removed"""
+_HELD_MESSAGES = """SELECT modseq, message FROM held_message WHERE mailbox = ?1 AND (modseq <= ?2 OR expunged_at < ?3)
+    ORDER BY modseq LIMIT ?4"""
+_RELEASE_MESSAGE = "DELETE FROM held_message WHERE mailbox = ? AND modseq = ? AND message = ?"
+_EVERYTHING = 2**63 - 1
+
+
+async def release(writer: Writer, reader: Reader, now: float, seconds: float = HELD_SECONDS) -> None:
+    """Let go what all groups have passed, and what is older than `seconds`. `now` in epoch seconds.
+
+    Of a deleted mailbox that is too old the row alone stays, so that its groups are still told of its deletion."""
+    await _release_mailboxes(writer, reader, now - seconds)
+    await _release_messages(writer, reader, now - seconds)
+
+
+async def _release_mailboxes(writer: Writer, reader: Reader, before: float) -> None:
+    after = 0
+    while rows := reader.execute(_NEXT_MAILBOX, (after, STEP_ROWS)).fetchall():
+        after = rows[-1][0]
+        passed = [mailbox for mailbox, _, _ in rows if not reader.execute(_NOT_PASSED, (mailbox,)).fetchone()[0]]
+        old = [mailbox for mailbox, deleted_at, has_log in rows if deleted_at < before and has_log]
+        if passed or old:
+            await writer.run(partial(_release_some, passed=passed, old=old), frees_space=True, is_long=True)
+
+
+def _release_some(tx: Transaction, passed: Sequence[int], old: Sequence[int]) -> None:
+    for mailbox in passed:
+        tx.execute(_PURGE, (mailbox,))
+        tx.execute(_RELEASE, (mailbox,))
+    for mailbox in set(old).difference(passed):
+        tx.execute(_PURGE, (mailbox,))
+        tx.execute(_CUT_LOG, (mailbox,))
+
+
+async def _release_messages(writer: Writer, reader: Reader, before: float) -> None:
+    mailbox = 0
+    while (row := reader.execute(_NEXT_WITH_MESSAGES, (mailbox,)).fetchone()) is not None:
+        mailbox = row[0]
+        step = partial(_release_messages_of, mailbox=mailbox, before=before)
+        while await writer.run(step, frees_space=True, is_long=True) == STEP_ROWS:
+            pass
+
+
+def _release_messages_of(tx: Transaction, mailbox: int, before: float) -> int:
+    rows = _passed_messages(tx.execute, mailbox, before)
+    for modseq, message in rows:
+        tx.execute(_RELEASE_MESSAGE, (mailbox, modseq, message))
+    drop_unplaced(tx, {message for _, message in rows})
+    return len(rows)
+
+
+def _passed_messages(execute: Execute, mailbox: int, before: float) -> list[tuple[int, int]]:
+    passed = execute(_PASSED, (mailbox,)).fetchone()[0]
+    until = _EVERYTHING if passed is None else passed
+    rows: list[tuple[int, int]] = execute(_HELD_MESSAGES, (mailbox, until, before, STEP_ROWS)).fetchall()
+    return rows

@@ -1,0 +1,42 @@
+"""Failed logins in the memory of the process."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from compostela.base.clock import Clock
+
+MAX_KEYS = 20_000
+"""Kept at once; those that failed longest ago are forgotten first."""
+
+
+@dataclass(slots=True)
+class _Failures:
+    since: float
+    attempts: set[bytes] = field(default_factory=set)
+
+
+class InProcessFailedLogins:
+    """See `compostela.core.authentication.failure_ports`."""
+
+    def __init__(self, clock: Clock, most_keys: int = MAX_KEYS) -> None:
+        self._clock = clock
+        self._most_keys = most_keys
+        self._known: OrderedDict[str, _Failures] = OrderedDict()
+
+    async def count(self, key: str, attempt: bytes, *, window_seconds: float, most: int) -> int:
+        now = self._clock.monotonic()
+        failures = self._known.pop(key, None)
+        if failures is None or now - failures.since > window_seconds:
+            failures = _Failures(now)
+        if len(failures.attempts) <= most:
+            failures.attempts.add(attempt)
+        self._known[key] = failures
+        if len(self._known) > self._most_keys:
+            self._known.popitem(last=False)
+        return len(failures.attempts)
+
+    async def forget(self, key: str) -> None:
+        self._known.pop(key, None)
+
+    async def forget_all(self) -> None:
+        self._known.clear()

@@ -1,0 +1,46 @@
+"""Rate limits in the memory of the process."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from compostela.base.clock import Clock
+from compostela.core.rate_limits.ports import RateLimit
+
+MAX_KEYS = 100_000
+"""Kept at once; those unused for longest are forgotten first. About 30 MB."""
+
+
+@dataclass(slots=True)
+class _Counter:
+    part: int
+    """Number of the present part: time divided by the window's length."""
+    present: int = 0
+    last: int = 0
+
+
+class InProcessRateLimits:
+    """See `compostela.core.rate_limits.ports`."""
+
+    def __init__(self, clock: Clock, most_keys: int = MAX_KEYS) -> None:
+        self._clock = clock
+        self._most_keys = most_keys
+        self._counters: OrderedDict[tuple[str, float], _Counter] = OrderedDict()
+
+    async def take(self, key: str, quantity: int, limit: RateLimit) -> bool:
+        position = self._clock.monotonic() / limit.window_seconds
+        counter = self._counter((key, limit.window_seconds), int(position))
+        weighted = counter.last * (1 - position % 1) + counter.present
+        if weighted + quantity > limit.quantity:
+            return False
+        counter.present += quantity
+        return True
+
+    def _counter(self, key: tuple[str, float], part: int) -> _Counter:
+        counter = self._counters.setdefault(key, _Counter(part))
+        self._counters.move_to_end(key)
+        if part != counter.part:
+            counter.last = counter.present if part == counter.part + 1 else 0
+            counter.present, counter.part = 0, part
+        if len(self._counters) > self._most_keys:
+            self._counters.popitem(last=False)
+        return counter

@@ -1,0 +1,113 @@
+"""The types of tasks that this server knows, and who runs them here."""
+
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from compostela.app.configuration.folder import Configuration
+from compostela.app.server.services import Services
+from compostela.app.stores import Stores
+from compostela.base.clock import Clock
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Place, Problems
+from compostela.core.authentication.user_data import DelegationChange, DelegationDeletion
+from compostela.core.events.listeners import Listeners
+from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
+from compostela.core.mailbox.tasks import ClearMailboxTask
+from compostela.core.mailbox.user_data import MailboxChange, MailboxDeletion
+from compostela.core.queue.tasks import ClearQueueTask, DeleteFromQueueTask
+from compostela.core.repository.tasks import ClearRepositoryTask, ReprocessAllTask, ReprocessOneTask
+from compostela.core.rewriting.user_data import ForwardChange, MappingDeletion
+from compostela.core.tasks.cleanup import CleanTasksTask
+from compostela.core.tasks.parts import TaskParts
+from compostela.core.tasks.registry import TaskTypes
+from compostela.core.tasks.schedule import Scheduler
+from compostela.core.tasks.service import Tasks
+from compostela.core.tasks.worker import TaskWorker
+from compostela.core.users.data_steps import UserDeletionStep, UsernameChangeStep
+from compostela.core.users.tasks import ChangeUsernameTask, DeleteDomainDataTask, DeleteUserDataTask
+
+TASKS_FILE = "tasks.properties"
+EXTENSIONS_FILE = "extensions.properties"
+
+
+def make_tasks(
+    configuration: Configuration,
+    stores: Stores,
+    services: Services,
+    listeners: Listeners,
+    clock: Clock,
+    problems: Problems,
+) -> Tasks:
+    """With an operator's own types. Complaints about them go to `problems`."""
+    users, deletions = services.users, deletion_steps(stores, services)
+    parts = TaskParts(
+        domains=services.domains,
+        users=users,
+        rewriting=services.rewriting,
+        mailboxes=services.mailboxes.system,
+        queues=stores.queues,
+        repositories=stores.repositories,
+        clock=clock,
+    )
+    types = TaskTypes([
+        ClearQueueTask(stores.queues),
+        DeleteFromQueueTask(stores.queues),
+        ClearRepositoryTask(stores.repositories),
+        ReprocessAllTask(stores.repositories, stores.queues),
+        ReprocessOneTask(stores.repositories, stores.queues),
+        ClearMailboxTask(services.mailboxes.system),
+        DeleteUserDataTask(users, deletions),
+        DeleteDomainDataTask(users, deletions),
+        ChangeUsernameTask(change_steps(stores, services)),
+        CleanTasksTask(stores.tasks),
+        RedeliverAllTask(stores.dead_letters, listeners),
+        RedeliverGroupTask(stores.dead_letters, listeners),
+        RedeliverOneTask(stores.dead_letters, listeners),
+    ])  # fmt: skip
+    for make in configuration.own_tasks:
+        try:
+            types.add(make(parts))
+        except InvalidArgument as error:
+            problems.error(Place(EXTENSIONS_FILE), str(error))
+    return Tasks(stores.tasks, types, clock, socket.gethostname())
+
+
+def deletion_steps(stores: Stores, services: Services) -> list[UserDeletionStep]:
+    """Of each part that keeps data of users."""
+    return [
+        MappingDeletion(services.rewriting),
+        DelegationDeletion(stores.delegations),
+        MailboxDeletion(services.mailboxes.system),
+    ]
+
+
+def change_steps(stores: Stores, services: Services) -> list[UsernameChangeStep]:
+    """Of each part that keeps data of users."""
+    return [
+        ForwardChange(services.users, services.rewriting),
+        DelegationChange(stores.delegations),
+        MailboxChange(services.mailboxes.system),
+    ]
+
+
+def task_work(
+    configuration: Configuration, tasks: Tasks, clock: Clock, problems: Problems
+) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+    """What a process with the role does, until it is cancelled. Complaints about scheduled tasks go to `problems`."""
+    settings = configuration.task_runs
+    for name in settings.worker.limits:
+        try:
+            tasks.types.runner(name)
+        except InvalidArgument as error:
+            problems.error(Place(TASKS_FILE), f"limits: {error}")
+    known = []
+    for line in settings.schedule:
+        try:
+            tasks.types.decode(line.name, line.arguments)
+        except InvalidArgument as error:
+            problems.error(line.place, f"schedule: {error}")
+        else:
+            known.append(line)
+    worker = TaskWorker(tasks.store, tasks.types, clock, tasks.host, settings.worker)
+    return [worker.work, Scheduler(tasks, known, clock).run]

@@ -1,0 +1,118 @@
+"""`listeners.xml`: which listeners follow the mailboxes, and how."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from compostela.base.errors import InvalidArgument
+from compostela.base.extensions import load_extension
+from compostela.base.settings import Node, Settings
+from compostela.core.events.listener import ListenerContext, ListenerFactory, MailboxListener
+from compostela.core.events.listeners import DEFAULT_MAX_CONCURRENCY, DEFAULT_TIMEOUT_SECONDS, NamedListener
+from compostela.core.events.operation_log import MailboxOperationLoggingListener
+from compostela.core.events.usage_listener import UsageListener
+
+ENTRY_POINTS = "compostela.listeners"
+GENERIC_GROUP = "org.apache.james.mailbox.events.GenericGroup-"
+"""Before the name that `<group>` gives, as James calls such groups."""
+DEFAULT_HELD_SECONDS = 7 * 86400.0
+MAX_CONCURRENCY = 1000
+MIN_TIMEOUT_SECONDS = 0.001
+_JAMES = "org.apache.james."
+LISTENERS: Mapping[str, ListenerFactory] = {
+    listener.__name__: listener for listener in (MailboxOperationLoggingListener, UsageListener)
+}
+"""The packaged listeners by their names."""
+LISTENERS_NOT_YET = frozenset({
+    "MailboxAnnotationListener", "MailboxSubscriptionListener", "ListeningCurrentQuotaUpdater", "ListeningMessageSearchIndex",
+    "OpenSearchListeningMessageSearchIndex", "LuceneMessageSearchIndex", "OpenSearchQuotaMailboxListener",
+    "ElasticSearchQuotaMailboxListener", "DeleteMessageListener", "DeletedMessageVaultDeletionListener",
+    "MessageFastViewProjectionDeletionListener", "ComputeMessageFastViewProjectionListener", "MailboxChangeListener",
+    "PropagateLookupRightListener", "PushListener", "PopulateEmailQueryViewListener", "PopulateMetadataStoreListener",
+    "QuotaThresholdCrossingListener", "SpamAssassinListener", "RspamdListener",
+})  # fmt: skip
+"""James's listeners that do not exist here yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenersSettings:
+    """How listeners are run."""
+
+    execute: bool = True
+    """Whether this process runs listener groups at all."""
+    max_concurrency: int = DEFAULT_MAX_CONCURRENCY
+    """Calls of one group that run at once."""
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    """After so long a call is cut off and counts as failed."""
+    held_seconds: float = DEFAULT_HELD_SECONDS
+    """How much longer than usual logs, deleted mailboxes and expunged messages are kept for a slow group."""
+    listeners: Sequence[Settings] = field(default=())
+    """Of each element, its settings."""
+
+
+def read_listeners_settings(settings: Settings) -> ListenersSettings:
+    """Read the whole file but for the listeners themselves: see `build_listeners`."""
+    read = ListenersSettings(
+        execute=settings.boolean("executeGroupListeners", True),
+        max_concurrency=settings.integer("maxConcurrency", DEFAULT_MAX_CONCURRENCY, minimum=1, maximum=MAX_CONCURRENCY),
+        timeout_seconds=settings.duration("executionTimeout", DEFAULT_TIMEOUT_SECONDS, minimum=MIN_TIMEOUT_SECONDS),
+        held_seconds=settings.duration("keptForGroups", DEFAULT_HELD_SECONDS, unit="d"),
+        listeners=settings.sections("listener"),
+    )
+    for element in read.listeners if not read.execute else ():
+        element.error("executeGroupListeners is false: remove the listener, or leave the switch out")
+    settings.not_yet("preDeletionHooks")
+    if settings.has("preDeletionHook"):
+        place, outside = settings.place_of("preDeletionHook"), "<preDeletionHook> is outside <preDeletionHooks>"
+        settings.problems.warning(place, f"{outside}: the hook is not called")
+        settings.ignored("preDeletionHook")
+    settings.finish()
+    return read
+
+
+def build_listeners(settings: ListenersSettings, context: ListenerContext) -> list[NamedListener]:
+    """Make the configured listeners. Complaints go to their settings' problems."""
+    found: dict[str, NamedListener] = {}
+    for element in settings.listeners:
+        named = _listener(element, context)
+        if named is None:
+            continue
+        if named.group in found:
+            element.error(f"two listeners have the group {named.group!r}; give one of them a <group> of its own")
+            continue
+        found[named.group] = named
+    return list(found.values())
+
+
+def _listener(element: Settings, context: ListenerContext) -> NamedListener | None:
+    name, group = element.required("class"), element.text("group", "")
+    if not element.boolean("async", True):
+        element.problems.no_effect(element.place_of("async"), "'async' has no effect here: listeners read the logs")
+    section = element.section("configuration")
+    configuration = section or Settings(Node("configuration", element.place), element.problems)
+    short = name.rpartition(".")[2] if name.startswith(_JAMES) else name
+    if short in LISTENERS_NOT_YET:
+        element.problems.not_yet(element.place, f"the listener {short!r} is not yet in effect")
+        return None
+    factory = LISTENERS.get(short) or _own(element, name)
+    listener = None
+    if factory is not None:
+        try:
+            listener = factory(configuration, context)
+        except InvalidArgument as wrong:
+            element.error(str(wrong))
+    element.finish()
+    if listener is None:
+        return None
+    kind = type(listener)
+    return NamedListener(GENERIC_GROUP + group if group else f"{kind.__module__}.{kind.__qualname__}", listener)
+
+
+def _own(element: Settings, name: str) -> ListenerFactory | None:
+    """None after a complaint."""
+    if not name:
+        return None
+    known = [*LISTENERS, *LISTENERS_NOT_YET]
+    return cast(
+        "ListenerFactory | None", load_extension(element, "listener", MailboxListener, name, ENTRY_POINTS, known)
+    )

@@ -1,0 +1,1 @@
+"""ManageSieve servers (RFC 5804): the engine's host."""

@@ -1,0 +1,45 @@
+"""What all sessions of one ManageSieve server share."""
+
+from dataclasses import dataclass
+
+from compostela.core.sieve.service import SieveService
+from compostela.model.username import Username
+from compostela.net.authentication.logins import Logins
+from compostela.net.managesieve.settings import ManageSieveSettings
+from compostela.protocols.managesieve.responses import Capabilities
+from compostela.sieve.capabilities import CAPABILITIES, NOTIFY_METHODS
+from compostela.sieve.limits import DEFAULT_LIMITS
+
+IMPLEMENTATION = "Compostela"
+
+
+@dataclass(frozen=True, slots=True)
+class ManageSieveServer:
+    """Settings and parts of one ManageSieve server."""
+
+    settings: ManageSieveSettings
+    scripts: SieveService
+    logins: Logins
+
+    @property
+    def max_script_bytes(self) -> int:
+        """What the Sieve engine reads at most."""
+        return DEFAULT_LIMITS.script_octets
+
+    def mechanisms(self, *, tls: bool, bound: frozenset[str]) -> list[str]:
+        """SASL mechanisms of a channel; `bound` are those that this very TLS channel makes possible."""
+        return self.logins.settings.available(tls=tls, bound=bound)
+
+    def capabilities(self, user: Username | None, *, tls: bool, bound: frozenset[str]) -> bytes:
+        """The lines of the greeting and of CAPABILITY (RFC 5804 §1.7)."""
+        return bytes(
+            Capabilities(
+                implementation=IMPLEMENTATION,
+                sieve=sorted(CAPABILITIES),
+                mechanisms=self.mechanisms(tls=tls, bound=bound),
+                starttls=self.settings.server.tls.starttls and not tls,
+                owner="" if user is None else str(user),
+                max_redirects=DEFAULT_LIMITS.redirects,
+                notify=NOTIFY_METHODS,
+            )
+        )

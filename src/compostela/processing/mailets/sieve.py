@@ -1,0 +1,90 @@
+"""Sieve: runs the active script of each recipient (RFC 5228)."""
+
+import asyncio
+import datetime as dt
+import logging
+
+from compostela.core.mail.attributes import DSN_NOTIFY
+from compostela.core.mail.model import GHOST, Mail
+from compostela.core.sieve.model import StoredScript
+from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
+from compostela.processing.delivery_reports import DELIVERED, enqueue_report
+from compostela.processing.mailet import Mailet
+from compostela.processing.pipeline_run import PipelineRun
+from compostela.processing.sieve_actions import SIEVE_NOTIFICATION, Execution
+from compostela.processing.sieve_engine import program_of
+from compostela.processing.sieve_host import DUPLICATE, Answers, MailOfScript, StoreHost, mark_of
+from compostela.sieve.actions import FileInto, Keep
+from compostela.sieve.errors import ScriptError
+from compostela.sieve.host import Envelope
+from compostela.sieve.run import Outcome
+
+_log = logging.getLogger(__name__)
+
+DUPLICATE_SECONDS = 7 * 86_400
+"""How long `duplicate` remembers a message, if the script does not say (RFC 7352 §3.2)."""
+
+
+class Sieve(Mailet):
+    """Runs the active Sieve script of each recipient and carries its actions out. Whoever has no active script, or keeps the mail as
+    it is, stays a recipient, for `LocalDelivery`. A script that fails keeps the mail, and its owner is told by mail."""
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        if mail.attributes.get(SIEVE_NOTIFICATION) is True:
+            return
+        for recipient in list(mail.recipients):
+            if not await self._is_kept(mail, recipient, run):
+                mail.recipients.remove(recipient)
+        if not mail.recipients:
+            mail.state = GHOST
+
+    async def _is_kept(self, mail: Mail, recipient: MailAddress, run: PipelineRun) -> bool:
+        """Whether the pipeline goes on with this recipient. Other recipients get their mail whatever happens for this one."""
+        try:
+            user = self.context.users.name_of(recipient)
+            script = None if user is None else await self.context.sieve_scripts.active(user)
+            if user is None or script is None:
+                return True
+            return await self._filter(mail, recipient, user, script, run)
+        except Exception:
+            _log.exception(
+                "the actions of a script failed; the mail is kept",
+                extra={"mail": mail.name, "recipient": str(recipient)},
+            )
+            return True
+
+    async def _filter(
+        self, mail: Mail, recipient: MailAddress, user: Username, script: StoredScript, run: PipelineRun
+    ) -> bool:
+        execution = Execution(self.context, mail, recipient, user, run)
+        try:
+            outcome = await self._run_script(mail, recipient, user, script, run)
+        except ScriptError as error:
+            await execution.tell_owner(str(error))
+            return True
+        for line in outcome.log:
+            _log.info("a script logs: %s", line, extra={"mail": mail.name, "recipient": str(recipient)})
+        if outcome.failure is not None:
+            await execution.tell_owner(str(outcome.failure))
+        kept = [await execution.carry_out(action) for action in outcome.actions]
+        now = self.context.clock.now()
+        for mark in outcome.duplicates:
+            key = mark_of(DUPLICATE, mark.key)
+            seconds = DUPLICATE_SECONDS if mark.seconds is None else mark.seconds
+            await self.context.sieve_marks.mark(user, key, run.entry, now, now + seconds)
+        is_stored = any(isinstance(action, Keep | FileInto) for action in outcome.actions)
+        if is_stored and not any(kept) and DSN_NOTIFY in mail.attributes:
+            # LocalDelivery does not see this recipient
+            await enqueue_report(mail, [recipient], DELIVERED, self.context, run)
+        return any(kept)
+
+    async def _run_script(
+        self, mail: Mail, recipient: MailAddress, user: Username, script: StoredScript, run: PipelineRun
+    ) -> Outcome:
+        answers = Answers()
+        host = StoreHost(self.context, user, mail, run, answers)
+        envelope = Envelope("" if mail.sender is None else str(mail.sender), str(recipient))
+        message = MailOfScript(mail, answers)
+        now = dt.datetime.fromtimestamp(self.context.clock.now(), dt.UTC)
+        return await asyncio.to_thread(lambda: program_of(script).run(message, envelope, host, now))

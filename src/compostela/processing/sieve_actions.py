@@ -1,0 +1,225 @@
+"""Carries out what a Sieve script wants. Each effect has a key, so a run that is cut off and done again has none twice."""
+
+import datetime as dt
+import logging
+
+from compostela.base.errors import InvalidArgument
+from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.delivery.headers import DELIVERED_TO, delivered_header, delivered_to
+from compostela.core.mail.attributes import BINARY, REQUIRE_TLS, SENT_BY_MAILET, SMTP_UTF8
+from compostela.core.mail.hops import was_delivered_to
+from compostela.core.mail.model import ROOT, Mail
+from compostela.core.queue.model import SPOOL
+from compostela.mime.builder import singlepart, standard_headers, text_part
+from compostela.mime.encoded_words import decode
+from compostela.mime.headers import Headers, add_first, remove
+from compostela.model.flags import NO_FLAGS, Flags
+from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
+from compostela.processing import delivery_reports
+from compostela.processing.delivery_reports import Attachment, ReportForm
+from compostela.processing.mailet import MailetContext
+from compostela.processing.pipeline_run import PipelineRun, part_name
+from compostela.processing.sieve_host import mailbox_path, mark_of
+from compostela.sieve.actions import (
+    Action,
+    CarbonCopy,
+    Discard,
+    EditedMessage,
+    FileInto,
+    Keep,
+    Notify,
+    Redirect,
+    RedirectToList,
+    Reject,
+    Vacation,
+    mailbox_of,
+)
+from compostela.sieve.mailto import parse_mailto
+from compostela.sieve.replies import notification_message, vacation_message
+
+_log = logging.getLogger(__name__)
+
+VACATION = b"vacation:"
+FAILURE = b"failure:"
+VACATION_SECONDS = 7 * 86_400
+"""Between two answers to one sender, if the script does not say (RFC 5230 §4.1)."""
+FAILURE_SECONDS = 86_400
+"""Between two mails to the owner about a failing script."""
+SIEVE_NOTIFICATION = "SieveNotification"
+"""Attribute of mails about failing scripts: no script runs for them (James's name)."""
+_CARRIED = (REQUIRE_TLS, SMTP_UTF8, BINARY)
+_REJECTION = "The recipient's mail filter has rejected your message."
+
+
+class Execution:
+    """The actions of one script for one recipient of one mail."""
+
+    def __init__(
+        self, context: MailetContext, mail: Mail, recipient: MailAddress, user: Username, run: PipelineRun
+    ) -> None:
+        self._context = context
+        self._mail = mail
+        self._recipient = recipient
+        self._user = user
+        self._run = run
+
+    async def carry_out(self, action: Action) -> bool:
+        """Return True if the mail is left to the pipeline, which stores it in INBOX."""
+        match action:
+            case Keep(flags=None, message=None):
+                return True
+            case Keep() | FileInto():
+                await self._store(mailbox_of(action), self._content(action.message), action.flags)
+            case Redirect():
+                return await self._redirect(action)
+            case RedirectToList():
+                _log.warning("a script redirects to a list: not supported", extra=self._fields())
+                return True
+            case Reject():
+                return await self._reject(action)
+            case Vacation():
+                await self._answer(action)
+            case Notify():
+                await self._notify(action)
+            case Discard():
+                _log.info("mail discarded by a script", extra=self._fields())
+        return False
+
+    async def tell_owner(self, reason: str) -> None:
+        """A mail about a failing script, at most one a day."""
+        now = self._context.clock.now()
+        if not await self._context.sieve_marks.mark(self._user, FAILURE, self._run.entry, now, now + FAILURE_SECONDS):
+            return
+        subject = decode(Headers(self._mail.content.header).get(b"Subject") or b"")
+        headers = standard_headers(
+            f"<{self._context.postmaster}>",
+            f"<{self._recipient}>",
+            "Your mail filter failed",
+            self._context.hello_name,
+            now,
+        )
+        text = (
+            f"Your active Sieve script failed, so this mail was put into your INBOX:\r\n\r\n  {subject}\r\n\r\n"
+            f"The failure: {reason}\r\n\r\nThe next mail about a failure comes after a day at the earliest.\r\n"
+        )
+        header, body = singlepart([*headers, ("Auto-Submitted", "auto-generated")], text_part(text))
+        await self._send([self._recipient], header, body, "failure", {SIEVE_NOTIFICATION: True})
+
+    def _content(self, edited: EditedMessage | None) -> MessageContent:
+        """The message as it is stored or sent on, without Return-Path."""
+        content = self._mail.content
+        if edited is not None:
+            content = MessageContent(edited.header, MemoryBody(edited.body))
+        return content.with_header(remove(content.header, [b"return-path"]))
+
+    async def _store(self, name: str, content: MessageContent, flags: Flags | None) -> None:
+        own = [
+            *self._mail.per_recipient_headers.get(self._recipient, ()),
+            (DELIVERED_TO, str(self._recipient)),
+        ]
+        header = delivered_header(content.header, self._mail.sender, own)
+        await self._append(name, content.with_header(header), flags)
+
+    async def _append(self, name: str, content: MessageContent, flags: Flags | None) -> None:
+        mailboxes, path = self._context.mailboxes, mailbox_path(self._user, name)
+        effect = self._run.effect(f"sieve/{path.name}", self._recipient)
+        if path.is_inbox:
+            mailbox = await mailboxes.inbox(self._user)
+        else:
+            known = {one.path: one for one in await mailboxes.list(self._user)}
+            mailbox = known.get(path) or await mailboxes.create(path)
+        await mailboxes.append(mailbox, content, flags or NO_FLAGS, effect=effect)
+        _log.info("mail stored by a script", extra={**self._fields(), "mailbox": path.name})
+
+    async def _redirect(self, action: Redirect) -> bool:
+        content = self._content(action.message)
+        if was_delivered_to(self._mail.content.header, self._recipient):
+            _log.warning("a redirected mail came back: it is kept", extra=self._fields())
+            return True
+        effect = self._run.effect(f"sieve/redirect/{action.address.lower()}", self._recipient)
+        made = self._mail.copy(part_name(self._mail, effect), [MailAddress.parse(action.address)])
+        made.content = content.with_header(add_first(content.header, delivered_to(self._recipient)))
+        made.state = ROOT
+        made.attributes = {SENT_BY_MAILET: True, **self._carried()}
+        made.per_recipient_headers = {}
+        await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
+        _log.info("mail redirected by a script", extra={**self._fields(), "to": action.address})
+        return False
+
+    async def _reject(self, action: Reject) -> bool:
+        sender = self._mail.sender
+        if sender is None:
+            return True  # no report about a report (RFC 5429 §2.1.1): somebody should see the mail
+        about = self._mail.copy(self._mail.name, [self._recipient])
+        about.error_message = f"550 5.7.1 {' '.join(action.reason.split())}"
+        text = f"{_REJECTION}\r\n\r\n{action.reason}\r\n"
+        form = ReportForm(
+            delivery_reports.FAILED, self._context.postmaster, "Rejected:", text, Attachment.HEADS, "5.7.1"
+        )
+        now = self._context.clock.now()
+        content = await delivery_reports.report(about, sender, form, self._context.hello_name, now)
+        effect = self._run.effect("sieve/reject", self._recipient)
+        made = delivery_reports.notice(about, sender, content, now, effect)
+        await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
+        _log.info("mail rejected by a script", extra=self._fields())
+        return False
+
+    async def _answer(self, action: Vacation) -> None:
+        now = self._context.clock.now()
+        seconds = VACATION_SECONDS if action.seconds is None else action.seconds
+        key = mark_of(VACATION, action.handle, action.recipient.lower())
+        if not await self._context.sieve_marks.mark(self._user, key, self._run.entry, now, now + seconds):
+            return
+        header, body = vacation_message(action, str(self._recipient), dt.datetime.fromtimestamp(now, dt.UTC))
+        await self._send([MailAddress.parse(action.recipient)], header, body, "vacation")
+        await self._file_copy(action.copy, header, body)
+
+    async def _notify(self, action: Notify) -> None:
+        headers = Headers(self._mail.content.header)
+        if (headers.get(b"Auto-Submitted") or b"").lower().startswith(b"auto-notified"):
+            return  # RFC 5436 §2.7.1: no notification about a notification
+        try:
+            recipients = [MailAddress.parse(one) for one in parse_mailto(action.method).to]
+        except InvalidArgument as error:
+            _log.warning("a script's notification can't be sent: %s", error, extra=self._fields())
+            return
+        now = dt.datetime.fromtimestamp(self._context.clock.now(), dt.UTC)
+        subject = decode(headers.get(b"Subject") or b"")
+        header, body = notification_message(action, str(self._recipient), subject, now)
+        await self._send(recipients, header, body, "notify")
+        await self._file_copy(action.copy, header, body)
+
+    async def _file_copy(self, copy: CarbonCopy | None, header: bytes, body: bytes) -> None:
+        if copy is not None:
+            await self._append(copy.mailbox, MessageContent(header, MemoryBody(body)), copy.flags)
+
+    async def _send(
+        self,
+        to: list[MailAddress],
+        header: bytes,
+        body: bytes,
+        target: str,
+        attributes: dict[str, bool] | None = None,
+    ) -> None:
+        """From the null sender, so that nothing answers it."""
+        now = self._context.clock.now()
+        effect = self._run.effect(f"sieve/{target}", self._recipient)
+        made = Mail(
+            name=part_name(self._mail, effect),
+            sender=None,
+            recipients=to,
+            content=MessageContent(header, MemoryBody(body)),
+            state=ROOT,
+            arrived_at=now,
+            last_updated_at=now,
+            attributes={SENT_BY_MAILET: True, **(attributes or {})},
+            trace_id=self._mail.trace_id,
+        )
+        await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
+
+    def _carried(self) -> dict[str, bool]:
+        return {name: True for name in _CARRIED if self._mail.attributes.get(name)}
+
+    def _fields(self) -> dict[str, str]:
+        return {"mail": self._mail.name, "recipient": str(self._recipient)}

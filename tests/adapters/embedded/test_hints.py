@@ -1,0 +1,72 @@
+"""Hints from other processes: what is told at once, and what becomes of hints that are lost."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from compostela.adapters.embedded import signals
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.base.errors import NotFound
+from compostela.model.flags import NO_FLAGS
+from tests.contracts.mailbox_parts import a_mailbox, fill
+from tests.dialogues.waiting import eventually
+
+
+@pytest.fixture
+async def stores(tmp_path: Path) -> AsyncIterator[tuple[EmbeddedStore, EmbeddedStore]]:
+    here, there = await EmbeddedStore.open(tmp_path), await EmbeddedStore.open(tmp_path)
+    here._signals.refresh()
+    yield here, there
+    await here.close()
+    await there.close()
+
+
+async def test_lost_hints_wake_only_watchers_of_what_changed(
+    stores: tuple[EmbeddedStore, EmbeddedStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = stores
+    monkeypatch.setattr(signals, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(there._signals, "_send", lambda _: None)
+    mailboxes = [await a_mailbox(here.mailboxes, f"box{number}") for number in range(50)]
+    woken: Counter[int] = Counter()
+    for number, mailbox in enumerate(mailboxes):
+        here.mailboxes.watch(mailbox, lambda number=number: woken.update([number]))  # type: ignore[misc]
+    await fill(there.mailboxes, mailboxes[7], NO_FLAGS)
+    await there.mailboxes.delete(mailboxes[9])
+
+    async def both() -> bool | None:
+        return set(woken) >= {7, 9} or None
+
+    await eventually(both)
+    await asyncio.sleep(0.1)  # some more polls, which have nothing to tell
+    assert set(woken) == {7, 9}
+    with pytest.raises(NotFound):
+        await here.mailboxes.head(mailboxes[9])
+
+
+async def test_all_that_is_watched_is_asked_for_in_one_query(
+    stores: tuple[EmbeddedStore, EmbeddedStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = stores
+    monkeypatch.setattr(signals, "POLL_SECONDS", 0.02)
+    mailboxes = [await a_mailbox(here.mailboxes, f"box{number}") for number in range(30)]
+    for mailbox in mailboxes:
+        here.mailboxes.watch(mailbox, lambda: None)
+    queries: list[int] = []
+    versions = here._signals._versions
+
+    def counted(topics: list[str]) -> dict[str, int]:
+        queries.append(len(topics))
+        return versions(topics)
+
+    monkeypatch.setattr(here._signals, "_versions", counted)
+    await fill(there.mailboxes, mailboxes[0], NO_FLAGS)
+
+    async def asked() -> bool | None:
+        return bool(queries) or None
+
+    await eventually(asked)
+    assert set(queries) == {30}

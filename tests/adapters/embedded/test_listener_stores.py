@@ -1,0 +1,81 @@
+"""The embedded stores of listeners keep to the contracts, and cost what they should."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.core.events.ports import CursorStore, DeadLetters, EventSource
+from compostela.core.events.usage import UsageStore
+from compostela.core.mailbox.ports import MailboxStore
+from tests.contracts.listeners import (
+    Collect,
+    CursorsContract,
+    DeadLettersContract,
+    EventSourceContract,
+    UsageContract,
+)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
+    store = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def mailboxes(store: EmbeddedStore) -> MailboxStore:
+    return store.mailboxes
+
+
+@pytest.fixture
+def cursors(store: EmbeddedStore) -> CursorStore:
+    return store.cursors
+
+
+@pytest.fixture
+async def cursors_elsewhere(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[CursorStore]:
+    there = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    yield there.cursors
+    await there.close()
+
+
+@pytest.fixture
+def source(store: EmbeddedStore) -> EventSource:
+    return store.event_source
+
+
+@pytest.fixture
+def letters(store: EmbeddedStore) -> DeadLetters:
+    return store.dead_letters
+
+
+@pytest.fixture
+def usage(store: EmbeddedStore) -> UsageStore:
+    return store.usage
+
+
+@pytest.fixture
+def collect(store: EmbeddedStore) -> Collect:
+    async def run() -> None:
+        await store.collect_garbage()
+
+    return run
+
+
+class TestEmbeddedCursors(CursorsContract):
+    pass
+
+
+class TestEmbeddedEventSource(EventSourceContract):
+    pass
+
+
+class TestEmbeddedDeadLetters(DeadLettersContract):
+    pass
+
+
+class TestEmbeddedUsage(UsageContract):
+    pass

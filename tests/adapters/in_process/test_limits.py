@@ -1,0 +1,61 @@
+"""Counters in the memory of the process keep to the contracts, and are bounded."""
+
+import pytest
+
+from compostela.adapters.in_process.bans import InProcessBans
+from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
+from compostela.adapters.in_process.rate_limits import InProcessRateLimits
+from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins
+from compostela.core.rate_limits.ports import RateLimit, RateLimits
+from tests.contracts.fakes import FakeClock
+from tests.contracts.limits import BansContract, FailedLoginsContract, RateLimitsContract, counted
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+class TestInProcessFailedLogins(FailedLoginsContract):
+    @pytest.fixture
+    def failed_logins(self, clock: FakeClock) -> FailedLogins:
+        return InProcessFailedLogins(clock)
+
+    @pytest.fixture
+    def failed_logins_elsewhere(self, failed_logins: FailedLogins) -> FailedLogins:
+        return failed_logins  # there is one process
+
+
+class TestInProcessBans(BansContract):
+    @pytest.fixture
+    def bans(self, clock: FakeClock) -> Bans:
+        return InProcessBans(clock)
+
+    @pytest.fixture
+    def bans_elsewhere(self, bans: Bans) -> Bans:
+        return bans
+
+
+class TestInProcessRateLimits(RateLimitsContract):
+    @pytest.fixture
+    def rate_limits(self, clock: FakeClock) -> RateLimits:
+        return InProcessRateLimits(clock)
+
+    @pytest.fixture
+    def rate_limits_elsewhere(self, rate_limits: RateLimits) -> RateLimits:
+        return rate_limits
+
+
+async def test_a_flood_of_keys_is_forgotten_from_its_beginning(clock: FakeClock) -> None:
+    failures, bans, limits = (
+        InProcessFailedLogins(clock, 10),
+        InProcessBans(clock, 10),
+        InProcessRateLimits(clock, 10),
+    )
+    for number in range(50):
+        await counted(failures, f"{number}", b"1")
+        await bans.add(Ban(f"192.0.2.{number}", 1, clock.now() + 900))
+        await limits.take(f"{number}", 1, RateLimit(1, 60))
+    assert [await counted(failures, key, b"2") for key in ("49", "0")] == [2, 1]
+    assert [ban.address for ban in await bans.all()] == [f"192.0.2.{number}" for number in range(40, 50)]
+    assert [await limits.take(key, 1, RateLimit(1, 60)) for key in ("49", "0")] == [False, True]

@@ -1,0 +1,126 @@
+"""What counters of failed logins, bans and rate limits keep to. Subclasses give the fixtures `clock` (set by hand), and
+`failed_logins`, `bans` or `rate_limits` with the same as another node has it: `…_elsewhere`."""
+
+import asyncio
+
+from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins
+from compostela.core.rate_limits.ports import RateLimit, RateLimits
+from tests.contracts.fakes import FakeClock
+
+HERE, THERE = "192.0.2.7", "2001:db8::/64"
+HOURLY = RateLimit(10, 3600.0)
+
+
+async def counted(failures: FailedLogins, key: str, attempt: bytes) -> int:
+    return await failures.count(key, attempt, window_seconds=600, most=5)
+
+
+class FailedLoginsContract:
+    ports = (FailedLogins,)
+
+    async def test_different_attempts_are_counted_by_key(
+        self, failed_logins: FailedLogins, failed_logins_elsewhere: FailedLogins
+    ) -> None:
+        assert await counted(failed_logins, "a", b"1") == 1
+        assert await counted(failed_logins_elsewhere, "a", b"1") == 1, "the same again"
+        assert await counted(failed_logins_elsewhere, "a", b"2") == 2
+        assert await counted(failed_logins, "b", b"1") == 1
+
+    async def test_all_at_once_are_counted(self, failed_logins: FailedLogins) -> None:
+        counts = await asyncio.gather(*(counted(failed_logins, "a", b"%d" % n) for n in range(5)))
+        assert sorted(counts) == [1, 2, 3, 4, 5]
+
+    async def test_beyond_the_most_the_count_may_stay(self, failed_logins: FailedLogins) -> None:
+        counts = [await counted(failed_logins, "a", b"%d" % n) for n in range(20)]
+        assert counts[:5] == [1, 2, 3, 4, 5]
+        assert min(counts[5:]) >= 5
+
+    async def test_a_window_begins_with_the_first_attempt(self, failed_logins: FailedLogins, clock: FakeClock) -> None:
+        await counted(failed_logins, "a", b"1")
+        clock.advance(599)
+        assert await counted(failed_logins, "a", b"2") == 2
+        clock.advance(2)
+        assert await counted(failed_logins, "a", b"3") == 1
+
+    async def test_what_is_forgotten_begins_anew(
+        self, failed_logins: FailedLogins, failed_logins_elsewhere: FailedLogins
+    ) -> None:
+        for key in ("a", "b", "c"):
+            await counted(failed_logins, key, b"1")
+        await failed_logins_elsewhere.forget("a")
+        assert [await counted(failed_logins, key, b"2") for key in ("a", "b")] == [1, 2]
+        await failed_logins.forget_all()
+        assert await counted(failed_logins, "c", b"2") == 1
+
+
+class BansContract:
+    ports = (Bans,)
+
+    async def test_a_ban_is_in_force_everywhere_until_its_time(
+        self, bans: Bans, bans_elsewhere: Bans, clock: FakeClock
+    ) -> None:
+        ban = Ban(HERE, 20, clock.now() + 900)
+        assert await bans.find(HERE) is None
+        await bans.add(ban)
+        assert await bans.find(HERE) == await bans_elsewhere.find(HERE) == ban
+        assert await bans.find(THERE) is None
+        clock.advance(899)
+        assert await bans.find(HERE) == ban
+        clock.advance(1)
+        assert await bans.find(HERE) is None
+        assert await bans.all() == []
+
+    async def test_bans_are_listed_the_oldest_first(self, bans: Bans, bans_elsewhere: Bans, clock: FakeClock) -> None:
+        first, second = Ban(HERE, 1, clock.now() + 900), Ban(THERE, 2, clock.now() + 600)
+        for ban in (first, second):
+            await bans.add(ban)
+        assert await bans_elsewhere.all() == [first, second]
+        again = Ban(HERE, 3, clock.now() + 901)
+        await bans.add(again)
+        assert sorted(await bans.all(), key=lambda ban: ban.failures) == [second, again]
+
+    async def test_a_removed_ban_is_over_everywhere(self, bans: Bans, bans_elsewhere: Bans, clock: FakeClock) -> None:
+        await bans.add(Ban(HERE, 1, clock.now() + 900))
+        assert await bans_elsewhere.remove(HERE)
+        assert not await bans.remove(HERE)
+        assert await bans.find(HERE) is None
+        await bans.add(Ban(HERE, 1, clock.now() + 900))
+        clock.advance(900)
+        assert not await bans.remove(HERE), "it was over"
+        await bans.add(Ban(THERE, 1, clock.now() + 900))
+        assert await bans.remove_all()
+        assert not await bans.remove_all()
+
+
+class RateLimitsContract:
+    ports = (RateLimits,)
+
+    async def test_a_limit_holds_for_all_nodes_together(
+        self, rate_limits: RateLimits, rate_limits_elsewhere: RateLimits
+    ) -> None:
+        taken = [await one.take("ann", 1, HOURLY) for one in (rate_limits, rate_limits_elsewhere) * 6]
+        assert taken == [True] * 10 + [False] * 2
+        assert await rate_limits.take("bob", 10, HOURLY)
+
+    async def test_of_many_at_once_no_more_than_the_limit_pass(self, rate_limits: RateLimits) -> None:
+        assert sum(await asyncio.gather(*(rate_limits.take("ann", 1, HOURLY) for _ in range(40)))) == 10
+
+    async def test_what_was_refused_is_not_taken(self, rate_limits: RateLimits) -> None:
+        assert await rate_limits.take("ann", 8, HOURLY)
+        assert not await rate_limits.take("ann", 3, HOURLY)
+        assert await rate_limits.take("ann", 2, HOURLY)
+        assert await rate_limits.take("ann", 0, HOURLY)
+        assert not await rate_limits.take("carol", 11, HOURLY)
+
+    async def test_the_window_slides(self, rate_limits: RateLimits, clock: FakeClock) -> None:
+        clock.advance(-(clock.monotonic() % 3600) + 3600)
+        assert await rate_limits.take("ann", 10, HOURLY)
+        clock.advance(3600 + 400)
+        assert not await rate_limits.take("ann", 2, HOURLY), "eight ninths of the last hour count"
+        assert await rate_limits.take("ann", 1, HOURLY)
+        clock.advance(2 * 3600)
+        assert await rate_limits.take("ann", 10, HOURLY)
+
+    async def test_limits_of_different_windows_are_apart(self, rate_limits: RateLimits) -> None:
+        assert await rate_limits.take("ann", 10, HOURLY)
+        assert await rate_limits.take("ann", 10, RateLimit(100, 86400.0))

@@ -1,0 +1,94 @@
+"""Scripts by WebAdmin and by the command line."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import aiohttp
+import pytest
+from click.testing import CliRunner
+
+from compostela.app.cli import main
+from tests.dialogues.server import BOB
+from tests.dialogues.test_webadmin_flood import administered
+
+BOBS = "/sieve/bob@example.org/scripts"
+
+
+async def call(address: str, method: str, path: str, body: str | None = None) -> tuple[int, str]:
+    async with (
+        aiohttp.ClientSession(headers={"Password": "secret"}) as client,
+        client.request(method, f"{address}{path}", data=body) as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/sieve/quota/default", "/sieve/quota/users/bob@example.org"])
+async def test_quotas_are_set_and_removed(tmp_path: Path, path: str) -> None:
+    async with administered(tmp_path) as (_, address):
+        assert await call(address, "GET", path) == (204, "")
+        assert await call(address, "PUT", path, "1024") == (204, "")
+        assert await call(address, "GET", path) == (200, "1024")
+        for wrong in ("-1", "x", "", "9" * 30):
+            assert (await call(address, "PUT", path, wrong))[0] == 400
+        assert await call(address, "DELETE", path) == (204, "")
+        assert await call(address, "GET", path) == (204, "")
+        assert (await call(address, "GET", "/sieve/quota/users/no@example.org"))[0] == 404
+
+
+async def test_a_script_is_put_checked_activated_and_deleted(tmp_path: Path) -> None:
+    async with administered(tmp_path) as (server, address):
+        assert await call(address, "PUT", f"{BOBS}/one?activate=true", "keep;") == (204, "")
+        assert await call(address, "PUT", f"{BOBS}/two", "discard;") == (204, "")
+        assert await call(address, "GET", f"{BOBS}/one") == (200, "keep;")
+        status, text = await call(address, "PUT", f"{BOBS}/three", "keep;\n oops;")
+        assert (status, "line 2, column 2" in text) == (400, True)
+        assert (await call(address, "PUT", f"{BOBS}/one?activate=maybe", "keep;"))[0] == 400
+        assert (await call(address, "PUT", "/sieve/no@example.org/scripts/one", "keep;"))[0] == 404
+        assert (await call(address, "DELETE", f"{BOBS}/one"))[0] == 409
+        assert (await call(address, "PUT", "/sieve/bob@example.org/active/two"))[0] == 204
+        assert (await call(address, "DELETE", f"{BOBS}/one"))[0] == 204
+        assert json.loads((await call(address, "GET", BOBS))[1]) == [{"name": "two", "size": 8, "active": True}]
+        assert (await call(address, "DELETE", "/sieve/bob@example.org/active"))[0] == 204
+        assert await server.store.sieve_scripts.active(BOB) is None
+        assert (await call(address, "PUT", "/sieve/quota/default", "7"))[0] == 204
+        status, text = await call(address, "PUT", f"{BOBS}/two", "discard;")
+        assert (status, "quota" in text) == (400, True)
+
+
+async def test_the_command_line_manages_scripts(tmp_path: Path) -> None:
+    file = tmp_path / "x.sieve"
+    file.write_text('require "fileinto"; fileinto "Lists";')
+    async with administered(tmp_path) as (_, address):
+
+        async def run(*arguments: str) -> str:
+            options = ["--url", address, "--token", "secret"]
+            done = await asyncio.to_thread(CliRunner().invoke, main, ["sieve", *arguments, *options])
+            assert done.exit_code == 0, done.output
+            return done.stdout
+
+        assert await run("list", "bob@example.org") == "bob@example.org has no script\n"
+        assert await run("put", "bob@example.org", "my script", str(file)) == "my script is stored\n"
+        assert await run("activate", "bob@example.org", "my script") == "my script is active\n"
+        assert await run("list", "bob@example.org") == "my script  37 octets  active\n"
+        assert await run("get", "bob@example.org", "my script") == file.read_text() + "\n"
+        assert json.loads(await run("activate", "bob@example.org", "--json")) == {"active": None}
+        assert await run("delete", "bob@example.org", "my script") == "my script is deleted\n"
+
+
+def test_a_script_is_checked_and_tried_without_a_server(tmp_path: Path) -> None:
+    script, mail = tmp_path / "x.sieve", tmp_path / "x.eml"
+    mail.write_bytes(b"From: a@b.example\r\nSubject: list\r\n\r\nhello\r\n")
+    script.write_text(
+        'require ["fileinto", "imap4flags"];\nfileinto :flags "\\\\Seen" "Lists"; redirect "a@b.example";'
+    )
+    runner = CliRunner()
+    assert runner.invoke(main, ["sieve", "check", str(script)]).stdout == f"{script} is valid\n"
+    tried = runner.invoke(main, ["sieve", "try", str(script), str(mail)])
+    assert tried.stdout == "FileInto mailbox='Lists' flags=['\\\\Seen']\nRedirect address='a@b.example'\n"
+    told = json.loads(runner.invoke(main, ["sieve", "try", str(script), str(mail), "--json"]).stdout)
+    assert told["actions"][1] == {"action": "Redirect", "address": "a@b.example"}
+    script.write_text("keep;\n oops;")
+    checked = runner.invoke(main, ["sieve", "check", str(script)])
+    assert (checked.exit_code, f"{script}: line 2, column 2: " in checked.stdout) == (1, True)
+    assert runner.invoke(main, ["sieve", "try", str(script), str(mail)]).exit_code == 1

@@ -1,0 +1,45 @@
+"""Users are renamed and removed with their data, seen by clients."""
+
+import json
+
+import pytest
+
+from tests.end_to_end.mailbox import fetch_all, session
+from tests.end_to_end.test_tasks import call
+from tests.server_process import ServerProcess
+
+
+def test_a_new_user_of_a_removed_ones_name_sees_no_old_mail(server: ServerProcess, user: str) -> None:
+    server.command("send", "--to", user, "--port", str(server.smtp))
+    assert len(fetch_all(server, user)) == 1
+    about = json.loads(server.command("user", "remove", user, "--delete-data", "--json"))
+    assert set(about["status"].values()) == {"DONE"}
+    assert user not in server.command("user", "list").split()
+    server.add_user(user)
+    with session(server, user) as imap:
+        assert imap.select("INBOX") == ("OK", [b"0"])
+        assert imap.list()[1] != [None]
+
+
+def test_mail_of_a_renamed_user_is_the_new_ones(server: ServerProcess, user: str) -> None:
+    server.command("send", "--to", user, "--port", str(server.smtp))
+    assert len(fetch_all(server, user)) == 1
+    new = f"renamed-{user}"
+    server.add_user(new)
+    assert new in server.command("user", "rename", user, new)
+    assert len(fetch_all(server, new)) == 1
+    server.command("send", "--to", user, "--port", str(server.smtp))
+    assert len(fetch_all(server, new, count=2)) == 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/users/nobody@example.org?action=deleteData", "/users/{user}?action=deleteData&fromStep=unknown", "/users/{user}",
+        "/users/{user}/rename/{user}?action=rename", "/users/{user}/rename/nobody@example.org?action=rename",
+        "/users/nobody@example.org/rename/{user}?action=rename", "/domains/unknown.example?action=deleteData",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_400(server: ServerProcess, user: str, path: str) -> None:
+    with pytest.raises(Exception, match="400"):
+        call(server, "POST", path.format(user=user))
