@@ -1,7 +1,18 @@
 """The packaged matchers by their names."""
 
 from compostela.processing.mailet import MatcherFactory
-from compostela.processing.matchers import message, notification, recipient, sender
+from compostela.processing.matchers import (
+    certificates,
+    expressions,
+    mailing_lists,
+    message,
+    networks,
+    notification,
+    priority,
+    recipient,
+    sender,
+    structure,
+)
 
 MATCHERS: dict[str, MatcherFactory] = {
     matcher.__name__: matcher
@@ -41,19 +52,50 @@ MATCHERS: dict[str, MatcherFactory] = {
         message.SizeGreaterThan,
         message.SubjectIs,
         message.SubjectStartsWith,
+        message.CompareNumericHeaderValue,
+        message.FetchedFrom,
+        message.HasException,
+        message.HasHeaderWithPrefix,
+        message.IsMarkedAsSpam,
+        message.RemoteDeliveryFailedWithSMTPCode,
+        message.TooManyLines,
+        certificates.IsX509CertificateSubject,
+        expressions.FileRegexMatcher,
+        expressions.GenericRegexMatcher,
+        mailing_lists.CommandListservMatcher,
+        mailing_lists.IsFromMailingList,
+        networks.InSpammerBlacklist,
+        networks.RecipientHasMXRecord,
+        networks.RemoteAddrInNetwork,
+        networks.RemoteAddrNotInNetwork,
+        networks.SenderHasMXRecord,
+        networks.SenderInFakeDomain,
+        networks.XOriginatingIpInNetwork,
+        priority.AtLeastPriority,
+        priority.AtMostPriority,
+        priority.HasPriority,
+        structure.AttachmentFileNameIs,
+        structure.HasAttachment,
+        structure.HasMimeType,
+        structure.HasMimeTypeAnySubPart,
+        structure.HasMimeTypeParameter,
+        structure.IsSMIMEEncrypted,
+        structure.IsSMIMESigned,
+        structure.PartHasContentType,
     )
 }
 MATCHERS["RecipientDomainIs"] = recipient.HostIs
 MATCHERS["TooManyRecipients"] = recipient.RecipientCountExceeds
 MATCHERS["SenderHostIs"] = sender.SenderDomainIs
+MATCHERS["CommandForListserv"] = mailing_lists.CommandListservMatcher
 
 MATCHERS_NOT_YET = frozenset({
-    "AtLeastPriority", "AtMostPriority", "HasPriority", "AttachmentFileNameIs", "CommandForListserv",
-    "CommandListservMatcher", "CompareNumericHeaderValue", "DLP", "FetchedFrom", "FileRegexMatcher", "GenericRegexMatcher", "HasAttachment", "HasException",
-    "HasHeaderWithPrefix", "HasMimeType", "HasMimeTypeAnySubPart", "HasMimeTypeParameter", "PartHasContentType",
-    "InSpammerBlacklist", "IsFromMailingList", "IsInDropList", "IsMarkedAsSpam", "IsOverQuota",
-    "RemoteDeliveryFailedWithSMTPCode", "IsSMIMEEncrypted", "IsSMIMESigned", "IsX509CertificateSubject", "NESSpamCheck",
-    "RecipientHasMXRecord", "SenderHasMXRecord", "RemoteAddrInNetwork", "RemoteAddrNotInNetwork",
-    "XOriginatingIpInNetwork", "SenderInFakeDomain", "TooManyLines", "HasLDAPAttribute", "SenderHasLDAPAttribute",
-    "IsInLDAPGroup", "SenderIsInLDAPGroup",
+    "DLP",
+    "HasLDAPAttribute",
+    "IsInDropList",
+    "IsInLDAPGroup",
+    "IsOverQuota",
+    "NESSpamCheck",
+    "SenderHasLDAPAttribute",
+    "SenderIsInLDAPGroup",
 })  # fmt: skip

@@ -1,5 +1,6 @@
 """Matchers on recipients."""
 
+import re
 from itertools import compress
 
 from compostela.base.concurrency import side_by_side
@@ -7,11 +8,11 @@ from compostela.core.mail.model import Mail
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Matcher, Recipients, whole
-from compostela.processing.matchers.conditions import compiled, items, number
+from compostela.processing.matchers.conditions import ConditionMatcher, addresses, compiled, count, domains, some
 
 
 class All(Matcher):
-    """Everybody."""
+    """All recipients."""
 
     matches_all = True
 
@@ -36,36 +37,44 @@ class HostIsLocal(Matcher):
         return [recipient for recipient in mail.recipients if recipient.domain in found]
 
 
-class HostIs(Matcher):
+class HostIs(ConditionMatcher[frozenset[Domain]]):
     """Recipients in these domains."""
 
+    def parse(self, condition: str) -> frozenset[Domain]:
+        return domains(condition)
+
     async def match(self, mail: Mail) -> Recipients:
-        domains = {Domain.parse(one) for one in items(self.condition)}
-        return [recipient for recipient in mail.recipients if recipient.domain in domains]
+        return [recipient for recipient in mail.recipients if recipient.domain in self.wanted]
 
 
-class RecipientIs(Matcher):
+class RecipientIs(ConditionMatcher[frozenset[MailAddress]]):
     """These addresses."""
 
+    def parse(self, condition: str) -> frozenset[MailAddress]:
+        return addresses(condition)
+
     async def match(self, mail: Mail) -> Recipients:
-        wanted = {MailAddress.parse(one) for one in items(self.condition)}
-        return [recipient for recipient in mail.recipients if recipient in wanted]
+        return [recipient for recipient in mail.recipients if recipient in self.wanted]
 
 
-class RecipientIsRegex(Matcher):
+class RecipientIsRegex(ConditionMatcher[re.Pattern[str]]):
     """Addresses that match a regular expression."""
 
+    def parse(self, condition: str) -> re.Pattern[str]:
+        return compiled(condition)
+
     async def match(self, mail: Mail) -> Recipients:
-        pattern = compiled(self.condition)
-        return [recipient for recipient in mail.recipients if pattern.fullmatch(str(recipient))]
+        return [recipient for recipient in mail.recipients if self.wanted.fullmatch(str(recipient))]
 
 
-class UserIs(Matcher):
+class UserIs(ConditionMatcher[frozenset[str]]):
     """These local parts."""
 
+    def parse(self, condition: str) -> frozenset[str]:
+        return frozenset(one.lower() for one in some(condition))
+
     async def match(self, mail: Mail) -> Recipients:
-        wanted = {one.lower() for one in items(self.condition)}
-        return [recipient for recipient in mail.recipients if recipient.local_part.lower() in wanted]
+        return [recipient for recipient in mail.recipients if recipient.local_part.lower() in self.wanted]
 
 
 class IsSingleRecipient(Matcher):
@@ -75,8 +84,11 @@ class IsSingleRecipient(Matcher):
         return whole(mail, len(mail.recipients) == 1)
 
 
-class RecipientCountExceeds(Matcher):
+class RecipientCountExceeds(ConditionMatcher[int]):
     """More recipients than this."""
 
+    def parse(self, condition: str) -> int:
+        return count(condition)
+
     async def match(self, mail: Mail) -> Recipients:
-        return whole(mail, len(mail.recipients) > number(self.condition))
+        return whole(mail, len(mail.recipients) > self.wanted)

@@ -8,7 +8,7 @@ from compostela.core.rewriting.resolution import MappingError
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Matcher, Recipients, whole
-from compostela.processing.matchers.conditions import compiled, items
+from compostela.processing.matchers.conditions import ConditionMatcher, addresses, compiled, domains, some
 
 
 class SMTPAuthSuccessful(Matcher):
@@ -39,21 +39,25 @@ class SentByJmap(Matcher):
         return whole(mail, attributes.SENT_BY_JMAP in mail.attributes)
 
 
-class SMTPAuthUserIs(Matcher):
+class SMTPAuthUserIs(ConditionMatcher[frozenset[str]]):
     """The client has authenticated as one of these users."""
+
+    def parse(self, condition: str) -> frozenset[str]:
+        return frozenset(one.lower() for one in some(condition))
 
     async def match(self, mail: Mail) -> Recipients:
         user = mail.attributes.get(attributes.SMTP_AUTH_USER)
-        return whole(mail, isinstance(user, str) and user.lower() in {one.lower() for one in items(self.condition)})
+        return whole(mail, isinstance(user, str) and user.lower() in self.wanted)
 
 
-class SenderIs(Matcher):
+class SenderIs(ConditionMatcher[frozenset[MailAddress]]):
     """The sender is one of these addresses."""
 
+    def parse(self, condition: str) -> frozenset[MailAddress]:
+        return addresses(condition)
+
     async def match(self, mail: Mail) -> Recipients:
-        return whole(
-            mail, mail.sender is not None and mail.sender in {MailAddress.parse(i) for i in items(self.condition)}
-        )
+        return whole(mail, mail.sender is not None and mail.sender in self.wanted)
 
 
 class SenderIsNull(Matcher):
@@ -63,20 +67,24 @@ class SenderIsNull(Matcher):
         return whole(mail, mail.sender is None)
 
 
-class SenderIsRegex(Matcher):
+class SenderIsRegex(ConditionMatcher[re.Pattern[str]]):
     """The sender matches a regular expression."""
 
+    def parse(self, condition: str) -> re.Pattern[str]:
+        return compiled(condition)
+
     async def match(self, mail: Mail) -> Recipients:
-        pattern: re.Pattern[str] = compiled(self.condition)
-        return whole(mail, mail.sender is not None and pattern.fullmatch(str(mail.sender)) is not None)
+        return whole(mail, mail.sender is not None and self.wanted.fullmatch(str(mail.sender)) is not None)
 
 
-class SenderDomainIs(Matcher):
+class SenderDomainIs(ConditionMatcher[frozenset[Domain]]):
     """The sender's domain is one of these."""
 
+    def parse(self, condition: str) -> frozenset[Domain]:
+        return domains(condition)
+
     async def match(self, mail: Mail) -> Recipients:
-        domains = {Domain.parse(one) for one in items(self.condition)}
-        return whole(mail, mail.sender is not None and mail.sender.domain in domains)
+        return whole(mail, mail.sender is not None and mail.sender.domain in self.wanted)
 
 
 class SenderHostIsLocal(Matcher):

@@ -1,0 +1,114 @@
+"""Mailets that change for whom and when a mail is processed."""
+
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Settings
+from compostela.core.mail.model import GHOST, Mail
+from compostela.core.queue.model import SPOOL
+from compostela.mime import addresses, headers
+from compostela.model.mail_address import MailAddress
+from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.pipeline_run import PipelineRun, part_name
+
+_MAIL_FOR = b"Mail-For"
+_FIELDS = (b"To", b"Cc", b"Bcc")
+_SATURDAY = 5
+
+
+class SplitMail(Mailet):
+    """Cuts a mail with more than `batchSize` recipients into several, of which the others start in this processor again."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context)
+        self._size = settings.integer("batchSize", 100, minimum=1)
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        everybody = mail.recipients
+        for start in range(self._size, len(everybody), self._size):
+            recipients = everybody[start : start + self._size]
+            effect = run.effect("split", *recipients)
+            batch = mail.copy(part_name(mail, effect), recipients)
+            await self.context.queues.queue(SPOOL).enqueue(batch, effect=effect)
+        mail.recipients = everybody[: self._size]
+
+
+class UseHeaderRecipients(Mailet):
+    """Makes the addresses of the field Mail-For, which is removed, or else of To, Cc and Bcc the recipients. Without any, the
+    recipients stay."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context)
+        settings.ignored("debug")
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        fields = headers.Headers(mail.content.header)
+        names = (_MAIL_FOR,) if _MAIL_FOR in fields else _FIELDS
+        found = [one for name in names for value in fields.get_all(name) for one in mailboxes(value)]
+        if found:
+            mail.recipients = list(dict.fromkeys(found))
+        if _MAIL_FOR in fields:
+            mail.content = mail.content.with_header(headers.remove(mail.content.header, [_MAIL_FOR]))
+
+
+def mailboxes(value: bytes) -> list[MailAddress]:
+    """The addresses in a header value that can be those of an envelope."""
+    found = []
+    for one in addresses.parse(value):
+        if one.is_mailbox:
+            try:
+                found.append(MailAddress.parse(one.text()))
+            except InvalidArgument:
+                continue
+    return found
+
+
+class DeconnectionRight(Mailet):
+    """Keeps mail that comes outside working hours, `workDayStart` to `workDayEnd` (`08:00:00`) in the time zone `zoneId` from Monday
+    to Friday, until the next working day begins. It starts in this processor again then."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context)
+        for name in ("zoneId", "workDayStart", "workDayEnd"):
+            settings.required(name)
+        utc: tzinfo = UTC
+        self._zone = settings.parsed("zoneId", utc, _zone)
+        self._start = settings.parsed("workDayStart", time(), _time)
+        self._end = settings.parsed("workDayEnd", time.max, _time)
+        if self._start >= self._end:
+            settings.error("'workDayStart' is not before 'workDayEnd'", "workDayStart")
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        delay = self._delay(datetime.fromtimestamp(self.context.clock.now(), self._zone))
+        if delay > 0:
+            effect = run.effect("later", *mail.recipients)
+            later = mail.copy(part_name(mail, effect), mail.recipients)
+            await self.context.queues.queue(SPOOL).enqueue(later, delay_seconds=delay, effect=effect)
+            mail.state = GHOST
+
+    def _delay(self, now: datetime) -> float:
+        """Seconds to the beginning of work, 0 while it lasts."""
+        day = now.date()
+        if now.weekday() < _SATURDAY and now.time() < self._end:
+            if now.time() >= self._start:
+                return 0.0
+        else:
+            day += timedelta(days=1)
+            while day.weekday() >= _SATURDAY:
+                day += timedelta(days=1)
+        return datetime.combine(day, self._start, self._zone).timestamp() - now.timestamp()
+
+
+def _zone(text: str) -> tzinfo:
+    try:
+        return ZoneInfo(text)
+    except (ValueError, OSError, KeyError) as error:
+        raise InvalidArgument(f"{text!r} is not a time zone such as Europe/Paris") from error
+
+
+def _time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise InvalidArgument(f"{text!r} is not a time such as 08:00:00") from None

@@ -1,0 +1,106 @@
+"""Mailets and matchers on the stores of a real server that is not started."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from compostela.app.configuration.folder import load
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Node, Place, Problems, Settings
+from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.mail.model import Mail
+from compostela.core.queue.model import SPOOL
+from compostela.mime.headers import header_end
+from compostela.model.domain import Domain
+from compostela.model.mail_address import MailAddress
+from compostela.model.numbers import EntryId
+from compostela.model.username import Username
+from compostela.processing.mailet import Mailet, MailetContext, Matcher
+from compostela.processing.pipeline_run import PipelineRun
+from compostela.processing.registry import find_mailet, find_matcher
+from tests.dialogues.server import DOMAINS, USERS, server_of
+
+SENDER, BOB, ANN = "sender@remote.example", "bob@example.org", "ann@example.org"
+
+
+@contextlib.asynccontextmanager
+async def server_context(folder: Path, dns: str = "") -> AsyncIterator[MailetContext]:
+    """The context of a server of example.org with the users bob and ann. `dns` is the address of the only name server."""
+    conf, data = folder / "conf", folder / "data"
+    conf.mkdir()
+    (conf / "domainlist.xml").write_text(DOMAINS)
+    (conf / "usersrepository.xml").write_text(USERS)
+    if dns:
+        (conf / "dnsservice.xml").write_text(
+            f"<dnsservice><servers><server>{dns}</server></servers><autodiscover>false</autodiscover></dnsservice>"
+        )
+    problems = Problems()
+    server, store = await server_of(load(conf, data, problems), data, problems)
+    try:
+        await store.domains.add(Domain("example.org"))
+        for user in (BOB, ANN):
+            await server.services.users.add(Username.parse(user), "secret")
+        yield replace(server.mailet_context, hello_name="mail.example.org")
+    finally:
+        await server.close()
+
+
+def a_mail(message: str | bytes = "Subject: x\r\n\r\nhello\r\n", sender: str | None = SENDER, *recipients: str) -> Mail:
+    """To bob, if nobody is given."""
+    data = message if isinstance(message, bytes) else message.encode()
+    end = header_end(data)
+    return Mail(
+        name="mail",
+        sender=MailAddress.parse(sender) if sender else None,
+        recipients=[MailAddress.parse(one) for one in recipients or (BOB,)],
+        content=MessageContent(data[:end], MemoryBody(data[end:])),
+    )
+
+
+def matcher(match: str, context: MailetContext) -> Matcher:
+    """As `match="…"` makes it. Raises `InvalidArgument` for a wrong condition."""
+    name, _, condition = match.partition("=")
+    settings = Settings(Node("mailet", Place("test")), Problems())
+    factory = find_matcher(name, settings, ())
+    if factory is None:
+        raise InvalidArgument(str(settings.problems.found))
+    return factory(condition, settings, context)
+
+
+def mailet(name: str, context: MailetContext, **parameters: str | Sequence[str]) -> Mailet:
+    """As `<mailet class="name">` with these children makes it. Raises `InvalidArgument` with the complaints."""
+    problems, place = Problems(), Place("test")
+    texts = [
+        (key, text) for key, given in parameters.items() for text in ([given] if isinstance(given, str) else given)
+    ]
+    settings = Settings(Node("mailet", place, children=[Node(key, place, text) for key, text in texts]), problems)
+    factory = find_mailet(name, settings)
+    made = factory(settings, context) if factory is not None else None
+    settings.finish()
+    if made is None or problems.found:
+        raise InvalidArgument("; ".join(map(str, problems.found)))
+    return made
+
+
+async def served(made: Mailet, mail: Mail, number: int = 0) -> Mail:
+    """The mail after the mailet, at the place `number` of the processor root. A run with the same number is the same run again."""
+    run = PipelineRun(EntryId(f"entry-{number}"))
+    run.at("root", number)
+    await made.service(mail, run)
+    return mail
+
+
+async def text_of(mail: Mail) -> str:
+    return (await mail.content.read()).decode()
+
+
+async def spooled(context: MailetContext, queue: str = SPOOL) -> list[Mail]:
+    """Takes what waits in a queue."""
+    found = []
+    waiting = context.queues.queue(queue)
+    while await waiting.size():
+        item = await waiting.dequeue()
+        found.append(item.mail)
+        await item.done()
+    return found
