@@ -3,6 +3,7 @@
 import http.server
 import imaplib
 import json
+import os
 import shutil
 import smtplib
 import socket
@@ -32,7 +33,7 @@ def test_domains_users_mailboxes_queues(server: ServerProcess, user: str) -> Non
     server.command("send", "--to", user, "--port", str(server.smtp))
     assert len(fetch_all(server, user)) == 1
     assert json.loads(server.command("mailbox", "count", user, "INBOX", "--json")) == {"messages": 1, "unseen": 1}
-    server.command("domain", "remove", "second.example")
+    server.command("domain", "remove", "second.example", "--yes")
 
 
 def test_a_vacation_is_set_shown_and_ended(server: ServerProcess, user: str) -> None:
@@ -90,7 +91,7 @@ def test_a_mail_in_a_repository_is_read_and_reprocessed(server: ServerProcess, u
 
 def test_a_token_is_needed(server: ServerProcess) -> None:
     done = run("domain", "list", "--url", f"http://127.0.0.1:{server.web}", "--token", "wrong")
-    assert done.returncode == 1
+    assert done.returncode == 77
     assert "the token is not right" in done.stderr
 
 
@@ -99,7 +100,7 @@ def test_a_token_is_needed(server: ServerProcess) -> None:
 )
 def test_what_is_no_url_is_said_in_one_sentence(url: str) -> None:
     done = run("domain", "list", "--url", url)
-    assert done.returncode == 2
+    assert done.returncode == 64
     assert "is no URL of a WebAdmin" in done.stderr
 
 
@@ -109,7 +110,7 @@ def test_what_is_no_webadmin_is_said_in_one_sentence(server: ServerProcess) -> N
     assert "Traceback" not in done.stderr
     for silent in (f"https://127.0.0.1:{server.web}", f"http://{'a' * 64}.example"):
         done = run("domain", "list", "--url", silent)
-        assert (done.returncode, "does not answer" in done.stderr) == (1, True)
+        assert (done.returncode, "does not answer" in done.stderr) == (69, True)
         assert "Traceback" not in done.stderr
 
 
@@ -191,12 +192,13 @@ def test_a_port_in_use_is_one_sentence(server: ServerProcess, tmp_path: Path) ->
 
 def test_first_start_tells_how_to_go_on_and_sigterm_ends_it(tmp_path: Path) -> None:
     process = ServerProcess(tmp_path, web=free_port())
+    (process.conf / "domainlist.xml").write_text("<domainlist><defaultDomain>localhost</defaultDomain></domainlist>")
     process.start()
     process.wait_for_web()
     assert process.stop() == 0
     log = process.log()
-    assert "A first user was made: user@example.org with the password " in log
-    assert "compostela send --to user@example.org" in log
+    assert "A first user was made: user@localhost with the password " in log
+    assert "compostela send --to user@localhost" in log
     process.start()
     assert process.stop() == 0
     assert process.log().count("A first user was made") == 1
@@ -235,3 +237,85 @@ def test_bans_and_delegations(tmp_path: Path) -> None:
     assert server.command("ban", "clear", "2001:db8::/64") == "2001:db8::/64 may log in again\n"
     assert server.command("ban", "clear", "--all") == "everybody may log in again\n"
     assert server.stop() == 0
+
+
+def test_aliases_and_domain_aliases(server: ServerProcess) -> None:
+    server.add_user("alias-owner@example.org")
+    server.command("domain", "add", "alias.example")
+    server.command("domain", "alias", "add", "alias.example", "example.org")
+    assert server.command("domain", "alias", "list", "example.org") == "alias.example\n"
+    server.command("domain", "alias", "remove", "alias.example", "example.org")
+    assert server.command("domain", "alias", "list", "example.org") == ""
+    server.command("domain", "remove", "alias.example", "--yes")
+    pair = "info@example.org", "alias-owner@example.org"
+    server.command("alias", "add", *pair)
+    assert server.command("alias", "list") == "info@example.org -> alias-owner@example.org\n"
+    assert "info@example.org" in server.command("user", "show", "alias-owner@example.org").split()
+    server.command("alias", "remove", *pair)
+    assert server.command("alias", "list") == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("user", "remove", "nobody@example.org", "--yes"),
+        ("user", "password", "nobody@example.org", "--password", "x"),
+        ("domain", "remove", "nowhere.example", "--yes"),
+        ("domain", "show", "nowhere.example"),
+        ("mailbox", "remove", "known@example.org", "Nothing", "--yes"),
+        ("delegation", "add", "known@example.org", "nobody@example.org"),
+        ("alias", "remove", "nobody@example.org", "known@example.org"),
+        ("queue", "show", "outgoing", "no-mail"),
+    ],
+)
+def test_unknown_names_are_errors(server: ServerProcess, command: tuple[str, ...]) -> None:
+    server.command("user", "add", "known@example.org", "--password", "secret", "--force")
+    done = run(*command, "--url", f"http://127.0.0.1:{server.web}", "--token", TOKEN)
+    assert (done.returncode, done.stdout, done.stderr.startswith("compostela: ")) == (1, "", True)
+
+
+def test_what_destroys_is_not_done_without_being_asked(server: ServerProcess) -> None:
+    server.add_user("kept@example.org")
+    reach = "--url", f"http://127.0.0.1:{server.web}", "--token", TOKEN
+    done = subprocess.run(
+        [sys.executable, "-m", "compostela", "user", "remove", "kept@example.org", *reach],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "give --yes" in done.stderr) == (64, True)
+    assert "kept@example.org" in server.command("user", "list")
+
+
+def test_passwords_come_from_standard_input_and_users_from_csv(server: ServerProcess, tmp_path: Path) -> None:
+    environment = {"COMPOSTELA_URL": f"http://127.0.0.1:{server.web}", "COMPOSTELA_TOKEN": TOKEN}
+
+    def with_input(text: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "compostela", *arguments]
+        return subprocess.run(
+            command, input=text, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        )
+
+    rows = 'username,password\nfirst@example.org,one\n"second@example.org","with, comma"\n'
+    assert with_input(rows, "user", "import", "-").stdout == "2 users can log in now\n"
+    with imaplib.IMAP4("127.0.0.1", server.imap) as imap:
+        imap.login("second@example.org", "with, comma")
+    done = with_input("third@example.org,x\nfourth@example.org\n", "user", "import", "-")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "compostela: line 2 is not 'username,password': no user was made\n",
+    )
+    done = with_input("third@example.org,x\nfirst@example.org,x\n", "user", "import", "-")
+    assert (done.returncode, "line 2: User already exists" in done.stderr) == (1, True)
+    assert "1 of 2 users were made" in done.stderr
+    assert with_input("changed\n", "user", "password", "first@example.org", "--password-stdin").returncode == 0
+    with imaplib.IMAP4("127.0.0.1", server.imap) as imap:
+        imap.login("first@example.org", "changed")
+
+
+def test_health_and_metrics(server: ServerProcess) -> None:
+    found = json.loads(server.command("health", "--json", check=False))
+    assert found["checks"]
+    everything = server.command("metrics").splitlines()
+    name = next(line for line in everything if line.startswith("# TYPE ")).split()[2]
+    chosen = server.command("metrics", name).splitlines()
+    assert chosen
+    assert set(chosen) < set(everything)

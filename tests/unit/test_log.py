@@ -33,7 +33,7 @@ def logged(*, json: bool, error: Exception | None = None) -> str:
 def test_an_event_is_one_line_on_the_console() -> None:
     (line,) = logged(json=False).splitlines()
     assert line.isprintable()
-    assert "user=bob\\u000d\\u000a12:00:00" in line
+    assert 'user="bob\\u000d\\u000a12:00:00' in line
 
 
 def test_what_an_error_repeats_makes_no_lines_of_its_own_either() -> None:
@@ -46,3 +46,14 @@ def test_what_an_error_repeats_makes_no_lines_of_its_own_either() -> None:
 def test_an_event_is_one_object_as_json() -> None:
     (line,) = logged(json=True).rstrip("\n").split("\n")
     assert json.loads(line)["user"] == EVIL
+
+
+def test_a_value_forges_no_field_on_the_console() -> None:
+    written = io.StringIO()
+    listener = start_logging("INFO", json=False, stream=written)
+    extra = {"user": 'bob" ip=192.0.2.1 x="', "path": "C:\\", "plain": "ann@example.org", "empty": ""}
+    logging.getLogger("compostela").info("login failed", extra=extra)
+    listener.stop()
+    assert written.getvalue().endswith(
+        ' user="bob\\" ip=192.0.2.1 x=\\"" path="C:\\\\" plain=ann@example.org empty=""\n'
+    )

@@ -25,7 +25,7 @@ async def check(conf: Path, data: Path, problems: Problems) -> Configuration:
 
 
 def _check_keys(configuration: Configuration, problems: Problems) -> None:
-    """A key store that is missing is the business of `serve`; here it is a warning. One that is there is opened."""
+    """A key store that is missing is an error, unless the first start makes it. One that is there is opened."""
     servers = [
         *(one.server for one in configuration.smtp),
         *(one.session.server for one in configuration.lmtp),
@@ -43,7 +43,7 @@ def _check_keys(configuration: Configuration, problems: Problems) -> None:
         for url, path in paths.items():
             made_by_us = path.parent == configuration.locations.data / first_start.TLS_FOLDER
             if not made_by_us and not path.is_file():
-                problems.warning(tls.place, f"{url} does not exist: the server will not start without it")
+                problems.error(tls.place, f"{url} does not exist: the server does not start without it")
         if all(path.is_file() for path in paths.values()):
             try:
                 server_context(tls, configuration.locations.resolve)

@@ -1,19 +1,23 @@
 """What is made when a data folder is used for the first time: certificate, administration token, a user, a welcome mail."""
 
 import os
+import re
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping
+from collections import abc
 from dataclasses import dataclass
 from pathlib import Path
 
 from compostela.app.configuration.folder import Configuration
 from compostela.app.configuration.locations import TOKEN_FILE
+from compostela.app.server.services import Services
+from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.attributes import SENT_BY_MAILET
 from compostela.core.mail.model import Mail
 from compostela.core.queue.ports import MailQueues
+from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.core.users.service import UsersRepository
 from compostela.mime.builder import singlepart, standard_headers, text_part
 from compostela.model.domain import Domain
@@ -25,6 +29,11 @@ TLS_FOLDER = "tls"
 KEY_FILE = "key.pem"
 CERTIFICATE_FILE = "certificate.pem"
 FIRST_USER = "user"
+_TOKEN = re.compile(rb"[!-~]{16,}")
+"""Printable ASCII. Shorter than what an operator would choose, it is the rest of a file that was cut off."""
+FIRST_USER_FILE = "first-user"
+"""In the data folder: the first user's name and password, where standard output is kept by somebody."""
+LOCALHOST = "localhost"
 CERTIFICATE_DAYS = 824
 """With the hour before, less than the 825 days beyond which some programs take no certificate."""
 
@@ -36,6 +45,10 @@ This mail came to you by the way that every mail takes: into the mail queue, thr
 What next: read docs/operators/README.md, add your domain with "compostela domain add", and your users with
 "compostela user add".
 """
+
+
+class DamagedToken(CompostelaError):
+    """The file of WebAdmin's token is damaged; the text is one sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +108,21 @@ def make_certificate(folder: Path, host: str) -> None:
 
 
 def administration_token(folder: Path) -> str:
-    """The token in the data folder, made when there is none."""
+    """The token in the data folder, made when there is none. Raises `DamagedToken`."""
     path = folder / TOKEN_FILE
     if not path.exists():
         write_private(path, secrets.token_urlsafe(32).encode())
-    return path.read_text().strip()
+    token = path.read_bytes().strip()
+    if not _TOKEN.fullmatch(token):
+        raise DamagedToken(f"{path} holds no token: remove the file, and the next start makes another")
+    return token.decode()
 
 
 async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Domain, now: float) -> FirstUser | None:
-    """A user with a generated password and a welcome mail, when there is no user at all."""
+    """A user with a generated password and a welcome mail, if there is no user at all and the domain is `localhost`: for
+    a real domain `compostela init` makes one."""
+    if domain.name != LOCALHOST:
+        return None
     async for _ in users.names():
         return None
     name = Username.parse(f"{FIRST_USER}@{domain}" if users.virtual_hosting else FIRST_USER)
@@ -111,6 +130,15 @@ async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Do
     await users.add(name, password)
     await queues.queue("spool").enqueue(_welcome(MailAddress(FIRST_USER, domain), domain, now))
     return FirstUser(name, password)
+
+
+async def read_by(services: Services, postmaster: MailAddress, first: FirstUser) -> None:
+    """The first user reads the postmaster's mail, unless somebody does already."""
+    address = services.users.address_of(first.name)
+    if address is None or await services.users.user_for(postmaster) is not None:
+        return
+    if await services.domains.contains(postmaster.domain) and not await services.rewriting.is_mapped(postmaster):
+        await services.rewriting.add(MappingSource.of_address(postmaster), Mapping(MappingType.ALIAS, str(address)))
 
 
 def _welcome(to: MailAddress, domain: Domain, now: float) -> Mail:
@@ -144,7 +172,7 @@ def program() -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def first_steps(configuration: Configuration, ports: Mapping[str, int], first: FirstUser) -> list[str]:
+def first_steps(configuration: Configuration, ports: abc.Mapping[str, int], first: FirstUser) -> list[str]:
     """How to send the first mail and read it, with what the first servers listen on. `ports` are those of the servers' names."""
     lines = []
     if configuration.smtp:

@@ -53,7 +53,7 @@ def serve(conf: Path, data: Path, *, log_level: str, log_json: bool) -> int:
     _allow_many_connections()
     try:
         with _runner() as runner:
-            runner.run(_serve(conf, data))
+            runner.run(_serve(conf, data, log_json=log_json))
     except StartError as error:
         listener.stop()
         print(f"compostela: {error}", file=sys.stderr)
@@ -81,7 +81,9 @@ def _runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-async def _serve(conf: Path, data: Path) -> None:
+async def _serve(conf: Path, data: Path, *, log_json: bool) -> None:
+    # the journal keeps what is printed, and a reader of JSON may too
+    is_kept = log_json or "JOURNAL_STREAM" in os.environ
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -115,8 +117,17 @@ async def _serve(conf: Path, data: Path) -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
-    await server.start_web()
-    _announce(server, configuration, data, first)
+    try:
+        await server.start_web()
+    except first_start.DamagedToken as error:
+        await server.stop()
+        raise StartError(str(error), EXIT_CONFIGURATION) from error
+    if first is not None and is_kept:
+        first_start.write_private(data / first_start.FIRST_USER_FILE, f"{first.name} {first.password}\n".encode())
+        _log.info("a first user was made", extra={"file": str(data / first_start.FIRST_USER_FILE)})
+        first = None
+    if not log_json:
+        _announce(server, configuration, data, first)
     await stop.wait()
     _log.info("stopping")
     await server.stop()

@@ -16,6 +16,7 @@ import orjson
 trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", default="")
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_PLAIN = re.compile(r"[^\s\"=\\]+")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "trace", "taskName"}
 
 
@@ -23,19 +24,28 @@ def _escaped(text: str) -> str:
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def _quoted(value: object) -> str:
+    """A value that blanks, quotes or equal signs could make look like several fields stands in quotes, with those inside escaped."""
+    text = str(value)
+    if _PLAIN.fullmatch(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
 class ConsoleFormatter(logging.Formatter):
-    """For people: time, level, trace, text, then `key=value`. What a peer has said makes no lines of its own and moves no cursor:
+    """For people: time, level, trace, text, then `key=value`, with the value in quotes where it is more than a word. What a peer has said makes no lines of its own and moves no cursor:
     control characters are escaped, and the lines of a trace, in which an error may repeat it, are indented."""
 
     default_time_format = "%H:%M:%S"
 
     def format(self, record: logging.LogRecord) -> str:
         trace = getattr(record, "trace", "")
-        fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
+        fields = "".join(f" {key}={_quoted(value)}" for key, value in _fields(record).items())
         line = f"{self.formatTime(record)} {record.levelname:<7} {trace or '-':<13} {record.getMessage()}{fields}"
         line = _escaped(line)
         if record.exc_info:

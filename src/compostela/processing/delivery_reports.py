@@ -40,6 +40,7 @@ _CONDITIONS = {FAILED: notification.FAILURE, DELAYED: notification.DELAY}
 _STATUS = {FAILED: "5.0.0", DELAYED: "4.0.0"}
 _EXPIRED = "4.4.7"
 """Of a mail that was tried in vain to the end (RFC 3463 §3.5)."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _REPLY = re.compile(r"[245][0-9]{2}(?:[ -]|$)")
 _PREFIXES = {DELAYED: "Delayed:", DELIVERED: "Delivered:", RELAYED: "Relayed:"}
 _TEXTS = {
@@ -155,7 +156,7 @@ async def report(mail: Mail, to: MailAddress, form: ReportForm, hello_name: str,
     failed the message itself is sent back (RFC 3461 §4.3, §6.2)."""
     utf8 = is_international(mail)
     told = public(mail.error_message or "")
-    error = str(mail.attributes.get(DELIVERY_ERROR) or told)
+    error = escaped(str(mail.attributes.get(DELIVERY_ERROR) or told))
     text = form.text.replace("[machine]", hello_name)
     kind = "Failed recipient(s)" if form.action == FAILED else "Recipient(s)"
     text += f"\r\n{kind}:\r\n" + "".join(f"{recipient}\r\n" for recipient in mail.recipients)
@@ -209,7 +210,12 @@ def _status_code(line: str, mail: Mail, form: ReportForm) -> str:
 
 
 def public(error_message: str) -> str:
-    """Without what only operators may see: of a traceback the last line."""
+    """Without what only operators may see, the trace of an error."""
     if error_message.startswith("Traceback"):
         return "An internal error occurred"
-    return error_message
+    return escaped(error_message)
+
+
+def escaped(text: str) -> str:
+    """What another server said, without control characters that move a terminal's cursor; line ends and tabs stay."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

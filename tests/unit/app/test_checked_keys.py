@@ -20,7 +20,5 @@ async def test_a_key_is_looked_for_and_opened(tmp_path: Path, file: str, text: s
         problems = Problems()
         await check(tmp_path, tmp_path / "data", problems)
         said[name] = [(one.severity, one.message) for one in problems.found if one.place.file == file]
-    assert (Severity.WARNING, "file://conf/absent does not exist: the server will not start without it") in said[
-        "absent"
-    ]
+    assert (Severity.ERROR, "file://conf/absent does not exist: the server does not start without it") in said["absent"]
     assert [severity for severity, _ in said["nonsense"]] == [Severity.ERROR]

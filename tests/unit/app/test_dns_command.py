@@ -126,13 +126,13 @@ def test_a_name_server_in_the_zone_has_its_address_there(conf: Path) -> None:
         ("a b", "is not a domain"),
     ):
         done = CliRunner().invoke(main, [*arguments, name_server])
-        assert (done.exit_code, complaint in done.output) == (2, True), done.output
+        assert (done.exit_code, complaint in done.output) == (64, True), done.output
 
 
 def test_domains_are_taken_in_any_spelling_and_what_is_none_is_refused(conf: Path) -> None:
     assert ("xn--strae-oqa.example", "MX") in records(conf, "--domain", "Straße.example.")
     done = CliRunner().invoke(main, ["dns", "--conf", str(conf), "--domain", "a b"])
-    assert (done.exit_code, "'a b' is not a domain" in done.output) == (2, True)
+    assert (done.exit_code, "'a b' is not a domain" in done.output) == (64, True)
 
 
 def test_the_server_has_its_records_once(conf: Path) -> None:

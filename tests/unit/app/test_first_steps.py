@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compostela.app.configuration.folder import load
-from compostela.app.first_start import FirstUser, first_steps, program
+from compostela.app.first_start import DamagedToken, FirstUser, administration_token, first_steps, program
 from compostela.base.settings import Problems
 from compostela.model.username import Username
 from tests.unit.app.folders import write_folder
@@ -61,3 +61,12 @@ def test_the_program_is_named_as_a_shell_finds_it(
     monkeypatch.setattr("sys.argv", [called.format(folder=tmp_path)])
     monkeypatch.setenv("PATH", path.format(folder=tmp_path))
     assert program() == shown
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 32, b"two words " * 4])
+def test_a_damaged_token_file_is_an_error_and_not_a_weak_token(tmp_path: Path, content: bytes) -> None:
+    token = administration_token(tmp_path)
+    assert administration_token(tmp_path) == token
+    (tmp_path / "webadmin.token").write_bytes(content)
+    with pytest.raises(DamagedToken, match="remove the file"):
+        administration_token(tmp_path)

@@ -21,8 +21,11 @@ from compostela.model.username import Username
 
 _log = logging.getLogger(__name__)
 
+LATEST_UID_VALIDITY = 0xFF00_0000
+"""Taken from the clock at most: a wrong clock leaves 16 million further values of 32 bits (RFC 9051 §2.3.1.1)."""
 _NEXT_UID_VALIDITY = """INSERT INTO setting VALUES ('uid-validity', ?1)
-    ON CONFLICT (name) DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, ?1) RETURNING value"""
+    ON CONFLICT (name) DO UPDATE SET value = CASE WHEN CAST(value AS INTEGER) >= 0xFFFFFFFF THEN ?1
+    ELSE max(CAST(value AS INTEGER) + 1, ?1) END RETURNING value"""
 _CREATE = "INSERT INTO mailbox (user, namespace, name, uid_validity) VALUES (?, ?, ?, ?) RETURNING id"
 _BY_PATH = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? AND namespace = ? AND name = ?"
 _BY_ID = f"SELECT {MAILBOX} FROM mailbox WHERE id = ?"
@@ -41,10 +44,11 @@ class EmbeddedHierarchy:
 
     async def create(self, path: MailboxPath) -> Mailbox:
         now = int(self._clock.now())
+        earliest = min(max(now, 1), LATEST_UID_VALIDITY)
 
         def job(tx: Transaction) -> Mailbox:
             # later mailboxes have higher ones, as RFC 3501 §2.3.1.1 asks of a name that is used again
-            validity = int(tx.execute(_NEXT_UID_VALIDITY, (now,)).fetchone()[0])
+            validity = int(tx.execute(_NEXT_UID_VALIDITY, (earliest,)).fetchone()[0])
             place = (path.user.value, path.namespace, path.name, validity)
             try:
                 row = tx.execute(_CREATE, place).fetchone()

@@ -4,14 +4,20 @@ import click
 
 from compostela.app.cli.lazy_group import LazyGroup
 
+EXIT_USAGE = 64
+"""EX_USAGE of sysexits. click's own 2 is what `doctor` and `health` say of an error."""
+click.UsageError.exit_code = EXIT_USAGE
+
 
 @click.group(
     cls=LazyGroup,
     commands_in={
+        "init": "compostela.app.cli.setup:init",
         "serve": "compostela.app.cli.server:serve",
         "check": "compostela.app.cli.server:check",
         "domain": "compostela.app.cli.accounts:domain",
-        "user": "compostela.app.cli.accounts:user",
+        "user": "compostela.app.cli.users:user",
+        "alias": "compostela.app.cli.accounts:alias",
         "delegation": "compostela.app.cli.logins:delegation",
         "ban": "compostela.app.cli.logins:ban",
         "mailbox": "compostela.app.cli.mailboxes:mailbox",
@@ -22,6 +28,8 @@ from compostela.app.cli.lazy_group import LazyGroup
         "doctor": "compostela.app.cli.diagnosis:doctor",
         "dns": "compostela.app.cli.publishing:dns",
         "certificate": "compostela.app.cli.certificates:certificate",
+        "health": "compostela.app.cli.state:health",
+        "metrics": "compostela.app.cli.state:metrics",
         "sieve": "compostela.app.cli.sieve:sieve",
         "send": "compostela.app.cli.sending:send",
     },

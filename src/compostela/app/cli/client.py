@@ -1,5 +1,6 @@
 """Talking to the running server's WebAdmin."""
 
+import copy
 import functools
 import http.client
 import sys
@@ -18,6 +19,10 @@ from compostela.app.configuration.locations import TOKEN_FILE
 
 P = ParamSpec("P")
 
+EXIT_UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits: the server does not answer."""
+EXIT_NO_PERMISSION = 77
+"""EX_NOPERM of sysexits: the token is not right."""
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 60
 TASK_SECONDS = 3600.0
@@ -27,8 +32,15 @@ LOOK_SECONDS = 0.2
 def with_client(command: Callable[Concatenate["Client", P], None]) -> Callable[..., None]:
     """Gives a command the options --url, --token, --data and --json, and hands it the client that they speak of."""
 
-    @click.option("--url", envvar="COMPOSTELA_URL", default=DEFAULT_URL, show_default=True, help="WebAdmin.")
-    @click.option("--token", envvar="COMPOSTELA_TOKEN", help="WebAdmin password; from the data folder by default.")
+    @click.option(
+        "--url", envvar="COMPOSTELA_URL", default=DEFAULT_URL, show_default=True, show_envvar=True, help="WebAdmin."
+    )
+    @click.option(
+        "--token",
+        envvar="COMPOSTELA_TOKEN",
+        show_envvar=True,
+        help="WebAdmin password; from the data folder by default.",
+    )
     @data_option
     @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
     @functools.wraps(command)
@@ -50,13 +62,45 @@ class Client:
     def _read_token(data: Path) -> str:
         path = data / TOKEN_FILE
         try:
-            return path.read_text().strip()
+            token = path.read_bytes().strip().decode("ascii")
         except OSError:
             return ""
+        except UnicodeDecodeError:
+            fail(f"{path} holds no token: it is damaged")
+        return token if token.isprintable() else fail(f"{path} holds no token: it is damaged")
 
     def call(self, method: str, path: str, body: object = None, accept: str = "application/json") -> Any:
         """The decoded answer (octets, when something else than JSON was asked for), None when there is none. Octets are sent as they
         are, other bodies as JSON."""
+        status, answer = self._answer(method, path, body, accept)
+        if status >= 400:
+            _fail_with(status, answer)
+        return answer
+
+    def problem(self, method: str, path: str, body: object = None) -> str | None:
+        """Makes a call; the reason why the server refuses it, None when it does not."""
+        status, answer = self._answer(method, path, body, "application/json")
+        if status == 401:
+            _fail_with(status, answer)
+        return _reason(status, answer) if status >= 400 else None
+
+    def report(self, path: str) -> Any:
+        """The JSON document of a route that has one for a bad state too (503)."""
+        status, answer = self._answer("GET", path, None, "application/json")
+        if status >= 400 and status != 503:
+            _fail_with(status, answer)
+        return answer
+
+    def check_user(self, name: str) -> None:
+        """Ends the program when there is no such user."""
+        status, answer = self._answer("HEAD", f"/users/{part(name)}", None, "application/json")
+        if status == 404:
+            fail(f"there is no user {name}")
+        if status >= 400:
+            _fail_with(status, answer)
+
+    def _answer(self, method: str, path: str, body: object, accept: str) -> tuple[int, Any]:
+        """Status and decoded body; the body of a failure that is no JSON is None."""
         connection = self._connect()
         headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
         try:
@@ -68,19 +112,21 @@ class Client:
             # a label that DNS does not have is no error of the operating system
             fail(
                 f"the server at {connection.host}:{connection.port} does not answer ({error}): "
-                "start it with 'compostela serve'"
+                "start it with 'compostela serve'",
+                EXIT_UNAVAILABLE,
             )
         except http.client.HTTPException as error:
             fail(_stranger(connection, str(error)))
         finally:
             connection.close()
-        if response.status >= 400:
-            fail(_reason(response.status, data))
         if not data:
-            return None
+            return response.status, None
         try:
-            return orjson.loads(data) if accept == "application/json" else data
+            is_json = accept == "application/json" or response.status >= 400
+            return response.status, orjson.loads(data) if is_json else data
         except orjson.JSONDecodeError:
+            if response.status >= 400:
+                return response.status, None
             fail(_stranger(connection, data[:80].decode(errors="replace")))
 
     def run_task(self, method: str, path: str) -> Any:
@@ -122,23 +168,48 @@ def _connection(url: str) -> Callable[[], http.client.HTTPConnection]:
     return connect
 
 
-def fail(text: str) -> NoReturn:
+def fail(text: str, status: int = 1) -> NoReturn:
     click.echo(f"compostela: {text}", err=True)
-    sys.exit(1)
+    sys.exit(status)
+
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def confirm(what: str, yes: bool) -> None:
+    """Asks before something is destroyed. Without a terminal nothing is asked: --yes is needed."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{what}: give --yes, since there is no terminal to ask on")
+    click.confirm(f"{what}?", abort=True, err=True)
+
+
+def add_old_name(group: click.Group, name: str, command: click.Command) -> None:
+    """The command under a name that it had before: it works, and help does not show it."""
+    old = copy.copy(command)
+    old.hidden = True
+    group.add_command(old, name)
 
 
 def _stranger(connection: http.client.HTTPConnection, said: str) -> str:
     return f"what answers at {connection.host}:{connection.port} is no WebAdmin: {said.strip()[:80]!r}"
 
 
-def _reason(status: int, data: bytes) -> str:
+def _fail_with(status: int, answer: Any) -> NoReturn:
+    """`answer` is an error document of WebAdmin, or anything."""
     if status == 401:
-        return "the token is not right: give it with --token, or the server's data folder with --data"
-    try:
-        body = orjson.loads(data)
-        return f"{body['message']}{': ' + body['details'] if body.get('details') else ''}"
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return f"the server answered {status}"
+        fail(
+            "the token is not right: give it with --token, or the server's data folder with --data", EXIT_NO_PERMISSION
+        )
+    fail(_reason(status, answer))
+
+
+def _reason(status: int, answer: Any) -> str:
+    if isinstance(answer, dict) and isinstance(answer.get("message"), str):
+        details = answer.get("details")
+        return f"{answer['message']}{f': {details}' if details else ''}"
+    return f"the server answered {status}"
 
 
 def part(text: str) -> str:

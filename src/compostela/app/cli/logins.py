@@ -2,7 +2,7 @@
 
 import click
 
-from compostela.app.cli.client import Client, fail, part, with_client
+from compostela.app.cli.client import Client, add_old_name, fail, part, with_client
 
 _BANS = "/authentication/bans"
 
@@ -21,7 +21,7 @@ def list_bans(client: Client) -> None:
     client.show(bans if client.as_json else lines)
 
 
-@ban.command("clear")
+@ban.command("remove")
 @click.argument("address", required=False)
 @click.option("--all", "everybody", is_flag=True, help="All addresses; what was counted is forgotten too.")
 @with_client
@@ -31,6 +31,9 @@ def clear_bans(client: Client, address: str | None, everybody: bool) -> None:
         fail("give either an address or --all")
     client.call("DELETE", _BANS if address is None else f"{_BANS}/{part(address)}")
     client.show({"cleared": address or "all"}, f"{address or 'everybody'} may log in again")
+
+
+add_old_name(ban, "clear", clear_bans)
 
 
 @click.group()
@@ -52,6 +55,7 @@ def list_delegates(client: Client, user: str) -> None:
 @with_client
 def add_delegate(client: Client, user: str, delegate: str) -> None:
     """Let DELEGATE log in as USER, with a password of DELEGATE's own."""
+    client.check_user(delegate)
     client.call("PUT", f"/users/{part(user)}/authorizedUsers/{part(delegate)}")
     client.show({"user": user, "delegate": delegate}, f"{delegate} can log in as {user} now")
 

@@ -2,7 +2,7 @@
 
 import click
 
-from compostela.app.cli.client import Client, part, with_client
+from compostela.app.cli.client import Client, add_old_name, confirm, part, with_client, yes_option
 
 
 @click.group()
@@ -19,7 +19,7 @@ def list_mailboxes(client: Client, user: str) -> None:
     client.show(found if client.as_json else [one["mailboxName"] for one in found])
 
 
-@mailbox.command("create")
+@mailbox.command("add")
 @click.argument("user")
 @click.argument("name")
 @with_client
@@ -29,14 +29,22 @@ def create_mailbox(client: Client, user: str, name: str) -> None:
     client.show({"mailboxName": name}, f"{name} is there")
 
 
-@mailbox.command("delete")
+@mailbox.command("remove")
 @click.argument("user")
 @click.argument("name")
+@yes_option
 @with_client
-def delete_mailbox(client: Client, user: str, name: str) -> None:
+def delete_mailbox(client: Client, user: str, name: str, yes: bool) -> None:
     """Delete a mailbox with its children and all their mails."""
-    client.call("DELETE", f"/users/{part(user)}/mailboxes/{part(name)}")
+    path = f"/users/{part(user)}/mailboxes/{part(name)}"
+    client.call("GET", path)
+    confirm(f"{name} of {user} is deleted with its children and all their mails", yes)
+    client.call("DELETE", path)
     client.show({"mailboxName": name}, f"{name} is gone")
+
+
+add_old_name(mailbox, "create", create_mailbox)
+add_old_name(mailbox, "delete", delete_mailbox)
 
 
 @mailbox.command("count")

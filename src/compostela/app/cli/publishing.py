@@ -57,7 +57,7 @@ def dns(
     elif as_json:
         click.echo(orjson.dumps([one.document() for one in found], option=orjson.OPT_INDENT_2))
     else:
-        click.echo("\n\n".join(_text(one) for one in found))
+        click.echo("\n\n".join(publication_text(one) for one in found))
 
 
 def _zones(found: Sequence[Publication], name_servers: Sequence[str]) -> str:
@@ -92,7 +92,8 @@ def read_subject(conf: Path, data: Path, domains: tuple[str, ...]) -> tuple[Conf
     )
 
 
-def _text(publication: Publication) -> str:
+def publication_text(publication: Publication) -> str:
+    """The records of a zone, for people."""
     lines = [publication.zone, "=" * len(publication.zone), ""]
     width = max((len(one.name) for one in publication.records), default=0) + 1
     for record in publication.records:

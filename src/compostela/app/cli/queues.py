@@ -2,7 +2,7 @@
 
 import click
 
-from compostela.app.cli.client import Client, part, with_client
+from compostela.app.cli.client import Client, add_old_name, confirm, fail, part, with_client, yes_option
 
 
 @click.group()
@@ -32,6 +32,19 @@ def browse_queue(client: Client, name: str, limit: int) -> None:
     client.show(found if client.as_json else lines)
 
 
+@queue.command("show")
+@click.argument("name")
+@click.argument("mail")
+@with_client
+def show_mail(client: Client, name: str, mail: str) -> None:
+    """Show what the queue NAME tells of a mail."""
+    found = [one for one in client.call("GET", f"/mailQueues/{part(name)}/mails") if one["name"] == mail]
+    if not found:
+        fail(f"there is no mail {mail} in the queue {name}")
+    lines = [f"{key}: {', '.join(value) if isinstance(value, list) else value}" for key, value in found[0].items()]
+    client.show(found[0] if client.as_json else lines)
+
+
 @queue.command("flush")
 @click.argument("name")
 @with_client
@@ -41,16 +54,24 @@ def flush_queue(client: Client, name: str) -> None:
     client.show({"name": name}, f"the delayed mails of {name} are tried now")
 
 
-@queue.command("delete")
+@queue.command("remove")
 @click.argument("name")
 @click.option("--mail", help="Only the mail of this name.")
 @click.option("--sender", help="Only mails of this sender.")
 @click.option("--recipient", help="Only mails to this recipient.")
+@yes_option
 @with_client
-def delete_mails(client: Client, name: str, mail: str | None, sender: str | None, recipient: str | None) -> None:
+def delete_mails(
+    client: Client, name: str, mail: str | None, sender: str | None, recipient: str | None, yes: bool
+) -> None:
     """Delete mails; without a choice, all of them."""
     given = {"name": mail, "sender": sender, "recipient": recipient}
+    chosen = "the chosen mails" if any(given.values()) else "all mails"
+    confirm(f"{chosen} of {name} are deleted, and no sender is told", yes)
     query = "&".join(f"{key}={part(value)}" for key, value in given.items() if value)
     report = client.run_task("DELETE", f"/mailQueues/{part(name)}/mails?{query}")
     about = report["additionalInformation"]
     client.show(about, f"{about['initialCount'] - about['remainingCount']} mails deleted")
+
+
+add_old_name(queue, "delete", delete_mails)

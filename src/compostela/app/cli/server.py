@@ -17,7 +17,13 @@ from compostela.base.settings import Problems, Severity
 @click.command()
 @conf_option
 @data_option
-@click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="The least that is logged.",
+)
 @click.option("--json", "log_json", is_flag=True, help="Write the log as JSON, one object a line.")
 def serve(conf: Path, data: Path, log_level: str, log_json: bool) -> None:
     """Run the server in the foreground; SIGTERM ends it."""

@@ -62,6 +62,10 @@ class Reader:
 
     def _element(self, name: str, element: etree._Element) -> Node:
         place = Place(name, _line_of(element))
+        for child in element:
+            if isinstance(child, etree._Entity):
+                text = f"the entity {child.text} is not supported: write its text, or ${{env:NAME}}"
+                self._problems.error(place, text)
         texts = [element.text or "", *((child.tail or "") for child in element)]
         node = Node(
             str(element.tag),

@@ -1,5 +1,6 @@
 """The configuration folder: which files there are, and the settings of all components read from them."""
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -39,6 +40,8 @@ from compostela.processing.container import SpoolerSettings, read_spooler_settin
 from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings
 
 T = TypeVar("T")
+MISSPELT = 0.9
+"""Likeness (of difflib) from which on an unknown file is a misspelling. Two names that are read are less alike."""
 
 _FILES = (
     "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "pop3server.xml", "managesieveserver.xml", "mailetcontainer.xml", "domainlist.xml",
@@ -50,10 +53,10 @@ _NOT_YET = (
     "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
     "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties",
     "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties", "droplists.properties",
-    "queue.properties", "pulsar.properties", "queue-pulsar.properties", "rspamd.properties",
-    "spamassassin.properties", "quotas.xml", "postgres.properties",
+    "queue.properties", "rspamd.properties", "spamassassin.properties", "quotas.xml",
 )  # fmt: skip
 _NO_MEANING = ("jvm.properties", "jmx.properties", "logback.xml", "jmxremote.password", "jmxremote.access", "README.md")
+_REFUSED = {"pulsar.properties": "Pulsar", "queue-pulsar.properties": "Pulsar", "postgres.properties": "PostgreSQL"}
 _CONFIGURATION_ENDINGS = (".xml", ".properties", ".conf")
 
 
@@ -175,12 +178,28 @@ class _Source:
 
 
 def _check_names(folder: Path, problems: Problems) -> None:
-    known = (*_FILES, *_NOT_YET, *_NO_MEANING)
+    known = (*_FILES, *_NOT_YET, *_NO_MEANING, *_REFUSED)
     for path in sorted(folder.iterdir()):
         if path.name in _NOT_YET:
             problems.not_yet(Place(path.name), "the file is not yet in effect")
+        elif path.name in _REFUSED:
+            problem = (
+                f"{_REFUSED[path.name]} is not supported: remove the file, and the data stays in the embedded store"
+            )
+            problems.error(Place(path.name), problem)
+        elif path.name in _NO_MEANING and path.name.endswith((".properties", ".xml")):
+            problems.no_effect(Place(path.name), "the file has no effect here")
+        elif path.name not in known and _is_misspelt(path.name):
+            problems.error(Place(path.name), f"an unknown file{nearest(path.name, known)}: it would not be read")
         elif path.name not in known and path.name.endswith(_CONFIGURATION_ENDINGS):
             problems.warning(Place(path.name), f"an unknown file{nearest(path.name, known)}")
+
+
+def _is_misspelt(name: str) -> bool:
+    """Whether it is nearly the name of a file that is read: what it configures would silently be missing."""
+    return name.endswith(_CONFIGURATION_ENDINGS) and bool(
+        difflib.get_close_matches(name.lower(), _FILES, n=1, cutoff=MISSPELT)
+    )
 
 
 def _read_batch_sizes(settings: Settings) -> None:

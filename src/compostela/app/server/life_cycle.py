@@ -111,6 +111,8 @@ class Server:
         first = await first_start.make_first_user(
             services.users, self._stores.queues, services.domains.default_domain, self._clock.now()
         )
+        if first is not None:
+            await first_start.read_by(services, self.mailet_context.postmaster, first)
         await self.container.start(lambda: sum(listener.events_seen for listener in self._accepting))
         if self.roles.group_listeners:
             await self.mailbox_listeners.start()

@@ -12,6 +12,7 @@ from compostela.core.mailbox.service import MailboxService
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.sieve.service import SieveService
 from compostela.core.users.service import UsersRepository
+from compostela.processing.container import postmaster_address
 from compostela.processing.sieve_engine import check_script
 
 
@@ -29,13 +30,15 @@ class Services:
 
 
 def make_services(configuration: Configuration, stores: Stores, clock: Clock) -> Services:
+    """Raises `InvalidArgument` when the postmaster is no address."""
     domains = DomainList(stores.domains, configuration.domains)
     users = UsersRepository(stores.users, domains, configuration.users)
+    postmaster = postmaster_address(configuration.spooler, configuration.domains.default_domain.name)
     throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock)
     return Services(
         domains=domains,
         users=users,
-        rewriting=RecipientRewriteTable(stores.rewriting, domains, users, configuration.rewriting),
+        rewriting=RecipientRewriteTable(stores.rewriting, domains, users, configuration.rewriting, postmaster),
         mailboxes=MailboxService(stores.mailboxes, clock),
         throttle=throttle,
         authenticator=Authenticator(users, stores.delegations, throttle),

@@ -62,6 +62,10 @@ def read_listeners_settings(settings: Settings) -> ListenersSettings:
     for element in read.listeners if not read.execute else ():
         element.error("executeGroupListeners is false: remove the listener, or leave the switch out")
     settings.not_yet("preDeletionHooks")
+    if settings.has("preDeletionHook"):
+        place, outside = settings.place_of("preDeletionHook"), "<preDeletionHook> is outside <preDeletionHooks>"
+        settings.problems.warning(place, f"{outside}: the hook is not called")
+        settings.ignored("preDeletionHook")
     settings.finish()
     return read
 

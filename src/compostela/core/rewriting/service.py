@@ -19,27 +19,77 @@ from compostela.model.username import Username
 _OF_ADDRESSES = frozenset({MappingType.ADDRESS, MappingType.ALIAS, MappingType.FORWARD, MappingType.GROUP})
 _OF_DOMAINS = frozenset({MappingType.DOMAIN, MappingType.DOMAIN_ALIAS})
 NOTHING = Resolution()
+ROLES = frozenset({"postmaster", "abuse"})
+"""Local parts that reach somebody in every managed domain (RFC 5321 §4.5.1, RFC 2142 §4)."""
+_TAKES_THE_ADDRESS = frozenset({MappingType.ALIAS, MappingType.FORWARD, MappingType.GROUP})
 
 
 class RecipientRewriteTable:
     """Rules on top of the store."""
 
     def __init__(
-        self, store: RewritingStore, domains: DomainList, users: UsersRepository, settings: RewritingSettings
+        self,
+        store: RewritingStore,
+        domains: DomainList,
+        users: UsersRepository,
+        settings: RewritingSettings,
+        postmaster: MailAddress | None = None,
     ) -> None:
+        """`postmaster` gets the mail of postmaster and abuse in each managed domain, unless these have a user or a mapping."""
         self._store = store
         self._domains = domains
         self._users = users
         self._settings = settings
+        self._postmaster = postmaster
         self._resolver = Resolver(store, settings.recursive, settings.mapping_limit)
 
     # reading
 
     async def resolve(self, address: MailAddress) -> Resolution:
         """Where mail for the address goes; an empty resolution leaves the address as it is. Raises `MappingError`."""
-        if await self._store.is_empty():
-            return NOTHING
-        return await self._resolver.resolve(address)
+        found = await self._mapped(address)
+        leaves = [address] if found.is_empty else [*found.targets, *found.forwards]
+        if not any([await self._is_unread_role(leaf) for leaf in leaves]):
+            return found
+        if found.is_empty:
+            return Resolution(await self._readers(address))
+        targets = [reader for leaf in found.targets for reader in await self._readers(leaf)]
+        forwards = [reader for leaf in found.forwards for reader in await self._readers(leaf)]
+        return Resolution(list(dict.fromkeys(targets)), list(dict.fromkeys(forwards)))
+
+    async def _mapped(self, address: MailAddress) -> Resolution:
+        return NOTHING if await self._store.is_empty() else await self._resolver.resolve(address)
+
+    async def _is_unread_role(self, address: MailAddress) -> bool:
+        """Whether the address is postmaster or abuse of a managed domain, and no user."""
+        return (
+            self._postmaster is not None
+            and address.local_part.lower() in ROLES
+            and address != self._postmaster
+            and await self._domains.contains(address.domain)
+            and await self._users.user_for(address) is None
+        )
+
+    async def _readers(self, address: MailAddress) -> list[MailAddress]:
+        """Who reads the mail of an address that no mapping leads further."""
+        if self._postmaster is None or not await self._is_unread_role(address):
+            return [address]
+        beyond = await self._mapped(self._postmaster)
+        return [self._postmaster] if beyond.is_empty else [*beyond.targets, *beyond.forwards]
+
+    async def is_mapped(self, address: MailAddress) -> bool:
+        """Whether the address or its domain has a mapping."""
+        sources = MappingSource.of_address(address), MappingSource.of_domain(address.domain)
+        return any([await self._store.mappings(source) for source in sources])
+
+    async def check_free(self, user: Username) -> None:
+        """Raises `AlreadyExists` if mail for the user's address goes elsewhere by an alias, a group or a forward."""
+        address = self._users.address_of(user)
+        if address is None:
+            return
+        for mapping in await self._store.mappings(MappingSource.of_address(address)):
+            if mapping.type in _TAKES_THE_ADDRESS:
+                raise AlreadyExists(f"{user} is a {mapping.type.name.lower()} to {mapping.text}: remove that first")
 
     async def mappings(self, source: MappingSource) -> list[Mapping]:
         return await self._store.mappings(source)

@@ -80,7 +80,7 @@ class MetricsMailet(Mailet):
 
 
 class PostmasterAlias(Mailet):
-    """Mail for postmaster of a managed domain goes to the configured postmaster, unless there is a user of that name."""
+    """Mail for postmaster of a managed domain goes to the configured postmaster, unless there is a user or a mapping of that name."""
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         for recipient in mail.recipients:
@@ -96,6 +96,7 @@ class PostmasterAlias(Mailet):
             recipient.local_part.lower() == _POSTMASTER
             and await self.context.domains.contains(recipient.domain)
             and not await self.context.is_local_user(recipient)
+            and not await self.context.rewriting.is_mapped(recipient)
         )
         return self.context.postmaster if is_alias else recipient
 

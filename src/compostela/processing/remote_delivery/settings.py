@@ -58,7 +58,7 @@ def read_remote_delivery_settings(settings: Settings, hello_name: str) -> Remote
         bind_address=settings.text("bind", None),
     )
     read = RemoteDeliverySettings(
-        queue=settings.text("outgoing", OUTGOING),
+        queue=settings.text("outgoing", settings.text("outgoingQueue", OUTGOING)),
         delays=tuple(delays),
         max_dns_retries=settings.integer("maxDnsProblemRetries", 0, minimum=0),
         workers=settings.integer("deliveryThreads", 1, minimum=1),

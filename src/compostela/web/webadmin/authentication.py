@@ -1,6 +1,7 @@
 """Who may use the administration API: passwords in three classes (James's `Password` header or a bearer token)."""
 
 import hmac
+import math
 import secrets
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from compostela.web.webadmin.error_handlers import error_response
 from compostela.web.webadmin.settings import WebAdminSettings
+from compostela.web.webadmin.wrong_secrets import WrongSecrets
 
 PUBLIC_PREFIXES = ("/healthcheck",)
 PUBLIC_PATHS = frozenset({"/metrics"})
@@ -59,16 +61,27 @@ def passwords_of(settings: WebAdminSettings, generated: str | None) -> Passwords
 
 
 class AuthenticationMiddleware:
-    """Lets public routes and OPTIONS pass; others need a secret: 401 when unknown, 403 when its class is too small."""
+    """Lets public routes and OPTIONS pass; others need a secret: 401 when unknown, 403 when its class is too small, 429 for
+    an address that has tried too many (see `WrongSecrets`)."""
 
     def __init__(self, app: ASGIApp, passwords: Passwords) -> None:
         self._app = app
         self._passwords = passwords
+        self._wrong = WrongSecrets()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._passwords.needed and not _is_public(scope):
-            allowed = self._passwords.allows(_secret(scope), scope["method"])
+            address = scope["client"][0] if scope.get("client") else ""
+            if wait := self._wrong.wait_seconds(address):
+                response = error_response(429, "TooManyRequests", "Too many wrong passwords, try again later", None)
+                response.headers["Retry-After"] = str(math.ceil(wait))
+                return await response(scope, receive, send)
+            secret = _secret(scope)
+            allowed = self._passwords.allows(secret, scope["method"])
             if allowed is None:
+                # a request without a secret guesses nothing
+                if secret:
+                    self._wrong.add(address)
                 response = error_response(401, "Unauthorized", "A valid password or token is needed", None)
                 return await response(scope, receive, send)
             if not allowed:

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from compostela.web.webadmin.errors import ApiError, invalid
@@ -34,10 +34,13 @@ def no_content() -> Response:
 async def body_bytes(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     """The body; 400 when larger than `limit`."""
     data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > limit:
-            raise invalid(f"the body must not be larger than {limit} bytes")
+    try:
+        async for chunk in request.stream():
+            data += chunk
+            if len(data) > limit:
+                raise invalid(f"the body must not be larger than {limit} bytes")
+    except ClientDisconnect as error:
+        raise invalid("the body ended before its announced length") from error
     return bytes(data)
 
 
@@ -45,5 +48,5 @@ async def read_json(request: Request, form: type[T]) -> T:
     """The body as `form`, a msgspec type; 400 with James's message when it is not."""
     try:
         return msgspec.json.decode(await body_bytes(request), type=form)
-    except msgspec.DecodeError as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise ApiError(400, "InvalidArgument", "JSON payload of the request is not valid", str(wrong)) from wrong

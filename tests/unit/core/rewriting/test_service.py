@@ -8,9 +8,11 @@ from compostela.base.errors import AlreadyExists, InvalidArgument
 from compostela.core.rewriting import resolution
 from compostela.core.rewriting.model import Mapping, MappingType
 from compostela.core.rewriting.resolution import MappingError
+from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
 from compostela.core.users.settings import UsersSettings
 from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
 from tests.unit.core.accounts import QUICK, Accounts, element, reader, source_of
 
 ADDRESS, ALIAS, FORWARD, GROUP = MappingType.ADDRESS, MappingType.ALIAS, MappingType.FORWARD, MappingType.GROUP
@@ -196,3 +198,45 @@ def test_settings() -> None:
     settings, problems = reader(element("recursiveMapping", "false"), element("mappingLimit", "7"))
     assert read_rewriting_settings(settings) == RewritingSettings(recursive=False, mapping_limit=7)
     assert problems.found == []
+
+
+async def with_postmaster(folder: Path, postmaster: str) -> Accounts:
+    accounts = await Accounts.open(folder)
+    accounts.rewriting = RecipientRewriteTable(
+        accounts.store.rewriting, accounts.domains, accounts.users, RewritingSettings(), MailAddress.parse(postmaster)
+    )
+    return accounts
+
+
+@pytest.mark.parametrize("role", ["postmaster", "Abuse"])
+async def test_role_addresses_of_every_managed_domain_reach_the_postmaster(tmp_path: Path, role: str) -> None:
+    """RFC 5321 §4.5.1."""
+    accounts = await with_postmaster(tmp_path, "root@example.org")
+    try:
+        assert await accounts.resolved(f"{role}@example.net") == ({"root@example.org"}, set())
+        assert await accounts.resolved(f"{role}@elsewhere.example") == (set(), set())
+        await accounts.map("root@example.org", ALIAS, "ann@example.org")
+        assert await accounts.resolved(f"{role}@example.net") == ({"ann@example.org"}, set())
+        await accounts.map("example.net", DOMAIN_ALIAS, "example.org")
+        assert await accounts.resolved(f"{role}@example.net") == ({"ann@example.org"}, set())
+        await accounts.map(f"{role}@example.org", GROUP, "bob@example.org")
+        assert await accounts.resolved(f"{role}@example.net") == ({"bob@example.org"}, set())
+    finally:
+        await accounts.close()
+
+
+async def test_a_user_who_has_a_role_address_keeps_it(tmp_path: Path) -> None:
+    accounts = await with_postmaster(tmp_path, "root@example.org")
+    try:
+        await accounts.user("postmaster@example.net")
+        assert await accounts.resolved("postmaster@example.net") == (set(), set())
+    finally:
+        await accounts.close()
+
+
+@pytest.mark.parametrize("kind", [ALIAS, GROUP, FORWARD])
+async def test_no_user_takes_an_address_whose_mail_goes_elsewhere(accounts: Accounts, kind: MappingType) -> None:
+    await put(accounts, "sales@example.org", kind, "alice@example.org")
+    with pytest.raises(AlreadyExists, match=f"sales@example.org is a {kind.name.lower()} to alice@example.org"):
+        await accounts.rewriting.check_free(Username.parse("sales@example.org"))
+    await accounts.rewriting.check_free(Username.parse("alice@example.org"))

@@ -43,11 +43,13 @@ class UserRoutes:
         return JsonResponse([{"username": str(user)} async for user in self._users.names()])
 
     async def put(self, request: Request) -> Response:
-        """Makes a user with the `password` of the body; with `force`, sets the password of one that exists."""
+        """Makes a user with the `password` of the body; with `force`, sets the password of one that exists. 409 when the address
+        is an alias, a group or a forward."""
         user = username_of(request)
         password = await self._password(request)
         if not await self._users.contains(user):
             await self._check_no_deletion(user)
+            await self._rewriting.check_free(user)
             await self._users.add(user, password)
         elif "force" in request.query_params:
             await self._users.set_password(user, password)

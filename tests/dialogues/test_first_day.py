@@ -1,0 +1,100 @@
+"""What an operator and the first senders meet, through WebAdmin and SMTP of a whole server."""
+
+import asyncio
+import http.client
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from tests.dialogues.conversation import conversation
+from tests.dialogues.server import BOB, SMTP, Server, running
+from tests.dialogues.test_processing import idle, messages
+from tests.dialogues.waiting import eventually
+
+WEBADMIN = "enabled = true\nhost = 127.0.0.1\nport = 0\npassword = full\n"
+CHECKED = SMTP.replace(
+    '<handler class="ValidRcptHandler"/>',
+    '<handler class="ValidRcptHandler"><recipientRewriteTableCheck>anyMappingValid</recipientRewriteTableCheck></handler>',
+)
+SAMPLE = Path(__file__).parents[2] / "conf"
+
+
+async def ask(server: Server, method: str, path: str, body: object = None, token: str = "full") -> int:
+    def call() -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", server.under_test.web_port or 0, timeout=30)
+        try:
+            sent = body if body is None or isinstance(body, bytes) else json.dumps(body)
+            connection.request(method, path, sent, {"Authorization": f"Bearer {token}"})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(call)
+
+
+async def rcpt(server: Server, recipients: Sequence[str]) -> list[str]:
+    answers = []
+    async with conversation(server.ports["smtp"]) as c:
+        await c.server("220 ")
+        await c.client("EHLO client.example")
+        await c.until("250 ")
+        await c.client("MAIL FROM:<a@b.example>")
+        await c.server("250 ")
+        for one in recipients:
+            await c.client(f"RCPT TO:<{one}>")
+            answers.append((await c.line())[:3])
+    return answers
+
+
+async def test_a_user_over_an_alias_is_refused(tmp_path: Path) -> None:
+    async with running(tmp_path, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        assert await ask(server, "PUT", "/address/aliases/bob@example.org/sources/sales@example.org") == 204
+        assert await ask(server, "PUT", "/users/sales@example.org", {"password": "secret"}) == 409
+        assert await ask(server, "PUT", "/users/free@example.org", {"password": "secret"}) == 204
+
+
+async def test_an_unknown_local_part_in_a_domain_alias_is_refused_at_rcpt(tmp_path: Path) -> None:
+    assert (SAMPLE / "smtpserver.xml").read_text().count("anyMappingValid") == 3
+    async with running(tmp_path, smtp=CHECKED, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        assert await ask(server, "PUT", "/domains/alias.example") == 204
+        assert await ask(server, "PUT", "/domains/example.org/aliases/alias.example") == 204
+        asked = ["bob@alias.example", "nobody@alias.example", "postmaster@alias.example"]
+        assert await rcpt(server, asked) == ["250", "550", "250"]
+
+
+async def test_mail_for_postmaster_and_abuse_of_an_added_domain_is_delivered(tmp_path: Path) -> None:
+    packaged = files("compostela.app.configuration").joinpath("defaults", "mailetcontainer.xml")
+    container = packaged.read_text().replace("<postmaster>postmaster<", "<postmaster>bob@example.org<")
+    async with running(tmp_path, container=container, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        assert await ask(server, "PUT", "/domains/second.example") == 204
+        for role in ("postmaster", "abuse"):
+            async with conversation(server.ports["smtp"]) as c:
+                await c.server("220 ")
+                await c.client("EHLO client.example")
+                await c.until("250 ")
+                await c.client("MAIL FROM:<a@b.example>", f"RCPT TO:<{role}@second.example>", "DATA")
+                await c.server("250 ", "250 ", "354 ")
+                await c.client("Subject: hello", "", "Text", ".")
+                await c.server("250 ")
+        await eventually(lambda: idle(server))
+        assert len(await messages(server, BOB)) == 2
+
+
+async def test_guessing_webadmins_token_ends_in_429(tmp_path: Path) -> None:
+    async with running(tmp_path, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        answers = [await ask(server, "GET", "/domains", token=f"wrong{number}") for number in range(11)]
+        assert answers == [401] * 10 + [429]
+        assert await ask(server, "GET", "/domains") == 429
+        assert await ask(server, "GET", "/healthcheck") == 200
+
+
+async def test_bad_utf_8_in_a_body_is_400(tmp_path: Path) -> None:
+    async with running(tmp_path, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        for octets in (b'{"password":"\xff"}', b"\xff", b'{"pass\xff":"x"}'):
+            assert await ask(server, "PUT", "/users/new@example.org", octets) == 400
