@@ -257,12 +257,11 @@ class MailboxesContract:
         end()
 
     async def test_a_watcher_hears_of_what_came_before_it(
-        self, mailboxes: MailboxStore, open_elsewhere: OpenElsewhere
+        self, mailboxes: MailboxStore, mailboxes_elsewhere: MailboxStore
     ) -> None:
         mailbox = await a_mailbox(mailboxes)
         seen = (await mailboxes.head(mailbox)).highest_modseq
-        other = await open_elsewhere()
-        await fill(other, mailbox, NO_FLAGS)
+        await fill(mailboxes_elsewhere, mailbox, NO_FLAGS)
         first, second = asyncio.Event(), asyncio.Event()
         ends = [mailboxes.watch(mailbox, first.set), mailboxes.watch(mailbox, second.set, seen)]
         async with asyncio.timeout(WAIT_SECONDS):
