@@ -12,7 +12,7 @@ from tests.server_process import ServerProcess
 def test_a_new_user_of_a_removed_ones_name_sees_no_old_mail(server: ServerProcess, user: str) -> None:
     server.command("send", "--to", user, "--port", str(server.smtp))
     assert len(fetch_all(server, user)) == 1
-    about = json.loads(server.command("user", "remove", user, "--delete-data", "--json"))
+    about = json.loads(server.command("user", "remove", user, "--delete-data", "--yes", "--json"))
     assert set(about["status"].values()) == {"DONE"}
     assert user not in server.command("user", "list").split()
     server.add_user(user)

@@ -90,14 +90,14 @@ def test_an_endless_line_is_thrown_away() -> None:
 def test_an_endless_line_of_imap_ends_the_session() -> None:
     engine = ImapEngine(MAX_LINE)
     engine.receive(b"a " + b"x" * 2 * MAX_LINE)
-    assert engine.next_event() == ImapLineTooLong()
+    assert engine.next_event() == ImapLineTooLong(b"a")
     assert engine.next_event() is None
 
 
 def test_literals_before_login_are_small() -> None:
     engine = ImapEngine(MAX_LINE)
     engine.receive(b"a LOGIN {1000000+}\r\n")
-    assert engine.next_event() == ImapLineTooLong()
+    assert engine.next_event() == ImapLineTooLong(b"a")
 
 
 @quick
