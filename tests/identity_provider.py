@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.ports import free_port
+from tests.programs import ALL
 
 FOLDER = Path(__file__).parent.parent / "dev" / "oidc"
 INTROSPECTION_AUTH = "Basic bWFpbC1zZXJ2ZXI6bWFpbC1zZXJ2ZXItc2VjcmV0"  # mail-server:mail-server-secret
@@ -30,6 +33,12 @@ def why_not() -> str:
     if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
         return f"the identity provider needs node {OLDEST_NODE}"
     return ""
+
+
+needs_identity_provider = pytest.mark.skipif(
+    bool(why_not()) and not ALL, reason=f"{why_not()}: not installed (.ci/run installs it)"
+)
+"""For tests with access tokens: a fresh machine without node leaves them out, and .ci/run fails without it."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import ANN, BOB, Server, running
 from tests.dialogues.tls_server import KEY, client_context, submitted
 from tests.dialogues.tls_server import running as running_with_tls
-from tests.identity_provider import IdentityProvider, why_not
+from tests.identity_provider import IdentityProvider, needs_identity_provider
 from tests.unit.protocols.test_sasl import final
 
 ALL = "<saslMechanisms>PLAIN, LOGIN, SCRAM-SHA-256, ScramSha256PlusSaslMechanismFactory</saslMechanisms>"
@@ -307,7 +307,7 @@ async def test_a_client_certificate_logs_in(tmp_path: Path) -> None:
             await c.server("a2 OK")
 
 
-@pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
+@needs_identity_provider
 async def test_access_tokens(tmp_path: Path, provider: IdentityProvider) -> None:
     bob, nobody = provider.jwt("bob"), provider.jwt("nobody")
     bearer = b64(f"n,a=bob@example.org,\x01auth=Bearer {bob}\x01\x01".encode())

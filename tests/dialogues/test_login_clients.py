@@ -3,13 +3,11 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from compostela.model.username import Username
 from tests.dialogues.test_authentication import serving
 from tests.dialogues.tls_server import KEY, KEYS
 from tests.dialogues.tls_server import running as running_with_tls
-from tests.identity_provider import IdentityProvider, why_not
+from tests.identity_provider import IdentityProvider, needs_identity_provider
 from tests.programs import needs
 
 MAIL = b"Subject: x\r\nFrom: bob@example.org\r\n\r\nx\r\n"
@@ -36,7 +34,7 @@ async def msmtp(port: int, mechanism: str, *options: str) -> int:
     )  # fmt: skip
 
 
-@pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
+@needs_identity_provider
 async def test_access_tokens(tmp_path: Path, provider: IdentityProvider) -> None:
     token = provider.jwt("bob")
     (tmp_path / "mail").write_bytes(MAIL)

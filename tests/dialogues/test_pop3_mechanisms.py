@@ -12,7 +12,7 @@ import pytest
 from tests.dialogues.conversation import Conversation
 from tests.dialogues.pop3_server import POP3, b64, greeted, multiline, serving
 from tests.dialogues.tls_server import KEYS, client_context, connected
-from tests.identity_provider import IdentityProvider, why_not
+from tests.identity_provider import IdentityProvider, needs_identity_provider
 from tests.unit.protocols.test_sasl import final
 
 OWN_KEY = "<privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates>"
@@ -68,7 +68,7 @@ async def test_a_client_certificate_logs_in(tmp_path: Path) -> None:
         assert await mechanisms(c) == ["PLAIN"]
 
 
-@pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
+@needs_identity_provider
 async def test_access_tokens(tmp_path: Path, provider: IdentityProvider) -> None:
     def bearer(token: str) -> str:
         return b64(f"n,a=bob@example.org,\x01auth=Bearer {token}\x01\x01".encode())

@@ -240,8 +240,8 @@ class Settings:
             self._mark_all(name)
 
     def finish(self) -> None:
-        """Reports unknown elements and attributes here, in the sections that were opened, and in the elements of which only
-        the text was asked for; and a text that nobody asked for."""
+        """Report unknown elements and attributes here, in the sections that were opened, and in elements of which only the text
+        was read. Report text that was not read."""
         self._report_unknown()
         if self.node.text and not self._is_body_known:
             self.problems.warning(

@@ -1,1 +1,1 @@
-"""Messages as octets: header blocks, structure, building; no I/O and no parse of what nobody asked for."""
+"""Messages as octets: header blocks, structure, building; no I/O, and only what is asked for is parsed."""

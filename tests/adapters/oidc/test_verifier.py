@@ -24,12 +24,11 @@ from tests.identity_provider import (
     CLIENT,
     INTROSPECTION_AUTH,
     IdentityProvider,
+    needs_identity_provider,
     running_provider,
-    why_not,
 )
 
 ANN = Username("ann@example.org")
-needs_node = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ async def verifying(settings: OidcSettings, clock: SystemClock | None = None) ->
         await verifier.close()
 
 
-@needs_node
+@needs_identity_provider
 class TestRealProvider:
     async def test_a_jwt_names_its_user_by_the_claim_that_is_set(self, provider: IdentityProvider) -> None:
         async with verifying(settings_of(provider)) as verifier:

@@ -53,11 +53,11 @@ async def trim_logs(
     have passed or that are older by `held_seconds` more. `now` in epoch seconds. Logs of deleted mailboxes go with the
     mailboxes."""
     for log, first in (_MAILBOXES, _TREES):
-        for key, until in await reader.scan(
-            lambda execute, log=log, first=first: list(  # type: ignore[misc]
-                _long_logs(execute, log, first, changes, now - seconds, held_seconds)
-            )
-        ):
+
+        def find(execute: Execute, log: _Log = log, first: int | str = first) -> list[tuple[int | str, int]]:
+            return list(_long_logs(execute, log, first, changes, now - seconds, held_seconds))
+
+        for key, until in await reader.scan(find):
             while await writer.run(partial(_cut, log=log, key=key, until=until), is_long=True):
                 pass
 

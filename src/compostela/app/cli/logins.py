@@ -15,7 +15,7 @@ def ban() -> None:
 @ban.command("list")
 @with_client
 def list_bans(client: Client) -> None:
-    """List who is shut out, with the number of failed logins and the end of the ban."""
+    """List the banned addresses, with the number of failed logins and the end of each ban."""
     bans = client.call("GET", _BANS)
     lines = [f"{one['address']}  {one['failures']} failed logins, until {one['until']}" for one in bans]
     client.show(bans if client.as_json else lines)
@@ -26,7 +26,7 @@ def list_bans(client: Client) -> None:
 @click.option("--all", "everybody", is_flag=True, help="All addresses; what was counted is forgotten too.")
 @with_client
 def clear_bans(client: Client, address: str | None, everybody: bool) -> None:
-    """Let an address in again; any of an IPv6 network of 64 bits stands for it."""
+    """Lift the ban of an address. Any address of a banned IPv6 /64 network lifts its ban."""
     if (address is None) is not everybody:
         fail("give either an address or --all")
     client.call("DELETE", _BANS if address is None else f"{_BANS}/{part(address)}")

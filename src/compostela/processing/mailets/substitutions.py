@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,16 +34,22 @@ class Substitution(NamedTuple):
         return _GROUP.sub(lambda one: one[1] if one[1] is not None else found[int(one[2])] or "", self.replacement)
 
 
-class Substitutions(list[Substitution]):
+@dataclass(frozen=True, slots=True)
+class Substitutions:
     """Applied in order."""
 
+    in_order: tuple[Substitution, ...] = ()
+
     def apply(self, text: str) -> str:
-        for one in self:
+        for one in self.in_order:
             text = one.apply(text)
         return text
 
-    def __add__(self, other: list[Substitution]) -> "Substitutions":  # type: ignore[override]
-        return Substitutions([*self, *other])
+    def __bool__(self) -> bool:
+        return bool(self.in_order)
+
+    def __add__(self, other: "Substitutions") -> "Substitutions":
+        return Substitutions(self.in_order + other.in_order)
 
 
 def parse_list(text: str) -> Substitutions:
@@ -50,7 +57,7 @@ def parse_list(text: str) -> Substitutions:
     text = text.strip()
     if len(text) < 2 or text[0] != "/" or text[-1] != "/":
         raise InvalidArgument(f"{text!r} is not '/expression/replacement/flags/'")
-    return Substitutions(_parse(one.replace("\\/,/", "/,/")) for one in _NEXT.split(text[1:-1]))
+    return Substitutions(tuple(_parse(one.replace("\\/,/", "/,/")) for one in _NEXT.split(text[1:-1])))
 
 
 def read_files(names: str, resolve: Callable[[str], Path]) -> Substitutions:

@@ -88,7 +88,7 @@ class ReplaceContent(Mailet):
             settings.error(f"{self._charset!r} is not a known charset", "charset")
 
     def _read(self, settings: Settings, pattern: str, file: str) -> Substitutions:
-        nothing = Substitutions([])
+        nothing = Substitutions()
         direct = settings.parsed(pattern, nothing, parse_list)
         resolve = self.context.resolve
         return direct + settings.parsed(file, nothing, lambda names: read_files(names, resolve))

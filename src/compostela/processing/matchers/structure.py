@@ -182,6 +182,7 @@ def _names_in_archive(data: bytes) -> list[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.namelist()[:MAX_ZIP_ENTRIES]
+    # the library raises NotImplementedError for an archive of a version or compression that it does not know
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
         return []
     return [name.rstrip("/").rpartition("/")[2] for name in entries]

@@ -41,7 +41,7 @@ class BanRoutes:
         return no_content()
 
     async def clear(self, request: Request) -> Response:
-        """Lets one address in again (any of an IPv6 network of 64 bits stands for it); 404 when it was not shut out."""
+        """Lift the ban of an address, or of its IPv6 /64 network; 404 if it is not banned."""
         address = request.path_params["address"]
         try:
             found = await self._throttle.clear(address)
