@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems, Settings
@@ -11,6 +12,8 @@ from compostela.core.networks import parse_address, read_networks
 from compostela.net.host_addresses import system_addresses
 from compostela.net.proxy_protocol import ProxySettings
 from compostela.net.tls.settings import TlsSettings, read_tls_settings
+
+T = TypeVar("T")
 
 ANY_ADDRESS, ANY_ADDRESS_6 = "0.0.0.0", "::"
 MAX_BACKLOG = 2**31 - 1
@@ -123,7 +126,23 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def warn_of_equal_names(servers: Iterable[ServerSettings], place: Place, problems: Problems) -> None:
+def read_servers(
+    settings: Settings, element: str, read: Callable[[Settings], T], server_of: Callable[[T], ServerSettings]
+) -> list[T]:
+    """Read all enabled servers of a file, whose root `settings` is. `element` is a server's element, `read` reads one, and
+    `server_of` gives the part of its settings that all kinds of servers have."""
+    found = []
+    for server in settings.sections(element):
+        enabled = server.boolean("enabled", True)
+        one = read(server)
+        if enabled:
+            found.append(one)
+    settings.finish()
+    _warn_of_equal_names(map(server_of, found), settings.place, settings.problems)
+    return found
+
+
+def _warn_of_equal_names(servers: Iterable[ServerSettings], place: Place, problems: Problems) -> None:
     """Servers of one name cannot be told apart in metrics and logs."""
     names: set[str] = set()
     for server in servers:

@@ -8,7 +8,7 @@ from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.core.mailbox.keyword_limits import DEFAULT_PER_MAILBOX, DEFAULT_PER_MESSAGE, KeywordLimits
 from compostela.model.username import Username
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
-from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
+from compostela.net.settings import ServerSettings, read_server_settings, read_servers
 
 MINIMUM_TIMEOUT_SECONDS = 1800.0
 BAN_CHECK = "CrowdsecImapConnectionCheck"
@@ -51,16 +51,7 @@ class ImapSettings:
 
 def read_imap_settings(root: Node, problems: Problems) -> list[ImapSettings]:
     """All enabled servers of a file."""
-    settings = Settings(root, problems)
-    found = []
-    for server in settings.sections("imapserver"):
-        enabled = server.boolean("enabled", True)
-        read = _read_server(server)
-        if enabled:
-            found.append(read)
-    settings.finish()
-    warn_of_equal_names((one.server for one in found), settings.place, problems)
-    return found
+    return read_servers(Settings(root, problems), "imapserver", _read_server, lambda one: one.server)
 
 
 def _read_server(settings: Settings) -> ImapSettings:

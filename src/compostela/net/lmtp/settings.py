@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings
-from compostela.net.settings import one_line, read_server_settings, warn_of_equal_names
+from compostela.net.settings import one_line, read_server_settings, read_servers
 from compostela.net.smtp.settings import (
     CORE_LOADER,
     SmtpSettings,
@@ -40,16 +40,7 @@ class _Way:
 
 def read_lmtp_settings(root: Node, problems: Problems) -> list[LmtpSettings]:
     """All enabled servers of a file."""
-    settings = Settings(root, problems)
-    found = []
-    for server in settings.sections("lmtpserver"):
-        enabled = server.boolean("enabled", True)
-        read = _read_server(server)
-        if enabled:
-            found.append(read)
-    settings.finish()
-    warn_of_equal_names((one.session.server for one in found), settings.place, problems)
-    return found
+    return read_servers(Settings(root, problems), "lmtpserver", _read_server, lambda one: one.session.server)
 
 
 def _read_server(settings: Settings) -> LmtpSettings:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from compostela.base.settings import Node, Problems, Settings
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
-from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
+from compostela.net.settings import ServerSettings, read_server_settings, read_servers
 
 TIMEOUT_SECONDS = 1800.0
 """RFC 5804 §1.2 asks for half an hour at least after the login."""
@@ -22,16 +22,7 @@ class ManageSieveSettings:
 
 def read_managesieve_settings(root: Node, problems: Problems) -> list[ManageSieveSettings]:
     """All enabled servers of a file."""
-    settings = Settings(root, problems)
-    found = []
-    for server in settings.sections("managesieveserver"):
-        enabled = server.boolean("enabled", True)
-        read = _read_server(server)
-        if enabled:
-            found.append(read)
-    settings.finish()
-    warn_of_equal_names((one.server for one in found), settings.place, problems)
-    return found
+    return read_servers(Settings(root, problems), "managesieveserver", _read_server, lambda one: one.server)
 
 
 def _read_server(settings: Settings) -> ManageSieveSettings:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
-from compostela.net.settings import ServerSettings, read_server_settings, warn_of_equal_names
+from compostela.net.settings import ServerSettings, read_server_settings, read_servers
 from compostela.net.smtp.settings import CORE_LOADER, read_handler_chain
 
 TIMEOUT_SECONDS = 600.0
@@ -37,16 +37,7 @@ class Pop3Settings:
 
 def read_pop3_settings(root: Node, problems: Problems) -> list[Pop3Settings]:
     """All enabled servers of a file."""
-    settings = Settings(root, problems)
-    found = []
-    for server in settings.sections("pop3server"):
-        enabled = server.boolean("enabled", True)
-        read = _read_server(server)
-        if enabled:
-            found.append(read)
-    settings.finish()
-    warn_of_equal_names((one.server for one in found), settings.place, problems)
-    return found
+    return read_servers(Settings(root, problems), "pop3server", _read_server, lambda one: one.server)
 
 
 def _read_server(settings: Settings) -> Pop3Settings:

@@ -8,7 +8,7 @@ from compostela.base.settings import Node, Problems, Settings, nearest
 from compostela.core.networks import Network, read_networks, too_large
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
 from compostela.net.host_addresses import system_addresses
-from compostela.net.settings import ServerSettings, one_line, read_server_settings, warn_of_equal_names
+from compostela.net.settings import ServerSettings, one_line, read_server_settings, read_servers
 
 
 class Announce(enum.Enum):
@@ -78,16 +78,7 @@ class SmtpSettings:
 
 def read_smtp_settings(root: Node, problems: Problems) -> list[SmtpSettings]:
     """All enabled servers of a file."""
-    settings = Settings(root, problems)
-    found = []
-    for server in settings.sections("smtpserver"):
-        enabled = server.boolean("enabled", True)
-        read = _read_server(server)
-        if enabled:
-            found.append(read)
-    settings.finish()
-    warn_of_equal_names((one.server for one in found), settings.place, problems)
-    return found
+    return read_servers(Settings(root, problems), "smtpserver", _read_server, lambda one: one.server)
 
 
 def _read_server(settings: Settings) -> SmtpSettings:
