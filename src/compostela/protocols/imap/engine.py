@@ -16,6 +16,7 @@ from compostela.protocols.imap import commands
 from compostela.protocols.imap.lexer import ILLEGAL, String, SyntaxFault, tokenise
 from compostela.protocols.imap.parser import UnknownCommand, parse, parse_append, parse_line
 from compostela.protocols.imap.search_keys import BadCharset
+from compostela.protocols.input_buffer import InputBuffer
 
 MAX_LINE = 65_536
 MAX_SHORT_LITERALS = 8 * 1024
@@ -106,22 +107,20 @@ class _Literal(enum.Enum):
     UNWANTED = "thrown away"
 
 
-class ImapEngine:
+class ImapEngine(InputBuffer):
     """One connection's reading side."""
 
     __slots__ = (
-        "_argument", "_at", "_broken", "_buffer", "_discards", "_fault", "_in_append", "_left", "_literal", "_literals",
-        "_logged_in", "_max_line", "_pieces", "_searched", "_text", "_want_line",
+        "_argument", "_broken", "_discards", "_fault", "_in_append", "_left", "_literal", "_literals",
+        "_logged_in", "_max_line", "_pieces", "_text", "_want_line",
     )  # fmt: skip
 
     def __init__(self, max_line: int = MAX_LINE) -> None:
+        super().__init__()
         self._max_line = max_line
         self._logged_in = False
         self._broken = False
         self._want_line = False
-        self._buffer = b""
-        self._at = 0
-        self._searched = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -138,22 +137,9 @@ class ImapEngine:
 
     # the host's side
 
-    def receive(self, octets: bytes) -> None:
-        """Adds what arrived. The host stops reading while `buffered` is above its limit. Behind a `LineTooLong` nothing is
-        kept any more."""
-        if self._broken:
-            return
-        if self._at == len(self._buffer):
-            self._buffer = octets
-        else:
-            self._buffer = self._buffer[self._at :] + octets
-        self._searched -= min(self._searched, self._at)
-        self._at = 0
-
     @property
-    def buffered(self) -> int:
-        """Octets that wait."""
-        return len(self._buffer) - self._at
+    def _is_over(self) -> bool:
+        return self._broken
 
     def logged_in(self) -> None:
         """Larger literals are taken from now on."""
@@ -165,8 +151,7 @@ class ImapEngine:
 
     def forget(self) -> None:
         """Throws away what waits: nothing from before a TLS handshake may live on behind it."""
-        self._buffer = b""
-        self._at = self._searched = 0
+        self._drop()
         self._reset()
 
     def refuse_append(self, *, sent: bool) -> None:
@@ -200,8 +185,7 @@ class ImapEngine:
         no_tag = self._want_line or self._in_append or self._discards
         tag = b"*" if no_tag else _tag_of((self._pieces[0] if self._pieces else line)[: MAX_TAG + 1])
         self._broken = True
-        self._buffer = b""
-        self._at = self._searched = 0
+        self._drop()
         return LineTooLong(tag)
 
     # octets

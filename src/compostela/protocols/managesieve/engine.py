@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
+from compostela.protocols.input_buffer import InputBuffer
 from compostela.protocols.managesieve.commands import Command
 from compostela.protocols.managesieve.grammar import UnknownCommand, base64_response, parse
 from compostela.protocols.managesieve.lexer import Atom, String, Token, tokenise
@@ -69,21 +70,19 @@ class Broken:
 Event = Received | Faulty | Answer | Broken
 
 
-class ManageSieveEngine:
+class ManageSieveEngine(InputBuffer):
     """The reading side of one connection, and its state."""
 
     __slots__ = (
-        "_at", "_buffer", "_fault", "_left", "_line_bytes", "_literal", "_literal_bytes", "_max_script_bytes", "_searched", "_tokens",
+        "_fault", "_left", "_line_bytes", "_literal", "_literal_bytes", "_max_script_bytes", "_tokens",
         "_want_answer", "state",
     )  # fmt: skip
 
     def __init__(self, max_script_bytes: int = MAX_SCRIPT_BYTES) -> None:
+        super().__init__()
         self.state = State.NON_AUTHENTICATED
         self._max_script_bytes = max_script_bytes
         self._want_answer = False
-        self._buffer = b""
-        self._at = 0
-        self._searched = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -97,21 +96,9 @@ class ManageSieveEngine:
 
     # the host's side
 
-    def receive(self, octets: bytes) -> None:
-        """Add what arrived. The host stops reading while `buffered` is above its limit. After the end nothing is kept."""
-        if self.state is State.ENDED:
-            return
-        if self._at == len(self._buffer):
-            self._buffer = octets
-        else:
-            self._buffer = self._buffer[self._at :] + octets
-        self._searched -= min(self._searched, self._at)
-        self._at = 0
-
     @property
-    def buffered(self) -> int:
-        """Octets that wait."""
-        return len(self._buffer) - self._at
+    def _is_over(self) -> bool:
+        return self.state is State.ENDED
 
     def answered(self, command: Command, *, ok: bool) -> None:
         """The command was answered with OK or NO: move to the state after it."""
@@ -125,8 +112,7 @@ class ManageSieveEngine:
     def forget(self) -> None:
         """Drop what waits: nothing from before a TLS handshake counts after it (RFC 5804 §2.2). For the host to call before the
         handshake."""
-        self._buffer = b""
-        self._at = self._searched = 0
+        self._drop()
         self._want_answer = False
         self._reset()
 
@@ -183,8 +169,7 @@ class ManageSieveEngine:
 
     def _break(self, text: str) -> Broken:
         self.state = State.ENDED
-        self._buffer = b""
-        self._at = self._searched = 0
+        self._drop()
         self._reset()
         return Broken(text)
 

@@ -11,6 +11,7 @@ the limit ends the session: what follows it cannot be told from commands.
 from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
+from compostela.protocols.input_buffer import InputBuffer
 from compostela.protocols.pop3.commands import Command
 from compostela.protocols.pop3.grammar import parse
 from compostela.protocols.pop3.states import State, after, allows
@@ -54,33 +55,19 @@ Event = Received | Faulty | Line | LineTooLong
 _LINE_TOO_LONG = LineTooLong()
 
 
-class Pop3Engine:
+class Pop3Engine(InputBuffer):
     """The reading side of one connection, and its state."""
 
-    __slots__ = ("_at", "_buffer", "_searched", "_want_line", "state")
+    __slots__ = ("_want_line", "state")
 
     def __init__(self) -> None:
+        super().__init__()
         self.state = State.AUTHORIZATION
         self._want_line = False
-        self._buffer = b""
-        self._at = 0
-        self._searched = 0
-
-    def receive(self, octets: bytes) -> None:
-        """Add what arrived. The host stops reading while `buffered` is above its limit. After the end nothing is kept."""
-        if self.state is State.ENDED:
-            return
-        if self._at == len(self._buffer):
-            self._buffer = octets
-        else:
-            self._buffer = self._buffer[self._at :] + octets
-        self._searched -= min(self._searched, self._at)
-        self._at = 0
 
     @property
-    def buffered(self) -> int:
-        """Octets that wait."""
-        return len(self._buffer) - self._at
+    def _is_over(self) -> bool:
+        return self.state is State.ENDED
 
     def answered(self, command: Command, *, ok: bool) -> None:
         """The command was answered with `+OK` or `-ERR`: move to the state after it."""
@@ -93,8 +80,7 @@ class Pop3Engine:
 
     def forget(self) -> None:
         """Drop what waits and return to the first state: nothing from before a TLS handshake counts after it (RFC 2595 §4)."""
-        self._buffer = b""
-        self._at = self._searched = 0
+        self._drop()
         self._want_line = False
         self.state = State.AUTHORIZATION
 
@@ -106,8 +92,7 @@ class Pop3Engine:
         size = (len(self._buffer) if end < 0 else end + 1) - self._at
         if size > MAX_LINE and size > self._limit():
             self.state = State.ENDED
-            self._buffer = b""
-            self._at = self._searched = 0
+            self._drop()
             return _LINE_TOO_LONG
         if end < 0:
             self._searched = len(self._buffer)
