@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import apsw
 import pytest
 
 from compostela.adapters.embedded import store as embedded_store
+from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.web.webadmin import request_limits
 from compostela.web.webadmin.server import MAX_CONCURRENT_REQUESTS
 from tests.dialogues.conversation import conversation
@@ -88,6 +90,21 @@ async def test_health_is_bad_while_every_mail_is_refused(tmp_path: Path, monkeyp
         await c.server("250 ", "250 ", "354 ", "45")
         assert await status_of(address, "/healthcheck") == 503
         assert await status_of(address, "/healthcheck/checks/Embedded%20store") == 503
+
+
+async def test_health_is_bad_while_no_mail_can_be_queued(tmp_path: Path) -> None:
+    async with administered(tmp_path) as (server, address), conversation(server.ports["smtp"]) as c:
+        with contextlib.closing(apsw.Connection(str(tmp_path / "data" / DATABASE_NAME))) as database:
+            database.execute("ALTER TABLE queue_entry RENAME TO away")
+            await c.server("220 ")
+            await c.client("EHLO client.example")
+            await c.until("250 ")
+            await c.client("MAIL FROM:<a@foreign.example>", f"RCPT TO:<{BOB}>", "DATA", "Subject: x", "", "x", ".")
+            await c.server("250 ", "250 ", "354 ", "451 ")
+            assert await status_of(address, "/healthcheck") == 503
+            database.execute("ALTER TABLE away RENAME TO queue_entry")
+        assert await status_of(address, "/healthcheck") == 200
+        assert await server.store.queues.queue("spool").size() == 0
 
 
 async def test_health_is_bad_while_no_large_mail_can_be_kept(tmp_path: Path) -> None:

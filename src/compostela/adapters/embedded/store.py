@@ -37,6 +37,7 @@ from compostela.adapters.embedded.mailbox_usage import EmbeddedUsage
 from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
 from compostela.adapters.embedded.ownership import Ownership, check_unused
 from compostela.adapters.embedded.private import make_private_file
+from compostela.adapters.embedded.queue import try_entry
 from compostela.adapters.embedded.queues import EmbeddedQueues
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
@@ -47,7 +48,7 @@ from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.tasks import EmbeddedTasks
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.vacations import EmbeddedVacations
-from compostela.adapters.embedded.writer import Writer
+from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock, SystemClock
 from compostela.base.errors import StorageFull
 from compostela.base.ids import new_id
@@ -121,11 +122,15 @@ class EmbeddedStore:
         return await self.garbage.collect()
 
     async def check_writing(self) -> None:
-        """One durable write, and one file for a large body. Raises `StorageFull` or `TemporaryFailure`, as a mail would."""
+        """What an accepted mail writes: a queue entry, taken back at once, a durable commit, and a file for a large body. Raises
+        `StorageFull` or `TemporaryFailure`, as a mail would."""
         self.blobs.spill().discard()
-        await self._writer.run(
-            lambda tx: tx.execute("INSERT OR REPLACE INTO setting VALUES ('written', ?)", (new_id(),))
-        )
+
+        def job(tx: Transaction) -> None:
+            try_entry(tx)
+            tx.execute("INSERT OR REPLACE INTO setting VALUES ('written', ?)", (new_id(),))
+
+        await self._writer.run(job)
 
     async def _keep_reserve(self) -> None:
         while True:
