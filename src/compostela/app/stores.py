@@ -75,7 +75,7 @@ class Stores:
 def unopened_stores() -> Stores:
     """Stores for a check of the configuration: everything can be made of them, nothing can be read or written. A queue may
     be asked for by its name."""
-    port: Any = _NotOpen  # Any: stands for every port
+    port: Any = _NotOpen  # Any: takes the place of every port
     return Stores(
         mailboxes=port("mailboxes"),
         queues=port("queues", queue=lambda name: port(f"queue {name!r}")),

@@ -25,7 +25,7 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(value: object) -> str:
-    """A value that blanks, quotes or equal signs could make look like several fields stands in quotes, with those inside escaped."""
+    """Quote a value whose blanks, quotes or equal signs could look like several fields; quotes inside are escaped."""
     text = str(value)
     if _PLAIN.fullmatch(text):
         return text

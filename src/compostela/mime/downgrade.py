@@ -1,6 +1,6 @@
 """Header blocks in UTF-8 (RFC 6532) for clients that take ASCII only: the simplified downgrade of RFC 6858.
 
-The text of the message stays as it is. An address that is not ASCII becomes an empty group whose name shows it, so that nobody can
+The text of the message stays as it is. An address that is not ASCII becomes an empty group whose name shows it, so that no client can
 reply to it by mistake; text becomes encoded words; a field of any other form, which could not be shown truly, is left out. What is not
 UTF-8, such as a header in Latin-1, was never internationalised mail and stays as it is.
 """

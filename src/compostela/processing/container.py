@@ -73,7 +73,7 @@ def build_processors(root: Node, problems: Problems, context: MailetContext) -> 
         container.error("<processors> is missing")
         return []
     section.ignored("enableJmx")
-    # complaints about these were made by whoever read them first
+    # these were read before, with their complaints
     spooler = read_spooler_settings(root, Problems())
     processors: list[Processor] = []
     references: list[tuple[Settings, str]] = []

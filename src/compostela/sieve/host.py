@@ -24,7 +24,7 @@ class SieveMessage(Protocol):
         """Octets of header block and body together."""
 
     def body(self) -> bytes:
-        """All octets behind the header block. Asked only if the script needs them; called again and again."""
+        """All octets after the header block. Asked only if the script needs them; called again and again."""
 
     def structure(self) -> Structure:
         """As `compostela.mime.scanner.describe` gives it."""

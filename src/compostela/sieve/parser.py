@@ -54,7 +54,7 @@ class _SyntaxError(Exception):
 
 
 def parse(text: str, limits: Limits) -> tuple[tuple[Node, ...], list[Problem]]:
-    """The commands in order, and the problems. After a problem reading goes on behind the command that has it."""
+    """The commands in order, and the problems. After a problem, reading goes on after the command that has it."""
     lines = Lines(text)
     try:
         found = tokens(text)
@@ -112,7 +112,7 @@ class _Parser:
         return found
 
     def _skip(self) -> None:
-        """To behind the next semicolon or block, or to the brace that closes this block."""
+        """To the place after the next semicolon or block, or to the brace that closes this block."""
         depth = 0
         while self._token.kind is not Kind.END:
             if self._is("}") and depth == 0:

@@ -233,7 +233,7 @@ class _Arguments:
         self._validator.error(place, message)
 
     def _tag(self, tag: Tag, argument: TagArgument, arguments: list[Argument], at: int) -> int:
-        """The index behind the tag and its value."""
+        """The index after the tag and its value."""
         if tag.capability and tag.capability not in self._validator.capabilities:
             self._error(argument.place, f"':{tag.name}' needs require \"{tag.capability}\"")
         key = tag.group or tag.name

@@ -72,7 +72,7 @@ class EmbeddedHierarchy:
         def job(tx: Transaction) -> None:
             rows = [(self._names.row(mailbox), path) for mailbox, path in renames]
             before: list[MailboxPath] = []
-            # by way of names that nobody has, so that a chain of renames does not collide with itself
+            # by way of temporary names, so that a chain of renames does not collide with itself
             for row_id, _ in rows:
                 found = tx.execute(_BY_ID, (row_id,)).fetchone()
                 if found is None:

@@ -65,7 +65,7 @@ def page_of(
     rows = execute(_READ, (mailbox, since, limit + 1)).fetchall()
     until = head.highest_modseq
     if len(rows) > limit:
-        # the last ModSeq may go on behind the limit: it belongs to the next page as a whole
+        # the last ModSeq may go on after the limit: it belongs to the next page as a whole
         cut = rows[-1][0]
         rows = [row for row in rows if row[0] < cut]
         until = ModSeq(rows[-1][0])

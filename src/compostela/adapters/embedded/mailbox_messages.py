@@ -53,7 +53,7 @@ BATCH_ROWS = 1000
 SHORT_ROWS = 2000
 """At most so many rows are read on the loop; more are read on a thread."""
 SHORT_BLOCKS = 200
-"""The same for what stands beside the rows."""
+"""The same for header blocks and structure notes."""
 SMALL_MAILBOX = 1000
 """Up to so many messages the UIDs are read on the loop."""
 SCAN_ROWS = 10_000
@@ -362,7 +362,7 @@ def _is_long(uids: UidSet) -> bool:
 def _batch(
     execute: Execute, statement: str, mailbox: int, ranges: Sequence[tuple[int, int]], at: int, after: int
 ) -> tuple[list[Any], int]:
-    """Rows behind a UID, and the range with which to go on."""
+    """Rows after a UID, and the range with which to go on."""
     rows: list[Any] = []
     while at < len(ranges):
         first, last = ranges[at]

@@ -160,7 +160,7 @@ class Writer:
                     try:
                         callback()
                     except Exception:
-                        # the write is durable, and others wait behind this one
+                        # the write is durable, and other callers wait for the writer
                         _log.exception("what follows a commit failed")
             if waiting.future.done():
                 continue  # cancelled

@@ -13,7 +13,7 @@ class OidcSettings:
     """One identity provider, as a server trusts it."""
 
     configuration_url: str = ""
-    """Where the provider tells of itself (OpenID Connect Discovery); tokens must be of the issuer that stands there."""
+    """Where the provider tells of itself (OpenID Connect Discovery); tokens must be of the issuer that it names."""
     jwks_url: str = ""
     """Where its keys are; empty: as its configuration says."""
     claim: str = "email"

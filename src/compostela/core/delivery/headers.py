@@ -26,5 +26,5 @@ def delivered_to(recipient: MailAddress) -> bytes:
 
 
 def _with_address(address: str) -> bytes:
-    """An address stands as it is (RFC 6532 §3.2): there are no encoded words in one (RFC 2047 §5)."""
+    """An address is written as it is (RFC 6532 §3.2): it contains no encoded words (RFC 2047 §5)."""
     return f"{DELIVERED_TO}: {address}".encode()

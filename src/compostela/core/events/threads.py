@@ -57,7 +57,7 @@ class Slots:
         self._hanging.discard(work)
         self._free.release()
         if not work.cancelled():
-            work.exception()  # of a call that nobody waits for any more
+            work.exception()  # of a call that has no waiting caller any more
 
 
 def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:

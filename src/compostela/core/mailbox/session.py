@@ -1,6 +1,6 @@
 """The session of an actor on mailboxes: every rule about mailboxes is applied here.
 
-Protocols, delivery and administration use sessions alone; the store's ports stay behind them. Rights are those of the actor on
+Protocols, delivery and administration use sessions alone; the store's ports are private to them. Rights are those of the actor on
 the mailbox, quota is always that of the mailbox's owner.
 """
 

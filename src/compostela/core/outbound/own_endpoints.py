@@ -39,7 +39,7 @@ class OwnEndpoints:
         if found is None:
             return False
         known = {_parsed(host) for host in hosts}
-        # a host name in the configuration stands for any address of the machine
+        # a host name in the configuration means every address of the machine
         is_everywhere = None in known or _EVERYWHERE[found.version == 6] in hosts
         return found in known or (is_everywhere and (found.is_loopback or self._is_of_this_machine(str(found))))
 

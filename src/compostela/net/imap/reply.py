@@ -17,7 +17,7 @@ class Refused(CompostelaError):
 
 
 def mailboxes_of(state: ImapState) -> MailboxSession:
-    """The mailbox session of a session that is logged in; `dispatch` lets nobody else get here."""
+    """The mailbox session of a session that is logged in: `dispatch` calls commands in that state only."""
     assert state.mailboxes is not None
     return state.mailboxes
 

@@ -20,7 +20,7 @@ class Resend(Redirection):
 
 class Redirect(Redirection):
     """Sends the content of the mail to others: as `Resend`, with the text inline, `sender` as reverse path, and `recipients` or `to`
-    needed, of which one stands for the other."""
+    needed, either of which can take the place of the other."""
 
     inline = Shown.BODY
 

@@ -34,7 +34,7 @@ async def attempt(mail: Mail, hops: list[Hop], sender: SmtpSender, settings: Rem
         if any(why.leads_back for why in result.refused.values()):
             _log.warning("a next hop leads back to this server", extra={"host": hop.name, "port": hop.port})
             if not settings.gateways:
-                # the exchangers behind this one would hand the mail to it (RFC 5321 §5.1)
+                # the exchangers after this one would hand the mail to it (RFC 5321 §5.1)
                 break
         if not left:
             break

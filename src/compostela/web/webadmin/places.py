@@ -1,7 +1,7 @@
 """How many connections and requests an HTTP server takes, and which it gives up for others.
 
 A connection that has no request in work is idle: it is silent, sends slowly, or was answered. When all places are taken the one that
-has been idle for longest is closed in favour of the next, so silent connections shut out nobody. Some places beyond the limit are
+has been idle for longest is closed in favour of the next, so silent connections do not lock out other clients. Some places beyond the limit are
 kept for paths that must be answered whatever goes on, such as the health check's.
 """
 
