@@ -122,14 +122,9 @@ class Execution:
         await self._append(name, content.with_header(header), flags)
 
     async def _append(self, name: str, content: MessageContent, flags: Flags | None) -> None:
-        mailboxes, path = self._context.mailboxes, mailbox_path(self._user, name)
+        path = mailbox_path(self._user, name)
         effect = self._run.effect(f"sieve/{path.name}", self._recipient)
-        if path.is_inbox:
-            mailbox = await mailboxes.inbox(self._user)
-        else:
-            known = {one.path: one for one in await mailboxes.list(self._user)}
-            mailbox = known.get(path) or await mailboxes.create(path)
-        await mailboxes.append(mailbox, content, flags or NO_FLAGS, effect=effect)
+        await self._context.mailboxes.deliver_to(path, content, flags or NO_FLAGS, effect)
         _log.info("mail stored by a script", extra={**self._fields(), "mailbox": path.name})
 
     async def _redirect(self, action: Redirect) -> bool:

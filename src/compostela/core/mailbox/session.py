@@ -79,11 +79,23 @@ class MailboxSession:
 
     async def create(self, path: MailboxPath) -> Mailbox:
         """Make a mailbox and the parents that are missing. Raises `AlreadyExists`, `InvalidArgument`."""
+        await self._prepare_to_create(path)
+        return await self._store.create(path)
+
+    async def find_or_create(self, path: MailboxPath) -> Mailbox:
+        """Return a mailbox, made with its parents when it is missing; others may make it at the same time. Raises `InvalidArgument`."""
+        found = await self._store.find(path)
+        if found is not None:
+            self._check(found, Right.LOOKUP)
+            return found
+        await self._prepare_to_create(path)
+        return await self._create_unless_there(path)
+
+    async def _prepare_to_create(self, path: MailboxPath) -> None:
         check_mailbox_name(path.name)
         await self._check_create(path)
         for parent in path.parents():
             await self._create_unless_there(parent)
-        return await self._store.create(path)
 
     async def delete(self, path: MailboxPath) -> None:
         """Delete a mailbox; its children survive. Raises `InvalidArgument` for INBOX."""
@@ -261,18 +273,25 @@ class MailboxSession:
     ) -> None:
         """Deliver to INBOX, or to the folders that are named, which are made when they are missing."""
         if not folders:
-            try:
-                await self.append(await self.inbox(user), content, effect=effect)
-            except NotFound:
-                # another session has deleted the mailbox that was remembered
-                self._service.inboxes.forget(user)
-                await self.append(await self.inbox(user), content, effect=effect)
-            return
+            await self.deliver_to(MailboxPath.inbox(user), content, effect=effect)
         for number, name in enumerate(folders):
             path = MailboxPath.personal(user, name.replace("/", DELIMITER))
-            mailbox = await self._store.find(path) or await self.create(path)
             own = None if effect is None else Effect(effect.entry, EffectKey(f"{effect.key}/{number}"))
-            await self.append(mailbox, content, effect=own)
+            await self.deliver_to(path, content, effect=own)
+
+    async def deliver_to(
+        self, path: MailboxPath, content: MessageContent, flags: Flags = NO_FLAGS, effect: Effect | None = None
+    ) -> None:
+        """Deliver to a mailbox, which is made when it is missing. Others may make or delete it at the same time."""
+        try:
+            await self.append(await self._target(path), content, flags, effect=effect)
+        except NotFound:
+            # another session has deleted it since it was found, or since INBOX was remembered
+            self._service.inboxes.forget(path.user)
+            await self.append(await self._target(path), content, flags, effect=effect)
+
+    async def _target(self, path: MailboxPath) -> Mailbox:
+        return await self.inbox(path.user) if path.is_inbox else await self.find_or_create(path)
 
     async def prepare(self, content: MessageContent) -> None:
         """Compute the structure notes once, before several deliveries of the same body ask for them at the same time."""

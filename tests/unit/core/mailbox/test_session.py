@@ -139,6 +139,13 @@ async def test_delivery_makes_the_inbox_again_when_it_was_deleted(service: Mailb
     assert await uids_of(service.store, inbox.id) == [1]
 
 
+async def test_deliveries_at_once_make_their_folder_together(service: MailboxService) -> None:
+    deliveries = [service.system.deliver(BOB, MAIL, effect(str(one)), ["Lists.python"]) for one in range(5)]
+    await asyncio.gather(*deliveries)
+    assert await names_of(service) == ["Lists", "Lists.python"]
+    assert (await service.system.status(await service.system.find(path("Lists.python")))).messages == 5
+
+
 async def test_delivery_to_folders_has_each_effect_once(service: MailboxService) -> None:
     for _ in range(2):
         await service.system.deliver(BOB, MAIL, effect(), ["Lists/python", "Work"])
