@@ -164,6 +164,8 @@ class MailboxSession:
         """Give mailboxes to another user, with their names and subscriptions. Where he has one of that name its messages join it.
 
         Not atomic; a call that was cut off may be repeated with the mailboxes that the old user still has."""
+        owners = {mailbox.path.user for mailbox in mailboxes}
+        subscribed = {owner: frozenset(await self._store.subscriptions(owner)) for owner in owners}
         for mailbox in mailboxes:
             self._check(mailbox, Right.ADMINISTER)
             old, path = mailbox.path, MailboxPath(mailbox.path.namespace, user, mailbox.path.name)
@@ -174,7 +176,7 @@ class MailboxSession:
                 await self._store.move(mailbox.id, _EVERYTHING, there.id)
                 await self._store.delete(mailbox.id)
             self._service.inboxes.forget(old.user)
-            if old.name in await self._store.subscriptions(old.user):
+            if old.name in subscribed[old.user]:
                 await self._store.subscribe(user, old.name)
                 await self._store.unsubscribe(old.user, old.name)
 
