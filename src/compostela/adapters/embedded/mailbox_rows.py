@@ -55,7 +55,7 @@ class Names:
         return MessageId(f"{self._prefix}{row_id}")
 
     def row(self, name: str) -> int:
-        """The row id behind a name; 0, which no row has, for a name of another store."""
+        """The row id of a name; 0, which no row has, for a name of another store."""
         number = name.removeprefix(self._prefix)
         return int(number) if number.isascii() and number.isdigit() else 0
 
@@ -63,11 +63,8 @@ class Names:
         row_id, user, namespace, name, validity = row
         return Mailbox(self.mailbox(row_id), MailboxPath(namespace, Username(user), name), UidValidity(validity))
 
-    def message_row(self, row: tuple[int, int, int, str, int, int, int, int]) -> MessageRow:
-        """The columns of `PLACEMENT`."""
-        return self.message_rows([row])[0]
-
     def message_rows(self, rows: list[tuple[int, int, int, str, int, int, int, int]]) -> list[MessageRow]:
+        """From the columns of `PLACEMENT`."""
         prefix = self._prefix
         return [
             _make_row((uid, modseq, flags_of(flags, keywords), size, internal_date, save_date, f"{prefix}{message}"))
