@@ -16,6 +16,7 @@ from compostela.adapters.embedded.shared_marks import SharedMark
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock
+from compostela.base.concurrency import wait_at_most
 
 _log = logging.getLogger(__name__)
 
@@ -205,9 +206,7 @@ class EmbeddedQueues:
 
     async def _watch(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLAIM_SECONDS):
-                    await self._is_wanted.wait()
+            await wait_at_most(self._is_wanted, CLAIM_SECONDS)
             self._is_wanted.clear()
             wanted, self._wanted = self._wanted, set()
             try:
