@@ -133,11 +133,7 @@ class EmbeddedRepositories:
         found = await self.find(url)
         if found is not None:
             return found
-
-        def job(tx: Transaction) -> None:
-            tx.execute("INSERT OR IGNORE INTO repository (url, path) VALUES (?, ?)", (str(url), url.path))
-
-        await self._writer.run(job)
+        await self._writer.execute("INSERT OR IGNORE INTO repository (url, path) VALUES (?, ?)", (str(url), url.path))
         found = await self.find(url)
         assert found is not None
         return found
