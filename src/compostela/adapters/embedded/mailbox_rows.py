@@ -24,8 +24,7 @@ PLACEMENT = "uid, modseq, flags, keywords, size, internal_date, save_date, messa
 # a listing makes a hundred thousand of them: this is half the cost of calling the class
 _make_row = partial(tuple.__new__, MessageRow)
 _make_flags = partial(tuple.__new__, FlagsRow)
-
-
+_OF_USER = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? ORDER BY name"
 _VERSIONS = "SELECT id, highest_modseq FROM mailbox WHERE id IN (SELECT value FROM json_each(?))"
 
 
@@ -70,6 +69,11 @@ class Names:
             _make_row((uid, modseq, flags_of(flags, keywords), size, internal_date, save_date, f"{prefix}{message}"))
             for uid, modseq, flags, keywords, size, internal_date, save_date, message in rows
         ]
+
+
+def mailboxes_of(execute: Execute, names: Names, user: Username) -> list[Mailbox]:
+    """All mailboxes of a user by name."""
+    return [names.mailbox_of(row) for row in execute(_OF_USER, (user.value,)).fetchall()]
 
 
 def flags_rows(rows: list[tuple[int, int, int, str]]) -> list[FlagsRow]:
