@@ -1,6 +1,7 @@
-"""The same work for many items at once, bounded."""
+"""The same work for many items at once, bounded; waiting for an event, at most so long."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -31,3 +32,10 @@ async def side_by_side(
             raise result
         results.append(result)
     return results
+
+
+async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
+    """Return when the event is set, or after `seconds`."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

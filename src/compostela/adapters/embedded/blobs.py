@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace, translated_os_error
 from compostela.adapters.embedded.file_bodies import FileBody, FileSpill, is_whole, make_folder, open_body
-from compostela.adapters.embedded.packing import PLAIN, pack, unpack_whole
+from compostela.adapters.embedded.packing import PLAIN, pack, unpack, unpack_whole
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction
 from compostela.base.errors import TemporaryFailure
@@ -166,9 +166,9 @@ class EmbeddedBlobs:
         if isinstance(body, MemoryBody):
             self._checked[blob] = body
 
-    def body(self, blob: int, size: int, digest: bytes) -> Body:
-        """The body of a row, unread."""
-        return StoredBody(self, blob, size, digest)
+    def content(self, coding: int, header: bytes, blob: int, size: int, digest: bytes) -> MessageContent:
+        """A message from its packed header block and its body's blob; the body is unread."""
+        return MessageContent(unpack(coding, header), StoredBody(self, blob, size, digest))
 
     def load(self, blob: int, size: int, digest: bytes) -> MemoryBody | FileBody:
         """The bytes of a row, or the open file. Raises `TemporaryFailure` when they are gone or cut."""

@@ -71,12 +71,11 @@ class EmbeddedDeadLetters:
         return Mailbox(self._names.mailbox(key), path, UidValidity(stored["uidValidity"]))
 
     async def remove(self, group: str, letter: str, until: ModSeq | None = None) -> None:
-        values = (group, letter, until)
-        await self._writer.run(lambda tx: tx.execute(_REMOVE, values) and None, frees_space=True)
+        await self._writer.execute(_REMOVE, (group, letter, until), frees_space=True)
 
     async def remove_all(self, group: str) -> None:
         statement = "DELETE FROM dead_letter WHERE listener = ?"
-        await self._writer.run(lambda tx: tx.execute(statement, (group,)) and None, frees_space=True, is_long=True)
+        await self._writer.execute(statement, (group,), frees_space=True, is_long=True)
 
     async def count(self) -> int:
         return int(self._reader.execute("SELECT count(*) FROM dead_letter").fetchone()[0])

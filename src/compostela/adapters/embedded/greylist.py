@@ -31,7 +31,7 @@ class EmbeddedGreylist:
 
     async def remember(self, key: bytes, seen: SeenTriplet) -> None:
         values = (key, seen.since, seen.until, seen.has_passed)
-        await self._writer.run(lambda tx: tx.execute("REPLACE INTO greylist VALUES (?, ?, ?, ?)", values) and None)
+        await self._writer.execute("REPLACE INTO greylist VALUES (?, ?, ?, ?)", values)
         self._written += 1
         if self._written * _LOOKS > self._most:
             self._written = 0
@@ -40,12 +40,7 @@ class EmbeddedGreylist:
 
 async def forget_old_triplets(writer: Writer, now: float) -> None:
     """Removes those whose time is over by then (epoch seconds)."""
-
-    def remove(tx: Transaction) -> int:
-        tx.execute(_FORGET, (now, BATCH))
-        return tx.connection.changes()
-
-    while await writer.run(remove, frees_space=True, is_long=True) == BATCH:
+    while await writer.execute(_FORGET, (now, BATCH), frees_space=True, is_long=True) == BATCH:
         pass
 
 
@@ -58,9 +53,5 @@ async def cut_triplets(writer: Writer, most: int = MAX_TRIPLETS) -> None:
     excess = await writer.run(count, frees_space=True, is_long=True) - most
     while excess > 0:
         batch = min(excess, BATCH)
-
-        def cut(tx: Transaction, rows: int = batch) -> None:
-            tx.execute(_CUT, (rows,))
-
-        await writer.run(cut, frees_space=True, is_long=True)
+        await writer.execute(_CUT, (batch,), frees_space=True, is_long=True)
         excess -= batch

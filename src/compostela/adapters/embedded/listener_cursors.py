@@ -91,7 +91,7 @@ class EmbeddedCursors:
         return [Group(name, bool(content), bool(trees)) for name, content, trees in rows]
 
     async def remove(self, group: str) -> None:
-        await self._writer.run(lambda tx: tx.execute(_REMOVE, (group,)) and None, frees_space=True)
+        await self._writer.execute(_REMOVE, (group,), frees_space=True)
         await forget_removed_groups(self._writer)
 
     async def acquire(self, group: str) -> bool:
@@ -102,16 +102,11 @@ class EmbeddedCursors:
             return True
         if row[0] is not None and not self._ownership.is_dead(row[0]):
             return False
-
-        def take(tx: Transaction) -> bool:
-            tx.execute(_TAKE, (self._ownership.owner, group, row[0]))
-            return tx.connection.changes() == 1
-
-        return await self._writer.run(take, frees_space=True)
+        taken = await self._writer.execute(_TAKE, (self._ownership.owner, group, row[0]), frees_space=True)
+        return taken == 1
 
     async def release(self, group: str) -> None:
-        values = (group, self._ownership.owner)
-        await self._writer.run(lambda tx: tx.execute(_RELEASE, values) and None, frees_space=True)
+        await self._writer.execute(_RELEASE, (group, self._ownership.owner), frees_space=True)
 
     async def unattended(self) -> list[str]:
         rows = self._reader.execute(_OWNERS).fetchall()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from compostela.adapters.embedded.database import Execute
-from compostela.adapters.embedded.listener_rows import IS_PENDING
+from compostela.adapters.embedded.listener_rows import IS_PENDING, SLOWEST
 from compostela.adapters.embedded.mailbox_writes import drop_unplaced
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
@@ -18,9 +18,7 @@ _PURGE = "INSERT OR IGNORE INTO deleted_mailbox VALUES (?)"
 _CUT_LOG = "UPDATE held_mailbox SET log_floor = highest_modseq, messages = 0 WHERE id = ?"
 _RELEASE = "DELETE FROM held_mailbox WHERE id = ?"
 _NEXT_WITH_MESSAGES = "SELECT mailbox FROM held_message WHERE mailbox > ? ORDER BY mailbox LIMIT 1"
-# a pending group without a cursor gets a snapshot: it needs nothing of the log
-_PASSED = """SELECT min(c.modseq) FROM listener_group g JOIN listener_pending p ON p.listener = g.id AND p.log = ?1
-    JOIN listener_cursor c ON c.listener = g.id AND c.log = ?1 WHERE g.needs_content AND NOT g.is_removed"""
+_PASSED = f"{SLOWEST.format(log='?1')} AND g.needs_content"
 _HELD_MESSAGES = """SELECT modseq, message FROM held_message WHERE mailbox = ?1 AND (modseq <= ?2 OR expunged_at < ?3)
     ORDER BY modseq LIMIT ?4"""
 _RELEASE_MESSAGE = "DELETE FROM held_message WHERE mailbox = ? AND modseq = ? AND message = ?"

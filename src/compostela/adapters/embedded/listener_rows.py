@@ -9,14 +9,19 @@ from compostela.model.username import Username
 LogKey = int | str
 """`log` in the tables: the row id of a mailbox, or a tree's user after a prefix (a user may be called `12`)."""
 TREE_PREFIX = "t:"
-_HEAD_COLUMNS = f"{MAILBOX}, {HEAD}, log_floor"
+LOGGED_MAILBOX = f"{MAILBOX}, {HEAD}, log_floor"
+"""The columns that `mailbox` and `held_mailbox` have in common."""
 IS_PENDING = """EXISTS (SELECT 1 FROM listener_group g JOIN listener_pending p ON p.listener = g.id AND p.log = {log}
     WHERE NOT g.is_removed)"""
 """Whether a group has not passed a log; `{log}` is the expression that names it."""
+# a pending group without a cursor gets a snapshot: it needs nothing of the log
+SLOWEST = """SELECT min(c.modseq) FROM listener_group g JOIN listener_pending p ON p.listener = g.id AND p.log = {log}
+    JOIN listener_cursor c ON c.listener = g.id AND c.log = {log} WHERE NOT g.is_removed"""
+"""The lowest cursor of the groups that have not passed a log, NULL if none needs it; `{log}` as above."""
 _ANY_GROUP = "SELECT 1 FROM listener_group WHERE NOT is_removed LIMIT 1"
 _NEEDS_CONTENT = "SELECT 1 FROM listener_group WHERE needs_content AND NOT is_removed LIMIT 1"
 _HOLD_MAILBOX = (
-    f"""INSERT INTO held_mailbox ({_HEAD_COLUMNS}, deleted_at) SELECT {_HEAD_COLUMNS}, ? FROM mailbox WHERE id = ?"""
+    f"""INSERT INTO held_mailbox ({LOGGED_MAILBOX}, deleted_at) SELECT {LOGGED_MAILBOX}, ? FROM mailbox WHERE id = ?"""
 )
 _HOLD_MESSAGE = "INSERT OR IGNORE INTO held_message VALUES (?, ?, ?, ?)"
 

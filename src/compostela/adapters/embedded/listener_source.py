@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.listener_rows import LOGGED_MAILBOX
 from compostela.adapters.embedded.mailbox_log import page_of
-from compostela.adapters.embedded.mailbox_rows import HEAD, MAILBOX, PLACEMENT, Names, head_of
+from compostela.adapters.embedded.mailbox_rows import MAILBOX, PLACEMENT, Names, head_of, mailboxes_of
 from compostela.adapters.embedded.mailbox_tree import read_tree
-from compostela.adapters.embedded.packing import unpack
 from compostela.adapters.embedded.reader import Reader
-from compostela.core.blob.model import MessageContent
 from compostela.core.events.model import FollowedMailbox
 from compostela.core.mailbox.log import PAGE_ENTRIES, LogPage, TreePage
 from compostela.core.mailbox.model import Mailbox, MessageRow, StoredMessage
@@ -19,14 +18,12 @@ from compostela.model.username import Username
 BATCH_ROWS = 1000
 SHORT_BATCH = 100
 """The first batch is read on the loop, and so short; the others on a thread."""
-_COLUMNS = f"{MAILBOX}, {HEAD}, log_floor"
-_LIVING = f"SELECT {_COLUMNS} FROM mailbox WHERE id = ?"
-_HELD = f"SELECT {_COLUMNS} FROM held_mailbox WHERE id = ?"
+_LIVING = f"SELECT {LOGGED_MAILBOX} FROM mailbox WHERE id = ?"
+_HELD = f"SELECT {LOGGED_MAILBOX} FROM held_mailbox WHERE id = ?"
 _MAILBOX_COLUMNS = MAILBOX.count(",") + 1
 _ROWS = f"SELECT {PLACEMENT} FROM placement WHERE mailbox = ? AND uid > ? AND uid < ? ORDER BY uid LIMIT ?"
-_OF_USER = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? ORDER BY name"
 _TREE = "SELECT highest_modseq FROM tree WHERE user = ?"
-_CONTENT = """SELECT m.header, m.coding, m.structure, b.id, b.size, b.digest FROM message m
+_CONTENT = """SELECT m.structure, m.coding, m.header, b.id, b.size, b.digest FROM message m
     JOIN blob b ON b.id = m.body WHERE m.id = ?"""
 
 
@@ -74,7 +71,7 @@ class EmbeddedEventSource:
 
     async def of_user(self, user: Username) -> tuple[list[Mailbox], ModSeq]:
         with self._reader.snapshot() as execute:
-            mailboxes = [self._names.mailbox_of(row) for row in execute(_OF_USER, (user.value,)).fetchall()]
+            mailboxes = mailboxes_of(execute, self._names, user)
             row = execute(_TREE, (user.value,)).fetchone()
         return mailboxes, ModSeq(0 if row is None else row[0])
 
@@ -82,5 +79,5 @@ class EmbeddedEventSource:
         row = self._reader.execute(_CONTENT, (self._names.row(message),)).fetchone()
         if row is None:
             return None
-        header, coding, structure, blob, size, digest = row
-        return StoredMessage(MessageContent(unpack(coding, header), self._blobs.body(blob, size, digest)), structure)
+        structure, *content = row
+        return StoredMessage(self._blobs.content(*content), structure)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import apsw
 
 from compostela.adapters.embedded import mailbox_removal as removal
-from compostela.adapters.embedded.mailbox_rows import MAILBOX, Names
+from compostela.adapters.embedded.mailbox_rows import MAILBOX, Names, mailboxes_of
 from compostela.adapters.embedded.mailbox_tree import advance_tree, log_tree, read_tree
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.signals import Signals, mailbox_topic
@@ -29,7 +29,6 @@ _NEXT_UID_VALIDITY = """INSERT INTO setting VALUES ('uid-validity', ?1)
 _CREATE = "INSERT INTO mailbox (user, namespace, name, uid_validity) VALUES (?, ?, ?, ?) RETURNING id"
 _BY_PATH = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? AND namespace = ? AND name = ?"
 _BY_ID = f"SELECT {MAILBOX} FROM mailbox WHERE id = ?"
-_OF_USER = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? ORDER BY name"
 
 
 class EmbeddedHierarchy:
@@ -64,7 +63,7 @@ class EmbeddedHierarchy:
         return None if row is None else self._names.mailbox_of(row)
 
     async def of_user(self, user: Username) -> list[Mailbox]:
-        return [self._names.mailbox_of(row) for row in self._reader.execute(_OF_USER, (user.value,)).fetchall()]
+        return mailboxes_of(self._reader.execute, self._names, user)
 
     async def rename(self, renames: Sequence[tuple[MailboxId, MailboxPath]]) -> None:
         now = int(self._clock.now())

@@ -23,13 +23,11 @@ from compostela.adapters.embedded.mailbox_rows import (
     head_of,
     header_blocks,
 )
-from compostela.adapters.embedded.packing import unpack
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.signals import Signals, mailbox_topic
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock
 from compostela.base.errors import NotFound, StorageFull
-from compostela.core.blob.model import MessageContent
 from compostela.core.idempotency import Effect
 from compostela.core.mailbox.log import PAGE_ENTRIES, LogPage, applied_to_uids
 from compostela.core.mailbox.model import (
@@ -75,7 +73,7 @@ _STRUCTURES = f"""SELECT uid, structure FROM placement CROSS JOIN message ON mes
     WHERE {_IN_RANGE}"""
 _EVERYTHING = UidSet([(1, MAX_UID)])
 _NO_UIDS = UidSet()
-_MESSAGES = """SELECT p.uid, m.header, m.coding, m.structure, b.id, b.size, b.digest FROM placement p
+_MESSAGES = """SELECT m.structure, m.coding, m.header, b.id, b.size, b.digest FROM placement p
     JOIN message m ON m.id = p.message JOIN blob b ON b.id = m.body WHERE p.mailbox = ? AND p.uid = ?"""
 
 
@@ -334,9 +332,8 @@ class EmbeddedMessages:
         for uid in uids:
             row = self._reader.execute(_MESSAGES, (row_id, uid)).fetchone()
             if row is not None:
-                _, header, coding, structure, blob, size, digest = row
-                content = MessageContent(unpack(coding, header), self._blobs.body(blob, size, digest))
-                found[uid] = StoredMessage(content, structure)
+                structure, *content = row
+                found[uid] = StoredMessage(self._blobs.content(*content), structure)
         return found
 
     async def locate(self, message: MessageId) -> list[tuple[MailboxId, Uid]]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.listener_holds import HELD_SECONDS
-from compostela.adapters.embedded.listener_rows import TREE_PREFIX
+from compostela.adapters.embedded.listener_rows import SLOWEST, TREE_PREFIX
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 
@@ -18,9 +18,6 @@ KEPT_CHANGES = 50_000
 KEPT_SECONDS = 30 * 86400
 """Younger changes are kept, however many they are."""
 STEP_ROWS = 500
-# a pending group without a cursor gets a snapshot: it needs nothing of the log
-_SLOWEST = """SELECT min(c.modseq) FROM listener_group g JOIN listener_pending p ON p.listener = g.id AND p.log = ?1
-    JOIN listener_cursor c ON c.listener = g.id AND c.log = ?1 WHERE NOT g.is_removed"""
 
 
 class _Log:
@@ -31,7 +28,7 @@ class _Log:
         self.newest = f"SELECT modseq FROM {table} WHERE {key} = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?"
         self.oldest = f"SELECT max(modseq) FROM {table} WHERE {key} = ? AND modseq <= ? AND changed_at < ?"
         self.is_living = f"SELECT 1 FROM {heads} WHERE {head_key} = ?"
-        self.slowest = _SLOWEST.replace("?1", listened)
+        self.slowest = SLOWEST.format(log=listened)
         self.step = f"SELECT modseq FROM {table} WHERE {key} = ? AND modseq <= ? ORDER BY modseq LIMIT 1 OFFSET ?"
         self.cut = f"DELETE FROM {table} WHERE {key} = ? AND modseq <= ?"
         self.raise_floor = f"UPDATE {heads} SET log_floor = max(log_floor, ?) WHERE {head_key} = ?"

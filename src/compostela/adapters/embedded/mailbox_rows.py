@@ -24,8 +24,7 @@ PLACEMENT = "uid, modseq, flags, keywords, size, internal_date, save_date, messa
 # a listing makes a hundred thousand of them: this is half the cost of calling the class
 _make_row = partial(tuple.__new__, MessageRow)
 _make_flags = partial(tuple.__new__, FlagsRow)
-
-
+_OF_USER = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? ORDER BY name"
 _VERSIONS = "SELECT id, highest_modseq FROM mailbox WHERE id IN (SELECT value FROM json_each(?))"
 
 
@@ -55,7 +54,7 @@ class Names:
         return MessageId(f"{self._prefix}{row_id}")
 
     def row(self, name: str) -> int:
-        """The row id behind a name; 0, which no row has, for a name of another store."""
+        """The row id of a name; 0, which no row has, for a name of another store."""
         number = name.removeprefix(self._prefix)
         return int(number) if number.isascii() and number.isdigit() else 0
 
@@ -63,16 +62,18 @@ class Names:
         row_id, user, namespace, name, validity = row
         return Mailbox(self.mailbox(row_id), MailboxPath(namespace, Username(user), name), UidValidity(validity))
 
-    def message_row(self, row: tuple[int, int, int, str, int, int, int, int]) -> MessageRow:
-        """The columns of `PLACEMENT`."""
-        return self.message_rows([row])[0]
-
     def message_rows(self, rows: list[tuple[int, int, int, str, int, int, int, int]]) -> list[MessageRow]:
+        """From the columns of `PLACEMENT`."""
         prefix = self._prefix
         return [
             _make_row((uid, modseq, flags_of(flags, keywords), size, internal_date, save_date, f"{prefix}{message}"))
             for uid, modseq, flags, keywords, size, internal_date, save_date, message in rows
         ]
+
+
+def mailboxes_of(execute: Execute, names: Names, user: Username) -> list[Mailbox]:
+    """All mailboxes of a user by name."""
+    return [names.mailbox_of(row) for row in execute(_OF_USER, (user.value,)).fetchall()]
 
 
 def flags_rows(rows: list[tuple[int, int, int, str]]) -> list[FlagsRow]:

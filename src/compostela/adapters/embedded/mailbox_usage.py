@@ -46,8 +46,7 @@ class EmbeddedUsage:
         await self._writer.run(job, frees_space=True)
 
     async def forget(self, mailbox: MailboxId) -> None:
-        row_id = self._names.row(mailbox)
-        await self._writer.run(lambda tx: tx.execute(_FORGET, (row_id,)) and None, frees_space=True)
+        await self._writer.execute(_FORGET, (self._names.row(mailbox),), frees_space=True)
 
     async def of_user(self, user: Username) -> Usage:
         return Usage(*self._reader.execute(_OF_USER, (user.value,)).fetchone())

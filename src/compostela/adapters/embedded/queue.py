@@ -11,7 +11,7 @@ from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.effects import QUEUED, forget, recall, remember
 from compostela.adapters.embedded.in_work import InWork
 from compostela.adapters.embedded.isolation import Isolation
-from compostela.adapters.embedded.packing import pack, unpack
+from compostela.adapters.embedded.packing import pack
 from compostela.adapters.embedded.queue_memory import QueueMemory, Waiting
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.shared_marks import SharedMark
@@ -22,7 +22,6 @@ from compostela.base.complaints import Complaints
 from compostela.base.errors import TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.base.metrics import counter
-from compostela.core.blob.model import MessageContent
 from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
@@ -45,8 +44,10 @@ _DELETE_PROBE = "DELETE FROM queue_entry WHERE id = ?"
 _COUNT = "INSERT INTO queue VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET size = size + ?2"
 _EXISTS = "SELECT 1 FROM queue_entry WHERE id = ?"
 _OWNER = "SELECT owner FROM queue_entry WHERE id = ?"
-_WAITING = """SELECT q.entry, q.priority, q.enqueued_at, q.due_at, coalesce(d.deaths, 0), coalesce(d.deaths_alone, 0)
-    FROM queue_entry q LEFT JOIN queue_death d ON d.id = q.id WHERE q.id = ?"""
+WAITING = """SELECT q.id, q.entry, q.priority, q.enqueued_at, q.due_at, coalesce(d.deaths, 0), coalesce(d.deaths_alone, 0)
+    FROM queue_entry q LEFT JOIN queue_death d ON d.id = q.id"""
+"""Rows for `waiting_of`."""
+_WAITING = f"{WAITING} WHERE q.id = ?"
 _LOAD = """SELECT q.owner, q.mail, q.coding, q.header, b.id, b.size, b.digest FROM queue_entry q LEFT JOIN blob b ON b.id = q.body
     WHERE q.id = ?"""
 _UPDATE = """UPDATE queue_entry SET owner = ?, due_at = ?, sender = ?, recipients = ?, size = ?, mail = ?, coding = ?, header = ?, body = ?
@@ -266,8 +267,7 @@ class EmbeddedQueue:
         _, data, coding, header, blob, size, digest = row
         if blob is None:
             raise TemporaryFailure("the body of a queued mail is gone from the store")
-        content = MessageContent(unpack(coding, header), self._blobs.body(blob, size, digest))
-        return mail_codec.decode(data, content)
+        return mail_codec.decode(data, self._blobs.content(coding, header, blob, size, digest))
 
     def _is_own(self, waiting: Waiting, row: tuple[Any, ...] | None) -> bool:
         if row is None:
@@ -287,7 +287,7 @@ class EmbeddedQueue:
                 continue
             self._disputed.discard(row_id)
             if row is not None and row_id not in self._memory and row_id not in self._held:
-                self.hand_over(waiting_of(row_id, *self._reader.execute(_WAITING, (row_id,)).fetchone()))
+                self.hand_over(waiting_of(*self._reader.execute(_WAITING, (row_id,)).fetchone()))
 
     def _leave(self, waiting: Waiting) -> None:
         """The entry is no longer in work, unless it has been handed out again."""
@@ -376,7 +376,7 @@ class EmbeddedQueue:
                     yield mail
 
     def _batch(self, after: int, count: int) -> list[tuple[int, QueuedMail]]:
-        """The next entries behind a row, with their rows."""
+        """The next entries after a row, with their rows."""
         now = self._clock.now()
         rows = self._reader.execute(_BROWSE, (self.name, after, count)).fetchall()
         return [(row_id, _queued_mail(*rest, now=now)) for row_id, *rest in rows]

@@ -10,12 +10,13 @@ from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.in_work import InWork, Remains
 from compostela.adapters.embedded.isolation import Isolation
 from compostela.adapters.embedded.ownership import Ownership
-from compostela.adapters.embedded.queue import EmbeddedQueue, QueueParts, waiting_of
+from compostela.adapters.embedded.queue import WAITING, EmbeddedQueue, QueueParts, waiting_of
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.shared_marks import SharedMark
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock
+from compostela.base.concurrency import wait_at_most
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +32,7 @@ HELP_BATCH = 500
 _OWNERS = """WITH RECURSIVE own(name) AS (SELECT min(owner) FROM queue_entry
     UNION ALL SELECT (SELECT min(owner) FROM queue_entry WHERE owner > own.name) FROM own WHERE own.name IS NOT NULL)
     SELECT name FROM own WHERE name IS NOT NULL"""
-_OFFERED = """SELECT q.id, q.entry, q.priority, q.enqueued_at, q.due_at, coalesce(d.deaths, 0), coalesce(d.deaths_alone, 0)
-    FROM queue_entry q LEFT JOIN queue_death d ON d.id = q.id WHERE q.owner = ? AND q.queue = ?"""
+_OFFERED = f"{WAITING} WHERE q.owner = ? AND q.queue = ?"
 _ALL = f"{_OFFERED} ORDER BY q.due_at, q.id LIMIT ?"
 _READY = f"{_OFFERED} AND q.due_at <= ?3 AND q.enqueued_at <= ?3 ORDER BY q.due_at, q.id LIMIT ?4"
 _TAKE = "UPDATE queue_entry SET owner = ?1 WHERE id = ?2"
@@ -205,9 +205,7 @@ class EmbeddedQueues:
 
     async def _watch(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLAIM_SECONDS):
-                    await self._is_wanted.wait()
+            await wait_at_most(self._is_wanted, CLAIM_SECONDS)
             self._is_wanted.clear()
             wanted, self._wanted = self._wanted, set()
             try:

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from compostela.adapters.embedded import mail_codec
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.effects import STORED, forget, recall, remember
-from compostela.adapters.embedded.packing import pack, unpack
+from compostela.adapters.embedded.packing import pack
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
-from compostela.core.blob.model import MessageContent
 from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
 from compostela.core.repository.ports import RepositoryQuery, RepositoryUrl
@@ -87,8 +86,8 @@ class EmbeddedRepository:
         row = self._reader.execute(_LOAD, (self._id, key)).fetchone()
         if row is None:
             return None
-        data, coding, header, blob, size, digest = row
-        return mail_codec.decode(data, MessageContent(unpack(coding, header), self._blobs.body(blob, size, digest)))
+        data, *content = row
+        return mail_codec.decode(data, self._blobs.content(*content))
 
     async def entry(self, key: str) -> EntryId | None:
         row = self._reader.execute(_FIND, (self._id, key)).fetchone()
@@ -133,11 +132,7 @@ class EmbeddedRepositories:
         found = await self.find(url)
         if found is not None:
             return found
-
-        def job(tx: Transaction) -> None:
-            tx.execute("INSERT OR IGNORE INTO repository (url, path) VALUES (?, ?)", (str(url), url.path))
-
-        await self._writer.run(job)
+        await self._writer.execute("INSERT OR IGNORE INTO repository (url, path) VALUES (?, ?)", (str(url), url.path))
         found = await self.find(url)
         assert found is not None
         return found

@@ -104,13 +104,10 @@ class EmbeddedSieveScripts:
         return None if row is None else int(row[0])
 
     async def set_quota(self, user: Username | None, size: int | None) -> None:
-        def job(tx: Transaction) -> None:
-            if size is None:
-                tx.execute("DELETE FROM sieve_quota WHERE user = ?", (_owner(user),))
-            else:
-                tx.execute("REPLACE INTO sieve_quota VALUES (?, ?)", (_owner(user), size))
-
-        await self._writer.run(job)
+        if size is None:
+            await self._writer.execute("DELETE FROM sieve_quota WHERE user = ?", (_owner(user),))
+        else:
+            await self._writer.execute("REPLACE INTO sieve_quota VALUES (?, ?)", (_owner(user), size))
 
     async def forget(self, user: Username) -> None:
         def job(tx: Transaction) -> None:
@@ -141,12 +138,8 @@ class EmbeddedSieveMarks:
         return await self._writer.run(job)
 
     async def clear(self, user: Username, prefix: bytes) -> None:
-        def job(tx: Transaction) -> None:
-            tx.execute(
-                "DELETE FROM sieve_mark WHERE user = ? AND substr(key, 1, ?) = ?", (user.value, len(prefix), prefix)
-            )
-
-        await self._writer.run(job)
+        statement = "DELETE FROM sieve_mark WHERE user = ? AND substr(key, 1, ?) = ?"
+        await self._writer.execute(statement, (user.value, len(prefix), prefix))
 
 
 def _owner(user: Username | None) -> str:

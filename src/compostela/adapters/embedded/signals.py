@@ -1,4 +1,4 @@
-"""Hints that a mailbox or a queue may have changed: to watchers in this process, and by datagram to other processes.
+"""Hints that a mailbox, a queue or a task may have changed: to watchers in this process, and by datagram to other processes.
 
 A hint may be lost. So while something is watched and other processes share the folder, the versions of all that is watched are
 compared once a second, in one query, if the database has changed at all; a version that moved wakes its watchers. Where the file
@@ -35,7 +35,8 @@ def mailbox_topic(mailbox: str) -> str:
 
 
 class Signals:
-    """Topics are plain strings, such as `m:12` for a mailbox and `q` for the queues."""
+    """Topics are plain strings, such as `m:12` for a mailbox and `t` for the tasks. Only mailboxes have versions: other topics are for
+    `listen`."""
 
     def __init__(self, ownership: Ownership, reader: Reader, versions: Versions) -> None:
         self._ownership = ownership
@@ -76,7 +77,7 @@ class Signals:
         self._others = self._ownership.others()
 
     def listen(self, topic: str, wake: Wake) -> Wake:
-        """As `watch`, for topics whose every change is told: the version is not compared for them."""
+        """As `watch`, for a topic without versions: a lost hint is not made up for."""
         watchers = self._listeners.setdefault(topic, [])
         watchers.append(wake)
         return lambda: watchers.remove(wake)

@@ -188,7 +188,7 @@ class EmbeddedTasks:
         tx.after_commit.append(lambda: self._signals.publish(TOPIC))
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
-        return self._signals.watch(TOPIC, wake)
+        return self._signals.listen(TOPIC, wake)
 
 
 def _lost(lease: Lease) -> LeaseLost:

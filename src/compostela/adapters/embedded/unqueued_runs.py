@@ -52,7 +52,7 @@ class EmbeddedRuns:
         return EntryId(entry)
 
     async def interrupt(self, entry: EntryId) -> None:
-        await self._writer.run(lambda tx: tx.execute(_INTERRUPT, (entry,)) and None, frees_space=True)
+        await self._writer.execute(_INTERRUPT, (entry,), frees_space=True)
 
     async def finish(self, entry: EntryId) -> None:
         def job(tx: Transaction) -> None:

@@ -110,6 +110,17 @@ class Writer:
             self._loop.call_soon(self._begin)
         return await future
 
+    async def execute(
+        self, statement: str, bindings: tuple[Any, ...] = (), *, frees_space: bool = False, is_long: bool = False
+    ) -> int:
+        """Runs one statement as a job; returns how many rows it changed."""
+
+        def job(tx: Transaction) -> int:
+            tx.execute(statement, bindings)
+            return tx.connection.changes()
+
+        return await self.run(job, frees_space=frees_space, is_long=is_long)
+
     async def close(self) -> None:
         """Finishes what was submitted and stops the thread."""
         if self._is_closed:

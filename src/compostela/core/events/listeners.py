@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from compostela.base.clock import Clock
@@ -57,7 +57,7 @@ class _Running:
     delivery: Delivery
     slots: Slots
     runner: GroupRunner
-    task: asyncio.Task[None] | None = field(default=None)
+    task: asyncio.Task[None] | None = None
 
 
 class Listeners:

@@ -4,12 +4,12 @@ A cursor that is not yet saved is in memory only. After a crash the changes sinc
 """
 
 import asyncio
-import contextlib
 import logging
 from functools import partial
 
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
+from compostela.base.concurrency import wait_at_most
 from compostela.base.errors import TemporaryFailure
 from compostela.core.events.delivery import Delivery
 from compostela.core.events.model import (
@@ -76,9 +76,7 @@ class GroupRunner:
             except Exception as error:
                 self._complaints.error("a listener group was interrupted; it goes on", error, group=self.group)
             pause = self._poll_seconds if self.has_lease else TAKE_OVER_SECONDS / 5
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
+            await wait_at_most(self._wake, pause)
             self._wake.clear()
 
     async def close(self) -> None:
@@ -174,9 +172,7 @@ class GroupRunner:
         """Wait while too many logs are in work. What they reach is saved meanwhile."""
         while len(self._work) >= MAX_LOGS:
             self._freed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SAVE_SECONDS):
-                    await self._freed.wait()
+            await wait_at_most(self._freed, SAVE_SECONDS)
             if await self._keep_lease():
                 await self._save_if_due()
 

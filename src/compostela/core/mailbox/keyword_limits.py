@@ -30,12 +30,11 @@ class KeywordLimits:
     per_message: int = DEFAULT_PER_MESSAGE
     per_mailbox: int = DEFAULT_PER_MAILBOX
 
-    async def check_append(self, store: MessageStore, mailbox: MailboxId, given: frozenset[str]) -> None:
-        """Before a message with these keywords is appended."""
-        if given:
-            _check_lengths(given)
-            self._check_message(given)
-            self._check_mailbox((await store.head(mailbox)).keywords, given)
+    def check_append(self, given: frozenset[str], known: frozenset[str]) -> None:
+        """Before a message with these keywords is appended. `known` are the keywords of the mailbox."""
+        _check_lengths(given)
+        self._check_message(given)
+        self._check_mailbox(known, given)
 
     async def check_store(
         self,
@@ -46,14 +45,10 @@ class KeywordLimits:
         given: frozenset[str],
         known: frozenset[str],
     ) -> None:
-        """Before these keywords are given to messages. `known` are keywords of the mailbox; with fresh ones nothing is read."""
+        """Before these keywords are given to messages. `known` are the keywords of the mailbox."""
         if not given or mode is FlagsMode.REMOVE:
             return
-        _check_lengths(given)
-        self._check_message(given)
-        if not given <= known:
-            known = (await store.head(mailbox)).keywords
-            self._check_mailbox(known, given)
+        self.check_append(given, known)
         if mode is FlagsMode.ADD and len(known | given) > self.per_message:
             async for rows in store.flags(mailbox, uids):
                 for row in rows:

@@ -28,7 +28,7 @@ from compostela.core.mailbox.pre_deletion import Deletion
 from compostela.core.mailbox.rights import ALL_RIGHTS, NoPermission, Right
 from compostela.core.mailbox.search import Query, search
 from compostela.core.mailbox.view import MailboxView
-from compostela.model.flags import NO_FLAGS, Flags, FlagsMode, SystemFlag
+from compostela.model.flags import NO_FLAGS, NO_KEYWORDS, Flags, FlagsMode, SystemFlag
 from compostela.model.mailbox_path import DELIMITER, INBOX, MailboxPath, check_mailbox_name
 from compostela.model.numbers import EffectKey, MailboxId, ModSeq, Uid
 from compostela.model.uid_set import MAX_UID, UidSet
@@ -176,6 +176,8 @@ class MailboxSession:
         """Give mailboxes to another user, with their names and subscriptions. Where he has one of that name its messages join it.
 
         Not atomic; a call that was cut off may be repeated with the mailboxes that the old user still has."""
+        owners = {mailbox.path.user for mailbox in mailboxes}
+        subscribed = {owner: frozenset(await self._store.subscriptions(owner)) for owner in owners}
         for mailbox in mailboxes:
             self._check(mailbox, Right.ADMINISTER)
             old, path = mailbox.path, MailboxPath(mailbox.path.namespace, user, mailbox.path.name)
@@ -186,7 +188,7 @@ class MailboxSession:
                 await self._store.move(mailbox.id, _EVERYTHING, there.id)
                 await self._store.delete(mailbox.id)
             self._service.inboxes.forget(old.user)
-            if old.name in await self._store.subscriptions(old.user):
+            if old.name in subscribed[old.user]:
                 await self._store.subscribe(user, old.name)
                 await self._store.unsubscribe(old.user, old.name)
 
@@ -245,13 +247,16 @@ class MailboxSession:
 
     # writing messages
 
-    async def check_append(self, mailbox: Mailbox, flags: Flags, size_bytes: int) -> None:
-        """Refuse an append before its octets come: raises what `append` would. `size_bytes` is what the client announces."""
+    async def check_append(self, mailbox: Mailbox, flags: Flags, size_bytes: int) -> Flags:
+        """Refuse an append before its octets come: raises what `append` would. `size_bytes` is what the client announces. Return
+        the flags with their keywords as the mailbox spells them."""
         self._check(mailbox, Right.INSERT)
+        flags, known = await self._spelled(mailbox, flags)
         if self._keyword_limits is not None:
-            await self._keyword_limits.check_append(self._store, mailbox.id, flags.keywords)
+            self._keyword_limits.check_append(flags.keywords, known)
         if self._service.quota.has_limit(mailbox.path.user):
             await self._service.quota.check(mailbox.path.user, 1, size_bytes)
+        return flags
 
     async def append(
         self,
@@ -262,9 +267,8 @@ class MailboxSession:
         effect: Effect | None = None,
     ) -> Appended:
         """Store a message; it is durable when this returns. `internal_date` is epoch seconds, now by default."""
-        await self.check_append(mailbox, flags, content.size)
+        spelled = await self.check_append(mailbox, flags, content.size)
         date = int(self._service.clock.now()) if internal_date is None else internal_date
-        spelled = await self._spelled(mailbox, flags)
         message = NewMessage(content, await self._service.structures.of(content), date, spelled)
         return (await self._store.append(mailbox.id, [message], effect))[0]
 
@@ -326,15 +330,18 @@ class MailboxSession:
         """Change flags; see `MessageStore.store_flags`."""
         if self.rights(mailbox) is not ALL_RIGHTS:
             self._check(mailbox, _rights_for(mode, flags))
-        flags = await self._spelled(mailbox, flags)
+        flags, known = await self._spelled(mailbox, flags)
         if self._keyword_limits is not None:
-            keywords = flags.keywords
-            await self._keyword_limits.check_store(self._store, mailbox.id, uids, mode, keywords, frozenset())
+            await self._keyword_limits.check_store(self._store, mailbox.id, uids, mode, flags.keywords, known)
         return await self._store.store_flags(mailbox.id, uids, mode, flags, unchanged_since)
 
-    async def _spelled(self, mailbox: Mailbox, flags: Flags) -> Flags:
-        """Keywords as the mailbox spells them already: they have no case (RFC 3501 §2.3.2)."""
-        return flags.spelled_as((await self._store.head(mailbox.id)).keywords) if flags.keywords else flags
+    async def _spelled(self, mailbox: Mailbox, flags: Flags) -> tuple[Flags, frozenset[str]]:
+        """Keywords as the mailbox spells them already (they have no case, RFC 3501 §2.3.2), and all keywords that it has. Nothing is
+        read for flags without keywords."""
+        if not flags.keywords:
+            return flags, NO_KEYWORDS
+        known = (await self._store.head(mailbox.id)).keywords
+        return flags.spelled_as(known), known
 
     async def expunge(self, mailbox: Mailbox, uids: UidSet | None = None) -> UidSet:
         """Remove the messages flagged \\Deleted (among `uids`, when given); return their UIDs."""

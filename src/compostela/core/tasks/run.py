@@ -5,12 +5,12 @@ import logging
 from dataclasses import dataclass
 
 from compostela.base.clock import Clock
+from compostela.base.concurrency import wait_at_most
 from compostela.base.errors import CompostelaError, TemporaryFailure
 from compostela.core.tasks.model import Claim, TaskEnd, TaskState, TaskStatus
 from compostela.core.tasks.ports import LeaseLost, TaskStore
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.runner import TaskCancelled, TaskContext
-from compostela.core.tasks.service import wait_for
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class TaskRun:
         body.add_done_callback(lambda _: self._changed.set())
         while not body.done():
             self._changed.clear()
-            await wait_for(self._changed, self._times.poll_seconds)
+            await wait_at_most(self._changed, self._times.poll_seconds)
             if body.done():
                 return
             try:

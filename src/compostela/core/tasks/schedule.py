@@ -63,10 +63,6 @@ class ScheduledTask:
             last = moment
         return last
 
-    def encoded(self, tasks: Tasks) -> Json:
-        """The arguments as they are stored, with defaults."""
-        return tasks.types.encode(self.name, tasks.types.decode(self.name, self.arguments))
-
     def id_at(self, moment: datetime) -> uuid.UUID:
         arguments = json.dumps(self.arguments, sort_keys=True)
         return uuid.uuid5(_NAMESPACE, f"{self.cron}\n{self.name}\n{arguments}\n{moment.isoformat()}")
@@ -113,18 +109,18 @@ class Scheduler:
             if moment is None:
                 continue
             try:
-                if await self._waits(line):
-                    continue  # the last one has not begun: a line that is slower than its times makes no heap
                 arguments = self._tasks.types.decode(line.name, line.arguments)
+                if await self._waits(line.name, self._tasks.types.encode(line.name, arguments)):
+                    continue  # the last one has not begun: a line that is slower than its times makes no heap
                 await self._tasks.submit(line.name, arguments, line.id_at(moment))
             except CompostelaError as error:
                 _log.warning("a scheduled task cannot be submitted: %s", error, extra={"type": line.name})
         return now
 
-    async def _waits(self, line: ScheduledTask) -> bool:
-        query = TaskQuery(TaskStatus.WAITING, line.name)
-        waiting = await self._tasks.page(query, offset=0, limit=MAX_OPEN_TASKS)
-        return any(task.arguments == line.encoded(self._tasks) for task in waiting)
+    async def _waits(self, name: str, encoded: Json) -> bool:
+        """Whether a task of this type with these arguments waits already."""
+        waiting = await self._tasks.page(TaskQuery(TaskStatus.WAITING, name), offset=0, limit=MAX_OPEN_TASKS)
+        return any(task.arguments == encoded for task in waiting)
 
     def _now(self) -> datetime:
         return as_datetime(self._clock.now())

@@ -1,10 +1,10 @@
 """Starting, watching and cancelling tasks, in any process."""
 
 import asyncio
-import contextlib
 import uuid
 
 from compostela.base.clock import Clock
+from compostela.base.concurrency import wait_at_most
 from compostela.base.errors import NotFound
 from compostela.core.tasks.model import NewTask, TaskQuery, TaskRecord, TaskStatus, check_size
 from compostela.core.tasks.ports import MAX_OPEN_TASKS, TaskStore
@@ -78,13 +78,6 @@ class Tasks:
                     record = await self.find(task_id)
                     if record.status.is_final:
                         return record
-                    await wait_for(changed, POLL_SECONDS)
+                    await wait_at_most(changed, POLL_SECONDS)
         finally:
             end()
-
-
-async def wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Until the event is set, at most so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

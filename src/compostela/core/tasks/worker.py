@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from compostela.base.clock import Clock
+from compostela.base.concurrency import wait_at_most
 from compostela.base.errors import TemporaryFailure
 from compostela.core.tasks.ports import TaskStore
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.run import RunTimes, TaskRun
-from compostela.core.tasks.service import wait_for
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class TaskWorker:
                 while True:
                     self._changed.clear()
                     await self._begin(group)
-                    await wait_for(self._changed, self._times.poll_seconds)
+                    await wait_at_most(self._changed, self._times.poll_seconds)
         finally:
             end()
 
