@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import NamedTuple
 
-from compostela.base.errors import InvalidArgument
+from compostela.base.expressions import compiled
 from compostela.base.settings import Settings
 from compostela.core.mail.attributes import AttributeValue
 from compostela.core.mail.model import Mail
@@ -45,8 +45,8 @@ class StripAttachment(Mailet):
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._pattern = settings.parsed("pattern", None, _pattern)
-        self._not_pattern = settings.parsed("notpattern", None, _pattern)
+        self._pattern = settings.parsed("pattern", None, compiled)
+        self._not_pattern = settings.parsed("notpattern", None, compiled)
         self._type = settings.text("mimeType", "").lower().encode()
         if not any(settings.has(name) for name in ("pattern", "notpattern", "mimeType")):
             settings.error("StripAttachment needs 'pattern', 'notpattern' or 'mimeType'")
@@ -112,13 +112,6 @@ class StripAttachment(Mailet):
             return False
         wanted = self._pattern is None or self._pattern.fullmatch(name) is not None
         return wanted and (self._not_pattern is None or self._not_pattern.fullmatch(name) is None)
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise InvalidArgument(f"{text!r} is not a regular expression: {error}") from None
 
 
 def _extend(mail: Mail, attribute: str, values: Sequence[AttributeValue]) -> None:
