@@ -109,6 +109,14 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
 
 
+def reversed_address(address: str) -> str:
+    """An address as block lists name it: octets of IPv4, nibbles of IPv6 from the last to the first (RFC 5782 §2.1, §2.4).
+    Raises ValueError."""
+    known = ip_address(address.partition("%")[0])
+    known = getattr(known, "ipv4_mapped", None) or known
+    return known.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
+
+
 def is_in(address: str, networks: Iterable[Network]) -> bool:
     """Whether an address lies in one of the networks."""
     known = parse_address(address)

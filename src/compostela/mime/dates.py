@@ -2,27 +2,26 @@
 
 import calendar
 import time
+from collections.abc import Callable
 from email.utils import formatdate, mktime_tz, parsedate_tz
+from typing import TypeVar
 
 from compostela.mime.comments import without_comments
+
+T = TypeVar("T")
+_Fields = tuple[int, int, int, int, int, int, int, int, int, int | None]
+"""As the library gives them: year to second, three more, and the zone's offset."""
 
 
 def parse(value: bytes) -> float | None:
     """Epoch seconds; None for what is no date."""
-    try:
-        found = parsedate_tz(without_comments(value).decode("ascii", "replace"))
-        return None if found is None else float(mktime_tz(found))
-    except (ValueError, OverflowError, IndexError, TypeError):
-        return None
+    found = parse_with_zone(value)
+    return None if found is None else found[0]
 
 
 def parse_day(value: bytes) -> int | None:
     """The day as it is written, whatever the time and the zone: epoch seconds of its midnight in UTC; None for what is no date."""
-    try:
-        found = parsedate_tz(without_comments(value).decode("ascii", "replace"))
-        return None if found is None else calendar.timegm((*found[:3], 0, 0, 0))
-    except (ValueError, OverflowError, IndexError, TypeError):
-        return None
+    return _read(value, lambda found: calendar.timegm((*found[:3], 0, 0, 0)))
 
 
 def format_date(epoch_seconds: float | None = None) -> str:
@@ -32,8 +31,13 @@ def format_date(epoch_seconds: float | None = None) -> str:
 
 def parse_with_zone(value: bytes) -> tuple[float, int] | None:
     """Epoch seconds and the zone's offset in seconds east of UTC, 0 if none is given; None for what is no date."""
-    moment = parse(value)
-    if moment is None:
+    return _read(value, lambda found: (float(mktime_tz(found)), found[9] or 0))
+
+
+def _read(value: bytes, use: Callable[[_Fields], T]) -> T | None:
+    """What `use` makes of the date; None for what is no date, or one that the library stumbles over."""
+    try:
+        found = parsedate_tz(without_comments(value).decode("ascii", "replace"))
+        return None if found is None else use(found)
+    except (ValueError, OverflowError, IndexError, TypeError):
         return None
-    found = parsedate_tz(without_comments(value).decode("ascii", "replace"))
-    return moment, (found[9] or 0) if found else 0

@@ -4,8 +4,9 @@ import quopri
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from compostela.base.ids import new_id
 from compostela.mime.conversion import fits_seven_bit
-from compostela.mime.headers import add_last, remove
+from compostela.mime.headers import add_last, remove, remove_where
 from compostela.mime.lines import with_crlf
 from compostela.mime.parameters import Parameters, get
 from compostela.mime.structure import Part
@@ -64,6 +65,22 @@ def content_type(kind: bytes, parameters: Parameters, **replaced: bytes) -> byte
     kept = [(name, value) for name, value in parameters if name.rstrip(b"*").decode("ascii", "replace") not in replaced]
     values = [*kept, *((name.encode(), value) for name, value in replaced.items())]
     return kind + b"".join(b";\r\n " + name + b"=" + _value(name, value) for name, value in values)
+
+
+def without_mime_fields(block: bytes) -> bytes:
+    """The header block without MIME-Version and the fields that describe the content."""
+    return remove_where(block, lambda name: name.lower().startswith(b"content-") or name.lower() == b"mime-version")
+
+
+def as_mixed(header: bytes, body: bytes, *lines: bytes) -> tuple[bytes, bytes]:
+    """The message as multipart/mixed with its content as the only part, which gets these complete fields too."""
+    inner = remove_where(header, lambda name: not name.lower().startswith(b"content-"))
+    if lines:
+        inner = add_last(inner, *lines)
+    boundary = b"=_" + new_id().encode()
+    kind = content_type(b"multipart/mixed", (), boundary=boundary)
+    outer = add_last(without_mime_fields(header), b"MIME-Version: 1.0", b"Content-Type: " + kind)
+    return outer, b"--%b\r\n%b%b\r\n--%b--\r\n" % (boundary, inner, body, boundary)
 
 
 def _value(name: bytes, value: bytes) -> bytes:

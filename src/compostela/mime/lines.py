@@ -6,7 +6,7 @@ _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
 def has_bare_line_ends(data: bytes) -> bool:
-    """Whether a CR or LF stands alone."""
+    """Whether there is a CR without LF or an LF without CR."""
     crlf = data.count(b"\r\n")
     return data.count(b"\n") != crlf or data.count(b"\r") != crlf
 
@@ -14,10 +14,6 @@ def has_bare_line_ends(data: bytes) -> bool:
 def with_crlf(data: bytes) -> bytes:
     """Every line end as CRLF; the same object when they are."""
     return _BARE.sub(b"\r\n", data) if has_bare_line_ends(data) else data
-
-
-def is_7bit(data: bytes) -> bool:
-    return data.isascii()
 
 
 def stuffed(data: bytes) -> bytes:

@@ -2,9 +2,7 @@
 
 import datetime as dt
 
-from compostela.base.ids import new_id
-from compostela.mime.builder import BuiltPart, singlepart, text_part
-from compostela.mime.dates import format_date
+from compostela.mime.builder import BuiltPart, HeaderList, singlepart, standard_headers, text_part
 from compostela.mime.headers import header_end
 from compostela.mime.lines import with_crlf
 from compostela.sieve.actions import Notify, Vacation
@@ -59,12 +57,5 @@ def entity_of(text: str) -> BuiltPart:
     return BuiltPart(tuple(headers), octets[end:])
 
 
-def _standard(sender: str, to: str, subject: str, owner: str, now: dt.datetime) -> list[tuple[str, str]]:
-    return [
-        ("From", sender),
-        ("To", to),
-        ("Subject", subject),
-        ("Date", format_date(now.timestamp())),
-        ("Message-ID", f"<{new_id()}@{owner.rpartition('@')[2]}>"),
-        ("MIME-Version", "1.0"),
-    ]
+def _standard(sender: str, to: str, subject: str, owner: str, now: dt.datetime) -> HeaderList:
+    return standard_headers(sender, to, subject, owner.rpartition("@")[2], now.timestamp())

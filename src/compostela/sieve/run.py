@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from compostela.sieve.actions import Action, EditedMessage, Notify, Redirect, RedirectToList
 from compostela.sieve.errors import ScriptFailure
-from compostela.sieve.header_view import HeaderView
 from compostela.sieve.host import Envelope, SieveHost, SieveMessage
 from compostela.sieve.limits import Limits
 from compostela.sieve.parts import Draft, Entity
@@ -86,10 +85,6 @@ class Run:
     active: list["Program"] = field(default_factory=list)
     """The scripts at work, the first one outermost."""
     included: set[tuple[str, bool]] = field(default_factory=set)
-
-    @property
-    def header(self) -> HeaderView:
-        return self.draft.header
 
     def spend(self, steps: int) -> None:
         """Counts commands that are about to run."""

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from compostela.base.settings import Settings
 from compostela.core.blob.model import CHUNK_BYTES, MessageContent, Octets
 from compostela.core.mail.model import Mail
+from compostela.core.networks import reversed_address
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mime import parameters, uris
@@ -26,7 +27,6 @@ from compostela.smtp_hooks.lookups import (
     is_listed,
     read_limit,
     read_zones,
-    reversed_address,
 )
 
 _log = logging.getLogger(__name__)

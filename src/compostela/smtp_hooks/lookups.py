@@ -61,14 +61,6 @@ async def bounded(answer: Awaitable[T], limit_seconds: float) -> T:
         raise DnsTemporaryFailure(f"no answer within {limit_seconds:g} s") from error
 
 
-def reversed_address(address: str) -> str:
-    """An address as block lists name it: octets of IPv4, nibbles of IPv6 from the last to the first (RFC 5782 §2.1, §2.4).
-    Raises ValueError."""
-    known = ip_address(address.partition("%")[0])
-    known = getattr(known, "ipv4_mapped", None) or known
-    return known.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """What lists said: the first of the names that is listed, and those of which nothing could be learnt."""

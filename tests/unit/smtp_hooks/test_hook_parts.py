@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from compostela.core.networks import reversed_address
 from compostela.mime import uris
-from compostela.smtp_hooks.lookups import TimeLeft, reversed_address
+from compostela.smtp_hooks.lookups import TimeLeft
 from compostela.smtp_hooks.spam_trap import BlockedAddresses
 from tests.contracts.fakes import FakeClock
 

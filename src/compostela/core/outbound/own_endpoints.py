@@ -1,8 +1,8 @@
 """This server as a next hop: mail that leads back here must not be sent (RFC 5321 §5.1, §6.3)."""
 
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from compostela.core.networks import parse_address
 from compostela.core.outbound.ports import Refusal
 
 _EVERYWHERE = ("0.0.0.0", "::")
@@ -11,7 +11,7 @@ _EVERYWHERE = ("0.0.0.0", "::")
 class OwnEndpoints:
     """The names with which this server greets and the sockets that it listens on.
 
-    Behind NAT or a load balancer its address is another's: there the name decides. Only a name with a dot counts: `localhost`
+    With NAT or a load balancer in front its address is another's: there the name decides. Only a name with a dot counts: `localhost`
     or `mail` may be the name of many machines (RFC 5321 §2.3.5 wants a full name)."""
 
     def __init__(
@@ -35,10 +35,10 @@ class OwnEndpoints:
         hosts = self._hosts.get(port, ())
         if not hosts:
             return False
-        found = _parsed(address)
+        found = parse_address(address.strip("[]"))
         if found is None:
             return False
-        known = {_parsed(host) for host in hosts}
+        known = {parse_address(host.strip("[]")) for host in hosts}
         # a host name in the configuration means every address of the machine
         is_everywhere = None in known or _EVERYWHERE[found.version == 6] in hosts
         return found in known or (is_everywhere and (found.is_loopback or self._is_of_this_machine(str(found))))
@@ -56,13 +56,3 @@ def leads_back(place: str) -> Refusal:
 
 def _folded(name: str) -> str:
     return name.rstrip(".").lower()
-
-
-def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    """None for what is no address."""
-    try:
-        found = ip_address(address.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return mapped or found

@@ -1,10 +1,10 @@
 """The recipient rewrite table: aliases, groups, forwards, domain aliases and the like."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 
 from compostela.base.errors import AlreadyExists, InvalidArgument
+from compostela.base.expressions import compiled
 from compostela.base.ids import new_id
 from compostela.core.domains.service import DomainList
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
@@ -195,10 +195,7 @@ def _checked(mapping: Mapping) -> Mapping:
             return Mapping(mapping.type, Domain.parse(mapping.text).name)
         case MappingType.REGEX:
             pattern, separator, _ = mapping.text.rpartition(":")
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise InvalidArgument(f"{pattern!r} is not a regular expression: {error}") from error
+            compiled(pattern)
             if not separator:
                 raise InvalidArgument("a regular expression mapping is pattern:template")
             return mapping

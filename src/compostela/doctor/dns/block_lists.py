@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address, ip_network
 
+from compostela.core.networks import reversed_address
 from compostela.doctor.dns.lookups import Lookups
 from compostela.doctor.model import Finding, Severity
 
@@ -17,7 +18,7 @@ async def check_block_list(address: str, block_list: str, dns: Lookups) -> list[
     known = ip_address(address)
     if known.is_loopback or known.is_link_local or any(known in network for network in _INSIDE):
         return []
-    name = known.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa") + f".{block_list}"
+    name = f"{reversed_address(address)}.{block_list}"
     answers = [ip_address(one) for one in await dns.ipv4(name)]
     listed = [one for one in answers if one in _LISTED and one not in _REFUSED]
     if listed:

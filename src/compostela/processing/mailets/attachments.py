@@ -3,17 +3,16 @@
 import asyncio
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import mkstemp
 from typing import NamedTuple
 
-from compostela.base.errors import InvalidArgument
-from compostela.base.ids import new_id
+from compostela.base.expressions import compiled
 from compostela.base.settings import Settings
 from compostela.core.mail.attributes import AttributeValue
 from compostela.core.mail.model import Mail
-from compostela.mime import headers
-from compostela.mime.editing import Change, changed, content_type, editable
+from compostela.mime.editing import Change, as_mixed, changed, editable
 from compostela.mime.encoded_words import decode
 from compostela.mime.headers import header_end
 from compostela.mime.parameters import get
@@ -46,8 +45,8 @@ class StripAttachment(Mailet):
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._pattern = settings.parsed("pattern", None, _pattern)
-        self._not_pattern = settings.parsed("notpattern", None, _pattern)
+        self._pattern = settings.parsed("pattern", None, compiled)
+        self._not_pattern = settings.parsed("notpattern", None, compiled)
         self._type = settings.text("mimeType", "").lower().encode()
         if not any(settings.has(name) for name in ("pattern", "notpattern", "mimeType")):
             settings.error("StripAttachment needs 'pattern', 'notpattern' or 'mimeType'")
@@ -65,7 +64,7 @@ class StripAttachment(Mailet):
 
         def look(header: bytes, body: bytes) -> tuple[bytes, bytes] | None:
             found.extend(self._named(header, body))
-            gone = [one for one in found if self._remove == "all" or (self._remove == "matched" and one.is_matched)]
+            gone = [one for one in found if self._is_removed(one)]
             return changed(header, body, [Change(one.part, None, None) for one in gone]) if gone else None
 
         original = mail.content
@@ -75,10 +74,10 @@ class StripAttachment(Mailet):
         except OSError:
             mail.content = original
             raise
-        names: list[AttributeValue] = [
-            one.name for one in found if self._remove == "all" or (self._remove == "matched" and one.is_matched)
-        ]
-        _extend(mail, REMOVED, names)
+        _extend(mail, REMOVED, [one.name for one in found if self._is_removed(one)])
+
+    def _is_removed(self, found: _Found) -> bool:
+        return self._remove == "all" or (self._remove == "matched" and found.is_matched)
 
     async def _keep(self, mail: Mail, matched: list[_Found]) -> None:
         if self._attribute and matched:
@@ -86,9 +85,7 @@ class StripAttachment(Mailet):
             parts = dict(kept) if isinstance(kept, dict) else {}
             mail.attributes[self._attribute] = {**parts, **{one.name: one.octets for one in matched}}
         if self._directory is not None:
-            saved: list[AttributeValue] = [
-                await asyncio.to_thread(_save, self._directory, one.name, _content(one)) for one in matched
-            ]
+            saved = [await asyncio.to_thread(_save, self._directory, one.name, _content(one)) for one in matched]
             _extend(mail, SAVED, saved)
 
     def _named(self, header: bytes, body: bytes) -> list[_Found]:
@@ -101,12 +98,14 @@ class StripAttachment(Mailet):
             is_typed = bool(self._type) and part.type + b"/" + part.subtype == self._type
             if raw is None and not is_typed:
                 continue
-            name = (
-                (decode(raw) if self._decode else raw.decode("utf-8", "replace")) if raw is not None else "attachment"
-            )
-            name = self._renaming.apply(name)
+            name = self._renaming.apply(self._name_of(raw))
             found.append(_Found(part, name, is_typed or self._matches(name), body[part.header[0] : part.body[1]]))
         return found
+
+    def _name_of(self, raw: bytes | None) -> str:
+        if raw is None:
+            return "attachment"
+        return decode(raw) if self._decode else raw.decode("utf-8", "replace")
 
     def _matches(self, name: str) -> bool:
         if self._pattern is None and self._not_pattern is None:
@@ -115,14 +114,7 @@ class StripAttachment(Mailet):
         return wanted and (self._not_pattern is None or self._not_pattern.fullmatch(name) is None)
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise InvalidArgument(f"{text!r} is not a regular expression: {error}") from None
-
-
-def _extend(mail: Mail, attribute: str, values: list[AttributeValue]) -> None:
+def _extend(mail: Mail, attribute: str, values: Sequence[AttributeValue]) -> None:
     if values:
         known = mail.attributes.get(attribute)
         mail.attributes[attribute] = [*(known if isinstance(known, list) else []), *values]
@@ -160,20 +152,12 @@ class RecoverAttachment(Mailet):
 def _with_parts(header: bytes, body: bytes, parts: list[bytes]) -> tuple[bytes, bytes]:
     root = describe(header, body).root
     boundary = get(root.parameters, b"boundary") if (root.type, root.subtype) == (b"multipart", b"mixed") else None
-    if boundary:
-        end = body.rfind(b"--" + boundary + b"--")
-        before = body[: end if end >= 0 else len(body)]
-        if not before.endswith(b"\n"):
-            before += b"\r\n"
-    else:
-        boundary = b"=_" + new_id().encode()
-        inner = headers.remove_where(header, lambda name: not name.lower().startswith(b"content-"))
-        before = b"--" + boundary + b"\r\n" + inner + body + b"\r\n"
-        kind = content_type(b"multipart/mixed", (), boundary=boundary)
-        outer = headers.remove_where(
-            header, lambda name: name.lower().startswith(b"content-") or name.lower() == b"mime-version"
-        )
-        header = headers.add_last(outer, b"MIME-Version: 1.0", b"Content-Type: " + kind)
+    if not boundary:
+        return _with_parts(*as_mixed(header, body), parts)
+    end = body.rfind(b"--" + boundary + b"--")
+    before = body[: end if end >= 0 else len(body)]
+    if not before.endswith(b"\n"):
+        before += b"\r\n"
     added = b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts)
     return header, before + added + b"--" + boundary + b"--\r\n"
 

@@ -1,9 +1,8 @@
 """Mailets that give the body of a message another form."""
 
-from compostela.base.ids import new_id
 from compostela.core.mail.model import Mail
-from compostela.mime import headers
-from compostela.mime.editing import Change, changed, content_type, editable, header_of, text_of, with_text
+from compostela.mime.editing import Change, as_mixed, changed, editable, header_of, text_of, with_text
+from compostela.mime.headers import remove
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Part
 from compostela.mime.text import html_text
@@ -51,11 +50,4 @@ def _attached(header: bytes, body: bytes) -> tuple[bytes, bytes] | None:
     root = describe(header, body).root
     if (root.type, root.subtype) != (b"text", b"calendar"):
         return None
-    inner = headers.remove_where(header, lambda name: not name.lower().startswith(b"content-"))
-    inner = headers.add_last(headers.remove(inner, [b"content-disposition"]), b"Content-Disposition: attachment")
-    outer = headers.remove_where(header, lambda name: name.lower().startswith(b"content-"))
-    outer = headers.remove(outer, [b"mime-version"])
-    boundary = b"=_" + new_id().encode()
-    kind = content_type(b"multipart/mixed", (), boundary=boundary)
-    lines = (b"MIME-Version: 1.0", b"Content-Type: " + kind)
-    return headers.add_last(outer, *lines), b"--%b\r\n%b%b\r\n--%b--\r\n" % (boundary, inner, body, boundary)
+    return as_mixed(remove(header, [b"content-disposition"]), body, b"Content-Disposition: attachment")

@@ -53,14 +53,15 @@ class UseHeaderRecipients(Mailet):
 
 
 def mailboxes(value: bytes) -> list[MailAddress]:
-    """The addresses in a header value that can be those of an envelope."""
+    """The addresses in a header value that can be those of an envelope: octets that are not UTF-8 are not."""
     found = []
     for one in addresses.parse(value):
-        if one.is_mailbox:
-            try:
-                found.append(MailAddress.parse(one.text()))
-            except InvalidArgument:
-                continue
+        if one.mailbox is None or one.host is None:
+            continue
+        try:
+            found.append(MailAddress.parse(f"{one.mailbox.decode()}@{one.host.decode()}"))
+        except (InvalidArgument, UnicodeDecodeError):
+            continue
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compostela.base.errors import InvalidArgument
+from compostela.base.expressions import compiled
 
 MAX_REPEATS = 100
 """How often the flag `r` may apply an expression again."""
@@ -85,10 +86,7 @@ def _parse(text: str) -> Substitution:
         flags |= _FLAGS[letter]
     for escape, character in (("\\r", "\r"), ("\\n", "\n"), ("\\t", "\t")):
         replacement = replacement.replace(escape, character)
-    try:
-        pattern = re.compile(expression, flags)
-    except re.error as error:
-        raise InvalidArgument(f"{expression!r} is not a regular expression: {error}") from None
+    pattern = compiled(expression, flags)
     if any(int(number) > pattern.groups for number in re.findall(r"(?<!\\)\$(\d)", replacement)):
         raise InvalidArgument(f"{replacement!r} names a group that {expression!r} does not have")
     return Substitution(pattern, replacement, "r" in letters)

@@ -14,6 +14,7 @@ from compostela.mime.scanner import describe
 from compostela.mime.structure import Part
 from compostela.mime.text import html_text
 from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.mailets.header_values import replace_field
 from compostela.processing.mailets.substitutions import Substitutions, parse_list, read_files
 from compostela.processing.pipeline_run import PipelineRun
 
@@ -95,12 +96,10 @@ class ReplaceContent(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         if self._subject:
-            block = mail.content.header
-            subject = decode(headers.Headers(block).get(b"Subject") or b"")
+            subject = decode(headers.Headers(mail.content.header).get(b"Subject") or b"")
             replaced = self._subject.apply(subject)
             if replaced != subject:
-                line = headers.field_line("Subject", replaced)
-                mail.content = mail.content.with_header(headers.add_last(headers.remove(block, [b"subject"]), line))
+                replace_field(mail, "Subject", replaced)
         if self._body or self._charset:
             await edit(mail, self._replaced)
 

@@ -3,14 +3,12 @@
 import enum
 import logging
 
-from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import SPOOL
 from compostela.core.vacation.model import Vacation
-from compostela.mime.addresses import parse
-from compostela.mime.automatic import is_of_program, is_personal
+from compostela.mime.automatic import RECIPIENT_FIELDS, is_of_program, is_personal
 from compostela.mime.builder import multipart, singlepart, standard_headers, text_part
 from compostela.mime.encoded_words import decode
 from compostela.mime.headers import Headers
@@ -18,6 +16,7 @@ from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
 from compostela.processing.delivery_reports import is_international, notice
 from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.mailets.recipients import mailboxes
 from compostela.processing.pipeline_run import PipelineRun
 
 _log = logging.getLogger(__name__)
@@ -26,7 +25,6 @@ MAX_PERIOD_SECONDS = 366 * 86_400
 """A sender is answered again after this time if the vacation has no end before."""
 MAX_REPEATED = 1000
 """Octets of the subject and of the Message-ID that an answer repeats."""
-_RECIPIENT_FIELDS = (b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc")
 
 
 class ReplyMode(enum.Enum):
@@ -88,7 +86,7 @@ class VacationMailet(Mailet):
 
     def _reply_address(self, header: Headers, sender: MailAddress) -> MailAddress:
         value = header.get(b"Reply-To") if self._mode is ReplyMode.REPLY_TO_HEADER else None
-        for found in _addresses(value or b""):
+        for found in mailboxes(value or b""):
             return found
         return sender
 
@@ -121,23 +119,10 @@ class VacationMailet(Mailet):
 
 def _is_named(header: Headers, own: set[MailAddress]) -> bool:
     """Whether one of the user's addresses is a recipient of the message, with or without a detail (RFC 5233 §4)."""
-    for name in _RECIPIENT_FIELDS:
+    for name in RECIPIENT_FIELDS:
         for value in header.get_all(name):
-            for address in _addresses(value):
+            for address in mailboxes(value):
                 base = MailAddress(address.local_part.partition("+")[0], address.domain)
                 if address in own or base in own:
                     return True
     return False
-
-
-def _addresses(value: bytes) -> list[MailAddress]:
-    """Those of the field that can stand in an envelope."""
-    found = []
-    for address in parse(value):
-        if address.mailbox is None or address.host is None:
-            continue
-        try:
-            found.append(MailAddress.parse(f"{address.mailbox.decode()}@{address.host.decode()}"))
-        except (InvalidArgument, UnicodeDecodeError):
-            continue
-    return found

@@ -5,6 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from compostela.base import expressions
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.model.domain import Domain
@@ -64,28 +65,19 @@ def _each(parse: Callable[[str], T], condition: str) -> list[T]:
     return found
 
 
-def number(condition: str, minimum: int | None = None, maximum: int | None = None) -> int:
-    """Raises `InvalidArgument`."""
+def number(condition: str, minimum: int = 0, maximum: int | None = None) -> int:
+    """Raises `InvalidArgument`, also for a number that is out of bounds."""
     try:
         value = int(condition)
     except ValueError:
         raise InvalidArgument(f"{condition!r} is not a whole number") from None
-    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
-        raise InvalidArgument(f"{condition!r} is not between {minimum} and {maximum}")
-    return value
-
-
-def count(condition: str) -> int:
-    """Raises `InvalidArgument`, also for a negative number."""
-    value = number(condition)
-    if value < 0:
-        raise InvalidArgument(f"{condition!r} is negative")
+    if value < minimum:
+        raise InvalidArgument(f"{condition!r} is less than {minimum}")
+    if maximum is not None and value > maximum:
+        raise InvalidArgument(f"{condition!r} is more than {maximum}")
     return value
 
 
 def compiled(condition: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
     """Raises `InvalidArgument`."""
-    try:
-        return re.compile(given(condition), flags)
-    except re.error as error:
-        raise InvalidArgument(f"{condition!r} is not a regular expression: {error}") from None
+    return expressions.compiled(given(condition), flags)

@@ -15,11 +15,12 @@ from compostela.core.mail.attributes import (
     IS_DELIVERY_PERMANENT_ERROR,
     MAILET_ERROR,
 )
+from compostela.core.mail.hops import has_too_many_hops
 from compostela.core.mail.model import Mail
 from compostela.mime.encoded_words import decode
 from compostela.mime.headers import Headers, remove
 from compostela.processing.mailet import Matcher, Recipients, whole
-from compostela.processing.matchers.conditions import ConditionMatcher, compiled, count, given, number
+from compostela.processing.matchers.conditions import ConditionMatcher, compiled, given, number
 
 _FETCHED_FROM = b"X-fetched-from"
 _LINE_COUNT_STEP = 1 << 20
@@ -29,13 +30,10 @@ class RelayLimit(ConditionMatcher[int]):
     """As many Received fields as this, or more: the mail is in a loop."""
 
     def parse(self, condition: str) -> int:
-        return count(condition)
+        return number(condition)
 
     async def match(self, mail: Mail) -> Recipients:
-        header = mail.content.header
-        if header.lower().count(b"received") < self.wanted:
-            return ()
-        return whole(mail, Headers(header).count(b"Received") >= self.wanted)
+        return whole(mail, has_too_many_hops(mail.content.header, self.wanted - 1))
 
 
 class HasMailAttribute(ConditionMatcher[str]):
@@ -77,7 +75,7 @@ class AtMost(ConditionMatcher[tuple[str, int]]):
 
     def parse(self, condition: str) -> tuple[str, int]:
         name, _, limit = condition.rpartition(":")
-        return name or AT_MOST_EXECUTIONS, count(limit)
+        return name or AT_MOST_EXECUTIONS, number(limit)
 
     async def match(self, mail: Mail) -> Recipients:
         name, limit = self.wanted

@@ -1,12 +1,11 @@
 """Matchers on addresses of clients and on what DNS says of domains. All but `RecipientHasMXRecord` match the mail as a whole."""
 
 import socket
-from ipaddress import IPv4Address
 
 from compostela.base.errors import InvalidArgument
 from compostela.core.dns.ports import DnsNoSuchName
 from compostela.core.mail.model import Mail
-from compostela.core.networks import Network, is_in, parse_address, parse_network
+from compostela.core.networks import Network, is_in, parse_network, reversed_address
 from compostela.mime.headers import Headers
 from compostela.model.domain import Domain
 from compostela.processing.mailet import Matcher, MatcherContext, Recipients, whole
@@ -60,12 +59,12 @@ class InSpammerBlacklist(ConditionMatcher[str]):
         return given(condition).strip(".")
 
     async def match(self, mail: Mail) -> Recipients:
-        address = parse_address(mail.remote_address)
-        if address is None:
-            return ()
-        labels = str(address).split(".") if isinstance(address, IPv4Address) else address.exploded.replace(":", "")
         try:
-            return whole(mail, bool(await self.context.dns.ipv4(f"{'.'.join(reversed(labels))}.{self.wanted}")))
+            name = reversed_address(mail.remote_address)
+        except ValueError:
+            return ()
+        try:
+            return whole(mail, bool(await self.context.dns.ipv4(f"{name}.{self.wanted}")))
         except DnsNoSuchName:
             return ()
 

@@ -8,7 +8,7 @@ from compostela.core.mail.model import Mail
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Matcher, Recipients, whole
-from compostela.processing.matchers.conditions import ConditionMatcher, addresses, compiled, count, domains, some
+from compostela.processing.matchers.conditions import ConditionMatcher, addresses, compiled, domains, number, some
 
 
 class All(Matcher):
@@ -88,7 +88,7 @@ class RecipientCountExceeds(ConditionMatcher[int]):
     """More recipients than this."""
 
     def parse(self, condition: str) -> int:
-        return count(condition)
+        return number(condition)
 
     async def match(self, mail: Mail) -> Recipients:
         return whole(mail, len(mail.recipients) > self.wanted)

@@ -1,11 +1,11 @@
 """Where a domain's mail goes: gateways, or its mail exchangers (RFC 5321 §5)."""
 
-import ipaddress
 import random
 from dataclasses import dataclass
 from itertools import groupby
 
 from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure, MxHost
+from compostela.core.networks import parse_address
 from compostela.core.outbound.own_endpoints import OwnEndpoints, leads_back
 from compostela.core.outbound.ports import Refusal
 from compostela.model.domain import Domain
@@ -57,9 +57,9 @@ class NextHops:
         return hops if isinstance(hops, Refusal) else hops[:MAX_HOPS]
 
     async def _addresses(self, domain: Domain, exchangers: list[MxHost]) -> list[Hop] | Refusal:
-        """Addresses of the hosts that have any, by preference, shuffled within one. This server's own preference and all behind
-        it are left out: those hosts would hand the mail to this one (RFC 5321 §5.1). So are loopback addresses, which say
-        nothing of who is meant. Raises `DnsNoSuchName`, `DnsTemporaryFailure` when no host has an address."""
+        """Addresses of the hosts that have any, by preference, shuffled within one. This server's own preference and all after
+        it are left out: those hosts would hand the mail to this one (RFC 5321 §5.1). So are loopback addresses: they name no
+        particular machine. Raises `DnsNoSuchName`, `DnsTemporaryFailure` when no host has an address."""
         hops: list[Hop] = []
         unknown: DnsNoSuchName | DnsTemporaryFailure | None = None
         comes_back = False
@@ -97,15 +97,13 @@ class NextHops:
     def _literal(self, domain: Domain) -> list[Hop] | Refusal:
         """Where an address literal leads (RFC 5321 §4.1.3)."""
         address = domain.name[1:-1].removeprefix("ipv6:")
-        try:
-            if _is_loopback(address) or self._own.has_address(address, SMTP_PORT):
-                return leads_back(str(domain))
-        except ValueError:
+        if parse_address(address) is None:
             return Refusal(550, f"550 5.1.2 {domain} is no address of the Internet")
+        if _is_loopback(address) or self._own.has_address(address, SMTP_PORT):
+            return leads_back(str(domain))
         return [Hop(address, SMTP_PORT)]
 
 
 def _is_loopback(address: str) -> bool:
-    parsed = ipaddress.ip_address(address)
-    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-    return parsed.is_loopback or parsed.is_unspecified
+    parsed = parse_address(address)
+    return parsed is not None and (parsed.is_loopback or parsed.is_unspecified)

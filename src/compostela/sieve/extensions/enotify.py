@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 from compostela.base.errors import InvalidArgument
+from compostela.mime.automatic import is_automatic
 from compostela.sieve.actions import Notify
-from compostela.sieve.automatic import is_automatic
 from compostela.sieve.compiler import Compiler, RunCommand, RunTest
 from compostela.sieve.definition import CommandDefinition, Definition, TestDefinition
 from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.extensions.fcc import FCC, carbon_copy, check_fcc
-from compostela.sieve.header_view import HeaderView
 from compostela.sieve.mailto import parse_mailto
 from compostela.sieve.matching import NO_VALUES, Values
 from compostela.sieve.names import check_address, single_address
@@ -38,7 +37,7 @@ def _notify(call: Call, compiler: Compiler) -> RunCommand:
             raise ScriptFailure(str(error)) from error
         if sender is not None and single_address(sender) is None:
             raise ScriptFailure(f"'{sender[:100]}' is no mail address")
-        if is_automatic(HeaderView(run.message.header)):
+        if is_automatic(run.message.header):
             # RFC 5436 §2.2: a notification of a notification would never end
             return
         level = importance(run)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from compostela.mime.builder import message_part, text_part
 from compostela.mime.dates import format_date
-from compostela.mime.headers import add_first, field_line, fields, remove, remove_where
+from compostela.mime.editing import without_mime_fields
+from compostela.mime.headers import add_first, field_line, fields, remove
 from compostela.sieve.compiler import Compiler, RunCommand
 from compostela.sieve.definition import CommandDefinition, Definition
 from compostela.sieve.errors import ScriptFailure
@@ -35,7 +36,7 @@ def _replace(call: Call, compiler: Compiler) -> RunCommand:
             return
         if part is not None:
             part.children = ()
-        block = _without_content(run.draft.header.block)
+        block = without_mime_fields(run.draft.header.block)
         for name, value in (("Subject", subject(run)), ("From", sender)):
             if value is not None:
                 block = _renamed(block, name, value)
@@ -43,10 +44,6 @@ def _replace(call: Call, compiler: Compiler) -> RunCommand:
         run.draft.replace_all(add_first(block, *lines), new.body)
 
     return run_replace
-
-
-def _without_content(block: bytes) -> bytes:
-    return remove_where(block, lambda name: name.lower().startswith(b"content-") or name.lower() == b"mime-version")
 
 
 def _renamed(block: bytes, name: str, value: str) -> bytes:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
-from compostela.mime.automatic import is_of_program, is_personal
+from compostela.mime.automatic import RECIPIENT_FIELDS, is_of_program, is_personal
 from compostela.sieve.actions import Reject, Vacation
 from compostela.sieve.address_parts import SEPARATOR
 from compostela.sieve.compiler import Compiler, RunCommand
@@ -23,7 +23,6 @@ MAX_MESSAGE_ID = 300
 """Characters; a longer Message-ID is not referred to."""
 MAX_SUBJECT = 300
 """Characters of the subject that the answer repeats."""
-_RECIPIENT_FIELDS = (b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc")
 
 
 def may_be_answered(run: Run, addresses: frozenset[str]) -> bool:
@@ -35,7 +34,7 @@ def may_be_answered(run: Run, addresses: frozenset[str]) -> bool:
     header = HeaderView(run.message.header)
     return any(
         not addresses.isdisjoint(_with_and_without_detail(address.text().lower()))
-        for name in _RECIPIENT_FIELDS
+        for name in RECIPIENT_FIELDS
         for field in header.addresses(name)
         for address in field
     )
