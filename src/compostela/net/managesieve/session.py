@@ -38,10 +38,8 @@ MAX_FAULTS = 20
 """Commands in a row that are unknown, malformed or out of place, after which the server hangs up."""
 MAX_LOGIN_FAILURES = 3
 _FAILED = "Authentication failed with: Verification of credentials failed"
-_REFUSALS = {
+_REFUSALS = {one: responses.no(one.value) for one in Refusal} | {
     Refusal.WRONG: responses.no(_FAILED),
-    Refusal.DELEGATION: responses.no(Refusal.DELEGATION.value),
-    Refusal.NO_TARGET: responses.no(Refusal.NO_TARGET.value),
     Refusal.SHUT_OUT: responses.no(Refusal.SHUT_OUT.value, responses.TRYLATER),
 }
 _UNABLE = responses.no("The server cannot do this now", responses.TRYLATER)

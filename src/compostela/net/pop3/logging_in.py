@@ -12,11 +12,8 @@ from compostela.protocols.pop3 import replies
 
 _log = logging.getLogger(__name__)
 
-_REFUSALS = {
+_REFUSALS = {one: replies.error(one.value, replies.AUTH) for one in Refusal} | {
     Refusal.WRONG: replies.LOGIN_FAILED,
-    Refusal.DELEGATION: replies.error(Refusal.DELEGATION.value, replies.AUTH),
-    Refusal.NO_TARGET: replies.error(Refusal.NO_TARGET.value, replies.AUTH),
-    Refusal.BINDING: replies.error(Refusal.BINDING.value, replies.AUTH),
     Refusal.SHUT_OUT: replies.error(Refusal.SHUT_OUT.value, replies.SYS_TEMP),
 }
 """A refusal of credentials says so (RFC 3206), so that clients ask for others; one of the address must not."""
