@@ -1,7 +1,5 @@
 """USER, PASS and AUTH: from the client's words to a user, or a refusal."""
 
-import base64
-import binascii
 import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
@@ -46,15 +44,13 @@ async def respond(exchange: Exchange, response: bytes | None) -> bytes | Usernam
     if response == b"*":
         raise Refused(replies.AUTH_ABORTED)
     try:
-        octets = None if response is None else base64.b64decode(b"" if response == b"=" else response, validate=True)
-        step = await exchange.step(octets)
-    except (binascii.Error, InvalidArgument):
+        return await exchange.step_in_base64(response)
+    except InvalidArgument:
         raise Refused(replies.AUTH_INVALID, is_failure=True) from None
     except LoginRefused as refused:
         raise _refused(refused) from None
     except TemporaryFailure:
         raise _unable() from None
-    return base64.b64encode(step) if isinstance(step, bytes) else step
 
 
 def _refused(refused: LoginRefused) -> Refused:

@@ -14,8 +14,7 @@ from compostela.base.metrics import counter
 from compostela.core.filtering.ports import BanList
 from compostela.core.mailbox.actor import Actor
 from compostela.model.username import Username
-from compostela.net.authentication.logins import Exchange
-from compostela.net.authentication.mechanisms import SCRAM_PLUS
+from compostela.net.authentication.logins import Exchange, NotOffered
 from compostela.net.listeners import Listener
 from compostela.net.pop3 import logging_in
 from compostela.net.pop3.logging_in import Refused
@@ -183,7 +182,8 @@ class Pop3Protocol(SessionHost):
                 lines = self._server.capabilities(tls=self._tls, bound=self._bound)
                 self.write(replies.multiline("Capability list follows", lines))
             case Mechanisms():
-                self.write(replies.multiline("Mechanisms follow", self._mechanisms()))
+                mechanisms = self._server.mechanisms(tls=self._tls, bound=self._bound)
+                self.write(replies.multiline("Mechanisms follow", mechanisms))
             case Utf8():
                 self._utf8 = True
                 self.write(replies.UTF8_ON)
@@ -234,9 +234,6 @@ class Pop3Protocol(SessionHost):
 
     # login
 
-    def _mechanisms(self) -> list[str]:
-        return self._server.mechanisms(tls=self._tls, bound=self._bound)
-
     async def _log_in_by_password(self, command: Pass, password: bytes) -> None:
         name, self._name = self._name, b""
         try:
@@ -247,16 +244,14 @@ class Pop3Protocol(SessionHost):
             await self._enter(command, user)
 
     async def _begin_auth(self, command: Auth) -> None:
-        offered = self._mechanisms()
-        if command.mechanism not in offered:
-            over_tls = self._server.mechanisms(tls=True, bound=self._bound)
-            needs_tls = not self._tls and command.mechanism in over_tls
-            self._reply(command, replies.TLS_NEEDED if needs_tls else replies.AUTH_UNKNOWN)
+        try:
+            self._exchange = self._server.logins.begin(
+                command.mechanism, self._address, self.tls_channel, tls=self._tls, bound=self._bound
+            )
+        except NotOffered as refused:
+            self._reply(command, replies.TLS_NEEDED if refused.needs_tls else replies.AUTH_UNKNOWN)
             return
         self._auth = command
-        self._exchange = self._server.logins.begin(
-            command.mechanism, self._address, self.tls_channel, plus_offered=SCRAM_PLUS in offered
-        )
         await self._answer(command.initial)
 
     async def _answer(self, response: bytes | None) -> None:
