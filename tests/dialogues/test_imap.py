@@ -3,21 +3,9 @@
 from pathlib import Path
 
 from compostela.net.imap.session import MAX_FAULTS
-from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.conversation import conversation
+from tests.dialogues.imap_session import MESSAGE, append, log_in, logged_in, selected, two_sessions
 from tests.dialogues.server import running
-
-MESSAGE = "From: a@b.example\r\nSubject: Hello\r\n\r\nText.\r\n"
-
-
-async def log_in(c: Conversation, user: str = "bob@example.org") -> None:
-    await c.server("* OK [CAPABILITY IMAP4rev1")
-    await c.client(f"a0 LOGIN {user} secret")
-    await c.server("a0 OK [CAPABILITY ")
-
-
-async def append(c: Conversation, text: str = MESSAGE, flags: str = "") -> None:
-    await c.client(f"ap APPEND INBOX {flags}{{{len(text)}+}}", text)
-    await c.until("ap OK [APPENDUID ")
 
 
 async def test_login_is_refused_without_tls_when_it_must_be(tmp_path: Path) -> None:
@@ -45,8 +33,7 @@ async def test_the_third_failed_login_ends_the_session(tmp_path: Path) -> None:
 
 
 async def test_select_tells_everything_in_order(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await append(c)
         await c.client("a1 SELECT INBOX")
         await c.server(
@@ -57,8 +44,7 @@ async def test_select_tells_everything_in_order(tmp_path: Path) -> None:
 
 
 async def test_sections_and_partials(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await append(c)
         await c.client("a1 EXAMINE INBOX")
         await c.until("a1 OK [READ-ONLY]")
@@ -109,8 +95,7 @@ async def test_idle_tells_at_once(tmp_path: Path) -> None:
 
 
 async def test_condstore(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await append(c)
         await append(c)
         await c.client("a1 SELECT INBOX (CONDSTORE)")
@@ -124,12 +109,7 @@ async def test_condstore(tmp_path: Path) -> None:
 
 
 async def test_copy_move_and_uidplus(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await append(c)
-        await append(c)
-        await c.client("a1 SELECT INBOX")
-        await c.until("a1 OK")
+    async with running(tmp_path) as server, selected(server, MESSAGE, MESSAGE) as c:
         await c.client("a2 COPY 1 Archive")
         await c.server("a2 OK [COPYUID ")
         await c.client("a3 UID MOVE 2 Trash")
@@ -139,8 +119,7 @@ async def test_copy_move_and_uidplus(tmp_path: Path) -> None:
 
 
 async def test_search(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await append(c, flags="(\\Seen) ")
         await append(c, "From: x@y.example\r\nSubject: =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\r\nother words\r\n")
         await c.client("a1 SELECT INBOX")
@@ -167,8 +146,7 @@ async def test_search(tmp_path: Path) -> None:
 
 
 async def test_mailboxes(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await c.client("a1 CREATE Projects.Secret.Plan")
         await c.server("a1 OK [MAILBOXID (")
         await c.client("a2 CREATE inbox")
@@ -190,8 +168,7 @@ async def test_mailboxes(tmp_path: Path) -> None:
 
 
 async def test_bad_commands(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await c.client("a1 FETCH 1 (FLAGS)")
         await c.server("a1 NO FETCH failed. Command not valid in this state.")
         await c.client("a2 FOO")
@@ -215,17 +192,7 @@ async def test_an_unknown_command_before_login_is_tagged_bad(tmp_path: Path) -> 
 
 
 async def test_a_silent_store_still_tells_what_another_session_changed(tmp_path: Path) -> None:
-    async with (
-        running(tmp_path) as server,
-        conversation(server.ports["imap"]) as c,
-        conversation(server.ports["imap"]) as d,
-    ):
-        await log_in(c)
-        await append(c)
-        await append(c)
-        await c.client("a1 SELECT INBOX")
-        await c.until("a1 OK")
-        await log_in(d)
+    async with two_sessions(tmp_path, MESSAGE, MESSAGE) as (c, d):
         await d.client("d1 SELECT INBOX", "d2 STORE 1 +FLAGS.SILENT (\\Draft)")
         await d.until("d2 OK")
         await c.client("a2 STORE 1:2 +FLAGS.SILENT (\\Seen)")
@@ -233,8 +200,7 @@ async def test_a_silent_store_still_tells_what_another_session_changed(tmp_path:
 
 
 async def test_the_answer_to_a_store_with_a_new_keyword_comes_before_later_news(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await append(c)
         await append(c)
         await c.client("a1 SELECT INBOX (CONDSTORE)")

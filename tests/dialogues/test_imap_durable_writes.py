@@ -8,9 +8,9 @@ import pytest
 
 from compostela.base.errors import TemporaryFailure
 from compostela.net.imap import session
-from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.conversation import conversation
+from tests.dialogues.imap_session import MESSAGE, append, log_in, logged_in, select, selected
 from tests.dialogues.server import Server, running
-from tests.dialogues.test_imap import MESSAGE, append, log_in
 
 Again = Callable[[], None]
 
@@ -58,18 +58,11 @@ def failing_after_a_write(monkeypatch: pytest.MonkeyPatch, server: Server, *meth
     return end
 
 
-async def select(c: Conversation, mailbox: str = "INBOX") -> None:
-    await c.client(f"s SELECT {mailbox}")
-    await c.until("s OK ")
-
-
 @pytest.mark.parametrize("method", ["log", "head"])
 async def test_an_append_is_ok_when_its_read_back_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await select(c)
+    async with running(tmp_path) as server, selected(server) as c:
         again = failing_after_a_write(monkeypatch, server, method)
         await c.client(f"a APPEND INBOX (later) {{{len(MESSAGE)}+}}", MESSAGE)
         assert "a OK [APPENDUID " in (await c.until("a "))[-1]
@@ -101,8 +94,7 @@ async def test_an_append_is_ok_when_its_read_back_fails(
 async def test_a_durable_change_is_ok_when_nothing_can_be_read_behind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, answer: str, then: str
 ) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await append(c)
         await append(c, flags="(\\Deleted) ")
         await select(c)
@@ -116,9 +108,7 @@ async def test_a_durable_change_is_ok_when_nothing_can_be_read_behind_it(
 
 
 async def test_a_close_that_has_expunged_is_ok(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await select(c)
+    async with running(tmp_path) as server, selected(server) as c:
         await append(c, flags="(\\Deleted) ")
         failing(monkeypatch, server, "take_recent")
         await c.client("a CLOSE")
@@ -146,8 +136,7 @@ async def test_a_copy_is_ok_when_the_selected_mailbox_is_deleted_meanwhile(tmp_p
 async def test_an_append_that_cannot_begin_is_refused_and_the_session_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         again = failing(monkeypatch, server, "find")
         await c.client(f"a APPEND Sent {{{len(MESSAGE)}}}")
         await c.server("a NO [UNAVAILABLE] APPEND processing failed.")
@@ -159,10 +148,7 @@ async def test_an_append_that_cannot_begin_is_refused_and_the_session_goes_on(
 
 
 async def test_a_mail_is_read_when_it_cannot_be_marked_as_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await append(c)
-        await select(c)
+    async with running(tmp_path) as server, selected(server, MESSAGE) as c:
         failing(monkeypatch, server, "store_flags", times=1)
         await c.client("f FETCH 1 BODY[TEXT]")
         await c.server("* 1 FETCH (BODY[TEXT] {", "Text.", ")", "f OK ")
@@ -192,9 +178,7 @@ async def test_idle_stays_when_the_store_fails_and_tells_what_it_missed(
 
 
 async def test_idle_ends_with_ok_while_the_store_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await select(c)
+    async with running(tmp_path) as server, selected(server) as c:
         again = failing(monkeypatch, server, "log")
         await c.client("i IDLE")
         await c.server("+ Idling")

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.conversation import Conversation
+from tests.dialogues.imap_session import MESSAGE, selected
 from tests.dialogues.server import IMAP, running
-from tests.dialogues.test_imap import MESSAGE, append, log_in
 
 LIMITS = "<maxKeywordsPerMessage>3</maxKeywordsPerMessage><maxKeywordsPerMailbox>5</maxKeywordsPerMailbox></imapserver>"
 PER_MESSAGE = "NO [LIMIT] {} failed. A message has at most 3 keywords."
@@ -17,12 +17,7 @@ PER_MAILBOX = "NO [LIMIT] {} failed. A mailbox has at most 5 keywords."
 async def limited(folder: Path, messages: int = 3) -> AsyncIterator[Conversation]:
     """A session with INBOX selected."""
     files = {"imapserver.xml": IMAP.format(ssl="false").replace("</imapserver>", LIMITS)}
-    async with running(folder, files=files) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        for _ in range(messages):
-            await append(c)
-        await c.client("s SELECT INBOX")
-        await c.until("s OK ")
+    async with running(folder, files=files) as server, selected(server, *messages * [MESSAGE]) as c:
         yield c
 
 

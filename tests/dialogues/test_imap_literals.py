@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.imap_session import MESSAGE, log_in, selected
 from tests.dialogues.server import running
-from tests.dialogues.test_imap import append, log_in
 from tests.dialogues.test_no_descriptors import no_descriptors_left
 
 HEADER = "From: a@b.example\r\nSubject: Large\r\n\r\n"
@@ -33,33 +33,21 @@ async def refuses_and_goes_on(c: Conversation, what: str) -> None:
 
 @pytest.mark.parametrize("what", SECTIONS)
 async def test_fetch_announces_no_literal_when_the_body_file_is_missing(tmp_path: Path, what: str) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await append(c, LARGE)
-        await c.client("s SELECT INBOX")
-        await c.until("s OK ")
+    async with running(tmp_path) as server, selected(server, LARGE) as c:
         body_file(tmp_path).unlink()
         await refuses_and_goes_on(c, what)
 
 
 @pytest.mark.parametrize("what", SECTIONS)
 async def test_fetch_announces_no_literal_when_the_body_file_is_cut(tmp_path: Path, what: str) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await append(c, LARGE)
-        await c.client("s SELECT INBOX")
-        await c.until("s OK ")
+    async with running(tmp_path) as server, selected(server, LARGE) as c:
         os.truncate(body_file(tmp_path), 100_000)
         await refuses_and_goes_on(c, what)
 
 
 @pytest.mark.parametrize("what", SECTIONS)
 async def test_fetch_announces_no_literal_when_there_are_no_descriptors(tmp_path: Path, what: str) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await append(c, LARGE)
-        await c.client("s SELECT INBOX")
-        await c.until("s OK ")
+    async with running(tmp_path) as server, selected(server, LARGE) as c:
         with no_descriptors_left():
             await refuses_and_goes_on(c, what)
         await c.client("f3 FETCH 1 BODY.PEEK[TEXT]")
@@ -67,12 +55,7 @@ async def test_fetch_announces_no_literal_when_there_are_no_descriptors(tmp_path
 
 
 async def test_messages_before_a_lost_body_are_given_whole(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await append(c)
-        await append(c, LARGE)
-        await c.client("s SELECT INBOX")
-        await c.until("s OK ")
+    async with running(tmp_path) as server, selected(server, MESSAGE, LARGE) as c:
         body_file(tmp_path).unlink()
         await c.client("f1 FETCH 1:2 BODY[]")
         await c.server(
@@ -86,11 +69,7 @@ async def test_messages_before_a_lost_body_are_given_whole(tmp_path: Path) -> No
 @pytest.mark.parametrize("start", [0, 200_000])
 async def test_a_body_cut_while_it_is_sent_ends_the_connection_within_the_literal(tmp_path: Path, start: int) -> None:
     huge = HEADER + LINE * 400_000
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await append(c, huge)
-        await c.client("s SELECT INBOX")
-        await c.until("s OK ")
+    async with running(tmp_path) as server, selected(server, huge) as c:
         await c.client(f"f1 FETCH 1 (BODY.PEEK[]<{start}.{len(huge)}> BODY.PEEK[] UID)", "f2 NOOP")
         await c.server(f"* 1 FETCH (BODY[]<{start}> {{{len(huge) - start}}}")
         # the client has read no more yet: what the buffers hold is under way, the rest is not

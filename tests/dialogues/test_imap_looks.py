@@ -8,9 +8,8 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mailbox.model import NewMessage
 from compostela.model.mailbox_path import MailboxPath
-from tests.dialogues.conversation import conversation
+from tests.dialogues.imap_session import logged_in, selected
 from tests.dialogues.server import BOB, Server, running
-from tests.dialogues.test_imap import log_in
 
 MESSAGE = NewMessage(MessageContent(b"Subject: x\r\n\r\n", MemoryBody(b"x\r\n")), b"", 1)
 
@@ -32,20 +31,14 @@ async def from_another_process(folder: Path) -> None:
 
 @pytest.mark.parametrize("command", ["NOOP", "CHECK"])
 async def test_after_ok_in_one_process_noop_in_another_shows_it(tmp_path: Path, command: str) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await c.client("s SELECT INBOX")
-        await c.until("s OK")
+    async with running(tmp_path) as server, selected(server) as c:
         await from_another_process(tmp_path)
         await c.client(f"n {command}")
         await c.server("* 1 EXISTS", "* 1 RECENT", "n OK")
 
 
 async def test_idle_looks_when_it_begins_and_when_it_ends(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await c.client("s SELECT INBOX")
-        await c.until("s OK")
+    async with running(tmp_path) as server, selected(server) as c:
         await from_another_process(tmp_path)
         await c.client("i IDLE")
         await c.server("+ ", "* 1 EXISTS", "* 1 RECENT")
@@ -55,8 +48,7 @@ async def test_idle_looks_when_it_begins_and_when_it_ends(tmp_path: Path) -> Non
 
 
 async def test_status_and_select_read_the_head(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await from_another_process(tmp_path)
         await c.client("t STATUS INBOX (MESSAGES)")
         await c.server("* STATUS INBOX (MESSAGES 1)", "t OK")
@@ -68,10 +60,7 @@ async def test_status_and_select_read_the_head(tmp_path: Path) -> None:
 async def test_other_commands_read_nothing_while_the_view_is_fresh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await c.client("s SELECT INBOX")
-        await c.until("s OK")
+    async with running(tmp_path) as server, selected(server) as c:
         reads = counted(server, monkeypatch)
         await c.client("a CAPABILITY", "b NAMESPACE", "c FETCH 1:* FLAGS", "d SEARCH ALL")
         await c.until("d OK")

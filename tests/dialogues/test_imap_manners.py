@@ -5,19 +5,13 @@ from pathlib import Path
 import pytest
 
 from compostela.model.mailbox_path import MailboxPath
-from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.conversation import conversation
+from tests.dialogues.imap_session import MESSAGE, append, log_in, logged_in, select, selected, two_sessions
 from tests.dialogues.server import BOB, running
-from tests.dialogues.test_imap import append, log_in
-
-
-async def select(c: Conversation, mailbox: str = "INBOX") -> list[str]:
-    await c.client(f"s SELECT {mailbox}")
-    return await c.until("s OK")
 
 
 async def test_deleting_the_selected_mailbox_is_ok_and_deselects(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await c.client("c CREATE Old")
         await c.server("c OK")
         await select(c, "Old")
@@ -26,8 +20,7 @@ async def test_deleting_the_selected_mailbox_is_ok_and_deselects(tmp_path: Path)
 
 
 async def test_a_line_that_is_too_long_is_tagged_bad_before_the_bye(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await c.client("long SELECT " + 70_000 * "x")
         await c.server("long BAD ", "* BYE ")
 
@@ -36,11 +29,7 @@ async def test_a_line_that_is_too_long_is_tagged_bad_before_the_bye(tmp_path: Pa
     "command", ["FETCH 3 FLAGS", "FETCH 1:3 FLAGS", "STORE 3 +FLAGS (x)", "COPY 3 Sent", "SEARCH 3"]
 )
 async def test_a_number_beyond_the_end_is_bad(tmp_path: Path, command: str) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await append(c)
-        await append(c)
-        await select(c)
+    async with running(tmp_path) as server, selected(server, MESSAGE, MESSAGE) as c:
         await c.client(f"a {command}", "b FETCH 2:* UID")
         await c.server("a BAD ", "* 2 FETCH (UID 2)", "b OK")
 
@@ -49,15 +38,7 @@ async def test_a_number_beyond_the_end_is_bad(tmp_path: Path, command: str) -> N
     "command", ["FETCH 1 FLAGS", "FETCH 1 BODY[]", "STORE 1 +FLAGS (x)", "COPY 1 Sent", "MOVE 1 Sent"]
 )
 async def test_a_message_that_another_session_expunged(tmp_path: Path, command: str) -> None:
-    async with (
-        running(tmp_path) as server,
-        conversation(server.ports["imap"]) as c,
-        conversation(server.ports["imap"]) as d,
-    ):
-        await log_in(c)
-        await append(c)
-        await select(c)
-        await log_in(d)
+    async with two_sessions(tmp_path, MESSAGE) as (c, d):
         await select(d)
         await d.client("d1 STORE 1 +FLAGS (\\Deleted)", "d2 EXPUNGE")
         await d.until("d2 OK")
@@ -70,8 +51,7 @@ async def test_a_message_that_another_session_expunged(tmp_path: Path, command: 
 
 @pytest.mark.parametrize("command", ['LIST "" {1000000}', "SELECT {1000000}", "APPEND x {4294967296}"])
 async def test_a_literal_that_can_be_no_name_is_not_invited(tmp_path: Path, command: str) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await c.client(f"a {command}")
         await c.server("a BAD ")
         await c.client("n NOOP")
@@ -79,11 +59,7 @@ async def test_a_literal_that_can_be_no_name_is_not_invited(tmp_path: Path, comm
 
 
 async def test_object_ids_and_append_limit(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
-        await append(c)
-        await append(c)
-        await select(c)
+    async with running(tmp_path) as server, selected(server, MESSAGE, MESSAGE) as c:
         await c.client("a FETCH 2 (EMAILID THREADID)")
         line = await c.server("* 2 FETCH (EMAILID (")
         assert line.endswith(" THREADID NIL)")
@@ -101,8 +77,7 @@ async def test_object_ids_and_append_limit(tmp_path: Path) -> None:
 
 
 async def test_a_fetch_that_sets_seen_tells_the_modseq_under_condstore(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await append(c)
         await c.client("e ENABLE CONDSTORE")
         await c.until("e OK")
@@ -113,14 +88,7 @@ async def test_a_fetch_that_sets_seen_tells_the_modseq_under_condstore(tmp_path:
 
 
 async def test_recent_is_of_the_first_session_that_is_told(tmp_path: Path) -> None:
-    async with (
-        running(tmp_path) as server,
-        conversation(server.ports["imap"]) as c,
-        conversation(server.ports["imap"]) as d,
-    ):
-        await log_in(c)
-        await select(c)
-        await log_in(d)
+    async with two_sessions(tmp_path) as (c, d):
         await select(d)
         await append(c)
         await c.client("n NOOP")
@@ -139,15 +107,7 @@ async def test_recent_is_of_the_first_session_that_is_told(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("items", ["FLAGS", "(FLAGS ENVELOPE)", "(FLAGS INTERNALDATE)", "(FLAGS BODY.PEEK[TEXT])"])
 async def test_a_keyword_is_announced_before_fetch_shows_it(tmp_path: Path, items: str) -> None:
-    async with (
-        running(tmp_path) as server,
-        conversation(server.ports["imap"]) as c,
-        conversation(server.ports["imap"]) as d,
-    ):
-        await log_in(c)
-        await append(c)
-        await select(c)
-        await log_in(d)
+    async with two_sessions(tmp_path, MESSAGE) as (c, d):
         await select(d)
         await d.client("d STORE 1 +FLAGS ($New)")
         await d.until("d OK")
@@ -157,8 +117,7 @@ async def test_a_keyword_is_announced_before_fetch_shows_it(tmp_path: Path, item
 
 
 async def test_inbox_is_there_again_after_all_mailboxes_were_deleted(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         mailboxes = server.under_test.services.mailboxes.system
         for command, answer in (
             ("STATUS INBOX (MESSAGES)", "* STATUS INBOX (MESSAGES 0)"),
@@ -181,15 +140,7 @@ async def test_a_mailbox_from_before_the_first_login_does_not_cost_the_default_o
 
 
 async def test_idle_repeats_an_exists_that_came_within_a_fetch(tmp_path: Path) -> None:
-    async with (
-        running(tmp_path) as server,
-        conversation(server.ports["imap"]) as c,
-        conversation(server.ports["imap"]) as d,
-    ):
-        await log_in(c)
-        await append(c)
-        await select(c)
-        await log_in(d)
+    async with two_sessions(tmp_path, MESSAGE) as (c, d):
         await append(d)
         await c.client("a UID FETCH 1 FLAGS")
         await c.server("* 1 FETCH", "* 2 EXISTS", "* 2 RECENT", "a OK")
@@ -202,8 +153,7 @@ async def test_idle_repeats_an_exists_that_came_within_a_fetch(tmp_path: Path) -
 
 
 async def test_codes_tell_why_a_mailbox_command_fails(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         for command, code in (
             ("CREATE Sent", "ALREADYEXISTS"),
             ("RENAME Sent Drafts", "ALREADYEXISTS"),
@@ -220,8 +170,7 @@ async def test_codes_tell_why_a_mailbox_command_fails(tmp_path: Path) -> None:
 
 
 async def test_only_subscribed_names_are_told_and_their_parents_where_they_must_be(tmp_path: Path) -> None:
-    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
-        await log_in(c)
+    async with running(tmp_path) as server, logged_in(server) as c:
         await c.client("a CREATE a.b", "b UNSUBSCRIBE a", "c SUBSCRIBE a.b")
         await c.server("a OK", "b OK", "c OK")
         await c.client('d LIST (SUBSCRIBED) "" "a*"')

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.dialogues.conversation import Conversation, conversation
+from tests.dialogues.imap_session import log_in
 from tests.dialogues.server import running
-from tests.dialogues.test_imap import log_in
 
 CASES = Path(__file__).parents[1] / "data" / "cases"
 CORPUS = sorted((Path(__file__).parents[1] / "data" / "corpus").glob("*.msg"))

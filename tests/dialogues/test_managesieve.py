@@ -116,6 +116,21 @@ async def test_a_challenge_takes_no_command(tmp_path: Path) -> None:
         await log_in(c)
 
 
+async def test_another_type_of_channel_binding_is_refused_and_the_session_goes_on(tmp_path: Path) -> None:
+    plus = "SCRAM-SHA-256-PLUS"
+    files = {"managesieveserver.xml": MANAGESIEVE.format(ssl="true").replace("SCRAM-SHA-256", plus)}
+    async with running(tmp_path, files=files) as server, conversation(server.ports["sieve"]) as c:
+        await c.until("OK")
+        await c.client("STARTTLS")
+        await c.server("OK")
+        await c.start_tls()
+        await c.until("OK")
+        first = base64.b64encode(b"p=tls-unique,,n=bob@example.org,r=clientnonce").decode()
+        await c.client(f'AUTHENTICATE "{plus}" "{first}"')
+        await c.server('NO "unsupported-channel-binding-type"')
+        await log_in(c)
+
+
 async def test_faults_in_a_row_end_the_session(tmp_path: Path) -> None:
     async with session(tmp_path) as (c, _):
         await c.client(*["NONSENSE"] * 21)

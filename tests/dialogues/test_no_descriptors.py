@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.dialogues.conversation import conversation
+from tests.dialogues.imap_session import log_in
 from tests.dialogues.server import running
-from tests.dialogues.test_imap import log_in
 
 LARGE = "Subject: Large\r\n\r\n" + ("x" * 76 + "\r\n") * 6000
 """About 460 kB: its body goes to a file while it comes."""

@@ -1,10 +1,12 @@
 """The exchanges of a server, each from its first response to a user."""
 
 import asyncio
+import base64
+import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from compostela.base.errors import InvalidArgument
+from compostela.base.errors import CompostelaError, InvalidArgument
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import TokenVerifier
 from compostela.core.authentication.recent_logins import RecentLogins
@@ -33,6 +35,14 @@ from compostela.protocols.sasl.scram import Scram
 from compostela.protocols.sasl.tokens import OauthBearer, XOauth2
 
 
+class NotOffered(CompostelaError):
+    """The mechanism is not available on this channel. `needs_tls`: it is available over TLS."""
+
+    def __init__(self, name: str, *, needs_tls: bool) -> None:
+        super().__init__(f"the mechanism {name} is not available")
+        self.needs_tls = needs_tls
+
+
 @dataclass(frozen=True, slots=True)
 class Logins:
     """What the exchanges of one server work with."""
@@ -56,9 +66,16 @@ class Logins:
         if self.noted_by is not None:
             self.noted_by.note(address)
 
-    def begin(self, name: str, address: str, channel: TlsChannel | None, *, plus_offered: bool) -> "Exchange":
-        """With a mechanism that is available."""
-        return Exchange(self, self._make(name, channel, plus_offered), address, channel)
+    def begin(
+        self, name: str, address: str, channel: TlsChannel | None, *, tls: bool, bound: frozenset[str]
+    ) -> "Exchange":
+        """Begin an exchange with the mechanism of this name, in capitals. `bound` are the mechanisms that this very TLS channel makes
+        possible. Raises `NotOffered`."""
+        offered = self.settings.available(tls=tls, bound=bound)
+        if name not in offered:
+            needs_tls = not tls and name in self.settings.available(tls=True, bound=bound)
+            raise NotOffered(name, needs_tls=needs_tls)
+        return Exchange(self, self._make(name, channel, SCRAM_PLUS in offered), address, channel)
 
     def _gssapi(self) -> Mechanism:
         if self.kerberos is None:
@@ -131,6 +148,17 @@ class Exchange:
             return last_word.octets
         self._logins.note(self._client.address)
         return user
+
+    async def step_in_base64(self, response: bytes | None) -> bytes | Username:
+        """As `step`, with the response and the challenge in base64. `=` is an empty response (RFC 4959 §3, RFC 5034 §4)."""
+        octets = None
+        if response is not None:
+            try:
+                octets = base64.b64decode(b"" if response == b"=" else response, validate=True)
+            except binascii.Error:
+                raise InvalidArgument("the response is not base64") from None
+        step = await self.step(octets)
+        return base64.b64encode(step) if isinstance(step, bytes) else step
 
     async def _user(self, claim: object) -> Username:
         match claim:

@@ -1,7 +1,5 @@
 """LOGIN and AUTHENTICATE."""
 
-import base64
-import binascii
 import contextlib
 
 from compostela.base.errors import InvalidArgument, StorageFull
@@ -9,8 +7,7 @@ from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.core.mailbox.actor import Actor
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
-from compostela.net.authentication.logins import Exchange
-from compostela.net.authentication.mechanisms import SCRAM_PLUS
+from compostela.net.authentication.logins import Exchange, NotOffered
 from compostela.net.imap.reply import Context, Refused
 from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.imap import commands
@@ -43,16 +40,15 @@ async def login(context: Context, command: commands.Login, *, tls: bool) -> None
 
 def begin(context: Context, command: commands.Authenticate, channel: TlsChannel | None, *, tls: bool) -> Exchange:
     """Raises `Refused` for what is not to be had on this channel."""
-    logins, bound = context.server.logins, context.state.bound_mechanisms
     name = command.mechanism.upper()
-    offered = logins.settings.available(tls=tls, bound=bound)
-    if name in offered:
-        return logins.begin(name, context.state.address, channel, plus_offered=SCRAM_PLUS in offered)
-    if not tls and name in logins.settings.available(tls=True, bound=bound):
-        raise Refused(_DISABLED, "PRIVACYREQUIRED")
-    if name == "PLAIN":
-        raise Refused(_DISABLED)
-    raise Refused("Authentication mechanism is unsupported.")
+    try:
+        return context.server.logins.begin(
+            name, context.state.address, channel, tls=tls, bound=context.state.bound_mechanisms
+        )
+    except NotOffered as refused:
+        if refused.needs_tls:
+            raise Refused(_DISABLED, "PRIVACYREQUIRED") from None
+    raise Refused(_DISABLED if name == "PLAIN" else "Authentication mechanism is unsupported.")
 
 
 async def respond(context: Context, exchange: Exchange, response: bytes | None) -> bytes | None:
@@ -61,14 +57,13 @@ async def respond(context: Context, exchange: Exchange, response: bytes | None) 
     if response == b"*":
         raise Refused("Authentication aborted.", status="BAD")
     try:
-        octets = None if response is None else base64.b64decode(b"" if response == b"=" else response, validate=True)
-        step = await exchange.step(octets)
-    except (binascii.Error, InvalidArgument):
+        step = await exchange.step_in_base64(response)
+    except InvalidArgument:
         raise Refused("Illegal arguments.", status="BAD") from None
     except LoginRefused as refused:
         raise _refused(context, refused, "Authentication failed.") from None
     if isinstance(step, bytes):
-        return base64.b64encode(step)
+        return step
     await _enter(context, step)
     return None
 

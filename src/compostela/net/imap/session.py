@@ -9,12 +9,11 @@ import logging
 from collections.abc import Callable, Coroutine
 
 from compostela.base.errors import NotFound, QuotaExceeded, StorageFull, TemporaryFailure
-from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
-from compostela.core.filtering.ports import BanList
 from compostela.core.mailbox.keyword_limits import KeywordLimitReached
 from compostela.core.mailbox.rights import NoPermission
+from compostela.net.gathering_host import GatheringHost
 from compostela.net.imap.dispatch import Ask, Then, execute
 from compostela.net.imap.mailbox_commands import path_of, target_of
 from compostela.net.imap.reply import Refused, ResponseCut, mailboxes_of
@@ -22,7 +21,7 @@ from compostela.net.imap.selecting import leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
 from compostela.net.incoming_message import IncomingMessage
 from compostela.net.listeners import Listener
-from compostela.net.session_host import CloseReason, SessionHost
+from compostela.net.session_host import CloseReason
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.engine import (
     AppendData,
@@ -55,13 +54,12 @@ SHUTTING_DOWN = "BYE Server is shutting down."
 _commands = counter("imapCommands", "IMAP commands")
 
 
-class ImapProtocol(SessionHost):
+class ImapProtocol(GatheringHost):
     """One connection; also what commands work with (`Context` and `Output`)."""
 
     __slots__ = (
-        "_append", "_engine", "_faults", "_gathered", "_gathered_bytes", "_idle_retry", "_idle_retry_seconds",
-        "_idle_tag", "_idle_told_at", "_line_taker", "_session_id", "_tls",
-        "_woken", "server", "state",
+        "_append", "_engine", "_faults", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_line_taker", "_tls", "_woken",
+        "server", "state",
     )  # fmt: skip
 
     def __init__(self, server: ImapServer, listener: Listener, tls: bool) -> None:
@@ -70,8 +68,6 @@ class ImapProtocol(SessionHost):
         self.server = server
         self.state = ImapState()
         self._tls = tls
-        self._gathered: list[bytes] = []
-        self._gathered_bytes = 0
         self._append: AppendStarted | None = None
         self._line_taker: Callable[[bytes], Coroutine[None, None, None]] | None = None
         self._idle_tag: bytes | None = None
@@ -80,17 +76,12 @@ class ImapProtocol(SessionHost):
         self._idle_retry_seconds = 0.0
         self._woken = False
         self._faults = 0
-        self._session_id = ""
 
     # what commands use
 
     @property
     def out(self) -> "ImapProtocol":
         return self
-
-    def write(self, octets: bytes) -> None:
-        self._gathered.append(octets)
-        self._gathered_bytes += len(octets)
 
     async def drain(self, above: int = 0) -> None:
         if self._gathered_bytes < above:
@@ -99,42 +90,23 @@ class ImapProtocol(SessionHost):
         if self._writable is not None and not self._closing:
             await self._writable.wait()
 
-    def _flush(self) -> None:
-        if self._gathered:
-            octets = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
-            self._gathered.clear()
-            self._gathered_bytes = 0
-            if not self._transport.is_closing():
-                self._transport.write(octets)
-
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._session_id = new_trace_id()
         self.state.address = self._address
         if self._tls:
             self._note_tls()
-        if not self._admitted(untagged("BYE Too many connections.")):
-            return
-        if self.server.bans is None:
-            self._greet()
-        else:
-            self._start(self._greet_unless_banned(self.server.bans))
+        if self._admitted(untagged("BYE Too many connections.")):
+            self._begin(self.server.bans)
 
     def _greet(self) -> None:
         name = self.server.settings.server.hello_name
         greeting = f"OK [CAPABILITY {self._capabilities()}] Compostela IMAP4rev1 Server {name} is ready."
         self._transport.write(untagged(greeting))
 
-    async def _greet_unless_banned(self, bans: BanList) -> None:
-        trace_id.set(self._session_id)
-        if await bans.bans(self._address):
-            _log.info("a client is banned", extra={"ip": self._address})
-            self._close("BYE Your address is banned.")
-        elif not self._closing:
-            self._greet()
-        await self._work()
+    def _turn_away(self) -> None:
+        self._close("BYE Your address is banned.")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._gone()

@@ -26,17 +26,14 @@ class ManageSieveServer:
         """What the Sieve engine reads at most."""
         return DEFAULT_LIMITS.script_octets
 
-    def mechanisms(self, *, tls: bool, bound: frozenset[str]) -> list[str]:
-        """SASL mechanisms of a channel; `bound` are those that this very TLS channel makes possible."""
-        return self.logins.settings.available(tls=tls, bound=bound)
-
     def capabilities(self, user: Username | None, *, tls: bool, bound: frozenset[str]) -> bytes:
-        """The lines of the greeting and of CAPABILITY (RFC 5804 §1.7)."""
+        """The lines of the greeting and of CAPABILITY (RFC 5804 §1.7). `bound` are the mechanisms that this very TLS channel makes
+        possible."""
         return bytes(
             Capabilities(
                 implementation=IMPLEMENTATION,
                 sieve=sorted(CAPABILITIES),
-                mechanisms=self.mechanisms(tls=tls, bound=bound),
+                mechanisms=self.logins.settings.available(tls=tls, bound=bound),
                 starttls=self.settings.server.tls.starttls and not tls,
                 owner="" if user is None else str(user),
                 max_redirects=DEFAULT_LIMITS.redirects,

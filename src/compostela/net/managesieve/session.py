@@ -4,8 +4,6 @@ A session that waits has no task: one is made when octets arrive and ends when t
 """
 
 import asyncio
-import base64
-import binascii
 import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
@@ -14,8 +12,7 @@ from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.model.username import Username
-from compostela.net.authentication.logins import Exchange
-from compostela.net.authentication.mechanisms import SCRAM_PLUS
+from compostela.net.authentication.logins import Exchange, NotOffered
 from compostela.net.listeners import Listener
 from compostela.net.managesieve import scripts
 from compostela.net.managesieve.server import ManageSieveServer
@@ -38,10 +35,8 @@ MAX_FAULTS = 20
 """Commands in a row that are unknown, malformed or out of place, after which the server hangs up."""
 MAX_LOGIN_FAILURES = 3
 _FAILED = "Authentication failed with: Verification of credentials failed"
-_REFUSALS = {
+_REFUSALS = {one: responses.no(one.value) for one in Refusal} | {
     Refusal.WRONG: responses.no(_FAILED),
-    Refusal.DELEGATION: responses.no(Refusal.DELEGATION.value),
-    Refusal.NO_TARGET: responses.no(Refusal.NO_TARGET.value),
     Refusal.SHUT_OUT: responses.no(Refusal.SHUT_OUT.value, responses.TRYLATER),
 }
 _UNABLE = responses.no("The server cannot do this now", responses.TRYLATER)
@@ -180,16 +175,14 @@ class ManageSieveProtocol(SessionHost):
     # login
 
     async def _begin_auth(self, command: Authenticate) -> None:
-        offered = self._server.mechanisms(tls=self._tls, bound=self._bound)
         self._auth = command
-        if command.mechanism not in offered:
-            over_tls = self._server.mechanisms(tls=True, bound=self._bound)
-            needs_tls = not self._tls and command.mechanism in over_tls
-            self._refuse(_NEEDS_TLS if needs_tls else responses.no("Unknown SASL mechanism"))
+        try:
+            self._exchange = self._server.logins.begin(
+                command.mechanism, self._address, self.tls_channel, tls=self._tls, bound=self._bound
+            )
+        except NotOffered as refused:
+            self._refuse(_NEEDS_TLS if refused.needs_tls else responses.no("Unknown SASL mechanism"))
             return
-        self._exchange = self._server.logins.begin(
-            command.mechanism, self._address, self.tls_channel, plus_offered=SCRAM_PLUS in offered
-        )
         await self._step(command.initial)
 
     async def _answer(self, octets: bytes | None) -> None:
@@ -204,8 +197,8 @@ class ManageSieveProtocol(SessionHost):
         assert command is not None
         assert exchange is not None
         try:
-            step = await exchange.step(None if response is None else base64.b64decode(response, validate=True))
-        except (binascii.Error, InvalidArgument):
+            step = await exchange.step_in_base64(response)
+        except InvalidArgument:
             self._refuse(responses.no("The answer is not of the mechanism's form"), is_failure=True)
         except LoginRefused as refused:
             self._refuse(_REFUSALS[refused.refusal], is_failure=True)
@@ -215,7 +208,7 @@ class ManageSieveProtocol(SessionHost):
         else:
             if isinstance(step, bytes):
                 self._engine.expect_answer()
-                self._write(responses.challenge(base64.b64encode(step)))
+                self._write(responses.challenge(step))
                 return
             self._user = step
             self._auth = self._exchange = None

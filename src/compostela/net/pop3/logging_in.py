@@ -1,7 +1,5 @@
 """USER, PASS and AUTH: from the client's words to a user, or a refusal."""
 
-import base64
-import binascii
 import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
@@ -12,11 +10,8 @@ from compostela.protocols.pop3 import replies
 
 _log = logging.getLogger(__name__)
 
-_REFUSALS = {
+_REFUSALS = {one: replies.error(one.value, replies.AUTH) for one in Refusal} | {
     Refusal.WRONG: replies.LOGIN_FAILED,
-    Refusal.DELEGATION: replies.error(Refusal.DELEGATION.value, replies.AUTH),
-    Refusal.NO_TARGET: replies.error(Refusal.NO_TARGET.value, replies.AUTH),
-    Refusal.BINDING: replies.error(Refusal.BINDING.value, replies.AUTH),
     Refusal.SHUT_OUT: replies.error(Refusal.SHUT_OUT.value, replies.SYS_TEMP),
 }
 """A refusal of credentials says so (RFC 3206), so that clients ask for others; one of the address must not."""
@@ -49,15 +44,13 @@ async def respond(exchange: Exchange, response: bytes | None) -> bytes | Usernam
     if response == b"*":
         raise Refused(replies.AUTH_ABORTED)
     try:
-        octets = None if response is None else base64.b64decode(b"" if response == b"=" else response, validate=True)
-        step = await exchange.step(octets)
-    except (binascii.Error, InvalidArgument):
+        return await exchange.step_in_base64(response)
+    except InvalidArgument:
         raise Refused(replies.AUTH_INVALID, is_failure=True) from None
     except LoginRefused as refused:
         raise _refused(refused) from None
     except TemporaryFailure:
         raise _unable() from None
-    return base64.b64encode(step) if isinstance(step, bytes) else step
 
 
 def _refused(refused: LoginRefused) -> Refused:

@@ -8,21 +8,19 @@ import asyncio
 import logging
 
 from compostela.base.errors import TemporaryFailure
-from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
-from compostela.core.filtering.ports import BanList
 from compostela.core.mailbox.actor import Actor
 from compostela.model.username import Username
-from compostela.net.authentication.logins import Exchange
-from compostela.net.authentication.mechanisms import SCRAM_PLUS
+from compostela.net.authentication.logins import Exchange, NotOffered
+from compostela.net.gathering_host import GatheringHost
 from compostela.net.listeners import Listener
 from compostela.net.pop3 import logging_in
 from compostela.net.pop3.logging_in import Refused
 from compostela.net.pop3.maildrop import Maildrop
 from compostela.net.pop3.server import Pop3Server
 from compostela.net.pop3.transaction import CutOff, Transaction
-from compostela.net.session_host import CloseReason, SessionHost
+from compostela.net.session_host import CloseReason
 from compostela.protocols.pop3 import replies
 from compostela.protocols.pop3.commands import Auth, Capa, Command, Mechanisms, Pass, Quit, Stls, User, Utf8
 from compostela.protocols.pop3.engine import Event, Faulty, Line, LineTooLong, Pop3Engine, Received
@@ -39,12 +37,11 @@ GATHERED_BYTES = 64 * 1024
 _commands = counter("pop3Commands", "POP3 commands")
 
 
-class Pop3Protocol(SessionHost):
+class Pop3Protocol(GatheringHost):
     """One connection; also the `Output` of its commands."""
 
     __slots__ = (
-        "_auth", "_bound", "_engine", "_exchange", "_faults", "_gathered", "_gathered_bytes", "_login_failures", "_name", "_server", "_session_id",
-        "_tls", "_transaction", "_utf8",
+        "_auth", "_bound", "_engine", "_exchange", "_faults", "_login_failures", "_name", "_server", "_tls", "_transaction", "_utf8",
     )  # fmt: skip
 
     def __init__(self, server: Pop3Server, listener: Listener, tls: bool) -> None:
@@ -53,8 +50,6 @@ class Pop3Protocol(SessionHost):
         self._server = server
         self._tls = tls
         self._bound: frozenset[str] = frozenset()
-        self._gathered: list[bytes] = []
-        self._gathered_bytes = 0
         self._name = b""
         self._auth: Auth | None = None
         self._exchange: Exchange | None = None
@@ -62,14 +57,8 @@ class Pop3Protocol(SessionHost):
         self._utf8 = False
         self._login_failures = 0
         self._faults = 0
-        self._session_id = ""
 
     # what commands use
-
-    def write(self, octets: bytes) -> None:
-        """See `Output`."""
-        self._gathered.append(octets)
-        self._gathered_bytes += len(octets)
 
     async def drain(self) -> bool:
         """See `Output`."""
@@ -81,41 +70,22 @@ class Pop3Protocol(SessionHost):
             await asyncio.sleep(0)
         return not self._closing
 
-    def _flush(self) -> None:
-        if self._gathered:
-            octets = b"".join(self._gathered)
-            self._gathered.clear()
-            self._gathered_bytes = 0
-            if not self._transport.is_closing():
-                self._transport.write(octets)
-
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._session_id = new_trace_id()
         if self._tls:
             self._note_tls()
-        if not self._admitted(replies.TOO_MANY_CONNECTIONS):
-            return
-        if self._server.bans is None:
-            self._greet()
-        else:
-            self._start(self._greet_unless_banned(self._server.bans))
+        if self._admitted(replies.TOO_MANY_CONNECTIONS):
+            self._begin(self._server.bans)
 
     def _greet(self) -> None:
         # no angle brackets: clients would take them for the challenge of APOP
         name = self._server.settings.server.hello_name
         self._transport.write(replies.ok(f"{name} POP3 server (Compostela) ready"))
 
-    async def _greet_unless_banned(self, bans: BanList) -> None:
-        trace_id.set(self._session_id)
-        if await bans.bans(self._address):
-            _log.info("a client is banned", extra={"ip": self._address})
-            self._close(replies.BANNED)
-        elif not self._closing:
-            self._greet()
-        await self._work()
+    def _turn_away(self) -> None:
+        self._close(replies.BANNED)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._gone()
@@ -183,7 +153,8 @@ class Pop3Protocol(SessionHost):
                 lines = self._server.capabilities(tls=self._tls, bound=self._bound)
                 self.write(replies.multiline("Capability list follows", lines))
             case Mechanisms():
-                self.write(replies.multiline("Mechanisms follow", self._mechanisms()))
+                mechanisms = self._server.mechanisms(tls=self._tls, bound=self._bound)
+                self.write(replies.multiline("Mechanisms follow", mechanisms))
             case Utf8():
                 self._utf8 = True
                 self.write(replies.UTF8_ON)
@@ -234,9 +205,6 @@ class Pop3Protocol(SessionHost):
 
     # login
 
-    def _mechanisms(self) -> list[str]:
-        return self._server.mechanisms(tls=self._tls, bound=self._bound)
-
     async def _log_in_by_password(self, command: Pass, password: bytes) -> None:
         name, self._name = self._name, b""
         try:
@@ -247,16 +215,14 @@ class Pop3Protocol(SessionHost):
             await self._enter(command, user)
 
     async def _begin_auth(self, command: Auth) -> None:
-        offered = self._mechanisms()
-        if command.mechanism not in offered:
-            over_tls = self._server.mechanisms(tls=True, bound=self._bound)
-            needs_tls = not self._tls and command.mechanism in over_tls
-            self._reply(command, replies.TLS_NEEDED if needs_tls else replies.AUTH_UNKNOWN)
+        try:
+            self._exchange = self._server.logins.begin(
+                command.mechanism, self._address, self.tls_channel, tls=self._tls, bound=self._bound
+            )
+        except NotOffered as refused:
+            self._reply(command, replies.TLS_NEEDED if refused.needs_tls else replies.AUTH_UNKNOWN)
             return
         self._auth = command
-        self._exchange = self._server.logins.begin(
-            command.mechanism, self._address, self.tls_channel, plus_offered=SCRAM_PLUS in offered
-        )
         await self._answer(command.initial)
 
     async def _answer(self, response: bytes | None) -> None:

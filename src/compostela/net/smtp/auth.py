@@ -13,11 +13,8 @@ from compostela.protocols.smtp.replies import reply
 
 _log = logging.getLogger(__name__)
 
-_REFUSALS = {
+_REFUSALS = {one: reply(535, "5.7.8", one.value) for one in Refusal} | {
     Refusal.WRONG: replies.AUTH_FAILED,
-    Refusal.DELEGATION: reply(535, "5.7.8", Refusal.DELEGATION.value),
-    Refusal.NO_TARGET: reply(535, "5.7.8", Refusal.NO_TARGET.value),
-    Refusal.BINDING: reply(535, "5.7.8", Refusal.BINDING.value),
     Refusal.SHUT_OUT: reply(454, "4.7.0", Refusal.SHUT_OUT.value),
 }
 

@@ -11,7 +11,7 @@ from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.smtp_hooks.session import SmtpSession
-from compostela.net.authentication.mechanisms import SCRAM_PLUS
+from compostela.net.authentication.logins import NotOffered
 from compostela.net.incoming_message import MAX_SWALLOWED_BYTES, IncomingMessage
 from compostela.net.listeners import Listener
 from compostela.net.session_host import CloseReason, SessionHost
@@ -367,17 +367,15 @@ class SmtpProtocol(SessionHost):
         if not words or len(words) > 2:
             return replies.AUTH_USAGE
         name = words[0].decode("ascii", "replace").upper()
-        offered = self._server.mechanisms(self._session)
-        if name not in offered:
-            return replies.AUTH_NEEDS_TLS if self._needs_tls(name) else replies.AUTH_UNKNOWN
-        exchange = self._server.logins.begin(name, self._address, self.tls_channel, plus_offered=SCRAM_PLUS in offered)
+        try:
+            exchange = self._server.logins.begin(
+                name, self._address, self.tls_channel, tls=self._session.is_tls, bound=self._session.bound_mechanisms
+            )
+        except NotOffered as refused:
+            # RFC 4954 §6
+            return replies.AUTH_NEEDS_TLS if refused.needs_tls else replies.AUTH_UNKNOWN
         self._auth = AuthExchange(exchange, self._session, name)
         return self._auth_step(*await self._auth.begin(words[1] if len(words) == 2 else None))
-
-    def _needs_tls(self, name: str) -> bool:
-        """Whether the mechanism is there under TLS alone (RFC 4954 §6)."""
-        auth = self._server.settings.auth
-        return not self._session.is_tls and name in auth.available(tls=True, bound=self._session.bound_mechanisms)
 
     async def _auth_answer(self, line: bytes) -> bytes:
         assert self._auth is not None
