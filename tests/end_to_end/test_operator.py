@@ -262,6 +262,21 @@ def test_groups_forwards_and_mappings_lead_mail_on(server: ServerProcess, user: 
     assert [server.command(name, "list") for name in ("group", "forward")] == ["", ""]
 
 
+def test_drop_lists_and_rules_of_data_leak_prevention(server: ServerProcess, user: str, tmp_path: Path) -> None:
+    for owner in ([], ["--for", user], ["--for", "example.org"]):
+        server.command("droplist", "add", "spam.example", *owner)
+        assert server.command("droplist", "list", *owner) == "spam.example\n"
+        server.command("droplist", "remove", "spam.example", *owner)
+        assert server.command("droplist", "list", *owner) == ""
+    rules = {"rules": [{"id": "1", "expression": "secret", "targetsContent": True}]}
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps(rules))
+    server.command("dlp", "set", "example.org", str(file))
+    assert server.command("dlp", "show", "example.org") == "1  secret\n"
+    server.command("dlp", "clear", "example.org", "--yes")
+    assert json.loads(server.command("dlp", "show", "example.org", "--json")) == {"rules": []}
+
+
 def test_aliases_and_domain_aliases(server: ServerProcess) -> None:
     server.add_user("alias-owner@example.org")
     server.command("domain", "add", "alias.example")

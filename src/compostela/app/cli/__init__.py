@@ -21,6 +21,8 @@ click.UsageError.exit_code = EXIT_USAGE
         "forward": "compostela.app.cli.rewriting:forward",
         "group": "compostela.app.cli.rewriting:group",
         "mapping": "compostela.app.cli.rewriting:mapping",
+        "droplist": "compostela.app.cli.filtering:droplist",
+        "dlp": "compostela.app.cli.filtering:dlp",
         "delegation": "compostela.app.cli.logins:delegation",
         "ban": "compostela.app.cli.logins:ban",
         "mailbox": "compostela.app.cli.mailboxes:mailbox",

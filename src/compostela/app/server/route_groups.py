@@ -15,8 +15,10 @@ from compostela.web.webadmin.routes.address_groups import AddressGroupRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
 from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
+from compostela.web.webadmin.routes.dlp_rules import DlpRuleRoutes
 from compostela.web.webadmin.routes.domain_mappings import DomainMappingRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
+from compostela.web.webadmin.routes.drop_lists import DropListRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
 from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
@@ -46,6 +48,8 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
         VacationRoutes(users, stores.vacations),
         SieveRoutes(users, services.sieve),
         BanRoutes(services.throttle),
+        DropListRoutes(stores.drop_lists),
+        DlpRuleRoutes(domains, stores.dlp_rules),
     ]
 
 
