@@ -30,6 +30,7 @@ click.UsageError.exit_code = EXIT_USAGE
         "certificate": "compostela.app.cli.certificates:certificate",
         "health": "compostela.app.cli.state:health",
         "metrics": "compostela.app.cli.state:metrics",
+        "log": "compostela.app.cli.logging:log",
         "sieve": "compostela.app.cli.sieve:sieve",
         "send": "compostela.app.cli.sending:send",
     },
