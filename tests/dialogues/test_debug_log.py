@@ -2,7 +2,6 @@
 
 import base64
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,9 +29,9 @@ Events = list[dict[str, object]]
 
 
 @pytest.fixture
-def debug(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def debug(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.DEBUG, "compostela")
-    yield caplog
+    return caplog
 
 
 def events(log: pytest.LogCaptureFixture, text: str) -> Events:

@@ -98,9 +98,7 @@ class _Handler(logging.handlers.QueueHandler):
         return record
 
 
-def start_logging(
-    levels: LogLevels, *, json: bool, stream: TextIO = sys.stderr
-) -> logging.handlers.QueueListener:
+def start_logging(levels: LogLevels, *, json: bool, stream: TextIO = sys.stderr) -> logging.handlers.QueueListener:
     """Sets up the root logger; the caller stops the listener at the end, which writes what is left."""
     writer = logging.StreamHandler(stream)
     writer.setFormatter(JsonFormatter() if json else ConsoleFormatter())

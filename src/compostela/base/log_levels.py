@@ -64,7 +64,9 @@ class LogLevels:
 
     def _check(self, name: str) -> None:
         if name not in self.names:
-            raise InvalidArgument(f"there is no component {name[:64]!r} of the log: choose one of {', '.join(self.names)}")
+            raise InvalidArgument(
+                f"there is no component {name[:64]!r} of the log: choose one of {', '.join(self.names)}"
+            )
 
 
 def read_levels(texts: Iterable[str]) -> dict[str, str]:

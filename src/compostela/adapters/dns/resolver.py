@@ -108,9 +108,7 @@ class DnspythonResolver:
             _log.debug("DNS answer", extra={**query, "failure": str(error)})
             raise
         found = [] if answer is None else [str(record) for record in answer]
-        _log.debug(
-            "DNS answer", extra={**query, "records": ", ".join(found[:MAX_TOLD_RECORDS]), "count": len(found)}
-        )
+        _log.debug("DNS answer", extra={**query, "records": ", ".join(found[:MAX_TOLD_RECORDS]), "count": len(found)})
         return answer
 
     async def _resolve(self, name: str, kind: str) -> "dns.resolver.Answer | None":

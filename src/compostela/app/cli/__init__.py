@@ -30,6 +30,8 @@ click.UsageError.exit_code = EXIT_USAGE
         "certificate": "compostela.app.cli.certificates:certificate",
         "health": "compostela.app.cli.state:health",
         "metrics": "compostela.app.cli.state:metrics",
+        "backup": "compostela.app.cli.backup:backup",
+        "restore": "compostela.app.cli.backup:restore",
         "log": "compostela.app.cli.logging:log",
         "sieve": "compostela.app.cli.sieve:sieve",
         "send": "compostela.app.cli.sending:send",

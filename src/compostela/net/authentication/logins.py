@@ -35,7 +35,6 @@ from compostela.protocols.sasl.passwords import Login, Plain
 from compostela.protocols.sasl.scram import Scram
 from compostela.protocols.sasl.tokens import OauthBearer, XOauth2
 
-
 _log = logging.getLogger(__name__)
 
 PASSWORD = "password"
