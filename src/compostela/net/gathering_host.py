@@ -3,7 +3,6 @@
 import logging
 from abc import abstractmethod
 
-from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.core.filtering.ports import BanList
 from compostela.net.listeners import Listener
@@ -15,13 +14,12 @@ _log = logging.getLogger(__name__)
 class GatheringHost(SessionHost):
     """One connection whose replies are gathered until `_flush`."""
 
-    __slots__ = ("_gathered", "_gathered_bytes", "_session_id")
+    __slots__ = ("_gathered", "_gathered_bytes")
 
     def __init__(self, listener: Listener, reader: Engine) -> None:
         super().__init__(listener, reader)
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
-        self._session_id = new_trace_id()
 
     @abstractmethod
     def _greet(self) -> None:
@@ -55,6 +53,7 @@ class GatheringHost(SessionHost):
         trace_id.set(self._session_id)
         if await bans.bans(self._address):
             _log.info("a client is banned", extra={"ip": self._address})
+            self._note_end("the client is banned")
             self._turn_away()
         elif not self._closing:
             self._greet()

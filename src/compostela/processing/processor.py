@@ -107,6 +107,8 @@ class MailProcessors:
             for one in staying:
                 for part, matched in await self._split(pair, one, here, one.at(run, place)):
                     if matched:
+                        if _log.isEnabledFor(logging.DEBUG):
+                            _tell(pair, part.mail, here)
                         await self._serve(pair, part.mail, here, part.at(run, place))
                     if part.mail.state != here:
                         if part.mail.state != GHOST:
@@ -182,6 +184,20 @@ class MailProcessors:
         mail.error_message = "".join(traceback.format_exception(error))
         mail.attributes[MAILET_ERROR] = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
         mail.state = policy.value if isinstance(policy, Policy) else policy
+
+
+def _tell(pair: Pair, mail: Mail, here: str) -> None:
+    matcher = "All" if pair.matcher is None else f"{type(pair.matcher).__name__}={pair.matcher.condition}"
+    _log.debug(
+        "a mailet gets a mail",
+        extra={
+            "mail": mail.name,
+            "processor": here,
+            "matcher": matcher,
+            "mailet": type(pair.mailet).__name__,
+            "recipients": len(mail.recipients),
+        },
+    )
 
 
 def _places(processor: Processor) -> list[str]:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from compostela.adapters.embedded.backup_lock import removing_files
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace
@@ -88,7 +89,12 @@ class GarbageCollector:
                 return
 
     async def collect(self) -> int:
-        """One collection; tells how many blobs it removed. If the database is in doubt (see `_without_doubt`) no file goes."""
+        """One collection; tells how many blobs it removed. If the database is in doubt (see `_without_doubt`) no file goes. While a
+        backup runs nothing is removed."""
+        with removing_files(self._blobs.folder.parent) as may_remove:
+            return await self._collect() if may_remove else 0
+
+    async def _collect(self) -> int:
         await self.sweep()
         await release(self._writer, self._reader, time.time(), self.held_seconds)
         await purge_deleted(self._writer)

@@ -3,6 +3,7 @@
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
+from compostela.base.log_levels import LogLevels
 from compostela.core.health.checks import HealthChecks
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.tasks.service import Tasks
@@ -20,6 +21,7 @@ from compostela.web.webadmin.routes.domain_mappings import DomainMappingRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.drop_lists import DropListRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
+from compostela.web.webadmin.routes.log_levels import LogLevelRoutes
 from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
 from compostela.web.webadmin.routes.mappings import MappingRoutes
@@ -64,6 +66,11 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, cloc
 def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:
     """What mailbox listeners could not take."""
     return [DeadLetterRoutes(stores.dead_letters, tasks)]
+
+
+def log_groups(levels: LogLevels) -> list[RouteGroup]:
+    """What this process logs."""
+    return [LogLevelRoutes(levels)]
 
 
 def server_groups(
