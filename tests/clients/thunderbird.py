@@ -166,7 +166,8 @@ def _connect(port: int, program: "subprocess.Popen[bytes]", log: Path) -> Marion
         try:
             return Marionette(port)
         except OSError:
-            assert program.poll() is None and time.monotonic() < end, log.read_text()
+            assert program.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
             time.sleep(0.1)
 
 
