@@ -16,7 +16,7 @@ run: setup
 	@exec $(BIN)/compostela serve --conf $(CONF) --data $(DATA)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -rs
 
 clients: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 0 -v -rs tests/clients
