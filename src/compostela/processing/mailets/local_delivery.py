@@ -1,6 +1,5 @@
 """LocalDelivery: the end of the way for mail to users of this server."""
 
-import asyncio
 import logging
 
 from compostela.base.concurrency import side_by_side
@@ -17,12 +16,10 @@ from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELIVERED, enqueue_report
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun, part_name
+from compostela.processing.retries import with_retries
 
 _log = logging.getLogger(__name__)
 
-TRIES = 4
-FIRST_PAUSE_SECONDS = 0.2
-MAX_PAUSE_SECONDS = 1.0
 DELIVERY_PATHS = "DeliveryPaths_"
 
 _delivered = counter("localDeliveredMails", "Mails delivered to mailboxes")
@@ -65,17 +62,8 @@ class LocalDelivery(Mailet):
             raise TemporaryFailure(f"{recipient} is no user")
         header = delivered_header(base, mail.sender, mail.per_recipient_headers.get(recipient, ()))
         content = mail.content.with_header(header)
-        pause = FIRST_PAUSE_SECONDS
-        for attempt in range(1, TRIES + 1):
-            try:
-                await self.context.mailboxes.deliver(user, content, effect, _folders(mail, recipient))
-            except TemporaryFailure:
-                if attempt == TRIES:
-                    raise
-                await asyncio.sleep(pause)
-                pause = min(MAX_PAUSE_SECONDS, pause * 2)
-            else:
-                break
+        folders = _folders(mail, recipient)
+        await with_retries(lambda: self.context.mailboxes.deliver(user, content, effect, folders))
         _log.info("mail delivered", extra={"mail": mail.name, "recipient": str(recipient)})
 
     async def _to_error(self, mail: Mail, failed: list[MailAddress], reason: str, run: PipelineRun) -> None:
