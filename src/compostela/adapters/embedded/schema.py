@@ -340,6 +340,11 @@ SIEVE_TABLES = (
     "CREATE INDEX sieve_mark_until ON sieve_mark (until)",
 )
 
+SIEVE_LIST_TABLES = (
+    # a row with an empty member for each list, and one for each member
+    "CREATE TABLE sieve_list (user TEXT NOT NULL, name TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (user, name, member)) WITHOUT ROWID",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
@@ -350,6 +355,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     QUEUE_TABLES,
     VACATION_TABLES,
     SIEVE_TABLES,
+    SIEVE_LIST_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -71,6 +71,8 @@ def stores_of(store: EmbeddedStore) -> Stores:
         vacations=store.vacations,
         sieve_scripts=store.sieve_scripts,
         sieve_marks=store.sieve_marks,
+        global_scripts=store.global_scripts,
+        sieve_lists=store.sieve_lists,
         blobs=store.blobs,
         runs=store.runs,
         tasks=store.tasks,

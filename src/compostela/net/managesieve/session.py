@@ -7,16 +7,16 @@ import asyncio
 import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
-from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange, NotOffered
+from compostela.net.greeting_host import GreetingHost
 from compostela.net.listeners import Listener
 from compostela.net.managesieve import scripts
 from compostela.net.managesieve.server import ManageSieveServer
-from compostela.net.session_host import CloseReason, SessionHost
+from compostela.net.session_host import CloseReason
 from compostela.protocols.managesieve import responses
 from compostela.protocols.managesieve.commands import (
     Authenticate,
@@ -50,7 +50,7 @@ _CLOSING = {
 _commands = counter("manageSieveCommands", "ManageSieve commands")
 
 
-class ManageSieveProtocol(SessionHost):
+class ManageSieveProtocol(GreetingHost):
     """One connection."""
 
     __slots__ = (
@@ -61,7 +61,6 @@ class ManageSieveProtocol(SessionHost):
         "_faults",
         "_login_failures",
         "_server",
-        "_session_id",
         "_tls",
         "_user",
     )
@@ -77,20 +76,24 @@ class ManageSieveProtocol(SessionHost):
         self._user: Username | None = None
         self._login_failures = 0
         self._faults = 0
-        self._session_id = ""
 
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._session_id = new_trace_id()
         if self._tls:
             self._note_tls()
         if self._admitted(responses.bye("Too many connections", responses.TRYLATER)):
-            self._transport.write(self._capabilities("Compostela ManageSieve server ready"))
+            self._begin(self._server.bans)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         self._gone()
+
+    def _greet(self) -> None:
+        self._write(self._capabilities("Compostela ManageSieve server ready"))
+
+    def _turn_away(self) -> None:
+        self._close(responses.bye("Your address is banned."))
 
     # what the listener asks
 

@@ -15,7 +15,6 @@ from compostela.processing.mailet import Mailet
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.retries import with_retries
 from compostela.processing.sieve_actions import SIEVE_NOTIFICATION, Execution
-from compostela.processing.sieve_engine import program_of
 from compostela.processing.sieve_host import DUPLICATE, Answers, MailOfScript, StoreHost, mark_of
 from compostela.sieve.actions import FileInto, Keep
 from compostela.sieve.errors import ScriptError
@@ -58,7 +57,7 @@ class Sieve(Mailet):
             return True
 
     async def _filter(self, mail: Mail, recipient: MailAddress, user: Username, run: PipelineRun) -> bool:
-        script = await self.context.sieve_scripts.active(user)
+        script = await self.context.sieve.scripts.active(user)
         if script is None:
             return True
         execution = Execution(self.context, mail, recipient, user, run)
@@ -76,7 +75,7 @@ class Sieve(Mailet):
         for mark in outcome.duplicates:
             key = mark_of(DUPLICATE, mark.key)
             seconds = DUPLICATE_SECONDS if mark.seconds is None else mark.seconds
-            await self.context.sieve_marks.mark(user, key, run.entry, now, now + seconds)
+            await self.context.sieve.marks.mark(user, key, run.entry, now, now + seconds)
         is_stored = any(isinstance(action, Keep | FileInto) for action in outcome.actions)
         if is_stored and not any(kept) and DSN_NOTIFY in mail.attributes:
             # LocalDelivery does not see this recipient
@@ -91,4 +90,6 @@ class Sieve(Mailet):
         envelope = Envelope("" if mail.sender is None else str(mail.sender), str(recipient))
         message = MailOfScript(mail, answers)
         now = dt.datetime.fromtimestamp(self.context.clock.now(), dt.UTC)
-        return await asyncio.to_thread(lambda: program_of(script).run(message, envelope, host, now))
+        return await asyncio.to_thread(
+            lambda: self.context.sieve.engine.program_of(script).run(message, envelope, host, now)
+        )
