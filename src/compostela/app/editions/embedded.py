@@ -73,6 +73,8 @@ def stores_of(store: EmbeddedStore) -> Stores:
         dlp_rules=store.dlp_rules,
         sieve_scripts=store.sieve_scripts,
         sieve_marks=store.sieve_marks,
+        global_scripts=store.global_scripts,
+        sieve_lists=store.sieve_lists,
         blobs=store.blobs,
         runs=store.runs,
         tasks=store.tasks,

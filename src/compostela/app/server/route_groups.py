@@ -28,6 +28,7 @@ from compostela.web.webadmin.routes.mappings import MappingRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
 from compostela.web.webadmin.routes.sieve import SieveRoutes
+from compostela.web.webadmin.routes.sieve_lists import SieveListRoutes
 from compostela.web.webadmin.routes.tasks import TaskRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
@@ -49,6 +50,7 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
         DelegationRoutes(users, stores.delegations),
         VacationRoutes(users, stores.vacations),
         SieveRoutes(users, services.sieve),
+        SieveListRoutes(users, services.sieve),
         BanRoutes(services.throttle),
         DropListRoutes(stores.drop_lists),
         DlpRuleRoutes(domains, stores.dlp_rules),
