@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from compostela.base.errors import CompostelaError
 from compostela.core.authentication.failure_ports import Bans, FailedLogins
 from compostela.core.authentication.ports import DelegationStore
-from compostela.core.blob.ports import BlobStore
+from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
 from compostela.core.domains.ports import DomainStore
 from compostela.core.events.ports import CursorStore, DeadLetters, EventSource
 from compostela.core.events.usage import UsageStore
@@ -49,6 +49,8 @@ class Stores:
     sieve_scripts: SieveScripts
     sieve_marks: SieveMarks
     blobs: BlobStore
+    blobs_by_id: BlobsById
+    blob_garbage: BlobGarbage
     runs: UnqueuedRuns
     tasks: TaskStore
     failed_logins: FailedLogins
@@ -58,6 +60,8 @@ class Stores:
     event_source: EventSource
     dead_letters: DeadLetters
     usage: UsageStore
+    collection_times: str
+    """When blobs are collected without an operator's line for it: cron's five fields."""
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
     closing: Callable[[], Awaitable[None]] | None = None
@@ -89,6 +93,8 @@ def unopened_stores() -> Stores:
         sieve_scripts=port("sieve_scripts"),
         sieve_marks=port("sieve_marks"),
         blobs=port("blobs"),
+        blobs_by_id=port("blobs by id"),
+        blob_garbage=port("blob garbage"),
         runs=port("runs"),
         tasks=port("tasks"),
         failed_logins=port("failed logins"),
@@ -98,6 +104,7 @@ def unopened_stores() -> Stores:
         event_source=port("event source"),
         dead_letters=port("dead letters"),
         usage=port("usage"),
+        collection_times="0 0 1 1 *",
     )
 
 
