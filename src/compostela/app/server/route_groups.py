@@ -14,6 +14,7 @@ from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
 from compostela.web.webadmin.routes.address_forwards import AddressForwardRoutes
 from compostela.web.webadmin.routes.address_groups import AddressGroupRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
+from compostela.web.webadmin.routes.blobs import BlobRoutes
 from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
 from compostela.web.webadmin.routes.dlp_rules import DlpRuleRoutes
@@ -58,10 +59,11 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
 
 
 def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, clock: Clock) -> list[RouteGroup]:
-    """Mails that wait or were put aside."""
+    """Mails that wait or were put aside, and the octets of all."""
     return [
         MailQueueRoutes(stores.queues, tasks),
         MailRepositoryRoutes(stores.repositories, settings, stores.queues, tasks, clock),
+        BlobRoutes(tasks),
     ]
 
 
