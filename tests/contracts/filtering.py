@@ -6,7 +6,16 @@ import pytest
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.filtering.ports import BanList, FilterUnavailable, GreylistStore, SeenTriplet, SpamScanner
+from compostela.core.filtering.ports import (
+    BanList,
+    FilterUnavailable,
+    GreylistStore,
+    MailFacts,
+    MailJudge,
+    SeenTriplet,
+    SpamScanner,
+    VirusScanner,
+)
 from tests.contracts.distance import Faulty, cut_off
 from tests.contracts.fakes import START
 
@@ -31,6 +40,45 @@ class SpamScannerContract:
     async def test_silence_ends(self, silent_scanner: SpamScanner) -> None:
         with pytest.raises(FilterUnavailable):
             await silent_scanner.scan(SPAM)
+
+
+class VirusScannerContract:
+    """A subclass gives `scanner`, which finds the virus named `virus` in the message `infected`, and none in `HAM`, and `silent_scanner`,
+    whose judge says nothing."""
+
+    ports = (VirusScanner,)
+    infected: MessageContent
+    virus: str
+
+    async def test_a_virus_is_found(self, scanner: VirusScanner) -> None:
+        assert await scanner.scan(self.infected) == self.virus
+        assert await scanner.scan(HAM) is None
+
+    async def test_silence_ends(self, silent_scanner: VirusScanner) -> None:
+        with pytest.raises(FilterUnavailable):
+            await silent_scanner.scan(HAM)
+
+
+FACTS = MailFacts("name", "a@b.example", ("bob@example.org", "ann@example.org"), "192.0.2.1", "mail.b.example", "éva")
+
+
+class MailJudgeContract:
+    """A subclass gives `judge`, which rejects the message `spam` and not `HAM`, and `silent_judge`, which says nothing."""
+
+    ports = (MailJudge,)
+    spam: MessageContent
+
+    async def test_spam_is_told_from_other_mail(self, judge: MailJudge) -> None:
+        spam, ham = await judge.judge(self.spam, FACTS), await judge.judge(HAM, FACTS)
+        assert spam.action == "reject"
+        assert spam.score >= spam.required
+        assert ham.action != "reject"
+        assert ham.score < ham.required
+        assert not ham.has_virus
+
+    async def test_silence_ends(self, silent_judge: MailJudge) -> None:
+        with pytest.raises(FilterUnavailable):
+            await silent_judge.judge(HAM, FACTS)
 
 
 class BanListContract:

@@ -11,8 +11,11 @@ from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.drop_lists.ports import DropListStore
+from compostela.core.filtering.ports import Scanners
+from compostela.core.filtering.settings import RspamdSettings
 from compostela.core.mail.model import Mail
 from compostela.core.mailbox.session import MailboxSession
+from compostela.core.networks import Resolve
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
 from compostela.core.queue.ports import MailQueues
@@ -44,6 +47,8 @@ class MatcherContext:
     drop_lists_enabled: bool
     """`enabled` of droplists.properties."""
     dlp_rules: DlpRuleStore
+    host_addresses: Resolve
+    """Addresses of the host names in a condition or in settings."""
     clock: Clock
     resolve: Callable[[str], Path]
     """Where a file is that the configuration names, as `file://conf/key.pem`."""
@@ -69,6 +74,9 @@ class MailetContext(MatcherContext):
     """The same resolver as DKIM asks it."""
     sender: SmtpSender
     sieve: SieveParts
+    scanners: Scanners
+    rspamd: RspamdSettings
+    """What rspamd.properties says."""
     own: OwnEndpoints
     """This server as a next hop."""
 

@@ -8,6 +8,7 @@ import math
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.filtering.ports import FilterUnavailable
+from compostela.core.mail.attributes import SPAM_FLAG, SPAM_STATUS
 from compostela.core.mail.model import Mail
 from compostela.core.smtp_hooks.hooks import DECLINED, HookCode, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import SmtpSession
@@ -16,8 +17,6 @@ from compostela.smtp_hooks.lookups import MIN_LIMIT_SECONDS
 
 _log = logging.getLogger(__name__)
 
-SPAM_STATUS = "org.apache.james.spamassassin.status"
-SPAM_FLAG = "org.apache.james.spamassassin.flag"
 _SPAM = deny(
     554,
     "5.7.0",
@@ -51,9 +50,8 @@ class SpamAssassinHandler(SmtpHook):
         except FilterUnavailable as error:
             _log.warning("a mail was not looked at for spam", extra={"mail": mail.name, "error": str(error)})
             return DECLINED
-        word = "Yes" if verdict.is_spam else "No"
-        mail.attributes[SPAM_STATUS] = f"{word}, hits={verdict.score} required={verdict.required}"
-        mail.attributes[SPAM_FLAG] = word.upper()
+        mail.attributes[SPAM_STATUS] = verdict.status
+        mail.attributes[SPAM_FLAG] = verdict.flag
         if 0 < self._rejection <= verdict.score:
             _log.info("spam refused", extra={"mail": mail.name, "ip": session.remote_address, "score": verdict.score})
             return _SPAM

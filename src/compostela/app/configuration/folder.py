@@ -16,7 +16,12 @@ from compostela.core.dns.settings import DnsSettings, read_dns_settings
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
 from compostela.core.drop_lists.settings import DropListSettings, read_drop_list_settings
 from compostela.core.events.settings import ListenersSettings, read_listeners_settings
-from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_settings
+from compostela.core.filtering.settings import (
+    CrowdsecSettings,
+    RspamdSettings,
+    read_crowdsec_settings,
+    read_rspamd_settings,
+)
 from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
@@ -49,14 +54,14 @@ _FILES = (
     "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "pop3server.xml", "managesieveserver.xml", "mailetcontainer.xml", "domainlist.xml",
     "usersrepository.xml", "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
-    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties", "droplists.properties",
+    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties", "droplists.properties", "rspamd.properties",
     "sieve.properties",
 )  # fmt: skip
 _NOT_YET = (
     "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
     "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties",
     "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties",
-    "queue.properties", "rspamd.properties", "spamassassin.properties", "quotas.xml",
+    "queue.properties", "spamassassin.properties", "quotas.xml",
 )  # fmt: skip
 _NO_MEANING = ("jvm.properties", "jmx.properties", "logback.xml", "jmxremote.password", "jmxremote.access", "README.md")
 _REFUSED = {"pulsar.properties": "Pulsar", "queue-pulsar.properties": "Pulsar", "postgres.properties": "PostgreSQL"}
@@ -84,6 +89,7 @@ class Configuration:
     drop_lists: DropListSettings
     dns: DnsSettings
     crowdsec: CrowdsecSettings | None
+    rspamd: RspamdSettings
     health: HealthSettings
     tasks: TaskSettings
     task_runs: TaskRunSettings
@@ -138,6 +144,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         drop_lists=source.root("droplists.properties", read_drop_list_settings),
         dns=source.root("dnsservice.xml", read_dns_settings),
         crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
+        rspamd=source.root("rspamd.properties", read_rspamd_settings),
         health=source.root("healthcheck.properties", read_health_settings),
         tasks=source.root("rabbitmq.properties", read_task_settings),
         task_runs=source.root("tasks.properties", read_task_run_settings),

@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import Callable
 
+from compostela.adapters.clamav.clamd import Clamd
+from compostela.adapters.rspamd.client import RspamdClient
+from compostela.adapters.spamassassin.spamd import Spamd
 from compostela.app.configuration.folder import Configuration
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.base.settings import Problems
 from compostela.core.dns.ports import DnsResolver
+from compostela.core.filtering.ports import Scanners
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.queue.model import SPOOL
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.mailauth.dns import AuthenticationDns
+from compostela.net.host_addresses import system_addresses
 from compostela.net.outbound.client import SmtpClient
 from compostela.net.outbound.local_addresses import is_of_this_machine
 from compostela.processing.container import build_processors, error_repository, postmaster_address
@@ -44,6 +49,9 @@ def mailet_context(
         drop_lists=stores.drop_lists,
         drop_lists_enabled=configuration.drop_lists.enabled,
         dlp_rules=stores.dlp_rules,
+        host_addresses=system_addresses,
+        scanners=Scanners(Spamd, Clamd, RspamdClient),
+        rspamd=configuration.rspamd,
         queues=stores.queues,
         repositories=stores.repositories,
         repository_settings=configuration.repositories,

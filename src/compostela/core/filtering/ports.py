@@ -1,5 +1,6 @@
 """Judges outside of the server: of messages, and of clients' addresses."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,16 @@ class SpamVerdict:
     score: float
     required: float
 
+    @property
+    def flag(self) -> str:
+        """`YES` or `NO`, as mail attributes and header fields have it."""
+        return "YES" if self.is_spam else "NO"
+
+    @property
+    def status(self) -> str:
+        """As `Yes, hits=7.5 required=5.0`."""
+        return f"{self.flag.capitalize()}, hits={self.score} required={self.required}"
+
 
 class SpamScanner(Protocol):
     """Looks at whole messages. Embedded and distributed alike: nothing is kept."""
@@ -26,6 +37,59 @@ class SpamScanner(Protocol):
     async def scan(self, content: MessageContent) -> SpamVerdict:
         """Raises `FilterUnavailable`, after a time of its own at the latest."""
         ...
+
+
+class VirusScanner(Protocol):
+    """Looks for malicious software in whole messages. Embedded and distributed alike: nothing is kept."""
+
+    async def scan(self, content: MessageContent) -> str | None:
+        """Return the name of what was found, None if nothing was. Raises `FilterUnavailable`, after a time of its own at the latest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MailFacts:
+    """What a judge may know of a mail beside its octets; "" for what is not known."""
+
+    name: str
+    sender: str
+    recipients: Sequence[str]
+    address: str
+    helo: str
+    user: str
+    """The login that gave the mail to this server."""
+    deliver_to: str = ""
+    """The recipient whose own statistics count."""
+
+
+@dataclass(frozen=True, slots=True)
+class RspamdVerdict:
+    """What rspamd thinks of a mail. `action` is one of its words, as `no action` or `reject`."""
+
+    action: str
+    score: float
+    required: float
+    subject: str | None
+    """The subject that it proposes."""
+    has_virus: bool
+
+
+class MailJudge(Protocol):
+    """Rspamd: looks at a message and at what is known of its way. Embedded and distributed alike: nothing is kept."""
+
+    async def judge(self, content: MessageContent, facts: MailFacts) -> RspamdVerdict:
+        """Raises `FilterUnavailable`, after a time of its own at the latest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scanners:
+    """How scanners are made from what a mailet's settings say. The last number of each is seconds for an answer, but for clamd the octets
+    that it gets at a time."""
+
+    spamd: Callable[[str, int, float], SpamScanner]
+    clamd: Callable[[str, int, float, int], VirusScanner]
+    rspamd: Callable[[str, str, float], MailJudge]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`crowdsec.properties`."""
+"""`crowdsec.properties` and `rspamd.properties`."""
 
 from dataclasses import dataclass, field
 
@@ -30,6 +30,30 @@ def read_crowdsec_settings(settings: Settings) -> CrowdsecSettings | None:
         api_key=settings.required("apiKey"),
         timeout_seconds=settings.duration("timeout", 0.5, unit="ms"),
         cache_seconds=settings.duration("cacheTime", 30.0),
+    )
+    settings.finish()
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class RspamdSettings:
+    """`rspamd.properties`: what the mailet `RspamdScanner` uses unless it says otherwise."""
+
+    url: str = ""
+    """Of the normal worker, as `http://localhost:11333`."""
+    password: str = field(default="", repr=False)
+    timeout_seconds: float = 15.0
+    """For an answer."""
+    per_user_bayes: bool = False
+    """Whether each recipient has statistics of his own."""
+
+
+def read_rspamd_settings(settings: Settings) -> RspamdSettings:
+    read = RspamdSettings(
+        url=settings.parsed("rSpamdUrl", "", _base_url),
+        password=settings.text("rSpamdPassword", ""),
+        timeout_seconds=settings.duration("rspamdTimeout", 15.0, minimum=0.1),
+        per_user_bayes=settings.boolean("perUserBayes", False),
     )
     settings.finish()
     return read

@@ -14,6 +14,7 @@ from compostela.core.mail.attributes import (
     DELIVERY_ERROR_CODE,
     IS_DELIVERY_PERMANENT_ERROR,
     MAILET_ERROR,
+    SPAM_STATUS,
 )
 from compostela.core.mail.hops import has_too_many_hops
 from compostela.core.mail.model import Mail
@@ -263,7 +264,7 @@ class IsMarkedAsSpam(ConditionMatcher[str]):
     SpamAssassin's status."""
 
     def parse(self, condition: str) -> str:
-        return condition or "org.apache.james.spamassassin.status"
+        return condition or SPAM_STATUS
 
     async def match(self, mail: Mail) -> Recipients:
         if _is_yes(str(mail.attributes.get(self.wanted, ""))):

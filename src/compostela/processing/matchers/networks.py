@@ -1,7 +1,5 @@
 """Matchers on addresses of clients and on what DNS says of domains. All but `RecipientHasMXRecord` match the mail as a whole."""
 
-import socket
-
 from compostela.base.errors import InvalidArgument
 from compostela.core.dns.ports import DnsNoSuchName
 from compostela.core.mail.model import Mail
@@ -16,18 +14,11 @@ class _Networks(ConditionMatcher[tuple[Network, ...]]):
     def parse(self, condition: str) -> tuple[Network, ...]:
         found: list[Network] = []
         for text in some(condition):
-            networks = parse_network(text, _resolve)
+            networks = parse_network(text, self.context.host_addresses)
             if not networks:
                 raise InvalidArgument(f"the name {text!r} has no address")
             found += networks
         return tuple(found)
-
-
-def _resolve(host: str) -> list[str]:
-    try:
-        return sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None)})
-    except OSError:
-        return []
 
 
 class RemoteAddrInNetwork(_Networks):

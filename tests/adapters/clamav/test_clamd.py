@@ -1,0 +1,51 @@
+"""The client of clamd keeps to the contract with a real clamd, and takes nothing for a verdict that is none."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from compostela.adapters.clamav.clamd import Clamd
+from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.filtering.ports import FilterUnavailable
+from tests.contracts.filtering import HAM, VirusScannerContract
+from tests.filter_servers import ADDRESS, scanner_saying
+from tests.scanner_daemons import HOST, SIGNATURE, VIRUS, clamd, needs_clamd
+
+CHUNK = 8192
+
+
+@needs_clamd
+class TestClamd(VirusScannerContract):
+    infected = MessageContent(b"Subject: x\r\n\r\n", MemoryBody(b"some text\r\n" + VIRUS + b"\r\n"))
+    virus = f"{SIGNATURE}.UNOFFICIAL"
+
+    @pytest.fixture
+    async def scanner(self, tmp_path: Path) -> AsyncIterator[Clamd]:
+        async with clamd(tmp_path) as port:
+            yield Clamd(HOST, port, 60.0, CHUNK)
+
+    @pytest.fixture
+    async def silent_scanner(self) -> AsyncIterator[Clamd]:
+        async with scanner_saying(None) as (port, _):
+            yield Clamd(ADDRESS, port, 0.05, CHUNK)
+
+    async def test_a_message_beyond_its_limit_is_not_called_clean(self, scanner: Clamd) -> None:
+        with pytest.raises(FilterUnavailable):
+            await scanner.scan(MessageContent(b"Subject: x\r\n\r\n", MemoryBody(b"x" * 20_000_000)))
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"stream: \x00", b"OK\x00", b"INSTREAM size limit exceeded. ERROR\x00", b"x" * 100_000]
+)
+async def test_an_answer_that_is_none_is_no_verdict(answer: bytes) -> None:
+    async with scanner_saying(answer) as (port, _):
+        with pytest.raises(FilterUnavailable):
+            await Clamd(ADDRESS, port, 60, CHUNK).scan(HAM)
+
+
+async def test_no_daemon_there() -> None:
+    async with scanner_saying(b"") as (port, _):
+        pass
+    with pytest.raises(FilterUnavailable):
+        await Clamd(ADDRESS, port, 60, CHUNK).scan(HAM)
