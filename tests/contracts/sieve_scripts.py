@@ -7,6 +7,7 @@ import pytest
 
 from compostela.base.errors import AlreadyExists, NotFound
 from compostela.core.sieve.model import (
+    MAX_NAME_CHARACTERS,
     MAX_SCRIPTS,
     ScriptEntry,
     ScriptIsActive,
@@ -56,6 +57,41 @@ class SieveScriptsContract:
         await scripts.activate(ANN, None)
         assert await scripts_elsewhere.active(ANN) is None
         assert await scripts.active(BOB) == a_script(TWO)
+
+    async def test_all_of_a_user_moves_to_another(self, scripts: SieveScripts, scripts_elsewhere: SieveScripts) -> None:
+        await scripts.put(ANN, a_script(ONE), activate=True)
+        await scripts.put(ANN, a_script(TWO))
+        await scripts.set_quota(ANN, 1000)
+        for _ in range(2):
+            await scripts.move(ANN, BOB)
+            assert await scripts_elsewhere.scripts(ANN) == []
+            assert await scripts_elsewhere.quota(ANN) is None
+            assert await scripts_elsewhere.scripts(BOB) == [ScriptEntry(ONE, 5, True), ScriptEntry(TWO, 5, False)]
+            assert await scripts_elsewhere.active(BOB) == a_script(ONE)
+            assert await scripts_elsewhere.quota(BOB) == 1000
+
+    async def test_what_the_other_has_stays_when_all_of_a_user_moves_to_it(self, scripts: SieveScripts) -> None:
+        long = ScriptName("n" * MAX_NAME_CHARACTERS)
+        await scripts.put(ANN, a_script(ONE, 7), activate=True)
+        await scripts.put(ANN, a_script(TWO))
+        await scripts.put(ANN, a_script(long, 8))
+        await scripts.set_quota(ANN, 1000)
+        for name in (ONE, TWO, long, ScriptName("one (1)")):
+            await scripts.put(BOB, a_script(name))
+        await scripts.activate(BOB, TWO)
+        await scripts.set_quota(BOB, 2000)
+        await scripts.move(ANN, BOB)
+        assert {(entry.name, entry.size, entry.is_active) for entry in await scripts.scripts(BOB)} == {
+            (ONE, 5, False), ("one (1)", 5, False), ("one (2)", 7, False), (TWO, 5, True), (long, 5, False),
+            (long[:-4] + " (1)", 8, False),
+        }  # fmt: skip
+        assert (await scripts.scripts(ANN), await scripts.quota(BOB)) == ([], 2000)
+
+    async def test_the_same_script_of_two_users_is_one_after_a_move(self, scripts: SieveScripts) -> None:
+        await scripts.put(ANN, a_script(ONE), activate=True)
+        await scripts.put(BOB, a_script(ONE))
+        await scripts.move(ANN, BOB)
+        assert await scripts.scripts(BOB) == [ScriptEntry(ONE, 5, True)]
 
     async def test_an_unknown_script_is_not_activated_and_the_active_one_stays(self, scripts: SieveScripts) -> None:
         await scripts.put(ANN, a_script(ONE), activate=True)

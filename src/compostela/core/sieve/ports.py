@@ -59,6 +59,11 @@ class SieveScripts(Protocol):
         """Removes all scripts, the quota and the marks of a user that is deleted. May be repeated."""
         ...
 
+    async def move(self, user: Username, new: Username) -> None:
+        """Gives all that `forget` would remove to `new`, as one step. What `new` has already stays: its active script, its quota, and
+        a script of the same name, beside which the moved one gets another name (`freed_name`). May be repeated."""
+        ...
+
 
 class SieveMarks(Protocol):
     """What happened to a user's mail before: senders that got an answer (RFC 5230 §4.2, RFC 3834 §2), and messages that
