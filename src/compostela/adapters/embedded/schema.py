@@ -340,6 +340,14 @@ SIEVE_TABLES = (
     "CREATE INDEX sieve_mark_until ON sieve_mark (until)",
 )
 
+POLICY_TABLES = (
+    """CREATE TABLE drop_list (
+        scope TEXT NOT NULL, owner TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+        PRIMARY KEY (scope, owner, kind, name)
+    ) WITHOUT ROWID, STRICT""",
+    "CREATE TABLE dlp_rules (domain TEXT NOT NULL PRIMARY KEY, rules BLOB NOT NULL) WITHOUT ROWID, STRICT",
+)
+
 BLOB_REFERENCE_TABLES = (
     # what refers to a blob by its id
     """CREATE TABLE blob_reference (
@@ -364,6 +372,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     QUEUE_TABLES,
     VACATION_TABLES,
     SIEVE_TABLES,
+    POLICY_TABLES,
     BLOB_REFERENCE_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""

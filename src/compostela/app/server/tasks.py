@@ -12,6 +12,7 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems
 from compostela.core.authentication.user_data import DelegationChange, DelegationDeletion
 from compostela.core.blob.tasks import CollectBlobsTask
+from compostela.core.drop_lists.service import DropListDeletion
 from compostela.core.events.listeners import Listeners
 from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
 from compostela.core.mailbox.tasks import ClearMailboxTask
@@ -82,6 +83,7 @@ def deletion_steps(stores: Stores, services: Services) -> list[UserDeletionStep]
     return [
         MappingDeletion(services.rewriting),
         DelegationDeletion(stores.delegations),
+        DropListDeletion(services.users, stores.drop_lists),
         MailboxDeletion(services.mailboxes.system),
         VacationDeletion(stores.vacations),
         SieveDeletion(stores.sieve_scripts),
