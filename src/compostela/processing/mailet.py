@@ -16,6 +16,7 @@ from compostela.core.mailbox.session import MailboxSession
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
 from compostela.core.queue.ports import MailQueues
+from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
@@ -61,6 +62,7 @@ class MailetContext(MatcherContext):
     """The system's session."""
     vacations: VacationStore
     queues: MailQueues
+    rate_limits: RateLimits
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings
     error_repository: RepositoryUrl

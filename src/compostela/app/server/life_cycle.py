@@ -24,7 +24,6 @@ from compostela.app.stores import Stores
 from compostela.base.clock import SystemClock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
-from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.health.checks import HealthChecks
 from compostela.doctor.service import Diagnosis
 from compostela.net.listeners import Listener
@@ -59,9 +58,8 @@ class Server:
         self._dns = DnspythonResolver(configuration.dns)
         self._authentication_dns = ResolverDns(self._dns)
         self._bans = make_bans(configuration, self._clock, problems)
-        self._recent_logins = RecentLogins(self._clock)
         self.hook_context = hook_context(
-            stores, self.services, self._dns, self._authentication_dns, self._bans, self._recent_logins, self._clock
+            stores, self.services, self._dns, self._authentication_dns, self._bans, stores.recent_logins, self._clock
         )
         self._smtp_chains = [smtp_chain(smtp, self.hook_context) for smtp in configuration.smtp]
         self._lmtp_chains = [lmtp_chain(lmtp, self.hook_context) for lmtp in configuration.lmtp]
@@ -127,7 +125,7 @@ class Server:
             stores=stores,
             services=services,
             logins=self._logins,
-            recent_logins=self._recent_logins,
+            recent_logins=stores.recent_logins,
             login_delays=LoginDelays(self._clock),
             bans=self._bans,
             locations=configuration.locations,

@@ -44,6 +44,7 @@ def mailet_context(
         drop_lists_enabled=configuration.drop_lists.enabled,
         dlp_rules=stores.dlp_rules,
         queues=stores.queues,
+        rate_limits=stores.rate_limits,
         repositories=stores.repositories,
         repository_settings=configuration.repositories,
         error_repository=error_repository(configuration.spooler, configuration.repositories),

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from compostela.base.errors import CompostelaError, InvalidArgument
+from compostela.core.authentication.failure_ports import RecentLogins
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import TokenVerifier
-from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.authentication.service import Authenticator, Client, LoginRefused, Refusal
 from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.model.username import Username
@@ -61,10 +61,10 @@ class Logins:
         """Whoever is at that address."""
         return Client(address, self.administrators, self.accounts)
 
-    def note(self, address: str) -> None:
+    async def note(self, address: str) -> None:
         """A login that succeeded."""
         if self.noted_by is not None:
-            self.noted_by.note(address)
+            await self.noted_by.note(address)
 
     def begin(
         self, name: str, address: str, channel: TlsChannel | None, *, tls: bool, bound: frozenset[str]
@@ -100,7 +100,7 @@ class Logins:
     async def by_password(self, name: str, password: str, address: str) -> Username:
         """A login without SASL (IMAP's LOGIN). Raises as `Authenticator` does."""
         user = await self.authenticator.by_password(name, password, None, self.client(address))
-        self.note(address)
+        await self.note(address)
         return user
 
 
@@ -146,7 +146,7 @@ class Exchange:
             # RFC 7628 §3.2.3: the client hears why, answers with anything, and is refused
             self._refusal = refused
             return last_word.octets
-        self._logins.note(self._client.address)
+        await self._logins.note(self._client.address)
         return user
 
     async def step_in_base64(self, response: bytes | None) -> bytes | Username:
