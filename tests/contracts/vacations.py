@@ -64,6 +64,7 @@ class VacationStoreContract:
     ) -> None:
         await vacations.set(BOB, AWAY)
         assert await vacations.claim(BOB, CARL, FIRST, START, START + 60)
+        assert (await vacations_elsewhere.get(BOB), await vacations_elsewhere.get(ANN)) == (AWAY, NO_VACATION)
         for _ in range(2):
             await vacations.move(BOB, ANN)
             assert await vacations_elsewhere.get(ANN) == AWAY

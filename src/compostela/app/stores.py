@@ -21,7 +21,7 @@ from compostela.core.queue.ports import MailQueues
 from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
-from compostela.core.sieve.ports import SieveMarks, SieveScripts
+from compostela.core.sieve.ports import GlobalScripts, SieveLists, SieveMarks, SieveScripts
 from compostela.core.tasks.ports import TaskStore
 from compostela.core.users.ports import UserStore
 from compostela.core.vacation.ports import VacationStore
@@ -52,6 +52,8 @@ class Stores:
     dlp_rules: DlpRuleStore
     sieve_scripts: SieveScripts
     sieve_marks: SieveMarks
+    global_scripts: GlobalScripts
+    sieve_lists: SieveLists
     blobs: BlobStore
     blobs_by_id: BlobsById
     blob_garbage: BlobGarbage
@@ -99,6 +101,8 @@ def unopened_stores() -> Stores:
         dlp_rules=port("DLP rules"),
         sieve_scripts=port("sieve_scripts"),
         sieve_marks=port("sieve_marks"),
+        global_scripts=port("global_scripts"),
+        sieve_lists=port("sieve_lists"),
         blobs=port("blobs"),
         blobs_by_id=port("blobs by id"),
         blob_garbage=port("blob garbage"),

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from compostela.adapters.embedded.backup_lock import removing_files
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.reader import Reader
@@ -95,7 +96,14 @@ class BlobCollector:
     ) -> CollectedPart:
         """See `compostela.core.blob.ports`. Sweeps the files, then looks at the rows, then removes.
 
-        `unreferenced_seconds`: how long a blob stays after a collection found it without reference."""
+        `unreferenced_seconds`: how long a blob stays after a collection found it without reference. While a backup runs nothing is
+        removed: the collection ends."""
+        with removing_files(self._blobs.folder.parent) as may_remove:
+            if not may_remove:
+                return CollectedPart(None)
+            return await self._collect(position, limit, unreferenced_seconds)
+
+    async def _collect(self, position: str | None, limit: int, unreferenced_seconds: float) -> CollectedPart:
         if position is None:
             began_at = time.time()
             is_in_doubt = await self._sweep(FILE_GRACE_SECONDS)
@@ -106,8 +114,10 @@ class BlobCollector:
         )
 
     async def sweep(self, grace_seconds: float = FILE_GRACE_SECONDS) -> None:
-        """Removes files that no row knows. `withheld` tells of those that are kept all the same."""
-        await self._sweep(grace_seconds)
+        """Removes files that no row knows, unless a backup runs. `withheld` tells of those that are kept all the same."""
+        with removing_files(self._blobs.folder.parent) as may_remove:
+            if may_remove:
+                await self._sweep(grace_seconds)
 
     async def _look(self, at: _Position) -> CollectedPart:
         """Notes which of the next rows have no reference."""

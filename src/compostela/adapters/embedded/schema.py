@@ -348,6 +348,11 @@ POLICY_TABLES = (
     "CREATE TABLE dlp_rules (domain TEXT NOT NULL PRIMARY KEY, rules BLOB NOT NULL) WITHOUT ROWID, STRICT",
 )
 
+SIEVE_LIST_TABLES = (
+    # a row with an empty member for each list, and one for each member
+    "CREATE TABLE sieve_list (user TEXT NOT NULL, name TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (user, name, member)) WITHOUT ROWID",
+)
+
 BLOB_REFERENCE_TABLES = (
     # what refers to a blob by its id
     """CREATE TABLE blob_reference (
@@ -373,6 +378,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     VACATION_TABLES,
     SIEVE_TABLES,
     POLICY_TABLES,
+    SIEVE_LIST_TABLES,
     BLOB_REFERENCE_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""

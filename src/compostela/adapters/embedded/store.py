@@ -47,7 +47,8 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
 from compostela.adapters.embedded.shared_marks import LOOKUPS, QUEUES, MarkFile
-from compostela.adapters.embedded.sieve_scripts import EmbeddedSieveMarks, EmbeddedSieveScripts
+from compostela.adapters.embedded.sieve_lists import EmbeddedSieveLists
+from compostela.adapters.embedded.sieve_scripts import EmbeddedGlobalScripts, EmbeddedSieveMarks, EmbeddedSieveScripts
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.tasks import EmbeddedTasks
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
@@ -95,11 +96,13 @@ class EmbeddedStore:
         self.delegations = EmbeddedDelegations(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
-        self.vacations = EmbeddedVacations(self._writer, self._reader)
+        self.vacations = EmbeddedVacations(self._writer, self._reader, self._lookups)
         self.drop_lists = EmbeddedDropLists(self._writer, self._reader)
         self.dlp_rules = EmbeddedDlpRules(self._writer, self._reader)
         self.greylist = EmbeddedGreylist(self._writer, self._reader)
-        self.sieve_scripts = EmbeddedSieveScripts(self._writer, self._reader)
+        self.sieve_scripts = EmbeddedSieveScripts(self._writer, self._reader, self._lookups)
+        self.global_scripts = EmbeddedGlobalScripts(self._writer, self._reader)
+        self.sieve_lists = EmbeddedSieveLists(self._writer, self._reader)
         self.sieve_marks = EmbeddedSieveMarks(self._writer, self._reader)
         self.tasks = EmbeddedTasks(self._writer, self._reader, self._ownership, self._signals)
         self.blob_garbage = BlobCollector(self._writer, self._reader, self.blobs)

@@ -77,6 +77,8 @@ def stores_of(store: EmbeddedStore) -> Stores:
         dlp_rules=store.dlp_rules,
         sieve_scripts=store.sieve_scripts,
         sieve_marks=store.sieve_marks,
+        global_scripts=store.global_scripts,
+        sieve_lists=store.sieve_lists,
         blobs=store.blobs,
         blobs_by_id=store.blobs_by_id,
         blob_garbage=store.blob_garbage,

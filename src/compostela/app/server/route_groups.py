@@ -3,6 +3,7 @@
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
+from compostela.base.log_levels import LogLevels
 from compostela.core.health.checks import HealthChecks
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.tasks.service import Tasks
@@ -21,12 +22,14 @@ from compostela.web.webadmin.routes.domain_mappings import DomainMappingRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.drop_lists import DropListRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
+from compostela.web.webadmin.routes.log_levels import LogLevelRoutes
 from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
 from compostela.web.webadmin.routes.mappings import MappingRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
 from compostela.web.webadmin.routes.sieve import SieveRoutes
+from compostela.web.webadmin.routes.sieve_lists import SieveListRoutes
 from compostela.web.webadmin.routes.tasks import TaskRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
@@ -48,6 +51,7 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
         DelegationRoutes(users, stores.delegations),
         VacationRoutes(users, stores.vacations),
         SieveRoutes(users, services.sieve),
+        SieveListRoutes(users, services.sieve),
         BanRoutes(services.throttle),
         DropListRoutes(stores.drop_lists),
         DlpRuleRoutes(domains, stores.dlp_rules),
@@ -66,6 +70,11 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, cloc
 def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:
     """What mailbox listeners could not take."""
     return [DeadLetterRoutes(stores.dead_letters, tasks)]
+
+
+def log_groups(levels: LogLevels) -> list[RouteGroup]:
+    """What this process logs."""
+    return [LogLevelRoutes(levels)]
 
 
 def server_groups(
