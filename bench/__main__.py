@@ -15,6 +15,7 @@ from bench import (
     measure_idle,
     measure_imap,
     measure_large,
+    measure_news,
     measure_sieve,
     measure_smtp,
     measure_start,
@@ -49,6 +50,7 @@ GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "start": lambda effort, _: measure_start.measure(effort),
     "idle": lambda effort, _: measure_idle.measure(effort),
     "large": lambda effort, _: measure_large.measure(effort),
+    "news": lambda effort, _: measure_news.measure(effort),
     "sieve": lambda effort, _: measure_sieve.measure(effort),
 }
 WITH_PEER = {"smtp", "imap"}

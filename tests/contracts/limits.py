@@ -1,9 +1,9 @@
-"""What counters of failed logins, bans and rate limits keep to. Subclasses give the fixtures `clock` (set by hand), and
-`failed_logins`, `bans` or `rate_limits` with the same as another node has it: `…_elsewhere`."""
+"""What counters of failed logins, bans, recent logins and rate limits keep to. Subclasses give the fixtures `clock` (set by
+hand), and `failed_logins`, `bans`, `recent_logins` or `rate_limits` with the same as another node has it: `…_elsewhere`."""
 
 import asyncio
 
-from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins
+from compostela.core.authentication.failure_ports import KEPT_LOGIN_SECONDS, Ban, Bans, FailedLogins, RecentLogins
 from compostela.core.rate_limits.ports import RateLimit, RateLimits
 from tests.contracts.fakes import FakeClock
 
@@ -90,6 +90,27 @@ class BansContract:
         await bans.add(Ban(THERE, 1, clock.now() + 900))
         assert await bans.remove_all()
         assert not await bans.remove_all()
+
+
+class RecentLoginsContract:
+    ports = (RecentLogins,)
+
+    async def test_a_login_is_recent_for_a_time_on_all_nodes(
+        self, recent_logins: RecentLogins, recent_logins_elsewhere: RecentLogins, clock: FakeClock
+    ) -> None:
+        await recent_logins.note(HERE)
+        assert await recent_logins_elsewhere.within(HERE, 60)
+        assert not await recent_logins_elsewhere.within(THERE, KEPT_LOGIN_SECONDS)
+        clock.advance(61)
+        assert not await recent_logins.within(HERE, 60)
+        assert await recent_logins_elsewhere.within(HERE, 62)
+        await recent_logins_elsewhere.note(HERE)
+        assert await recent_logins.within(HERE, 60)
+
+    async def test_a_login_is_known_for_its_time(self, recent_logins: RecentLogins, clock: FakeClock) -> None:
+        await recent_logins.note(HERE)
+        clock.advance(KEPT_LOGIN_SECONDS - 1)
+        assert await recent_logins.within(HERE, KEPT_LOGIN_SECONDS)
 
 
 class RateLimitsContract:

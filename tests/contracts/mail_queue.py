@@ -250,6 +250,18 @@ class MailQueueContract:
         assert (await queue.dequeue()).mail.name == "three"
         assert await self.is_idle(queue)
 
+    async def test_delete_leaves_what_came_later(self, queue: MailQueue, clock: FakeClock) -> None:
+        for name in ("one", "two"):
+            await queue.enqueue(a_mail(name, sender="x@example.org"))
+        until = clock.now()
+        clock.advance(1)
+        await queue.enqueue(a_mail("later", sender="x@example.org"))
+        assert await queue.delete(name="one", enqueued_until=until) == 1
+        assert await queue.delete(sender=address("x@example.org"), enqueued_until=until) == 1
+        assert await queue.delete(enqueued_until=until) == 0
+        assert await names_of(queue) == ["later"]
+        assert await queue.delete(enqueued_until=clock.now()) == 1
+
     async def test_delete_all(self, queue: MailQueue) -> None:
         await queue.enqueue(a_mail("one"))
         await queue.enqueue(a_mail("two"), delay_seconds=60)

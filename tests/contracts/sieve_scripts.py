@@ -9,6 +9,7 @@ from compostela.base.errors import AlreadyExists, NotFound
 from compostela.core.sieve.lists import MAX_LISTS, TooManyLists
 from compostela.core.sieve.model import (
     MAX_GLOBAL_SCRIPTS,
+    MAX_NAME_CHARACTERS,
     MAX_SCRIPTS,
     ScriptEntry,
     ScriptIsActive,
@@ -60,6 +61,42 @@ class SieveScriptsContract:
         await scripts.activate(ANN, None)
         assert await scripts_elsewhere.active(ANN) is None
         assert await scripts.active(BOB) == a_script(TWO)
+
+    async def test_all_of_a_user_moves_to_another(self, scripts: SieveScripts, scripts_elsewhere: SieveScripts) -> None:
+        await scripts.put(ANN, a_script(ONE), activate=True)
+        await scripts.put(ANN, a_script(TWO))
+        await scripts.set_quota(ANN, 1000)
+        assert (await scripts_elsewhere.active(ANN), await scripts_elsewhere.active(BOB)) == (a_script(ONE), None)
+        for _ in range(2):
+            await scripts.move(ANN, BOB)
+            assert await scripts_elsewhere.scripts(ANN) == []
+            assert await scripts_elsewhere.quota(ANN) is None
+            assert await scripts_elsewhere.scripts(BOB) == [ScriptEntry(ONE, 5, True), ScriptEntry(TWO, 5, False)]
+            assert await scripts_elsewhere.active(BOB) == a_script(ONE)
+            assert await scripts_elsewhere.quota(BOB) == 1000
+
+    async def test_what_the_other_has_stays_when_all_of_a_user_moves_to_it(self, scripts: SieveScripts) -> None:
+        long = ScriptName("n" * MAX_NAME_CHARACTERS)
+        await scripts.put(ANN, a_script(ONE, 7), activate=True)
+        await scripts.put(ANN, a_script(TWO))
+        await scripts.put(ANN, a_script(long, 8))
+        await scripts.set_quota(ANN, 1000)
+        for name in (ONE, TWO, long, ScriptName("one (1)")):
+            await scripts.put(BOB, a_script(name))
+        await scripts.activate(BOB, TWO)
+        await scripts.set_quota(BOB, 2000)
+        await scripts.move(ANN, BOB)
+        assert {(entry.name, entry.size, entry.is_active) for entry in await scripts.scripts(BOB)} == {
+            (ONE, 5, False), ("one (1)", 5, False), ("one (2)", 7, False), (TWO, 5, True), (long, 5, False),
+            (long[:-4] + " (1)", 8, False),
+        }  # fmt: skip
+        assert (await scripts.scripts(ANN), await scripts.quota(BOB)) == ([], 2000)
+
+    async def test_the_same_script_of_two_users_is_one_after_a_move(self, scripts: SieveScripts) -> None:
+        await scripts.put(ANN, a_script(ONE), activate=True)
+        await scripts.put(BOB, a_script(ONE))
+        await scripts.move(ANN, BOB)
+        assert await scripts.scripts(BOB) == [ScriptEntry(ONE, 5, True)]
 
     async def test_an_unknown_script_is_not_activated_and_the_active_one_stays(self, scripts: SieveScripts) -> None:
         await scripts.put(ANN, a_script(ONE), activate=True)
@@ -228,6 +265,15 @@ class SieveListsContract:
         await lists.put(BOB, FRIENDS, ["x"])
         await scripts.forget(ANN)
         assert (await lists.names(ANN), await lists.names(BOB)) == ([], [FRIENDS])
+
+    async def test_lists_move_to_another_user_whose_own_stay(self, lists: SieveLists, scripts: SieveScripts) -> None:
+        await lists.put(ANN, FRIENDS, ["x", "y"])
+        await lists.put(ANN, "tag:other", ["x"])
+        await lists.put(BOB, FRIENDS, ["z"])
+        for _ in range(2):
+            await scripts.move(ANN, BOB)
+            assert (await lists.names(ANN), await lists.names(BOB)) == ([], sorted([FRIENDS, "tag:other"]))
+            assert (await lists.members(BOB, FRIENDS), await lists.members(BOB, "tag:other")) == (["z"], ["x"])
 
 
 class SieveMarksContract:

@@ -58,3 +58,23 @@ class VacationStoreContract:
         assert await vacations.claim(BOB, CARL, SECOND, START, START + 60)
         await vacations.clear(BOB)
         assert await vacations.claim(BOB, CARL, FIRST, START, START + 60)
+
+    async def test_settings_and_who_was_answered_move_to_another_user(
+        self, vacations: VacationStore, vacations_elsewhere: VacationStore
+    ) -> None:
+        await vacations.set(BOB, AWAY)
+        assert await vacations.claim(BOB, CARL, FIRST, START, START + 60)
+        assert (await vacations_elsewhere.get(BOB), await vacations_elsewhere.get(ANN)) == (AWAY, NO_VACATION)
+        for _ in range(2):
+            await vacations.move(BOB, ANN)
+            assert await vacations_elsewhere.get(ANN) == AWAY
+            assert await vacations_elsewhere.get(BOB) == NO_VACATION
+            assert not await vacations_elsewhere.claim(ANN, CARL, SECOND, START, START + 60)
+        assert await vacations.claim(BOB, CARL, SECOND, START, START + 60)
+
+    async def test_settings_of_the_other_user_stay(self, vacations: VacationStore) -> None:
+        await vacations.set(BOB, AWAY)
+        await vacations.set(ANN, Vacation(True))
+        await vacations.move(BOB, ANN)
+        assert await vacations.get(ANN) == Vacation(True)
+        assert await vacations.get(BOB) == NO_VACATION

@@ -45,6 +45,12 @@ async def test_who_has_read_mail_may_relay_for_a_time(tmp_path: Path) -> None:
             assert (await far(c)).startswith("530 5.7.0")
 
 
+async def test_logins_count_for_thirty_days_at_most(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="30 days"):
+        async with running(tmp_path, handlers=BEFORE.format("<expireTime>31 days</expireTime>")):
+            pass
+
+
 async def test_a_login_at_smtp_is_none(tmp_path: Path) -> None:
     async with running(tmp_path, handlers=BEFORE.format("")) as server:
         async with conversation(server.ports["smtp"]) as c:

@@ -1,6 +1,7 @@
 """Users are renamed and removed with their data, seen by clients."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,13 +10,18 @@ from tests.end_to_end.test_tasks import call
 from tests.server_process import ServerProcess
 
 
-def test_a_new_user_of_a_removed_ones_name_sees_no_old_mail(server: ServerProcess, user: str) -> None:
+def test_a_new_user_of_a_removed_ones_name_sees_nothing_old(server: ServerProcess, user: str, tmp_path: Path) -> None:
+    script = tmp_path / "one.sieve"
+    script.write_text("keep;")
+    server.command("sieve", "put", user, "one", str(script))
+    server.command("sieve", "activate", user, "one")
     server.command("send", "--to", user, "--port", str(server.smtp))
     assert len(fetch_all(server, user)) == 1
     about = json.loads(server.command("user", "remove", user, "--delete-data", "--yes", "--json"))
     assert set(about["status"].values()) == {"DONE"}
     assert user not in server.command("user", "list").split()
     server.add_user(user)
+    assert "has no script" in server.command("sieve", "list", user)
     with session(server, user) as imap:
         assert imap.select("INBOX") == ("OK", [b"0"])
         assert imap.list()[1] != [None]

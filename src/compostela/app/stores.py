@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from compostela.base.errors import CompostelaError
-from compostela.core.authentication.failure_ports import Bans, FailedLogins
+from compostela.core.authentication.failure_ports import Bans, FailedLogins, RecentLogins
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
 from compostela.core.dlp.ports import DlpRuleStore
@@ -61,6 +61,7 @@ class Stores:
     tasks: TaskStore
     failed_logins: FailedLogins
     bans: Bans
+    recent_logins: RecentLogins
     rate_limits: RateLimits
     cursors: CursorStore
     event_source: EventSource
@@ -109,6 +110,7 @@ def unopened_stores() -> Stores:
         tasks=port("tasks"),
         failed_logins=port("failed logins"),
         bans=port("bans"),
+        recent_logins=port("recent logins"),
         rate_limits=port("rate limits"),
         cursors=port("cursors"),
         event_source=port("event source"),

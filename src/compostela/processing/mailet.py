@@ -19,6 +19,7 @@ from compostela.core.networks import Resolve
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
 from compostela.core.queue.ports import MailQueues
+from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
@@ -66,6 +67,7 @@ class MailetContext(MatcherContext):
     """The system's session."""
     vacations: VacationStore
     queues: MailQueues
+    rate_limits: RateLimits
     repositories: MailRepositoryStore
     repository_settings: RepositorySettings
     error_repository: RepositoryUrl

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from compostela.base.clock import Clock
 from compostela.base.settings import Settings
-from compostela.core.authentication.recent_logins import RecentLogins
+from compostela.core.authentication.failure_ports import RecentLogins
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.filtering.ports import BanList, GreylistStore, SpamScanner

@@ -2,6 +2,7 @@
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
+from compostela.core.authentication.failure_ports import KEPT_LOGIN_SECONDS
 from compostela.core.authentication.static_accounts import StaticAccounts
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook
 from compostela.core.smtp_hooks.session import SmtpSession
@@ -16,10 +17,12 @@ class POP3BeforeSMTPHandler(SmtpHook):
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
         self._seconds = settings.duration("expireTime", 3600.0, unit="ms")
+        if self._seconds > KEPT_LOGIN_SECONDS:
+            settings.error("logins are known for 30 days: give at most that", "expireTime")
         self._logins = context.recent_logins
 
     async def on_connect(self, session: SmtpSession) -> HookResult:
-        if self._logins.within(session.remote_address, self._seconds):
+        if await self._logins.within(session.remote_address, self._seconds):
             session.is_authorized_network = True
         return DECLINED
 

@@ -66,13 +66,13 @@ async def test_deletions_work_on_a_full_disk_and_nothing_is_lost(disk: Path) -> 
             await store.mailboxes.append(inbox, [message])
 
     # others take the rest: what comes is refused, in a row, in a file, and while it arrives
+    spill = store.blobs.spill()
     filler.fill()
     accepted = await _enqueue_until_full(store)
     with pytest.raises(StorageFull):
         await repository.store(a_mail("more", body=_body(0)))
     with pytest.raises(StorageFull):
         await store.mailboxes.append(inbox, [NewMessage(MessageContent(b"\r\n", MemoryBody(_body(0))), b"", 0)])
-    spill = store.blobs.spill()
     with pytest.raises(StorageFull):
         spill.write(bytes(2 * RESERVE_FILE_BYTES))
     spill.discard()

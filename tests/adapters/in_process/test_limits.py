@@ -5,10 +5,17 @@ import pytest
 from compostela.adapters.in_process.bans import InProcessBans
 from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
 from compostela.adapters.in_process.rate_limits import InProcessRateLimits
-from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins
+from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
+from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins, RecentLogins
 from compostela.core.rate_limits.ports import RateLimit, RateLimits
 from tests.contracts.fakes import FakeClock
-from tests.contracts.limits import BansContract, FailedLoginsContract, RateLimitsContract, counted
+from tests.contracts.limits import (
+    BansContract,
+    FailedLoginsContract,
+    RateLimitsContract,
+    RecentLoginsContract,
+    counted,
+)
 
 
 @pytest.fixture
@@ -36,6 +43,16 @@ class TestInProcessBans(BansContract):
         return bans
 
 
+class TestInProcessRecentLogins(RecentLoginsContract):
+    @pytest.fixture
+    def recent_logins(self, clock: FakeClock) -> RecentLogins:
+        return InProcessRecentLogins(clock)
+
+    @pytest.fixture
+    def recent_logins_elsewhere(self, recent_logins: RecentLogins) -> RecentLogins:
+        return recent_logins
+
+
 class TestInProcessRateLimits(RateLimitsContract):
     @pytest.fixture
     def rate_limits(self, clock: FakeClock) -> RateLimits:
@@ -47,6 +64,7 @@ class TestInProcessRateLimits(RateLimitsContract):
 
 
 async def test_a_flood_of_keys_is_forgotten_from_its_beginning(clock: FakeClock) -> None:
+    logins = InProcessRecentLogins(clock, 10)
     failures, bans, limits = (
         InProcessFailedLogins(clock, 10),
         InProcessBans(clock, 10),
@@ -56,6 +74,8 @@ async def test_a_flood_of_keys_is_forgotten_from_its_beginning(clock: FakeClock)
         await counted(failures, f"{number}", b"1")
         await bans.add(Ban(f"192.0.2.{number}", 1, clock.now() + 900))
         await limits.take(f"{number}", 1, RateLimit(1, 60))
+        await logins.note(f"{number}")
     assert [await counted(failures, key, b"2") for key in ("49", "0")] == [2, 1]
     assert [ban.address for ban in await bans.all()] == [f"192.0.2.{number}" for number in range(40, 50)]
     assert [await limits.take(key, 1, RateLimit(1, 60)) for key in ("49", "0")] == [False, True]
+    assert [await logins.within(key, 60) for key in ("49", "40", "39")] == [True, True, False]

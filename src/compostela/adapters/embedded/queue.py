@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -384,13 +385,21 @@ class EmbeddedQueue:
         return [(row_id, _queued_mail(*rest, now=now)) for row_id, *rest in rows]
 
     async def delete(
-        self, *, sender: MailAddress | None = None, name: str | None = None, recipient: MailAddress | None = None
+        self,
+        *,
+        sender: MailAddress | None = None,
+        name: str | None = None,
+        recipient: MailAddress | None = None,
+        enqueued_until: float | None = None,
     ) -> int:
+        until = math.inf if enqueued_until is None else enqueued_until
         wanted = _criterion(sender, name, recipient)
         removed, last = 0, 0
         while batch := self._batch(last, DELETE_BATCH):
             last = batch[-1][0]
-            removed += await self._remove({row_id: mail.entry for row_id, mail in batch if wanted(mail)})
+            removed += await self._remove(
+                {row_id: mail.entry for row_id, mail in batch if mail.enqueued_at <= until and wanted(mail)}
+            )
         return removed
 
     async def _remove(self, chosen: dict[int, EntryId]) -> int:

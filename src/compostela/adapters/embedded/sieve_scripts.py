@@ -14,6 +14,7 @@ from compostela.core.sieve.model import (
     ScriptSpaceExceeded,
     StoredScript,
     TooManyScripts,
+    freed_name,
 )
 from compostela.model.username import Username
 
@@ -22,6 +23,8 @@ EXPIRED_BATCH = 20
 ALL_USERS = ""
 """Holds the default quota, the global scripts and the global lists: no user has this name."""
 _IS_MARKED = "SELECT 1 FROM sieve_mark WHERE user = ? AND key = ? AND by <> ? AND until > ?"
+_MOVE_LISTS = """UPDATE sieve_list SET user = ?1 WHERE user = ?2
+    AND name NOT IN (SELECT name FROM sieve_list WHERE user = ?1)"""
 _EXPIRE = "DELETE FROM sieve_mark WHERE (user, key) IN (SELECT user, key FROM sieve_mark WHERE until <= ? LIMIT ?)"
 
 
@@ -103,11 +106,10 @@ class EmbeddedSieveScripts:
             await self._writer.execute("REPLACE INTO sieve_quota VALUES (?, ?)", (owner_of(user), size))
 
     async def forget(self, user: Username) -> None:
-        def job(tx: Transaction) -> None:
-            for table in ("sieve_script", "sieve_quota", "sieve_mark", "sieve_list"):
-                tx.execute(f"DELETE FROM {table} WHERE user = ?", (user.value,))
+        await self._writer.run(self._lookups.changing(lambda tx: _forget(tx, user.value)))
 
-        await self._writer.run(self._lookups.changing(job))
+    async def move(self, user: Username, new: Username) -> None:
+        await self._writer.run(self._lookups.changing(lambda tx: _move(tx, user.value, new.value)), is_long=True)
 
 
 class EmbeddedGlobalScripts:
@@ -164,6 +166,30 @@ class EmbeddedSieveMarks:
     async def clear(self, user: Username, prefix: bytes) -> None:
         statement = "DELETE FROM sieve_mark WHERE user = ? AND substr(key, 1, ?) = ?"
         await self._writer.execute(statement, (user.value, len(prefix), prefix))
+
+
+def _move(tx: Transaction, user: str, new: str) -> None:
+    scripts = "SELECT name, text, is_active FROM sieve_script WHERE user = ?"
+    held = {name: text for name, text, _ in tx.execute(scripts, (new,)).fetchall()}
+    has_active = tx.execute("SELECT 1 FROM sieve_script WHERE user = ? AND is_active", (new,)).fetchone() is not None
+    for name, text, is_active in tx.execute(scripts, (user,)).fetchall():
+        moved = name
+        if held.get(name) != text:
+            moved = freed_name(name, held)
+            held[moved] = text
+            statement = "UPDATE sieve_script SET user = ?, name = ?, is_active = 0 WHERE user = ? AND name = ?"
+            tx.execute(statement, (new, moved, user, name))
+        if is_active and not has_active:
+            tx.execute("UPDATE sieve_script SET is_active = 1 WHERE user = ? AND name = ?", (new, moved))
+    for table in ("sieve_quota", "sieve_mark"):
+        tx.execute(f"UPDATE OR IGNORE {table} SET user = ? WHERE user = ?", (new, user))
+    tx.execute(_MOVE_LISTS, (new, user))
+    _forget(tx, user)
+
+
+def _forget(tx: Transaction, user: str) -> None:
+    for table in ("sieve_script", "sieve_quota", "sieve_mark", "sieve_list"):
+        tx.execute(f"DELETE FROM {table} WHERE user = ?", (user,))
 
 
 def _entries(reader: Reader, owner: str) -> list[ScriptEntry]:

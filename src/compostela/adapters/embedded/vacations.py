@@ -56,6 +56,14 @@ class EmbeddedVacations:
     async def clear(self, user: Username) -> None:
         await self._writer.run(self._lookups.changing(lambda tx: _forget(tx, user)), frees_space=True)
 
+    async def move(self, user: Username, new: Username) -> None:
+        def job(tx: Transaction) -> None:
+            for table in ("vacation", "vacation_answer"):
+                tx.execute(f"UPDATE OR IGNORE {table} SET user = ? WHERE user = ?", (new.value, user.value))
+            _forget(tx, user)
+
+        await self._writer.run(self._lookups.changing(job), frees_space=True)
+
     async def claim(self, user: Username, sender: MailAddress, entry: EntryId, now: float, until: float) -> bool:
         key = (user.value, str(sender).lower())
 

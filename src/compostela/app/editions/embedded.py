@@ -14,6 +14,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.in_process.bans import InProcessBans
 from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
 from compostela.adapters.in_process.rate_limits import InProcessRateLimits
+from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.app.stores import Stores, StoresUnavailable
 from compostela.base.clock import SystemClock
 from compostela.base.errors import TemporaryFailure
@@ -85,6 +86,7 @@ def stores_of(store: EmbeddedStore) -> Stores:
         tasks=store.tasks,
         failed_logins=InProcessFailedLogins(clock),
         bans=InProcessBans(clock),
+        recent_logins=InProcessRecentLogins(clock),
         rate_limits=InProcessRateLimits(clock),
         cursors=store.cursors,
         event_source=store.event_source,

@@ -7,7 +7,7 @@ from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.base.settings import Problems
-from compostela.core.authentication.recent_logins import RecentLogins
+from compostela.core.authentication.failure_ports import RecentLogins
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.smtp_hooks.hooks import HookChain
 from compostela.mailauth.dns import AuthenticationDns

@@ -26,7 +26,6 @@ from compostela.base.clock import SystemClock
 from compostela.base.errors import InvalidArgument
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Problems
-from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.health.checks import HealthChecks
 from compostela.doctor.service import Diagnosis
 from compostela.net.listeners import Listener
@@ -61,9 +60,8 @@ class Server:
         self._dns = DnspythonResolver(configuration.dns)
         self._authentication_dns = ResolverDns(self._dns)
         self._bans = make_bans(configuration, self._clock, problems)
-        self._recent_logins = RecentLogins(self._clock)
         self.hook_context = hook_context(
-            stores, self.services, self._dns, self._authentication_dns, self._bans, self._recent_logins, self._clock
+            stores, self.services, self._dns, self._authentication_dns, self._bans, stores.recent_logins, self._clock
         )
         self._smtp_chains = [smtp_chain(smtp, self.hook_context) for smtp in configuration.smtp]
         self._lmtp_chains = [lmtp_chain(lmtp, self.hook_context) for lmtp in configuration.lmtp]
@@ -129,7 +127,7 @@ class Server:
             stores=stores,
             services=services,
             logins=self._logins,
-            recent_logins=self._recent_logins,
+            recent_logins=stores.recent_logins,
             login_delays=LoginDelays(self._clock),
             bans=self._bans,
             locations=configuration.locations,

@@ -10,7 +10,7 @@ from compostela.app.server.login_methods import LoginMethods
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
-from compostela.core.authentication.recent_logins import RecentLogins
+from compostela.core.authentication.failure_ports import RecentLogins
 from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery
 from compostela.core.queue.model import SPOOL

@@ -53,6 +53,7 @@ def mailet_context(
         scanners=Scanners(Spamd, Clamd, RspamdClient),
         rspamd=configuration.rspamd,
         queues=stores.queues,
+        rate_limits=stores.rate_limits,
         repositories=stores.repositories,
         repository_settings=configuration.repositories,
         error_repository=error_repository(configuration.spooler, configuration.repositories),

@@ -20,6 +20,7 @@ from compostela.core.mailbox.user_data import MailboxChange, MailboxDeletion
 from compostela.core.queue.tasks import ClearQueueTask, DeleteFromQueueTask
 from compostela.core.repository.tasks import ClearRepositoryTask, ReprocessAllTask, ReprocessOneTask
 from compostela.core.rewriting.user_data import ForwardChange, MappingDeletion
+from compostela.core.sieve.user_data import SieveChange, SieveDeletion
 from compostela.core.tasks.cleanup import CleanTasksTask
 from compostela.core.tasks.parts import TaskParts
 from compostela.core.tasks.registry import TaskTypes
@@ -28,6 +29,7 @@ from compostela.core.tasks.service import Tasks
 from compostela.core.tasks.worker import TaskWorker
 from compostela.core.users.data_steps import UserDeletionStep, UsernameChangeStep
 from compostela.core.users.tasks import ChangeUsernameTask, DeleteDomainDataTask, DeleteUserDataTask
+from compostela.core.vacation.user_data import VacationChange, VacationDeletion
 
 TASKS_FILE = "tasks.properties"
 EXTENSIONS_FILE = "extensions.properties"
@@ -83,6 +85,8 @@ def deletion_steps(stores: Stores, services: Services) -> list[UserDeletionStep]
         DelegationDeletion(stores.delegations),
         DropListDeletion(services.users, stores.drop_lists),
         MailboxDeletion(services.mailboxes.system),
+        VacationDeletion(stores.vacations),
+        SieveDeletion(stores.sieve_scripts),
     ]
 
 
@@ -92,6 +96,8 @@ def change_steps(stores: Stores, services: Services) -> list[UsernameChangeStep]
         ForwardChange(services.users, services.rewriting),
         DelegationChange(stores.delegations),
         MailboxChange(services.mailboxes.system),
+        VacationChange(stores.vacations),
+        SieveChange(stores.sieve_scripts),
     ]
 
 

@@ -1,7 +1,10 @@
-"""Where failed logins and bans are kept: short-lived, and shared by the nodes of a cluster."""
+"""Where failed logins, bans and recent logins are kept: short-lived, and shared by the nodes of a cluster."""
 
 from dataclasses import dataclass
 from typing import Protocol
+
+KEPT_LOGIN_SECONDS = 30 * 86400.0
+"""How long a login is known at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +59,21 @@ class Bans(Protocol):
 
     async def remove_all(self) -> bool:
         """False if none was in force."""
+        ...
+
+
+class RecentLogins(Protocol):
+    """Addresses from which somebody has logged in lately, for POP before SMTP.
+
+    Nothing is durable: mail programs log in every few minutes. The address whose login is longest ago may be forgotten early in a
+    flood. No method raises, as with `FailedLogins`. Embedded: in the memory of the process. Distributed: a value with an expiry
+    in Redis."""
+
+    async def note(self, address: str) -> None:
+        """A login, now. Seen by all processes when it returns."""
+        ...
+
+    async def within(self, address: str, seconds: float) -> bool:
+        """Return True if the last login from there is no longer ago than that; of logins longer ago than `KEPT_LOGIN_SECONDS`
+        nothing may be known."""
         ...

@@ -104,10 +104,16 @@ class MailQueue(Protocol):
         ...
 
     async def delete(
-        self, *, sender: MailAddress | None = None, name: str | None = None, recipient: MailAddress | None = None
+        self,
+        *,
+        sender: MailAddress | None = None,
+        name: str | None = None,
+        recipient: MailAddress | None = None,
+        enqueued_until: float | None = None,
     ) -> int:
         """Removes matching entries (all, when no criterion is given) and returns how many. A deleted entry has no further
-        effect and does not come again, also when it is in work."""
+        effect and does not come again, also when it is in work. With `enqueued_until` (epoch seconds) later entries stay, by the
+        clock of the node that enqueued them. Cut off in its middle it may be repeated."""
         ...
 
     async def flush(self) -> int:

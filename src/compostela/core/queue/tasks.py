@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from compostela.base.errors import InvalidArgument
-from compostela.core.queue.ports import MailQueues
+from compostela.core.queue.ports import MailQueue, MailQueues
 from compostela.core.tasks.model import Json
 from compostela.core.tasks.runner import TaskContext, TaskRunner
 from compostela.model.mail_address import MailAddress
@@ -16,11 +18,10 @@ class ClearQueue:
 
 
 class ClearQueueTask(TaskRunner[ClearQueue]):
-    """Deletes all mails of a queue. Not gone on with after a crash: it would delete mails that were accepted since."""
+    """Deletes the mails that are in a queue when the task first begins. Later ones stay, also after a crash."""
 
     name = "clear-mail-queue"
     arguments = ClearQueue
-    is_resumable = False
 
     def __init__(self, queues: MailQueues) -> None:
         self._queues = queues
@@ -30,9 +31,7 @@ class ClearQueueTask(TaskRunner[ClearQueue]):
         return {"mailQueueName": arguments.queue, "initialCount": size, "remainingCount": size}
 
     async def run(self, arguments: ClearQueue, context: TaskContext) -> None:
-        queue = self._queues.queue(arguments.queue)
-        await queue.delete()
-        await context.report({**context.state.information, "remainingCount": await queue.size()})
+        await _delete(self._queues.queue(arguments.queue), context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +45,10 @@ class DeleteFromQueue:
 
 
 class DeleteFromQueueTask(TaskRunner[DeleteFromQueue]):
-    """Deletes mails of a sender, of a name, or to a recipient. Not gone on with after a crash, as `ClearQueueTask`."""
+    """Deletes mails of a sender, of a name, or to a recipient; later ones stay, as with `ClearQueueTask`."""
 
     name = "delete-mails-from-mail-queue"
     arguments = DeleteFromQueue
-    is_resumable = False
 
     def __init__(self, queues: MailQueues) -> None:
         self._queues = queues
@@ -68,9 +66,20 @@ class DeleteFromQueueTask(TaskRunner[DeleteFromQueue]):
         }
 
     async def run(self, arguments: DeleteFromQueue, context: TaskContext) -> None:
-        queue = self._queues.queue(arguments.queue)
-        await queue.delete(**_criterion(arguments))
-        await context.report({**context.state.information, "remainingCount": await queue.size()})
+        await _delete(self._queues.queue(arguments.queue), context, **_criterion(arguments))
+
+
+class _Progress(msgspec.Struct):
+    until: float
+    """Mails that were enqueued later stay, epoch seconds."""
+
+
+async def _delete(queue: MailQueue, context: TaskContext, **criterion: Any) -> None:  # Any: an address or a name
+    if context.progress is None:
+        await context.save(context.state.information, {"until": context.now()})
+    progress = msgspec.convert(context.progress, _Progress)
+    await queue.delete(**criterion, enqueued_until=progress.until)
+    await context.report({**context.state.information, "remainingCount": await queue.size()})
 
 
 def _criterion(arguments: DeleteFromQueue) -> dict[str, Any]:

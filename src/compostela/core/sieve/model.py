@@ -1,6 +1,8 @@
 """Sieve scripts as the store and its callers know them. The language itself is in `compostela.sieve`."""
 
+import itertools
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NewType
 
@@ -28,6 +30,18 @@ def parse_script_name(text: str) -> ScriptName:
     if any(unicodedata.category(one) in ("Cc", "Cs") or one in _SEPARATORS for one in name):
         raise InvalidArgument("the name of a script must not have control characters or line separators")
     return ScriptName(name)
+
+
+def freed_name(name: ScriptName, taken: Collection[str]) -> ScriptName:
+    """The name, or the first of `<name> (1)`, `<name> (2)` … that is not taken."""
+    if name not in taken:
+        return name
+    for number in itertools.count(1):
+        suffix = f" ({number})"
+        free = f"{name[: MAX_NAME_CHARACTERS - len(suffix)]}{suffix}"
+        if free not in taken:
+            return ScriptName(free)
+    raise AssertionError
 
 
 @dataclass(frozen=True, slots=True)

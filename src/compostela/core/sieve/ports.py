@@ -62,6 +62,11 @@ class SieveScripts(Protocol):
         """Removes all scripts, lists, marks and the quota of a user that is deleted. May be repeated."""
         ...
 
+    async def move(self, user: Username, new: Username) -> None:
+        """Gives all that `forget` would remove to `new`, as one step. What `new` has already stays: its active script, its quota, its
+        lists, and a script of the same name, beside which the moved one gets another name (`freed_name`). May be repeated."""
+        ...
+
 
 class GlobalScripts(Protocol):
     """The scripts that every user's script may include (`include :global`, RFC 6609 §3.2). An administrator keeps them. Changes are

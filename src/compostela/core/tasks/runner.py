@@ -38,6 +38,10 @@ class TaskContext:
         """Where this run begins or has come to; None at the first run of a task until it reports any."""
         return self.state.progress
 
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self._now()
+
     def cancel(self) -> None:
         """Ends the run at its next report."""
         self._is_cancelled = True

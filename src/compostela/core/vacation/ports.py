@@ -28,6 +28,11 @@ class VacationStore(Protocol):
         """As `set` of `NO_VACATION`, and needs no room."""
         ...
 
+    async def move(self, user: Username, new: Username) -> None:
+        """Give the settings of `user`, and who was answered, to `new`, as one step. Settings that `new` has already stay. May be
+        repeated. Raises `TemporaryFailure`."""
+        ...
+
     async def claim(self, user: Username, sender: MailAddress, entry: EntryId, now: float, until: float) -> bool:
         """Take the right to answer `sender` until then (epoch seconds). Return True for one queue entry only, however many ask at
         once, and for that entry at each repeat: the answer of a run that was cut off is still sent. Return False if

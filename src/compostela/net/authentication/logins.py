@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from compostela.base.errors import CompostelaError, InvalidArgument
+from compostela.core.authentication.failure_ports import RecentLogins
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import TokenVerifier
-from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.authentication.service import Authenticator, Client, LoginRefused, Refusal
 from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.model.username import Username
@@ -67,11 +67,11 @@ class Logins:
         """Whoever is at that address."""
         return Client(address, self.administrators, self.accounts)
 
-    def note(self, user: Username, method: str, address: str) -> None:
+    async def note(self, user: Username, method: str, address: str) -> None:
         """A login that succeeded."""
         _tell("login succeeded", method, address, user=str(user))
         if self.noted_by is not None:
-            self.noted_by.note(address)
+            await self.noted_by.note(address)
 
     def begin(
         self, name: str, address: str, channel: TlsChannel | None, *, tls: bool, bound: frozenset[str]
@@ -113,7 +113,7 @@ class Logins:
         except LoginRefused as refused:
             _tell("login refused", PASSWORD, address, reason=refused.refusal.value)
             raise
-        self.note(user, PASSWORD, address)
+        await self.note(user, PASSWORD, address)
         return user
 
 
@@ -172,7 +172,7 @@ class Exchange:
             # RFC 7628 §3.2.3: the client hears why, answers with anything, and is refused
             self._refusal = refused
             return last_word.octets
-        self._logins.note(user, self._name, self._client.address)
+        await self._logins.note(user, self._name, self._client.address)
         return user
 
     async def step_in_base64(self, response: bytes | None) -> bytes | Username:

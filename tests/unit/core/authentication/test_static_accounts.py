@@ -1,11 +1,9 @@
-"""Accounts of the configuration, and addresses with recent logins."""
+"""Accounts of the configuration."""
 
-from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.core.users.scram import prepared
 from compostela.model.scram import ScramSecrets
 from compostela.model.username import Username
-from tests.contracts.fakes import FakeClock
 
 FAX, COPIER = Username("fax@example.org"), Username("copier@example.org")
 
@@ -25,17 +23,3 @@ async def test_scram_knows_the_first_password_with_the_salt_that_nobody_would_ha
     for like in (nobody, nobody, later):
         assert await accounts.scram(FAX, like) == ScramSecrets.derive(prepared("one"), like.salt, like.iterations)
     assert await accounts.scram(COPIER, nobody) is None
-
-
-def test_a_login_is_recent_for_a_time() -> None:
-    clock = FakeClock()
-    logins = RecentLogins(clock, most=2)
-    logins.note("192.0.2.1")
-    assert logins.within("192.0.2.1", 60)
-    assert not logins.within("192.0.2.2", 60)
-    clock.advance(61)
-    assert not logins.within("192.0.2.1", 60)
-    assert logins.within("192.0.2.1", 61)
-    for number in range(3):
-        logins.note(f"192.0.2.{number}")
-    assert [logins.within(f"192.0.2.{number}", 60) for number in range(3)] == [False, True, True]

@@ -13,6 +13,8 @@ from compostela.core.mailbox.session import MailboxSession
 from compostela.core.mailbox.user_data import MailboxChange, MailboxDeletion
 from compostela.core.rewriting.model import MappingType
 from compostela.core.rewriting.user_data import ForwardChange, MappingDeletion
+from compostela.core.sieve.model import ScriptName, StoredScript
+from compostela.core.sieve.user_data import SieveChange, SieveDeletion
 from compostela.core.tasks.model import Json, TaskState
 from compostela.core.tasks.runner import TaskContext, TaskRunner
 from compostela.core.users.data_steps import StepFailed, UserDeletionStep, UsernameChangeStep
@@ -24,13 +26,19 @@ from compostela.core.users.tasks import (
     DeleteUserData,
     DeleteUserDataTask,
 )
+from compostela.core.vacation.model import NO_VACATION, Vacation
+from compostela.core.vacation.user_data import VacationChange, VacationDeletion
 from compostela.model.flags import NO_FLAGS
+from compostela.model.mail_address import MailAddress
 from compostela.model.mailbox_path import MailboxPath
+from compostela.model.numbers import EntryId
 from compostela.model.username import Username
 from tests.contracts.fakes import START
 from tests.contracts.mailbox_parts import fill
 from tests.unit.core.accounts import Accounts
 
+SCRIPT = StoredScript(ScriptName("one"), b"keep;", b"tree")
+SENDER = MailAddress.parse("carl@b.example")
 OLD, NEW, ANN = (Username.parse(f"{name}@example.org") for name in ("old", "new", "ann"))
 
 
@@ -83,6 +91,22 @@ async def _furnish(accounts: Accounts, session: MailboxSession) -> None:
     await accounts.map("all@example.org", MappingType.GROUP, "ann@example.org")
     await accounts.store.delegations.allow(OLD, ANN)
     await accounts.store.delegations.allow(ANN, OLD)
+    for user in (OLD, ANN):
+        await accounts.store.sieve_scripts.put(user, SCRIPT, activate=True)
+        await accounts.store.sieve_marks.mark(user, b"key", "run", START, START + 60)
+        await accounts.store.vacations.set(user, Vacation(True))
+        assert await accounts.store.vacations.claim(user, SENDER, EntryId("1"), START, START + 60)
+
+
+async def _personal(accounts: Accounts, user: Username) -> list[bool]:
+    """Whether there is a script, a mark of it, a vacation, and a sender who was answered."""
+    store = accounts.store
+    return [
+        await store.sieve_scripts.active(user) is not None,
+        await store.sieve_marks.is_marked(user, b"key", "other", START),
+        await store.vacations.get(user) != NO_VACATION,
+        not await store.vacations.claim(user, SENDER, EntryId("2"), START, START + 60),
+    ]
 
 
 async def _mailboxes(session: MailboxSession, user: Username) -> dict[str, int]:
@@ -94,6 +118,7 @@ def change(accounts: Accounts, session: MailboxSession) -> ChangeUsernameTask:
     delegations = accounts.store.delegations
     return ChangeUsernameTask([
         MailboxChange(session), DelegationChange(delegations), ForwardChange(accounts.users, accounts.rewriting),
+        SieveChange(accounts.store.sieve_scripts), VacationChange(accounts.store.vacations),
     ])  # fmt: skip
 
 
@@ -102,16 +127,22 @@ def deletions(accounts: Accounts, session: MailboxSession) -> list[UserDeletionS
         MappingDeletion(accounts.rewriting),
         DelegationDeletion(accounts.store.delegations),
         MailboxDeletion(session),
+        SieveDeletion(accounts.store.sieve_scripts),
+        VacationDeletion(accounts.store.vacations),
     ]
 
 
-@pytest.mark.parametrize("cut", [*range(1, 8), 1000])
+@pytest.mark.parametrize("cut", [*range(1, 12), 1000])
 async def test_a_renamed_user_has_all_that_was_the_old_ones(
     accounts: Accounts, session: MailboxSession, cut: int
 ) -> None:
     await _furnish(accounts, session)
     about = await run(change(accounts, session), ChangeUsername(OLD.value, NEW.value), cut)
-    steps = ("ForwardUsernameChangeTaskStep", "DelegationUsernameChangeTaskStep", "MailboxUsernameChangeTaskStep")
+    steps = (
+        "ForwardUsernameChangeTaskStep", "DelegationUsernameChangeTaskStep", "MailboxUsernameChangeTaskStep",
+        "VacationUsernameChangeTaskStep", "SieveUsernameChangeTaskStep",
+    )  # fmt: skip
+    assert [await _personal(accounts, user) for user in (OLD, NEW)] == [[False] * 4, [True] * 4]
     assert about == {
         "oldUser": OLD.value,
         "newUser": NEW.value,
@@ -130,7 +161,7 @@ async def test_a_renamed_user_has_all_that_was_the_old_ones(
     assert set().union(*await accounts.resolved("info@example.org")) == copies
 
 
-@pytest.mark.parametrize("cut", [*range(1, 10), 1000])
+@pytest.mark.parametrize("cut", [*range(1, 14), 1000])
 async def test_nothing_is_left_of_a_deleted_user_and_all_of_the_others(
     accounts: Accounts, session: MailboxSession, cut: int
 ) -> None:
@@ -140,7 +171,7 @@ async def test_nothing_is_left_of_a_deleted_user_and_all_of_the_others(
     assert about["status"] == dict.fromkeys(
         (
             "AccountRemovalStep", "RecipientRewriteTableUserDeletionTaskStep", "DelegationUserDeletionTaskStep",
-            "MailboxUserDeletionTaskStep",
+            "MailboxUserDeletionTaskStep", "VacationUserDeletionTaskStep", "SieveUserDeletionTaskStep",
         ),
         "DONE",
     )  # fmt: skip
@@ -153,6 +184,7 @@ async def test_nothing_is_left_of_a_deleted_user_and_all_of_the_others(
     assert "info" not in str([batch async for batch in accounts.rewriting.all()])
     # a new user of the name sees nothing
     await accounts.user(OLD.value)
+    assert [await _personal(accounts, user) for user in (OLD, ANN)] == [[False] * 4, [True] * 4]
     await session.provision(OLD)
     assert set((await _mailboxes(session, OLD)).values()) == {0}
     assert await _mailboxes(session, ANN) == {"INBOX": 1}
@@ -189,6 +221,7 @@ async def test_a_step_that_fails_aborts_the_later_ones(accounts: Accounts, sessi
     assert context.state.information["status"] == {
         "RecipientRewriteTableUserDeletionTaskStep": "DONE", "FailingStep": "FAILED",
         "DelegationUserDeletionTaskStep": "ABORTED", "MailboxUserDeletionTaskStep": "ABORTED",
+        "VacationUserDeletionTaskStep": "ABORTED", "SieveUserDeletionTaskStep": "ABORTED",
     }  # fmt: skip
     assert len(await _mailboxes(session, OLD)) == 3
 
