@@ -13,6 +13,7 @@ import orjson
 from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.app.cli.folders import conf_option, data_option
+from compostela.app.cli.progress import busy
 from compostela.app.cli.publishing import domain_option, read_subject
 from compostela.base.clock import SystemClock
 from compostela.doctor.diagnosis import diagnose
@@ -45,7 +46,7 @@ def doctor(
     if user:
         account = Account(user, password or click.prompt("Password", hide_input=True, err=True))
     configuration, subject = read_subject(conf, data, domains)
-    with _quiet():
+    with _quiet(), busy("examining the server", wanted=not as_json):
         resolver = DnspythonResolver(configuration.dns)
         findings = asyncio.run(
             diagnose(subject, resolver, ResolverDns(resolver), SystemClock(), account=account, only=only)
