@@ -4,7 +4,7 @@ import enum
 import logging
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from compostela.core.mail.attributes import MAILET_ERROR
@@ -95,7 +95,7 @@ class MailProcessors:
                 one.state = ERROR
                 processor = self._processors[ERROR]
             left = await self._through(processor, part, run)
-            parts += [replace(gone, passed=gone.passed + 1) for gone in reversed(left)]
+            parts += [_Part(gone.mail, gone.id, gone.passed + 1) for gone in reversed(left)]
 
     async def _through(self, processor: Processor, whole: _Part, run: PipelineRun) -> list[_Part]:
         """Runs a mail through a processor; gives the parts that left it for another one."""
@@ -105,7 +105,7 @@ class MailProcessors:
         for pair, place in zip(processor.pairs, self._places[processor.name], strict=True):
             going_on: list[_Part] = []
             for one in staying:
-                for part, matched in await self._split(pair, one, here, one.at(run, place)):
+                for part, matched in await self._split(pair, one, here, run, place):
                     if matched:
                         if _log.isEnabledFor(logging.DEBUG):
                             _tell(pair, part.mail, here)
@@ -125,7 +125,9 @@ class MailProcessors:
             )
         return left
 
-    async def _split(self, pair: Pair, part: _Part, here: str, run: PipelineRun) -> list[tuple[_Part, bool]]:
+    async def _split(
+        self, pair: Pair, part: _Part, here: str, run: PipelineRun, place: str
+    ) -> list[tuple[_Part, bool]]:
         """The mail whole, or the part that matched and the rest."""
         if pair.matcher is None:
             return [(part, not pair.inverted)]
@@ -145,7 +147,7 @@ class MailProcessors:
             return [(part, True)]
         wanted = set(found)
         recipients = [one for one in mail.recipients if one in wanted]
-        effect = run.effect("split", *recipients)
+        effect = part.at(run, place).effect("split", *recipients)
         matched = mail.copy(part_name(mail, effect), recipients)
         matched.attributes["matched"] = True
         mail.recipients = [one for one in mail.recipients if one not in wanted]

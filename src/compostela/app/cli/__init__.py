@@ -30,6 +30,7 @@ click.UsageError.exit_code = EXIT_USAGE
         "queue": "compostela.app.cli.queues:queue",
         "task": "compostela.app.cli.tasks:task",
         "repository": "compostela.app.cli.repositories:repository",
+        "blob": "compostela.app.cli.blobs:blob",
         "doctor": "compostela.app.cli.diagnosis:doctor",
         "dns": "compostela.app.cli.publishing:dns",
         "certificate": "compostela.app.cli.certificates:certificate",

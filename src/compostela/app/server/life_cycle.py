@@ -75,7 +75,7 @@ class Server:
         self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
         self.mailbox_listeners = make_mailbox_listeners(configuration.listeners, stores, self._clock)
         self.tasks = make_tasks(configuration, stores, self.services, self.mailbox_listeners, self._clock, problems)
-        self._task_work = task_work(configuration, self.tasks, self._clock, problems)
+        self._task_work = task_work(configuration, stores, self.tasks, self._clock, problems)
         self.health = HealthChecks([
             *stores.health_checks(),
             error_repository_check(stores.repositories, self.container.error_repository),

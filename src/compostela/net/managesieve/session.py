@@ -12,10 +12,11 @@ from compostela.base.metrics import counter
 from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange, NotOffered
+from compostela.net.greeting_host import GreetingHost
 from compostela.net.listeners import Listener
 from compostela.net.managesieve import scripts
 from compostela.net.managesieve.server import ManageSieveServer
-from compostela.net.session_host import CloseReason, SessionHost
+from compostela.net.session_host import CloseReason
 from compostela.protocols.managesieve import responses
 from compostela.protocols.managesieve.commands import (
     Authenticate,
@@ -49,7 +50,7 @@ _CLOSING = {
 _commands = counter("manageSieveCommands", "ManageSieve commands")
 
 
-class ManageSieveProtocol(SessionHost):
+class ManageSieveProtocol(GreetingHost):
     """One connection."""
 
     log = logging.getLogger("compostela.net.managesieve")
@@ -85,10 +86,16 @@ class ManageSieveProtocol(SessionHost):
         if self._tls:
             self._note_tls()
         if self._admitted(responses.bye("Too many connections", responses.TRYLATER)):
-            self._transport.write(self._capabilities("Compostela ManageSieve server ready"))
+            self._begin(self._server.bans)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone(exc)
+
+    def _greet(self) -> None:
+        self._write(self._capabilities("Compostela ManageSieve server ready"))
+
+    def _turn_away(self) -> None:
+        self._close(responses.bye("Your address is banned."))
 
     # what the listener asks
 

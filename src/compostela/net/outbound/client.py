@@ -173,6 +173,9 @@ class _Conversation:
             # whoever sits in between can offer REQUIRETLS in the clear and refuse STARTTLS
             raise _Refused(_NO_REQUIRETLS)
         if self._options.user is not None:
+            if self._options.use_starttls and not self._is_tls:
+                # a middlebox can take STARTTLS out of the answer; another try may reach the real host
+                raise _Failed("TLS is not offered, so the password is not sent; startTLS 'false' allows it")
             await self._log_in()
 
     async def transact(
