@@ -84,6 +84,16 @@ class RecipientRewriteTable:
         sources = MappingSource.of_address(address), MappingSource.of_domain(address.domain)
         return any([await self._store.mappings(source) for source in sources])
 
+    async def is_read(self, address: MailAddress) -> bool:
+        """Whether mail for the address reaches a user, or goes to a domain that is not managed here."""
+        try:
+            found = await self.resolve(address)
+        except MappingError:
+            return False
+        leaves = [address] if found.is_empty else [*found.targets, *found.forwards]
+        reached = [not await self._domains.contains(one.domain) or await self._users.user_for(one) for one in leaves]
+        return any(reached)
+
     async def check_free(self, user: Username) -> None:
         """Raises `AlreadyExists` if mail for the user's address goes elsewhere by an alias, a group or a forward."""
         address = self._users.address_of(user)
