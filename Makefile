@@ -13,6 +13,7 @@ CONF ?= conf
 setup: $(VENV)/.installed
 
 run: setup
+	@echo "Starting Compostela with $(CONF) on $(DATA); Ctrl-C ends it ..."
 	@exec $(BIN)/compostela serve --conf $(CONF) --data $(DATA)
 
 test: $(VENV)/.installed-dev
@@ -51,10 +52,10 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python requirements.lock pyproject.toml
 	@echo "Installing what Compostela needs into $(VENV) (once, about half a minute) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python tools/install.py requirements.lock .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@echo "Installing what the tests need into $(VENV) (once) ..."
+	@$(BIN)/python tools/install.py requirements-dev.lock
 	@touch $@

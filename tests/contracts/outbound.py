@@ -89,6 +89,26 @@ class SmtpSenderContract:
         assert result.refused[BOB].is_of_host
         assert (await sent(sender, Peer(), message=message)).delivered == [BOB, CAROL]
 
+    async def test_a_message_beyond_the_peers_size_is_not_sent(self, sender: SmtpSender) -> None:
+        size = content(LARGE).size
+        peer = Peer(features=(f"SIZE {size - 1}",))
+        result = await sent(sender, peer, message=content(LARGE))
+        refusal = result.refused[BOB]
+        assert (refusal.code, refusal.is_permanent, refusal.is_of_host) == (552, True, True)
+        assert f"{size} octets" in refusal.text
+        assert not any(line.startswith("MAIL") for line in peer.lines)
+        for features in ((f"SIZE {size}",), ("SIZE 0",), ("SIZE",), ("SIZE much",)):
+            assert (await sent(sender, Peer(features=features), message=content(LARGE))).delivered == [BOB, CAROL]
+
+    @pytest.mark.parametrize(
+        ("step", "seconds", "cause"),
+        # the steps before must have time enough on a busy machine
+        [("greeting", 0.05, "no answer to the connection"), ("RCPT", 3.0, "no answer to RCPT")],
+    )
+    async def test_a_time_out_names_its_cause(self, sender: SmtpSender, step: str, seconds: float, cause: str) -> None:
+        result = await sent(sender, Peer({step: SILENCE}, features=()), reply_seconds=seconds)
+        assert f"{cause} within {seconds:g} seconds" in result.refused[BOB].text
+
     @pytest.mark.parametrize("features", [EVERY_FEATURE, ("SIZE",)])
     async def test_lines_that_are_too_long_for_smtp_are_encoded(
         self, sender: SmtpSender, features: Sequence[str]

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from compostela.app.cli import main
 from tests.dialogues.conversation import conversation
 from tests.dialogues.server import BOB, SMTP, Server, running
 from tests.dialogues.test_processing import idle, messages
@@ -98,3 +101,22 @@ async def test_bad_utf_8_in_a_body_is_400(tmp_path: Path) -> None:
         await server.under_test.start_web()
         for octets in (b'{"password":"\xff"}', b"\xff", b'{"pass\xff":"x"}'):
             assert await ask(server, "PUT", "/users/new@example.org", octets) == 400
+
+
+async def test_the_doctor_says_when_no_user_reads_postmaster_and_abuse(tmp_path: Path) -> None:
+    packaged = files("compostela.app.configuration").joinpath("defaults", "mailetcontainer.xml")
+    for number, postmaster in enumerate(("postmaster@example.org", "bob@example.org")):
+        container = packaged.read_text().replace("<postmaster>postmaster<", f"<postmaster>{postmaster}<")
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with running(folder, container=container, files={"webadmin.properties": WEBADMIN}) as server:
+            await server.under_test.start_web()
+            port = server.under_test.web_port
+            (folder / "conf" / "webadmin.properties").write_text(WEBADMIN.replace("port = 0", f"port = {port}"))
+            places = ["--conf", str(folder / "conf"), "--data", str(folder / "data"), "--domain", "example.org"]
+            done = await asyncio.to_thread(CliRunner().invoke, main, ["doctor", "--check", "roles", "--json", *places])
+        found = [(one["severity"], one["subject"]) for one in json.loads(done.stdout)["findings"]]
+        unread = [("warning", "postmaster@example.org"), ("warning", "abuse@example.org")]
+        assert (found, done.exit_code) == ((unread, 1) if number == 0 else ([("ok", "example.org")], 0))
+    done = await asyncio.to_thread(CliRunner().invoke, main, ["doctor", "--check", "roles", *places])
+    assert (done.exit_code, "WebAdmin did not tell" in done.output) == (0, True)

@@ -48,7 +48,9 @@ async def test_a_deferred_mail_is_shown_with_its_last_error_and_the_next_attempt
             assert (
                 json.loads((await command(server, "queue", "show", "outgoing", str(mail["name"]), "--json"))[1]) == mail
             )
-            assert (await command(server, "queue", "show", "outgoing", "--ready"))[1] == "outgoing has no such mail\n"
+            assert (await command(server, "queue", "show", "outgoing", "--ready"))[
+                1
+            ] == "no mail in outgoing of this kind\n"
             status, text = await command(server, "queue", "show", "outgoing", "a/b")
             assert (status, "There is no mail a/b in the queue outgoing" in text) == (1, True)
             assert (await command(server, "queue", "show", "nothing"))[0] == 1

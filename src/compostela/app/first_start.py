@@ -118,6 +118,18 @@ def administration_token(folder: Path) -> str:
     return token.decode()
 
 
+def is_kept() -> bool:
+    """Whether the journal keeps what is printed."""
+    return "JOURNAL_STREAM" in os.environ
+
+
+def note_first_user(data: Path, user: Username, password: str) -> Path:
+    """Writes name and password to a private file, where what is printed is kept; gives the file."""
+    file = data / FIRST_USER_FILE
+    write_private(file, f"{user} {password}\n".encode())
+    return file
+
+
 async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Domain, now: float) -> FirstUser | None:
     """A user with a generated password and a welcome mail, if there is no user at all and the domain is `localhost`: for
     a real domain `compostela init` makes one."""

@@ -19,7 +19,7 @@ from compostela.model.username import Username
 DKIM_FILE = "dkim.pem"
 DKIM_BITS = 2048
 SELECTOR = "mail"
-PUBLIC_PORTS = {1025: 25, 1587: 587, 1465: 465, 1143: 143, 1993: 993, 1110: 110, 1995: 995}
+PUBLIC_PORTS = {1025: 25, 1587: 587, 1465: 465, 1143: 143, 1993: 993, 1110: 110, 1995: 995, 4190: 4190}
 """Ports of the sample, and those that other servers and mail programs expect."""
 _BIND = re.compile(r"<bind>127\.0\.0\.1:(\d+)</bind>")
 _RELAY = '            <mailet match="All" class="RemoteDelivery">'

@@ -83,8 +83,8 @@ def _runner() -> asyncio.Runner:
 
 
 async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -> None:
-    # the journal keeps what is printed, and a reader of JSON may too
-    is_kept = log_json or "JOURNAL_STREAM" in os.environ
+    # a reader of JSON may keep what is printed, as the journal does
+    is_kept = log_json or first_start.is_kept()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -124,8 +124,8 @@ async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -
         await server.stop()
         raise StartError(str(error), EXIT_CONFIGURATION) from error
     if first is not None and is_kept:
-        first_start.write_private(data / first_start.FIRST_USER_FILE, f"{first.name} {first.password}\n".encode())
-        _log.info("a first user was made", extra={"file": str(data / first_start.FIRST_USER_FILE)})
+        file = first_start.note_first_user(data, first.name, first.password)
+        _log.info("a first user was made", extra={"file": str(file)})
         first = None
     if not log_json:
         _announce(server, configuration, data, first)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from compostela.base.clock import Clock
 from compostela.core.dns.ports import DnsResolver, DnsTemporaryFailure
@@ -10,7 +11,8 @@ from compostela.doctor.dns.from_dns import dns_checks
 from compostela.doctor.dns.lookups import Lookups
 from compostela.doctor.dns.records import Publication, publications
 from compostela.doctor.examination import subject_of
-from compostela.doctor.model import Account, Finding, Severity, examine
+from compostela.doctor.model import Account, Check, Finding, Severity, examine
+from compostela.doctor.roles import IsRead, check_roles
 from compostela.doctor.service import Diagnosis
 from compostela.doctor.subject import Subject
 from compostela.doctor.wire.https import PolicyFetcher
@@ -30,8 +32,10 @@ async def diagnose(
     account: Account | None = None,
     only: Sequence[str] = (),
     fetcher: PolicyFetcher | None = None,
+    is_read: IsRead | None = None,
 ) -> list[Finding]:
-    """All findings; `only` names the checks to run. Nothing but DNS and the MTA-STS policies comes from elsewhere."""
+    """All findings; `only` names the checks to run. Nothing but DNS and the MTA-STS policies comes from elsewhere. `is_read` is what
+    only the server itself can tell; without it the check `roles` is left out."""
     dns = Lookups(resolver)
     answers = await knock(subject.endpoints)
     try:
@@ -49,6 +53,8 @@ async def diagnose(
     # what DNS says of the certificate is compared with the one that is served
     seen = await as_served(subject, [one.endpoint for one in answers if not one.problem])
     checks = [*wire_checks(subject, answers, public, account), *dns_checks(seen, public, dns, spf, fetch)]
+    if is_read is not None:
+        checks += [Check("roles", domain, partial(check_roles, domain, is_read)) for domain in subject.domains]
     chosen = [one for one in checks if not only or one.name in only]
     return await examine(chosen, subject.settings.check_seconds) or [_nothing(subject, only)]
 
@@ -67,6 +73,7 @@ def diagnosis_of(
     clock: Clock,
     domains: Callable[[], Awaitable[list[str]]],
     ports: dict[str, list[int]],
+    is_read: IsRead,
 ) -> Diagnosis:
     """For a running server, which knows its ports and its domains."""
 
@@ -74,7 +81,9 @@ def diagnosis_of(
         return await asyncio.to_thread(subject_of, configuration, chosen or await domains(), ports)
 
     async def findings(chosen: Sequence[str], account: Account | None, only: Sequence[str]) -> list[Finding]:
-        return await diagnose(await subject(chosen), resolver, authentication_dns, clock, account=account, only=only)
+        return await diagnose(
+            await subject(chosen), resolver, authentication_dns, clock, account=account, only=only, is_read=is_read
+        )
 
     async def records(chosen: Sequence[str]) -> list[Publication]:
         return publications(await subject(chosen))

@@ -11,7 +11,7 @@ from compostela.core.dns.ports import DnsTemporaryFailure
 _log = logging.getLogger(__name__)
 
 CHECKS = (
-    "ports", "certificate", "tls", "passwords", "relay", "account", "names", "reverse-dns", "mx", "spf", "dkim", "dmarc",
+    "ports", "certificate", "tls", "passwords", "relay", "roles", "account", "names", "reverse-dns", "mx", "spf", "dkim", "dmarc",
     "mta-sts", "tls-rpt", "services", "dane", "block-lists",
 )  # fmt: skip
 """The names of all checks."""

@@ -37,6 +37,42 @@ def test_a_domain_gets_its_configuration_key_user_and_records(tmp_path: Path) ->
     )
 
 
+@pytest.mark.parametrize("json_option", [[], ["--json"]])
+def test_the_password_of_the_first_user_is_not_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, json_option: list[str]
+) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "8:12345")
+    done = run(tmp_path, "init", "example.org", *json_option)
+    file = tmp_path / "data" / "first-user"
+    name, password = file.read_text().split()
+    assert (name, file.stat().st_mode & 0o777) == ("postmaster@example.org", 0o600)
+    assert password not in done.output
+    assert str(file) in done.output
+
+
+def test_managesieve_is_reached_from_other_machines_as_the_other_servers_of_users(tmp_path: Path) -> None:
+    assert run(tmp_path, "init", "example.org").exit_code == 0
+    assert "<bind>0.0.0.0:4190</bind>" in (tmp_path / "conf" / "managesieveserver.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_warned"),
+    [
+        ("host = 0.0.0.0\npassword.generate = false\n", True),
+        ("host = 192.0.2.1\npassword.generate = false\n", True),
+        ("host = 127.0.0.1\npassword.generate = false\n", False),
+        ("host = ::1\npassword.generate = false\n", False),
+        ("host = 0.0.0.0\n", False),
+        ("host = 0.0.0.0\npassword = secret\npassword.generate = false\n", False),
+    ],
+)
+def test_a_public_webadmin_without_a_password_is_warned_of(tmp_path: Path, text: str, is_warned: bool) -> None:
+    assert run(tmp_path, "init", "example.org").exit_code == 0
+    (tmp_path / "conf" / "webadmin.properties").write_text(f"enabled = true\n{text}")
+    problems = json.loads(run(tmp_path, "check", "--json").stdout)["problems"]
+    assert any("asks for no password" in one["message"] for one in problems) is is_warned
+
+
 def test_a_configuration_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert run(tmp_path, "init", "example.org").exit_code == 0
     before = (tmp_path / "conf" / "dkim.pem").read_bytes()

@@ -56,10 +56,11 @@ class Client:
     def __init__(self, url: str, token: str | None, data: Path, *, as_json: bool = False) -> None:
         self.as_json = as_json
         self._connect = _connection(url)
-        self._token = token or self._read_token(data)
+        self._token = token or self.read_token(data)
 
     @staticmethod
-    def _read_token(data: Path) -> str:
+    def read_token(data: Path) -> str:
+        """The token of the data folder, empty when there is none. A damaged one ends the program."""
         path = data / TOKEN_FILE
         try:
             token = path.read_bytes().strip().decode("ascii")

@@ -13,7 +13,9 @@ def log() -> None:
 
 @log.command("level")
 @click.argument("component", required=False)
-@click.argument("level", required=False, type=click.Choice([*LEVELS, "default"], case_sensitive=False))
+@click.argument(
+    "level", required=False, metavar="[LEVEL]", type=click.Choice([*LEVELS, "default"], case_sensitive=False)
+)
 @with_client
 def set_level(client: Client, component: str | None, level: str | None) -> None:
     """Show the levels of the log, or of COMPONENT; with LEVEL, set that of COMPONENT until the server ends. The component "all" is everything that has

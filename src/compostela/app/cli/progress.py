@@ -45,6 +45,14 @@ def steps_bar(*, wanted: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield lambda step, done, total: bar.update(line, description=step, completed=done, total=total or None)
 
 
+@contextlib.contextmanager
+def busy(text: str, *, wanted: bool) -> Iterator[None]:
+    """Shows that something goes on, while nothing is known of how far it is."""
+    with steps_bar(wanted=wanted) as tell:
+        tell(text, 0, 0)
+        yield
+
+
 def counts(report: Mapping[str, Any]) -> tuple[int, int | None]:
     """What is done, and of how much; None if the task does not tell."""
     about = report.get("additionalInformation") or {}

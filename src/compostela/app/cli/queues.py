@@ -39,7 +39,9 @@ def show_queue(client: Client, name: str, mail: str | None, limit: int, delayed:
         return
     chosen = "" if delayed is None else f"&delayed={str(delayed).lower()}"
     mails = client.call("GET", f"{path}?limit={limit}{chosen}")
-    client.show(mails, "\n\n".join(map(_described, mails)) if mails else f"{name} has no such mail")
+    client.show(
+        mails, "\n\n".join(map(_described, mails)) if mails else f"no mail in {name}{' of this kind' if chosen else ''}"
+    )
 
 
 def _described(mail: dict[str, Any]) -> str:

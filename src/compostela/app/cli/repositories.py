@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import click
 
-from compostela.app.cli.client import Client, part, with_client
+from compostela.app.cli.client import Client, add_old_name, part, with_client
 
 
 @click.group()
@@ -32,7 +32,7 @@ def list_mails(client: Client, path: str) -> None:
     client.show(client.call("GET", f"{_path(path)}/mails"))
 
 
-@repository.command("read")
+@repository.command("show")
 @click.argument("path")
 @click.argument("key")
 @with_client
@@ -56,3 +56,6 @@ def reprocess(client: Client, path: str, key: str | None, processor: str | None)
     query = f"?action=reprocess{'&processor=' + part(processor) if processor else ''}"
     report = client.run_task("PATCH", place + query)
     client.show(report["additionalInformation"], "done")
+
+
+add_old_name(repository, "read", read_mail)

@@ -10,6 +10,7 @@ from compostela.app.cli.client import fail
 from compostela.app.cli.folders import data_option
 from compostela.app.cli.publishing import publication_text
 from compostela.app.configuration.folder import load
+from compostela.app.first_start import is_kept, note_first_user
 from compostela.app.initialisation import FolderInUse, Plan, initialise
 from compostela.app.stores import StoresUnavailable
 from compostela.base.errors import InvalidArgument
@@ -17,6 +18,7 @@ from compostela.base.settings import Problems
 from compostela.doctor.dns.records import publications
 from compostela.doctor.examination import subject_of
 from compostela.model.domain import Domain
+from compostela.model.username import Username
 
 
 @click.command()
@@ -46,6 +48,7 @@ def init(
         password = asyncio.run(initialise(Plan(name, own, user_name, high_ports), conf, data))
     except (FolderInUse, InvalidArgument, StoresUnavailable) as error:
         fail(str(error))
+    file = note_first_user(data, Username.parse(f"{user_name}@{name}"), password) if is_kept() else None
     found = publications(subject_of(load(conf, data, Problems()).examined, [name.name]))
     first = f"{user_name}@{name}"
     if as_json:
@@ -53,12 +56,15 @@ def init(
             "conf": str(conf),
             "data": str(data),
             "user": first,
-            "password": password,
+            **({"password": password} if file is None else {"passwordFile": str(file)}),
             "dns": [one.document() for one in found],
         }
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         return
     click.echo("\n\n".join(publication_text(one) for one in found))
-    click.echo(f"\nThe configuration is in {conf}. The first user and postmaster: {first} with the password {password}")
+    secret = (
+        f"with the password {password}" if file is None else f"with the password in {file}: read it, then delete it"
+    )
+    click.echo(f"\nThe configuration is in {conf}. The first user and postmaster: {first} {secret}")
     click.echo(f"The certificate in {data / 'tls'} is self-signed: put your own there before mail programs connect.")
     click.echo(f"Start the server: compostela serve --conf {conf} --data {data}")

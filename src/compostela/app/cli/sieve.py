@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from compostela.app.cli.client import Client, fail, part, show, with_client
+from compostela.app.cli.client import Client, add_old_name, fail, part, show, with_client
 from compostela.app.cli.sieve_stores import file_argument, global_scripts, lists, quota, segment
 from compostela.base.errors import InvalidArgument
 from compostela.core.sieve.model import InvalidScript
@@ -24,7 +24,7 @@ def sieve() -> None:
     """Sieve scripts, which sort the mail of users."""
 
 
-@sieve.command("put")
+@sieve.command("add")
 @click.argument("user")
 @click.argument("name")
 @click.argument("file", type=file_argument)
@@ -36,7 +36,7 @@ def put_script(client: Client, user: str, name: str, file: Path, activate: bool)
     client.show({"name": name, "active": activate}, f"{name} is stored" + (" and active" if activate else ""))
 
 
-@sieve.command("get")
+@sieve.command("show")
 @click.argument("user")
 @click.argument("name")
 @with_client
@@ -69,7 +69,7 @@ def activate_script(client: Client, user: str, name: str | None) -> None:
     client.show({"active": name}, f"{name} is active" if name is not None else "no script is active")
 
 
-@sieve.command("delete")
+@sieve.command("remove")
 @click.argument("user")
 @click.argument("name")
 @with_client
@@ -149,6 +149,8 @@ def _scripts(user: str) -> str:
     return f"/sieve/{part(user)}/scripts"
 
 
+for old_name, new_command in (("put", put_script), ("get", get_script), ("delete", delete_script)):
+    add_old_name(sieve, old_name, new_command)
 sieve.add_command(quota)
 sieve.add_command(global_scripts)
 sieve.add_command(lists)

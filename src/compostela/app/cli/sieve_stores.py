@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from compostela.app.cli.client import Client, part, with_client
+from compostela.app.cli.client import Client, add_old_name, part, with_client
 
 file_argument = click.Path(exists=True, dir_okay=False, path_type=Path)
 _of_user = click.option("--user", help="Of this user; without it of all users.")
@@ -20,7 +20,7 @@ def quota() -> None:
     """Octets that the scripts of a user may take together."""
 
 
-@quota.command("get")
+@quota.command("show")
 @_of_user
 @with_client
 def get_quota(client: Client, user: str | None) -> None:
@@ -66,7 +66,7 @@ def list_global(client: Client) -> None:
     client.show(entries, "\n".join(lines) or "there is no global script")
 
 
-@global_scripts.command("put")
+@global_scripts.command("add")
 @click.argument("name")
 @click.argument("file", type=file_argument)
 @with_client
@@ -76,7 +76,7 @@ def put_global(client: Client, name: str, file: Path) -> None:
     client.show({"name": name}, f"{name} is stored")
 
 
-@global_scripts.command("get")
+@global_scripts.command("show")
 @click.argument("name")
 @with_client
 def get_global(client: Client, name: str) -> None:
@@ -85,7 +85,7 @@ def get_global(client: Client, name: str) -> None:
     client.show({"name": name, "text": text}, text.rstrip("\n"))
 
 
-@global_scripts.command("delete")
+@global_scripts.command("remove")
 @click.argument("name")
 @with_client
 def delete_global(client: Client, name: str) -> None:
@@ -103,7 +103,7 @@ def lists() -> None:
     """External lists that scripts ask (RFC 6134). NAME is a URI, such as :addrbook:default or tag:example.org,2026:friends."""
 
 
-@lists.command("names")
+@lists.command("list")
 @_of_user
 @with_client
 def list_names(client: Client, user: str | None) -> None:
@@ -122,7 +122,7 @@ def show_list(client: Client, name: str, user: str | None) -> None:
     client.show(members, "\n".join(members) or f"{name} is empty")
 
 
-@lists.command("put")
+@lists.command("add")
 @click.argument("name")
 @click.argument("file", type=file_argument)
 @_of_user
@@ -134,7 +134,7 @@ def put_list(client: Client, name: str, file: Path, user: str | None) -> None:
     client.show({"name": name}, f"{name} is stored")
 
 
-@lists.command("delete")
+@lists.command("remove")
 @click.argument("name")
 @_of_user
 @with_client
@@ -147,3 +147,15 @@ def delete_list(client: Client, name: str, user: str | None) -> None:
 def _lists(user: str | None, name: str | None = None) -> str:
     owner = "/sieve/lists/global" if user is None else f"/sieve/lists/users/{part(user)}"
     return owner if name is None else f"{owner}/{segment(name)}"
+
+
+for _group, _old, _command in (
+    (quota, "get", get_quota),
+    (global_scripts, "put", put_global),
+    (global_scripts, "get", get_global),
+    (global_scripts, "delete", delete_global),
+    (lists, "names", list_names),
+    (lists, "put", put_list),
+    (lists, "delete", delete_list),
+):
+    add_old_name(_group, _old, _command)

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import click
 
 from compostela.app.cli.client import Client, confirm, fail, part, with_client, yes_option
+from compostela.app.cli.progress import steps_bar
 
 
 def _with_password(command: Callable[..., None]) -> Callable[..., None]:
@@ -118,10 +119,12 @@ def import_users(client: Client, file: TextIO, force: bool) -> None:
     passed over. A line that is wrong ends the command with its number before any user is made; what the server refuses ends it
     with the number of users that were made."""
     rows = list(_rows(file))
-    for done, (number, name, password) in enumerate(rows):
-        problem = client.problem("PUT", f"/users/{part(name)}{'?force' if force else ''}", {"password": password})
-        if problem is not None:
-            fail(f"line {number}: {problem}; {done} of {len(rows)} users were made")
+    with steps_bar(wanted=not client.as_json) as tell:
+        for done, (number, name, password) in enumerate(rows):
+            tell("users", done, len(rows))
+            problem = client.problem("PUT", f"/users/{part(name)}{'?force' if force else ''}", {"password": password})
+            if problem is not None:
+                fail(f"line {number}: {problem}; {done} of {len(rows)} users were made")
     client.show({"users": len(rows)}, f"{len(rows)} users can log in now")
 
 

@@ -28,6 +28,7 @@ from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Problems
 from compostela.core.health.checks import HealthChecks
 from compostela.doctor.service import Diagnosis
+from compostela.model.mail_address import MailAddress
 from compostela.net.listeners import Listener
 from compostela.net.pop3.server import LoginDelays
 from compostela.net.tls.reload import reload_certificates
@@ -181,9 +182,12 @@ class Server:
         async def domains() -> list[str]:
             return [str(domain) for domain in await self.services.domains.all()]
 
+        async def is_read(address: str) -> bool:
+            return await self.services.rewriting.is_read(MailAddress.parse(address))
+
         ports = ports_by_name(self.listeners)
         return diagnosis_of(
-            self._configuration.examined, self._dns, self._authentication_dns, self._clock, domains, ports
+            self._configuration.examined, self._dns, self._authentication_dns, self._clock, domains, ports, is_read
         )
 
     async def reload_certificates(self, port: int | None = None) -> int:

@@ -42,6 +42,8 @@ class RecipientRewriteTable:
         self._settings = settings
         self._postmaster = postmaster
         self._resolver = Resolver(store, settings.recursive, settings.mapping_limit)
+        self._adding = asyncio.Lock()
+        """A mapping is checked and added before the next one is checked."""
 
     # reading
 
@@ -81,6 +83,16 @@ class RecipientRewriteTable:
         """Whether the address or its domain has a mapping."""
         sources = MappingSource.of_address(address), MappingSource.of_domain(address.domain)
         return any([await self._store.mappings(source) for source in sources])
+
+    async def is_read(self, address: MailAddress) -> bool:
+        """Whether mail for the address reaches a user, or goes to a domain that is not managed here."""
+        try:
+            found = await self.resolve(address)
+        except MappingError:
+            return False
+        leaves = [address] if found.is_empty else [*found.targets, *found.forwards]
+        reached = [not await self._domains.contains(one.domain) or await self._users.user_for(one) for one in leaves]
+        return any(reached)
 
     async def check_free(self, user: Username) -> None:
         """Raises `AlreadyExists` if mail for the user's address goes elsewhere by an alias, a group or a forward."""
@@ -153,6 +165,20 @@ class RecipientRewriteTable:
             raise InvalidArgument(f"the domain {source.domain} is not managed by this server")
         if mapping.type in _OF_ADDRESSES | _OF_DOMAINS:
             _check_target(source, mapping)
+        async with self._adding:
+            await self._check_fits(source, mapping)
+            is_new = await self._store.add(source, mapping)
+            if is_new:
+                # another process may have added meanwhile what goes against it
+                try:
+                    await self._check_fits(source, mapping)
+                except AlreadyExists:
+                    await self._store.remove(source, mapping)
+                    raise
+            return is_new
+
+    async def _check_fits(self, source: MappingSource, mapping: Mapping) -> None:
+        """Raises `AlreadyExists` for a mapping that goes against a user or against other mappings."""
         if mapping.type in (MappingType.GROUP, MappingType.ALIAS) and source.local_part is not None:
             address = MailAddress(source.local_part, source.domain)
             if await self._users.user_for(address) is not None:
@@ -160,7 +186,6 @@ class RecipientRewriteTable:
             await self._check_no_other_kind(source, mapping.type)
         if mapping.type is not MappingType.ERROR and await self._loops(source, mapping):
             raise AlreadyExists(f"a mapping from {source} to {mapping.text} would make a loop")
-        return await self._store.add(source, mapping)
 
     async def _check_no_other_kind(self, source: MappingSource, kind: MappingType) -> None:
         """An address is a group or an alias, not both."""

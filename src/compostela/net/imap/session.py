@@ -184,7 +184,8 @@ class ImapProtocol(GatheringHost):
                 _commands.inc()
                 self._faults = 0
                 if self._is_told:
-                    self._tell("command", tag=tag.decode(), command=f"{name} {command!r}")
+                    shown = "" if isinstance(command, commands.Simple) else f" {command!r}"
+                    self._tell("command", tag=tag.decode(), command=f"{name}{shown}")
                 await self._command(tag, name, command)
             case AppendStarted():
                 if self._is_told:

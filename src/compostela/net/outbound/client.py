@@ -5,6 +5,8 @@ import base64
 import logging
 import re
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from compostela.base.errors import CompostelaError
@@ -16,7 +18,7 @@ from compostela.mime.headers import Headers
 from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
 from compostela.net.outbound.content import Unreadable, body_chunks, fitting, message_lines, shape_of, stuffed_chunk
-from compostela.net.outbound.envelope import limit_of, mail_line, needs_utf8, rcpt_line
+from compostela.net.outbound.envelope import limit_of, mail_line, needs_utf8, rcpt_line, size_limit
 
 _log = logging.getLogger(__name__)
 
@@ -131,6 +133,23 @@ class _Parcel:
     is_binary: bool
 
 
+@asynccontextmanager
+async def _within(seconds: float, otherwise: str) -> AsyncIterator[None]:
+    """Raises `_Failed` with the cause when the time is over."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        if error.errno is not None:
+            raise  # the system's own, with a text
+        raise _Failed(f"{otherwise} within {seconds:g} seconds") from error
+
+
+def _verb(line: str) -> str:
+    """How a command begins, without what may be a secret."""
+    return line.partition(" ")[0]
+
+
 class _Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.text)
@@ -155,14 +174,14 @@ class _Conversation:
     async def open(self) -> None:
         """Connects, greets, upgrades to TLS and logs in, as far as the options and the peer want it."""
         local = (self._options.bind_address, 0) if self._options.bind_address else None
-        async with asyncio.timeout(self._options.connect_seconds):
+        async with _within(self._options.connect_seconds, "no connection"):
             self._reader, self._writer = await asyncio.open_connection(
                 self._host, self._port, limit=MAX_LINE_BYTES, local_addr=local
             )
         peer = self._writer.get_extra_info("peername")
         if peer is not None and self._own.has_address(*peer[:2]):
             raise _Refused(leads_back(f"{self._host}:{self._port}"))
-        greeting = await self._reply()
+        greeting = await self._reply("the connection")
         await self._expect(greeting, is_of_host=True)
         self._check_name(greeting)
         await self._hello()
@@ -228,6 +247,10 @@ class _Conversation:
                 if must_convert:
                     raise _Refused(Refusal(554, f"{_NO_EIGHT_BIT}: {why}", is_of_host=True)) from why
         size = content.size if converted is None else len(header) + len(converted)
+        limit = size_limit(self._features)
+        if limit is not None and size > limit:
+            text = f"552 5.3.4 the message has {size} octets, and the next hop takes at most {limit}"
+            raise _Refused(Refusal(552, text, is_of_host=True))
         mail = mail_line(sender, size, body, self._features, self._wishes, utf8=utf8)
         return _Parcel(mail, header, converted, binary)
 
@@ -247,7 +270,7 @@ class _Conversation:
             if not go_ahead.is_go_ahead:
                 raise _Refused(go_ahead.refusal)
             await self._message(parcel.header, content, parcel.converted)
-            reply = await self._reply(DATA_SECONDS)
+            reply = await self._reply("the message", DATA_SECONDS)
         await self._expect(reply)
         result.delivered += accepted
         if "DSN" in self._features:
@@ -267,7 +290,7 @@ class _Conversation:
         for number, line in enumerate(lines):
             if not pipelining:
                 self._write(f"{line}\r\n".encode())
-            reply = await self._reply()
+            reply = await self._reply(_verb(line))
             if number == 0:
                 if not reply.is_positive:
                     refused = reply.refusal
@@ -308,13 +331,13 @@ class _Conversation:
         self._write(b"BDAT %d\r\n" % len(octets))
         self._write(octets)
         await self._drain()
-        return await self._reply(DATA_SECONDS)
+        return await self._reply("BDAT", DATA_SECONDS)
 
     async def quit(self) -> None:
         """Says good-bye; the mail is taken already, whatever comes now."""
         try:
             self._write(b"QUIT\r\n")
-            await self._reply(5.0)
+            await self._reply("QUIT", 5.0)
         except (_Failed, OSError, TimeoutError, EOFError):
             _log.debug("the next hop did not say good-bye")
 
@@ -361,14 +384,14 @@ class _Conversation:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         try:
-            async with asyncio.timeout(self._options.connect_seconds):
+            async with _within(self._options.connect_seconds, "no end of the TLS handshake"):
                 await self._writer.start_tls(context, server_hostname=self._name)
         except ssl.SSLCertVerificationError as error:
             if not required:
                 raise
             text = f"550 5.7.30 the certificate of {self._name} is not valid: {error.verify_message}"
             raise _Refused(Refusal(550, text, is_of_host=True)) from error
-        except (OSError, ssl.SSLError, TimeoutError) as error:
+        except (_Failed, OSError, ssl.SSLError) as error:
             if verify or self._options.user is not None:
                 raise
             raise _NoTls(str(error) or type(error).__name__) from error
@@ -392,7 +415,7 @@ class _Conversation:
 
     async def _command(self, line: str, seconds: float | None = None) -> _Reply:
         self._write(f"{line}\r\n".encode())
-        return await self._reply(seconds)
+        return await self._reply(_verb(line), seconds)
 
     async def _expect(self, reply: _Reply, *, is_of_host: bool = False) -> None:
         if not reply.is_positive:
@@ -404,31 +427,32 @@ class _Conversation:
 
     async def _drain(self) -> None:
         assert self._writer is not None
-        async with asyncio.timeout(self._options.reply_seconds):
+        async with _within(self._options.reply_seconds, "the next hop does not take the message"):
             await self._writer.drain()
 
-    async def _reply(self, seconds: float | None = None) -> _Reply:
-        reply = await self._read_reply(seconds or self._options.reply_seconds)
+    async def _reply(self, to: str, seconds: float | None = None) -> _Reply:
+        seconds = seconds or self._options.reply_seconds
+        async with _within(seconds, f"no answer to {to}"):
+            reply = await self._read_reply()
         if _log.isEnabledFor(logging.DEBUG):
             text = f"{reply.code} {' / '.join(reply.lines)}"[:1000]
             _log.debug("next hop replies", extra={"hop": f"{self._host}:{self._port}", "reply": text})
         return reply
 
-    async def _read_reply(self, seconds: float) -> _Reply:
+    async def _read_reply(self) -> _Reply:
         assert self._reader is not None
         lines: list[str] = []
-        async with asyncio.timeout(seconds):
-            while len(lines) < MAX_REPLY_LINES:
-                try:
-                    line = await self._reader.readline()
-                except ValueError:
-                    raise _Failed("a reply line is too long") from None
-                match = _REPLY.match(line.rstrip(b"\r\n"))
-                if not line:
-                    raise _Failed("the connection was closed")
-                if match is None:
-                    raise _Failed("an answer that is not SMTP")
-                lines.append(match.group(3).decode("utf-8", "replace"))
-                if match.group(2) != b"-":
-                    return _Reply(int(match.group(1)), lines)
+        while len(lines) < MAX_REPLY_LINES:
+            try:
+                line = await self._reader.readline()
+            except ValueError:
+                raise _Failed("a reply line is too long") from None
+            match = _REPLY.match(line.rstrip(b"\r\n"))
+            if not line:
+                raise _Failed("the connection was closed")
+            if match is None:
+                raise _Failed("an answer that is not SMTP")
+            lines.append(match.group(3).decode("utf-8", "replace"))
+            if match.group(2) != b"-":
+                return _Reply(int(match.group(1)), lines)
         raise _Failed("a reply has too many lines")

@@ -8,6 +8,7 @@ from compostela.core.outbound.ports import Wishes
 from compostela.model.mail_address import MailAddress
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,5}")
+_SIZE = re.compile(r"[0-9]{1,20}")
 _VALUE = re.compile(r"[!-~]+")
 
 
@@ -28,6 +29,12 @@ def limit_of(features: Mapping[str, str], name: str) -> int:
         if limit == name
     ]
     return int(found[0]) if found and _LIMIT.fullmatch(found[0]) else 0
+
+
+def size_limit(features: Mapping[str, str]) -> int | None:
+    """The largest message in octets that the peer takes (RFC 1870 §4), None when it does not tell."""
+    value = features.get("SIZE", "").strip()
+    return int(value) or None if _SIZE.fullmatch(value) else None
 
 
 def mail_line(

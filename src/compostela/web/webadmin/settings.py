@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from compostela.base.settings import Settings
+from compostela.core.networks import parse_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class WebAdminSettings:
     """Answer with CORS headers."""
     cors_origin: str = "*"
     """Value of Access-Control-Allow-Origin."""
+
+    @property
+    def needs_password(self) -> bool:
+        """Whether a request needs a secret."""
+        return bool(self.passwords or self.passwords_readonly or self.passwords_nodelete or self.generate_password)
 
 
 DEFAULTS = WebAdminSettings()
@@ -56,5 +62,15 @@ def read_webadmin_settings(settings: Settings) -> WebAdminSettings:
             settings.error("JWT authentication is not available yet: remove the key, or set it to false", name)
     settings.not_yet("extensions.routes")
     settings.ignored("maxThreadCount", "minThreadCount")
+    if read.enabled and not read.needs_password and not _is_own_machine(read.host):
+        text = (
+            f"other machines reach WebAdmin ({read.host}), and it asks for no password: set one, or 'host = 127.0.0.1'"
+        )
+        settings.problems.warning(settings.place_of("password.generate"), text)
     settings.finish()
     return read
+
+
+def _is_own_machine(host: str) -> bool:
+    address = parse_address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)

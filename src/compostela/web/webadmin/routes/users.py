@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from compostela.base.errors import AlreadyExists
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.tasks.service import Tasks
 from compostela.core.users.service import UsersRepository
@@ -51,11 +52,20 @@ class UserRoutes:
             await self._check_no_deletion(user)
             await self._rewriting.check_free(user)
             await self._users.add(user, password)
+            await self._check_still_free(user)
         elif "force" in request.query_params:
             await self._users.set_password(user, password)
         else:
             raise conflict(f"User already exists: {user}")
         return no_content()
+
+    async def _check_still_free(self, user: Username) -> None:
+        """Takes the new user back if an alias was made while it was made."""
+        try:
+            await self._rewriting.check_free(user)
+        except AlreadyExists:
+            await self._users.remove(user)
+            raise
 
     async def exists(self, request: Request) -> Response:
         """200 when there is such a user, otherwise 404."""
