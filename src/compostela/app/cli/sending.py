@@ -18,7 +18,9 @@ NOBODY = "test@sender.invalid"
 
 @click.command()
 @click.option("--to", required=True, help="Recipient.")
-@click.option("--from", "sender", help="Sender; by default the user who logs in, else the null sender, which any server takes.")
+@click.option(
+    "--from", "sender", help="Sender; by default the user who logs in, else the null sender, which any server takes."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="SMTP server.")
 @click.option("--port", default=1025, show_default=True, help="Its port.")
 @click.option("--subject", default="A test mail", show_default=True, help="Subject.")
