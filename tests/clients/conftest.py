@@ -51,6 +51,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleServer]:
     server = SampleServer(tmp_path_factory.mktemp("sample"))
     server.start()
     server.wait_for_web()
+    server.command("log", "level", "logins", "debug")
     yield server
     assert server.stop() == 0
 

@@ -50,6 +50,10 @@ class SampleServer(ServerProcess):
         """For clients in Python that trust this certificate."""
         return ssl.create_default_context(cafile=str(self.certificate))
 
+    def mechanisms(self, user: str) -> set[str]:
+        """Those with which the user has logged in, by the server's log."""
+        return set(re.findall(rf"login succeeded method=(\S+) .*\buser={re.escape(user)}$", self.log(), re.MULTILINE))
+
     def deliver(self, user: str, subject: str) -> None:
         """A mail from another server, which the user can read when this returns."""
         before = self._count(user)

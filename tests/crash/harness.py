@@ -32,7 +32,9 @@ USERS = tuple(f"user{number}@example.org" for number in range(4))
 SMTP_CONNECTIONS = 4
 LMTP_CONNECTIONS = 2
 IMAP_CONNECTIONS = 2
-LONGEST_LIFE_SECONDS = 0.5
+LONGEST_LIFE_MAILS = 20
+LONGEST_WAIT_SECONDS = 60.0
+LAST_MOMENT_SECONDS = 0.02
 DRAIN_SECONDS = 120.0
 _MARK = re.compile(rb"^X-Mark: (\S+)\r?$", re.MULTILINE)
 _CONNECTION_ERRORS = (OSError, smtplib.SMTPException, imaplib.IMAP4.error, EOFError)
@@ -44,15 +46,22 @@ class Ledger:
 
     sent: dict[str, tuple[str, ...]] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    changed: threading.Condition = field(default_factory=threading.Condition)
 
     def begin(self, mark: str, recipients: tuple[str, ...]) -> None:
-        with self.lock:
+        with self.changed:
             self.sent[mark] = recipients
 
     def acknowledge(self, mark: str) -> None:
-        with self.lock:
+        with self.changed:
             self.acknowledged.add(mark)
+            self.changed.notify_all()
+
+    def wait_for_more(self, count: int) -> None:
+        """Until `count` more mails were acknowledged."""
+        with self.changed:
+            due = len(self.acknowledged) + count
+            self.changed.wait_for(lambda: len(self.acknowledged) >= due, LONGEST_WAIT_SECONDS)
 
 
 @dataclass
@@ -178,7 +187,9 @@ def run(kills: int, seed: int, folder: Path, *, progress: bool = False) -> Verdi
         server.start()
         load = Load(server, ledger, number, seed)
         load.start()
-        time.sleep(dice.uniform(0.0, LONGEST_LIFE_SECONDS))
+        # lives are counted in mails, not in seconds: a busy machine does as much in each
+        ledger.wait_for_more(dice.randint(0, LONGEST_LIFE_MAILS))
+        time.sleep(dice.uniform(0.0, LAST_MOMENT_SECONDS))
         server.kill()
         load.join()
         if progress:

@@ -54,6 +54,8 @@ def test_records_by_the_administration_api(server: ServerProcess) -> None:
     (publication,) = found
     names = {(one["name"], one["type"]) for one in publication["records"]}
     assert {("example.org", "MX"), ("_25._tcp.mail.example.org", "TLSA"), ("_imaps._tcp.example.org", "SRV")} <= names
+    services = {one["name"]: one["value"] for one in publication["records"] if one["type"] == "SRV"}
+    assert services["_pop3s._tcp.example.org"] == f"20 1 {server.pop3s} mail.example.org."
     assert publication["mtaStsPolicy"]["url"] == "https://mta-sts.example.org/.well-known/mta-sts.txt"
 
 

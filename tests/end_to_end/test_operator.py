@@ -69,6 +69,8 @@ def test_a_mail_is_sent_on_every_port(server: ServerProcess) -> None:
     login = ["--to", user, "--user", user, "--password", password]
     server.command("send", *login, "--port", str(server.smtps), "--tls")
     server.command("send", *login, "--port", str(server.smtp))
+    refused = run("send", *login, "--port", str(server.smtps), "--tls", "--from", "other@example.org")
+    assert "503 5.7.1" in refused.stderr  # --from is the sender, also with a login
     refused = run("send", "--to", "nobody@example.org", "--port", str(server.smtp))
     assert refused.stderr.startswith(f"compostela: the mail was not taken by 127.0.0.1:{server.smtp}: 550 5.1.1 ")
     refused = run("send", "--to", "bücher@example.org", "--port", str(server.smtp))

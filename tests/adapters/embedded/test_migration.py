@@ -60,7 +60,9 @@ def folder(tmp_path: Path) -> Path:
 
 def unpack(target: Path) -> Path:
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(target, filter="data")
+        # Debian 12 has Python 3.11.2, whose extractall takes no filter
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(target)
     return target / "data"
 
 

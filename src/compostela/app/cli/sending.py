@@ -13,12 +13,14 @@ from compostela.doctor.wire.certificates import unverified_context
 
 TIMEOUT_SECONDS = 30
 NOBODY = "test@sender.invalid"
-"""Who stands in From when nobody is named: an address that no server takes for one of its own users."""
+"""The address in From if no sender is named: no server takes it for one of its own users."""
 
 
 @click.command()
 @click.option("--to", required=True, help="Recipient.")
-@click.option("--from", "sender", help="Sender. Without it the null sender, which any server takes.")
+@click.option(
+    "--from", "sender", help="Sender; by default the user who logs in, else the null sender, which any server takes."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="SMTP server.")
 @click.option("--port", default=1025, show_default=True, help="Its port.")
 @click.option("--subject", default="A test mail", show_default=True, help="Subject.")
@@ -42,7 +44,7 @@ def send(
     """Send a test mail and tell what the server answered."""
     try:
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = user or sender or NOBODY, to, subject
+        message["From"], message["To"], message["Subject"] = sender or user or NOBODY, to, subject
         message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=socket.gethostname() or "localhost")
         message.set_content(body)
         with _connected(host, port, tls=tls) as smtp:
@@ -50,7 +52,7 @@ def send(
                 if not tls:
                     smtp.starttls(context=unverified_context())
                 log_in(smtp, user, password or "")
-            smtp.send_message(message, user or sender or "", [to])
+            smtp.send_message(message, sender or user or "", [to])
     except (OSError, ValueError, smtplib.SMTPException) as error:
         fail(f"the mail was not taken by {host}:{port}: {said(error)}")
     show({"messageId": message["Message-ID"], "to": to}, as_json, f"the mail for {to} was accepted and is safe")

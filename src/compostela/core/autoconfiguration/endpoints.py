@@ -16,6 +16,7 @@ class Speaks(enum.StrEnum):
     SMTP = "smtp"
     LMTP = "lmtp"
     IMAP = "imap"
+    POP3 = "pop3"
 
     @property
     def hello(self) -> str:
@@ -75,15 +76,19 @@ class ServiceKind(enum.StrEnum):
     SUBMISSION = "submission"
     IMAPS = "imaps"
     IMAP = "imap"
+    POP3S = "pop3s"
+    POP3 = "pop3"
 
     @property
     def speaks(self) -> Speaks:
-        return Speaks.SMTP if self in (ServiceKind.SUBMISSIONS, ServiceKind.SUBMISSION) else Speaks.IMAP
+        if self in (ServiceKind.SUBMISSIONS, ServiceKind.SUBMISSION):
+            return Speaks.SMTP
+        return Speaks.IMAP if self in (ServiceKind.IMAPS, ServiceKind.IMAP) else Speaks.POP3
 
     @property
     def implicit(self) -> bool:
         """TLS from the first octet, which RFC 8314 §3 prefers."""
-        return self in (ServiceKind.SUBMISSIONS, ServiceKind.IMAPS)
+        return self in (ServiceKind.SUBMISSIONS, ServiceKind.IMAPS, ServiceKind.POP3S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,8 @@ def client_services(
         ServiceKind.SUBMISSION: settings.submission_port,
         ServiceKind.IMAPS: settings.imaps_port,
         ServiceKind.IMAP: settings.imap_port,
+        ServiceKind.POP3S: settings.pop3s_port,
+        ServiceKind.POP3: settings.pop3_port,
     }
     found = []
     for kind in ServiceKind:

@@ -51,6 +51,10 @@ class AutoconfigurationSettings:
     """The same for IMAP over TLS."""
     imap_port: int = 0
     """The same for IMAP with STARTTLS."""
+    pop3s_port: int = 0
+    """The same for POP3 over TLS."""
+    pop3_port: int = 0
+    """The same for POP3 with STLS."""
     mta_sts_mode: MtaStsMode = MtaStsMode.TESTING
     """Mode of the MTA-STS policy: begin with `testing`, go on to `enforce` when the reports show no failures."""
     mta_sts_mx: tuple[str, ...] = ()
@@ -80,6 +84,8 @@ def read_autoconfiguration_settings(settings: Settings) -> AutoconfigurationSett
         submission_port=settings.integer("public.port.submission", 0, minimum=0, maximum=65535),
         imaps_port=settings.integer("public.port.imaps", 0, minimum=0, maximum=65535),
         imap_port=settings.integer("public.port.imap", 0, minimum=0, maximum=65535),
+        pop3s_port=settings.integer("public.port.pop3s", 0, minimum=0, maximum=65535),
+        pop3_port=settings.integer("public.port.pop3", 0, minimum=0, maximum=65535),
         mta_sts_mode=settings.choice("mta-sts.mode", DEFAULTS.mta_sts_mode, _MODES),
         mta_sts_mx=tuple(settings.strings("mta-sts.mx")),
         mta_sts_max_age=settings.integer("mta-sts.max_age", DEFAULTS.mta_sts_max_age, minimum=0, maximum=31_557_600),

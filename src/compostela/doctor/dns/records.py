@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from compostela.core.autoconfiguration.endpoints import ServiceKind
+from compostela.core.autoconfiguration.endpoints import ServiceKind, Speaks
 from compostela.core.autoconfiguration.mta_sts import POLICY_PATH
 from compostela.doctor.subject import DkimKey, Subject, is_public_name, is_within
 
 _STRING_OCTETS = 255
-_ABSENT = ("pop3s", "pop3")
+_POP3_PRIORITY = 20
+"""RFC 6186 §3.4: mail programs prefer IMAP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +169,13 @@ def tls_reporting(subject: Subject, domain: str) -> Record:
 def services(subject: Subject, domain: str) -> Iterator[Record]:
     """RFC 6186 and RFC 8314; a target of "." says that there is no such service (RFC 6186 §3.4)."""
     offered = {service.kind.value: service for service in subject.setup.services}
-    for label in (*(kind.value for kind in ServiceKind), *_ABSENT):
+    for kind in ServiceKind:
+        label = kind.value
         service = offered.get(label)
         if service is None:
             yield Record(f"_{label}._tcp.{domain}", "SRV", "0 0 0 .", f"There is no {label} here.")
         else:
-            priority = 0 if service.kind.implicit else 10
+            priority = (0 if kind.implicit else 10) + (_POP3_PRIORITY if kind.speaks is Speaks.POP3 else 0)
             value = f"{priority} 1 {service.port} {service.host}."
             yield Record(f"_{label}._tcp.{domain}", "SRV", value, f"Mail programs find {label} here.")
 

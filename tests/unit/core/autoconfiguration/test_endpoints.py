@@ -35,3 +35,11 @@ def test_ports_that_a_router_maps_are_told_as_clients_see_them() -> None:
     settings = AutoconfigurationSettings(submissions_port=465)
     (service,) = client_services([smtp(1465, implicit=True, starttls=False)], HOST, settings)
     assert (service.kind, service.port) == (ServiceKind.SUBMISSIONS, 465)
+
+
+def test_pop3_is_told_of_after_imap() -> None:
+    pop3 = Endpoint("pop3", Speaks.POP3, "127.0.0.1", 1110, starttls=True, login=True)
+    imap = Endpoint("imap", Speaks.IMAP, "127.0.0.1", 1143, starttls=True, login=True)
+    settings = AutoconfigurationSettings(pop3_port=110)
+    found = client_services([pop3, imap], HOST, settings)
+    assert found == (Service(ServiceKind.IMAP, HOST, 1143), Service(ServiceKind.POP3, HOST, 110))
