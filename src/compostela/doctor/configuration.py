@@ -10,6 +10,7 @@ from compostela.core.domains.settings import DomainListSettings
 from compostela.doctor.settings import DoctorSettings
 from compostela.net.imap.settings import ImapSettings
 from compostela.net.lmtp.settings import LmtpSettings
+from compostela.net.pop3.settings import Pop3Settings
 from compostela.net.smtp.settings import SmtpSettings
 from compostela.web.webadmin.settings import WebAdminSettings
 
@@ -21,6 +22,7 @@ class ExaminedConfiguration:
     smtp: Sequence[SmtpSettings]
     lmtp: Sequence[LmtpSettings]
     imap: Sequence[ImapSettings]
+    pop3: Sequence[Pop3Settings]
     container: Node
     """The root of mailetcontainer.xml: its DKIMSign mailets name keys."""
     domains: DomainListSettings

@@ -99,6 +99,7 @@ class Configuration:
             smtp=self.smtp,
             lmtp=self.lmtp,
             imap=self.imap,
+            pop3=self.pop3,
             container=self.container,
             domains=self.domains,
             webadmin=self.webadmin,

@@ -16,6 +16,12 @@ class Speaks(enum.StrEnum):
     SMTP = "smtp"
     LMTP = "lmtp"
     IMAP = "imap"
+    POP3 = "pop3"
+
+    @property
+    def takes_mail(self) -> bool:
+        """Whether clients send mail here: SMTP, or LMTP, which has the same replies."""
+        return self in (Speaks.SMTP, Speaks.LMTP)
 
     @property
     def hello(self) -> str:
