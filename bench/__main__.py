@@ -15,6 +15,7 @@ from bench import (
     measure_idle,
     measure_imap,
     measure_large,
+    measure_pop3,
     measure_sieve,
     measure_smtp,
     measure_start,
@@ -42,16 +43,25 @@ def imap(effort: Effort, peer: Side | None) -> list[table.Row]:
         return measure_imap.measure(ours, peer, effort)
 
 
+def pop3(effort: Effort, peer: Side | None) -> list[table.Row]:
+    ours = Ours(effort.folder / "ours")
+    with contextlib.ExitStack() as stack:
+        stack.callback(ours.stop)
+        ours.start_with_users()
+        return measure_pop3.measure(ours, peer, effort)
+
+
 GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "smtp": smtp,
     "chain": lambda effort, _: measure_chain.measure(effort),
     "imap": imap,
+    "pop3": pop3,
     "start": lambda effort, _: measure_start.measure(effort),
     "idle": lambda effort, _: measure_idle.measure(effort),
     "large": lambda effort, _: measure_large.measure(effort),
     "sieve": lambda effort, _: measure_sieve.measure(effort),
 }
-WITH_PEER = {"smtp", "imap"}
+WITH_PEER = {"smtp", "imap", "pop3"}
 
 
 def main() -> None:
