@@ -14,7 +14,7 @@ from bench.table import Row
 DROP_MESSAGES = 100
 LARGE_USER = SMTP_USERS[0]
 LARGE_SIZE = 256 * 1024
-LARGE_MESSAGES = 60
+LARGE_MESSAGES = 200
 LONG = PROBE
 LONG_MESSAGES = 100_000
 PAIRS = 7
@@ -113,11 +113,14 @@ def _run(side: Side, effort: Effort) -> Figures:
     count, cpu = effort.of(400, 100), CpuMeter(side.pids)
     seconds = _timed(lambda: _sessions(side, count))
     spent = cpu.spent() / count * 1000
+    cpu = CpuMeter(side.pids)
     octets, fetching = _fetch(side)
+    fetched = cpu.spent() * 1e9 / octets
     return {
         (f"POP3, sessions with a maildrop of {DROP_MESSAGES} and one RETR, 10 connections", "1/s"): count / seconds,
         ("POP3, CPU of such a session", "ms"): spent,
         (f"POP3, RETR of {LARGE_SIZE // 1024} KiB, one connection", "MB/s"): octets / fetching / 1e6,
+        ("POP3, CPU of RETR", "ms/MB"): fetched,
         ("POP3, later login to the long maildrop and STAT", "ms"): _login(side) * 1000,
     }
 
