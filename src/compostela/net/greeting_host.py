@@ -3,11 +3,9 @@
 import logging
 from abc import abstractmethod
 
-from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.core.filtering.ports import BanList
-from compostela.net.listeners import Listener
-from compostela.net.session_host import Engine, SessionHost
+from compostela.net.session_host import SessionHost
 
 _log = logging.getLogger(__name__)
 
@@ -15,11 +13,7 @@ _log = logging.getLogger(__name__)
 class GreetingHost(SessionHost):
     """One connection, which begins with the server's greeting."""
 
-    __slots__ = ("_session_id",)
-
-    def __init__(self, listener: Listener, reader: Engine) -> None:
-        super().__init__(listener, reader)
-        self._session_id = new_trace_id()
+    __slots__ = ()
 
     @abstractmethod
     def _greet(self) -> None:
@@ -40,6 +34,7 @@ class GreetingHost(SessionHost):
         trace_id.set(self._session_id)
         if await bans.bans(self._address):
             _log.info("a client is banned", extra={"ip": self._address})
+            self._note_end("the client is banned")
             self._turn_away()
         elif not self._closing:
             self._greet()

@@ -340,9 +340,31 @@ SIEVE_TABLES = (
     "CREATE INDEX sieve_mark_until ON sieve_mark (until)",
 )
 
+POLICY_TABLES = (
+    """CREATE TABLE drop_list (
+        scope TEXT NOT NULL, owner TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+        PRIMARY KEY (scope, owner, kind, name)
+    ) WITHOUT ROWID, STRICT""",
+    "CREATE TABLE dlp_rules (domain TEXT NOT NULL PRIMARY KEY, rules BLOB NOT NULL) WITHOUT ROWID, STRICT",
+)
+
 SIEVE_LIST_TABLES = (
     # a row with an empty member for each list, and one for each member
     "CREATE TABLE sieve_list (user TEXT NOT NULL, name TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (user, name, member)) WITHOUT ROWID",
+)
+
+BLOB_REFERENCE_TABLES = (
+    # what refers to a blob by its id
+    """CREATE TABLE blob_reference (
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        saved_at REAL NOT NULL,
+        PRIMARY KEY (kind, key, digest)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX blob_reference_digest ON blob_reference (digest)",
+    # blobs that a collection found without reference, and when
+    "CREATE TABLE blob_suspect (blob INTEGER PRIMARY KEY, since REAL NOT NULL)",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -355,6 +377,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     QUEUE_TABLES,
     VACATION_TABLES,
     SIEVE_TABLES,
+    POLICY_TABLES,
+    BLOB_REFERENCE_TABLES,
     SIEVE_LIST_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""

@@ -1,6 +1,7 @@
 """Sieve scripts and the marks of their runs in SQLite."""
 
 from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.errors import AlreadyExists, NotFound
@@ -27,9 +28,10 @@ _EXPIRE = "DELETE FROM sieve_mark WHERE (user, key) IN (SELECT user, key FROM si
 class EmbeddedSieveScripts:
     """See `compostela.core.sieve.ports`."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
+    def __init__(self, writer: Writer, reader: Reader, lookups: Lookups) -> None:
         self._writer = writer
         self._reader = reader
+        self._lookups = lookups
 
     async def scripts(self, user: Username) -> list[ScriptEntry]:
         return _entries(self._reader, user.value)
@@ -38,7 +40,11 @@ class EmbeddedSieveScripts:
         return _script(self._reader, "name = ?", user.value, name)
 
     async def active(self, user: Username) -> StoredScript | None:
-        return _script(self._reader, "is_active", user.value)
+        def read() -> StoredScript | None:
+            return _script(self._reader, "is_active", user.value)
+
+        # each delivery asks, and most users have none
+        return None if self._lookups.get(("no script", user.value), lambda: read() is None) else read()
 
     async def put(
         self, user: Username, script: StoredScript, *, activate: bool = False, most: int = MAX_SCRIPTS
@@ -49,7 +55,7 @@ class EmbeddedSieveScripts:
             if activate:
                 _activate(tx, user, script.name)
 
-        await self._writer.run(job)
+        await self._writer.run(self._lookups.changing(job))
 
     async def check_space(self, user: Username, name: ScriptName, size: int, *, most: int = MAX_SCRIPTS) -> None:
         with self._reader.snapshot() as execute:
@@ -84,7 +90,7 @@ class EmbeddedSieveScripts:
         await self._writer.run(job)
 
     async def activate(self, user: Username, name: ScriptName | None) -> None:
-        await self._writer.run(lambda tx: _activate(tx, user, name))
+        await self._writer.run(self._lookups.changing(lambda tx: _activate(tx, user, name)))
 
     async def quota(self, user: Username | None) -> int | None:
         row = self._reader.execute("SELECT size FROM sieve_quota WHERE user = ?", (owner_of(user),)).fetchone()
@@ -101,7 +107,7 @@ class EmbeddedSieveScripts:
             for table in ("sieve_script", "sieve_quota", "sieve_mark", "sieve_list"):
                 tx.execute(f"DELETE FROM {table} WHERE user = ?", (user.value,))
 
-        await self._writer.run(job)
+        await self._writer.run(self._lookups.changing(job))
 
 
 class EmbeddedGlobalScripts:

@@ -53,6 +53,8 @@ _commands = counter("manageSieveCommands", "ManageSieve commands")
 class ManageSieveProtocol(GreetingHost):
     """One connection."""
 
+    log = logging.getLogger("compostela.net.managesieve")
+
     __slots__ = (
         "_auth",
         "_bound",
@@ -86,8 +88,8 @@ class ManageSieveProtocol(GreetingHost):
         if self._admitted(responses.bye("Too many connections", responses.TRYLATER)):
             self._begin(self._server.bans)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
-        self._gone()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone(exc)
 
     def _greet(self) -> None:
         self._write(self._capabilities("Compostela ManageSieve server ready"))
@@ -131,6 +133,8 @@ class ManageSieveProtocol(GreetingHost):
             case Received(command):
                 _commands.inc()
                 self._faults = 0
+                if self._is_told:
+                    self._tell("command", command=repr(command))
                 await self._command(command)
             case Answer(octets):
                 await self._answer(octets)
@@ -157,6 +161,7 @@ class ManageSieveProtocol(GreetingHost):
             case Noop(tag):
                 self._write(responses.ok("DONE", b"" if tag is None else responses.tag(tag)))
             case Logout():
+                self._note_end("LOGOUT")
                 self._engine.answered(command, ok=True)
                 self._close(responses.ok("Bye"))
             case StartTls():
@@ -211,7 +216,7 @@ class ManageSieveProtocol(GreetingHost):
         else:
             if isinstance(step, bytes):
                 self._engine.expect_answer()
-                self._write(responses.challenge(step))
+                self._send(responses.challenge(step))
                 return
             self._user = step
             self._auth = self._exchange = None
@@ -255,11 +260,17 @@ class ManageSieveProtocol(GreetingHost):
         return self._server.capabilities(self._user, tls=self._tls, bound=self._bound) + responses.ok(text)
 
     def _write(self, octets: bytes) -> None:
+        if self._is_told:
+            self._tell_reply(octets.rstrip(b"\r\n").rpartition(b"\r\n")[2])
+        self._send(octets)
+
+    def _send(self, octets: bytes) -> None:
         if not self._closing and not self._transport.is_closing():
             self._transport.write(octets)
 
     def _close(self, last_reply: bytes) -> None:
         if not self._closing:
+            self._note_end(last_reply.decode("utf-8", "replace").rstrip())
             self._write(last_reply)
             self._closing = True
             self._transport.close()

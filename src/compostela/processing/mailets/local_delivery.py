@@ -7,6 +7,7 @@ from compostela.base.errors import QuotaExceeded, TemporaryFailure
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
 from compostela.core.delivery.headers import delivered_header
+from compostela.core.delivery.storage_directive import directive_of
 from compostela.core.idempotency import Effect
 from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import ERROR, GHOST, Mail
@@ -20,7 +21,6 @@ from compostela.processing.retries import with_retries
 
 _log = logging.getLogger(__name__)
 
-DELIVERY_PATHS = "DeliveryPaths_"
 
 _delivered = counter("localDeliveredMails", "Mails delivered to mailboxes")
 
@@ -62,8 +62,9 @@ class LocalDelivery(Mailet):
             raise TemporaryFailure(f"{recipient} is no user")
         header = delivered_header(base, mail.sender, mail.per_recipient_headers.get(recipient, ()))
         content = mail.content.with_header(header)
-        folders = _folders(mail, recipient)
-        await with_retries(lambda: self.context.mailboxes.deliver(user, content, effect, folders))
+        directive = directive_of(mail, recipient)
+        deliver = self.context.mailboxes.deliver
+        await with_retries(lambda: deliver(user, content, effect, directive.folders, directive.flags))
         _log.info("mail delivered", extra={"mail": mail.name, "recipient": str(recipient)})
 
     async def _to_error(self, mail: Mail, failed: list[MailAddress], reason: str, run: PipelineRun) -> None:
@@ -72,9 +73,3 @@ class LocalDelivery(Mailet):
         rest.state = ERROR
         rest.error_message = reason
         await self.context.queues.queue(SPOOL).enqueue(rest, effect=effect)
-
-
-def _folders(mail: Mail, recipient: MailAddress) -> list[str]:
-    """Where an earlier mailet wants the mail to go."""
-    paths = mail.attributes.get(DELIVERY_PATHS + str(recipient).lower())
-    return [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
