@@ -16,6 +16,7 @@ from bench import (
     measure_imap,
     measure_large,
     measure_news,
+    measure_pop3,
     measure_sieve,
     measure_smtp,
     measure_start,
@@ -43,17 +44,26 @@ def imap(effort: Effort, peer: Side | None) -> list[table.Row]:
         return measure_imap.measure(ours, peer, effort)
 
 
+def pop3(effort: Effort, peer: Side | None) -> list[table.Row]:
+    ours = Ours(effort.folder / "ours")
+    with contextlib.ExitStack() as stack:
+        stack.callback(ours.stop)
+        ours.start_with_users()
+        return measure_pop3.measure(ours, peer, effort)
+
+
 GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "smtp": smtp,
     "chain": lambda effort, _: measure_chain.measure(effort),
     "imap": imap,
+    "pop3": pop3,
     "start": lambda effort, _: measure_start.measure(effort),
     "idle": lambda effort, _: measure_idle.measure(effort),
     "large": lambda effort, _: measure_large.measure(effort),
     "news": lambda effort, _: measure_news.measure(effort),
     "sieve": lambda effort, _: measure_sieve.measure(effort),
 }
-WITH_PEER = {"smtp", "imap"}
+WITH_PEER = {"smtp", "imap", "pop3"}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`python -m bench.fill DATA USER COUNT`: messages of about a KiB into a user's INBOX, straight through the store."""
+"""`python -m bench.fill DATA USER COUNT SIZE`: messages of about SIZE octets into a user's INBOX, straight through the store."""
 
 import asyncio
 import sys
@@ -14,15 +14,14 @@ from compostela.model.flags import NO_FLAGS, Flags, SystemFlag
 from compostela.model.username import Username
 
 BATCH = 500
-SIZE = 1024
 DATE = 1_795_435_200
 
 
-async def fill(data: Path, user: Username, count: int) -> None:
+async def fill(data: Path, user: Username, count: int, size: int) -> None:
     store = await EmbeddedStore.open(data)
     service = MailboxService(store.mailboxes, SystemClock())
     await service.system.provision(user)
-    inbox, source = (await service.system.inbox(user)).id, Source(SIZE, user.value)
+    inbox, source = (await service.system.inbox(user)).id, Source(size, user.value)
     seen = Flags.of(SystemFlag.SEEN)
     for start in range(0, count, BATCH):
         batch = []
@@ -36,4 +35,4 @@ async def fill(data: Path, user: Username, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(fill(Path(sys.argv[1]), Username.parse(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(fill(Path(sys.argv[1]), Username.parse(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))

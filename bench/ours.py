@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.server_process import TOKEN, ServerProcess
 
 from bench import processes
-from bench.sides import IMAP_USERS, PASSWORD, PROBE, SMTP_USERS
+from bench.sides import FILL_SIZE, IMAP_USERS, PASSWORD, PROBE, SMTP_USERS
 
 VALID_RECIPIENT = '<handlerchain><handler class="ValidRcptHandler"/></handlerchain>'
 
@@ -45,6 +45,7 @@ class Ours:
             (self.server.conf / "mailetcontainer.xml").write_text(idle)
         self.smtp = self.smtp_only = self.server.smtp
         self.imap, self.imaps = self.server.imap, self.server.imaps
+        self.pop3 = self.server.pop3
 
     def start(self) -> None:
         self.server.start()
@@ -69,6 +70,6 @@ class Ours:
         assert self.server.process is not None
         return processes.family(self.server.process.pid)
 
-    def fill(self, user: str, messages: int) -> None:
-        command = [self._python, "-m", "bench.fill", str(self.server.data), user, str(messages)]
+    def fill(self, user: str, messages: int, size: int = FILL_SIZE) -> None:
+        command = [self._python, "-m", "bench.fill", str(self.server.data), user, str(messages), str(size)]
         subprocess.run(command, check=True, cwd=self._checkout)

@@ -18,12 +18,11 @@ from tests.ports import free_port
 
 from bench import processes
 from bench.messages import Source
-from bench.sides import PASSWORD
+from bench.sides import FILL_SIZE, PASSWORD
 
 START_SECONDS = 20.0
-FILL_SIZE = 1024
 FILL_DATE = 1_795_435_200
-NEEDED = "apt install postfix dovecot-core dovecot-imapd dovecot-lmtpd"
+NEEDED = "apt install postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-pop3d"
 
 _MAIN = """compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -76,7 +75,7 @@ postlog unix-dgram n - n - 1 postlogd
 _DOVECOT = """base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/dovecot.log
-protocols = imap lmtp
+protocols = imap lmtp pop3
 listen = 127.0.0.1
 ssl = yes
 ssl_cert = <{folder}/certificate.pem
@@ -110,6 +109,19 @@ service imap-login {{
 service imap {{
   process_limit = 2000
 }}
+service pop3-login {{
+  chroot =
+  process_limit = 2000
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+service pop3 {{
+  process_limit = 2000
+}}
 service lmtp {{
   inet_listener lmtp {{
     port = {lmtp}
@@ -133,7 +145,7 @@ def is_missing() -> str | None:
     path = "/usr/sbin:/usr/bin:/sbin:/bin"
     if not all(shutil.which(name, path=path) for name in ("postfix", "dovecot")):
         return NEEDED
-    if not Path("/usr/lib/dovecot/imap").exists() or not Path("/usr/lib/dovecot/lmtp").exists():
+    if not all(Path("/usr/lib/dovecot", name).exists() for name in ("imap", "lmtp", "pop3")):
         return NEEDED
     return None if os.geteuid() == 0 else "run as root: Postfix and Dovecot start as nobody else"
 
@@ -145,11 +157,11 @@ class Peer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.smtp, self.smtp_only, self.lmtp = free_port(), free_port(), free_port()
-        self.imap, self.imaps = free_port(), free_port()
+        self.imap, self.imaps, self.pop3 = free_port(), free_port(), free_port()
         user = pwd.getpwnam("mail")
         values = {
             "folder": folder, "smtp": self.smtp, "smtp_only": self.smtp_only, "lmtp": self.lmtp, "imap": self.imap,
-            "imaps": self.imaps, "uid": user.pw_uid, "gid": user.pw_gid, "password": _hashed(PASSWORD),
+            "imaps": self.imaps, "pop3": self.pop3, "uid": user.pw_uid, "gid": user.pw_gid, "password": _hashed(PASSWORD),
         }  # fmt: skip
         folder.chmod(0o755)
         postfix = folder / "postfix"
@@ -167,17 +179,17 @@ class Peer:
     def start(self) -> None:
         _run("dovecot", "-c", str(self.folder / "dovecot.conf"))
         _run("postfix", "-c", str(self.folder / "postfix"), "start")
-        for port in (self.smtp, self.imap, self.lmtp):
+        for port in (self.smtp, self.imap, self.lmtp, self.pop3):
             _wait_for(port, self.folder)
 
     def pids(self) -> list[int]:
         """All processes of both."""
         return [pid for master in self._masters() for pid in processes.family(int(master.read_text()))]
 
-    def fill(self, user: str, messages: int) -> None:
+    def fill(self, user: str, messages: int, size: int = FILL_SIZE) -> None:
         """Straight into the maildir; Dovecot indexes it when it is first selected."""
         owner = pwd.getpwnam("mail")
-        inbox, source = self.folder / "mail" / user, Source(FILL_SIZE, user)
+        inbox, source = self.folder / "mail" / user, Source(size, user)
         for name in ("cur", "new", "tmp"):
             (inbox / name).mkdir(parents=True, exist_ok=True)
         for number in range(messages):

@@ -9,6 +9,7 @@ from typing import Protocol
 PASSWORD = "secret"
 SMTP_USERS = [f"user{number}@example.org" for number in range(20)]
 IMAP_USERS = [f"reader{number}@example.org" for number in range(10)]
+FILL_SIZE = 1024
 PROBE = "probe@example.org"
 
 
@@ -19,11 +20,12 @@ class Side(Protocol):
     smtp_only: int
     imap: int
     imaps: int
+    pop3: int
 
     def pids(self) -> list[int]: ...
 
-    def fill(self, user: str, messages: int) -> None:
-        """Puts messages into a user's INBOX, not by way of a protocol."""
+    def fill(self, user: str, messages: int, size: int = FILL_SIZE) -> None:
+        """Puts messages of about `size` octets into a user's INBOX, not by way of a protocol."""
         ...
 
 

@@ -148,20 +148,23 @@ def _endpoints(configuration: ExaminedConfiguration, ports: dict[str, list[int]]
                     proxied=_proxied(server),
                 )
             )
-    for imap in configuration.imap:
-        tls = imap.server.tls
-        for host, port, everywhere in _binds(imap.server, ports):
+    mailboxes = [
+        *((Speaks.IMAP, one.server) for one in configuration.imap),
+        *((Speaks.POP3, one.server) for one in configuration.pop3),
+    ]
+    for speaks, server in mailboxes:
+        for host, port, everywhere in _binds(server, ports):
             found.append(
                 Endpoint(
-                    name=imap.server.name,
-                    speaks=Speaks.IMAP,
+                    name=server.name,
+                    speaks=speaks,
                     host=host,
                     port=port,
                     everywhere=everywhere,
-                    implicit=tls.implicit,
-                    starttls=tls.starttls,
+                    implicit=server.tls.implicit,
+                    starttls=server.tls.starttls,
                     login=True,
-                    proxied=_proxied(imap.server),
+                    proxied=_proxied(server),
                 )
             )
     return tuple(found)

@@ -32,15 +32,19 @@ class _Segment:
 class Wildcard:
     """One compiled pattern. The work for a value is at most `cost` for each of its characters."""
 
-    __slots__ = ("_segments", "cost")
+    __slots__ = ("_longest", "_segments", "cost")
 
     def __init__(self, pattern: str) -> None:
         self._segments = [_segment(text) for text in _split(pattern)]
+        self._longest = max((s.text for s in self._segments if s.search is None), default="", key=len)
+        """What every value that matches has somewhere."""
         self.cost = max((len(s.text) for s in self._segments if s.search is not None), default=0)
 
     def match(self, value: str, raw: str | None = None) -> tuple[str, ...] | None:
         """The captures: the whole value and what each wildcard took, in order, cut from `raw`, the value before
         folding, which must not change its length. None if the value does not match."""
+        if self._longest not in value:
+            return None
         raw = value if raw is None else raw
         segments = self._segments
         first, last = segments[0], segments[-1]

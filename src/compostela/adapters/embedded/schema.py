@@ -378,8 +378,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     VACATION_TABLES,
     SIEVE_TABLES,
     POLICY_TABLES,
-    SIEVE_LIST_TABLES,
     BLOB_REFERENCE_TABLES,
+    SIEVE_LIST_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -19,6 +19,11 @@ class Speaks(enum.StrEnum):
     POP3 = "pop3"
 
     @property
+    def takes_mail(self) -> bool:
+        """Whether clients send mail here: SMTP, or LMTP, which has the same replies."""
+        return self in (Speaks.SMTP, Speaks.LMTP)
+
+    @property
     def hello(self) -> str:
         """The verb that greets the server, of SMTP and LMTP (RFC 2033 §4.1)."""
         return "LHLO" if self is Speaks.LMTP else "EHLO"

@@ -1,8 +1,10 @@
-"""A login and a send, as a mail program does it: over SMTP to oneself, and over IMAP to see it arrive."""
+"""A login and a send, as a mail program does it: over SMTP to oneself, and over IMAP to see it arrive. A login over POP3."""
 
 import asyncio
 import base64
+import contextlib
 import imaplib
+import poplib
 import smtplib
 import socket
 import time
@@ -21,14 +23,14 @@ STEP_SECONDS = 10.0
 ARRIVAL_SECONDS = 10.0
 POLL_SECONDS = 0.1
 _LOGGED_IN = 235
-_ERRORS = (OSError, ValueError, smtplib.SMTPException, imaplib.IMAP4.error)
+_ERRORS = (OSError, ValueError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto)
 
 
 async def check_account(subject: Subject, endpoints: Sequence[Endpoint], account: Account) -> list[Finding]:
     """In a thread: the standard library's clients, which mail programs are written with, are blocking."""
     message_id = make_msgid(domain=subject.host)
     found = []
-    smtp, imap = _best(endpoints, Speaks.SMTP), _best(endpoints, Speaks.IMAP)
+    smtp, imap, pop3 = (_best(endpoints, one) for one in (Speaks.SMTP, Speaks.IMAP, Speaks.POP3))
     if smtp is None:
         found.append(_none("send", "an SMTP server with <auth>", "smtpserver.xml"))
     else:
@@ -38,6 +40,8 @@ async def check_account(subject: Subject, endpoints: Sequence[Endpoint], account
         found.append(_none("read", "an IMAP server", "imapserver.xml"))
     else:
         found.append(await asyncio.to_thread(_read, imap, account, message_id if sent else None))
+    if pop3 is not None:
+        found.append(await asyncio.to_thread(_log_in_to_pop3, pop3, account))
     return found
 
 
@@ -135,6 +139,29 @@ class _Imap(imaplib.IMAP4):
             self.authenticate("PLAIN", lambda _: _plain(account.user, account.password))
         else:
             self.login(account.user, account.password)
+
+
+class _Pop3(poplib.POP3):
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        super().__init__(endpoint.host, endpoint.port, STEP_SECONDS)
+
+    def _create_socket(self, *_: object) -> socket.socket:
+        return _connection(self._endpoint)
+
+
+def _log_in_to_pop3(endpoint: Endpoint, account: Account) -> Finding:
+    try:
+        with contextlib.closing(_Pop3(endpoint)) as pop3:
+            if endpoint.starttls:
+                pop3.stls(unverified_context())
+            pop3.user(account.user)
+            pop3.pass_(account.password)
+            pop3.quit()
+    except _ERRORS as error:
+        text = f"{account.user} could not log in to {endpoint}: {said(error)}."
+        return Finding(Severity.ERROR, str(endpoint), text, "So would a mail program fail.")
+    return Finding(Severity.OK, str(endpoint), f"{account.user} logged in to {endpoint}.")
 
 
 def _plain(user: str, password: str) -> bytes:

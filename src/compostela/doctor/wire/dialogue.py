@@ -1,4 +1,4 @@
-"""A small SMTP and IMAP client that says exactly what it is told to: the checks try what no real client would send."""
+"""A small SMTP, IMAP and POP3 client that says exactly what it is told to: the checks try what no real client would send."""
 
 import asyncio
 import contextlib
@@ -118,13 +118,18 @@ class Dialogue:
 
     async def secure(self, context: ssl.SSLContext | None = None) -> None:
         """From after the greeting of a port with STARTTLS to an encrypted connection."""
-        if self.endpoint.speaks is not Speaks.IMAP:
-            await self.command(f"{self.endpoint.speaks.hello} {NAME}".encode())
-            answer = (await self.command(b"STARTTLS")).text
-            accepted = answer.startswith("220")
-        else:
-            answer = (await self.imap(b"STARTTLS"))[-1]
-            accepted = answer.startswith("a OK")
+        match self.endpoint.speaks:
+            case Speaks.IMAP:
+                answer = (await self.imap(b"STARTTLS"))[-1]
+                accepted = answer.startswith("a OK")
+            case Speaks.POP3:
+                await self.send(b"STLS")
+                answer = await self.line()
+                accepted = answer.startswith("+OK")
+            case Speaks.SMTP | Speaks.LMTP:
+                await self.command(f"{self.endpoint.speaks.hello} {NAME}".encode())
+                answer = (await self.command(b"STARTTLS")).text
+                accepted = answer.startswith("220")
         if not accepted:
             raise DialogueFailed(f"{self.endpoint} refuses STARTTLS: {answer}")
         await self.start_tls(context)
@@ -137,6 +142,18 @@ class Dialogue:
             lines.append(await self.line())
             if lines[-1].startswith("a "):
                 return lines
+        raise DialogueFailed(f"an answer of {self.endpoint} has no end")
+
+    async def pop3_capabilities(self) -> list[str]:
+        """The lines of CAPA (RFC 2449 §5), none if the server does not know it."""
+        await self.send(b"CAPA")
+        lines: list[str] = []
+        if not (await self.line()).startswith("+OK"):
+            return lines
+        while len(lines) < MAX_LINES:
+            lines.append(await self.line())
+            if lines[-1] == ".":
+                return lines[:-1]
         raise DialogueFailed(f"an answer of {self.endpoint} has no end")
 
 

@@ -40,7 +40,7 @@ def _of(endpoint: Endpoint, subject: Subject) -> list[Check]:
     if endpoint.encrypted or endpoint.speaks is not Speaks.LMTP:
         # LMTP is mostly spoken on the machine itself, without TLS
         found.append(Check("tls", about, partial(check_tls_strength, endpoint), in_turn=True))
-    if endpoint.speaks is not Speaks.IMAP:
+    if endpoint.speaks.takes_mail:
         found.append(Check("relay", about, partial(check_relay, subject, endpoint), in_turn=True))
     return found
 

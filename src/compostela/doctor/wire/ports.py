@@ -11,6 +11,8 @@ from compostela.doctor.subject import Subject
 from compostela.doctor.wire.dialogue import Dialogue, DialogueFailed, dialogue
 
 OUTSIDE_SECONDS = 5.0
+_GREETINGS = {Speaks.IMAP: "* OK", Speaks.POP3: "+OK"}
+"""SMTP and LMTP greet with 220."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ async def _knock(endpoint: Endpoint) -> Answer:
 
 async def _greeted(talk: Dialogue) -> None:
     line = await talk.line()
-    if not line.startswith("* OK" if talk.endpoint.speaks is Speaks.IMAP else "220"):
+    if not line.startswith(_GREETINGS.get(talk.endpoint.speaks, "220")):
         raise DialogueFailed(f"{talk.endpoint} greets with {line[:100]!r}")
 
 
@@ -49,7 +51,7 @@ def is_running(answers: Sequence[Answer]) -> bool:
 async def check_ports(subject: Subject, answers: Sequence[Answer], public: Sequence[str]) -> list[Finding]:
     """`public` are the addresses by which the Internet knows the server."""
     if not subject.endpoints:
-        text = "No server is configured: neither smtpserver.xml nor imapserver.xml has one."
+        text = "No server is configured: none of smtpserver.xml, imapserver.xml and pop3server.xml has one."
         return [Finding(Severity.ERROR, "server", text, fix="copy the sample configuration conf/")]
     if not is_running(answers):
         text = "The server does not run here: none of its ports answers. What needs a running server was not examined."

@@ -81,12 +81,16 @@ async def check_clear_passwords(endpoint: Endpoint) -> list[Finding]:
     if not endpoint.login or endpoint.implicit:
         return []
     async with dialogue(endpoint) as talk:
-        if endpoint.speaks is not Speaks.IMAP:
-            await talk.reply()
-            offered = "AUTH" in (await talk.command(f"EHLO {NAME}".encode())).keywords
-        else:
-            await talk.line()
-            offered = "LOGINDISABLED" not in " ".join(await talk.imap(b"CAPABILITY")).upper()
+        match endpoint.speaks:
+            case Speaks.IMAP:
+                await talk.line()
+                offered = "LOGINDISABLED" not in " ".join(await talk.imap(b"CAPABILITY")).upper()
+            case Speaks.POP3:
+                await talk.line()
+                offered = any(one.upper().split()[:1] in (["USER"], ["SASL"]) for one in await talk.pop3_capabilities())
+            case Speaks.SMTP | Speaks.LMTP:
+                await talk.reply()
+                offered = "AUTH" in (await talk.command(f"EHLO {NAME}".encode())).keywords
     if offered:
         text = f"{endpoint} takes passwords without TLS."
         fix = f"<auth><requireSSL>true</requireSSL></auth> in the server {endpoint.name}"

@@ -8,11 +8,9 @@ from compostela.core.sieve.service import SieveService
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Logins
 from compostela.net.managesieve.settings import ManageSieveSettings
-from compostela.protocols.managesieve.responses import Capabilities
+from compostela.protocols.managesieve.responses import IMPLEMENTATION, Capabilities
 from compostela.sieve.capabilities import CAPABILITIES, NOTIFY_METHODS
 from compostela.sieve.limits import Limits
-
-IMPLEMENTATION = "Compostela"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,7 @@ MATCHERS["SenderHostIs"] = sender.SenderDomainIs
 MATCHERS["CommandForListserv"] = mailing_lists.CommandListservMatcher
 
 MATCHERS_NOT_YET = frozenset({
-    "DLP",
     "HasLDAPAttribute",
-    "IsInDropList",
     "IsInLDAPGroup",
     "IsOverQuota",
     "NESSpamCheck",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from compostela.protocols.managesieve.lexer import MAX_QUOTED
 
+IMPLEMENTATION = "Compostela"
 AUTH_TOO_WEAK = b"AUTH-TOO-WEAK"
 """The mechanism is not allowed for this user."""
 ENCRYPT_NEEDED = b"ENCRYPT-NEEDED"
