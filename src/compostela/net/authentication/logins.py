@@ -10,7 +10,7 @@ from compostela.base.errors import CompostelaError, InvalidArgument
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import TokenVerifier
 from compostela.core.authentication.recent_logins import RecentLogins
-from compostela.core.authentication.service import Authenticator, Client, LoginRefused, Refusal
+from compostela.core.authentication.service import Authenticator, Client, Identity, LoginRefused, Refusal
 from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.model.username import Username
 from compostela.net.authentication.mechanisms import EXTERNAL, GSSAPI, LOGIN, PLAIN, SCRAM, SCRAM_PLUS
@@ -97,11 +97,11 @@ class Logins:
         own = self.settings.own.get(name)
         return own.make(channel) if own is not None else makers[name]()
 
-    async def by_password(self, name: str, password: str, address: str) -> Username:
+    async def by_password(self, name: str, password: str, address: str) -> Identity:
         """A login without SASL (IMAP's LOGIN). Raises as `Authenticator` does."""
-        user = await self.authenticator.by_password(name, password, None, self.client(address))
+        identity = await self.authenticator.by_password(name, password, None, self.client(address))
         self.note(address)
-        return user
+        return identity
 
 
 class Exchange:
@@ -117,8 +117,8 @@ class Exchange:
         self._refusal: LoginRefused | None = None
         self._response = b""
 
-    async def step(self, response: bytes | None) -> bytes | Username:
-        """A challenge, or the user as whom the client acts. Raises `InvalidArgument` for what is not of the mechanism's form,
+    async def step(self, response: bytes | None) -> bytes | Identity:
+        """A challenge, or the identity of the client. Raises `InvalidArgument` for what is not of the mechanism's form,
         `LoginRefused`, `TemporaryFailure`."""
         if self._refusal is not None:
             raise self._refusal
@@ -138,7 +138,7 @@ class Exchange:
         if isinstance(step, Challenge):
             return step.octets
         try:
-            user = await self._user(step)
+            identity = await self._identity(step)
         except LoginRefused as refused:
             last_word = self._mechanism.refused()
             if last_word is None:
@@ -147,9 +147,9 @@ class Exchange:
             self._refusal = refused
             return last_word.octets
         self._logins.note(self._client.address)
-        return user
+        return identity
 
-    async def step_in_base64(self, response: bytes | None) -> bytes | Username:
+    async def step_in_base64(self, response: bytes | None) -> bytes | Identity:
         """As `step`, with the response and the challenge in base64. `=` is an empty response (RFC 4959 §3, RFC 5034 §4)."""
         octets = None
         if response is not None:
@@ -160,7 +160,7 @@ class Exchange:
         step = await self.step(octets)
         return base64.b64encode(step) if isinstance(step, bytes) else step
 
-    async def _user(self, claim: object) -> Username:
+    async def _identity(self, claim: object) -> Identity:
         match claim:
             case PasswordCredentials(name, password, acting_for):
                 return await self._logins.authenticator.by_password(name, password, acting_for, self._client)

@@ -210,7 +210,7 @@ class ManageSieveProtocol(SessionHost):
                 self._engine.expect_answer()
                 self._write(responses.challenge(step))
                 return
-            self._user = step
+            self._user = step.user
             self._auth = self._exchange = None
             self._engine.answered(command, ok=True)
             self._write(responses.ok())
