@@ -20,7 +20,7 @@ from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace
 from compostela.adapters.embedded.greylist import cut_triplets, forget_old_triplets
 from compostela.adapters.embedded.listener_cursors import forget_removed_groups
-from compostela.adapters.embedded.listener_holds import HELD_SECONDS, release
+from compostela.adapters.embedded.listener_holds import HELD_BYTES, HELD_SECONDS, release
 from compostela.adapters.embedded.mailbox_removal import purge_deleted
 from compostela.adapters.embedded.mailbox_retention import trim_logs
 from compostela.adapters.embedded.reader import Reader
@@ -64,6 +64,8 @@ class GarbageCollector:
         self._is_in_doubt = False
         self.held_seconds = HELD_SECONDS
         """How long logs, deleted mailboxes and expunged messages are kept for slow listener groups at most, in seconds."""
+        self.held_bytes = HELD_BYTES
+        """How many octets of logs, and how many of deleted mailboxes and messages, are kept for them at most."""
         self.withheld: str | None = None
         """What the last sweep did not remove, and what to do; None if it kept nothing back."""
 
@@ -90,7 +92,7 @@ class GarbageCollector:
     async def collect(self) -> int:
         """One collection; tells how many blobs it removed. If the database is in doubt (see `_without_doubt`) no file goes."""
         await self.sweep()
-        await release(self._writer, self._reader, time.time(), self.held_seconds)
+        await release(self._writer, self._reader, time.time(), self.held_seconds, self.held_bytes)
         await purge_deleted(self._writer)
         found = await self._unreferenced()
         condemned = sorted(found & self._suspects)
@@ -98,7 +100,9 @@ class GarbageCollector:
         removed = 0
         for start in range(0, len(condemned), BATCH):
             removed += await self._remove(condemned[start : start + BATCH])
-        await trim_logs(self._writer, self._reader, time.time(), held_seconds=self.held_seconds)
+        await trim_logs(
+            self._writer, self._reader, time.time(), held_seconds=self.held_seconds, held_bytes=self.held_bytes
+        )
         await forget_old_runs(self._writer, time.time() - KEPT_DAYS * 86400)
         await forget_old_triplets(self._writer, time.time())
         await cut_triplets(self._writer)
