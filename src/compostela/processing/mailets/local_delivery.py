@@ -8,6 +8,7 @@ from compostela.base.errors import QuotaExceeded, TemporaryFailure
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
 from compostela.core.delivery.headers import delivered_header
+from compostela.core.delivery.storage_directive import directive_of
 from compostela.core.idempotency import Effect
 from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import ERROR, GHOST, Mail
@@ -23,7 +24,6 @@ _log = logging.getLogger(__name__)
 TRIES = 4
 FIRST_PAUSE_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 1.0
-DELIVERY_PATHS = "DeliveryPaths_"
 
 _delivered = counter("localDeliveredMails", "Mails delivered to mailboxes")
 
@@ -65,10 +65,11 @@ class LocalDelivery(Mailet):
             raise TemporaryFailure(f"{recipient} is no user")
         header = delivered_header(base, mail.sender, mail.per_recipient_headers.get(recipient, ()))
         content = mail.content.with_header(header)
+        directive = directive_of(mail, recipient)
         pause = FIRST_PAUSE_SECONDS
         for attempt in range(1, TRIES + 1):
             try:
-                await self.context.mailboxes.deliver(user, content, effect, _folders(mail, recipient))
+                await self.context.mailboxes.deliver(user, content, effect, directive.folders, directive.flags)
             except TemporaryFailure:
                 if attempt == TRIES:
                     raise
@@ -84,9 +85,3 @@ class LocalDelivery(Mailet):
         rest.state = ERROR
         rest.error_message = reason
         await self.context.queues.queue(SPOOL).enqueue(rest, effect=effect)
-
-
-def _folders(mail: Mail, recipient: MailAddress) -> list[str]:
-    """Where an earlier mailet wants the mail to go."""
-    paths = mail.attributes.get(DELIVERY_PATHS + str(recipient).lower())
-    return [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
