@@ -105,7 +105,9 @@ class MailProcessors:
         for pair, place in zip(processor.pairs, self._places[processor.name], strict=True):
             going_on: list[_Part] = []
             for one in staying:
-                for part, matched in await self._split(pair, one, here, run, place):
+                # most pairs take whatever comes
+                is_whole = pair.matcher is None and not pair.inverted
+                for part, matched in ((one, True),) if is_whole else await self._split(pair, one, here, run, place):
                     if matched:
                         await self._serve(pair, part.mail, here, part.at(run, place))
                     if part.mail.state != here:
@@ -128,7 +130,7 @@ class MailProcessors:
     ) -> list[tuple[_Part, bool]]:
         """The mail whole, or the part that matched and the rest."""
         if pair.matcher is None:
-            return [(part, not pair.inverted)]
+            return [(part, False)]
         mail = part.mail
         try:
             found = await pair.matcher.match(mail)
