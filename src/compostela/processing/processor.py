@@ -62,9 +62,6 @@ class _Part:
     id: str = ""
     passed: int = 0
 
-    def at(self, run: PipelineRun, place: str) -> PipelineRun:
-        return run.at(place, self.id, self.passed)
-
 
 class MailProcessors:
     """All processors. A mail is executed by the processor that its state names, then by that of its new state, and so on
@@ -109,7 +106,7 @@ class MailProcessors:
                 is_whole = pair.matcher is None and not pair.inverted
                 for part, matched in ((one, True),) if is_whole else await self._split(pair, one, here, run, place):
                     if matched:
-                        await self._serve(pair, part.mail, here, part.at(run, place))
+                        await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
                     if part.mail.state != here:
                         if part.mail.state != GHOST:
                             left.append(part)
@@ -147,7 +144,7 @@ class MailProcessors:
             return [(part, True)]
         wanted = set(found)
         recipients = [one for one in mail.recipients if one in wanted]
-        effect = part.at(run, place).effect("split", *recipients)
+        effect = run.at(place, part.id, part.passed).effect("split", *recipients)
         matched = mail.copy(part_name(mail, effect), recipients)
         matched.attributes["matched"] = True
         mail.recipients = [one for one in mail.recipients if one not in wanted]
