@@ -1,5 +1,6 @@
 """What the stores of listeners keep to. Subclasses give the fixtures `mailboxes`, `cursors`, `source`, `letters`, `usage`, and
-`collect`, which does what the store does from time to time (its garbage collection)."""
+`collect`, which does what the store does from time to time (its garbage collection); those that end in `elsewhere` are the same
+stores as another node has them, `eventually` is that of `tests.contracts.distance`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ from compostela.model.flags import NO_FLAGS
 from compostela.model.numbers import MailboxId, MessageId, ModSeq, Uid
 from compostela.model.uid_set import UidSet
 from compostela.model.username import Username
+from tests.contracts.distance import Eventually
 from tests.contracts.mailbox_parts import BOB, CAROL, DELETED, SEEN, a_mailbox, fill, message, path, uids
 
 G, H = "group-g", "group-h"
@@ -286,6 +288,42 @@ class EventSourceContract:
         await mailboxes.remove(mailbox, uids(1))
         assert await source.content(placed.message_id) is None
 
+    async def test_another_node_reads_the_same(
+        self,
+        source: EventSource,
+        source_elsewhere: EventSource,
+        mailboxes: MailboxStore,
+        cursors: CursorStore,
+        collect: Collect,
+        eventually: Eventually,
+    ) -> None:
+        await cursors.register(Group(G, needs_content=True))
+        made = await mailboxes.create(path("Work"))
+        await mailboxes.append(made.id, [message(b"kept\r\n", DELETED)])
+        (row,) = [row async for batch in mailboxes.rows(made.id) for row in batch]
+
+        async def is_same() -> bool:
+            here, there = [await one.read(made.id, ModSeq(0)) for one in (source, source_elsewhere)]
+            return here is not None and here == there
+
+        await eventually(is_same)
+        assert [one async for batch in source_elsewhere.rows(made.id, Uid(9)) for one in batch] == [row]
+        assert await source_elsewhere.tree(BOB, ModSeq(0)) == await source.tree(BOB, ModSeq(0))
+        assert await source_elsewhere.of_user(BOB) == await source.of_user(BOB)
+        await mailboxes.expunge(made.id)
+        await eventually(is_same)
+        assert await body_of(source_elsewhere, row.message_id) == b"kept\r\n"
+        await mailboxes.delete(made.id)
+        await eventually(is_same)
+        await pass_all(cursors, G)
+        await collect()
+
+        async def is_gone() -> bool:
+            return await source_elsewhere.read(made.id, ModSeq(0)) is None
+
+        await eventually(is_gone)
+        assert await source_elsewhere.content(row.message_id) is None
+
 
 async def body_of(source: EventSource, wanted: MessageId) -> bytes:
     found = await source.content(wanted)
@@ -351,6 +389,27 @@ class DeadLettersContract:
         await letters.add(a_letter("c", 9, 10))
         assert list(await letters.ids(G)) == ["a"]
 
+    async def test_letters_of_two_nodes_are_one_list(
+        self, letters: DeadLetters, letters_elsewhere: DeadLetters, eventually: Eventually
+    ) -> None:
+        await letters.add(a_letter("a", 1, 5))
+        await letters_elsewhere.add(a_letter("b", 5, 9))
+        await letters_elsewhere.add(a_letter("c", 1, 2, log=CAROL, failed_at=2.0))
+
+        async def is_complete() -> bool:
+            return list(await letters.ids(G)) == ["a", "c"]
+
+        await eventually(is_complete)
+        assert await letters.get(G, "a") == await letters_elsewhere.get(G, "a") == a_letter("a", 1, 9)
+        await letters.remove(G, "a", ModSeq(5))
+        assert await letters_elsewhere.count() == 2, "it was extended meanwhile"
+        await letters_elsewhere.remove(G, "a", ModSeq(9))
+
+        async def is_removed() -> bool:
+            return list(await letters.ids(G)) == ["c"]
+
+        await eventually(is_removed)
+
 
 class UsageContract:
     ports = (UsageStore,)
@@ -391,3 +450,22 @@ class UsageContract:
         await usage.record(mailbox, head)
         await usage.assign(mailbox)
         assert await usage.of_user(CAROL) == Usage(0, 0), "what comes late is not counted"
+
+    async def test_two_nodes_record_one_usage(
+        self, usage: UsageStore, usage_elsewhere: UsageStore, mailboxes: MailboxStore, eventually: Eventually
+    ) -> None:
+        one, two = await a_mailbox(mailboxes), await a_mailbox(mailboxes, "two")
+        await fill(mailboxes, one, NO_FLAGS)
+        old = await mailboxes.head(one)
+        await fill(mailboxes, one, SEEN)
+        await fill(mailboxes, two, NO_FLAGS)
+        size = old.size_bytes
+        await usage.record(one, await mailboxes.head(one))
+        await usage_elsewhere.record(one, old)
+        await usage_elsewhere.record(two, await mailboxes.head(two))
+
+        async def is_counted() -> bool:
+            found = [await one.of_user(BOB) for one in (usage, usage_elsewhere)]
+            return found == [Usage(3, 3 * size)] * 2
+
+        await eventually(is_counted)

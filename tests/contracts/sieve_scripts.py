@@ -48,6 +48,7 @@ class SieveScriptsContract:
         assert await scripts.scripts(BOB) == []
 
     async def test_at_most_one_script_is_active(self, scripts: SieveScripts, scripts_elsewhere: SieveScripts) -> None:
+        assert await scripts_elsewhere.active(ANN) is None, "a later script must be seen although this was asked"
         await scripts.put(ANN, a_script(ONE), activate=True)
         await scripts.put(ANN, a_script(TWO))
         await scripts.put(BOB, a_script(TWO), activate=True)

@@ -31,6 +31,8 @@ class VacationStoreContract:
         await vacations.clear(BOB)
         await vacations.clear(BOB)
         assert await vacations_elsewhere.get(BOB) == NO_VACATION
+        await vacations.set(BOB, AWAY)
+        assert await vacations_elsewhere.get(BOB) == AWAY, "that there is none is not remembered"
 
     async def test_one_entry_answers_a_sender_and_may_be_repeated(self, vacations: VacationStore) -> None:
         async def claim(sender: MailAddress, entry: EntryId, now: float = START, user: Username = BOB) -> bool:

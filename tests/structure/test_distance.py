@@ -11,10 +11,8 @@ WITHOUT_ELSEWHERE = {
     "BlobsByIdContract": "BlobsByIdDistanceContract has it",
     "BodyContract": "a body is a value in one process",
     "ClockContract": "a clock is of one process",
-    "DeadLettersContract": "to be written",
     "DnsResolverContract": "each process asks for itself",
     "EffectsContract": "its second node is the store whose writes are held",
-    "EventSourceContract": "to be written",
     "MailDeliveryContract": "nothing is kept",
     "MailQueueContract": "QueueSharingContract has it",
     "MailboxChangesContract": "MailboxDistanceContract has it; the embedded edition runs all of it over two nodes too",
@@ -23,7 +21,6 @@ WITHOUT_ELSEWHERE = {
     "SmtpSenderContract": "nothing is kept",
     "SpamScannerContract": "nothing is kept",
     "TokenVerifierContract": "nothing is kept",
-    "UsageContract": "to be written",
 }
 """Contract classes that no test asks over two nodes, and why."""
 

@@ -56,7 +56,7 @@ async def initialise(plan: Plan, conf: Path, data: Path) -> str:
     configuration = load(conf, data, problems)
     if wrong := problems.of(Severity.ERROR):
         raise InvalidArgument(str(wrong[0]))
-    stores = await open_stores(data, configuration.listeners.held_seconds)
+    stores = await open_stores(data, configuration.listeners)
     make_certificate(data, plan.host.name)
     services = make_services(configuration, stores, SystemClock())
     password = secrets.token_urlsafe(12)

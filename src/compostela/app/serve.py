@@ -94,7 +94,7 @@ async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -
     problems = Problems()
     configuration = load(conf, data, problems)
     try:
-        stores = await open_stores(data, configuration.listeners.held_seconds)
+        stores = await open_stores(data, configuration.listeners)
     except StoresUnavailable as error:
         raise StartError(str(error)) from error
     server = make_server(configuration, stores, problems)

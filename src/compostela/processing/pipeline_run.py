@@ -22,21 +22,25 @@ class PipelineRun:
     """The run, at one place. A mailet makes all its effects before its first `await`: the names of two effects on the same
     target for the same recipients are told apart by the order in which they are made."""
 
-    __slots__ = ("_counts", "_place", "entry")
+    __slots__ = ("_counts", "_part", "_passed", "_place", "entry")
 
-    def __init__(self, entry: EntryId, place: str = "") -> None:
+    def __init__(self, entry: EntryId, place: str = "", part: str = "", passed: int = 0) -> None:
+        """`part` is the id of a part, `passed` how many processors it has passed before."""
         self.entry = entry
         self._place = place
+        self._part = part
+        self._passed = passed
         self._counts: dict[str, int] | None = None
 
     def at(self, place: str, part: str = "", passed: int = 0) -> "PipelineRun":
         """The run at another place: a pair of a processor, worked on for a part that has passed so many processors before."""
-        return PipelineRun(self.entry, f"{place}#{passed}/{part}" if part or passed else place)
+        return PipelineRun(self.entry, place, part, passed)
 
     def effect(self, target: str, *recipients: MailAddress) -> Effect:
         """The name of an effect on `target` for these recipients."""
         who = ",".join(sorted(str(recipient).lower() for recipient in recipients))
-        key = f"{self._place}/{target}/{who}"
+        place = f"{self._place}#{self._passed}/{self._part}" if self._part or self._passed else self._place
+        key = f"{place}/{target}/{who}"
         if self._counts is None:
             self._counts = {}
         count = self._counts.get(key, 0)

@@ -62,9 +62,6 @@ class _Part:
     id: str = ""
     passed: int = 0
 
-    def at(self, run: PipelineRun, place: str) -> PipelineRun:
-        return run.at(place, self.id, self.passed)
-
 
 class MailProcessors:
     """All processors. A mail is executed by the processor that its state names, then by that of its new state, and so on
@@ -105,11 +102,13 @@ class MailProcessors:
         for pair, place in zip(processor.pairs, self._places[processor.name], strict=True):
             going_on: list[_Part] = []
             for one in staying:
-                for part, matched in await self._split(pair, one, here, run, place):
+                # most pairs take whatever comes
+                is_whole = pair.matcher is None and not pair.inverted
+                for part, matched in ((one, True),) if is_whole else await self._split(pair, one, here, run, place):
                     if matched:
                         if _log.isEnabledFor(logging.DEBUG):
                             _tell(pair, part.mail, here)
-                        await self._serve(pair, part.mail, here, part.at(run, place))
+                        await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
                     if part.mail.state != here:
                         if part.mail.state != GHOST:
                             left.append(part)
@@ -130,7 +129,7 @@ class MailProcessors:
     ) -> list[tuple[_Part, bool]]:
         """The mail whole, or the part that matched and the rest."""
         if pair.matcher is None:
-            return [(part, not pair.inverted)]
+            return [(part, False)]
         mail = part.mail
         try:
             found = await pair.matcher.match(mail)
@@ -147,7 +146,7 @@ class MailProcessors:
             return [(part, True)]
         wanted = set(found)
         recipients = [one for one in mail.recipients if one in wanted]
-        effect = part.at(run, place).effect("split", *recipients)
+        effect = run.at(place, part.id, part.passed).effect("split", *recipients)
         matched = mail.copy(part_name(mail, effect), recipients)
         matched.attributes["matched"] = True
         mail.recipients = [one for one in mail.recipients if one not in wanted]

@@ -10,9 +10,9 @@ import pytest
 from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.disk import Reserve
 from compostela.adapters.embedded.listener_cursors import _PENDING
-from compostela.adapters.embedded.listener_holds import HELD_SECONDS, release
+from compostela.adapters.embedded.listener_holds import HELD_BYTES, HELD_SECONDS, release
 from compostela.adapters.embedded.mailbox_removal import purge_deleted
-from compostela.adapters.embedded.mailbox_retention import KEPT_SECONDS, trim_logs
+from compostela.adapters.embedded.mailbox_retention import ENTRY_BYTES, KEPT_SECONDS, trim_logs
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.embedded.writer import Writer
@@ -41,13 +41,15 @@ async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore
     await store.close()
 
 
-async def collect(folder: Path, now: float, changes: int = 0) -> None:
+async def collect(
+    folder: Path, now: float, changes: int = 0, log_bytes: int = HELD_BYTES, content_bytes: int = HELD_BYTES
+) -> None:
     """What the collection does, at a time of one's own, with logs that keep few changes."""
     writer = Writer(folder / DATABASE_NAME, Reserve(folder / "reserve", 0), lambda _: None)
     reader = Reader(folder / DATABASE_NAME)
-    await release(writer, reader, now)
+    await release(writer, reader, now, size_bytes=content_bytes)
     await purge_deleted(writer)
-    await trim_logs(writer, reader, now, changes)
+    await trim_logs(writer, reader, now, changes, held_bytes=log_bytes)
     await writer.close()
     reader.close()
 
@@ -154,6 +156,53 @@ async def test_content_is_held_for_a_week(tmp_path: Path, store: EmbeddedStore, 
     assert await store.event_source.content(placed.message_id) is not None
     await collect(tmp_path, START + HELD_SECONDS + 60, changes=1000)
     assert await store.event_source.content(placed.message_id) is None
+
+
+async def test_the_longest_logs_go_when_they_take_more_than_the_limit(
+    tmp_path: Path, store: EmbeddedStore, clock: FakeClock
+) -> None:
+    long, short = await a_mailbox(store.mailboxes, "long"), await a_mailbox(store.mailboxes, "short")
+    await store.cursors.register(Group(GROUP))
+    await pass_all(store.cursors, GROUP)
+    since = ModSeq(1)
+    await fill(store.mailboxes, long, *[NO_FLAGS] * 5)
+    await fill(store.mailboxes, short, *[NO_FLAGS] * 2)
+    now = START + KEPT_SECONDS + DAY
+    await collect(tmp_path, now, log_bytes=7 * ENTRY_BYTES)
+    assert len((await store.mailboxes.log(long, since)).entries) == 5
+    await collect(tmp_path, now, log_bytes=6 * ENTRY_BYTES)
+    assert not (await store.mailboxes.log(long, since)).complete
+    assert len((await store.mailboxes.log(short, since)).entries) == 2
+    await collect(tmp_path, START + DAY, log_bytes=0)
+    assert len((await store.mailboxes.log(short, since)).entries) == 2, "clients may still ask for it"
+
+
+async def test_the_oldest_content_goes_when_it_takes_more_than_the_limit(
+    tmp_path: Path, store: EmbeddedStore, clock: FakeClock
+) -> None:
+    source, mailbox = store.event_source, await a_mailbox(store.mailboxes)
+    doomed, copies = await a_mailbox(store.mailboxes, "doomed"), await a_mailbox(store.mailboxes, "copies")
+    await store.cursors.register(Group(GROUP, needs_content=True))
+    await pass_all(store.cursors, GROUP)
+    placed = await store.mailboxes.append(mailbox, [message(b"%d" % n * 1000 + b"\r\n") for n in range(3)])
+    (inside,) = await store.mailboxes.append(doomed, [message(b"d" * 1000 + b"\r\n")])
+    await store.mailboxes.copy(mailbox, uids(1), copies)
+    ids = [one.message_id for one in placed]
+    await store.mailboxes.remove(mailbox, uids(1))
+    await store.mailboxes.remove(mailbox, uids(2))
+    clock.advance(2 * 3600)
+    await store.mailboxes.delete(doomed)
+    clock.advance(2 * 3600)
+    await store.mailboxes.remove(mailbox, uids(3))
+
+    async def kept(content_bytes: int) -> list[bool]:
+        await collect(tmp_path, clock.time, changes=1000, content_bytes=content_bytes)
+        return [await source.content(one) is not None for one in (*ids, inside.message_id)]
+
+    assert await kept(3500) == [True, True, True, True], "a copy counts nothing: its message is in a mailbox"
+    assert await kept(2500) == [True, False, True, True]
+    assert await kept(1500) == [True, False, True, False]
+    assert await kept(500) == [True, False, False, False]
 
 
 @contextlib.contextmanager

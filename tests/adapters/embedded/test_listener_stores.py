@@ -9,6 +9,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.events.ports import CursorStore, DeadLetters, EventSource
 from compostela.core.events.usage import UsageStore
 from compostela.core.mailbox.ports import MailboxStore
+from tests.adapters.embedded.distance import eventually
 from tests.contracts.listeners import (
     Collect,
     CursorsContract,
@@ -16,6 +17,8 @@ from tests.contracts.listeners import (
     EventSourceContract,
     UsageContract,
 )
+
+__all__ = ["eventually"]
 
 
 @pytest.fixture
@@ -36,10 +39,30 @@ def cursors(store: EmbeddedStore) -> CursorStore:
 
 
 @pytest.fixture
-async def cursors_elsewhere(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[CursorStore]:
+async def elsewhere(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     there = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
-    yield there.cursors
+    yield there
     await there.close()
+
+
+@pytest.fixture
+def cursors_elsewhere(elsewhere: EmbeddedStore) -> CursorStore:
+    return elsewhere.cursors
+
+
+@pytest.fixture
+def source_elsewhere(elsewhere: EmbeddedStore) -> EventSource:
+    return elsewhere.event_source
+
+
+@pytest.fixture
+def letters_elsewhere(elsewhere: EmbeddedStore) -> DeadLetters:
+    return elsewhere.dead_letters
+
+
+@pytest.fixture
+def usage_elsewhere(elsewhere: EmbeddedStore) -> UsageStore:
+    return elsewhere.usage
 
 
 @pytest.fixture

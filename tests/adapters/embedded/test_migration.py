@@ -10,14 +10,17 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
+import time
 from pathlib import Path
 
 import apsw
 import pytest
 
+from compostela.adapters.embedded import store as store_module
 from compostela.adapters.embedded.database import DATABASE_NAME, connect, translated
-from compostela.adapters.embedded.ownership import FolderInUse, Ownership
-from compostela.adapters.embedded.schema import MIGRATIONS, migrate
+from compostela.adapters.embedded.ownership import FolderInUse, Ownership, check_unused
+from compostela.adapters.embedded.schema import MIGRATIONS, NewerSchema, migrate
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
 from compostela.core.mail.ports import UnqueuedRuns
@@ -209,3 +212,38 @@ async def test_an_older_process_that_came_during_the_migration_undoes_it(folder:
     connection.close()
     assert version_of(folder) == OLD_VERSION
     await check_whole(folder)
+
+
+async def test_a_process_that_takes_its_lock_after_the_last_look_for_locks_finds_the_newer_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await EmbeddedStore.open(tmp_path, reserve_bytes=0)).close()
+    prepare = store_module._prepare
+    newer: list[threading.Thread] = []
+
+    def prepare_while_a_newer_release_migrates(folder: Path) -> None:
+        prepare(folder)
+        check_unused(folder / "owners")
+        begun = threading.Event()
+        newer.append(threading.Thread(target=migrate_on, args=(folder, begun)))
+        newer[0].start()
+        assert begun.wait(60)
+
+    monkeypatch.setattr(store_module, "_prepare", prepare_while_a_newer_release_migrates)
+    with pytest.raises(NewerSchema, match="start the release that wrote it"):
+        await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    newer[0].join()
+    check_unused(tmp_path / "owners")
+
+
+def migrate_on(folder: Path, begun: threading.Event) -> None:
+    """What a newer release does after its last look for locks, with its commit as late as the older process allows."""
+    connection = connect(folder / DATABASE_NAME)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    begun.set()
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not any(not path.suffix for path in (folder / "owners").iterdir()):
+        time.sleep(0.001)
+    connection.execute("COMMIT")
+    connection.close()

@@ -36,6 +36,8 @@ def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
     in SQLite's busy handler, since writers queue at the file lock of `Writer`; checkpoints are not run by commits."""
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     connection = apsw.Connection(os.fspath(path), flags=flags | apsw.SQLITE_OPEN_NOMUTEX, statementcachesize=400)
+    # no statistics are kept: without this SQLite prepares a statement with a range again for each value that is bound
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.set_busy_timeout(10_000)
     pragmas = ["PRAGMA foreign_keys=OFF", f"PRAGMA cache_size=-{_CACHE_KIB}", "PRAGMA temp_store=MEMORY"]
     if not read_only:

@@ -11,7 +11,7 @@ from compostela.adapters.embedded.collection import BATCH, BlobCollector
 from compostela.adapters.embedded.disk import DiskSpace
 from compostela.adapters.embedded.greylist import cut_triplets, forget_old_triplets
 from compostela.adapters.embedded.listener_cursors import forget_removed_groups
-from compostela.adapters.embedded.listener_holds import HELD_SECONDS, release
+from compostela.adapters.embedded.listener_holds import HELD_BYTES, HELD_SECONDS, release
 from compostela.adapters.embedded.mailbox_removal import purge_deleted
 from compostela.adapters.embedded.mailbox_retention import trim_logs
 from compostela.adapters.embedded.reader import Reader
@@ -36,6 +36,8 @@ class GarbageCollector:
         self._disk = disk
         self.held_seconds = HELD_SECONDS
         """How long logs, deleted mailboxes and expunged messages are kept for slow listener groups at most, in seconds."""
+        self.held_bytes = HELD_BYTES
+        """How many octets of logs, and how many of deleted mailboxes and messages, are kept for them at most."""
 
     async def run(self) -> None:
         """For ever: once at the start for mailboxes that a crash left half deleted, then once an hour, or once a minute
@@ -61,9 +63,11 @@ class GarbageCollector:
 
     async def tidy(self) -> None:
         """All but the bodies."""
-        await release(self._writer, self._reader, time.time(), self.held_seconds)
+        await release(self._writer, self._reader, time.time(), self.held_seconds, self.held_bytes)
         await purge_deleted(self._writer)
-        await trim_logs(self._writer, self._reader, time.time(), held_seconds=self.held_seconds)
+        await trim_logs(
+            self._writer, self._reader, time.time(), held_seconds=self.held_seconds, held_bytes=self.held_bytes
+        )
         await forget_old_runs(self._writer, time.time() - KEPT_DAYS * 86400)
         await forget_old_triplets(self._writer, time.time())
         await cut_triplets(self._writer)

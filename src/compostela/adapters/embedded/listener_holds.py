@@ -1,5 +1,5 @@
-"""What is held back for listener groups, until they have passed it or for `HELD_SECONDS` at most: deleted mailboxes with their
-messages and logs, and expunged messages."""
+"""What is held back for listener groups, until they have passed it: deleted mailboxes with their messages and logs, and expunged
+messages. At most for `HELD_SECONDS`, and less if it would be more than `HELD_BYTES`: then the oldest goes first."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,6 +11,9 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 
 HELD_SECONDS = 7 * 86400.0
+HELD_BYTES = 1024**3
+"""How much is held at most: once for deleted mailboxes and messages, once for logs."""
+_HOUR = 3600
 STEP_ROWS = 500
 _NEXT_MAILBOX = "SELECT id, deleted_at, highest_modseq > log_floor FROM held_mailbox WHERE id > ? ORDER BY id LIMIT ?"
 _NOT_PASSED = "SELECT " + IS_PENDING.format(log="?")
@@ -22,15 +25,38 @@ _PASSED = f"{SLOWEST.format(log='?1')} AND g.needs_content"
 _HELD_MESSAGES = """SELECT modseq, message FROM held_message WHERE mailbox = ?1 AND (modseq <= ?2 OR expunged_at < ?3)
     ORDER BY modseq LIMIT ?4"""
 _RELEASE_MESSAGE = "DELETE FROM held_message WHERE mailbox = ? AND modseq = ? AND message = ?"
+_BY_HOUR = f"""SELECT hour, sum(size) FROM (
+    SELECT deleted_at / {_HOUR} AS hour, size_bytes AS size FROM held_mailbox WHERE messages > 0
+    UNION ALL SELECT expunged_at / {_HOUR}, length(m.header) + b.size FROM held_message h JOIN message m ON m.id = h.message
+    JOIN blob b ON b.id = m.body WHERE NOT EXISTS (SELECT 1 FROM placement WHERE placement.message = h.message)
+    ) GROUP BY hour ORDER BY hour DESC"""
 _EVERYTHING = 2**63 - 1
 
 
-async def release(writer: Writer, reader: Reader, now: float, seconds: float = HELD_SECONDS) -> None:
-    """Let go what all groups have passed, and what is older than `seconds`. `now` in epoch seconds.
+async def release(
+    writer: Writer, reader: Reader, now: float, seconds: float = HELD_SECONDS, size_bytes: int = HELD_BYTES
+) -> None:
+    """Let go what all groups have passed, what is older than `seconds`, and the oldest, hour by hour, of what is more than
+    `size_bytes`. `now` in epoch seconds.
 
     Of a deleted mailbox that is too old the row alone stays, so that its groups are still told of its deletion."""
+    # what the groups have passed goes first: it is not to push out what they have not
     await _release_mailboxes(writer, reader, now - seconds)
     await _release_messages(writer, reader, now - seconds)
+    too_old = await reader.scan(lambda execute: _beyond(execute, size_bytes))
+    if too_old is not None:
+        await _release_mailboxes(writer, reader, too_old)
+        await _release_messages(writer, reader, too_old)
+
+
+def _beyond(execute: Execute, size_bytes: int) -> float | None:
+    """The end of the youngest hour with which what is held is more than `size_bytes`, in epoch seconds; None if it is not."""
+    held = 0
+    for hour, size in execute(_BY_HOUR).fetchall():
+        held += size
+        if held > size_bytes:
+            return float((hour + 1) * _HOUR)
+    return None
 
 
 async def _release_mailboxes(writer: Writer, reader: Reader, before: float) -> None:

@@ -5,15 +5,22 @@ from functools import partial
 from typing import Any
 
 from compostela.adapters.embedded.database import Execute
-from compostela.adapters.embedded.mailbox_rows import Names, PlacementRow, flags_of
+from compostela.adapters.embedded.mailbox_rows import HEAD, Names, PlacementRow, flags_of, head_of
 from compostela.adapters.embedded.writer import Transaction
+from compostela.base.errors import NotFound
 from compostela.core.mailbox.log import Change, LogEntry, LogPage
 from compostela.core.mailbox.model import MailboxHead
 from compostela.model.numbers import ModSeq
 
 _WRITE = "INSERT INTO mailbox_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_READ = """SELECT modseq, uid, change, flags, keywords, flags_before, keywords_before, size, internal_date, save_date, message
-    FROM mailbox_log WHERE mailbox = ? AND modseq > ? ORDER BY modseq, uid LIMIT ?"""
+_ENTRY = """l.modseq, l.uid, l.change, l.flags, l.keywords, l.flags_before, l.keywords_before, l.size, l.internal_date,
+    l.save_date, l.message"""
+_READ = f"SELECT {_ENTRY} FROM mailbox_log l WHERE mailbox = ? AND modseq > ? ORDER BY modseq, uid LIMIT ?"
+SHORT_PAGE = 8
+"""So many entries are read with the head in one statement."""
+_HEAD_COLUMNS = HEAD.count(",") + 1
+_LOOK = f"""SELECT {", ".join("m." + column for column in HEAD.split(", "))}, m.log_floor, {_ENTRY} FROM mailbox m LEFT JOIN mailbox_log l ON l.mailbox = m.id AND l.modseq > ?2
+    WHERE m.id = ?1 ORDER BY l.modseq, l.uid LIMIT {SHORT_PAGE + 1}"""
 _FLOOR = "SELECT log_floor FROM mailbox WHERE id = ?"
 
 _make_entry = partial(tuple.__new__, LogEntry)
@@ -42,6 +49,23 @@ def log_expunged(tx: Transaction, mailbox: int, row: PlacementRow, modseq: int, 
         (mailbox, modseq, row.uid, int(Change.EXPUNGED), row.flags, row.keywords, row.flags, row.keywords, row.size,
          row.internal_date, row.save_date, row.message, at),
     )  # fmt: skip
+
+
+def look(execute: Execute, names: Names, mailbox: int, since: int, limit: int) -> LogPage | None:
+    """The page after `since` in one statement, None if it has more than `SHORT_PAGE` entries. Raises `NotFound`."""
+    rows = execute(_LOOK, (mailbox, since)).fetchall()
+    if not rows:
+        raise NotFound("the mailbox is gone")
+    head, floor = head_of(rows[0][:_HEAD_COLUMNS]), rows[0][_HEAD_COLUMNS]
+    if head.highest_modseq <= since:
+        return LogPage(head, [], head.highest_modseq)
+    if since < floor:
+        return LogPage(head, [], ModSeq(since), complete=False)
+    if len(rows) > min(limit, SHORT_PAGE):
+        return None
+    # a change without an entry (a recount) raises the ModSeq alone
+    entries = [row[_HEAD_COLUMNS + 1 :] for row in rows if row[_HEAD_COLUMNS + 1] is not None]
+    return LogPage(head, list(_entries(names, entries)), head.highest_modseq)
 
 
 def read_page(execute: Execute, names: Names, mailbox: int, head: MailboxHead, since: int, limit: int) -> LogPage:

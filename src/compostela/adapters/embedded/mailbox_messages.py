@@ -12,7 +12,7 @@ from compostela.adapters.embedded import mailbox_writes as writes
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.effects import recall, remember
-from compostela.adapters.embedded.mailbox_log import read_page
+from compostela.adapters.embedded.mailbox_log import look, read_page
 from compostela.adapters.embedded.mailbox_rows import (
     HEAD,
     PLACEMENT,
@@ -319,6 +319,9 @@ class EmbeddedMessages:
                 yield batch
 
     async def log(self, mailbox: MailboxId, since: ModSeq, limit: int = PAGE_ENTRIES) -> LogPage:
+        page = look(self._reader.execute, self._names, self._names.row(mailbox), since, limit)
+        if page is not None:
+            return page
         with self._reader.snapshot() as execute:
             head = self._head(mailbox, execute)
             return read_page(execute, self._names, self._names.row(mailbox), head, since, limit)

@@ -400,10 +400,7 @@ def migrate(connection: apsw.Connection, check_unused: Callable[[], None]) -> No
     try:
         version = _version(connection)
         if version > len(MIGRATIONS):
-            raise NewerSchema(
-                f"the data folder has schema version {version}, this release knows {len(MIGRATIONS)}: "
-                "start the release that wrote it, or restore a backup made before the upgrade"
-            )
+            raise NewerSchema(_too_new(version))
         if version == 0:
             _run(connection, 0, began=lambda _: None)
             connection.execute(_SETTING, ("created-at", str(time.time())))
@@ -418,6 +415,28 @@ def migrate(connection: apsw.Connection, check_unused: Callable[[], None]) -> No
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def check_version(connection: apsw.Connection) -> None:
+    """Raises `NewerSchema` if a newer release has migrated the database meanwhile. A migration that is under way is waited for.
+
+    Called by a process that has its lock in the folder: a migration whose last look for locks came before is over when this
+    returns, and a later one finds the lock."""
+    connection.set_busy_timeout(_WAIT_MILLISECONDS)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)
+    finally:
+        connection.execute("ROLLBACK")
+    if version > len(MIGRATIONS):
+        raise NewerSchema(_too_new(version))
+
+
+def _too_new(version: int) -> str:
+    return (
+        f"the data folder has schema version {version}, this release knows {len(MIGRATIONS)}: "
+        "start the release that wrote it, or restore a backup made before the upgrade"
+    )
 
 
 def _run(connection: apsw.Connection, version: int, began: Callable[[int], None]) -> None:

@@ -45,7 +45,7 @@ from compostela.adapters.embedded.queue import try_entry
 from compostela.adapters.embedded.queues import EmbeddedQueues
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
-from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
+from compostela.adapters.embedded.schema import FOLDER_ID, check_version, folder_id_of, is_new, migrate
 from compostela.adapters.embedded.shared_marks import LOOKUPS, QUEUES, MarkFile
 from compostela.adapters.embedded.sieve_lists import EmbeddedSieveLists
 from compostela.adapters.embedded.sieve_scripts import EmbeddedGlobalScripts, EmbeddedSieveMarks, EmbeddedSieveScripts
@@ -70,6 +70,11 @@ class EmbeddedStore:
         path = folder / DATABASE_NAME
         self.folder = folder
         self._ownership = Ownership(folder / "owners")
+        try:
+            _check_version(path)
+        except BaseException:
+            self._ownership.close()
+            raise
         self._reserve = reserve_of(path)
         self._reserve.restore()
         self._checkpointer = Checkpointer(path, self._reserve)
@@ -180,6 +185,16 @@ def _prepare(folder: Path) -> None:
             _migrate(folder)
         except apsw.Error as again:
             raise translated(again) from again
+
+
+def _check_version(path: Path) -> None:
+    connection = connect(path)
+    try:
+        check_version(connection)
+    except apsw.Error as error:
+        raise translated(error) from error
+    finally:
+        connection.close()
 
 
 def _migrate(folder: Path) -> None:

@@ -19,6 +19,7 @@ from compostela.app.stores import Stores, StoresUnavailable
 from compostela.base.clock import SystemClock
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Place, Problems
+from compostela.core.events.settings import ListenersSettings
 
 COLLECTION_TIMES = "17 * * * *"
 """Once an hour: a collection reads one index."""
@@ -37,8 +38,8 @@ def check_folder(data: Path, problems: Problems) -> None:
         problems.warning(Place(str(data)), f"the data folder cannot be examined: {error.strerror}")
 
 
-async def open_stores(data: Path, held_seconds: float) -> Stores:
-    """Makes or opens the data folder. `held_seconds` is how long logs and deleted messages wait for slow listener groups. Raises
+async def open_stores(data: Path, listeners: ListenersSettings) -> Stores:
+    """Makes or opens the data folder. `listeners` says how much is kept for slow listener groups. Raises
     `StoresUnavailable`."""
     try:
         make_folder(data)
@@ -48,7 +49,7 @@ async def open_stores(data: Path, held_seconds: float) -> Stores:
         if (wide := open_to_others(data)) is not None:
             _log.warning("the data folder is open to others: %s", wide)
         store = await EmbeddedStore.open(data)
-        store.garbage.held_seconds = held_seconds
+        store.garbage.held_seconds, store.garbage.held_bytes = listeners.held_seconds, listeners.held_bytes
         return stores_of(store)
     except OSError as error:
         raise StoresUnavailable(

@@ -44,8 +44,16 @@ class Client:
     accounts: StaticAccounts = NO_ACCOUNTS
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who has logged in: `login` has proved itself, `user` is the user it acts as, the same one without a delegation."""
+
+    login: Username
+    user: Username
+
+
 class Authenticator:
-    """Each method gives the user as whom the client acts. All raise `LoginRefused`, after the delay that is due, and
+    """Each method gives the identity of the client. All raise `LoginRefused`, after the delay that is due, and
     `TemporaryFailure` when nothing could be learnt."""
 
     def __init__(self, users: UsersRepository, delegations: DelegationStore, throttle: Throttle) -> None:
@@ -58,7 +66,7 @@ class Authenticator:
         if await self._throttle.is_shut_out(client.address):
             raise LoginRefused(Refusal.SHUT_OUT)
 
-    async def by_password(self, name: str, password: str, acting_for: str | None, client: Client) -> Username:
+    async def by_password(self, name: str, password: str, acting_for: str | None, client: Client) -> Identity:
         await self.check(client)
         user = _username(name)
         async with self._throttle.turn(client.address):
@@ -71,7 +79,7 @@ class Authenticator:
             raise await self._failed(client, name, password)
         return await self._acting(user, acting_for, client)
 
-    async def by_token(self, verifier: TokenVerifier, token: str, acting_for: str | None, client: Client) -> Username:
+    async def by_token(self, verifier: TokenVerifier, token: str, acting_for: str | None, client: Client) -> Identity:
         await self.check(client)
         try:
             user = await verifier.verify(token)
@@ -82,7 +90,7 @@ class Authenticator:
             raise await self._failed(client, user.value, token)
         return await self._acting(user, acting_for, client)
 
-    async def by_certificate(self, names: Sequence[str], acting_for: str | None, client: Client) -> Username:
+    async def by_certificate(self, names: Sequence[str], acting_for: str | None, client: Client) -> Identity:
         """`names` are those that the checked certificate bears; the first that is a user's counts."""
         await self.check(client)
         for name in names:
@@ -91,7 +99,7 @@ class Authenticator:
                 return await self._acting(user, acting_for, client)
         raise await self._failed(client, names[0] if names else "", "certificate")
 
-    async def by_principal(self, principal: str, own_realm: str, acting_for: str | None, client: Client) -> Username:
+    async def by_principal(self, principal: str, own_realm: str, acting_for: str | None, client: Client) -> Identity:
         """After a Kerberos ticket for a service of `own_realm`. Who is named without a domain is of the user's own."""
         await self.check(client)
         user = user_of_principal(principal, own_realm, virtual_hosting=self._users.virtual_hosting)
@@ -109,7 +117,7 @@ class Authenticator:
         own = await client.accounts.scram(user, secrets) if user is not None else None
         return own or secrets
 
-    async def proved(self, name: str, acting_for: str | None, client: Client) -> Username:
+    async def proved(self, name: str, acting_for: str | None, client: Client) -> Identity:
         """After such an exchange."""
         await self.check(client)
         user = _username(name)
@@ -135,13 +143,13 @@ class Authenticator:
         await self._throttle.failed(client.address, user.value if user is not None else name, attempt)
         return LoginRefused(Refusal.WRONG)
 
-    async def _acting(self, user: Username, acting_for: str | None, client: Client) -> Username:
-        """The target of a delegation (authzid), or the user."""
+    async def _acting(self, user: Username, acting_for: str | None, client: Client) -> Identity:
+        """The user acts as the target of a delegation (authzid), or as himself."""
         await self.check(client)
         await self._throttle.succeeded(user.value)
         target = user if not acting_for else _username(acting_for)
         if target == user:
-            return user
+            return Identity(user, user)
         if target is None or not await self._users.contains(target):
             raise LoginRefused(Refusal.NO_TARGET)
         if (
@@ -150,7 +158,7 @@ class Authenticator:
             or user in await self._delegations.delegates(target)
         ):
             _log.info("a user acts for another", extra={"user": str(user), "for": str(target), "ip": client.address})
-            return target
+            return Identity(user, target)
         raise LoginRefused(Refusal.DELEGATION)
 
 

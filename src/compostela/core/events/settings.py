@@ -16,6 +16,7 @@ ENTRY_POINTS = "compostela.listeners"
 GENERIC_GROUP = "org.apache.james.mailbox.events.GenericGroup-"
 """Before the name that `<group>` gives, as James calls such groups."""
 DEFAULT_HELD_SECONDS = 7 * 86400.0
+DEFAULT_HELD_BYTES = 1024**3
 MAX_CONCURRENCY = 1000
 MIN_TIMEOUT_SECONDS = 0.001
 _JAMES = "org.apache.james."
@@ -46,6 +47,9 @@ class ListenersSettings:
     """After so long a call is cut off and counts as failed."""
     held_seconds: float = DEFAULT_HELD_SECONDS
     """How much longer than usual logs, deleted mailboxes and expunged messages are kept for a slow group."""
+    held_bytes: int = DEFAULT_HELD_BYTES
+    """How much of them is kept for slow groups at most: so many octets of logs, and as many of deleted mailboxes and expunged messages.
+    Beyond it the oldest messages and the longest logs go."""
     listeners: Sequence[Settings] = field(default=())
     """Of each element, its settings."""
 
@@ -57,6 +61,7 @@ def read_listeners_settings(settings: Settings) -> ListenersSettings:
         max_concurrency=settings.integer("maxConcurrency", DEFAULT_MAX_CONCURRENCY, minimum=1, maximum=MAX_CONCURRENCY),
         timeout_seconds=settings.duration("executionTimeout", DEFAULT_TIMEOUT_SECONDS, minimum=MIN_TIMEOUT_SECONDS),
         held_seconds=settings.duration("keptForGroups", DEFAULT_HELD_SECONDS, unit="d"),
+        held_bytes=settings.size("keptForGroupsSize", DEFAULT_HELD_BYTES),
         listeners=settings.sections("listener"),
     )
     for element in read.listeners if not read.execute else ():

@@ -6,13 +6,18 @@ from compostela.model.mail_address import MailAddress
 
 MAX_RECEIVED = 100
 """Received fields of one mail, with this server's own. RFC 5321 §6.3 wants a limit of at least 100."""
+_SHORTEST_FIELD = len(b"Received:\n")
 TOO_MANY_HOPS = "554 5.4.6 The mail has passed too many servers: it is in a loop"
 
 
 def has_too_many_hops(header: bytes, limit: int = MAX_RECEIVED) -> bool:
     """Whether a header block has more than `limit` Received fields."""
-    # counting a word is quick; it is an upper bound of the number of fields
-    return header.lower().count(b"received") > limit and len(values(header, b"Received")) > limit
+    # most headers are too short for so many; counting a word is quick, and an upper bound of the number of fields
+    return (
+        len(header) > limit * _SHORTEST_FIELD
+        and header.lower().count(b"received") > limit
+        and len(values(header, b"Received")) > limit
+    )
 
 
 def was_delivered_to(header: bytes, recipient: MailAddress) -> bool:

@@ -11,7 +11,7 @@ from compostela.base.errors import CompostelaError, InvalidArgument
 from compostela.core.authentication.failure_ports import RecentLogins
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import TokenVerifier
-from compostela.core.authentication.service import Authenticator, Client, LoginRefused, Refusal
+from compostela.core.authentication.service import Authenticator, Client, Identity, LoginRefused, Refusal
 from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.model.username import Username
 from compostela.net.authentication.mechanisms import EXTERNAL, GSSAPI, LOGIN, PLAIN, SCRAM, SCRAM_PLUS
@@ -67,9 +67,9 @@ class Logins:
         """Whoever is at that address."""
         return Client(address, self.administrators, self.accounts)
 
-    async def note(self, user: Username, method: str, address: str) -> None:
+    async def note(self, identity: Identity, method: str, address: str) -> None:
         """A login that succeeded."""
-        _tell("login succeeded", method, address, user=str(user))
+        _tell("login succeeded", method, address, login=str(identity.login), user=str(identity.user))
         if self.noted_by is not None:
             await self.noted_by.note(address)
 
@@ -106,15 +106,15 @@ class Logins:
         own = self.settings.own.get(name)
         return own.make(channel) if own is not None else makers[name]()
 
-    async def by_password(self, name: str, password: str, address: str) -> Username:
+    async def by_password(self, name: str, password: str, address: str) -> Identity:
         """A login without SASL (IMAP's LOGIN). Raises as `Authenticator` does."""
         try:
-            user = await self.authenticator.by_password(name, password, None, self.client(address))
+            identity = await self.authenticator.by_password(name, password, None, self.client(address))
         except LoginRefused as refused:
             _tell("login refused", PASSWORD, address, reason=refused.refusal.value)
             raise
-        await self.note(user, PASSWORD, address)
-        return user
+        await self.note(identity, PASSWORD, address)
+        return identity
 
 
 class Exchange:
@@ -133,8 +133,8 @@ class Exchange:
         self._refusal: LoginRefused | None = None
         self._response = b""
 
-    async def step(self, response: bytes | None) -> bytes | Username:
-        """A challenge, or the user as whom the client acts. Raises `InvalidArgument` for what is not of the mechanism's form,
+    async def step(self, response: bytes | None) -> bytes | Identity:
+        """A challenge, or the identity of the client. Raises `InvalidArgument` for what is not of the mechanism's form,
         `LoginRefused`, `TemporaryFailure`."""
         try:
             return await self._step(response)
@@ -145,7 +145,7 @@ class Exchange:
             _tell("login refused", self._name, self._client.address, reason=str(wrong))
             raise
 
-    async def _step(self, response: bytes | None) -> bytes | Username:
+    async def _step(self, response: bytes | None) -> bytes | Identity:
         if self._refusal is not None:
             raise self._refusal
         await self._logins.authenticator.check(self._client)
@@ -164,7 +164,7 @@ class Exchange:
         if isinstance(step, Challenge):
             return step.octets
         try:
-            user = await self._user(step)
+            identity = await self._identity(step)
         except LoginRefused as refused:
             last_word = self._mechanism.refused()
             if last_word is None:
@@ -172,10 +172,10 @@ class Exchange:
             # RFC 7628 §3.2.3: the client hears why, answers with anything, and is refused
             self._refusal = refused
             return last_word.octets
-        await self._logins.note(user, self._name, self._client.address)
-        return user
+        await self._logins.note(identity, self._name, self._client.address)
+        return identity
 
-    async def step_in_base64(self, response: bytes | None) -> bytes | Username:
+    async def step_in_base64(self, response: bytes | None) -> bytes | Identity:
         """As `step`, with the response and the challenge in base64. `=` is an empty response (RFC 4959 §3, RFC 5034 §4)."""
         octets = None
         if response is not None:
@@ -186,7 +186,7 @@ class Exchange:
         step = await self.step(octets)
         return base64.b64encode(step) if isinstance(step, bytes) else step
 
-    async def _user(self, claim: object) -> Username:
+    async def _identity(self, claim: object) -> Identity:
         match claim:
             case PasswordCredentials(name, password, acting_for):
                 return await self._logins.authenticator.by_password(name, password, acting_for, self._client)

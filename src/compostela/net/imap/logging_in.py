@@ -3,10 +3,9 @@
 import contextlib
 
 from compostela.base.errors import InvalidArgument, StorageFull
-from compostela.core.authentication.service import LoginRefused, Refusal
+from compostela.core.authentication.service import Identity, LoginRefused, Refusal
 from compostela.core.mailbox.actor import Actor
 from compostela.model.mailbox_path import MailboxPath
-from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange, NotOffered
 from compostela.net.imap.reply import Context, Refused
 from compostela.net.tls.channel import TlsChannel
@@ -32,10 +31,10 @@ async def login(context: Context, command: commands.Login, *, tls: bool) -> None
     except UnicodeDecodeError:
         raise Refused("Invalid credentials.", "AUTHENTICATIONFAILED") from None
     try:
-        user = await context.server.logins.by_password(name, password, context.state.address)
+        identity = await context.server.logins.by_password(name, password, context.state.address)
     except LoginRefused as refused:
         raise _refused(context, refused, Refusal.WRONG.value) from None
-    await _enter(context, user)
+    await _enter(context, identity)
 
 
 def begin(context: Context, command: commands.Authenticate, channel: TlsChannel | None, *, tls: bool) -> Exchange:
@@ -74,8 +73,9 @@ def _refused(context: Context, refused: LoginRefused, wrong: str) -> Refused:
     return Refused(text, _CODES[refused.refusal])
 
 
-async def _enter(context: Context, user: Username) -> None:
-    mailboxes = context.server.mailboxes.session(Actor.of(user), context.server.settings.keyword_limits)
+async def _enter(context: Context, identity: Identity) -> None:
+    user, actor = identity.user, Actor.delegate(identity.login, identity.user)
+    mailboxes = context.server.mailboxes.session(actor, context.server.settings.keyword_limits)
     # a login without them is better than none; there is always another
     with contextlib.suppress(StorageFull):
         if context.server.settings.provision:

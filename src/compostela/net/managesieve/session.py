@@ -218,7 +218,7 @@ class ManageSieveProtocol(GreetingHost):
                 self._engine.expect_answer()
                 self._send(responses.challenge(step))
                 return
-            self._user = step
+            self._user = step.user
             self._auth = self._exchange = None
             self._engine.answered(command, ok=True)
             self._write(responses.ok())

@@ -3,8 +3,7 @@
 import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
-from compostela.core.authentication.service import LoginRefused, Refusal
-from compostela.model.username import Username
+from compostela.core.authentication.service import Identity, LoginRefused, Refusal
 from compostela.net.authentication.logins import Exchange, Logins
 from compostela.protocols.pop3 import replies
 
@@ -26,7 +25,7 @@ class Refused(Exception):
         self.is_failure = is_failure
 
 
-async def by_password(logins: Logins, name: bytes, password: bytes, address: str) -> Username:
+async def by_password(logins: Logins, name: bytes, password: bytes, address: str) -> Identity:
     """USER and PASS, in UTF-8 (RFC 6856 §2.2). Raises `Refused`."""
     try:
         return await logins.by_password(name.decode(), password.decode(), address)
@@ -38,9 +37,9 @@ async def by_password(logins: Logins, name: bytes, password: bytes, address: str
         raise _unable() from None
 
 
-async def respond(exchange: Exchange, response: bytes | None) -> bytes | Username:
+async def respond(exchange: Exchange, response: bytes | None) -> bytes | Identity:
     """A step of AUTH (RFC 5034 §4). `response` is base64, None without an initial one. Gives the next challenge in base64, or the
-    user. Raises `Refused`."""
+    client's identity. Raises `Refused`."""
     if response == b"*":
         raise Refused(replies.AUTH_ABORTED)
     try:

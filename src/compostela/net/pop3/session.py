@@ -10,8 +10,8 @@ import logging
 from compostela.base.errors import TemporaryFailure
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
+from compostela.core.authentication.service import Identity
 from compostela.core.mailbox.actor import Actor
-from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange, NotOffered
 from compostela.net.gathering_host import GatheringHost
 from compostela.net.listeners import Listener
@@ -223,11 +223,11 @@ class Pop3Protocol(GatheringHost):
     async def _log_in_by_password(self, command: Pass, password: bytes) -> None:
         name, self._name = self._name, b""
         try:
-            user = await logging_in.by_password(self._server.logins, name, password, self._address)
+            identity = await logging_in.by_password(self._server.logins, name, password, self._address)
         except Refused as refused:
             self._refuse(command, refused)
         else:
-            await self._enter(command, user)
+            await self._enter(command, identity)
 
     async def _begin_auth(self, command: Auth) -> None:
         try:
@@ -264,12 +264,13 @@ class Pop3Protocol(GatheringHost):
             if self._login_failures >= MAX_LOGIN_FAILURES:
                 self._close()
 
-    async def _enter(self, command: Command, user: Username) -> None:
+    async def _enter(self, command: Command, identity: Identity) -> None:
+        user = identity.user
         if not self._server.delays.admit(user, self._server.settings.login_delay_seconds):
             self._reply(command, replies.TOO_EARLY)
             return
         try:
-            maildrop = await Maildrop.open(self._server.mailboxes.session(Actor.of(user)), user)
+            maildrop = await Maildrop.open(self._server.mailboxes.session(Actor.delegate(identity.login, user)), user)
         except TemporaryFailure:
             _log.exception("a maildrop could not be opened")
             self._reply(command, replies.MAILDROP_FAILED)

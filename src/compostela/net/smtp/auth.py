@@ -56,5 +56,5 @@ class AuthExchange:
             return replies.UNABLE, False
         if isinstance(step, bytes):
             return reply(334, "", base64.b64encode(step).decode()), True
-        self._session.user = step
+        self._session.user = step.user
         return replies.AUTH_OK, False

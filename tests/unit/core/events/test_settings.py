@@ -32,16 +32,18 @@ def listener(name: str, more: str = "") -> str:
 async def test_defaults(store: EmbeddedStore) -> None:
     settings, listeners, problems = read("", store)
     assert (settings.execute, settings.max_concurrency, settings.timeout_seconds) == (True, 10, 120.0)
-    assert settings.held_seconds == 7 * 86400
+    assert (settings.held_seconds, settings.held_bytes) == (7 * 86400, 1024**3)
     assert (listeners, problems) == ([], [])
 
 
 async def test_everything_is_read(store: EmbeddedStore) -> None:
     text = "<maxConcurrency>3</maxConcurrency><executionTimeout>2 minutes</executionTimeout><keptForGroups>2</keptForGroups>"
+    text += "<keptForGroupsSize>5 MB</keptForGroupsSize>"
     james = listener("org.apache.james.mailbox.cassandra.MailboxOperationLoggingListener", "<async>true</async>")
     again = listener("UsageListener", "<group>second</group>")
     settings, listeners, problems = read(text + james + listener("UsageListener") + again, store)
     assert (settings.max_concurrency, settings.timeout_seconds, settings.held_seconds) == (3, 120.0, 2 * 86400)
+    assert settings.held_bytes == 5 * 1024**2
     assert [(one.group, type(one.listener)) for one in listeners] == [
         ("compostela.core.events.operation_log.MailboxOperationLoggingListener", MailboxOperationLoggingListener),
         ("compostela.core.events.usage_listener.UsageListener", UsageListener),
