@@ -1,7 +1,6 @@
 """An OpenID provider on loopback: npm's oidc-provider, installed at first use beside its lock file in dev/oidc."""
 
 import json
-import shutil
 import subprocess
 import urllib.parse
 import urllib.request
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node_packages import install
+from tests.node_packages import install, why_no_node
 from tests.ports import free_port
 from tests.programs import ALL
 
@@ -22,21 +21,9 @@ AUDIENCE = "urn:mail"
 CLIENT = "mail-client"
 
 
-OLDEST_NODE = 20
-
-
-def why_not() -> str:
-    """Why it cannot run here, or nothing."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        return "the identity provider needs node and npm"
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
-    if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
-        return f"the identity provider needs node {OLDEST_NODE}"
-    return ""
-
-
+MISSING = why_no_node("the identity provider")
 needs_identity_provider = pytest.mark.skipif(
-    bool(why_not()) and not ALL, reason=f"{why_not()}: not installed (.ci/run installs it)"
+    bool(MISSING) and not ALL, reason=f"{MISSING}: not installed (.ci/run installs it)"
 )
 """For tests with access tokens: a fresh machine without node leaves them out, and .ci/run fails without it."""
 

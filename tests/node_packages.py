@@ -1,10 +1,22 @@
 """Packages of npm for tests, installed at first use beside their lock file."""
 
 import fcntl
+import shutil
 import subprocess
 from pathlib import Path
 
 INSTALL_SECONDS = 90
+OLDEST_NODE = 20
+
+
+def why_no_node(what: str) -> str:
+    """Why `what` cannot run here, or nothing."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return f"{what} needs node and npm"
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+    if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
+        return f"{what} needs node {OLDEST_NODE}"
+    return ""
 
 
 def install(folder: Path, package: str) -> None:

@@ -17,7 +17,7 @@ PACKAGES = {
     "mbsync": "isync",
     "mutt": "mutt",
     "neomutt": "neomutt",
-    "npm": "npm",
+    "npm": "nodejs npm",
     "postfix": "postfix libsasl2-modules",
     "script": "bsdutils",
     "thunderbird": "thunderbird",

@@ -10,10 +10,11 @@ import pytest
 from imapclient import IMAPClient
 
 from tests.clients.sample import HOST, PASSWORD, SampleServer
-from tests.node_packages import install
+from tests.node_packages import install, why_no_node
 
 IMAPFLOW = Path(__file__).parents[2] / "dev" / "imapflow"
 SECONDS = 60
+NO_NODE = why_no_node("ImapFlow")
 
 
 def run(command: Sequence[str | Path], home: Path, answers: str = "") -> str:
@@ -134,7 +135,7 @@ push "<copy-message>{target}<enter>y<quit>"
     assert chosen in trace.read_text(errors="replace")
 
 
-@pytest.mark.runs("npm")
+@pytest.mark.skipif(bool(NO_NODE), reason=NO_NODE or "it can")
 def test_imapflow(sample: SampleServer, user: str) -> None:
     install(IMAPFLOW, "imapflow")
     command = ["node", "client.mjs", HOST, str(sample.imap), str(sample.certificate), user, PASSWORD]
