@@ -14,6 +14,7 @@ WITHOUT_ELSEWHERE = {
     "DnsResolverContract": "each process asks for itself",
     "EffectsContract": "its second node is the store whose writes are held",
     "MailDeliveryContract": "nothing is kept",
+    "MailJudgeContract": "nothing is kept",
     "MailQueueContract": "QueueSharingContract has it",
     "MailboxChangesContract": "MailboxDistanceContract has it; the embedded edition runs all of it over two nodes too",
     "MailboxMessagesContract": "MailboxDistanceContract has it; the embedded edition runs all of it over two nodes too",
@@ -21,6 +22,7 @@ WITHOUT_ELSEWHERE = {
     "SmtpSenderContract": "nothing is kept",
     "SpamScannerContract": "nothing is kept",
     "TokenVerifierContract": "nothing is kept",
+    "VirusScannerContract": "nothing is kept",
 }
 """Contract classes that no test asks over two nodes, and why."""
 
