@@ -155,7 +155,8 @@ def searched_parts(part: Part) -> Iterator[SearchedPart]:
     """A part and the parts below it, each as far as it is searched. Their header fields belong to the body of the message that
     holds them (RFC 3501 §6.4.4)."""
     yield SearchedPart(part, *part.header, is_header=True)
-    if part.is_hidden_message or (part.type == b"text" and not part.children):
+    # a delivery report is text too
+    if part.is_hidden_message or (part.type in (b"text", b"message") and not part.children):
         start, end = part.body
         yield SearchedPart(part, start, min(end, start + MAX_SEARCHED_PART_BYTES), is_header=False)
     for child in part.children:
