@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -359,3 +360,33 @@ def test_health_and_metrics(server: ServerProcess) -> None:
     chosen = server.command("metrics", name).splitlines()
     assert chosen
     assert set(chosen) < set(everything)
+
+
+def test_the_level_of_the_log_changes_while_the_server_runs(server: ServerProcess, user: str) -> None:
+    def noop(tag: bytes) -> None:
+        with socket.create_connection(("127.0.0.1", server.imap), timeout=30) as c, c.makefile("rwb") as lines:
+            lines.readline()
+            lines.write(b'%bl LOGIN %b "secret word"\r\n%bn NOOP\r\n' % (tag, user.encode(), tag))
+            lines.flush()
+            while not lines.readline().startswith(tag + b"n OK"):
+                pass
+
+    def loud(tag: bytes) -> str:
+        """What is logged up to the last command of a session that is told."""
+        assert server.command("log", "level", "imap", "debug") == "imap is logged from debug on\n"
+        noop(tag)
+        end = time.monotonic() + 30
+        while f"tag={tag.decode()}n" not in (written := server.log()):
+            assert time.monotonic() < end, written
+            time.sleep(0.01)
+        return written
+
+    loud(b"first")
+    assert server.command("log", "level", "imap", "default") == "imap is logged from warning on\n"
+    noop(b"quiet")
+    written = loud(b"second")
+    assert "quietn" not in written
+    assert "secret word" not in written
+    server.command("log", "level", "imap", "default")
+    refused = run("log", "level", "frob", "debug", "--url", f"http://127.0.0.1:{server.web}", "--token", TOKEN)
+    assert (refused.returncode, "no component frob" in refused.stderr) == (1, True)
