@@ -360,6 +360,8 @@ def test_health_and_metrics(server: ServerProcess) -> None:
     chosen = server.command("metrics", name).splitlines()
     assert chosen
     assert set(chosen) < set(everything)
+    unknown = run("metrics", "frob", "--url", f"http://127.0.0.1:{server.web}", "--token", TOKEN)
+    assert (unknown.returncode, unknown.stderr) == (1, "compostela: there is no metric frob\n")
 
 
 def test_the_level_of_the_log_changes_while_the_server_runs(server: ServerProcess, user: str) -> None:

@@ -40,7 +40,8 @@ class _Attempts:
     takes_unknown_users: bool = False
     """In the first domain."""
     unknown_taken_in: list[str] = field(default_factory=list)
-    """The other domains in which an unknown user is taken."""
+    unknown_refused: bool = False
+    """In one of the domains at least."""
 
 
 async def check_relay(subject: Subject, endpoint: Endpoint) -> list[Finding]:
@@ -141,12 +142,10 @@ async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom, helo
             if not greeting.accepted:
                 raise DialogueFailed(f"{endpoint} greets with {greeting.text}")
             if not attempts.tried:
-                attempts.takes_unknown_users = await _takes_unknown(talk, helo, own, attempts)
+                attempts.takes_unknown_users = await _try_unknown(talk, helo, own, attempts)
             with contextlib.suppress(DialogueFailed):
                 while others:
-                    domain = others.pop()
-                    if await _takes_unknown(talk, helo, domain, attempts):
-                        attempts.unknown_taken_in.append(domain)
+                    await _try_unknown(talk, helo, others.pop(), attempts)
                 await _work_off(talk, helo, pending, attempts)
         if not pending:
             break
@@ -157,10 +156,11 @@ async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom, helo
 def _foreign(subject: Subject) -> str:
     """A recipient in a domain that the server does not manage."""
     local, _, domain = subject.settings.relay_recipient.rpartition("@")
-    return next(f"{local}@{one}" for one in (domain, *FOREIGN_DOMAINS) if one.lower() not in subject.domains)
+    free = (one for one in (domain, *FOREIGN_DOMAINS) if one.lower() not in subject.domains)
+    return f"{local}@{next(free, domain)}"
 
 
-async def _takes_unknown(talk: Dialogue, helo: str, domain: str, attempts: _Attempts) -> bool:
+async def _try_unknown(talk: Dialogue, helo: str, domain: str, attempts: _Attempts) -> bool:
     """Whether a user of the domain is taken who surely does not exist."""
     nobody = f"<no-such-user-{secrets.token_hex(6)}@{domain}>"
     await talk.command(f"{talk.endpoint.speaks.hello} {helo}".encode())
@@ -168,6 +168,10 @@ async def _takes_unknown(talk: Dialogue, helo: str, domain: str, attempts: _Atte
         await talk.command(f"RCPT TO:{nobody}".encode())
     ).accepted
     attempts.tried += 1
+    if accepted:
+        attempts.unknown_taken_in.append(domain)
+    else:
+        attempts.unknown_refused = True
     await talk.command(b"RSET")
     return accepted
 
@@ -211,19 +215,17 @@ def _judged(endpoint: Endpoint, attempts: _Attempts, origin: str) -> list[Findin
             "accepts every recipient, and no mapping that sends a whole domain elsewhere"
         )
         found.append(Finding(Severity.ERROR, str(endpoint), text, _WHY, fix))
-    why = "It bounces later, to forged senders: others count that as spam."
-    if attempts.takes_unknown_users:
-        text = f"{endpoint} takes mail for users that do not exist."
+    if attempts.unknown_taken_in:
+        text = f"{endpoint} takes mail for users that do not exist"
+        why = "It bounces later, to forged senders: others count that as spam."
         fix = f'<handler class="ValidRcptHandler"/> in the <handlerchain> of {endpoint.name}'
-        found.append(Finding(Severity.WARNING, str(endpoint), text, why, fix))
-    elif attempts.unknown_taken_in:
-        domains = ", ".join(sorted(attempts.unknown_taken_in))
-        text = f"{endpoint} takes mail for users that do not exist in {domains}."
-        fix = (
-            "<recipientRewriteTableCheck>anyMappingValid</recipientRewriteTableCheck> in the ValidRcptHandler of "
-            f"{endpoint.name}, or take away the mapping that gives the whole domain to others"
-        )
-        found.append(Finding(Severity.WARNING, str(endpoint), text, why, fix))
+        if attempts.unknown_refused:
+            text += f" in {', '.join(sorted(attempts.unknown_taken_in))}"
+            fix = (
+                "<recipientRewriteTableCheck>anyMappingValid</recipientRewriteTableCheck> in the ValidRcptHandler of "
+                f"{endpoint.name}, or take away the mapping that gives the whole domain to others"
+            )
+        found.append(Finding(Severity.WARNING, str(endpoint), f"{text}.", why, fix))
     if attempts.deferred:
         text = f"{attempts.deferred} of {attempts.tried} attempts to relay over {endpoint} were only put off (4xx)."
         why = "Greylisting or a rate limit stood before the rule: what it would have said is not known."
