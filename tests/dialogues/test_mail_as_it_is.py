@@ -180,6 +180,11 @@ MAILS = [
         "BODY unicorn@example.net",
     ),
     (
+        b"Content-Type: text/rfc822-headers\r\n\r\nSubject: =?utf-8?Q?K=C3=B6ln?=\r\n\tam Rhein\r\n",
+        {},
+        'BODY "köln am rhein"',
+    ),
+    (
         b'Content-Type: multipart/mixed; boundary="b "\r\n\r\n--b \r\n\r\none\r\n--b --\r\nunicorn\r\n',
         {"BODY": 'BODY (("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 0) "mixed")'},
         "BODY one",

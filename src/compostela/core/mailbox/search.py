@@ -148,6 +148,9 @@ class SearchedPart(NamedTuple):
         if part.is_hidden_message:
             return "\n".join(_texts_of_message(decoded_octets(octets, part.encoding), unpacked + 1))
         text = decoded_text(octets, part.encoding, parameters.get(part.parameters, b"charset"))
+        if part.subtype == b"rfc822-headers":
+            # the header of the message that a delivery report is about (RFC 6522 §4)
+            text = f"{text}\n{_header_lines(Headers(decoded_octets(octets, part.encoding)))}"
         return (html_text(text) if part.subtype == b"html" else text).casefold()
 
 
