@@ -50,6 +50,8 @@ _BURIES_EXISTS = frozenset({"FETCH", "UID FETCH", "STORE", "UID STORE", "SEARCH"
 _ALWAYS_LOOK = frozenset({"NOOP", "CHECK", "IDLE"})
 """What others did is told after these even if no hint came: a client asks for it."""
 SHUTTING_DOWN = "BYE Server is shutting down."
+MAILBOX_DELETED = "BYE Selected mailbox has been deleted"
+"""By another session: IMAP has no other way to tell it (RFC 2180 §3.3); clients connect again. Dovecot and James do the same."""
 
 _commands = counter("imapCommands", "IMAP commands")
 
@@ -281,7 +283,7 @@ class ImapProtocol(GatheringHost):
             may_expunge = name not in ("FETCH", "STORE", "SEARCH")
             always, buried = name in _ALWAYS_LOOK, name in _BURIES_EXISTS
             if not await tell_changes(self, may_expunge=may_expunge, always=always, buried=buried):
-                farewell = "BYE Selected mailbox has been deleted"
+                farewell = MAILBOX_DELETED
         except TemporaryFailure:
             _log.exception("a mailbox's changes could not be read; a later command tells them", extra={"command": name})
         except Exception:
@@ -401,7 +403,7 @@ class ImapProtocol(GatheringHost):
         self._woken = False
         try:
             if not await tell_changes(self, may_expunge=True):
-                self._close("BYE Selected mailbox has been deleted")
+                self._close(MAILBOX_DELETED)
         except TemporaryFailure:
             self._tell_idler_later()
         else:
