@@ -106,6 +106,8 @@ class MailProcessors:
                 is_whole = pair.matcher is None and not pair.inverted
                 for part, matched in ((one, True),) if is_whole else await self._split(pair, one, here, run, place):
                     if matched:
+                        if _log.isEnabledFor(logging.DEBUG):
+                            _tell(pair, part.mail, here)
                         await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
                     if part.mail.state != here:
                         if part.mail.state != GHOST:
@@ -183,6 +185,20 @@ class MailProcessors:
         mail.error_message = "".join(traceback.format_exception(error))
         mail.attributes[MAILET_ERROR] = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
         mail.state = policy.value if isinstance(policy, Policy) else policy
+
+
+def _tell(pair: Pair, mail: Mail, here: str) -> None:
+    matcher = "All" if pair.matcher is None else f"{type(pair.matcher).__name__}={pair.matcher.condition}"
+    _log.debug(
+        "a mailet gets a mail",
+        extra={
+            "mail": mail.name,
+            "processor": here,
+            "matcher": matcher,
+            "mailet": type(pair.mailet).__name__,
+            "recipients": len(mail.recipients),
+        },
+    )
 
 
 def _places(processor: Processor) -> list[str]:

@@ -1,6 +1,5 @@
 """LocalDelivery: the end of the way for mail to users of this server."""
 
-import asyncio
 import logging
 
 from compostela.base.concurrency import side_by_side
@@ -18,12 +17,10 @@ from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELIVERED, enqueue_report
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun, part_name
+from compostela.processing.retries import with_retries
 
 _log = logging.getLogger(__name__)
 
-TRIES = 4
-FIRST_PAUSE_SECONDS = 0.2
-MAX_PAUSE_SECONDS = 1.0
 
 _delivered = counter("localDeliveredMails", "Mails delivered to mailboxes")
 
@@ -66,17 +63,8 @@ class LocalDelivery(Mailet):
         header = delivered_header(base, mail.sender, mail.per_recipient_headers.get(recipient, ()))
         content = mail.content.with_header(header)
         directive = directive_of(mail, recipient)
-        pause = FIRST_PAUSE_SECONDS
-        for attempt in range(1, TRIES + 1):
-            try:
-                await self.context.mailboxes.deliver(user, content, effect, directive.folders, directive.flags)
-            except TemporaryFailure:
-                if attempt == TRIES:
-                    raise
-                await asyncio.sleep(pause)
-                pause = min(MAX_PAUSE_SECONDS, pause * 2)
-            else:
-                break
+        deliver = self.context.mailboxes.deliver
+        await with_retries(lambda: deliver(user, content, effect, directive.folders, directive.flags))
         _log.info("mail delivered", extra={"mail": mail.name, "recipient": str(recipient)})
 
     async def _to_error(self, mail: Mail, failed: list[MailAddress], reason: str, run: PipelineRun) -> None:
