@@ -16,6 +16,7 @@ CHUNK = 8192
 
 
 @needs_clamd
+@pytest.mark.timeout(300)
 class TestClamd(VirusScannerContract):
     infected = MessageContent(b"Subject: x\r\n\r\n", MemoryBody(b"some text\r\n" + VIRUS + b"\r\n"))
     virus = f"{SIGNATURE}.UNOFFICIAL"
