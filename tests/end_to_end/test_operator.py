@@ -280,6 +280,19 @@ def test_drop_lists_and_rules_of_data_leak_prevention(server: ServerProcess, use
     assert json.loads(server.command("dlp", "show", "example.org", "--json")) == {"rules": []}
 
 
+def test_a_mails_way_is_explained(server: ServerProcess, user: str, tmp_path: Path) -> None:
+    file = tmp_path / "mail.eml"
+    file.write_bytes(b"Subject: x\r\n\r\nhello\r\n")
+    told = server.command("explain", str(file), "--from", "a@b.example", "--to", user)
+    assert f"{user}: store in the mailbox INBOX of {user}" in told
+    assert "-> LocalDelivery" in told
+    told = server.command("explain", str(file), "--from", "a@b.example", "--to", "x@elsewhere.example")
+    assert "processor relay-denied" in told
+    assert json.loads(server.command("explain", str(file), "--to", user, "--json"))["complete"] is True
+    assert "spool  0" in server.command("queue", "list")
+    assert server.command("mailbox", "list", user) == ""
+
+
 def test_aliases_and_domain_aliases(server: ServerProcess) -> None:
     server.add_user("alias-owner@example.org")
     server.command("domain", "add", "alias.example")

@@ -163,6 +163,7 @@ class Server:
         from compostela.app.server.route_groups import (
             account_groups,
             event_groups,
+            explanation_groups,
             log_groups,
             mail_groups,
             server_groups,
@@ -172,6 +173,9 @@ class Server:
             *server_groups(self.health, self.tasks, self._clock, self.reload_certificates, self._diagnosis()),
             *account_groups(self.services, self._stores, self.tasks),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
+            *explanation_groups(
+                self._configuration.container, self.mailet_context, self.services.mailboxes, self._clock
+            ),
             *event_groups(self._stores, self.tasks),
             *log_groups(levels or LogLevels(LOG_COMPONENTS, {})),
         ]
