@@ -144,7 +144,9 @@ class MailboxesContract:
         with pytest.raises(NotFound):
             await mailboxes.delete(mailbox, only_empty=True)
 
-    async def test_a_message_that_comes_while_its_mailbox_goes_is_kept_or_refused(self, mailboxes: MailboxStore) -> None:
+    async def test_a_message_that_comes_while_its_mailbox_goes_is_kept_or_refused(
+        self, mailboxes: MailboxStore
+    ) -> None:
         mailbox = await a_mailbox(mailboxes)
         calls = [mailboxes.append(mailbox, [message()]) for _ in range(10)]
         *results, deletion = await asyncio.gather(
