@@ -179,11 +179,11 @@ class BlobCollector:
         for start in range(0, len(garbage), BATCH):
             batch = garbage[start : start + BATCH]
 
-            def job(tx: Transaction, names: list[str] = batch) -> list[str]:
-                return [name for name in names if not self._blobs.is_known(tx.execute, name)]
+            # in the transaction: after a jump of the clock a file that looks old may be on its way in, and get its row next
+            def job(tx: Transaction, names: list[str] = batch) -> None:
+                self._unlink([name for name in names if not self._blobs.is_known(tx.execute, name)])
 
-            still_unknown = await self._writer.run(job, frees_space=True, is_long=True)
-            await asyncio.to_thread(self._unlink, still_unknown)
+            await self._writer.run(job, frees_space=True, is_long=True)
         return is_in_doubt
 
     async def _unknown(self, names: Sequence[str]) -> set[str]:

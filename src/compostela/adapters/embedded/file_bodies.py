@@ -49,7 +49,7 @@ class FileBody:
         self.size = size
         self.digest = digest
         self.is_stored = is_stored
-        """A row named the file when it was opened. Garbage collection may remove the file, so no other row may name it."""
+        """A row names the file, or has named it. Garbage collection may remove the file, so no other row may name it."""
         self.has_taken_room = is_stored
         """Its octets were counted as new ones, or are old."""
         self._file = _OpenFile(path, descriptor, is_claimed=is_stored)
