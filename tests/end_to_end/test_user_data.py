@@ -27,6 +27,17 @@ def test_a_new_user_of_a_removed_ones_name_sees_nothing_old(server: ServerProces
         assert imap.list()[1] != [None]
 
 
+def test_what_is_left_of_a_removed_user_is_deleted_later(server: ServerProcess, user: str) -> None:
+    """Also after a deletion that failed in the middle: the account goes first."""
+    server.command("send", "--to", user, "--port", str(server.smtp))
+    assert len(fetch_all(server, user)) == 1
+    server.command("user", "remove", user, "--yes")
+    assert "removed with all data" in server.command("user", "remove", user, "--delete-data", "--force", "--yes")
+    server.add_user(user)
+    with session(server, user) as imap:
+        assert imap.select("INBOX") == ("OK", [b"0"])
+
+
 def test_mail_of_a_renamed_user_is_the_new_ones(server: ServerProcess, user: str) -> None:
     server.command("send", "--to", user, "--port", str(server.smtp))
     assert len(fetch_all(server, user)) == 1
