@@ -1,5 +1,7 @@
 """Users are renamed and removed with their data, seen by clients."""
 
+import contextlib
+import imaplib
 import json
 from pathlib import Path
 
@@ -25,6 +27,26 @@ def test_a_new_user_of_a_removed_ones_name_sees_nothing_old(server: ServerProces
     with session(server, user) as imap:
         assert imap.select("INBOX") == ("OK", [b"0"])
         assert imap.list()[1] != [None]
+
+
+def test_a_client_of_a_removed_user_leaves_nothing_to_a_new_one_and_sees_nothing_of_him(
+    server: ServerProcess, user: str
+) -> None:
+    """Both clients were logged in before; the one idles."""
+    busy, idle = (imaplib.IMAP4("127.0.0.1", server.imap, timeout=30) for _ in range(2))
+    with contextlib.closing(busy.socket()), contextlib.closing(idle.socket()):
+        for client in (busy, idle):
+            client.login(user, "secret")
+        idle.send(b"a1 IDLE\r\n")
+        assert idle.readline().startswith(b"+")
+        server.command("user", "remove", user, "--delete-data", "--yes")
+        server.add_user(user)
+        assert idle.readline() == b"* BYE The account is removed.\r\n"
+        assert idle.readline() == b""
+        with pytest.raises(imaplib.IMAP4.abort):
+            busy.create("Secret")
+    with session(server, user) as imap:
+        assert "Secret" not in str(imap.list())
 
 
 def test_what_is_left_of_a_removed_user_is_deleted_later(server: ServerProcess, user: str) -> None:

@@ -71,7 +71,7 @@ async def test_no_trace_of_a_removed_user_is_left(tmp_path: Path, hosting: bool,
         await furnish(server, user, "zoe@example.org" if hosting else "zoe@example.net")
         assert len(tables_with(server, "zoe")) >= 12
         steps = deletion_steps(stores_of(server.store), server.under_test.services)
-        task = DeleteUserDataTask(server.under_test.services.users, steps)
+        task = DeleteUserDataTask(server.under_test.services.users, steps, settle_seconds=0)
 
         async def save(_: TaskState) -> None:
             return

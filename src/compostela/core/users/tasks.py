@@ -1,5 +1,6 @@
 """Tasks on users: rename one, delete the data of one or of all of a domain."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from compostela.model.username import Username
 
 _log = logging.getLogger(__name__)
 
+SETTLE_SECONDS = 2.5
+"""After the removal of an account. Until then every process has ended the sessions of the account, which look for it every
+second, and deliveries that had found it have ended: what they leave is deleted with the rest."""
 MAX_NAMED_USERS = 100
 """Users whose failure is told by name."""
 
@@ -44,8 +48,10 @@ class DeleteUserDataTask(TaskRunner[DeleteUserData]):
     name = "DeleteUserDataTask"
     arguments = DeleteUserData
 
-    def __init__(self, users: UsersRepository, steps: Sequence[UserDeletionStep]) -> None:
-        self._account = AccountRemovalStep(users)
+    def __init__(
+        self, users: UsersRepository, steps: Sequence[UserDeletionStep], settle_seconds: float = SETTLE_SECONDS
+    ) -> None:
+        self._account = AccountRemovalStep(users, settle_seconds)
         self._steps = in_order(steps)
 
     async def describe(self, arguments: DeleteUserData) -> Json:
@@ -72,11 +78,14 @@ class AccountRemovalStep(UserDeletionStep):
     name = "AccountRemovalStep"
     priority = 0
 
-    def __init__(self, users: UsersRepository) -> None:
+    def __init__(self, users: UsersRepository, settle_seconds: float) -> None:
         self._users = users
+        self._settle_seconds = settle_seconds
 
     async def delete(self, user: Username) -> None:
         await self._users.remove(user)
+        # also if it was gone: an earlier run may have died here
+        await asyncio.sleep(self._settle_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ async def test_nothing_is_left_of_a_deleted_user_and_all_of_the_others(
     accounts: Accounts, session: MailboxSession, cut: int
 ) -> None:
     await _furnish(accounts, session)
-    task = DeleteUserDataTask(accounts.users, deletions(accounts, session))
+    task = DeleteUserDataTask(accounts.users, deletions(accounts, session), settle_seconds=0)
     about = await run(task, DeleteUserData(OLD.value, remove_user=True), cut)
     assert about["status"] == dict.fromkeys(
         (
