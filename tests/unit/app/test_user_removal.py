@@ -12,6 +12,7 @@ from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.core.sieve.model import ScriptName, StoredScript
 from compostela.core.tasks.model import TaskState
 from compostela.core.tasks.runner import TaskContext
+from compostela.core.users import tasks as users_tasks
 from compostela.core.users.tasks import DeleteUserData, DeleteUserDataTask
 from compostela.core.vacation.model import Vacation
 from compostela.model.flags import NO_FLAGS
@@ -28,6 +29,12 @@ LOGS = {"tree", "tree_log"}
 DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain><domainnames><domainname>example.net</domainname></domainnames></domainlist>"
 NO_HOSTING = "<usersrepository><enableVirtualHosting>false</enableVirtualHosting><algorithm>SHA-512/salted</algorithm></usersrepository>"
 SENDER = MailAddress.parse("carl@b.example")
+
+
+@pytest.fixture(autouse=True)
+def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No client is logged in."""
+    monkeypatch.setattr(users_tasks, "SETTLE_SECONDS", 0.0)
 
 
 async def furnish(server: Server, user: Username, address: str) -> None:
@@ -71,7 +78,7 @@ async def test_no_trace_of_a_removed_user_is_left(tmp_path: Path, hosting: bool,
         await furnish(server, user, "zoe@example.org" if hosting else "zoe@example.net")
         assert len(tables_with(server, "zoe")) >= 12
         steps = deletion_steps(stores_of(server.store), server.under_test.services)
-        task = DeleteUserDataTask(server.under_test.services.users, steps, settle_seconds=0)
+        task = DeleteUserDataTask(server.under_test.services.users, steps)
 
         async def save(_: TaskState) -> None:
             return

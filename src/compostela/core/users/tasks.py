@@ -48,10 +48,8 @@ class DeleteUserDataTask(TaskRunner[DeleteUserData]):
     name = "DeleteUserDataTask"
     arguments = DeleteUserData
 
-    def __init__(
-        self, users: UsersRepository, steps: Sequence[UserDeletionStep], settle_seconds: float = SETTLE_SECONDS
-    ) -> None:
-        self._account = AccountRemovalStep(users, settle_seconds)
+    def __init__(self, users: UsersRepository, steps: Sequence[UserDeletionStep]) -> None:
+        self._account = AccountRemovalStep(users)
         self._steps = in_order(steps)
 
     async def describe(self, arguments: DeleteUserData) -> Json:
@@ -78,14 +76,13 @@ class AccountRemovalStep(UserDeletionStep):
     name = "AccountRemovalStep"
     priority = 0
 
-    def __init__(self, users: UsersRepository, settle_seconds: float) -> None:
+    def __init__(self, users: UsersRepository) -> None:
         self._users = users
-        self._settle_seconds = settle_seconds
 
     async def delete(self, user: Username) -> None:
         await self._users.remove(user)
         # also if it was gone: an earlier run may have died here
-        await asyncio.sleep(self._settle_seconds)
+        await asyncio.sleep(SETTLE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
