@@ -167,3 +167,23 @@ async def test_a_body_that_comes_while_its_file_is_swept_is_stored_or_refused(
     assert saves, "nothing was swept"
     for blob in saves[1:]:
         assert await (await store.blobs_by_id.open(blob)).read() == octets(LARGE_BYTES)
+
+
+async def test_files_of_a_killed_process_go_though_the_database_knows_few_others(tmp_path: Path) -> None:
+    """Bodies on their way in, and one whose row was just removed. They make no database doubtful."""
+    store = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    known = await store.blobs_by_id.save(await spilled(store.blobs, octets(LARGE_BYTES)), Referrer("test", "1"))
+    gone = await store.blobs_by_id.save(await spilled(store.blobs, octets(LARGE_BYTES + 1)), Referrer("test", "2"))
+    await store.blobs_by_id.delete(gone, Referrer("test", "2"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store.blob_garbage, "_unlink", lambda files: 0)
+        for _ in range(2):
+            await store.collect_garbage()
+    arriving = [await spilled(store.blobs, octets(LARGE_BYTES + 2 + number)) for number in range(5)]
+    assert files_in(tmp_path) == 7
+    await store.blob_garbage.sweep(grace_seconds=-1)
+    assert store.blob_garbage.withheld is None
+    assert files_in(tmp_path) == 1
+    assert await (await store.blobs_by_id.open(known)).read() == octets(LARGE_BYTES)
+    del arriving
+    await store.close()
