@@ -60,6 +60,22 @@ def test_what_is_left_of_a_removed_user_is_deleted_later(server: ServerProcess, 
         assert imap.select("INBOX") == ("OK", [b"0"])
 
 
+def test_a_name_is_not_given_away_while_a_deletion_that_ended_early_has_left_something(
+    server: ServerProcess, user: str
+) -> None:
+    server.command("send", "--to", user, "--port", str(server.smtp))
+    assert len(fetch_all(server, user)) == 1
+    task = call(server, "POST", f"/users/{user}?action=deleteData&removeUser=true")["taskId"]
+    server.command("task", "cancel", task)
+    assert call(server, "GET", f"/tasks/{task}/await?timeout=60s")["status"] == "canceled"
+    with pytest.raises(AssertionError, match="ended early"):
+        server.add_user(user)
+    server.command("user", "remove", user, "--delete-data", "--force", "--yes")
+    server.add_user(user)
+    with session(server, user) as imap:
+        assert imap.select("INBOX") == ("OK", [b"0"])
+
+
 def test_mail_of_a_renamed_user_is_the_new_ones(server: ServerProcess, user: str) -> None:
     server.command("send", "--to", user, "--port", str(server.smtp))
     assert len(fetch_all(server, user)) == 1
