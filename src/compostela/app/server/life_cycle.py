@@ -29,6 +29,7 @@ from compostela.base.settings import Problems
 from compostela.core.health.checks import HealthChecks
 from compostela.doctor.service import Diagnosis
 from compostela.model.mail_address import MailAddress
+from compostela.net.expulsion import keep_expelling
 from compostela.net.listeners import Listener
 from compostela.net.pop3.server import LoginDelays
 from compostela.net.tls.reload import reload_certificates
@@ -119,6 +120,7 @@ class Server:
             await self.mailbox_listeners.start()
         for listener in self.listeners:
             await listener.start()
+        self._running.append(asyncio.create_task(keep_expelling(self.listeners, services.users.contains)))
         _log.info("roles of this process", extra=self.roles.fields())
         return first
 
