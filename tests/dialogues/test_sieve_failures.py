@@ -1,11 +1,13 @@
 """Scripts whose actions meet a store that is away."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from compostela.base.errors import TemporaryFailure
+from compostela.core.blob.model import CHUNK_BYTES
 from compostela.processing import retries
 from tests.dialogues.conversation import conversation
 from tests.dialogues.server import ANN, BOB, Server, running
@@ -78,4 +80,12 @@ async def test_a_recipient_whose_store_is_away_holds_no_other_up(
         monkeypatch.setattr(server.store.mailboxes, "create", create)
         released.set()
         await eventually(lambda: idle(server))
+        assert len(await in_mailbox(server, BOB, "Lists")) == 1
+
+
+async def test_scripts_do_not_hold_the_threads_that_read_their_bodies(tmp_path: Path) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require ["body", "fileinto"]; if body :contains "needle" { fileinto "Lists"; }')
+        await deliver(server, "needle\r\n\r\n" + "hay needle\r\n" * (CHUNK_BYTES // 10))
         assert len(await in_mailbox(server, BOB, "Lists")) == 1

@@ -1,6 +1,5 @@
 """Sieve: runs the active script of each recipient (RFC 5228)."""
 
-import asyncio
 import datetime as dt
 import logging
 
@@ -90,6 +89,5 @@ class Sieve(Mailet):
         envelope = Envelope("" if mail.sender is None else str(mail.sender), str(recipient))
         message = MailOfScript(mail, answers)
         now = dt.datetime.fromtimestamp(self.context.clock.now(), dt.UTC)
-        return await asyncio.to_thread(
-            lambda: self.context.sieve.engine.program_of(script).run(message, envelope, host, now)
-        )
+        engine = self.context.sieve.engine
+        return await engine.on_thread(lambda: engine.program_of(script).run(message, envelope, host, now))
