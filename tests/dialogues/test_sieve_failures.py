@@ -89,3 +89,31 @@ async def test_scripts_do_not_hold_the_threads_that_read_their_bodies(tmp_path: 
         await put(server, 'require ["body", "fileinto"]; if body :contains "needle" { fileinto "Lists"; }')
         await deliver(server, "needle\r\n\r\n" + "hay needle\r\n" * (CHUNK_BYTES // 10))
         assert len(await in_mailbox(server, BOB, "Lists")) == 1
+
+
+async def test_an_action_that_is_tried_again_is_not_done_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require ["fileinto", "copy"]; fileinto :copy "A"; redirect :copy "ann@example.org";')
+        await deliver(server, "before")
+        await put(
+            server,
+            'require ["fileinto", "copy"]; fileinto :copy "A"; redirect :copy "ann@example.org"; fileinto "B";',
+        )
+        failing(monkeypatch, server, "create", times=retries.TRIES - 1)
+        await deliver(server, "sorted")
+        assert [len(await in_mailbox(server, BOB, name)) for name in ("A", "B")] == [2, 1]
+        assert len(await messages(server, ANN)) == 2
+
+
+async def test_the_owner_is_told_once_of_an_action_that_cannot_be_done(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require "fileinto"; fileinto "a..b";')
+        await deliver(server, "first")
+        await deliver(server, "second")
+        found = await messages(server, BOB)
+        told = [text for text in found if b"Subject: Your mail filter failed" in text]
+        assert len(found) == 3
+        assert len(told) == 1
+        assert b"The failure: a mailbox name must not have an empty level" in told[0]
