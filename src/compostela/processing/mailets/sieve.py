@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 
 from compostela.base.concurrency import side_by_side
-from compostela.base.errors import CompostelaError, TemporaryFailure
+from compostela.base.errors import CompostelaError, QuotaExceeded, TemporaryFailure
 from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.sieve.model import StoredScript
@@ -54,7 +54,7 @@ class Sieve(Mailet):
                 "the actions of a script failed; the mail is kept",
                 extra={"mail": mail.name, "recipient": str(recipient)},
             )
-            if isinstance(error, CompostelaError) and not isinstance(error, TemporaryFailure):
+            if isinstance(error, CompostelaError) and not isinstance(error, TemporaryFailure | QuotaExceeded):
                 await self._tell_owner(error, mail, recipient, user, run.again())
             return True
 

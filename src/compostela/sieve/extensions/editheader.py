@@ -15,8 +15,8 @@ from compostela.sieve.sources import picked
 from compostela.sieve.tags import INDEX, MATCH, check_index, check_match
 from compostela.sieve.tree import Call
 
-PROTECTED = frozenset({b"received", b"auto-submitted"})
-"""A script must not delete them: they end mail loops (RFC 5293 §6)."""
+PROTECTED = frozenset({b"received", b"auto-submitted", b"delivered-to"})
+"""A script must not delete them: they end mail loops (RFC 5293 §6). Delivered-To tells where redirected mail was before."""
 
 MAX_VALUE = 4_000
 """Characters of a field that a script adds."""
