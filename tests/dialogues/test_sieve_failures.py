@@ -91,9 +91,7 @@ async def test_scripts_do_not_hold_the_threads_that_read_their_bodies(tmp_path: 
         assert len(await in_mailbox(server, BOB, "Lists")) == 1
 
 
-async def test_an_action_that_is_tried_again_is_not_done_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_action_that_is_tried_again_is_not_done_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path, identity="disabled") as server:
         await put(server, 'require ["fileinto", "copy"]; fileinto :copy "A"; redirect :copy "ann@example.org";')
         await deliver(server, "before")

@@ -58,9 +58,13 @@ def _deleteheader(call: Call, compiler: Compiler) -> RunCommand:
         if patterns is not None:
             find = finder(match, keys(run), run.limits)
             if match.name == "count":
-                chosen = chosen if find(Values([field_text(one.value) for one in chosen])) is not None else ()
+                chosen = (
+                    chosen
+                    if find(Values([field_text(one.value) for one in chosen]), run.check_time) is not None
+                    else ()
+                )
             else:
-                chosen = [one for one in chosen if find(Values((field_text(one.value),))) is not None]
+                chosen = [one for one in chosen if find(Values((field_text(one.value),)), run.check_time) is not None]
         if chosen:
             run.draft.set_header(_without(block, chosen))
 
