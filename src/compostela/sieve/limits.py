@@ -37,6 +37,8 @@ class Limits:
     """`redirect` actions of one run."""
     notifications: int = 4
     """`notify` actions of one run."""
+    duplicates: int = 32
+    """Different messages that `duplicate` remembers in one run."""
     includes: int = 64
     """`include` commands that one run executes."""
     include_depth: int = 10

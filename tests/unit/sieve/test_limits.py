@@ -23,6 +23,8 @@ from tests.unit.sieve.scripts import actions, message, problems, run
         ('require ["variables", "fileinto"]; set "a" "xxxx"; fileinto "${a}${a}${a}";', Limits(string_characters=10),
          "longer than 10 characters"),
         ('require "editheader";' + 'addheader "X" "y";' * 3, Limits(header_edits=2), "more than 2 times"),
+        ('require "duplicate";' + "".join(f'if duplicate :uniqueid "{n}" {{ stop; }}' for n in range(3)),
+         Limits(duplicates=2), "more than 2 messages"),
         ('require "replace"; replace "0123456789";', Limits(message_octets=100), "larger than 100 octets"),
         ('require "foreverypart"; foreverypart { foreverypart { foreverypart { keep; } } }', Limits(steps=5),
          "more than 5 commands"),
