@@ -223,6 +223,7 @@ class Server:
     async def close(self) -> None:
         """Enough for a server that was made and never started."""
         self.services.users.close()
+        self.services.sieve_engine.close()
         if self._bans is not None:
             await self._bans.close()
         await self._logins.close()
