@@ -4,7 +4,8 @@
 
 Every mail carries a mark of its own. A mail that was answered with 250 (or OK APPEND) must be there exactly once for each
 recipient; one that was not may be there once, never twice; nothing may be left in the queue, and every counter must agree
-with what it counts.
+with what it counts. A mail during which alone the server died three times is parked in the error repository (see
+`compostela.processing.parking`): it counts as being there for the recipients that it names.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import apsw
 
 from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.username import Username
 from tests.server_process import ServerProcess
 
@@ -36,6 +38,8 @@ LONGEST_LIFE_MAILS = 20
 LONGEST_WAIT_SECONDS = 60.0
 LAST_MOMENT_SECONDS = 0.02
 DRAIN_SECONDS = 120.0
+_REPOSITORY = RepositoryUrl.parse("var/mail/error")
+_PARKED = "The server process died"
 _MARK = re.compile(rb"^X-Mark: (\S+)\r?$", re.MULTILINE)
 _CONNECTION_ERRORS = (OSError, smtplib.SMTPException, imaplib.IMAP4.error, EOFError)
 
@@ -73,6 +77,7 @@ class Verdict:
     lost: list[str]
     doubled: list[str]
     inconsistent: list[str]
+    parked: int = 0
 
     @property
     def is_clean(self) -> bool:
@@ -81,7 +86,7 @@ class Verdict:
     def __str__(self) -> str:
         return (
             f"{self.acknowledged} acknowledged, {self.unacknowledged} not; lost {len(self.lost)}, "
-            f"doubled {len(self.doubled)}, inconsistencies {len(self.inconsistent)}"
+            f"doubled {len(self.doubled)}, inconsistencies {len(self.inconsistent)}, parked {self.parked}"
         )
 
 
@@ -225,6 +230,15 @@ async def _count(data: Path, ledger: Ledger) -> Verdict:
                 await stored.content.read()
                 if mark is not None:
                     found[mark.group(1).decode(), user] += 1
+    parked = 0
+    repository = await store.repositories.select(_REPOSITORY)
+    async for key in repository.keys():
+        mail = await repository.retrieve(key)
+        assert mail is not None
+        mark = _MARK.search(mail.content.header)
+        if mark is not None and _PARKED in (mail.error_message or ""):
+            parked += 1
+            found.update((mark.group(1).decode(), str(recipient)) for recipient in mail.recipients)
     await store.close()
     lost = [f"{mark} to {user}" for mark in ledger.acknowledged for user in ledger.sent[mark] if found[mark, user] == 0]
     doubled = [f"{mark} to {user}: {count}" for (mark, user), count in found.items() if count > 1]
@@ -234,6 +248,7 @@ async def _count(data: Path, ledger: Ledger) -> Verdict:
         lost,
         doubled,
         inconsistencies(data / DATABASE_NAME),
+        parked,
     )
 
 

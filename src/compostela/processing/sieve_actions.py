@@ -51,6 +51,11 @@ FAILURE_SECONDS = 86_400
 """Between two mails to the owner about a failing script."""
 SIEVE_NOTIFICATION = "SieveNotification"
 """Attribute of mails about failing scripts: no script runs for them (James's name)."""
+REDIRECT = b"redirect:"
+REDIRECT_SECONDS = 86_400
+"""How long it is remembered that a mail was redirected for a user."""
+REDIRECT_ORIGIN = "SieveRedirectOrigin"
+"""Attribute of redirected mails: the name of the mail that they were made of."""
 _CARRIED = (REQUIRE_TLS, SMTP_UTF8, BINARY)
 _REJECTION = "The recipient's mail filter has rejected your message."
 
@@ -169,12 +174,19 @@ class Execution:
             _log.warning("a redirected mail came back: it is kept", extra=self._fields())
             return True
         effect = self._run.effect(f"sieve/redirect/{target.lower()}", self._recipient)
+        origin = str(self._mail.attributes.get(REDIRECT_ORIGIN, self._mail.name))
+        key, now, marks = mark_of(REDIRECT, origin), self._context.clock.now(), self._context.sieve.marks
+        if await marks.is_marked(self._user, key, self._run.entry, now):
+            # scripts that send a mail to each other in many ways would make more and more of it
+            _log.warning("a mail was redirected for this user before: it is kept", extra=self._fields())
+            return True
         made = self._mail.copy(part_name(self._mail, effect), to)
         made.content = content.with_header(add_first(content.header, delivered_to(self._recipient)))
         made.state = ROOT
-        made.attributes = {SENT_BY_MAILET: True, **self._carried()}
+        made.attributes = {SENT_BY_MAILET: True, REDIRECT_ORIGIN: origin, **self._carried()}
         made.per_recipient_headers = {}
         await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
+        await marks.mark(self._user, key, self._run.entry, now, now + REDIRECT_SECONDS)
         _log.info("mail redirected by a script", extra={**self._fields(), "to": target})
         return False
 
