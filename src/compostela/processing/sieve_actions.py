@@ -176,7 +176,7 @@ class Execution:
         effect = self._run.effect(f"sieve/redirect/{target.lower()}", self._recipient)
         origin = str(self._mail.attributes.get(REDIRECT_ORIGIN, self._mail.name))
         key, now, marks = mark_of(REDIRECT, origin), self._context.clock.now(), self._context.sieve.marks
-        if await marks.is_marked(self._user, key, self._run.entry, now):
+        if not await marks.mark(self._user, key, self._run.entry, now, now + REDIRECT_SECONDS):
             # scripts that send a mail to each other in many ways would make more and more of it
             _log.warning("a mail was redirected for this user before: it is kept", extra=self._fields())
             return True
@@ -186,7 +186,6 @@ class Execution:
         made.attributes = {SENT_BY_MAILET: True, REDIRECT_ORIGIN: origin, **self._carried()}
         made.per_recipient_headers = {}
         await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
-        await marks.mark(self._user, key, self._run.entry, now, now + REDIRECT_SECONDS)
         _log.info("mail redirected by a script", extra={**self._fields(), "to": target})
         return False
 
