@@ -25,6 +25,7 @@ from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.service import UsersRepository
 from compostela.core.vacation.ports import VacationStore
+from compostela.core.web_forms.ports import FormPoster
 from compostela.mailauth.dns import AuthenticationDns
 from compostela.model.mail_address import MailAddress
 from compostela.processing.pipeline_run import PipelineRun
@@ -79,6 +80,7 @@ class MailetContext(MatcherContext):
     scanners: Scanners
     rspamd: RspamdSettings
     """What rspamd.properties says."""
+    forms: FormPoster
     own: OwnEndpoints
     """This server as a next hop."""
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from compostela.adapters.clamav.clamd import Clamd
+from compostela.adapters.http.forms import HttpForms
 from compostela.adapters.rspamd.client import RspamdClient
 from compostela.adapters.spamassassin.spamd import Spamd
 from compostela.app.configuration.folder import Configuration
@@ -52,6 +53,7 @@ def mailet_context(
         host_addresses=system_addresses,
         scanners=Scanners(Spamd, Clamd, RspamdClient),
         rspamd=configuration.rspamd,
+        forms=HttpForms(),
         queues=stores.queues,
         rate_limits=stores.rate_limits,
         repositories=stores.repositories,
