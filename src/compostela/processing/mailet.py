@@ -14,6 +14,7 @@ from compostela.core.drop_lists.ports import DropListStore
 from compostela.core.filtering.ports import Scanners
 from compostela.core.filtering.settings import RspamdSettings
 from compostela.core.mail.model import Mail
+from compostela.core.mailbox.quota import QuotaRule
 from compostela.core.mailbox.session import MailboxSession
 from compostela.core.networks import Resolve
 from compostela.core.outbound.own_endpoints import OwnEndpoints
@@ -49,6 +50,7 @@ class MatcherContext:
     drop_lists_enabled: bool
     """`enabled` of droplists.properties."""
     dlp_rules: DlpRuleStore
+    quota: QuotaRule
     host_addresses: Resolve
     """Addresses of the host names in a condition or in settings."""
     clock: Clock

@@ -50,6 +50,7 @@ def mailet_context(
         drop_lists=stores.drop_lists,
         drop_lists_enabled=configuration.drop_lists.enabled,
         dlp_rules=stores.dlp_rules,
+        quota=services.mailboxes.quota,
         host_addresses=system_addresses,
         scanners=Scanners(Spamd, Clamd, RspamdClient),
         rspamd=configuration.rspamd,
