@@ -1,7 +1,7 @@
 """What writers of mailets and matchers meet: two small base classes, their parameters and their surroundings."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.drop_lists.ports import DropListStore
+from compostela.core.exchanges.ports import ExchangePublisher
 from compostela.core.filtering.ports import Scanners
 from compostela.core.filtering.settings import RspamdSettings
 from compostela.core.mail.model import Mail
@@ -83,6 +84,8 @@ class MailetContext(MatcherContext):
     rspamd: RspamdSettings
     """What rspamd.properties says."""
     forms: FormPoster
+    exchanges: Callable[[Sequence[str]], ExchangePublisher]
+    """Makes a publisher to the broker with these URIs. Raises `ImportError` if its package is not installed."""
     own: OwnEndpoints
     """This server as a next hop."""
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from compostela.adapters.amqp.publisher import AmqpPublisher
 from compostela.adapters.clamav.clamd import Clamd
 from compostela.adapters.http.forms import HttpForms
 from compostela.adapters.rspamd.client import RspamdClient
@@ -55,6 +56,7 @@ def mailet_context(
         scanners=Scanners(Spamd, Clamd, RspamdClient),
         rspamd=configuration.rspamd,
         forms=HttpForms(),
+        exchanges=AmqpPublisher,
         queues=stores.queues,
         rate_limits=stores.rate_limits,
         repositories=stores.repositories,

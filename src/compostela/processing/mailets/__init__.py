@@ -2,6 +2,7 @@
 
 from compostela.processing.mailet import MailetFactory
 from compostela.processing.mailets import (
+    amqp,
     attachments,
     attributes,
     body_types,
@@ -37,6 +38,7 @@ from compostela.processing.remote_delivery.mailet import RemoteDelivery
 MAILETS: dict[str, MailetFactory] = {
     mailet.__name__: mailet
     for mailet in (
+        amqp.AmqpForwardAttribute,
         attributes.RemoveAllMailAttributes,
         attributes.RemoveMailAttribute,
         attributes.SetMailAttribute,
@@ -128,7 +130,6 @@ MAILETS_WITHOUT_EFFECT = frozenset({"JMAPFiltering"})
 """Named by the packaged pipeline, and let every mail pass until they exist."""
 
 MAILETS_NOT_YET = frozenset({
-    "AmqpForwardAttribute",
     "BayesianAnalysis",
     "BayesianAnalysisFeeder",
     "EncapsulatedDKIMSign",
