@@ -7,6 +7,7 @@ from pathlib import Path
 
 from compostela.base.clock import Clock
 from compostela.base.settings import Settings
+from compostela.core.bayes.ports import TokenCorpora
 from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
@@ -83,6 +84,7 @@ class MailetContext(MatcherContext):
     scanners: Scanners
     rspamd: RspamdSettings
     """What rspamd.properties says."""
+    token_corpora: TokenCorpora
     forms: FormPoster
     exchanges: Callable[[Sequence[str]], ExchangePublisher]
     """Makes a publisher to the broker with these URIs. Raises `ImportError` if its package is not installed."""

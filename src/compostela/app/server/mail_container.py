@@ -55,6 +55,7 @@ def mailet_context(
         host_addresses=system_addresses,
         scanners=Scanners(Spamd, Clamd, RspamdClient),
         rspamd=configuration.rspamd,
+        token_corpora=stores.token_corpora,
         forms=HttpForms(),
         exchanges=AmqpPublisher,
         queues=stores.queues,

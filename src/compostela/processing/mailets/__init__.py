@@ -5,6 +5,7 @@ from compostela.processing.mailets import (
     amqp,
     attachments,
     attributes,
+    bayes,
     body_types,
     bounces,
     calendar_repair,
@@ -43,6 +44,8 @@ MAILETS: dict[str, MailetFactory] = {
         attributes.RemoveMailAttribute,
         attributes.SetMailAttribute,
         attributes.WithPriority,
+        bayes.BayesianAnalysis,
+        bayes.BayesianAnalysisFeeder,
         bounces.Bounce,
         bounces.DSNBounce,
         calendar_repair.ICSSanitizer,
@@ -130,8 +133,6 @@ MAILETS_WITHOUT_EFFECT = frozenset({"JMAPFiltering"})
 """Named by the packaged pipeline, and let every mail pass until they exist."""
 
 MAILETS_NOT_YET = frozenset({
-    "BayesianAnalysis",
-    "BayesianAnalysisFeeder",
     "EncapsulatedDKIMSign",
     "ExtractMDNOriginalJMAPMessageId",
     "SubAddressing",
