@@ -35,7 +35,7 @@ class HttpForms:
                 ):
                     return FormAnswer(response.status, response.reason or "")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise FormNotPosted(f"{url} cannot be asked: {error or type(error).__name__}") from error
+            raise FormNotPosted(f"the form cannot be posted: {error or type(error).__name__}") from error
 
 
 async def _length(fields: Sequence[FormField]) -> int:

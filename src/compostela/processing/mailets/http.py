@@ -42,20 +42,24 @@ class _FormMailet(Mailet):
         try:
             answer = await self.context.forms.post(self._url, [*self._fixed, *self.form(mail)], self._timeout_seconds)
         except FormNotPosted as error:
-            self._note(mail, str(error))
+            self._note(mail, "the server does not answer", str(error))
             return
         if not answer.is_success:
-            self._note(mail, f"{answer.status} {answer.reason}".strip())
+            status = f"{answer.status} {answer.reason}".strip()
+            self._note(mail, status, status)
         elif self._passes_through:
-            self._note(mail, "")
+            self._note(mail)
         else:
             mail.state = GHOST
 
-    def _note(self, mail: Mail, failure: str) -> None:
+    def _note(self, mail: Mail, failure: str = "", reason: str = "") -> None:
+        """`reason` is for the log alone: it tells of the operator's hosts."""
         mail.content = mail.content.with_header(remove(mail.content.header, [f"{self.result_field}Failure".encode()]))
         replace_field(mail, self.result_field, "Failed" if failure else "Succeeded")
         if failure:
-            _log.warning("a form was not taken", extra={"mail": mail.name, "url": self._url, "error": failure})
+            _log.warning(
+                "a form was not taken", extra={"mail": mail.name, "host": urlsplit(self._url).hostname, "error": reason}
+            )
             replace_field(mail, f"{self.result_field}Failure", failure)
 
 
