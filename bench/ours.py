@@ -26,11 +26,17 @@ def sample_handlers() -> str:
 
 
 class Ours:
-    """With the handlers of the sample configuration, or with other ones; from this checkout, or from another one that has its own
-    `.venv`."""
+    """With the handlers of the sample configuration, or with other ones; with the packaged mail container, or with that of a file; from this
+    checkout, or from another one that has its own `.venv`."""
 
     def __init__(
-        self, folder: Path, *, accept_only: bool = False, handlers: str = "", checkout: Path | None = None
+        self,
+        folder: Path,
+        *,
+        accept_only: bool = False,
+        handlers: str = "",
+        container: Path | None = None,
+        checkout: Path | None = None,
     ) -> None:
         self._checkout = checkout
         self._python = sys.executable if checkout is None else str(checkout / ".venv" / "bin" / "python")
@@ -38,8 +44,11 @@ class Ours:
         servers = self.server.conf / "smtpserver.xml"
         assert VALID_RECIPIENT in servers.read_text()
         servers.write_text(servers.read_text().replace(VALID_RECIPIENT, handlers or sample_handlers()))
+        source = container or files("compostela.app.configuration.defaults").joinpath("mailetcontainer.xml")
+        packaged = source.read_text()
+        if container is not None:
+            (self.server.conf / "mailetcontainer.xml").write_text(packaged)
         if accept_only:
-            packaged = files("compostela.app.configuration.defaults").joinpath("mailetcontainer.xml").read_text()
             idle = packaged.replace("<threads>20</threads>", "<threads>0</threads>")
             assert idle != packaged
             (self.server.conf / "mailetcontainer.xml").write_text(idle)

@@ -306,6 +306,9 @@ def main() -> None:
     parser.add_argument("base", type=Path, help="checkout to compare with")
     parser.add_argument("head", type=Path, help="checkout that is measured")
     parser.add_argument("--only", nargs="+", choices=MEASURES, metavar="NAME", help=f"some of: {', '.join(MEASURES)}")
+    parser.add_argument(
+        "--container", type=Path, metavar="FILE", help="mailetcontainer.xml of both; by default each one's own"
+    )
     parser.add_argument("--pairs", type=int, default=7, help="pairs of which the median is taken (7)")
     parser.add_argument("--rounds", type=int, default=6, help="bursts of each side in a pair (6)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there as JSON")
@@ -315,7 +318,13 @@ def main() -> None:
         sides = []
         for name, checkout in (("base", options.base.resolve()), ("head", options.head.resolve())):
             ours, accepting = (
-                Ours(folder / f"{name}-{kind}", accept_only=only, handlers=VALID_RECIPIENT, checkout=checkout)
+                Ours(
+                    folder / f"{name}-{kind}",
+                    accept_only=only,
+                    handlers=VALID_RECIPIENT,
+                    container=options.container,
+                    checkout=checkout,
+                )
                 for kind, only in (("delivering", False), ("accepting", True))
             )
             side = Side(name, ours, accepting)

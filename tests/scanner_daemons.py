@@ -13,7 +13,7 @@ from tests.programs import needs
 needs_clamd = needs("clamd")
 needs_rspamd = needs("rspamd")
 HOST = "127.0.0.1"
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 VIRUS = b"a text that only our own signature calls a virus"
 SIGNATURE = "Test-Signature"
 SPAM = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
@@ -42,7 +42,7 @@ _OFF = (
     "classifier-bayes",
 )
 _RSPAMD = {
-    "options.inc": 'pidfile = false;\ndns { nameserver = ["127.0.0.1:9"]; timeout = 0.1s; retransmits = 1; }\n',
+    "options.inc": 'pidfile = false;\ndisable_hyperscan = true;\ndns { nameserver = ["127.0.0.1:9"]; timeout = 0.1s; retransmits = 1; }\n',
     "worker-normal.inc": 'bind_socket = "127.0.0.1:{port}";\ncount = 1;\n',
     "worker-controller.inc": "enabled = false;\n",
     "worker-proxy.inc": "enabled = false;\n",

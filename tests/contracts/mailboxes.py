@@ -6,7 +6,7 @@ import asyncio
 import pytest
 
 from compostela.base.errors import AlreadyExists, NotFound
-from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.mailbox.ports import MailboxStore, NotEmpty
 from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId
@@ -132,6 +132,29 @@ class MailboxesContract:
         assert await uids_of(mailboxes, kept) == [1]
         with pytest.raises(NotFound):
             await mailboxes.delete(gone)
+
+    async def test_a_mailbox_that_must_be_empty_keeps_its_messages(self, mailboxes: MailboxStore) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        await fill(mailboxes, mailbox, NO_FLAGS)
+        with pytest.raises(NotEmpty):
+            await mailboxes.delete(mailbox, only_empty=True)
+        assert await uids_of(mailboxes, mailbox) == [1]
+        await mailboxes.remove(mailbox, uids(1))
+        await mailboxes.delete(mailbox, only_empty=True)
+        with pytest.raises(NotFound):
+            await mailboxes.delete(mailbox, only_empty=True)
+
+    async def test_a_message_that_comes_while_its_mailbox_goes_is_kept_or_refused(
+        self, mailboxes: MailboxStore
+    ) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        calls = [mailboxes.append(mailbox, [message()]) for _ in range(10)]
+        *results, deletion = await asyncio.gather(
+            *calls, mailboxes.delete(mailbox, only_empty=True), return_exceptions=True
+        )
+        refused = [isinstance(one, NotFound) for one in results]
+        assert all(refused) if deletion is None else not any(refused), (results, deletion)
+        assert deletion is None or isinstance(deletion, NotEmpty)
 
     async def test_a_deleted_mailbox_that_is_made_again_is_another(self, mailboxes: MailboxStore) -> None:
         old = await mailboxes.create(path("Work"))

@@ -166,7 +166,9 @@ async def test_scram_plus_over_tls_and_no_downgrade(tmp_path: Path) -> None:
         plus = "p=tls-server-end-point,,"
         assert (await scram(c, "SCRAM-SHA-256-PLUS", plus, b"another")).startswith("535 ")
         await c.client(f"AUTH SCRAM-SHA-256 {b64(b'y,,n=bob@example.org,r=clientnonce')}")
-        await c.server("501 5.5.2 Could not decode parameters for AUTH SCRAM-SHA-256")
+        await c.server("535 5.7.8 server-does-support-channel-binding")
+        await c.client(f"AUTH SCRAM-SHA-256 {b64(b'p=tls-exporter,,n=bob@example.org,r=clientnonce')}")
+        await c.server("535 5.7.8 channel-binding-not-supported")
         # as gsasl and mutt do under TLS 1.3 (RFC 9266)
         await c.client(f"AUTH SCRAM-SHA-256-PLUS {b64(b'p=tls-exporter,,n=bob@example.org,r=clientnonce')}")
         await c.server("535 5.7.8 unsupported-channel-binding-type")

@@ -114,6 +114,25 @@ async def test_a_server_that_takes_any_local_part_relays_nothing_but_is_told_of(
         assert "ValidRcptHandler" in warned.fix
 
 
+async def test_mail_for_a_managed_domain_is_no_relaying(tmp_path: Path) -> None:
+    async with scripted(lambda line: line.endswith("@example.com>")) as endpoint, examined(tmp_path) as server:
+        subject = replace(server.subject, domains=("example.org", "example.com", "example.net"))
+        findings = await relay.check_relay(subject, endpoint)
+        assert [one.what for one in findings if one.severity is Severity.ERROR] == []
+
+
+@pytest.mark.parametrize(
+    "domains", [("example.org", "alias.example", "other.example"), ("alias.example", "example.org")]
+)
+async def test_a_domain_alias_that_takes_any_local_part_is_told_of(tmp_path: Path, domains: tuple[str, ...]) -> None:
+    async with scripted(lambda line: line.endswith("@alias.example>")) as endpoint, examined(tmp_path) as server:
+        subject = replace(server.subject, domains=domains)
+        warned, fine = await relay.check_relay(subject, endpoint)
+        assert (warned.severity, fine.severity) == (Severity.WARNING, Severity.OK)
+        assert warned.what.endswith("takes mail for users that do not exist in alias.example.")
+        assert "<recipientRewriteTableCheck>anyMappingValid</recipientRewriteTableCheck>" in warned.fix
+
+
 async def test_a_server_that_closes_after_errors_is_asked_over_new_connections(tmp_path: Path) -> None:
     async with scripted(lambda _: False, errors=10) as endpoint, examined(tmp_path) as server:
         (found,) = await relay.check_relay(server.subject, endpoint)

@@ -180,3 +180,17 @@ async def test_only_subscribed_names_are_told_and_their_parents_where_they_must_
         await c.server("e OK")
         await c.client('f LSUB "" "a*"', 'g LSUB "" "a%"')
         await c.server('* LSUB () "." a.b', "f OK", '* LSUB (\\Noselect) "." a', "g OK")
+
+
+@pytest.mark.parametrize("moment", ["31-Dec-9999 23:59:59 -1200", " 1-Jan-0001 00:00:00 +0100"])
+async def test_a_date_that_has_no_year_of_four_digits_in_utc_is_refused(tmp_path: Path, moment: str) -> None:
+    async with running(tmp_path) as server, conversation(server.ports["imap"]) as c:
+        await log_in(c)
+        await c.octets(b'a APPEND INBOX "%b" {3+}\r\nx\r\n\r\n' % moment.encode())
+        await c.server("a BAD APPEND failed. Illegal arguments.")
+        await c.octets(b'b APPEND INBOX "31-Dec-9999 23:59:59 +0000" {3+}\r\nx\r\n\r\n')
+        await c.until("b OK")
+        await c.client("c SELECT INBOX")
+        await c.until("c OK")
+        await c.client("d FETCH 1 INTERNALDATE")
+        await c.server('* 1 FETCH (INTERNALDATE "31-Dec-9999 23:59:59 +0000")')

@@ -166,6 +166,30 @@ MAILS = [
         'TEXT "ü.txt"',
     ),
     (
+        b"Content-Disposition: filename=report (1).pdf\r\nContent-Language: de (German), en\r\n\r\nx",
+        {
+            "BODYSTRUCTURE": 'BODYSTRUCTURE ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 1 0 NIL '
+            '("attachment" ("filename" "report (1).pdf")) ("de" "en") NIL)'
+        },
+        'TEXT "report (1).pdf"',
+    ),
+    (
+        b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        b"Final-Recipient: rfc822; unicorn@example.net\r\n--b--\r\n",
+        {"BODY": 'BODY (("message" "delivery-status" NIL NIL NIL "7bit" 44) "report")'},
+        "BODY unicorn@example.net",
+    ),
+    (
+        b"Content-Type: text/rfc822-headers\r\n\r\nSubject: =?utf-8?Q?K=C3=B6ln?=\r\n\tam Rhein\r\n",
+        {},
+        'BODY "köln am rhein"',
+    ),
+    (
+        b'Content-Type: multipart/mixed; boundary="b "\r\n\r\n--b \r\n\r\none\r\n--b --\r\nunicorn\r\n',
+        {"BODY": 'BODY (("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 0) "mixed")'},
+        "BODY one",
+    ),
+    (
         b" Subject: leading\r\nFrom: x@example.net\r\n\r\nbody\r\n",
         {"BODY.PEEK[HEADER]": "BODY[HEADER] {0}\r\n"},
         "BODY leading",

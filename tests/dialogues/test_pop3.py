@@ -276,3 +276,20 @@ async def test_a_body_that_is_cut_while_it_is_sent_is_not_given_as_whole(tmp_pat
             sent = await c.until_closed()
             assert sent.startswith(b"+OK Message follows\r\nSubject: x\r\n")
             assert not sent.endswith(b"\r\n.\r\n")
+
+
+async def test_a_message_that_is_removed_while_it_is_sent_arrives_whole(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        mailboxes = server.under_test.services.mailboxes.system
+        spill = server.store.blobs.spill()
+        spill.write((b"x" * 70 + b"\r\n") * 300_000)
+        inbox = await mailboxes.inbox(BOB)
+        await mailboxes.append(inbox, MessageContent(b"Subject: x\r\n\r\n", await spill.finish()))
+        async with logged_in(server) as c:
+            await c.client("RETR 1")
+            await eventually(lambda: is_stuck(server))
+            await mailboxes.remove(inbox, UidSet([(1, 1)]))
+            for path in (tmp_path / "data" / "blobs").rglob("*"):
+                if path.is_file():
+                    path.unlink()  # as garbage collection does
+            assert len(await multiline(c)) == 2 + 300_000

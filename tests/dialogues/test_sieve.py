@@ -71,6 +71,17 @@ async def test_a_mail_is_redirected_once_and_a_loop_ends(tmp_path: Path) -> None
         assert len(await messages(server, BOB)) + len(await messages(server, ANN)) == 1
 
 
+async def test_a_loop_ends_though_scripts_delete_its_traces(tmp_path: Path) -> None:
+    erasing = (
+        'require ["editheader", "variables"]; set "n" "Delivered-To"; deleteheader "${n}"; redirect "%s@example.org";'
+    )
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, erasing % "ann")
+        await put(server, erasing % "bob", ANN)
+        await deliver(server)
+        assert len(await messages(server, BOB)) + len(await messages(server, ANN)) == 1
+
+
 async def test_the_sender_of_a_rejected_mail_is_told_why(tmp_path: Path) -> None:
     async with running(tmp_path, identity="disabled") as server:
         await put(server, 'require "reject"; reject "no thanks";')

@@ -1,11 +1,13 @@
 """Scripts whose actions meet a store that is away."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from compostela.base.errors import TemporaryFailure
+from compostela.core.blob.model import CHUNK_BYTES
 from compostela.processing import retries
 from tests.dialogues.conversation import conversation
 from tests.dialogues.server import ANN, BOB, Server, running
@@ -79,3 +81,37 @@ async def test_a_recipient_whose_store_is_away_holds_no_other_up(
         released.set()
         await eventually(lambda: idle(server))
         assert len(await in_mailbox(server, BOB, "Lists")) == 1
+
+
+async def test_scripts_do_not_hold_the_threads_that_read_their_bodies(tmp_path: Path) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require ["body", "fileinto"]; if body :contains "needle" { fileinto "Lists"; }')
+        await deliver(server, "needle\r\n\r\n" + "hay needle\r\n" * (CHUNK_BYTES // 10))
+        assert len(await in_mailbox(server, BOB, "Lists")) == 1
+
+
+async def test_an_action_that_is_tried_again_is_not_done_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require ["fileinto", "copy"]; fileinto :copy "A"; redirect :copy "ann@example.org";')
+        await deliver(server, "before")
+        await put(
+            server,
+            'require ["fileinto", "copy"]; fileinto :copy "A"; redirect :copy "ann@example.org"; fileinto "B";',
+        )
+        failing(monkeypatch, server, "create", times=retries.TRIES - 1)
+        await deliver(server, "sorted")
+        assert [len(await in_mailbox(server, BOB, name)) for name in ("A", "B")] == [2, 1]
+        assert len(await messages(server, ANN)) == 2
+
+
+async def test_the_owner_is_told_once_of_an_action_that_cannot_be_done(tmp_path: Path) -> None:
+    async with running(tmp_path, identity="disabled") as server:
+        await put(server, 'require "fileinto"; fileinto "a..b";')
+        await deliver(server, "first")
+        await deliver(server, "second")
+        found = await messages(server, BOB)
+        told = [text for text in found if b"Subject: Your mail filter failed" in text]
+        assert len(found) == 3
+        assert len(told) == 1
+        assert b"The failure: a mailbox name must not have an empty level" in told[0]

@@ -85,6 +85,7 @@ def test_what_was_accepted_before_the_backup_began_is_restored(tmp_path: Path, n
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
     for arguments in (
         ("backup", "copy", "--data", "nothing"),
+        ("backup", "copy.tar.gz", "--data", "nothing"),
         ("restore", "nothing", "--data", "new"),
         ("restore", "file", "--data", "new"),
     ):
@@ -94,3 +95,4 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
         )
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
         assert done.stderr.startswith("compostela: ")
+        assert ("is not compressed" in done.stderr) is ("copy.tar.gz" in arguments)

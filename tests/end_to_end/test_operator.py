@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -279,6 +280,19 @@ def test_drop_lists_and_rules_of_data_leak_prevention(server: ServerProcess, use
     assert json.loads(server.command("dlp", "show", "example.org", "--json")) == {"rules": []}
 
 
+def test_a_mails_way_is_explained(server: ServerProcess, user: str, tmp_path: Path) -> None:
+    file = tmp_path / "mail.eml"
+    file.write_bytes(b"Subject: x\r\n\r\nhello\r\n")
+    told = server.command("explain", str(file), "--from", "a@b.example", "--to", user)
+    assert f"{user}: store in the mailbox INBOX of {user}" in told
+    assert "-> LocalDelivery" in told
+    told = server.command("explain", str(file), "--from", "a@b.example", "--to", "x@elsewhere.example")
+    assert "processor relay-denied" in told
+    assert json.loads(server.command("explain", str(file), "--to", user, "--json"))["complete"] is True
+    assert "spool  0" in server.command("queue", "list")
+    assert server.command("mailbox", "list", user) == ""
+
+
 def test_aliases_and_domain_aliases(server: ServerProcess) -> None:
     server.add_user("alias-owner@example.org")
     server.command("domain", "add", "alias.example")
@@ -359,3 +373,35 @@ def test_health_and_metrics(server: ServerProcess) -> None:
     chosen = server.command("metrics", name).splitlines()
     assert chosen
     assert set(chosen) < set(everything)
+    unknown = run("metrics", "frob", "--url", f"http://127.0.0.1:{server.web}", "--token", TOKEN)
+    assert (unknown.returncode, unknown.stderr) == (1, "compostela: there is no metric frob\n")
+
+
+def test_the_level_of_the_log_changes_while_the_server_runs(server: ServerProcess, user: str) -> None:
+    def noop(tag: bytes) -> None:
+        with socket.create_connection(("127.0.0.1", server.imap), timeout=30) as c, c.makefile("rwb") as lines:
+            lines.readline()
+            lines.write(b'%bl LOGIN %b "secret word"\r\n%bn NOOP\r\n' % (tag, user.encode(), tag))
+            lines.flush()
+            while not lines.readline().startswith(tag + b"n OK"):
+                pass
+
+    def loud(tag: bytes) -> str:
+        """What is logged up to the last command of a session that is told."""
+        assert server.command("log", "level", "imap", "debug") == "imap is logged from debug on\n"
+        noop(tag)
+        end = time.monotonic() + 30
+        while f"tag={tag.decode()}n" not in (written := server.log()):
+            assert time.monotonic() < end, written
+            time.sleep(0.01)
+        return written
+
+    loud(b"first")
+    assert server.command("log", "level", "imap", "default") == "imap is logged from warning on\n"
+    noop(b"quiet")
+    written = loud(b"second")
+    assert "quietn" not in written
+    assert "secret word" not in written
+    server.command("log", "level", "imap", "default")
+    refused = run("log", "level", "frob", "debug", "--url", f"http://127.0.0.1:{server.web}", "--token", TOKEN)
+    assert (refused.returncode, "no component frob" in refused.stderr) == (1, True)

@@ -1,5 +1,7 @@
 """Users are renamed and removed with their data, seen by clients."""
 
+import contextlib
+import imaplib
 import json
 from pathlib import Path
 
@@ -25,6 +27,53 @@ def test_a_new_user_of_a_removed_ones_name_sees_nothing_old(server: ServerProces
     with session(server, user) as imap:
         assert imap.select("INBOX") == ("OK", [b"0"])
         assert imap.list()[1] != [None]
+
+
+def test_a_client_of_a_removed_user_leaves_nothing_to_a_new_one_and_sees_nothing_of_him(
+    server: ServerProcess, user: str
+) -> None:
+    """Both clients were logged in before; the one idles."""
+    busy, idle = (imaplib.IMAP4("127.0.0.1", server.imap, timeout=30) for _ in range(2))
+    with contextlib.closing(busy.socket()), contextlib.closing(idle.socket()):
+        for client in (busy, idle):
+            client.login(user, "secret")
+        idle.send(b"a1 IDLE\r\n")
+        assert idle.readline().startswith(b"+")
+        server.command("user", "remove", user, "--delete-data", "--yes")
+        server.add_user(user)
+        assert idle.readline() == b"* BYE The account is removed.\r\n"
+        assert idle.readline() == b""
+        with pytest.raises(imaplib.IMAP4.abort):
+            busy.create("Secret")
+    with session(server, user) as imap:
+        assert "Secret" not in str(imap.list())
+
+
+def test_what_is_left_of_a_removed_user_is_deleted_later(server: ServerProcess, user: str) -> None:
+    """Also after a deletion that failed in the middle: the account goes first."""
+    server.command("send", "--to", user, "--port", str(server.smtp))
+    assert len(fetch_all(server, user)) == 1
+    server.command("user", "remove", user, "--yes")
+    assert "removed with all data" in server.command("user", "remove", user, "--delete-data", "--force", "--yes")
+    server.add_user(user)
+    with session(server, user) as imap:
+        assert imap.select("INBOX") == ("OK", [b"0"])
+
+
+def test_a_name_is_not_given_away_while_a_deletion_that_ended_early_has_left_something(
+    server: ServerProcess, user: str
+) -> None:
+    server.command("send", "--to", user, "--port", str(server.smtp))
+    assert len(fetch_all(server, user)) == 1
+    task = call(server, "POST", f"/users/{user}?action=deleteData&removeUser=true")["taskId"]
+    server.command("task", "cancel", task)
+    assert call(server, "GET", f"/tasks/{task}/await?timeout=60s")["status"] == "canceled"
+    with pytest.raises(AssertionError, match="ended early"):
+        server.add_user(user)
+    server.command("user", "remove", user, "--delete-data", "--force", "--yes")
+    server.add_user(user)
+    with session(server, user) as imap:
+        assert imap.select("INBOX") == ("OK", [b"0"])
 
 
 def test_mail_of_a_renamed_user_is_the_new_ones(server: ServerProcess, user: str) -> None:

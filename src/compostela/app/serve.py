@@ -33,6 +33,8 @@ SWITCH_SECONDS = 0.0005
 """How long a thread may make the event loop wait for the interpreter (Python's own default is 5 ms)."""
 GARBAGE_THRESHOLD = 50_000
 """Objects that come into being between two collections of the youngest (Python's own default is 700)."""
+END_SECONDS = 5.0
+"""How long what was cancelled may take to end, once the server has stopped."""
 
 EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits: the configuration is wrong."""
@@ -55,6 +57,10 @@ def serve(conf: Path, data: Path, *, levels: LogLevels, log_json: bool) -> int:
     try:
         with _runner() as runner:
             runner.run(_serve(conf, data, levels, log_json=log_json))
+            if runner.run(_is_any_task_left()):
+                # the stores are closed: nothing is lost
+                listener.stop()
+                os._exit(0)
     except StartError as error:
         listener.stop()
         print(f"compostela: {error}", file=sys.stderr)
@@ -132,6 +138,17 @@ async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -
     await stop.wait()
     _log.info("stopping")
     await server.stop()
+
+
+async def _is_any_task_left() -> bool:
+    """Ends what still runs. True if an operator's own code will not end: the runner would wait for it for ever."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    pending = (await asyncio.wait(left, timeout=END_SECONDS))[1] if left else set()
+    for task in pending:
+        _log.error("a task does not end; the process ends without it", extra={"code": repr(task.get_coro())})
+    return bool(pending)
 
 
 def _reload_on_hangup(loop: asyncio.AbstractEventLoop, server: Server) -> None:

@@ -39,3 +39,12 @@ async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
+
+
+async def contained(work: Awaitable[Result]) -> Result:
+    """Runs an operator's own code. `SystemExit` and `KeyboardInterrupt`, which would end the event loop and the server with it, become
+    a `RuntimeError`."""
+    try:
+        return await work
+    except (SystemExit, KeyboardInterrupt) as exit_request:
+        raise RuntimeError(repr(exit_request)) from exit_request

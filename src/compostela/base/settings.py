@@ -232,6 +232,11 @@ class Settings:
                 self.problems.no_effect(self.place_of(name), f"{name!r} has no effect here")
             self._mark_all(name)
 
+    def read_elsewhere(self, *names: str) -> None:
+        """Names that another reader of the same node takes."""
+        for name in names:
+            self._mark_all(name)
+
     def not_yet(self, *names: str) -> None:
         """Names of parts that do not exist yet: accepted and listed."""
         for name in names:

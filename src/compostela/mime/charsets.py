@@ -27,6 +27,8 @@ _CODECS = {
     **{name: name for name in (*_WITHOUT_ALIAS, *aliases.values())},
     **{name.lower(): codec for name, codec in aliases.items()},
     "mac_ce": "mac_latin2",
+    "mac_centraleurroman": "mac_latin2",
+    "unicode_2_0_utf_7": "utf_7",
 }
 _UNDECLARED = frozenset({
     "", "ascii", "us-ascii", "us_ascii", "ansi_x3.4-1968", "iso646-us", "iso-ir-6", "csascii", "646", "unknown", "x-unknown",
@@ -36,6 +38,8 @@ _UNDECLARED = frozenset({
 _OF_MAIL = {
     "iso-2022-jp-ms": "iso-2022-jp", "cp50220": "iso-2022-jp", "cp50221": "iso-2022-jp", "cp50222": "iso-2022-jp",
     "eucjp-ms": "euc-jp", "eucjpms": "euc-jp", "cp51932": "euc-jp", "euc-jp-ms": "euc-jp", "gb2312_charset": "gbk",
+    "cn-gb": "gbk", "gb18030-2022": "gb18030", "big5-eten": "big5", "cp943": "shift_jis", "ibm943": "shift_jis",
+    "x-ibm943": "shift_jis", "ansi-1251": "windows-1251", "dos-866": "ibm866",
     "utf-8-mac": "utf-8", "8859_1": "windows-1252", "iso-8859-1-windows-3.1-latin-1": "windows-1252",
     "iso-8859-1-windows-3.0-latin-1": "windows-1252",
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import calendar
 import time
 from collections.abc import Callable
+from datetime import date
 from email.utils import formatdate, mktime_tz, parsedate_tz
 from typing import TypeVar
 
@@ -21,7 +22,7 @@ def parse(value: bytes) -> float | None:
 
 def parse_day(value: bytes) -> int | None:
     """The day as it is written, whatever the time and the zone: epoch seconds of its midnight in UTC; None for what is no date."""
-    return _read(value, lambda found: calendar.timegm((*found[:3], 0, 0, 0)))
+    return _read(value, lambda found: calendar.timegm(date(*found[:3]).timetuple()))
 
 
 def format_date(epoch_seconds: float | None = None) -> str:

@@ -8,8 +8,8 @@ from compostela.mime.charsets import decode_tolerant
 from compostela.mime.comments import without_comments
 from compostela.mime.encoded_words import decode
 
-_PARAMETER = re.compile(rb'(?<![^\s=;"])([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))', re.DOTALL)
-_TOKEN_HEAD = re.compile(rb"[^\s;]+(?:\s*/\s*[^\s;]+)?")
+_PARAMETER = re.compile(rb'(?<![^\s=;",])([^\s=;",]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))', re.DOTALL)
+_TOKEN_HEAD = re.compile(rb"[^\s;,=]++(?:\s*/\s*[^\s;,=]++)?+(?!\s*=)")
 _CONTINUED = re.compile(rb"([^*]+)\*(\d{1,3})(\*)?")
 _UNQUOTED_NEXT = re.compile(
     rb"(?<!\s)\s+(?=(?:charset|boundary|name|filename|format|delsp|type|start|protocol|micalg|size|reply-type|report-type|method|modification-date"
@@ -24,16 +24,13 @@ Parameters = tuple[tuple[bytes, bytes], ...]
 
 
 def parse(value: bytes) -> tuple[bytes, Parameters]:
-    """The value before the parameters, and the parameters: names in lower case, continuations joined. A value in the extended
+    """The value before the parameters, empty if they begin at once, and the parameters: names in lower case, continuations joined. A value in the extended
     form of RFC 2231 keeps its charset and its octets, and its name the asterisk: `get` decodes it."""
     if not value:
         return b"", ()
-    value = without_comments(value)
-    head = _TOKEN_HEAD.match(value.lstrip())
-    if head is None:
-        return b"", ()
-    text = head.group()
-    start = len(value) - len(value.lstrip()) + head.end()
+    value = without_comments(value, after_equals=False).lstrip()
+    head = _TOKEN_HEAD.match(value)
+    text, start = (head.group(), head.end()) if head is not None else (b"", 0)
     if b"=" not in value[start:]:
         return text, ()
     plain: dict[bytes, bytes] = {}

@@ -8,6 +8,7 @@ import re
 from mmap import mmap
 
 from compostela.mime import addresses, parameters
+from compostela.mime.comments import without_comments
 from compostela.mime.headers import fields, starts_header, unfold
 from compostela.mime.structure import DEFAULT_LIMITS, VERSION, Envelope, Limits, Part, Structure
 
@@ -67,9 +68,10 @@ class _Scanner:
         envelope, is_hidden = None, False
         if kind == b"multipart":
             # trailing blanks belong to the line, not to the boundary (RFC 2046 §5.1.1)
-            boundary = (parameters.get(given, b"boundary") or b"").rstrip()
+            spelt = parameters.get(given, b"boundary") or b""
+            boundary = spelt.rstrip()
             if boundary and depth > 0:
-                children = self._children(boundary, body, depth - 1, subtype == b"digest")
+                children = self._children(boundary, spelt, body, depth - 1, subtype == b"digest")
             if not children:
                 # without parts its text is shown as what it is to a reader
                 kind, subtype = b"text", b"plain"
@@ -81,7 +83,9 @@ class _Scanner:
                 # a message part has an envelope and a body (RFC 3501 §9, body-type-msg): this one shows none
                 (kind, subtype), is_hidden = _OPAQUE, True
         disposition, disposition_parameters = parameters.parse(values.get(b"content-disposition", b""))
-        language = values.get(b"content-language")
+        if disposition_parameters and not disposition:
+            disposition = b"attachment"
+        language = without_comments(values.get(b"content-language", b""))
         return Part(
             type=kind,
             subtype=subtype,
@@ -94,7 +98,7 @@ class _Scanner:
             description=values.get(b"content-description"),
             disposition=disposition or None,
             disposition_parameters=disposition_parameters if disposition else (),
-            language=tuple(tag.strip() for tag in language.split(b",") if tag.strip()) if language else (),
+            language=tuple(tag.strip() for tag in language.split(b",") if tag.strip()),
             location=values.get(b"content-location"),
             md5=values.get(b"content-md5"),
             children=children,
@@ -128,9 +132,11 @@ class _Scanner:
             return lf + 2
         return crlf + 3 if crlf >= 0 else end
 
-    def _children(self, boundary: bytes, span: tuple[int, int], depth: int, digest: bool) -> tuple[Part, ...]:
+    def _children(
+        self, boundary: bytes, spelt: bytes, span: tuple[int, int], depth: int, digest: bool
+    ) -> tuple[Part, ...]:
         default = (b"message", b"rfc822", ()) if digest else _TEXT
-        delimiters = self._delimiters(boundary, span)
+        delimiters = self._delimiters(boundary, spelt, span)
         found: list[Part] = []
         for number, (_, content_start, is_last) in enumerate(delimiters):
             if is_last or self._parts >= self._limits.parts:
@@ -140,10 +146,11 @@ class _Scanner:
             found.append(self._entity((content_start, content_end), depth, default)[0])
         return tuple(found)
 
-    def _delimiters(self, boundary: bytes, span: tuple[int, int]) -> list[tuple[int, int, bool]]:
-        """(end of the content before, start of the content behind, whether it closes) of each delimiter line."""
+    def _delimiters(self, boundary: bytes, spelt: bytes, span: tuple[int, int]) -> list[tuple[int, int, bool]]:
+        """(end of the content before, start of the content after, whether it closes) of each delimiter line. `spelt` is the
+        boundary with its trailing blanks, which some software puts before the hyphens that close it."""
         start, end = span
-        mark = b"--" + boundary
+        mark, closing = b"--" + boundary, b"--" + spelt + b"--"
         found: list[tuple[int, int, bool]] = []
         position = start
         while len(found) <= self._limits.parts:
@@ -153,8 +160,8 @@ class _Scanner:
             position = at + len(mark)
             if at > start and self._data[at - 1 : at] != b"\n":
                 continue
-            closes = self._data[position : position + 2] == b"--"
-            after = position + 2 * closes
+            closes = self._data[position : position + 2] == b"--" or self._data[at : at + len(closing)] == closing
+            after = position + 2 * (self._data[position : position + 2] == b"--")
             # words may follow (RFC 2046 §5.1.1), but not at once: that is another, longer boundary
             if after < end and self._data[after : after + 1] not in _AFTER_BOUNDARY:
                 continue

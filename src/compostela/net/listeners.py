@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from compostela.base.errors import CompostelaError
 from compostela.base.metrics import gauge
+from compostela.model.username import Username
 from compostela.net.admission import Admission, AdmittedSession
 from compostela.net.fair_scheduler import FairScheduler
 from compostela.net.settings import BindAddress, ServerSettings
@@ -30,6 +31,15 @@ class BindError(CompostelaError):
 
 class Session(Protocol):
     """What a listener asks of the sessions that it made."""
+
+    @property
+    def account(self) -> Username | None:
+        """Whose data the session reads and changes; None before a login."""
+        ...
+
+    def expel(self) -> None:
+        """The account is removed: end at once."""
+        ...
 
     def shut_down(self, *, at_once: bool = False) -> None:
         """Say good-bye and close as soon as nothing is in flight; or at once."""
@@ -174,6 +184,15 @@ class Listener:
         self._count_out(address)
         if self._empty is not None and not self._sessions:
             self._empty.set()
+
+    def accounts(self) -> set[Username]:
+        """Those whose data its sessions read and change."""
+        return {account for session in self._sessions if (account := session.account) is not None}
+
+    def expel(self, account: Username) -> None:
+        """Ends the sessions of an account that is removed."""
+        for session in [one for one in self._sessions if one.account == account]:
+            session.expel()
 
     def _is_full(self, address: str | None) -> bool:
         """Whether one more connection, from this address if it is known, is one too many."""

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import ClassVar, Protocol, cast
 
 from compostela.base.ids import new_trace_id
+from compostela.model.username import Username
 from compostela.net.incoming_message import IncomingMessage
 from compostela.net.listeners import Listener
 from compostela.net.tls.channel import TlsChannel, channel_of
@@ -33,6 +34,7 @@ class CloseReason(enum.Enum):
     SHUTDOWN = "the server stops"
     SILENCE = "nothing came for too long"
     LIFESPAN = "the connection has been there for too long"
+    REMOVED = "the account is removed"
 
 
 class Engine(Protocol):
@@ -89,7 +91,22 @@ class SessionHost(asyncio.Protocol, ABC):
     def _announce_close(self, reason: CloseReason) -> None:
         """Ends the session with the protocol's words for the reason. Nothing runs then."""
 
+    @property
+    def account(self) -> Username | None:
+        """See `Session`; None also for protocols whose sessions outlive the account without harm."""
+        return None
+
     # what the listener asks
+
+    def expel(self) -> None:
+        """See `Session`."""
+        if self._closing:
+            return
+        if self._running is None:
+            self._end_for(CloseReason.REMOVED)
+        else:
+            self._note_end(CloseReason.REMOVED.value)
+            self._transport.abort()
 
     def shut_down(self, *, at_once: bool = False) -> None:
         """See `Session`."""

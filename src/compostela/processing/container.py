@@ -54,7 +54,8 @@ def read_spooler_settings(root: Node, problems: Problems) -> SpoolerSettings:
         drain_seconds=settings.duration("spooler/drainTime", DRAIN_SECONDS, unit="s"),
         error_repository=settings.text("spooler/errorRepository", "var/mail/error/"),
     )
-    settings.ignored("enableJmx", "processors")
+    settings.ignored("enableJmx")
+    settings.read_elsewhere("processors")
     settings.finish()
     return read
 
@@ -153,17 +154,20 @@ class _ProcessorBuilder:
         text, inverted = self._match_of(settings)
         short = text.rpartition(".")[2]
         if short in COMPOSITES:
-            operands = [self._operand(child) for child in settings.sections("matcher")]
+            operands = [self._inner(child) for child in settings.sections("matcher")]
             built: Matcher | None = COMPOSITES[short](
                 [operand for operand in operands if operand is not None], settings, self._context
             )
         else:
             built = self._matcher(text, settings)
-        settings.ignored("name")
         settings.finish()
         if built is not None and inverted:
             return COMPOSITES["Not"]([built], settings, self._context)
         return built
+
+    def _inner(self, settings: Settings) -> Matcher | None:
+        settings.ignored("name")
+        return self._operand(settings)
 
     def _matcher(self, text: str, settings: Settings) -> Matcher | None:
         if text in self._named:

@@ -101,6 +101,8 @@ class Mailet(ABC):
 
     processors: tuple[str, ...] = ()
     """Names of processors that this mailet may send mails to, for the check at start."""
+    acts_outside = False
+    """True for a mailet that does more than change the mail and use its context: a dry run leaves it out."""
     consumes: tuple[str, ...] = ()
     """Names of queues that it takes mails from between `start` and `stop`, for the health check."""
 

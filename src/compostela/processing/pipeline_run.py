@@ -36,6 +36,10 @@ class PipelineRun:
         """The run at another place: a pair of a processor, worked on for a part that has passed so many processors before."""
         return PipelineRun(self.entry, place, part, passed)
 
+    def again(self) -> "PipelineRun":
+        """The run at this place before any effect: work that is tried again makes the same names once more."""
+        return PipelineRun(self.entry, self._place, self._part, self._passed)
+
     def effect(self, target: str, *recipients: MailAddress) -> Effect:
         """The name of an effect on `target` for these recipients."""
         who = ",".join(sorted(str(recipient).lower() for recipient in recipients))

@@ -3,6 +3,7 @@
 import enum
 import logging
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -63,11 +64,32 @@ class _Part:
     passed: int = 0
 
 
+class PipelineObserver(ABC):
+    """Is told of each step."""
+
+    @abstractmethod
+    def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
+        """The matcher matched none of the mail's recipients."""
+
+    @abstractmethod
+    def serves(self, pair: Pair, mail: Mail, processor: str) -> bool:
+        """The mailet is about to get the mail. Return False to leave it out."""
+
+    @abstractmethod
+    def served(self, pair: Pair, mail: Mail, processor: str) -> None:
+        """The mailet had the mail, or was left out."""
+
+    @abstractmethod
+    def falls_off(self, mail: Mail, processor: str) -> None:
+        """No pair is left for the mail."""
+
+
 class MailProcessors:
     """All processors. A mail is executed by the processor that its state names, then by that of its new state, and so on
     until it is a ghost. Nothing a mail did not ask for is lost: see `_fell_off`."""
 
-    def __init__(self, processors: Sequence[Processor]) -> None:
+    def __init__(self, processors: Sequence[Processor], observer: PipelineObserver | None = None) -> None:
+        self._observer = observer
         self._processors = {processor.name: processor for processor in processors}
         self._places = {processor.name: _places(processor) for processor in processors}
 
@@ -108,7 +130,12 @@ class MailProcessors:
                     if matched:
                         if _log.isEnabledFor(logging.DEBUG):
                             _tell(pair, part.mail, here)
-                        await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
+                        if self._observer is None or self._observer.serves(pair, part.mail, here):
+                            await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
+                        if self._observer is not None:
+                            self._observer.served(pair, part.mail, here)
+                    elif self._observer is not None:
+                        self._observer.passes_by(pair, part.mail, here)
                     if part.mail.state != here:
                         if part.mail.state != GHOST:
                             left.append(part)
@@ -118,6 +145,9 @@ class MailProcessors:
             if not staying:
                 break
         for one in staying:
+            if self._observer is not None:
+                self._observer.falls_off(one.mail, here)
+                continue
             _log.error(
                 "a mail fell off the end of a processor and is lost to its recipients",
                 extra={"mail": one.mail.name, "processor": here, "recipients": len(one.mail.recipients)},
@@ -188,17 +218,24 @@ class MailProcessors:
 
 
 def _tell(pair: Pair, mail: Mail, here: str) -> None:
-    matcher = "All" if pair.matcher is None else f"{type(pair.matcher).__name__}={pair.matcher.condition}"
     _log.debug(
         "a mailet gets a mail",
         extra={
             "mail": mail.name,
             "processor": here,
-            "matcher": matcher,
+            "matcher": matcher_text(pair),
             "mailet": type(pair.mailet).__name__,
             "recipients": len(mail.recipients),
         },
     )
+
+
+def matcher_text(pair: Pair) -> str:
+    """The matcher as the configuration has it."""
+    if pair.matcher is None:
+        return "None" if pair.inverted else "All"
+    condition = f"={pair.matcher.condition}" if pair.matcher.condition else ""
+    return f"{'Not ' if pair.inverted else ''}{type(pair.matcher).__name__}{condition}"
 
 
 def _places(processor: Processor) -> list[str]:

@@ -1,6 +1,11 @@
 """The Sieve engine as the store of scripts and the pipeline use it."""
 
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import TypeVar
 
 from compostela.core.sieve.model import InvalidScript, ScriptProblem, StoredScript
 from compostela.core.sieve.service import CheckedScript
@@ -10,8 +15,13 @@ from compostela.sieve.program import Program
 from compostela.sieve.reader import read_script
 from compostela.sieve.tree import Script
 
+T = TypeVar("T")
+
 MAX_PROGRAMS = 500
 """Compiled scripts that one process keeps."""
+SCRIPT_THREADS = 8
+"""Scripts that run at once. They have threads of their own: a script waits for its stores, and those read large bodies on the
+threads that all parts of the server share."""
 
 
 class SieveEngine:
@@ -20,6 +30,7 @@ class SieveEngine:
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
         self._program = lru_cache(MAX_PROGRAMS)(self._compiled)
+        self._threads = ThreadPoolExecutor(SCRIPT_THREADS, thread_name_prefix="sieve")
 
     def check(self, text: bytes) -> CheckedScript:
         """See `ScriptChecker`."""
@@ -33,6 +44,15 @@ class SieveEngine:
         """The compiled script; it takes milliseconds if it is not kept. Raises `ScriptError` if the tree is of another release,
         and this one refuses the text."""
         return self._program(stored.tree, stored.text)
+
+    async def on_thread(self, run: Callable[[], T]) -> T:
+        """The result of `run`, called on a thread for scripts."""
+        run_in_context = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run_in_context, run)
+
+    def close(self) -> None:
+        """No script is begun any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _compiled(self, tree: bytes, text: bytes) -> Program:
         return Program(Script.loads(tree) or read_script(text, self.limits).script, self.limits)

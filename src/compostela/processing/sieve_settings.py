@@ -34,6 +34,7 @@ def read_sieve_settings(settings: Settings) -> SieveSettings:
         actions=settings.integer("run.actions", known.actions, minimum=1),
         redirects=settings.integer("run.redirects", known.redirects, minimum=0),
         notifications=settings.integer("run.notifications", known.notifications, minimum=0),
+        duplicates=settings.integer("run.duplicates", known.duplicates, minimum=0),
         includes=settings.integer("run.includes", known.includes, minimum=0),
         include_depth=settings.integer("run.includeDepth", known.include_depth, minimum=1, maximum=50),
         variables=settings.integer("run.variables", known.variables, minimum=128),

@@ -82,8 +82,7 @@ class Compiler:
         if all(self.is_constant(text) for text in texts):
             constant = tuple(texts)
             return lambda _: constant
-        expansions = [self.text(text) for text in texts]
-        return lambda run: [expand(run) for expand in expansions]
+        return _expansions([self.text(text) for text in texts])
 
     # matching
 
@@ -110,7 +109,7 @@ class Compiler:
 
         def test(run: Run) -> bool:
             run.check_time()
-            captures = finder(match, expand(run), run.limits)(values(run))
+            captures = finder(match, expand(run), run.limits)(values(run), run.check_time)
             if captures is None:
                 return False
             if sets:
@@ -174,18 +173,34 @@ def _expansion(parts: Pieces) -> Text:
     return expand
 
 
+def _expansions(expansions: Sequence[Text]) -> Texts:
+    def expand_all(run: Run) -> list[str]:
+        out: list[str] = []
+        room = run.limits.string_characters
+        for expand in expansions:
+            out.append(expand(run))
+            room -= len(out[-1])
+            if room < 0:
+                raise ScriptFailure(
+                    f"the strings of a list with their variables are longer than {run.limits.string_characters} characters"
+                )
+        return out
+
+    return expand_all
+
+
 def _value(run: Run, reference: Reference) -> str:
     return run.match_variable(reference.name) if isinstance(reference.name, int) else run.variable(reference.name)
 
 
 def _plain_match(values: ValuesOf, find: Find) -> RunTest:
-    return lambda run: find(values(run)) is not None
+    return lambda run: find(values(run), run.check_time) is not None
 
 
 def _pattern_match(values: ValuesOf, find: Find, sets: bool) -> RunTest:
     def test(run: Run) -> bool:
         run.check_time()
-        captures: Captures | None = find(values(run))
+        captures: Captures | None = find(values(run), run.check_time)
         if captures is None:
             return False
         if sets:
@@ -199,6 +214,11 @@ def _list_match(values: ValuesOf, lists: Texts) -> RunTest:
     """RFC 6134 §2.4: the keys are names of lists."""
 
     def test(run: Run) -> bool:
-        return any(run.host.list_contains(name, value) for name in lists(run) for value in values(run).raw)
+        for name in lists(run):
+            for value in values(run).raw:
+                run.check_time()
+                if run.host.list_contains(name, value):
+                    return True
+        return False
 
     return test

@@ -14,7 +14,7 @@ class Limits:
     steps: int = 100_000
     """Commands that one run executes, included scripts and loops counted."""
     seconds: float = 5.0
-    """Duration of one run. Checked between commands and before each costly test."""
+    """Duration of one run. Checked between commands, before each costly test, and between the keys of a test of long values."""
     match_work: int = 200_000_000
     """Characters of all values times characters of all patterns, for one test with `:regex`, or with `:matches` and `?`."""
     regex_octets: int = 4_000
@@ -28,7 +28,7 @@ class Limits:
     variable_characters: int = 8_192
     """Length of a variable's value; a longer one is cut (RFC 5229 §3 asks for at least 4,000)."""
     string_characters: int = 262_144
-    """Length of one string after its variables are expanded."""
+    """Length of one string, or of all strings of a list, after variables are expanded."""
     text_octets: int = 8_388_608
     """Octets of a message's body that body tests and `extracttext` look at."""
     actions: int = 64
@@ -37,6 +37,8 @@ class Limits:
     """`redirect` actions of one run."""
     notifications: int = 4
     """`notify` actions of one run."""
+    duplicates: int = 32
+    """Different messages that `duplicate` remembers in one run."""
     includes: int = 64
     """`include` commands that one run executes."""
     include_depth: int = 10

@@ -47,8 +47,8 @@ def check_address_fields(call: Call, context: Context) -> Iterator[str]:
 
 
 def as_names(texts: Sequence[str]) -> Names:
-    """In lower case, without those that can name no field."""
-    return tuple(name.lower().encode() for name in texts if is_field_name(name))
+    """In lower case, each once, without those that can name no field: so a test looks at no field twice."""
+    return tuple(dict.fromkeys(name.lower().encode() for name in texts if is_field_name(name)))
 
 
 def constant_field_names(call: Call, compiler: Compiler, argument: str) -> Names | None:

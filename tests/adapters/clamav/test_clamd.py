@@ -1,5 +1,7 @@
 """The client of clamd keeps to the contract with a real clamd, and takes nothing for a verdict that is none."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +17,26 @@ from tests.scanner_daemons import HOST, SIGNATURE, VIRUS, clamd, needs_clamd
 CHUNK = 8192
 
 
+@contextlib.asynccontextmanager
+async def clamd_saying(answer: bytes) -> AsyncIterator[int]:
+    """The port of a server that reads to the end of the stream of chunks and then says its answer."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\x00")
+        while size := int.from_bytes(await reader.readexactly(4)):
+            await reader.readexactly(size)
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(converse, ADDRESS, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
 @needs_clamd
+@pytest.mark.timeout(300)
 class TestClamd(VirusScannerContract):
     infected = MessageContent(b"Subject: x\r\n\r\n", MemoryBody(b"some text\r\n" + VIRUS + b"\r\n"))
     virus = f"{SIGNATURE}.UNOFFICIAL"
@@ -39,13 +60,13 @@ class TestClamd(VirusScannerContract):
     "answer", [b"", b"stream: \x00", b"OK\x00", b"INSTREAM size limit exceeded. ERROR\x00", b"x" * 100_000]
 )
 async def test_an_answer_that_is_none_is_no_verdict(answer: bytes) -> None:
-    async with scanner_saying(answer) as (port, _):
+    async with clamd_saying(answer) as port:
         with pytest.raises(FilterUnavailable):
             await Clamd(ADDRESS, port, 60, CHUNK).scan(HAM)
 
 
 async def test_no_daemon_there() -> None:
-    async with scanner_saying(b"") as (port, _):
+    async with clamd_saying(b"") as port:
         pass
     with pytest.raises(FilterUnavailable):
         await Clamd(ADDRESS, port, 60, CHUNK).scan(HAM)

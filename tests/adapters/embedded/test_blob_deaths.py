@@ -1,15 +1,18 @@
 """Blobs when the process that saves, deletes and collects them dies: none is lost and none stays for ever."""
 
 import asyncio
+import contextlib
 import random
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.clock import SystemClock
+from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.references import Referrer
 from compostela.core.blob.tasks import CollectBlobs, CollectBlobsTask
 from compostela.core.tasks.model import TaskStatus
@@ -126,3 +129,61 @@ async def test_an_opened_file_that_was_collected_is_not_named_again(
     with pytest.raises(Exception, match="gone from the store"):
         await store.blobs_by_id.save(opened, Referrer("test", "2"))
     assert await opened.read() == octets(LARGE_BYTES)
+
+
+async def test_a_saved_file_that_was_collected_is_not_named_again(
+    store: EmbeddedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for a body that the caller has had since it came in."""
+    body, referrer = await spilled(store.blobs, octets(LARGE_BYTES)), Referrer("test", "1")
+    await store.blobs_by_id.delete(await store.blobs_by_id.save(body, referrer), referrer)
+    monkeypatch.setattr(store.blob_garbage, "_unlink", lambda files: 0)
+    for _ in range(2):
+        await store.collect_garbage()
+    assert files_in(tmp_path) == 1
+    with pytest.raises(TemporaryFailure, match="gone from the store"):
+        await store.blobs_by_id.save(body, referrer)
+
+
+async def test_a_body_that_comes_while_its_file_is_swept_is_stored_or_refused(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that jumps makes a file old that is on its way in. It is judged and goes in one step."""
+    body, referrer = await spilled(store.blobs, octets(LARGE_BYTES)), Referrer("test", "1")
+    kept = [await store.blobs_by_id.save(await spilled(store.blobs, octets(LARGE_BYTES + n)), referrer) for n in (1, 2)]
+    assert len(kept) == 2
+    run, saves = store._writer.run, []
+
+    async def run_and_save(job: Any, **options: Any) -> Any:
+        result = await run(job, **options)
+        if options.get("is_long") and not saves:
+            saves.append(None)
+            with contextlib.suppress(TemporaryFailure):
+                saves.append(await store.blobs_by_id.save(body, referrer))
+        return result
+
+    monkeypatch.setattr(store._writer, "run", run_and_save)
+    await store.blob_garbage.sweep(grace_seconds=-1)
+    assert saves, "nothing was swept"
+    for blob in saves[1:]:
+        assert await (await store.blobs_by_id.open(blob)).read() == octets(LARGE_BYTES)
+
+
+async def test_files_of_a_killed_process_go_though_the_database_knows_few_others(tmp_path: Path) -> None:
+    """Bodies on their way in, and one whose row was just removed. They make no database doubtful."""
+    store = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    known = await store.blobs_by_id.save(await spilled(store.blobs, octets(LARGE_BYTES)), Referrer("test", "1"))
+    gone = await store.blobs_by_id.save(await spilled(store.blobs, octets(LARGE_BYTES + 1)), Referrer("test", "2"))
+    await store.blobs_by_id.delete(gone, Referrer("test", "2"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store.blob_garbage, "_unlink", lambda files: 0)
+        for _ in range(2):
+            await store.collect_garbage()
+    arriving = [await spilled(store.blobs, octets(LARGE_BYTES + 2 + number)) for number in range(5)]
+    assert files_in(tmp_path) == 7
+    await store.blob_garbage.sweep(grace_seconds=-1)
+    assert store.blob_garbage.withheld is None
+    assert files_in(tmp_path) == 1
+    assert await (await store.blobs_by_id.open(known)).read() == octets(LARGE_BYTES)
+    del arriving
+    await store.close()

@@ -16,6 +16,8 @@ GOOD = '{"action": "rewrite subject", "score": 7.5, "required_score": 15, "subje
 
 
 @needs_rspamd
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 class TestRspamd(MailJudgeContract):
     spam = MessageContent(b"Subject: x\r\n\r\n", MemoryBody(SPAM + b"\r\n"))
 

@@ -48,3 +48,10 @@ def test_an_entity_in_xml_is_an_error(tmp_path: Path) -> None:
     assert (Severity.ERROR, "the entity &name; is not supported: write its text, or ${env:NAME}") in complaints(
         tmp_path, "domainlist.xml", text
     )
+
+
+def test_what_takes_effect_in_the_sample_is_not_said_to_have_none(tmp_path: Path) -> None:
+    problems = Problems()
+    load(Path(__file__).parents[3] / "conf", tmp_path / "data", problems)
+    found = [one.message for one in problems.found if one.place.file == "mailetcontainer.xml"]
+    assert [one for one in found if one.startswith(("'processors'", "'name'"))] == []

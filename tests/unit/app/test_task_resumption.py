@@ -23,6 +23,7 @@ from compostela.core.tasks.cleanup import CleanTasks
 from compostela.core.tasks.model import Json, NewTask, TaskEnd, TaskState, TaskStatus
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.runner import TaskContext
+from compostela.core.users import tasks as users_tasks
 from compostela.core.users.tasks import ChangeUsername, DeleteDomainData, DeleteUserData
 from compostela.model.domain import Domain
 from compostela.model.flags import NO_FLAGS
@@ -40,6 +41,12 @@ USAGE_GROUP = GENERIC_GROUP + "usage"
 FILES = {
     "listeners.xml": "<listeners><listener><class>UsageListener</class><group>usage</group></listener></listeners>"
 }
+
+
+@pytest.fixture(autouse=True)
+def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No client is logged in."""
+    monkeypatch.setattr(users_tasks, "SETTLE_SECONDS", 0.0)
 
 
 class Case(ABC):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compostela.mime.dates import format_date, parse, parse_with_zone
+from compostela.mime.dates import format_date, parse, parse_day, parse_with_zone
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,20 @@ from compostela.mime.dates import format_date, parse, parse_with_zone
 )
 def test_a_date_and_its_zone(value: bytes, wanted: tuple[float, int] | None) -> None:
     assert parse_with_zone(value) == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (b"Mon, 01 Jan 2024 23:30:00 -0500", 1_704_067_200),
+        (b"Thu, 29 Feb 2024 00:00:00 +0000", 1_709_164_800),
+        (b"Mon, 00 Jan 2024 10:00:00 +0000", None),
+        (b"Mon, 32 Dec 2023 10:00:00 +0000", None),
+        (b"Wed, 29 Feb 2023 10:00:00 +0000", None),
+    ],
+)
+def test_a_day_that_no_calendar_has_is_not_taken_for_another(value: bytes, wanted: int | None) -> None:
+    assert parse_day(value) == wanted
 
 
 @given(st.integers(0, 4_000_000_000))

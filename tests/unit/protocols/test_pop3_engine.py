@@ -212,6 +212,15 @@ def test_dots_and_line_ends_in_any_pieces(message: bytes, sent: bytes) -> None:
         assert out + stuffer.end() == sent
 
 
+def test_long_pieces_are_sent_as_short_ones_are() -> None:
+    dice = random.Random(2)
+    for _ in range(500):
+        message = bytes(dice.choices(b"\r\n.a", k=dice.randint(1, 12)))
+        whole, single = DotStuffer(), DotStuffer()
+        one_by_one = b"".join(single.feed(message[at : at + 1]) for at in range(len(message))) + single.end()
+        assert whole.feed(message) + whole.end() == one_by_one
+
+
 @pytest.mark.parametrize("lines", [0, 1, 2, 3, 4, 10**10])
 def test_a_count_of_lines_in_any_pieces(lines: int) -> None:
     message = b"one\r\ntwo\nthree\r\nrest"

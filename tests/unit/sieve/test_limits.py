@@ -23,6 +23,8 @@ from tests.unit.sieve.scripts import actions, message, problems, run
         ('require ["variables", "fileinto"]; set "a" "xxxx"; fileinto "${a}${a}${a}";', Limits(string_characters=10),
          "longer than 10 characters"),
         ('require "editheader";' + 'addheader "X" "y";' * 3, Limits(header_edits=2), "more than 2 times"),
+        ('require "duplicate";' + "".join(f'if duplicate :uniqueid "{n}" {{ stop; }}' for n in range(3)),
+         Limits(duplicates=2), "more than 2 messages"),
         ('require "replace"; replace "0123456789";', Limits(message_octets=100), "larger than 100 octets"),
         ('require "foreverypart"; foreverypart { foreverypart { foreverypart { keep; } } }', Limits(steps=5),
          "more than 5 commands"),
@@ -170,3 +172,52 @@ def test_the_clock_is_looked_at_in_long_blocks() -> None:
     begin = time.monotonic()
     assert "longer than 0.5 seconds" in str(run(script, text, limits=Limits(seconds=0.5)).failure)
     assert time.monotonic() - begin < 20
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "body :contains [{}] ",
+        "body :matches [{}] ",
+        'body :value "gt" [{}] ',
+        'address :value "gt" "To" [{}] ',
+    ],
+)
+def test_the_clock_is_looked_at_within_a_test_with_many_keys(test: str) -> None:
+    keys = ", ".join(f'"{"z" * 40}{n}y"' for n in range(5_000))
+    text = MessageBytes.of(b"To: " + b"a@b.example, " * 50_000 + b"\r\n\r\n" + b"z" * 8_000_000)
+    script = 'require ["body", "relational"]; if ' + test.format(keys) + "{ discard; }"
+    begin = time.monotonic()
+    assert "longer than 0.1 seconds" in str(run(script, text, limits=Limits(seconds=0.1)).failure)
+    assert time.monotonic() - begin < 20
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'if header ["To", {}] "x" {{ discard; }}',
+        'if address ["To", {}] "x" {{ discard; }}',
+        'require "index"; if header :index 1 ["To", {}] "x" {{ discard; }}',
+    ],
+)
+def test_a_field_that_is_named_many_times_is_looked_at_once(script: str) -> None:
+    names = ", ".join(['"to"'] * 2_000)
+    text = MessageBytes.of(b"To: " + b"a@b.example, " * 2_000 + b"\r\n\r\n")
+    tracemalloc.start()
+    try:
+        assert actions(script.format(names), text) == [Keep(is_implicit=True)]
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_strings_of_a_list_are_bounded_together() -> None:
+    script = (
+        'require "variables"; set "a" "'
+        + "x" * 8_000
+        + '"; if string ['
+        + ", ".join(['"${a}${a}"'] * 500)
+        + '] "y" { stop; }'
+    )
+    failure = run(script, MessageBytes.of(b"\r\n")).failure
+    assert "the strings of a list with their variables are longer than 262144 characters" in str(failure)

@@ -32,17 +32,17 @@ class _Table:
         self._reader = reader
         self._lookups = lookups
 
-    async def _write(self, job: Callable[[Transaction], T]) -> T:
-        return await self._writer.run(self._lookups.changing(job))
+    async def _write(self, job: Callable[[Transaction], T], *, frees_space: bool = False) -> T:
+        return await self._writer.run(self._lookups.changing(job), frees_space=frees_space)
 
     async def _change(self, statement: str, values: tuple[object, ...]) -> bool:
-        """Whether a row changed."""
+        """Whether a row changed. What is deleted is deleted on a full disk too: so users are removed, whose mail makes room."""
 
         def job(tx: Transaction) -> bool:
             tx.execute(statement, values)
             return tx.connection.changes() > 0
 
-        return await self._write(job)
+        return await self._write(job, frees_space=statement.startswith("DELETE"))
 
 
 class EmbeddedUsers(_Table):
@@ -95,7 +95,7 @@ class EmbeddedUsers(_Table):
             tx.execute("DELETE FROM user WHERE name = ?", (user.value,))
             return tx.connection.changes() > 0
 
-        return await self._write(job)
+        return await self._write(job, frees_space=True)
 
     async def names(self, *, domain: Domain | None = None, cursor: str | None = None, limit: int = 1000) -> NamesPage:
         where, values = ("domain = ? AND ", (domain.name,)) if domain is not None else ("", ())

@@ -11,7 +11,8 @@ LOCK_FILE = "backup.lock"
 
 @contextmanager
 def removing_files(folder: Path) -> Iterator[bool]:
-    """For garbage collection, several at a time. Gives False while a backup of the data folder runs or waits: remove no file then."""
+    """For one step of garbage collection, several at a time. Gives False while a backup of the data folder runs: remove no file then. A
+    backup that waits gets its turn between two steps."""
     with _opened(folder) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -165,6 +165,9 @@ class EmbeddedBlobs:
     def _remember(self, blob: int, body: Body) -> None:
         if isinstance(body, MemoryBody):
             self._checked[blob] = body
+        elif isinstance(body, FileBody):
+            # a row names its file from now on
+            body.is_stored = True
 
     def content(self, coding: int, header: bytes, blob: int, size: int, digest: bytes) -> MessageContent:
         """A message from its packed header block and its body's blob; the body is unread."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from compostela.adapters.embedded.backup_lock import removing_files
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.file_bodies import UNREFERRED_MODE
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.errors import InvalidArgument, StorageFull
@@ -36,7 +37,7 @@ SCAN_ROWS = 20_000
 BATCH = 100
 """Rows or files that one write transaction looks at."""
 MOST = 0.5
-"""If more than this part of the old files is unknown, the database is in doubt and none is removed."""
+"""If more than this part of the old files was known to a database and is unknown to this one, it is in doubt: none of them is removed."""
 CLOCK_SECONDS = 1.0
 """How much the times of files may lag behind the clock."""
 _CREATED_AT = "SELECT value FROM setting WHERE name = 'created-at'"
@@ -158,10 +159,12 @@ class BlobCollector:
             return CollectedPart(None)
 
         def job(tx: Transaction) -> list[str | None]:
-            files = []
+            files: list[str | None] = []
             for blob in condemned:
                 files += [row[0] for row in tx.execute(_REMOVE, (blob, not at.is_in_doubt)).fetchall()]
                 tx.execute(_ACQUIT, (blob,))
+            # before the commit: after a crash the sweep knows that they are garbage
+            self._mark([file for file in files if file is not None])
             return files
 
         files = await self._writer.run(job, frees_space=True, is_long=True)
@@ -173,17 +176,20 @@ class BlobCollector:
         """Returns True if the database is in doubt."""
         old = await asyncio.to_thread(_old_files, self._blobs.folder, time.time() - grace_seconds)
         unknown = await self._unknown([file.name for file in old])
-        is_in_doubt = len(unknown) > MOST * len(old)
-        garbage = [] if is_in_doubt else self._certain(old, unknown)
+        unreferred = [file.name for file in old if file.name in unknown and file.is_unreferred]
+        unknown.difference_update(unreferred)
+        known = len(old) - len(unreferred) - len(unknown)
+        is_in_doubt = len(unknown) > MOST * (known + len(unknown))
+        garbage = unreferred + ([] if is_in_doubt else self._certain(old, unknown))
         await self._tell(len(old), unknown.difference(garbage))
         for start in range(0, len(garbage), BATCH):
             batch = garbage[start : start + BATCH]
 
-            def job(tx: Transaction, names: list[str] = batch) -> list[str]:
-                return [name for name in names if not self._blobs.is_known(tx.execute, name)]
+            # in the transaction: after a jump of the clock a file that looks old may be on its way in, and get its row next
+            def job(tx: Transaction, names: list[str] = batch) -> None:
+                self._unlink([name for name in names if not self._blobs.is_known(tx.execute, name)])
 
-            still_unknown = await self._writer.run(job, frees_space=True, is_long=True)
-            await asyncio.to_thread(self._unlink, still_unknown)
+            await self._writer.run(job, frees_space=True, is_long=True)
         return is_in_doubt
 
     async def _unknown(self, names: Sequence[str]) -> set[str]:
@@ -218,6 +224,12 @@ class BlobCollector:
         _log.error("garbage collection keeps unknown files: %s", text)
         await self._writer.execute(_SET_WITHHELD, (text,), frees_space=True)
 
+    def _mark(self, files: Sequence[str]) -> None:
+        """As ones that no row names. One that cannot be marked is told from others by the time of its change alone."""
+        for file in files:
+            with contextlib.suppress(OSError):
+                self._blobs.path(file).chmod(UNREFERRED_MODE)
+
     def _unlink(self, files: Sequence[str]) -> int:
         """Removes files and returns how many could not be removed."""
         failed = 0
@@ -234,6 +246,8 @@ class BlobCollector:
 class _OldFile:
     name: str
     changed_at: float
+    is_unreferred: bool
+    """Its mode says that no row names it."""
 
 
 def _old_files(folder: Path, before: float) -> list[_OldFile]:
@@ -243,5 +257,6 @@ def _old_files(folder: Path, before: float) -> list[_OldFile]:
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
             if stat.S_ISREG(status.st_mode) and status.st_mtime < before:
-                found.append(_OldFile(f"{path.parent.name}/{path.name}", status.st_mtime))
+                is_unreferred = stat.S_IMODE(status.st_mode) == UNREFERRED_MODE
+                found.append(_OldFile(f"{path.parent.name}/{path.name}", status.st_mtime, is_unreferred))
     return found

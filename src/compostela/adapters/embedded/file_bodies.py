@@ -2,6 +2,9 @@
 
 A file's name is unique and never used again. The file is written and synced, with its folder, before the transaction that
 refers to it; nothing but that row makes it a blob, so a crash in between leaves an unknown file, which is swept later.
+
+Its mode tells the sweep of a file that no row knows whether one ever did: `UNREFERRED_MODE` until a row is to name it, and again
+when that row goes. Any other unknown file may belong to a database that was lost.
 """
 
 import asyncio
@@ -21,6 +24,9 @@ from compostela.base.ids import new_id
 from compostela.core.blob.model import CHUNK_BYTES, Octets
 
 T = TypeVar("T")
+
+UNREFERRED_MODE = 0o400
+REFERRED_MODE = 0o600
 
 
 class _OpenFile:
@@ -49,7 +55,7 @@ class FileBody:
         self.size = size
         self.digest = digest
         self.is_stored = is_stored
-        """A row named the file when it was opened. Garbage collection may remove the file, so no other row may name it."""
+        """A row names the file, or has named it. Garbage collection may remove the file, so no other row may name it."""
         self.has_taken_room = is_stored
         """Its octets were counted as new ones, or are old."""
         self._file = _OpenFile(path, descriptor, is_claimed=is_stored)
@@ -60,7 +66,12 @@ class FileBody:
         return self._file.path
 
     def claim(self) -> None:
-        """Called before a row that names the file is written: from now on only garbage collection may remove it."""
+        """Called before a row that names the file is written: from now on only garbage collection may remove it. Raises
+        `TemporaryFailure`."""
+        try:
+            os.fchmod(self._file.descriptor, REFERRED_MODE)
+        except OSError as error:
+            raise translated_os_error(error) from error
         self._file.is_claimed = True
 
     async def opened(self) -> "FileBody":
@@ -113,7 +124,7 @@ class FileSpill:
         self._lasting = lasting
         self._hash = hashlib.sha256()
         self.size = 0
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, UNREFERRED_MODE)
 
     def write(self, data: bytes | memoryview) -> None:
         try:

@@ -15,6 +15,7 @@ from compostela.base.clock import Clock
 from compostela.base.errors import AlreadyExists, NotFound, TemporaryFailure
 from compostela.core.mailbox.log import PAGE_ENTRIES, TreeChange, TreePage
 from compostela.core.mailbox.model import Mailbox
+from compostela.core.mailbox.ports.hierarchy import NotEmpty
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.username import Username
@@ -28,6 +29,7 @@ _NEXT_UID_VALIDITY = """INSERT INTO setting VALUES ('uid-validity', ?1)
     ELSE max(CAST(value AS INTEGER) + 1, ?1) END RETURNING value"""
 _CREATE = "INSERT INTO mailbox (user, namespace, name, uid_validity) VALUES (?, ?, ?, ?) RETURNING id"
 _BY_PATH = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? AND namespace = ? AND name = ?"
+_ANY = "SELECT 1 FROM placement WHERE mailbox = ? LIMIT 1"
 _BY_ID = f"SELECT {MAILBOX} FROM mailbox WHERE id = ?"
 
 
@@ -103,13 +105,15 @@ class EmbeddedHierarchy:
             log_tree(tx, modseqs[old.user], number, TreeChange.DELETED, row_id, old, now)
             log_tree(tx, modseqs[path.user], number, TreeChange.CREATED, row_id, path, now)
 
-    async def delete(self, mailbox: MailboxId) -> None:
+    async def delete(self, mailbox: MailboxId, *, only_empty: bool = False) -> None:
         row_id, now = self._names.row(mailbox), int(self._clock.now())
 
         def job(tx: Transaction) -> bool:
             found = tx.execute(_BY_ID, (row_id,)).fetchone()
             if found is None:
                 raise NotFound("the mailbox is gone")
+            if only_empty and tx.execute(_ANY, (row_id,)).fetchone() is not None:
+                raise NotEmpty("the mailbox holds messages")
             path = self._names.mailbox_of(found).path
             is_done = removal.delete(tx, row_id, now)
             log_tree(tx, advance_tree(tx, path.user), 0, TreeChange.DELETED, row_id, path, now)

@@ -36,7 +36,7 @@ class EmbeddedSubscriptions:
                 path = MailboxPath.personal(user, name)
                 log_tree(tx, advance_tree(tx, user), 0, change, None, path, now)
 
-        await self._writer.run(job)
+        await self._writer.run(job, frees_space=change is TreeChange.UNSUBSCRIBED)
 
     async def subscriptions(self, user: Username) -> list[str]:
         return [row[0] for row in self._reader.execute(_ALL, (user.value,)).fetchall()]

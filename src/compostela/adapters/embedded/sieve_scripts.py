@@ -106,7 +106,7 @@ class EmbeddedSieveScripts:
             await self._writer.execute("REPLACE INTO sieve_quota VALUES (?, ?)", (owner_of(user), size))
 
     async def forget(self, user: Username) -> None:
-        await self._writer.run(self._lookups.changing(lambda tx: _forget(tx, user.value)))
+        await self._writer.run(self._lookups.changing(lambda tx: _forget(tx, user.value)), frees_space=True)
 
     async def move(self, user: Username, new: Username) -> None:
         await self._writer.run(self._lookups.changing(lambda tx: _move(tx, user.value, new.value)), is_long=True)

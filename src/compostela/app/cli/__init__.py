@@ -29,6 +29,7 @@ click.UsageError.exit_code = EXIT_USAGE
         "vacation": "compostela.app.cli.vacations:vacation",
         "queue": "compostela.app.cli.queues:queue",
         "task": "compostela.app.cli.tasks:task",
+        "explain": "compostela.app.cli.explaining:explain",
         "repository": "compostela.app.cli.repositories:repository",
         "blob": "compostela.app.cli.blobs:blob",
         "doctor": "compostela.app.cli.diagnosis:doctor",

@@ -16,6 +16,7 @@ from compostela.base.errors import CompostelaError
 
 EXIT_DAMAGED = 3
 """The backup was made, or restored, and some bodies of messages were damaged in the data folder before."""
+_COMPRESSED = frozenset({".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip"})
 _json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 
 
@@ -27,6 +28,8 @@ def backup(target: Path, data: Path, as_json: bool) -> None:
     """Write a backup of the data folder to TARGET: an archive if the name ends in ".tar", else a folder. The server may run. Nothing is overwritten. What
     was written is read again and checked. The configuration folder is not part of it. Exit status 3: the backup is made, but bodies of
     messages were damaged in the data folder before."""
+    if target.suffix.lower() in _COMPRESSED:
+        fail(f"a backup is not compressed: give a name that ends in .tar instead of {target.suffix}")
     os.umask(PRIVATE_UMASK)
     try:
         with steps_bar(wanted=not as_json) as tell:

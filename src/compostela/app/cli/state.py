@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from compostela.app.cli.client import Client, with_client
+from compostela.app.cli.client import Client, fail, with_client
 
 _EXIT = {"healthy": 0, "degraded": 1}
 EXIT_UNHEALTHY = 2
@@ -31,4 +31,6 @@ def metrics(client: Client, name: str | None) -> None:
         for line in text.splitlines()
         if not name or line.removeprefix("# HELP ").removeprefix("# TYPE ").startswith(name)
     ]
+    if name and not lines:
+        fail(f"there is no metric {name}")
     client.show(lines)

@@ -81,11 +81,15 @@ def set_password(client: Client, name: str, password: str | None, password_stdin
 @user.command("remove")
 @click.argument("name")
 @click.option("--delete-data", is_flag=True, help="Delete mailboxes, aliases, forwards and delegations too.")
+@click.option("--force", is_flag=True, help="With --delete-data: NAME may no longer exist.")
 @yes_option
 @with_client
-def remove_user(client: Client, name: str, delete_data: bool, yes: bool) -> None:
+def remove_user(client: Client, name: str, delete_data: bool, force: bool, yes: bool) -> None:
     """Remove a user; without --delete-data the mailboxes stay."""
-    client.check_user(name)
+    if force and not delete_data:
+        raise click.UsageError("--force goes with --delete-data")
+    if not force:
+        client.check_user(name)
     also = ", and all data of the user is deleted" if delete_data else ""
     confirm(f"{name} can no longer log in and gets no mail{also}", yes)
     if delete_data:

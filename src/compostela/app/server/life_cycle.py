@@ -29,6 +29,7 @@ from compostela.base.settings import Problems
 from compostela.core.health.checks import HealthChecks
 from compostela.doctor.service import Diagnosis
 from compostela.model.mail_address import MailAddress
+from compostela.net.expulsion import keep_expelling
 from compostela.net.listeners import Listener
 from compostela.net.pop3.server import LoginDelays
 from compostela.net.tls.reload import reload_certificates
@@ -119,6 +120,7 @@ class Server:
             await self.mailbox_listeners.start()
         for listener in self.listeners:
             await listener.start()
+        self._running.append(asyncio.create_task(keep_expelling(self.listeners, services.users.contains)))
         _log.info("roles of this process", extra=self.roles.fields())
         return first
 
@@ -163,6 +165,7 @@ class Server:
         from compostela.app.server.route_groups import (
             account_groups,
             event_groups,
+            explanation_groups,
             log_groups,
             mail_groups,
             server_groups,
@@ -172,6 +175,9 @@ class Server:
             *server_groups(self.health, self.tasks, self._clock, self.reload_certificates, self._diagnosis()),
             *account_groups(self.services, self._stores, self.tasks),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
+            *explanation_groups(
+                self._configuration.container, self.mailet_context, self.services.mailboxes, self._clock
+            ),
             *event_groups(self._stores, self.tasks),
             *log_groups(levels or LogLevels(LOG_COMPONENTS, {})),
         ]
@@ -217,6 +223,7 @@ class Server:
     async def close(self) -> None:
         """Enough for a server that was made and never started."""
         self.services.users.close()
+        self.services.sieve_engine.close()
         if self._bans is not None:
             await self._bans.close()
         await self._logins.close()

@@ -1,14 +1,19 @@
 """The route groups of the administration API, each made from what it works on."""
 
+from compostela.app.server.explanation_routes import ExplanationRoutes
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.base.log_levels import LogLevels
+from compostela.base.settings import Node
 from compostela.core.health.checks import HealthChecks
+from compostela.core.mailbox.service import MailboxService
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.tasks.service import Tasks
 from compostela.doctor.routes import DoctorRoutes
 from compostela.doctor.service import Diagnosis
+from compostela.processing.explanation.explain import Explainer
+from compostela.processing.mailet import MailetContext
 from compostela.web.webadmin.application import RouteGroup
 from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
 from compostela.web.webadmin.routes.address_forwards import AddressForwardRoutes
@@ -65,6 +70,13 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, cloc
         MailRepositoryRoutes(stores.repositories, settings, stores.queues, tasks, clock),
         BlobRoutes(tasks),
     ]
+
+
+def explanation_groups(
+    container: Node, context: MailetContext, mailboxes: MailboxService, clock: Clock
+) -> list[RouteGroup]:
+    """What the mail container would do."""
+    return [ExplanationRoutes(Explainer(container, context, mailboxes), clock)]
 
 
 def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:

@@ -83,7 +83,7 @@ def deletion_steps(stores: Stores, services: Services) -> list[UserDeletionStep]
     return [
         MappingDeletion(services.rewriting),
         DelegationDeletion(stores.delegations),
-        DropListDeletion(services.users, stores.drop_lists),
+        DropListDeletion(services.rewriting, stores.drop_lists),
         MailboxDeletion(services.mailboxes.system),
         VacationDeletion(stores.vacations),
         SieveDeletion(stores.sieve_scripts),

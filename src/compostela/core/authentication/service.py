@@ -25,7 +25,9 @@ class Refusal(enum.Enum):
     NO_TARGET = "User does not exist."
     SHUT_OUT = "Too many failed logins from your address, try again later."
     BINDING = "unsupported-channel-binding-type"
-    """RFC 5802 §7."""
+    NO_BINDING = "channel-binding-not-supported"
+    BINDING_LOST = "server-does-support-channel-binding"
+    """Of SCRAM (RFC 5802 §7)."""
 
 
 class LoginRefused(CompostelaError):

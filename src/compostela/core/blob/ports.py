@@ -99,7 +99,7 @@ class BlobGarbage(Protocol):
 
     Embedded: what is found without reference is noted with the time, and removed by a later collection in a transaction that
     looks again; the file goes after its row. Files that no row knows are removed after a day, but not by a database that is younger
-    than they are or knows less than half of them.
+    than they are or knows less than half of them; their mode tells those that no row of any database names.
     Distributed: a listing of the objects in the order of their keys. Those of the present generation and of the one before are
     passed over; an older one goes if nothing refers to it."""
 

@@ -2,8 +2,8 @@
 
 from compostela.core.drop_lists.model import GLOBAL, Denied, DeniedKind, DropList, Scope
 from compostela.core.drop_lists.ports import DropListStore
+from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.data_steps import UserDeletionStep
-from compostela.core.users.service import UsersRepository
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
 
@@ -20,16 +20,15 @@ async def accepts(store: DropListStore, sender: MailAddress, recipient: MailAddr
 
 
 class DropListDeletion(UserDeletionStep):
-    """The user's own drop list."""
+    """The drop lists of the user's addresses."""
 
     name = "DropListUserDeletionTaskStep"
     priority = 9
 
-    def __init__(self, users: UsersRepository, store: DropListStore) -> None:
-        self._users = users
+    def __init__(self, rewriting: RecipientRewriteTable, store: DropListStore) -> None:
+        self._rewriting = rewriting
         self._store = store
 
     async def delete(self, user: Username) -> None:
-        address = self._users.address_of(user)
-        if address is not None:
+        for address in await self._rewriting.own_addresses(user):
             await self._store.clear(DropList.of(Scope.USER, str(address)))

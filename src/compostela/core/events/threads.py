@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from compostela.base.concurrency import contained
+
 T = TypeVar("T")
 A = TypeVar("A")
 
@@ -67,7 +69,7 @@ def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def _started(method: Callable[[A], Awaitable[None] | None], argument: A) -> "asyncio.Future[None]":
     if inspect.iscoroutinefunction(method):
-        return asyncio.ensure_future(method(argument))
+        return asyncio.ensure_future(contained(method(argument)))
     return _Thread(method, argument)
 
 

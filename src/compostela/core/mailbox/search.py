@@ -148,6 +148,9 @@ class SearchedPart(NamedTuple):
         if part.is_hidden_message:
             return "\n".join(_texts_of_message(decoded_octets(octets, part.encoding), unpacked + 1))
         text = decoded_text(octets, part.encoding, parameters.get(part.parameters, b"charset"))
+        if part.subtype == b"rfc822-headers":
+            # the header of the message that a delivery report is about (RFC 6522 §4)
+            text = f"{text}\n{_header_lines(Headers(decoded_octets(octets, part.encoding)))}"
         return (html_text(text) if part.subtype == b"html" else text).casefold()
 
 
@@ -155,7 +158,8 @@ def searched_parts(part: Part) -> Iterator[SearchedPart]:
     """A part and the parts below it, each as far as it is searched. Their header fields belong to the body of the message that
     holds them (RFC 3501 §6.4.4)."""
     yield SearchedPart(part, *part.header, is_header=True)
-    if part.is_hidden_message or (part.type == b"text" and not part.children):
+    # a delivery report is text too
+    if part.is_hidden_message or (part.type in (b"text", b"message") and not part.children):
         start, end = part.body
         yield SearchedPart(part, start, min(end, start + MAX_SEARCHED_PART_BYTES), is_header=False)
     for child in part.children:

@@ -24,6 +24,7 @@ from compostela.core.mailbox.model import (
     OpenedMailbox,
     StoredMessage,
 )
+from compostela.core.mailbox.ports import NotEmpty
 from compostela.core.mailbox.pre_deletion import Deletion
 from compostela.core.mailbox.rights import ALL_RIGHTS, NoPermission, Right
 from compostela.core.mailbox.search import Query, search
@@ -184,13 +185,21 @@ class MailboxSession:
             try:
                 await self._store.rename([(mailbox.id, path)])
             except AlreadyExists:
-                there = await self.find(path)
-                await self._store.move(mailbox.id, _EVERYTHING, there.id)
-                await self._store.delete(mailbox.id)
+                await self._merge(mailbox, await self.find(path))
             self._service.inboxes.forget(old.user)
             if old.name in subscribed[old.user]:
                 await self._store.subscribe(user, old.name)
                 await self._store.unsubscribe(old.user, old.name)
+
+    async def _merge(self, mailbox: Mailbox, there: Mailbox) -> None:
+        """What is delivered meanwhile comes along: no message goes with the mailbox."""
+        while True:
+            await self._store.move(mailbox.id, _EVERYTHING, there.id)
+            try:
+                await self._store.delete(mailbox.id, only_empty=True)
+            except NotEmpty:
+                continue
+            return
 
     async def _create_unless_there(self, path: MailboxPath) -> Mailbox:
         found = await self._store.find(path)

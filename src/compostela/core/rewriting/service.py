@@ -101,7 +101,8 @@ class RecipientRewriteTable:
             return
         for mapping in await self._store.mappings(MappingSource.of_address(address)):
             if mapping.type in _TAKES_THE_ADDRESS:
-                raise AlreadyExists(f"{user} is a {mapping.type.name.lower()} to {mapping.text}: remove that first")
+                kind = mapping.type.name.lower()
+                raise AlreadyExists(f"mail for {user} goes to {mapping.text} ({kind}): remove that first")
 
     async def mappings(self, source: MappingSource) -> list[Mapping]:
         return await self._store.mappings(source)

@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 
 from compostela.base.clock import Clock
-from compostela.base.concurrency import wait_at_most
+from compostela.base.concurrency import contained, wait_at_most
 from compostela.base.errors import CompostelaError, TemporaryFailure
 from compostela.core.tasks.model import Claim, TaskEnd, TaskState, TaskStatus
 from compostela.core.tasks.ports import LeaseLost, TaskStore
@@ -92,7 +92,7 @@ class TaskRun:
 
     async def _body(self) -> None:
         arguments = self._types.decode(self._task.type, self._task.arguments)
-        await self._types.runner(self._task.type).run(arguments, self._context)
+        await contained(self._types.runner(self._task.type).run(arguments, self._context))
 
     async def _attend(self, body: "asyncio.Future[None]") -> None:
         """Keeps the lease until the body ends. Raises `LeaseLost`."""

@@ -115,6 +115,9 @@ class Scheduler:
                 await self._tasks.submit(line.name, arguments, line.id_at(moment))
             except CompostelaError as error:
                 _log.warning("a scheduled task cannot be submitted: %s", error, extra={"type": line.name})
+            except Exception:
+                # an operator's own type: the other lines go on
+                _log.exception("a scheduled task cannot be submitted", extra={"type": line.name})
         return now
 
     async def _waits(self, name: str, encoded: Json) -> bool:

@@ -1,5 +1,6 @@
 """Tasks on users: rename one, delete the data of one or of all of a domain."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from compostela.model.username import Username
 
 _log = logging.getLogger(__name__)
 
+SETTLE_SECONDS = 2.5
+"""After the removal of an account. Until then every process has ended the sessions of the account, which look for it every
+second, and deliveries that had found it have ended: what they leave is deleted with the rest."""
 MAX_NAMED_USERS = 100
 """Users whose failure is told by name."""
 
@@ -77,6 +81,8 @@ class AccountRemovalStep(UserDeletionStep):
 
     async def delete(self, user: Username) -> None:
         await self._users.remove(user)
+        # also if it was gone: an earlier run may have died here
+        await asyncio.sleep(SETTLE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ _WHY = "Spammers find an open relay within hours; then every block list has its 
 MAX_CONNECTIONS = 20
 """A server may close after so many errors: then the attempts go on over a new connection, up to a limit."""
 MAX_SHOWN = 5
+MAX_DOMAINS = 20
+"""In so many of the server's domains an unknown user is tried."""
+FOREIGN_DOMAINS = ("example.com", "example.net", "example.org", "relay-test.example")
+"""Tried as recipients in this order, each only if the server does not manage it."""
 WIDE_PREFIX = {4: 16, 6: 32}
 """A public network that is larger than this is hardly one's own."""
 
@@ -34,6 +38,10 @@ class _Attempts:
     """Of a sender."""
     left: int = 0
     takes_unknown_users: bool = False
+    """In the first domain."""
+    unknown_taken_in: list[str] = field(default_factory=list)
+    unknown_refused: bool = False
+    """In one of the domains at least."""
 
 
 async def check_relay(subject: Subject, endpoint: Endpoint) -> list[Finding]:
@@ -120,22 +128,24 @@ def _literal(address: str) -> str:
 
 async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom, helo: str) -> _Attempts:
     own = next(iter(subject.domains), subject.host)
-    recipient = subject.settings.relay_recipient
+    recipient = _foreign(subject)
     address = next(iter(subject.settings.addresses), origin.host)
     known = tricks(recipient, own, subject.host, address)
     pending = [
         (sender, trick) for sender in (f"relay-test@{NAME}", "", f"postmaster@{own}", recipient) for trick in known
     ]
     attempts = _Attempts()
-    nobody = Trick("unknown user", f"<no-such-user-{secrets.token_hex(6)}@{own}>", foreign=False)
+    others = list(subject.domains[1:MAX_DOMAINS])
     for _ in range(MAX_CONNECTIONS):
         async with dialogue(endpoint, origin) as talk:
             greeting = await talk.reply()
             if not greeting.accepted:
                 raise DialogueFailed(f"{endpoint} greets with {greeting.text}")
             if not attempts.tried:
-                attempts.takes_unknown_users = await _takes(talk, helo, nobody, attempts)
+                attempts.takes_unknown_users = await _try_unknown(talk, helo, own, attempts)
             with contextlib.suppress(DialogueFailed):
+                while others:
+                    await _try_unknown(talk, helo, others.pop(), attempts)
                 await _work_off(talk, helo, pending, attempts)
         if not pending:
             break
@@ -143,12 +153,25 @@ async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom, helo
     return attempts
 
 
-async def _takes(talk: Dialogue, helo: str, nobody: Trick, attempts: _Attempts) -> bool:
+def _foreign(subject: Subject) -> str:
+    """A recipient in a domain that the server does not manage."""
+    local, _, domain = subject.settings.relay_recipient.rpartition("@")
+    free = (one for one in (domain, *FOREIGN_DOMAINS) if one.lower() not in subject.domains)
+    return f"{local}@{next(free, domain)}"
+
+
+async def _try_unknown(talk: Dialogue, helo: str, domain: str, attempts: _Attempts) -> bool:
+    """Whether a user of the domain is taken who surely does not exist."""
+    nobody = f"<no-such-user-{secrets.token_hex(6)}@{domain}>"
     await talk.command(f"{talk.endpoint.speaks.hello} {helo}".encode())
     accepted = (await talk.command(b"MAIL FROM:<>")).accepted and (
-        await talk.command(f"RCPT TO:{nobody.argument}".encode())
+        await talk.command(f"RCPT TO:{nobody}".encode())
     ).accepted
     attempts.tried += 1
+    if accepted:
+        attempts.unknown_taken_in.append(domain)
+    else:
+        attempts.unknown_refused = True
     await talk.command(b"RSET")
     return accepted
 
@@ -192,11 +215,17 @@ def _judged(endpoint: Endpoint, attempts: _Attempts, origin: str) -> list[Findin
             "accepts every recipient, and no mapping that sends a whole domain elsewhere"
         )
         found.append(Finding(Severity.ERROR, str(endpoint), text, _WHY, fix))
-    if attempts.takes_unknown_users:
-        text = f"{endpoint} takes mail for users that do not exist."
+    if attempts.unknown_taken_in:
+        text = f"{endpoint} takes mail for users that do not exist"
         why = "It bounces later, to forged senders: others count that as spam."
         fix = f'<handler class="ValidRcptHandler"/> in the <handlerchain> of {endpoint.name}'
-        found.append(Finding(Severity.WARNING, str(endpoint), text, why, fix))
+        if attempts.unknown_refused:
+            text += f" in {', '.join(sorted(attempts.unknown_taken_in))}"
+            fix = (
+                "<recipientRewriteTableCheck>anyMappingValid</recipientRewriteTableCheck> in the ValidRcptHandler of "
+                f"{endpoint.name}, or take away the mapping that gives the whole domain to others"
+            )
+        found.append(Finding(Severity.WARNING, str(endpoint), f"{text}.", why, fix))
     if attempts.deferred:
         text = f"{attempts.deferred} of {attempts.tried} attempts to relay over {endpoint} were only put off (4xx)."
         why = "Greylisting or a rate limit stood before the rule: what it would have said is not known."

@@ -155,9 +155,9 @@ class Exchange:
                 step = await asyncio.to_thread(self._mechanism.next, response)
             else:
                 step = self._mechanism.next(response)
-        except UnsupportedBinding:
+        except UnsupportedBinding as wrong:
             # no guess of a password: the throttle does not count it
-            raise LoginRefused(Refusal.BINDING) from None
+            raise LoginRefused(Refusal(str(wrong))) from None
         if isinstance(step, SecretsWanted):
             secrets = await self._logins.authenticator.scram_secrets(step.authentication_id, self._client)
             step = self._mechanism.secrets(secrets)

@@ -13,6 +13,7 @@ from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.mailbox.keyword_limits import KeywordLimitReached
 from compostela.core.mailbox.rights import NoPermission
+from compostela.model.username import Username
 from compostela.net.gathering_host import GatheringHost
 from compostela.net.imap.dispatch import Ask, Then, execute
 from compostela.net.imap.mailbox_commands import path_of, target_of
@@ -50,6 +51,12 @@ _BURIES_EXISTS = frozenset({"FETCH", "UID FETCH", "STORE", "UID STORE", "SEARCH"
 _ALWAYS_LOOK = frozenset({"NOOP", "CHECK", "IDLE"})
 """What others did is told after these even if no hint came: a client asks for it."""
 SHUTTING_DOWN = "BYE Server is shutting down."
+MAILBOX_DELETED = "BYE Selected mailbox has been deleted"
+"""By another session: IMAP has no other way to tell it (RFC 2180 §3.3); clients connect again."""
+_FAREWELLS = {
+    CloseReason.SILENCE: "BYE Autologout; idle for too long.",
+    CloseReason.REMOVED: "BYE The account is removed.",
+}
 
 _commands = counter("imapCommands", "IMAP commands")
 
@@ -128,10 +135,14 @@ class ImapProtocol(GatheringHost):
     def _has_work(self) -> bool:
         return self._append is not None
 
+    @property
+    def account(self) -> Username | None:
+        return self.state.user
+
     def _announce_close(self, reason: CloseReason) -> None:
         if self._message is not None:
             self._message.discard()
-        self._close("BYE Autologout; idle for too long." if reason is CloseReason.SILENCE else SHUTTING_DOWN)
+        self._close(_FAREWELLS.get(reason, SHUTTING_DOWN))
 
     def check_idle(self, now: float) -> None:
         interval = self.server.settings.idle_interval_seconds
@@ -281,7 +292,7 @@ class ImapProtocol(GatheringHost):
             may_expunge = name not in ("FETCH", "STORE", "SEARCH")
             always, buried = name in _ALWAYS_LOOK, name in _BURIES_EXISTS
             if not await tell_changes(self, may_expunge=may_expunge, always=always, buried=buried):
-                farewell = "BYE Selected mailbox has been deleted"
+                farewell = MAILBOX_DELETED
         except TemporaryFailure:
             _log.exception("a mailbox's changes could not be read; a later command tells them", extra={"command": name})
         except Exception:
@@ -401,7 +412,7 @@ class ImapProtocol(GatheringHost):
         self._woken = False
         try:
             if not await tell_changes(self, may_expunge=True):
-                self._close("BYE Selected mailbox has been deleted")
+                self._close(MAILBOX_DELETED)
         except TemporaryFailure:
             self._tell_idler_later()
         else:

@@ -44,6 +44,7 @@ _NEEDS_TLS = responses.no("Use STARTTLS first", responses.ENCRYPT_NEEDED)
 _CLOSING = {
     CloseReason.SHUTDOWN: responses.bye("The server is shutting down", responses.TRYLATER),
     CloseReason.SILENCE: responses.bye("Nothing came for too long"),
+    CloseReason.REMOVED: responses.bye("The account is removed"),
     CloseReason.LIFESPAN: responses.bye("The connection has been there for too long"),
 }
 
@@ -101,6 +102,10 @@ class ManageSieveProtocol(GreetingHost):
 
     def _has_work(self) -> bool:
         return False
+
+    @property
+    def account(self) -> Username | None:
+        return self._user
 
     def _announce_close(self, reason: CloseReason) -> None:
         self._close(_CLOSING[reason])

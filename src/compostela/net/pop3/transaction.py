@@ -106,8 +106,9 @@ class Transaction:
         stuffer = DotStuffer()
         step = CHUNK_BYTES if counter is None else TOP_BYTES
         at, size = 0, content.body.size if counter is None or counter.left else 0
-        # a body that cannot be read is found out before +OK
-        piece = await _piece(content.body, 0, step) if size else b""
+        # a body that cannot be read is found out before +OK; one that is open is there to the end, even if it is removed meanwhile
+        body = await content.body.opened() if size else content.body
+        piece = await _piece(body, 0, step) if size else b""
         header = content.header if self._utf8 else downgraded(content.header)
         self._out.write(replies.MESSAGE_FOLLOWS + stuffer.feed(header))
         while piece:
@@ -118,7 +119,7 @@ class Transaction:
             if not await self._out.drain():
                 return
             try:
-                piece = await _piece(content.body, at, step)
+                piece = await _piece(body, at, step)
             except TemporaryFailure as failure:
                 raise CutOff from failure
         self._out.write(stuffer.end())

@@ -89,6 +89,8 @@ class ManageSieveMailet(Mailet):
     Only mail whose sender has logged in, and is that user, is a command; it ends here. Other mail goes on. If the server is killed
     between a command and its answer, the command is carried out again."""
 
+    acts_outside = True
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         self._help_url = settings.text("helpURL", "")

@@ -71,6 +71,8 @@ class ToSenderDomainRepository(Mailet):
 class MetricsMailet(Mailet):
     """Counts the mails that pass."""
 
+    acts_outside = True
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         self._counter = counter(settings.required("metricName") or "mails", "Mails that passed a MetricsMailet")

@@ -1,10 +1,10 @@
 """Sieve: runs the active script of each recipient (RFC 5228)."""
 
-import asyncio
 import datetime as dt
 import logging
 
 from compostela.base.concurrency import side_by_side
+from compostela.base.errors import CompostelaError, QuotaExceeded, TemporaryFailure
 from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.sieve.model import StoredScript
@@ -47,14 +47,28 @@ class Sieve(Mailet):
         if user is None:
             return True
         try:
-            # safe to do again: every action has its key
-            return await with_retries(lambda: self._filter(mail, recipient, user, run))
-        except Exception:
+            # safe to do again: every action has its key, and the same one each time
+            return await with_retries(lambda: self._filter(mail, recipient, user, run.again()))
+        except Exception as error:
             _log.exception(
                 "the actions of a script failed; the mail is kept",
                 extra={"mail": mail.name, "recipient": str(recipient)},
             )
+            if isinstance(error, CompostelaError) and not isinstance(error, TemporaryFailure | QuotaExceeded):
+                await self._tell_owner(error, mail, recipient, user, run.again())
             return True
+
+    async def _tell_owner(
+        self, error: CompostelaError, mail: Mail, recipient: MailAddress, user: Username, run: PipelineRun
+    ) -> None:
+        """Of an action that cannot be done: the name of a mailbox with an empty level, for instance."""
+        try:
+            await Execution(self.context, mail, recipient, user, run).tell_owner(str(error))
+        except Exception:
+            _log.exception(
+                "the owner of a script was not told of its failure",
+                extra={"mail": mail.name, "recipient": str(recipient)},
+            )
 
     async def _filter(self, mail: Mail, recipient: MailAddress, user: Username, run: PipelineRun) -> bool:
         script = await self.context.sieve.scripts.active(user)
@@ -90,6 +104,5 @@ class Sieve(Mailet):
         envelope = Envelope("" if mail.sender is None else str(mail.sender), str(recipient))
         message = MailOfScript(mail, answers)
         now = dt.datetime.fromtimestamp(self.context.clock.now(), dt.UTC)
-        return await asyncio.to_thread(
-            lambda: self.context.sieve.engine.program_of(script).run(message, envelope, host, now)
-        )
+        engine = self.context.sieve.engine
+        return await engine.on_thread(lambda: engine.program_of(script).run(message, envelope, host, now))

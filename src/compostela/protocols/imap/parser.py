@@ -36,6 +36,8 @@ MAX_PATTERNS = 100
 MAX_REMEMBERED_OCTETS = 512
 MAX_MODSEQ = 2**63 - 1
 _MONTHS = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
+_FIRST_MOMENT = int(datetime(1, 1, 1, tzinfo=UTC).timestamp())
+_LAST_MOMENT = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 _DATE_TIME = re.compile(
     rb"([ 0-3]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-5][0-9])"
 )
@@ -411,4 +413,8 @@ def _date_time(text: bytes) -> int:
     except ValueError as wrong:
         raise SyntaxFault(ILLEGAL) from wrong
     offset = int(zone_hours) * 3600 + int(zone_minutes) * 60
-    return int(local.timestamp()) + (-offset if sign == b"+" else offset)
+    moment = int(local.timestamp()) + (-offset if sign == b"+" else offset)
+    if not _FIRST_MOMENT <= moment <= _LAST_MOMENT:
+        # it is told in UTC, where its year would not have four digits
+        raise SyntaxFault(ILLEGAL)
+    return moment

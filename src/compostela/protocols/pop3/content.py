@@ -4,6 +4,9 @@ most one octet between two of them."""
 import re
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
+_TO_CHANGE = re.compile(rb"\n(?:\.|(?<!\r\n))")
+"""A dot at the beginning of a line, or a bare LF. It begins with a literal, which the search finds many times as fast as other
+patterns: this one pass over a usual message costs less than to count or find two octets in it."""
 
 
 class DotStuffer:
@@ -26,18 +29,22 @@ class DotStuffer:
             octets, self._held = octets[:-1], b"\r"
         if not octets:
             return b""
-        if octets.count(b"\n") != octets.count(b"\r\n"):
-            octets = _BARE_LF.sub(b"\r\n", octets)
         starts_with_dot = self._at_line_start and octets.startswith(b".")
         self._at_line_start = octets.endswith(b"\n")
-        if b"\n." in octets:
-            octets = octets.replace(b"\n.", b"\n..")
+        if _TO_CHANGE.search(octets) is not None:
+            octets = _changed(octets)
         return b"." + octets if starts_with_dot else octets
 
     def end(self) -> bytes:
         """What follows the last piece: a line end if the message has none, and the line with the dot."""
         # a CR that is held begins the line end
         return b".\r\n" if self._at_line_start and not self._held else b"\r\n.\r\n"
+
+
+def _changed(octets: bytes) -> bytes:
+    if octets.count(b"\n") != octets.count(b"\r\n"):
+        octets = _BARE_LF.sub(b"\r\n", octets)
+    return octets.replace(b"\n.", b"\n..") if b"\n." in octets else octets
 
 
 class LineCounter:

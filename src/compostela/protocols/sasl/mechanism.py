@@ -76,7 +76,8 @@ Step = Challenge | SecretsWanted | Claim
 
 
 class UnsupportedBinding(InvalidArgument):
-    """The client binds the exchange to the channel by a type that the server has not (RFC 5802 §7)."""
+    """The client and the server do not agree on how the exchange is bound to the channel. The text is the error's word of
+    RFC 5802 §7."""
 
 
 class Mechanism:

@@ -67,11 +67,13 @@ class Scram(Mechanism):
         self._header, self._authorization_id, self._client_first = parse_gs2_header(text)
         if self._binding is not None:
             if self._header.startswith("p=") and not self._header.startswith(_BINDING):
-                raise UnsupportedBinding("the channel binding is tls-server-end-point")
+                raise UnsupportedBinding("unsupported-channel-binding-type")
             if not self._header.startswith(_BINDING):
                 raise InvalidArgument("the channel binding is tls-server-end-point")
-        elif self._header.startswith("p=") or (self._plus_offered and self._header.startswith("y")):
-            raise InvalidArgument("the server supports channel binding")
+        elif self._header.startswith("p="):
+            raise UnsupportedBinding("channel-binding-not-supported")
+        elif self._plus_offered and self._header.startswith("y"):
+            raise UnsupportedBinding("server-does-support-channel-binding")
         fields = self._client_first.split(",")
         if len(fields) < 2 or not fields[0].startswith("n=") or not fields[1].startswith("r="):
             raise InvalidArgument("the first message is not of the form n=name,r=nonce")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from compostela.mime.headers import unfold
 from compostela.sieve.compiler import Compiler, RunTest
 from compostela.sieve.definition import Definition, TestDefinition
+from compostela.sieve.errors import ScriptFailure
 from compostela.sieve.names import as_names, check_field_names
 from compostela.sieve.run import DuplicateMark, Run
 from compostela.sieve.signatures import Tag, Type, of_test
@@ -31,6 +32,8 @@ def _duplicate(call: Call, compiler: Compiler) -> RunTest:
         if refreshes or not is_known:
             # kept by the caller after the run has ended well (RFC 7352 §3)
             run.duplicates[key] = DuplicateMark(key, seconds)
+            if len(run.duplicates) > run.limits.duplicates:
+                raise ScriptFailure(f"'duplicate' is to remember more than {run.limits.duplicates} messages")
         return is_known
 
     return test_duplicate

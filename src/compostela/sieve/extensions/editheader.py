@@ -15,8 +15,8 @@ from compostela.sieve.sources import picked
 from compostela.sieve.tags import INDEX, MATCH, check_index, check_match
 from compostela.sieve.tree import Call
 
-PROTECTED = frozenset({b"received", b"auto-submitted"})
-"""A script must not delete them: they end mail loops (RFC 5293 §6)."""
+PROTECTED = frozenset({b"received", b"auto-submitted", b"delivered-to"})
+"""A script must not delete them: they end mail loops (RFC 5293 §6). Delivered-To tells where redirected mail was before."""
 
 MAX_VALUE = 4_000
 """Characters of a field that a script adds."""
@@ -58,9 +58,13 @@ def _deleteheader(call: Call, compiler: Compiler) -> RunCommand:
         if patterns is not None:
             find = finder(match, keys(run), run.limits)
             if match.name == "count":
-                chosen = chosen if find(Values([field_text(one.value) for one in chosen])) is not None else ()
+                chosen = (
+                    chosen
+                    if find(Values([field_text(one.value) for one in chosen]), run.check_time) is not None
+                    else ()
+                )
             else:
-                chosen = [one for one in chosen if find(Values((field_text(one.value),))) is not None]
+                chosen = [one for one in chosen if find(Values((field_text(one.value),)), run.check_time) is not None]
         if chosen:
             run.draft.set_header(_without(block, chosen))
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,7 +29,9 @@ async def _api_error(_: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code in (404, 405):
-        return error_response(404, "notFound", f"{request.method} {request.url.path} can not be found", None)
+        # as the client spelt it: the routes see other slashes
+        raw: bytes = (request.scope.get("raw_path") or request.url.path.encode()).partition(b"?")[0]
+        return error_response(404, "notFound", f"{request.method} {unquote(raw)} can not be found", None)
     return error_response(error.status_code, "InvalidArgument", error.detail, None)
 
 

@@ -5,10 +5,12 @@ character of a name, and which becomes a slash again in the parameters.
 """
 
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from starlette.convertors import PathConvertor, StringConvertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from compostela.web.webadmin.error_handlers import error_response
 
 _STAND_IN = "\ufdd0"
 """A noncharacter: no name has it."""
@@ -30,14 +32,26 @@ register_url_convertor("path", _Path())
 
 
 class SlashesInNames:
-    """Middleware: routes see `%2F` as a part of a name."""
+    """Middleware: routes see `%2F` as a part of a name. A path that is no UTF-8 is answered 400: decoded with replacements it would
+    name something else."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw: bytes = scope.get("raw_path") or b""
-        if scope["type"] == "http" and b"%2f" in raw.lower():
-            text = raw.partition(b"?")[0].decode("latin-1")
-            scope = {**scope, "path": unquote(_SLASH.sub(_STAND_IN, text))}
+        raw = (scope.get("raw_path") or b"").partition(b"?")[0] if scope["type"] == "http" else b""
+        if not _is_utf8(unquote_to_bytes(raw)):
+            refusal = error_response(400, "InvalidArgument", "The path of the request is not UTF-8", None)
+            await refusal(scope, receive, send)
+            return
+        if b"%2f" in raw.lower():
+            scope = {**scope, "path": unquote(_SLASH.sub(_STAND_IN, raw.decode("latin-1")))}
         await self._app(scope, receive, send)
+
+
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

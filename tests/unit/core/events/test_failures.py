@@ -313,3 +313,21 @@ async def test_a_store_that_fails_does_not_hold_up_the_stop(tmp_path: Path, capl
         await settled(store)
         await store.close()
     assert "cursors of a listener group were not saved; its changes are told again" in caplog.messages
+
+
+class Leaving(Recorder):
+    """Ends the process, as it thinks."""
+
+    async def changed(self, changes: MailboxChanges) -> None:
+        raise SystemExit(3)
+
+
+async def test_a_listener_that_exits_does_not_end_the_server(store: EmbeddedStore) -> None:
+    async with following(store, Leaving(store), options=IMPATIENT):
+        mailbox = await a_mailbox(store.mailboxes)
+        await fill(store.mailboxes, mailbox, NO_FLAGS)
+        await settled(store)
+        (name,) = await store.dead_letters.ids(GROUP)
+        letter = await store.dead_letters.get(GROUP, name)
+        assert letter is not None
+        assert letter.error == "RuntimeError: SystemExit(3)"

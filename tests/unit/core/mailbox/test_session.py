@@ -7,7 +7,7 @@ import pytest
 from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound, QuotaExceeded, TemporaryFailure
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mailbox.actor import Actor
-from compostela.core.mailbox.model import Mailbox
+from compostela.core.mailbox.model import Copied, Mailbox
 from compostela.core.mailbox.pre_deletion import Deletion, PreDeletionHook
 from compostela.core.mailbox.quota import QuotaRule
 from compostela.core.mailbox.rights import ALL_RIGHTS, NO_RIGHTS, NoPermission, OwnerRights, Right
@@ -15,7 +15,7 @@ from compostela.core.mailbox.service import MailboxService
 from compostela.core.mailbox.session import DEFAULT_MAILBOXES, MailboxSession
 from compostela.mime.structure import Structure
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
-from compostela.model.numbers import Uid
+from compostela.model.numbers import MailboxId, Uid
 from compostela.model.uid_set import UidSet
 from compostela.model.username import Username
 from tests.contracts.fakes import START
@@ -340,3 +340,24 @@ async def test_mailboxes_go_to_another_user_and_may_do_so_again(service: Mailbox
     assert (await service.system.status(await service.system.find(path("INBOX", CAROL)))).messages == 2
     await service.system.deliver(BOB, MAIL)
     assert (await service.system.status(await service.system.inbox(BOB))).messages == 1
+
+
+async def test_mail_that_comes_while_a_mailbox_joins_another_is_not_lost(
+    service: MailboxService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivery that has found the INBOX of the old user, between the move of its messages and its end."""
+    inbox = await service.system.inbox(BOB)
+    await service.system.inbox(CAROL)
+    move, late = service.store.move, [2]
+
+    async def moved(source: MailboxId, uids: UidSet, target: MailboxId) -> Copied:
+        copied = await move(source, uids, target)
+        if late[0]:
+            late[0] -= 1
+            await service.system.append(inbox, MAIL)
+        return copied
+
+    monkeypatch.setattr(service.store, "move", moved)
+    await service.system.transfer([inbox], CAROL)
+    assert await service.system.list(BOB) == []
+    assert (await service.system.status(await service.system.inbox(CAROL))).messages == 2

@@ -237,6 +237,6 @@ async def test_a_user_who_has_a_role_address_keeps_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [ALIAS, GROUP, FORWARD])
 async def test_no_user_takes_an_address_whose_mail_goes_elsewhere(accounts: Accounts, kind: MappingType) -> None:
     await put(accounts, "sales@example.org", kind, "alice@example.org")
-    with pytest.raises(AlreadyExists, match=f"sales@example.org is a {kind.name.lower()} to alice@example.org"):
+    with pytest.raises(AlreadyExists, match=rf"sales@example.org goes to alice@example.org \({kind.name.lower()}\)"):
         await accounts.rewriting.check_free(Username.parse("sales@example.org"))
     await accounts.rewriting.check_free(Username.parse("alice@example.org"))

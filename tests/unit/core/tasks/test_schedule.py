@@ -11,12 +11,12 @@ from compostela.app.configuration.files import Reader
 from compostela.base.clock import as_datetime
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems, Settings
-from compostela.core.tasks.model import TaskQuery
+from compostela.core.tasks.model import Json, TaskQuery
 from compostela.core.tasks.schedule import ScheduledTask, Scheduler
 from compostela.core.tasks.settings import read_task_run_settings
 from compostela.core.tasks.worker import WorkerSettings
 from tests.contracts.fakes import FakeClock
-from tests.unit.core.tasks.runners import Scripted, nothing, tasks_of
+from tests.unit.core.tasks.runners import Scripted, Step, nothing, tasks_of
 
 PLACE = Place("tasks.properties", 1)
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -114,3 +114,21 @@ def test_without_the_file_there_are_defaults() -> None:
     problems = Problems()
     read = read_task_run_settings(_settings("", problems))
     assert (read.worker, list(read.schedule), problems.found) == (WorkerSettings(), [], [])
+
+
+class Unspeakable(Scripted):
+    name = "unspeakable"
+
+    async def describe(self, arguments: Step) -> Json:
+        raise RuntimeError(arguments.name)
+
+
+async def test_a_type_that_cannot_describe_itself_stops_no_other_line(store: EmbeddedStore) -> None:
+    """An operator's own type may raise anything."""
+    clock = FakeClock(NOON.timestamp())
+    tasks = tasks_of(store.tasks, clock, Unspeakable(nothing), Scripted(nothing))
+    scheduler = Scheduler(tasks, [line("* * * * * unspeakable"), line("* * * * * scripted")], clock)
+    since = as_datetime(clock.now())
+    clock.advance(60)
+    await scheduler.submit_due(since)
+    assert [task.type for task in await tasks.page(TaskQuery(), offset=0, limit=10)] == ["scripted"]

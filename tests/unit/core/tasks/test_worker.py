@@ -309,3 +309,13 @@ async def test_a_report_that_is_too_large_fails_the_task(store: EmbeddedStore, c
     async with worker_of(tasks, clock):
         task = await tasks.wait(task_id, SECONDS)
     assert (task.status, task.state.progress) == (TaskStatus.FAILED, None)
+
+
+async def test_a_task_that_exits_does_not_end_the_server(store: EmbeddedStore, clock: FakeClock) -> None:
+    async def run(step: Step, context: TaskContext) -> None:
+        raise SystemExit(step.count)
+
+    tasks = tasks_of(store.tasks, clock, Scripted(run))
+    async with worker_of(tasks, clock):
+        task = await tasks.wait(await tasks.submit("scripted", Step(count=3)), SECONDS)
+        assert task.status is TaskStatus.FAILED

@@ -17,6 +17,7 @@ from compostela.core.sieve.model import ScriptName, StoredScript
 from compostela.core.sieve.user_data import SieveChange, SieveDeletion
 from compostela.core.tasks.model import Json, TaskState
 from compostela.core.tasks.runner import TaskContext, TaskRunner
+from compostela.core.users import tasks as users_tasks
 from compostela.core.users.data_steps import StepFailed, UserDeletionStep, UsernameChangeStep
 from compostela.core.users.tasks import (
     ChangeUsername,
@@ -40,6 +41,12 @@ from tests.unit.core.accounts import Accounts
 SCRIPT = StoredScript(ScriptName("one"), b"keep;", b"tree")
 SENDER = MailAddress.parse("carl@b.example")
 OLD, NEW, ANN = (Username.parse(f"{name}@example.org") for name in ("old", "new", "ann"))
+
+
+@pytest.fixture(autouse=True)
+def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No client is logged in."""
+    monkeypatch.setattr(users_tasks, "SETTLE_SECONDS", 0.0)
 
 
 class Cut(Exception):

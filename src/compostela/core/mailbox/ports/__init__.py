@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-from compostela.core.mailbox.ports.hierarchy import MailboxHierarchy
+from compostela.core.mailbox.ports.hierarchy import MailboxHierarchy, NotEmpty
 from compostela.core.mailbox.ports.messages import MessageStore
 from compostela.core.mailbox.ports.subscriptions import SubscriptionStore
 
-__all__ = ["MailboxHierarchy", "MailboxStore", "MessageStore", "SubscriptionStore"]
+__all__ = ["MailboxHierarchy", "MailboxStore", "MessageStore", "NotEmpty", "SubscriptionStore"]
 
 
 class MailboxStore(MailboxHierarchy, MessageStore, SubscriptionStore, Protocol):

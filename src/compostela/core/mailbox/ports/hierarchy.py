@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from compostela.base.errors import CompostelaError
 from compostela.core.mailbox.log import PAGE_ENTRIES, TreePage
 from compostela.core.mailbox.model import Mailbox
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.username import Username
+
+
+class NotEmpty(CompostelaError):
+    """The mailbox holds messages."""
 
 
 class MailboxHierarchy(Protocol):
@@ -38,8 +43,9 @@ class MailboxHierarchy(Protocol):
         together (distributed)."""
         ...
 
-    async def delete(self, mailbox: MailboxId) -> None:
-        """Delete a mailbox with its messages; its id and UIDVALIDITY are never used again."""
+    async def delete(self, mailbox: MailboxId, *, only_empty: bool = False) -> None:
+        """Delete a mailbox with its messages; its id and UIDVALIDITY are never used again. With `only_empty` it raises `NotEmpty`
+        for one that holds any message: an append at the same time comes before it and keeps the mailbox, or gets `NotFound`."""
         ...
 
     async def tree(self, user: Username, since: ModSeq, limit: int = PAGE_ENTRIES) -> TreePage:

@@ -1,5 +1,8 @@
 """/users: accounts and their passwords."""
 
+import uuid
+from collections.abc import Sequence
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,6 +10,7 @@ from starlette.routing import Route
 
 from compostela.base.errors import AlreadyExists
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.tasks.model import TaskQuery, TaskRecord, TaskStatus
 from compostela.core.tasks.service import Tasks
 from compostela.core.users.service import UsersRepository
 from compostela.core.users.tasks import ChangeUsername, ChangeUsernameTask, DeleteUserData, DeleteUserDataTask
@@ -15,6 +19,9 @@ from compostela.web.webadmin.errors import ApiError, conflict, invalid, not_foun
 from compostela.web.webadmin.json import JsonResponse, no_content, read_json
 from compostela.web.webadmin.parameters import boolean_of, chosen_of, username_of
 from compostela.web.webadmin.tasks import submitted
+
+MAX_LOOKED_AT = 10_000
+"""Ended tasks of each status, the latest first."""
 
 
 class _Password(msgspec.Struct, forbid_unknown_fields=True):
@@ -122,6 +129,30 @@ class UserRoutes:
                 raise conflict(
                     f"The data of the former user {user} is being deleted by the task {task.id}: wait for it"
                 )
+        if (early := await self._deletion_that_ended_early(user)) is not None:
+            raise conflict(
+                f"The deletion of the former user {user} ended early, by the task {early}: delete what is left "
+                f"(compostela user remove {user} --delete-data --force)"
+            )
+
+    async def _deletion_that_ended_early(self, user: Username) -> uuid.UUID | None:
+        """The task that removed the account and left some of the data, if none has deleted the rest since."""
+        failed = [
+            task
+            for status in (TaskStatus.FAILED, TaskStatus.CANCELED)
+            for task in await self._deletions(user, status)
+            if task.arguments.get("remove_user")
+        ]
+        if not failed:
+            return None
+        last = max(failed, key=lambda task: task.submitted_at)
+        completed = await self._deletions(user, TaskStatus.COMPLETED)
+        return None if any(task.submitted_at > last.submitted_at for task in completed) else last.id
+
+    async def _deletions(self, user: Username, status: TaskStatus) -> Sequence[TaskRecord]:
+        query = TaskQuery(status, DeleteUserDataTask.name)
+        tasks = await self._tasks.page(query, offset=0, limit=MAX_LOOKED_AT)
+        return [task for task in tasks if task.arguments.get("username") == user.value]
 
     async def _password(self, request: Request) -> str:
         password = (await read_json(request, _Password)).password

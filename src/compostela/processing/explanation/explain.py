@@ -1,0 +1,127 @@
+"""The dry run itself."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from compostela.base.settings import Node, Problems
+from compostela.core.mail.model import GHOST, Mail
+from compostela.core.mailbox.service import MailboxService
+from compostela.model.numbers import EntryId
+from compostela.processing.container import build_processors
+from compostela.processing.explanation.model import Explanation, Step, names_of, sender_of
+from compostela.processing.explanation.recording import (
+    RecordingMarks,
+    RecordingQueues,
+    RecordingRepositories,
+    RecordingSession,
+    RecordingVacations,
+    UntouchedRateLimits,
+)
+from compostela.processing.mailet import Mailet, MailetContext
+from compostela.processing.pipeline_run import PipelineRun
+from compostela.processing.processor import MailProcessors, Pair, PipelineObserver, PropagatedError, matcher_text
+
+MOST_MAILS = 100
+"""Mails that one dry run follows: those that mailets make are followed too."""
+_PACKAGE = "compostela."
+
+
+class Explainer:
+    """Makes dry runs of a container."""
+
+    def __init__(self, container: Node, context: MailetContext, mailboxes: MailboxService) -> None:
+        self._container = container
+        self._context = context
+        self._mailboxes = mailboxes
+
+    async def explain(self, mail: Mail) -> Explanation:
+        """Follow the mail, and those that mailets make of it, to their ends."""
+        run = _Run()
+        context = replace(
+            self._context,
+            mailboxes=RecordingSession(self._mailboxes, run.note),
+            vacations=RecordingVacations(self._context.vacations, run.note),
+            queues=RecordingQueues(self._context.queues, run.note, run.waiting.append),
+            rate_limits=UntouchedRateLimits(run.note),
+            repositories=RecordingRepositories(self._context.repositories, run.note),
+            sieve=replace(self._context.sieve, marks=RecordingMarks(self._context.sieve.marks)),
+        )
+        processors = MailProcessors(build_processors(self._container, Problems(), context), run)
+        run.waiting.append(mail)
+        for number in range(MOST_MAILS):
+            if not run.waiting:
+                break
+            following = run.waiting.popleft()
+            try:
+                await processors.execute(following, PipelineRun(EntryId(f"dry-run-{number}")))
+            except PropagatedError as error:
+                run.told.end(following.recipients, f"tried again later: {error}")
+        run.told.is_complete = not run.waiting
+        return run.told
+
+
+class _Run(PipelineObserver):
+    """What is noted while it goes on."""
+
+    def __init__(self) -> None:
+        self.told = Explanation()
+        self.waiting: deque[Mail] = deque()
+        self._step: Step | None = None
+        self._before: tuple[str, list[str], str] = ("", [], "")
+        self._has_ended = False
+
+    def note(self, what: str, ending: Sequence[object]) -> None:
+        """An effect of the mailet at work."""
+        if self._step is not None:
+            self._step.effects.append(what)
+        if ending:
+            self._has_ended = True
+            self.told.end(ending, what)
+
+    def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
+        self.told.mail(mail).steps.append(_step(pair, mail, processor, matched=False))
+
+    def serves(self, pair: Pair, mail: Mail, processor: str) -> bool:
+        record = self.told.mail(mail)
+        self._step = _step(pair, mail, processor, matched=True)
+        record.steps.append(self._step)
+        self._before = sender_of(mail), names_of(mail.recipients), mail.content.header.decode("latin-1")
+        self._has_ended = False
+        if _is_left_out(pair.mailet):
+            self._step.effects.append("left out: a dry run does not know all that it would do")
+            return False
+        return True
+
+    def served(self, pair: Pair, mail: Mail, processor: str) -> None:
+        step, (sender, recipients, header) = self._step, self._before
+        self._step = None
+        if step is None:
+            return
+        if mail.state == GHOST:
+            step.changes.append("its way ends")
+            if not self._has_ended and not step.effects:
+                self.told.end(recipients, f"dropped by {step.mailet}")
+            return
+        if names_of(mail.recipients) != recipients:
+            step.changes.append(f"recipients: {', '.join(names_of(mail.recipients)) or 'none'}")
+        if sender_of(mail) != sender:
+            step.changes.append(f"sender: {sender_of(mail)}")
+        if mail.content.header.decode("latin-1") != header:
+            step.changes.append("the header is changed")
+        if mail.state != processor:
+            step.changes.append(f"goes to the processor {mail.state}")
+            if mail.error_message:
+                step.changes.append(f"error: {mail.error_message.strip().splitlines()[-1]}")
+
+    def falls_off(self, mail: Mail, processor: str) -> None:
+        self.told.end(mail.recipients, f"lost: the processor {processor} ends without a mailet for it")
+
+
+def _step(pair: Pair, mail: Mail, processor: str, *, matched: bool) -> Step:
+    return Step(processor, matcher_text(pair), type(pair.mailet).__name__, names_of(mail.recipients), matched)
+
+
+def _is_left_out(mailet: Mailet) -> bool:
+    """Mailets of one's own may do anything."""
+    return mailet.acts_outside or not type(mailet).__module__.startswith(_PACKAGE)
