@@ -13,13 +13,12 @@ from compostela.core.smime.enveloped import decrypt
 from compostela.core.smime.signed import Signed, verify
 from compostela.mime import headers
 from compostela.mime.editing import without_mime_fields
-from compostela.mime.scanner import describe
 from compostela.mime.structure import Part
 from compostela.mime.text import decoded_octets
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.mailets.header_values import replace_field
 from compostela.processing.mailets.smime_stores import read_key, read_trusted
-from compostela.processing.matchers.structure import is_smime_encrypted, is_smime_signed
+from compostela.processing.matchers.structure import is_smime_encrypted, is_smime_signed, root_of
 from compostela.processing.pipeline_run import PipelineRun
 
 _log = logging.getLogger(__name__)
@@ -56,10 +55,11 @@ class SMIMECheckSignature(Mailet):
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         mail.attributes.pop(self._attribute, None)
         mail.content = mail.content.with_header(headers.remove(mail.content.header, [STATUS.encode()]))
-        header, body = mail.content.header, await mail.content.body.read()
-        checked = await asyncio.to_thread(_check, header, body, self._trusted, self.context.clock.now())
-        if checked is None:
+        root = await root_of(mail)
+        if not is_smime_signed(root):
             return
+        header, body = mail.content.header, await mail.content.body.read()
+        checked = await asyncio.to_thread(_check, root, body, self._trusted, self.context.clock.now())
         signers = () if checked.signed is None else checked.signed.signers
         good = [one for one in signers if one.is_valid and (one.is_trusted or not self._only_trusted)]
         if good:
@@ -69,11 +69,7 @@ class SMIMECheckSignature(Mailet):
         replace_field(mail, STATUS, "Good signature" if good and len(good) == len(signers) else "Bad signature")
 
 
-def _check(header: bytes, body: bytes, trusted: Sequence[bytes], now: float) -> _Checked | None:
-    """None for a message without signature."""
-    root = describe(header, body).root
-    if not is_smime_signed(root):
-        return None
+def _check(root: Part, body: bytes, trusted: Sequence[bytes], now: float) -> _Checked:
     detached = None
     if root.is_multipart:
         if len(root.children) != 2:
@@ -127,11 +123,10 @@ class SMIMEDecrypt(Mailet):
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         from cryptography.hazmat.primitives.serialization import Encoding
 
-        header = mail.content.header
-        body = await mail.content.body.read()
-        root = describe(header, body).root
+        root = await root_of(mail)
         if not is_smime_encrypted(root):
             return
+        header, body = mail.content.header, await mail.content.body.read()
         try:
             entity = await asyncio.to_thread(decrypt, _decoded(root, body), self._key, self._certificate)
         except CmsError as error:

@@ -12,14 +12,13 @@ from compostela.core.mail.model import Mail
 from compostela.mime import addresses, headers
 from compostela.mime.conversion import CannotConvert, converted, fits_seven_bit
 from compostela.mime.editing import content_type, with_text, without_mime_fields
-from compostela.mime.scanner import describe
 from compostela.mime.structure import Part
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.mailets.attachments import with_parts
 from compostela.processing.mailets.header_values import replace_field
 from compostela.processing.mailets.smime_stores import address_of, name_of, read_key
-from compostela.processing.matchers.structure import is_smime_encrypted, is_smime_signed
+from compostela.processing.matchers.structure import is_smime_encrypted, is_smime_signed, root_of
 from compostela.processing.pipeline_run import PipelineRun
 
 _log = logging.getLogger(__name__)
@@ -74,11 +73,11 @@ class SMIMESign(Mailet):
         sender = mail.sender
         if sender is None or not await self._signs_for(mail, sender):
             return
-        header, body = mail.content.header, await mail.content.body.read()
-        root = describe(header, body).root
+        root = await root_of(mail)
         if is_smime_signed(root) or is_smime_encrypted(root) or root.subtype == b"signed":
             _log.info("a mail is signed or encrypted already", extra={"mail": mail.name})
             return
+        header, body = mail.content.header, await mail.content.body.read()
         explanation = self._explained(sender, header)
         mail.content = await asyncio.to_thread(self._signed, header, body, explanation)
         if self._rebuilds_from and self._address.lower() != str(sender).lower():
