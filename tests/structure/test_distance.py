@@ -13,6 +13,8 @@ WITHOUT_ELSEWHERE = {
     "ClockContract": "a clock is of one process",
     "DnsResolverContract": "each process asks for itself",
     "EffectsContract": "its second node is the store whose writes are held",
+    "ExchangePublisherContract": "nothing is kept",
+    "FormPosterContract": "nothing is kept",
     "MailDeliveryContract": "nothing is kept",
     "MailJudgeContract": "nothing is kept",
     "MailQueueContract": "QueueSharingContract has it",

@@ -25,7 +25,7 @@ ALLOWED = frozenset(
 )
 """What the event loop, the store, the configuration and the command line are made of."""
 HEAVY = frozenset({
-    "aiohttp", "cryptography", "dns", "hypothesis", "http", "prometheus_client", "pytest", "rich", "smtplib",
+    "aiohttp", "cryptography", "dns", "hypothesis", "http", "icalendar", "prometheus_client", "pytest", "rich", "smtplib",
     "sqlite3", "starlette", "unittest", "urllib.request", "uvicorn", "xml.dom",
 })  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from compostela.base.errors import CompostelaError
 from compostela.core.authentication.failure_ports import Bans, FailedLogins, RecentLogins
 from compostela.core.authentication.ports import DelegationStore
+from compostela.core.bayes.ports import TokenCorpora
 from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
 from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.domains.ports import DomainStore
@@ -47,6 +48,7 @@ class Stores:
     domains: DomainStore
     rewriting: RewritingStore
     greylist: GreylistStore
+    token_corpora: TokenCorpora
     vacations: VacationStore
     drop_lists: DropListStore
     dlp_rules: DlpRuleStore
@@ -96,6 +98,7 @@ def unopened_stores() -> Stores:
         domains=port("domains"),
         rewriting=port("rewriting"),
         greylist=port("greylist"),
+        token_corpora=port("token corpora"),
         vacations=port("vacations"),
         drop_lists=port("drop lists"),
         dlp_rules=port("DLP rules"),

@@ -1,19 +1,22 @@
 """What writers of mailets and matchers meet: two small base classes, their parameters and their surroundings."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from compostela.base.clock import Clock
 from compostela.base.settings import Settings
+from compostela.core.bayes.ports import TokenCorpora
 from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.drop_lists.ports import DropListStore
+from compostela.core.exchanges.ports import ExchangePublisher
 from compostela.core.filtering.ports import Scanners
 from compostela.core.filtering.settings import RspamdSettings
 from compostela.core.mail.model import Mail
+from compostela.core.mailbox.quota import QuotaRule
 from compostela.core.mailbox.session import MailboxSession
 from compostela.core.networks import Resolve
 from compostela.core.outbound.own_endpoints import OwnEndpoints
@@ -25,6 +28,7 @@ from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.users.service import UsersRepository
 from compostela.core.vacation.ports import VacationStore
+from compostela.core.web_forms.ports import FormPoster
 from compostela.mailauth.dns import AuthenticationDns
 from compostela.model.mail_address import MailAddress
 from compostela.processing.pipeline_run import PipelineRun
@@ -48,6 +52,7 @@ class MatcherContext:
     drop_lists_enabled: bool
     """`enabled` of droplists.properties."""
     dlp_rules: DlpRuleStore
+    quota: QuotaRule
     host_addresses: Resolve
     """Addresses of the host names in a condition or in settings."""
     clock: Clock
@@ -79,6 +84,10 @@ class MailetContext(MatcherContext):
     scanners: Scanners
     rspamd: RspamdSettings
     """What rspamd.properties says."""
+    token_corpora: TokenCorpora
+    forms: FormPoster
+    exchanges: Callable[[Sequence[str]], ExchangePublisher]
+    """Makes a publisher to the broker with these URIs. Raises `ImportError` if its package is not installed."""
     own: OwnEndpoints
     """This server as a next hop."""
 

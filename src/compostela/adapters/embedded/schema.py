@@ -367,6 +367,12 @@ BLOB_REFERENCE_TABLES = (
     "CREATE TABLE blob_suspect (blob INTEGER PRIMARY KEY, since REAL NOT NULL)",
 )
 
+TOKEN_CORPUS_TABLES = (
+    # messages of either kind, and how many different tokens
+    "CREATE TABLE token_corpus (name TEXT PRIMARY KEY, ham INTEGER NOT NULL, spam INTEGER NOT NULL, tokens INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE corpus_token (corpus TEXT, token BLOB, ham INTEGER NOT NULL, spam INTEGER NOT NULL, PRIMARY KEY (corpus, token)) WITHOUT ROWID",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
@@ -380,6 +386,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     POLICY_TABLES,
     BLOB_REFERENCE_TABLES,
     SIEVE_LIST_TABLES,
+    TOKEN_CORPUS_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

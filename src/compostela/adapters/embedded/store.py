@@ -51,6 +51,7 @@ from compostela.adapters.embedded.sieve_lists import EmbeddedSieveLists
 from compostela.adapters.embedded.sieve_scripts import EmbeddedGlobalScripts, EmbeddedSieveMarks, EmbeddedSieveScripts
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.tasks import EmbeddedTasks
+from compostela.adapters.embedded.token_corpora import EmbeddedTokenCorpora
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.vacations import EmbeddedVacations
 from compostela.adapters.embedded.writer import Transaction, Writer
@@ -105,6 +106,7 @@ class EmbeddedStore:
         self.drop_lists = EmbeddedDropLists(self._writer, self._reader)
         self.dlp_rules = EmbeddedDlpRules(self._writer, self._reader)
         self.greylist = EmbeddedGreylist(self._writer, self._reader)
+        self.token_corpora = EmbeddedTokenCorpora(self._writer, self._reader)
         self.sieve_scripts = EmbeddedSieveScripts(self._writer, self._reader, self._lookups)
         self.global_scripts = EmbeddedGlobalScripts(self._writer, self._reader)
         self.sieve_lists = EmbeddedSieveLists(self._writer, self._reader)

@@ -73,6 +73,7 @@ def stores_of(store: EmbeddedStore) -> Stores:
         domains=store.domains,
         rewriting=store.rewriting,
         greylist=store.greylist,
+        token_corpora=store.token_corpora,
         vacations=store.vacations,
         drop_lists=store.drop_lists,
         dlp_rules=store.dlp_rules,

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+from compostela.adapters.amqp.publisher import AmqpPublisher
 from compostela.adapters.clamav.clamd import Clamd
+from compostela.adapters.http.forms import HttpForms
 from compostela.adapters.rspamd.client import RspamdClient
 from compostela.adapters.spamassassin.spamd import Spamd
 from compostela.app.configuration.folder import Configuration
@@ -49,9 +51,13 @@ def mailet_context(
         drop_lists=stores.drop_lists,
         drop_lists_enabled=configuration.drop_lists.enabled,
         dlp_rules=stores.dlp_rules,
+        quota=services.mailboxes.quota,
         host_addresses=system_addresses,
         scanners=Scanners(Spamd, Clamd, RspamdClient),
         rspamd=configuration.rspamd,
+        token_corpora=stores.token_corpora,
+        forms=HttpForms(),
+        exchanges=AmqpPublisher,
         queues=stores.queues,
         rate_limits=stores.rate_limits,
         repositories=stores.repositories,

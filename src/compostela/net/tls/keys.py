@@ -9,21 +9,13 @@ import secrets
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from compostela.core.keystores.errors import KeyStoreError
-from compostela.core.keystores.jks import read_jks
-from compostela.core.keystores.pkcs12 import protected_keys
+from compostela.core.keystores.keys import KeyEntry, keys_of_jks, keys_of_pkcs12
 from compostela.core.keystores.store_file import StoreType, pem_blocks, read_store, type_of
 from compostela.net.tls.errors import TlsError
 from compostela.net.tls.secret_file import SecretFile
 from compostela.net.tls.settings import TlsSettings
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-    from cryptography.x509 import Certificate
-
-    Key = tuple[str, PrivateKeyTypes, list[Certificate]]
 
 ResolveUrl = Callable[[str], Path]
 
@@ -50,9 +42,9 @@ def load_keys(context: ssl.SSLContext, settings: TlsSettings, resolve: ResolveUr
         if kind is StoreType.PEM:
             return _load_pem(context, path, path, settings.secret)
         if kind is StoreType.JKS:
-            keys = _keys_of_jks(data, settings.secret or "", settings.key_secret)
+            keys = keys_of_jks(data, settings.secret or "", settings.key_secret)
         elif kind is StoreType.PKCS12:
-            keys = _keys_of_pkcs12(data, settings.secret)
+            keys = keys_of_pkcs12(data, settings.secret)
         else:
             raise TlsError("this is a certificate without a key")
         if not keys:
@@ -76,65 +68,7 @@ def _load_pem(context: ssl.SSLContext, chain: Path, key: Path, secret: str | Non
     return [ssl.PEM_cert_to_DER_cert(blocks[0].replace(b"TRUSTED ", b"").decode("ascii", "replace"))]
 
 
-def _keys_of_jks(data: bytes, secret: str, key_secret: str | None) -> "list[Key]":
-    # only a server with a key store pays for the library
-    from cryptography.hazmat.primitives.serialization import load_der_private_key
-    from cryptography.x509 import load_der_x509_certificate
-
-    found: list[Key] = []
-    for entry in read_jks(data, secret).keys:
-        plain = entry.recover(secret if key_secret is None else key_secret)
-        try:
-            key = load_der_private_key(plain, None)
-            found.append((entry.alias, key, [load_der_x509_certificate(one) for one in entry.chain]))
-        except Exception as error:  # the library has many
-            raise TlsError(f"the key {entry.alias!r} cannot be used: {error}") from error
-    return [one for one in found if one[2]]
-
-
-def _keys_of_pkcs12(data: bytes, secret: str | None) -> "list[Key]":
-    from cryptography.hazmat.primitives.serialization import pkcs12
-
-    try:
-        store = pkcs12.load_pkcs12(data, secret.encode() if secret else None)
-    except Exception as error:  # the library has many
-        raise TlsError("the password of the key store is wrong, or the file is damaged") from error
-    certificates = [one.certificate for one in (store.cert, *store.additional_certs) if one is not None]
-    protected = protected_keys(data)
-    if len(protected) < 2:
-        keys = [store.key] if store.key is not None else []
-    else:
-        keys = [_protected_key(one, secret, number) for number, one in enumerate(protected, 1)]
-    found: list[Key] = []
-    for number, key in enumerate(keys, 1):
-        public = key.public_key()
-        leaf = next((one for one in certificates if one.public_key() == public), None)
-        if leaf is not None:
-            found.append((str(number), key, _in_order(leaf, certificates)))
-    return found
-
-
-def _protected_key(encoded: bytes, secret: str | None, number: int) -> "PrivateKeyTypes":
-    from cryptography.hazmat.primitives.serialization import load_der_private_key
-
-    try:
-        return load_der_private_key(encoded, secret.encode() if secret else None)
-    except Exception as error:  # the library has many
-        raise TlsError(f"the key {number} of the key store cannot be used, or has another password: {error}") from error
-
-
-def _in_order(leaf: "Certificate", others: "list[Certificate]") -> "list[Certificate]":
-    """The chain from the leaf upwards: PKCS#12 keeps no order, TLS 1.2 wants one (RFC 5246 §7.4.2)."""
-    chain = [leaf]
-    while chain[-1].issuer != chain[-1].subject:
-        issuer = next((one for one in others if one.subject == chain[-1].issuer and one not in chain), None)
-        if issuer is None:
-            break
-        chain.append(issuer)
-    return chain
-
-
-def _load_keys(context: ssl.SSLContext, keys: "list[Key]") -> list[bytes]:
+def _load_keys(context: ssl.SSLContext, keys: list[KeyEntry]) -> list[bytes]:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

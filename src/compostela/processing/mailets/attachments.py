@@ -146,14 +146,15 @@ class RecoverAttachment(Mailet):
         kept = mail.attributes.get(self._attribute)
         parts = [one for one in kept.values() if isinstance(one, bytes)] if isinstance(kept, dict) else []
         if parts:
-            await edit(mail, lambda header, body: _with_parts(header, body, parts))
+            await edit(mail, lambda header, body: with_parts(header, body, parts))
 
 
-def _with_parts(header: bytes, body: bytes, parts: list[bytes]) -> tuple[bytes, bytes]:
+def with_parts(header: bytes, body: bytes, parts: list[bytes]) -> tuple[bytes, bytes]:
+    """The message as multipart/mixed with these parts, which have headers of their own, at its end."""
     root = describe(header, body).root
     boundary = get(root.parameters, b"boundary") if (root.type, root.subtype) == (b"multipart", b"mixed") else None
     if not boundary:
-        return _with_parts(*as_mixed(header, body), parts)
+        return with_parts(*as_mixed(header, body), parts)
     end = body.rfind(b"--" + boundary + b"--")
     before = body[: end if end >= 0 else len(body)]
     if not before.endswith(b"\n"):

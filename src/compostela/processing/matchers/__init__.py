@@ -11,6 +11,7 @@ from compostela.processing.matchers import (
     networks,
     notification,
     priority,
+    quota,
     recipient,
     sender,
     structure,
@@ -78,6 +79,7 @@ MATCHERS: dict[str, MatcherFactory] = {
         priority.AtLeastPriority,
         priority.AtMostPriority,
         priority.HasPriority,
+        quota.IsOverQuota,
         structure.AttachmentFileNameIs,
         structure.HasAttachment,
         structure.HasMimeType,
@@ -96,7 +98,6 @@ MATCHERS["CommandForListserv"] = mailing_lists.CommandListservMatcher
 MATCHERS_NOT_YET = frozenset({
     "HasLDAPAttribute",
     "IsInLDAPGroup",
-    "IsOverQuota",
     "NESSpamCheck",
     "SenderHasLDAPAttribute",
     "SenderIsInLDAPGroup",

@@ -114,24 +114,32 @@ class HasMimeTypeParameter(ConditionMatcher[list[tuple[bytes, str]]]):
         )
 
 
+def is_smime_encrypted(root: Part) -> bool:
+    """Whether a message with this structure is encrypted with S/MIME (RFC 8551 §3.3)."""
+    return media_type(root) in _ENVELOPES and not _is_signed_data(root)
+
+
+def is_smime_signed(root: Part) -> bool:
+    """Whether a message with this structure is signed with S/MIME, in either form (RFC 8551 §3.5)."""
+    kind = media_type(root)
+    if kind == "multipart/signed":
+        protocol = (get(root.parameters, b"protocol") or b"").decode("ascii", "replace").lower()
+        return protocol in _SIGNATURES or any(media_type(one) in _SIGNATURES for one in root.children)
+    return kind in _SIGNATURES or (kind in _ENVELOPES and _is_signed_data(root))
+
+
 class IsSMIMEEncrypted(Matcher):
     """The message is encrypted with S/MIME (RFC 8551 §3.3)."""
 
     async def match(self, mail: Mail) -> Recipients:
-        root = await root_of(mail)
-        return whole(mail, media_type(root) in _ENVELOPES and not _is_signed_data(root))
+        return whole(mail, is_smime_encrypted(await root_of(mail)))
 
 
 class IsSMIMESigned(Matcher):
     """The message is signed with S/MIME, in either form (RFC 8551 §3.5)."""
 
     async def match(self, mail: Mail) -> Recipients:
-        root = await root_of(mail)
-        kind = media_type(root)
-        if kind == "multipart/signed":
-            protocol = (get(root.parameters, b"protocol") or b"").decode("ascii", "replace").lower()
-            return whole(mail, protocol in _SIGNATURES or any(media_type(one) in _SIGNATURES for one in root.children))
-        return whole(mail, kind in _SIGNATURES or (kind in _ENVELOPES and _is_signed_data(root)))
+        return whole(mail, is_smime_signed(await root_of(mail)))
 
 
 def _is_signed_data(part: Part) -> bool:

@@ -147,9 +147,9 @@ def test_a_chain_that_pkcs12_keeps_in_disorder_is_put_in_order(tmp_path: Path) -
     mixed = pkcs12.serialize_key_and_certificates(
         b"x", store.key, store.cert.certificate, [root, middle], BestAvailableEncryption(b"changeit")  # type: ignore[arg-type]
     )  # fmt: skip
-    from compostela.net.tls.keys import _keys_of_pkcs12
+    from compostela.core.keystores.keys import keys_of_pkcs12
 
-    ((_, _, chain),) = _keys_of_pkcs12(mixed, SECRET)
+    ((_, _, chain),) = keys_of_pkcs12(mixed, SECRET)
     assert chain == [store.cert.certificate, middle, root]
 
 

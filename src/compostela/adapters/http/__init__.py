@@ -1,0 +1,1 @@
+"""HTTP, spoken with aiohttp, which is imported at the first request."""

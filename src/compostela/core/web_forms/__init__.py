@@ -1,0 +1,1 @@
+"""Forms that the server posts to programs of the operator."""
