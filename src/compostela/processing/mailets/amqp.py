@@ -25,6 +25,8 @@ class AmqpForwardAttribute(Mailet):
     10 s: the log and the metric `amqpForwardFailures` tell it. A mail whose processing is repeated is published again. Needs the extra
     `distributed`."""
 
+    acts_outside = True
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         self._attribute = settings.required("attribute")

@@ -100,6 +100,8 @@ class BayesianAnalysisFeeder(Mailet):
     are attached to it (message/rfc822, the first 20), or else its own. A mail that was learnt ends
     here; one over `maxSize` octets (100,000) is not learnt and goes on."""
 
+    acts_outside = True
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         self._corpus, self._most_bytes = _read_common(settings)

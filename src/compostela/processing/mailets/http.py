@@ -22,6 +22,8 @@ SECONDS = 30.0
 class _FormMailet(Mailet):
     result_field: str
 
+    acts_outside = True
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         self._url = settings.required("url")
