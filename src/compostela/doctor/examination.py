@@ -50,9 +50,7 @@ def public_setup(configuration: ExaminedConfiguration, ports: dict[str, list[int
     host, settings = _host(configuration), configuration.autoconfiguration
     return PublicSetup(
         host=host,
-        services=client_services(
-            [*_endpoints(configuration, ports or {}), *_pop3_endpoints(configuration, ports or {})], host, settings
-        ),
+        services=client_services(_endpoints(configuration, ports or {}), host, settings),
         web_host=a_labels(settings.web_host or host).lower(),
         policy=own_policy(
             settings.mta_sts_mode,
@@ -168,22 +166,6 @@ def _endpoints(configuration: ExaminedConfiguration, ports: dict[str, list[int]]
                 )
             )
     return tuple(found)
-
-
-def _pop3_endpoints(configuration: ExaminedConfiguration, ports: dict[str, list[int]]) -> Iterator[Endpoint]:
-    """These are told of in DNS alone: no check speaks POP3."""
-    for server in (one.server for one in configuration.pop3):
-        for host, port, everywhere in _binds(server, ports):
-            yield Endpoint(
-                name=server.name,
-                speaks=Speaks.POP3,
-                host=host,
-                port=port,
-                everywhere=everywhere,
-                implicit=server.tls.implicit,
-                starttls=server.tls.starttls,
-                login=True,
-            )
 
 
 def _proxied(server: ServerSettings) -> Proxied:
