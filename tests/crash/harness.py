@@ -13,6 +13,7 @@ import asyncio
 import imaplib
 import random
 import re
+import shutil
 import smtplib
 import sys
 import tempfile
@@ -230,7 +231,7 @@ async def _count(data: Path, ledger: Ledger) -> Verdict:
                 await stored.content.read()
                 if mark is not None:
                     found[mark.group(1).decode(), user] += 1
-    parked = 0
+    parked, others = 0, []
     repository = await store.repositories.select(_REPOSITORY)
     async for key in repository.keys():
         mail = await repository.retrieve(key)
@@ -239,6 +240,8 @@ async def _count(data: Path, ledger: Ledger) -> Verdict:
         if mark is not None and _PARKED in (mail.error_message or ""):
             parked += 1
             found.update((mark.group(1).decode(), str(recipient)) for recipient in mail.recipients)
+        else:
+            others.append(f"a mail in the error repository: {key}: {mail.error_message}")
     await store.close()
     lost = [f"{mark} to {user}" for mark in ledger.acknowledged for user in ledger.sent[mark] if found[mark, user] == 0]
     doubled = [f"{mark} to {user}: {count}" for (mark, user), count in found.items() if count > 1]
@@ -247,7 +250,7 @@ async def _count(data: Path, ledger: Ledger) -> Verdict:
         len(ledger.sent) - len(ledger.acknowledged),
         lost,
         doubled,
-        inconsistencies(data / DATABASE_NAME),
+        [*inconsistencies(data / DATABASE_NAME), *others],
         parked,
     )
 
@@ -281,11 +284,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
     options = parser.parse_args()
     print(f"seed {options.seed}")
-    with tempfile.TemporaryDirectory(prefix="compostela-crash-") as folder:
-        verdict = run(options.kills, options.seed, Path(folder), progress=True)
+    folder = Path(tempfile.mkdtemp(prefix="compostela-crash-"))
+    verdict = run(options.kills, options.seed, folder, progress=True)
     print(f"{options.kills} kills: {verdict}")
     for line in [*verdict.lost, *verdict.doubled, *verdict.inconsistent][:50]:
         print(f"  {line}")
+    if verdict.is_clean:
+        shutil.rmtree(folder)
+    else:
+        print(f"the data folder and the log are kept: {folder}")
     sys.exit(0 if verdict.is_clean else 1)
 
 
