@@ -1,6 +1,7 @@
 """Marks of Sieve runs: those of a user in one partition; each expires by itself."""
 
 from compostela.adapters.cassandra.conditional import Conflict, planned, ttl_seconds
+from compostela.adapters.cassandra.ranges import RangeTable, clear_range
 from compostela.adapters.cassandra.session import CassandraSession, Statement
 from compostela.model.username import Username
 
@@ -8,8 +9,7 @@ _FIND = "SELECT run, until FROM sieve_mark WHERE user = ? AND key = ?"
 _MARK = "INSERT INTO sieve_mark (user, key, run, until) VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL ?"
 _TAKE_OVER = """UPDATE sieve_mark USING TTL ? SET run = ?, until = ?
     WHERE user = ? AND key = ? IF run = ? AND until = ?"""
-_CLEARED = "SELECT DISTINCT user, cleared FROM sieve_mark WHERE user = ?"
-_BEGIN_CLEARING = "UPDATE sieve_mark SET cleared = ? WHERE user = ? IF cleared = ?"
+_TABLE = RangeTable("sieve_mark", ("user",))
 _CLEAR = "DELETE FROM sieve_mark WHERE user = ? AND key >= ? AND key < ?"
 _CLEAR_ALL = "DELETE FROM sieve_mark WHERE user = ? AND key >= ?"
 
@@ -46,24 +46,12 @@ class CassandraSieveMarks:
         cut = (
             Statement(_CLEAR_ALL, (user.value, prefix)) if end is None else Statement(_CLEAR, (user.value, prefix, end))
         )
-        await _clear(self._session, user, cut)
+        await clear_range(self._session, _TABLE, (user.value,), cut)
 
 
 async def forget_marks(session: CassandraSession, user: Username) -> None:
     """Removes all marks of a user. May be repeated."""
-    await _clear(session, user, Statement(_CLEAR_ALL, (user.value, b"")))
-
-
-async def _clear(session: CassandraSession, user: Username, cut: Statement) -> None:
-    async def change() -> None:
-        row = await session.first(_CLEARED, user.value)
-        if row is None:
-            return
-        began = Statement(_BEGIN_CLEARING, ((row[1] or 0) + 1, user.value, row[1]))
-        if not (await session.batch_if((began, cut))).applied:
-            raise Conflict
-
-    await planned(change)
+    await clear_range(session, _TABLE, (user.value,), Statement(_CLEAR_ALL, (user.value, b"")))
 
 
 def _after_all_with(prefix: bytes) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Greylisting, Sieve and vacations. Record 0011 lists their queries."""
+"""Greylisting, drop lists, DLP rules, Sieve and vacations. Record 0011 lists their queries."""
 
 FILTERING_TABLES = (
     "CREATE TABLE IF NOT EXISTS greylist (key blob PRIMARY KEY, seen blob) WITH gc_grace_seconds = 86400",
@@ -40,4 +40,14 @@ FILTERING_TABLES = (
         until double,
         PRIMARY KEY (user, sender)
     ) WITH compaction = {'class': 'LeveledCompactionStrategy'}""",
+    # kind 0: a domain, 1: an address. `cleared` as in sieve_mark
+    """CREATE TABLE IF NOT EXISTS drop_list (
+        scope text,
+        owner text,
+        kind tinyint,
+        name text,
+        cleared bigint static,
+        PRIMARY KEY ((scope, owner), kind, name)
+    ) WITH compaction = {'class': 'LeveledCompactionStrategy'}""",
+    "CREATE TABLE IF NOT EXISTS dlp_rules (domain text PRIMARY KEY, rules blob, revision bigint)",
 )
