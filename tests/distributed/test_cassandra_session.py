@@ -13,6 +13,7 @@ from compostela.adapters.cassandra.session import CassandraSession, Statement
 from compostela.adapters.cassandra.settings import CassandraSettings, Host
 from compostela.base.errors import InvalidArgument, TemporaryFailure
 from tests.contracts.distance import Eventually
+from tests.distributed.cassandra_faults import NotingSession
 from tests.distributed.relay import Relay
 
 ADD = "INSERT INTO sieve_mark (user, key, run) VALUES (?, ?, ?) IF NOT EXISTS"
@@ -76,7 +77,7 @@ async def test_many_that_need_a_statement_at_once_prepare_it_once(session: Cassa
 async def test_only_so_many_requests_are_sent_at_once_and_only_so_many_wait(
     cassandra_settings: CassandraSettings,
 ) -> None:
-    class Counting(CassandraSession):
+    class Counting(NotingSession):
         at_once = most = 0
 
         async def send(self, request: object) -> object:
@@ -97,18 +98,20 @@ async def test_only_so_many_requests_are_sent_at_once_and_only_so_many_wait(
         await session.close()
 
 
-async def test_a_write_without_an_answer_has_an_unknown_outcome(cassandra_settings: CassandraSettings) -> None:
+async def test_a_write_without_an_answer_has_an_unknown_outcome(
+    cassandra_settings: CassandraSettings, session: CassandraSession
+) -> None:
     async with Relay(cassandra_settings.hosts[0]) as relay:
         through = replace(cassandra_settings, hosts=(Host("127.0.0.1", relay.port),), request_seconds=1.0)
-        session = await CassandraSession.open(through)
+        cut_off = await NotingSession.open(through)
         try:
-            assert await session.rows(KEYS, "ann") == []
+            assert await cut_off.rows(KEYS, "ann") == []
             relay.pause()
             with pytest.raises(OutcomeUnknown):
-                await session.write_if(ADD, "ann", b"k", "run")
+                await cut_off.write_if(ADD, "ann", b"k", "run")
         finally:
             relay.resume()
-            await session.close()
+            await cut_off.close()
 
 
 async def test_a_node_starts_while_the_cluster_is_away_and_connects_later(
@@ -120,7 +123,7 @@ async def test_a_node_starts_while_the_cluster_is_away_and_connects_later(
     settings = replace(
         cassandra_settings, hosts=(Host("127.0.0.1", port),), connect_delay_seconds=0.05, connect_attempts=2
     )
-    session = CassandraSession(settings)
+    session = NotingSession(settings)
     session.connect_later()
     with pytest.raises(TemporaryFailure, match="not connected"):
         await session.rows(KEYS, "ann")
@@ -143,7 +146,7 @@ async def test_a_session_that_was_cut_off_finds_its_way_back(
     cassandra_settings: CassandraSettings, eventually: Eventually
 ) -> None:
     async with Relay(cassandra_settings.hosts[0]) as relay:
-        session = await CassandraSession.open(replace(cassandra_settings, hosts=(Host("127.0.0.1", relay.port),)))
+        session = await NotingSession.open(replace(cassandra_settings, hosts=(Host("127.0.0.1", relay.port),)))
         try:
             assert await session.rows(KEYS, "ann") == []
             await relay.cut()
