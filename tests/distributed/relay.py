@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from types import TracebackType
 from typing import Self
 
@@ -11,10 +12,12 @@ CHUNK = 65_536
 
 
 class Relay:
-    """Takes connections on loopback and passes octets both ways, as long as it is not paused or cut."""
+    """Takes connections on loopback and passes octets both ways, as long as it is not paused or cut. With `tls` clients speak
+    TLS to it."""
 
-    def __init__(self, to: Host, port: int = 0) -> None:
+    def __init__(self, to: Host, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._to = to
+        self._tls = tls
         self.port = port
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -31,7 +34,7 @@ class Relay:
         await self.cut()
 
     async def listen(self) -> None:
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:

@@ -3,19 +3,24 @@
 import asyncio
 import logging
 import socket
+import ssl
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from acsylla.errors import CassErrorServerInvalidQuery, CassErrorServerSyntaxError
 
 from compostela.adapters.cassandra.errors import OutcomeUnknown
 from compostela.adapters.cassandra.session import CassandraSession, Statement
-from compostela.adapters.cassandra.settings import CassandraSettings, Host
-from compostela.base.errors import InvalidArgument, TemporaryFailure
+from compostela.adapters.cassandra.settings import CassandraSettings, CassandraTls, Host
+from compostela.adapters.cassandra.tls import load_tls
+from compostela.base.errors import TemporaryFailure
 from tests.contracts.distance import Eventually
 from tests.distributed.cassandra_faults import NotingSession
 from tests.distributed.relay import Relay
 
+TLS_FILES = Path(__file__).parents[1] / "data" / "tls"
 ADD = "INSERT INTO sieve_mark (user, key, run) VALUES (?, ?, ?) IF NOT EXISTS"
 PUT = "INSERT INTO sieve_mark (user, key, run) VALUES (?, ?, ?) USING TIMESTAMP ?"
 KEYS = "SELECT key FROM sieve_mark WHERE user = ?"
@@ -165,10 +170,21 @@ async def test_a_session_that_was_cut_off_finds_its_way_back(
             await session.close()
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"hosts": ()}, {"hosts": (Host("a", 1), Host("b", 2))}, {"keyspace": "a; DROP"}, {"keyspace": "9"}],
-)
-def test_settings_that_cannot_work_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(InvalidArgument):
-        CassandraSettings(**wrong)  # type: ignore[arg-type]
+async def test_a_cluster_is_asked_over_tls_if_its_certificate_is_trusted(cassandra_settings: CassandraSettings) -> None:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own = load_tls(CassandraTls(keystore=str(TLS_FILES / "rsa.p12"), keystore_password="changeit"))
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(own.chain + own.key)
+        file.flush()
+        server.load_cert_chain(file.name)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as trusted:
+        trusted.write(own.chain)
+        trusted.flush()
+        async with Relay(cassandra_settings.hosts[0], tls=server) as relay:
+            there = replace(cassandra_settings, hosts=(Host("127.0.0.1", relay.port),), create_keyspace=False)
+            session = await NotingSession.open(replace(there, tls=CassandraTls(truststore=trusted.name)))
+            assert await session.rows(KEYS, "ann") == []
+            await session.close()
+            for wrong in (None, CassandraTls(truststore=str(TLS_FILES / "trust.pem"))):
+                with pytest.raises(TemporaryFailure):
+                    await CassandraSession.open(replace(there, tls=wrong, connect_seconds=1.0))

@@ -19,7 +19,8 @@ import acsylla
 from acsylla.errors import CassException
 
 from compostela.adapters.cassandra.errors import mapped
-from compostela.adapters.cassandra.settings import CassandraSettings
+from compostela.adapters.cassandra.settings import CassandraSettings, CassandraTls
+from compostela.adapters.cassandra.tls import PemTexts, load_tls
 from compostela.base.errors import TemporaryFailure
 
 _log = logging.getLogger(__name__)
@@ -123,7 +124,10 @@ class CassandraSession:
 
     async def _connect(self) -> Any:
         settings = self.settings
-        cluster = acsylla.create_cluster([host.name for host in settings.hosts], **_options(settings))
+        options = _options(settings)
+        if settings.tls is not None:
+            options |= _tls_options(settings, settings.tls, await asyncio.to_thread(load_tls, settings.tls))
+        cluster = acsylla.create_cluster([host.name for host in settings.hosts], **options)
         try:
             if settings.create_keyspace:
                 plain = await cluster.create_session()
@@ -329,22 +333,19 @@ def _options(settings: CassandraSettings) -> dict[str, Any]:
         options |= {"username": settings.user, "password": settings.password}
     if settings.local_datacenter:
         options["load_balance_dc_aware"] = settings.local_datacenter
-    if settings.tls is not None:
-        options |= _tls_options(settings)
     return options
 
 
-def _tls_options(settings: CassandraSettings) -> dict[str, Any]:
-    tls = settings.tls
-    assert tls is not None
+def _tls_options(settings: CassandraSettings, tls: CassandraTls, loaded: PemTexts) -> dict[str, Any]:
     flags = acsylla.SSLVerifyFlags
-    verify = flags.NONE if not tls.verify else flags.PEER_IDENTITY_DNS if tls.verify_name else flags.PEER_CERT
+    # the driver compares the address with the certificate, or looks up the name of the address and compares that
+    by_name = tls.verify_name and not all(host.is_address for host in settings.hosts)
+    identity = flags.PEER_IDENTITY_DNS if by_name else flags.PEER_IDENTITY
     return {
         "ssl_enabled": True,
-        "ssl_trusted_cert": tls.trusted_certificates or None,
-        "ssl_cert": tls.certificate or None,
-        "ssl_private_key": tls.private_key or None,
-        "ssl_private_key_password": tls.private_key_password,
-        "ssl_verify_flags": verify,
-        "hostname_resolution": tls.verify_name,
+        "ssl_trusted_cert": loaded.trusted or None,
+        "ssl_cert": loaded.chain or None,
+        "ssl_private_key": loaded.key or None,
+        "ssl_verify_flags": identity if tls.verify_name else flags.PEER_CERT,
+        "hostname_resolution": by_name,
     }
