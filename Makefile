@@ -1,4 +1,4 @@
-# make setup | run | test | test-distributed | bench | lint | crash [N=500] | reference | kerberos | distributed
+# make setup | run | test | test-distributed | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -8,7 +8,7 @@ N ?= 500
 DATA ?= data
 CONF ?= conf
 
-.PHONY: setup run test test-distributed bench lint crash reference kerberos distributed clean
+.PHONY: setup run test test-distributed clients bench lint crash reference kerberos distributed clean
 
 setup: $(VENV)/.installed
 
@@ -16,7 +16,10 @@ run: setup
 	@exec $(BIN)/compostela serve --conf $(CONF) --data $(DATA)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -rs
+
+clients: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 0 -v -rs tests/clients
 
 # real engines, which stay up for the next run: dev/engines stop ends them
 test-distributed: $(VENV)/.installed-dev

@@ -26,10 +26,15 @@ def sample_handlers() -> str:
 
 
 class Ours:
-    """With the handlers of the sample configuration, or with other ones."""
+    """With the handlers of the sample configuration, or with other ones; from this checkout, or from another one that has its own
+    `.venv`."""
 
-    def __init__(self, folder: Path, *, accept_only: bool = False, handlers: str = "") -> None:
-        self.server = ServerProcess(folder)
+    def __init__(
+        self, folder: Path, *, accept_only: bool = False, handlers: str = "", checkout: Path | None = None
+    ) -> None:
+        self._checkout = checkout
+        self._python = sys.executable if checkout is None else str(checkout / ".venv" / "bin" / "python")
+        self.server = ServerProcess(folder, python=self._python, awaited=("smtp", "imap"))
         servers = self.server.conf / "smtpserver.xml"
         assert VALID_RECIPIENT in servers.read_text()
         servers.write_text(servers.read_text().replace(VALID_RECIPIENT, handlers or sample_handlers()))
@@ -65,4 +70,5 @@ class Ours:
         return processes.family(self.server.process.pid)
 
     def fill(self, user: str, messages: int) -> None:
-        subprocess.run([sys.executable, "-m", "bench.fill", str(self.server.data), user, str(messages)], check=True)
+        command = [self._python, "-m", "bench.fill", str(self.server.data), user, str(messages)]
+        subprocess.run(command, check=True, cwd=self._checkout)

@@ -1,6 +1,7 @@
 """CPU and memory of processes, from /proc."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def cpu_seconds(pids: list[int]) -> float:
             continue
         total += sum(int(fields[n]) for n in (11, 12, 13, 14))
     return total / _TICKS
+
+
+def cpu_clock(pid: int) -> float:
+    """User and system time of one process with all its threads, in seconds, to the nanosecond.
+
+    Linux makes the clock's number of the process id, as `clock_getcpuclockid` does."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 class CpuMeter:

@@ -1,6 +1,5 @@
 """An OpenID provider on loopback: npm's oidc-provider, installed at first use beside its lock file in dev/oidc."""
 
-import fcntl
 import json
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.node_packages import install
 from tests.ports import free_port
 from tests.programs import ALL
 
@@ -90,18 +90,9 @@ class IdentityProvider:
             return body
 
 
-def install() -> None:
-    """Several test processes may come at once: one installs, the others wait."""
-    with (FOLDER / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (FOLDER / "node_modules" / "oidc-provider" / "package.json").exists():
-            command = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
-            subprocess.run(command, cwd=FOLDER, check=True, timeout=90, capture_output=True)
-
-
 @contextmanager
 def running_provider() -> Iterator[IdentityProvider]:
-    install()
+    install(FOLDER, "oidc-provider")
     port = free_port()
     command = ["node", "provider.mjs", str(port)]
     process = subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

@@ -52,6 +52,10 @@ class ServerProcess:
     managesieve: int = field(default_factory=free_port)
     web: int = field(default_factory=free_port)
     public: int = field(default_factory=free_port)
+    python: str = sys.executable
+    """The interpreter, of another checkout's environment if that is measured."""
+    awaited: tuple[str, ...] = ("smtp", "imap", "pop3")
+    """The ports that are open once the server has started."""
     process: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
@@ -101,7 +105,7 @@ class ServerProcess:
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
             [
-                sys.executable, "-m", "compostela", "serve", "--conf", str(self.conf), "--data", str(self.data),
+                self.python, "-m", "compostela", "serve", "--conf", str(self.conf), "--data", str(self.data),
                 "--log-level", "warning",
             ],
             stdout=log,
@@ -109,7 +113,7 @@ class ServerProcess:
         )  # fmt: skip
         log.close()
         end = time.monotonic() + START_SECONDS
-        for port in (self.smtp, self.imap, self.pop3):
+        for port in (getattr(self, name) for name in self.awaited):
             while not _is_open(port):
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise RuntimeError(f"the server did not start: {self.log()}")

@@ -13,6 +13,7 @@ import pytest
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
+from compostela.core.mail.attributes import DELIVERY_RETRIES
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey, EntryId
 from tests.contracts.distance import Settled, stays_silent
@@ -221,6 +222,18 @@ class MailQueueContract:
         assert await names_of(queue, delayed=False) == ["ready"]
         assert await names_of(queue, limit=1) == ["ready"]
         assert await names_of(queue, limit=0) == []
+
+    async def test_browse_tells_of_failed_attempts(self, queue: MailQueue) -> None:
+        await queue.enqueue(a_mail("one"))
+        item = await queue.dequeue()
+        again = item.mail.copy("one", item.mail.recipients)
+        again.attributes[DELIVERY_RETRIES] = 2
+        again.error_message = "450 4.7.1 later"
+        (before,) = [mail async for mail in queue.browse()]
+        await item.retry(again, 60.0)
+        (mail,) = [mail async for mail in queue.browse()]
+        assert (before.failures, before.last_error) == (0, None)
+        assert (mail.failures, mail.last_error) == (2, "450 4.7.1 later")
 
     async def test_browse_goes_over_many_batches(self, queue: MailQueue) -> None:
         await asyncio.gather(*(queue.enqueue(a_mail(str(n))) for n in range(450)))

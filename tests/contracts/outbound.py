@@ -356,6 +356,18 @@ class SmtpSenderContract:
                 assert codes(await sender.send(HOST, peer.port, None, [BOB], content(), options)) == {BOB: 0}
         assert peer.verbs() == ["EHLO", "STARTTLS"] * 3
 
+    @pytest.mark.parametrize("use_starttls", [True, False])
+    async def test_the_password_goes_in_the_clear_only_if_tls_is_switched_off(
+        self, sender: SmtpSender, use_starttls: bool
+    ) -> None:
+        peer = Peer({"AUTH": "235 welcome"}, features=(*EVERY_FEATURE, "AUTH PLAIN"))
+        async with peer.running():
+            options = SendOptions(user="user", password="secret", use_starttls=use_starttls)
+            result = await sender.send(HOST, peer.port, None, [BOB], content(), options)
+        assert ("AUTH" in peer.verbs()) is not use_starttls
+        assert codes(result) == ({BOB: 0} if use_starttls else {})
+        assert result.delivered == ([] if use_starttls else [BOB])
+
     async def test_the_password_does_not_go_in_the_clear_where_tls_was_offered(self, sender: SmtpSender) -> None:
         peer = Peer({"STARTTLS": "554 not now"}, features=(*EVERY_FEATURE, "STARTTLS", "AUTH PLAIN"))
         async with peer.running():

@@ -1,12 +1,14 @@
-"""What the stores of Sieve scripts and of their marks keep to. Subclasses give `scripts` and `marks`, and the same as
-another process or node has them: `scripts_elsewhere`, `marks_elsewhere`."""
+"""What the stores of Sieve scripts, lists and marks keep to. Subclasses give `scripts`, `global_scripts`, `lists` and `marks`,
+and the same as another process or node has them: `scripts_elsewhere` and so on."""
 
 import asyncio
 
 import pytest
 
 from compostela.base.errors import AlreadyExists, NotFound
+from compostela.core.sieve.lists import MAX_LISTS, TooManyLists
 from compostela.core.sieve.model import (
+    MAX_GLOBAL_SCRIPTS,
     MAX_SCRIPTS,
     ScriptEntry,
     ScriptIsActive,
@@ -15,11 +17,13 @@ from compostela.core.sieve.model import (
     StoredScript,
     TooManyScripts,
 )
-from compostela.core.sieve.ports import SieveMarks, SieveScripts
+from compostela.core.sieve.ports import GlobalScripts, SieveLists, SieveMarks, SieveScripts
 from compostela.model.username import Username
 
 ANN, BOB = Username.parse("ann@example.org"), Username.parse("bob@example.org")
 ONE, TWO, THREE = (ScriptName(name) for name in ("one", "trois/../été", "zwei"))
+
+FRIENDS, EMPTY = "tag:x.example,2026:friends", ":addrbook:default"
 
 
 def a_script(name: ScriptName, size: int = 5) -> StoredScript:
@@ -112,6 +116,14 @@ class SieveScriptsContract:
             await scripts.put(ANN, a_script(ONE))
         await scripts.put(ANN, a_script(ScriptName("0"), 9))
 
+    async def test_the_caller_sets_the_number_of_scripts(self, scripts: SieveScripts) -> None:
+        await scripts.put(ANN, a_script(ONE), most=1)
+        with pytest.raises(TooManyScripts):
+            await scripts.check_space(ANN, TWO, 5, most=1)
+        with pytest.raises(TooManyScripts):
+            await scripts.put(ANN, a_script(TWO), most=1)
+        await scripts.put(ANN, a_script(TWO), most=2)
+
     async def test_nothing_of_a_forgotten_user_stays(self, scripts: SieveScripts) -> None:
         await scripts.put(ANN, a_script(ONE), activate=True)
         await scripts.set_quota(ANN, 50)
@@ -120,6 +132,102 @@ class SieveScriptsContract:
             await scripts.forget(ANN)
         assert (await scripts.scripts(ANN), await scripts.active(ANN), await scripts.quota(ANN)) == ([], None, None)
         assert await scripts.active(BOB) == a_script(ONE)
+
+
+class GlobalScriptsContract:
+    ports = (GlobalScripts,)
+
+    async def test_global_scripts_are_apart_from_those_of_users(
+        self, global_scripts: GlobalScripts, global_scripts_elsewhere: GlobalScripts, scripts: SieveScripts
+    ) -> None:
+        await scripts.put(ANN, a_script(ONE))
+        await global_scripts.put(a_script(ONE, 7))
+        await global_scripts.put(a_script(TWO))
+        await global_scripts.put(a_script(ONE, 9))
+        assert await global_scripts_elsewhere.script(ONE) == a_script(ONE, 9)
+        assert await scripts.script(ANN, ONE) == a_script(ONE)
+        assert await global_scripts_elsewhere.scripts() == [ScriptEntry(ONE, 9, False), ScriptEntry(TWO, 5, False)]
+        await global_scripts.delete(ONE)
+        assert await global_scripts_elsewhere.script(ONE) is None
+        assert await scripts.script(ANN, ONE) == a_script(ONE)
+
+    async def test_an_unknown_global_script_is_not_deleted(self, global_scripts: GlobalScripts) -> None:
+        with pytest.raises(NotFound):
+            await global_scripts.delete(ONE)
+
+    async def test_the_default_quota_does_not_limit_global_scripts(
+        self, global_scripts: GlobalScripts, scripts: SieveScripts
+    ) -> None:
+        await scripts.set_quota(None, 1)
+        await global_scripts.put(a_script(ONE))
+        assert await global_scripts.script(ONE) == a_script(ONE)
+
+    async def test_the_number_of_global_scripts_is_limited(self, global_scripts: GlobalScripts) -> None:
+        for number in range(MAX_GLOBAL_SCRIPTS):
+            await global_scripts.put(a_script(ScriptName(str(number))))
+        with pytest.raises(TooManyScripts):
+            await global_scripts.put(a_script(ONE))
+        await global_scripts.put(a_script(ScriptName("0"), 9))
+
+
+class SieveListsContract:
+    ports = (SieveLists,)
+
+    async def test_lists_come_back_as_they_were_put(self, lists: SieveLists, lists_elsewhere: SieveLists) -> None:
+        assert (await lists.names(ANN), await lists.members(ANN, FRIENDS)) == ([], None)
+        await lists.put(ANN, FRIENDS, ["c@x.example", "b@x.example"])
+        await lists.put(ANN, EMPTY, [])
+        assert await lists_elsewhere.members(ANN, FRIENDS) == ["b@x.example", "c@x.example"]
+        assert await lists_elsewhere.members(ANN, EMPTY) == []
+        assert await lists_elsewhere.names(ANN) == [EMPTY, FRIENDS]
+        await lists.put(ANN, FRIENDS, ["d@x.example"])
+        assert await lists_elsewhere.members(ANN, FRIENDS) == ["d@x.example"]
+        assert (await lists.names(BOB), await lists.names(None)) == ([], [])
+        await lists.delete(ANN, FRIENDS)
+        assert (await lists_elsewhere.members(ANN, FRIENDS), await lists.names(ANN)) == (None, [EMPTY])
+        with pytest.raises(NotFound):
+            await lists.delete(ANN, FRIENDS)
+
+    async def test_membership_is_of_one_list(self, lists: SieveLists) -> None:
+        await lists.put(ANN, FRIENDS, ["b@x.example"])
+        await lists.put(None, EMPTY, ["c@x.example"])
+        assert await lists.contains(ANN, FRIENDS, "b@x.example")
+        for owner, name, member in (
+            (ANN, FRIENDS, "c@x.example"),
+            (ANN, FRIENDS, ""),
+            (ANN, EMPTY, "c@x.example"),
+            (BOB, FRIENDS, "b@x.example"),
+            (None, FRIENDS, "b@x.example"),
+        ):
+            assert not await lists.contains(owner, name, member)
+
+    async def test_a_users_own_list_hides_the_one_of_all_users(self, lists: SieveLists) -> None:
+        await lists.put(None, FRIENDS, ["c@x.example"])
+        assert await lists.seen_by(ANN, FRIENDS) is None
+        await lists.put(ANN, FRIENDS, [])
+        assert await lists.seen_by(ANN, FRIENDS) == ANN
+        assert await lists.seen_by(BOB, FRIENDS) is None
+        with pytest.raises(NotFound):
+            await lists.seen_by(ANN, EMPTY)
+
+    async def test_of_many_puts_at_once_one_is_whole(self, lists: SieveLists, lists_elsewhere: SieveLists) -> None:
+        stores, contents = (lists, lists_elsewhere), [[f"{n}-{m}" for m in range(3)] for n in range(8)]
+        await asyncio.gather(*(stores[n % 2].put(ANN, FRIENDS, members) for n, members in enumerate(contents)))
+        assert await lists.members(ANN, FRIENDS) in contents
+
+    async def test_the_number_of_lists_is_limited(self, lists: SieveLists) -> None:
+        for number in range(MAX_LISTS):
+            await lists.put(ANN, f"tag:{number}", ["x"])
+        with pytest.raises(TooManyLists):
+            await lists.put(ANN, FRIENDS, ["x"])
+        await lists.put(ANN, "tag:0", ["y"])
+        await lists.put(BOB, FRIENDS, ["x"])
+
+    async def test_the_lists_of_a_forgotten_user_are_gone(self, lists: SieveLists, scripts: SieveScripts) -> None:
+        await lists.put(ANN, FRIENDS, ["x"])
+        await lists.put(BOB, FRIENDS, ["x"])
+        await scripts.forget(ANN)
+        assert (await lists.names(ANN), await lists.names(BOB)) == ([], [FRIENDS])
 
 
 class SieveMarksContract:

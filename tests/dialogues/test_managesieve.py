@@ -2,13 +2,15 @@
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import Server, running
+from tests.dialogues.test_crowdsec import BAN, NOTHING
+from tests.filter_servers import local_api
 
 MANAGESIEVE = """<managesieveservers><managesieveserver><jmxName>sieve</jmxName><bind>127.0.0.1:0</bind>
 <tls startTLS="true"><privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates></tls>
@@ -19,9 +21,11 @@ KEEP = "keep;\r\n"
 
 
 @contextlib.asynccontextmanager
-async def session(folder: Path, *, ssl: bool = False) -> AsyncIterator[tuple[Conversation, Server]]:
-    """After the greeting."""
-    files = {"managesieveserver.xml": MANAGESIEVE.format(ssl=str(ssl).lower())}
+async def session(
+    folder: Path, *, ssl: bool = False, others: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Conversation, Server]]:
+    """After the greeting. `others` are further files of the configuration."""
+    files = {"managesieveserver.xml": MANAGESIEVE.format(ssl=str(ssl).lower()), **(others or {})}
     async with running(folder, files=files) as server, conversation(server.ports["sieve"]) as c:
         greeting = await c.until("OK")
         assert '"IMPLEMENTATION" "Compostela"' in greeting
@@ -156,3 +160,41 @@ async def test_the_elements_of_james_are_taken_and_others_are_reported(tmp_path:
     with pytest.raises(AssertionError, match="authh"):
         async with running(tmp_path, files={"managesieveserver.xml": given.replace("auth>", "authh>")}):
             pass
+
+
+async def test_the_limits_of_scripts_are_settings(tmp_path: Path) -> None:
+    limits = "script.size = 20\nscripts.max = 1\nrun.redirects = 3\n"
+    async with session(tmp_path, others={"sieve.properties": limits}) as (c, _):
+        await log_in(c)
+        await c.client("CAPABILITY")
+        assert '"MAXREDIRECTS" "3"' in await c.until("OK")
+        await c.client('HAVESPACE "one" 21', 'HAVESPACE "one" 20', f'PUTSCRIPT "one" {{{len(KEEP)}+}}', KEEP)
+        await c.server("NO (QUOTA/MAXSIZE)", "OK", "OK")
+        await c.client('HAVESPACE "two" 1', f'PUTSCRIPT "two" {{{len(KEEP)}+}}', KEEP)
+        await c.server("NO (QUOTA/MAXSCRIPTS)", "NO (QUOTA/MAXSCRIPTS)")
+        await c.client('PUTSCRIPT "one" {21+}', "# 3456789 1234567890")
+        await c.server("NO (QUOTA/MAXSIZE)")
+
+
+async def test_lists_are_told_with_their_schemes(tmp_path: Path) -> None:
+    async with session(tmp_path) as (c, _):
+        await c.client("CAPABILITY")
+        assert '"EXTLISTS" "urn:ietf:params:sieve:addrbook tag"' in await c.until("OK")
+
+
+@pytest.mark.parametrize(
+    ("answer", "greeting"), [(BAN, 'BYE "Your address is banned."'), (NOTHING, '"IMPLEMENTATION"')]
+)
+async def test_crowdsec_is_asked_before_the_greeting(tmp_path: Path, answer: bytes, greeting: str) -> None:
+    check = '<handlerchain><handler class="CrowdsecManageSieveCheckHandler"/></handlerchain>'
+    async with local_api(answer) as api:
+        files = {
+            "managesieveserver.xml": MANAGESIEVE.format(ssl="false").replace("<auth>", f"{check}<auth>"),
+            "crowdsec.properties": f"crowdsecUrl={api.url}\napiKey=x\ntimeout=1 min\n",
+        }
+        async with running(tmp_path, files=files) as server, conversation(server.ports["sieve"]) as c:
+            await c.server(greeting)
+            if answer is BAN:
+                await c.closed()
+            else:
+                await c.until("OK")

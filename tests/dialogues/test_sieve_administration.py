@@ -92,3 +92,68 @@ def test_a_script_is_checked_and_tried_without_a_server(tmp_path: Path) -> None:
     checked = runner.invoke(main, ["sieve", "check", str(script)])
     assert (checked.exit_code, f"{script}: line 2, column 2: " in checked.stdout) == (1, True)
     assert runner.invoke(main, ["sieve", "try", str(script), str(mail)]).exit_code == 1
+
+
+async def test_global_scripts_and_lists_by_webadmin(tmp_path: Path) -> None:
+    one, friends = "/sieve/scripts/global/one", "/sieve/lists/users/bob@example.org/tag:x.example,2026:friends"
+    async with administered(tmp_path) as (_, address):
+        assert await call(address, "PUT", one, "keep;") == (204, "")
+        assert await call(address, "GET", one) == (200, "keep;")
+        assert json.loads((await call(address, "GET", "/sieve/scripts/global"))[1]) == [{"name": "one", "size": 5}]
+        assert (await call(address, "PUT", one, "oops;"))[0] == 400
+        assert await call(address, "DELETE", one) == (204, "")
+        assert [(await call(address, method, one))[0] for method in ("GET", "DELETE")] == [404, 404]
+        assert await call(address, "PUT", friends, '["Ann@Example.org", "ann@example.org ", "b@x.example"]') == (
+            204,
+            "",
+        )
+        assert json.loads((await call(address, "GET", friends))[1]) == ["ann@example.org", "b@x.example"]
+        names = json.loads((await call(address, "GET", "/sieve/lists/users/bob@example.org"))[1])
+        assert names == [":addrbook:default", "tag:x.example,2026:friends"]
+        assert await call(address, "GET", "/sieve/lists/users/bob@example.org/:AddrBook:Default") == (200, "[]")
+        assert await call(address, "PUT", "/sieve/lists/global/tag:x.example,2026:all", '["c@x.example"]') == (204, "")
+        assert await call(address, "GET", "/sieve/lists/global") == (200, '["tag:x.example,2026:all"]')
+        assert await call(address, "DELETE", friends) == (204, "")
+        assert (await call(address, "GET", friends))[0] == 404
+        for path, body in (
+            (friends, "{}"),
+            (friends, '["\\n"'),
+            (friends, '["a\\nb"]'),
+            ("/sieve/lists/global/no uri", "[]"),
+            ("/sieve/lists/global/x:" + "y" * 300, "[]"),
+        ):
+            assert (await call(address, "PUT", path, body))[0] == 400
+        assert (await call(address, "GET", "/sieve/lists/users/no@example.org"))[0] == 404
+
+
+async def test_the_command_line_manages_quotas_global_scripts_and_lists(tmp_path: Path) -> None:
+    script, members = tmp_path / "x.sieve", tmp_path / "members"
+    script.write_text("keep;")
+    members.write_text("b@x.example\na@x.example\n")
+    async with administered(tmp_path) as (_, address):
+
+        async def run(*arguments: str) -> str:
+            options = ["--url", address, "--token", "secret"]
+            done = await asyncio.to_thread(CliRunner().invoke, main, ["sieve", *arguments, *options])
+            assert done.exit_code == 0, done.output
+            return done.stdout
+
+        bob = ("--user", "bob@example.org")
+        assert await run("quota", "get") == "no quota is set\n"
+        assert await run("quota", "set", "5000") == "the quota is 5000 octets\n"
+        assert await run("quota", "set", "7000", *bob) == "the quota is 7000 octets\n"
+        assert await run("quota", "get") == "5000 octets\n"
+        assert await run("quota", "get", *bob) == "7000 octets\n"
+        assert await run("quota", "remove", *bob) == "the quota is removed\n"
+        assert json.loads(await run("quota", "get", *bob, "--json")) == {"quota": None}
+        assert await run("global", "list") == "there is no global script\n"
+        assert await run("global", "put", "one", str(script)) == "one is stored\n"
+        assert await run("global", "list") == "one  5 octets\n"
+        assert await run("global", "get", "one") == "keep;\n"
+        assert await run("global", "delete", "one") == "one is deleted\n"
+        assert await run("lists", "names", *bob) == ":addrbook:default\n"
+        assert await run("lists", "put", ":addrbook:default", str(members), *bob) == ":addrbook:default is stored\n"
+        assert await run("lists", "show", ":addrbook:default", *bob) == "a@x.example\nb@x.example\n"
+        assert await run("lists", "names") == "there is no list\n"
+        assert await run("lists", "delete", ":addrbook:default", *bob) == ":addrbook:default is deleted\n"
+        assert await run("lists", "show", ":addrbook:default", *bob) == ":addrbook:default is empty\n"

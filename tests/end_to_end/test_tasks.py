@@ -34,6 +34,8 @@ ENDED = ("completed", "failed", "canceled")
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
     server = ServerProcess(tmp_path)
+    # the lists of tasks hold those of the test alone
+    (server.conf / "tasks.properties").write_text("schedule = 0 0 1 1 * BlobGCTask\n")
     yield server
     server.stop()
 

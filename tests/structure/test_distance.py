@@ -6,7 +6,9 @@ from tests.structure.modules import contracts
 
 WITHOUT_ELSEWHERE = {
     "BanListContract": "each process asks for itself",
+    "BlobGarbageContract": "BlobsByIdDistanceContract has it",
     "BlobStoreContract": "BlobDistanceContract has it",
+    "BlobsByIdContract": "BlobsByIdDistanceContract has it",
     "BodyContract": "a body is a value in one process",
     "ClockContract": "a clock is of one process",
     "DeadLettersContract": "to be written",

@@ -12,7 +12,7 @@ import json, os, sys
 from compostela.app.cli import main
 from compostela.app.server.life_cycle import Server
 
-async def tell_and_end(self):
+async def tell_and_end(self, levels):
     print(json.dumps(sorted({name: getattr(module, "__file__", None) for name, module in sys.modules.items()}.items())))
     sys.stdout.flush()
     os._exit(0)

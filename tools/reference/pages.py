@@ -42,6 +42,7 @@ from compostela.processing import container
 from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
 from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
 from compostela.processing.matchers.composites import COMPOSITES
+from compostela.processing.sieve_settings import read_sieve_settings
 from compostela.smtp_hooks import HOOKS, chain
 from compostela.web.webadmin.settings import read_webadmin_settings
 from tools.reference.recording import Element, Recorder, record
@@ -122,6 +123,8 @@ _WORDS = {
     "listener/async": "`false` has no effect: listeners never run in a mail's way.",
     "pop3server/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader`, which changes nothing: the commands are always there.",
     "pop3server/handlerchain/handler/class": "`CrowdsecPOP3CheckHandler`: whom CrowdSec bans is turned away. `CoreCmdHandlerLoader` changes nothing.",
+    "managesieveserver/handlerchain/coreHandlersPackage": "No name is known: the commands are always there.",
+    "managesieveserver/handlerchain/handler/class": "`CrowdsecManageSieveCheckHandler`: an address that CrowdSec bans is turned away.",
     "guice.extension.tasks": "Types of tasks of your own: dotted paths or entry points, see the developers' page on tasks.",
     "guice.extension.task": "As `guice.extension.tasks`.",
     "concurrency": "Tasks that one process runs at the same time.",
@@ -166,6 +169,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "crowdsec.properties": lambda recorder: read_crowdsec_settings(recorder.settings("")),
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
     "rabbitmq.properties": lambda recorder: read_task_settings(recorder.settings("")),
+    "sieve.properties": lambda recorder: read_sieve_settings(recorder.settings("")),
     "tasks.properties": lambda recorder: read_task_run_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
     "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),

@@ -21,6 +21,7 @@ from compostela.app.server.life_cycle import Server, make_server
 from compostela.app.stores import StoresUnavailable
 from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
 from compostela.base.log import start_logging
+from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Problems, Severity
 from compostela.core.authentication.kerberos import KerberosError
 from compostela.net.listeners import BindError
@@ -46,14 +47,14 @@ class StartError(CompostelaError):
         self.status = status
 
 
-def serve(conf: Path, data: Path, *, log_level: str, log_json: bool) -> int:
+def serve(conf: Path, data: Path, *, levels: LogLevels, log_json: bool) -> int:
     """Gives the exit status."""
-    listener = start_logging(log_level.upper(), json=log_json)
+    listener = start_logging(levels, json=log_json)
     os.umask(PRIVATE_UMASK)
     _allow_many_connections()
     try:
         with _runner() as runner:
-            runner.run(_serve(conf, data, log_json=log_json))
+            runner.run(_serve(conf, data, levels, log_json=log_json))
     except StartError as error:
         listener.stop()
         print(f"compostela: {error}", file=sys.stderr)
@@ -81,7 +82,7 @@ def _runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-async def _serve(conf: Path, data: Path, *, log_json: bool) -> None:
+async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -> None:
     # the journal keeps what is printed, and a reader of JSON may too
     is_kept = log_json or "JOURNAL_STREAM" in os.environ
     stop = asyncio.Event()
@@ -118,7 +119,7 @@ async def _serve(conf: Path, data: Path, *, log_json: bool) -> None:
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        await server.start_web()
+        await server.start_web(levels)
     except first_start.DamagedToken as error:
         await server.stop()
         raise StartError(str(error), EXIT_CONFIGURATION) from error

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from compostela.base.errors import CompostelaError
 from compostela.core.authentication.failure_ports import Bans, FailedLogins
 from compostela.core.authentication.ports import DelegationStore
-from compostela.core.blob.ports import BlobStore
+from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
 from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.domains.ports import DomainStore
 from compostela.core.drop_lists.ports import DropListStore
@@ -21,7 +21,7 @@ from compostela.core.queue.ports import MailQueues
 from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
-from compostela.core.sieve.ports import SieveMarks, SieveScripts
+from compostela.core.sieve.ports import GlobalScripts, SieveLists, SieveMarks, SieveScripts
 from compostela.core.tasks.ports import TaskStore
 from compostela.core.users.ports import UserStore
 from compostela.core.vacation.ports import VacationStore
@@ -52,7 +52,11 @@ class Stores:
     dlp_rules: DlpRuleStore
     sieve_scripts: SieveScripts
     sieve_marks: SieveMarks
+    global_scripts: GlobalScripts
+    sieve_lists: SieveLists
     blobs: BlobStore
+    blobs_by_id: BlobsById
+    blob_garbage: BlobGarbage
     runs: UnqueuedRuns
     tasks: TaskStore
     failed_logins: FailedLogins
@@ -62,6 +66,8 @@ class Stores:
     event_source: EventSource
     dead_letters: DeadLetters
     usage: UsageStore
+    collection_times: str
+    """When blobs are collected without an operator's line for it: cron's five fields."""
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
     closing: Callable[[], Awaitable[None]] | None = None
@@ -94,7 +100,11 @@ def unopened_stores() -> Stores:
         dlp_rules=port("DLP rules"),
         sieve_scripts=port("sieve_scripts"),
         sieve_marks=port("sieve_marks"),
+        global_scripts=port("global_scripts"),
+        sieve_lists=port("sieve_lists"),
         blobs=port("blobs"),
+        blobs_by_id=port("blobs by id"),
+        blob_garbage=port("blob garbage"),
         runs=port("runs"),
         tasks=port("tasks"),
         failed_logins=port("failed logins"),
@@ -104,6 +114,7 @@ def unopened_stores() -> Stores:
         event_source=port("event source"),
         dead_letters=port("dead letters"),
         usage=port("usage"),
+        collection_times="0 0 1 1 *",
     )
 
 

@@ -1,6 +1,6 @@
 """Structured logs: one line an event, on the console or as JSON, each with the trace id of its mail or session.
 
-Fields go in `extra={...}`; the trace id comes from the context. Writing happens on a thread of its own.
+Fields go in `extra={...}`; the trace id comes from the context, or from a field `trace`. Writing happens on a thread of its own.
 """
 
 import contextvars
@@ -9,9 +9,12 @@ import logging.handlers
 import queue
 import re
 import sys
+from collections.abc import Mapping
 from typing import TextIO
 
 import orjson
+
+from compostela.base.log_levels import LogLevels
 
 trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", default="")
 
@@ -37,8 +40,22 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
+def _text(record: logging.LogRecord) -> str:
+    """The message; values in it are quoted as fields are, since a peer may have chosen them."""
+    if isinstance(record.args, Mapping):
+        return str(record.msg) % {key: _argument(value) for key, value in record.args.items()}
+    if record.args:
+        return str(record.msg) % tuple(map(_argument, record.args))
+    return str(record.msg)
+
+
+def _argument(value: object) -> object:
+    return value if isinstance(value, (int, float)) else _quoted(value)
+
+
 class ConsoleFormatter(logging.Formatter):
-    """For people: time, level, trace, text, then `key=value`, with the value in quotes where it is more than a word. What a peer has said makes no lines of its own and moves no cursor:
+    """For people: time, level, trace, text, then `key=value`. A value of more than one word is in quotes, as a field and in the text, so a peer cannot
+    forge fields. What a peer has said makes no lines of its own and moves no cursor:
     control characters are escaped, and the lines of a trace, in which an error may repeat it, are indented."""
 
     default_time_format = "%H:%M:%S"
@@ -46,7 +63,7 @@ class ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         trace = getattr(record, "trace", "")
         fields = "".join(f" {key}={_quoted(value)}" for key, value in _fields(record).items())
-        line = f"{self.formatTime(record)} {record.levelname:<7} {trace or '-':<13} {record.getMessage()}{fields}"
+        line = f"{self.formatTime(record)} {record.levelname:<7} {trace or '-':<13} {_text(record)}{fields}"
         line = _escaped(line)
         if record.exc_info:
             lines = self.formatException(record.exc_info).split("\n")
@@ -74,21 +91,21 @@ class JsonFormatter(logging.Formatter):
 
 
 class _Handler(logging.handlers.QueueHandler):
-    """Takes the trace from the context of whoever logs, then leaves the writing to the listener's thread."""
+    """Takes the trace from the context of the caller, then leaves the writing to the listener's thread."""
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        record.trace = trace_id.get()
+        record.trace = getattr(record, "trace", "") or trace_id.get()
         return record
 
 
-def start_logging(level: str, *, json: bool, stream: TextIO = sys.stderr) -> logging.handlers.QueueListener:
+def start_logging(levels: LogLevels, *, json: bool, stream: TextIO = sys.stderr) -> logging.handlers.QueueListener:
     """Sets up the root logger; the caller stops the listener at the end, which writes what is left."""
     writer = logging.StreamHandler(stream)
     writer.setFormatter(JsonFormatter() if json else ConsoleFormatter())
     lines: queue.Queue[logging.LogRecord] = queue.Queue(-1)
     root = logging.getLogger()
     root.handlers[:] = [_Handler(lines)]
-    root.setLevel(level)
+    levels.apply()
     listener = logging.handlers.QueueListener(lines, writer)
     listener.start()
     return listener

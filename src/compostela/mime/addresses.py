@@ -8,6 +8,11 @@ from compostela.mime.comments import comment_end
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|[^\s"()<>@,;:\[\]\\]+|[<>@,;:()\\]|[ \t\r\n]+', re.DOTALL)
 _CLOSED = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_ATOM = rb'[^\s"()<>@,;:\[\]\\]+'
+_USUAL = re.compile(
+    rb'[ \t\r\n]*(?:(?:"([^"\\]*)"|(A(?: A)*))?[ \t\r\n]*<(A)@(A)>|(A)@(A))[ \t\r\n]*'.replace(b"A", _ATOM)
+)
+"""One address as most are: `Name <mailbox@host>`, `"Name" <mailbox@host>` or `mailbox@host`."""
 MAX_ADDRESSES = 10_000
 
 
@@ -31,6 +36,17 @@ class Address(NamedTuple):
 
 def parse(value: bytes) -> list[Address]:
     """Addresses in order, at most `MAX_ADDRESSES` and the end of a group; nothing that cannot be read raises, it is passed over."""
+    usual = _USUAL.fullmatch(value)
+    if usual is None:
+        return parse_any(value)
+    quoted, name, mailbox, host, bare_mailbox, bare_host = usual.groups()
+    if bare_mailbox is not None:
+        return [Address(None, None, bare_mailbox, bare_host)]
+    return [Address(name if quoted is None else quoted.strip() or None, None, mailbox, host)]
+
+
+def parse_any(value: bytes) -> list[Address]:
+    """The same without the short way for the usual forms."""
     return _Parser(value).parse()
 
 

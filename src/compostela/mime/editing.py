@@ -43,8 +43,9 @@ def text_of(part: Part, body: bytes) -> str:
     return decoded_text(body[slice(*part.body)], part.encoding, get(part.parameters, b"charset"))
 
 
-def with_text(part: Part, header: bytes, text: str, charset: str = "") -> Change:
-    """The leaf with another text, in `charset` or its own if that has all characters, else in UTF-8."""
+def with_text(part: Part, header: bytes, text: str, charset: str = "", parameters: Parameters | None = None) -> Change:
+    """The leaf with another text, in `charset` or its own if that has all characters, else in UTF-8. `parameters` take the place
+    of those of its Content-Type."""
     wanted = charset or (get(part.parameters, b"charset") or b"us-ascii").decode("ascii", "replace")
     try:
         octets, used = text.encode(wanted), wanted
@@ -55,7 +56,9 @@ def with_text(part: Part, header: bytes, text: str, charset: str = "") -> Change
     if not fits_seven_bit(octets):
         encoding = b"quoted-printable"
         octets = with_crlf(quopri.encodestring(octets.replace(b"\r\n", b"\n")))
-    kind = content_type(part.type + b"/" + part.subtype, part.parameters, charset=used.encode())
+    kind = content_type(
+        part.type + b"/" + part.subtype, part.parameters if parameters is None else parameters, charset=used.encode()
+    )
     lines = [b"Content-Type: " + kind, b"Content-Transfer-Encoding: " + encoding]
     return Change(part, add_last(remove(header, _LABELS) or b"\r\n", *lines), octets)
 

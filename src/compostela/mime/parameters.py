@@ -26,6 +26,8 @@ Parameters = tuple[tuple[bytes, bytes], ...]
 def parse(value: bytes) -> tuple[bytes, Parameters]:
     """The value before the parameters, and the parameters: names in lower case, continuations joined. A value in the extended
     form of RFC 2231 keeps its charset and its octets, and its name the asterisk: `get` decodes it."""
+    if not value:
+        return b"", ()
     value = without_comments(value)
     head = _TOKEN_HEAD.match(value.lstrip())
     if head is None:

@@ -3,11 +3,13 @@ than it is served or reads slower than it is answered."""
 
 import asyncio
 import enum
+import logging
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
+from compostela.base.ids import new_trace_id
 from compostela.net.incoming_message import IncomingMessage
 from compostela.net.listeners import Listener
 from compostela.net.tls.channel import TlsChannel, channel_of
@@ -20,6 +22,8 @@ SHARE_EVENTS = 64
 CLOSE_SECONDS = 30.0
 """How long a peer may take to read the server's last words."""
 LIFESPAN_STEP_SECONDS = 0.1
+MAX_TOLD_CHARACTERS = 1000
+"""Of a command or a reply in the log."""
 UNKNOWN = "unknown"
 
 
@@ -44,9 +48,13 @@ class SessionHost(asyncio.Protocol, ABC):
     """One connection. A host gives `_work`, which runs as a task until the engine has no event left."""
 
     __slots__ = (
-        "_address", "_closing", "_closing_since", "_ending", "_events", "_is_shaking_hands", "_last_activity", "_lifespan",
-        "_listener", "_loop", "_message", "_paused", "_reader", "_running", "_stuck_since", "_transport", "_writable",
+        "_address", "_closing", "_closing_since", "_end", "_ending", "_events", "_has_told_end", "_is_shaking_hands", "_last_activity",
+        "_lifespan", "_listener", "_loop", "_message", "_paused", "_reader", "_running", "_session_id", "_stuck_since", "_transport",
+        "_writable",
     )  # fmt: skip
+
+    log: ClassVar[logging.Logger]
+    """Of the protocol."""
 
     def __init__(self, listener: Listener, reader: Engine) -> None:
         self._listener = listener
@@ -64,6 +72,9 @@ class SessionHost(asyncio.Protocol, ABC):
         self._lifespan: asyncio.TimerHandle | None = None
         self._closing_since = self._stuck_since = 0.0
         self._address = UNKNOWN
+        self._session_id = new_trace_id()
+        self._end = ""
+        self._has_told_end = False
 
     @abstractmethod
     async def _work(self) -> None:
@@ -86,8 +97,9 @@ class SessionHost(asyncio.Protocol, ABC):
         if self._closing:
             return
         if self._running is None and (at_once or not self._has_work()):
-            self._announce_close(CloseReason.SHUTDOWN)
+            self._end_for(CloseReason.SHUTDOWN)
         elif at_once or self._is_shaking_hands:
+            self._note_end(CloseReason.SHUTDOWN.value)
             self._transport.abort()
 
     def check_idle(self, now: float) -> None:
@@ -97,10 +109,11 @@ class SessionHost(asyncio.Protocol, ABC):
             if now - self._closing_since > CLOSE_SECONDS:
                 self._transport.abort()
         elif self._stuck_since and now - self._stuck_since > self._listener.settings.connection_timeout_seconds:
-            # it is answered and does not read: there is nobody to say anything to
+            # it is answered and does not read: no farewell would reach it
+            self._note_end("the client reads no answer")
             self._transport.abort()
         elif self._running is None and now - self._last_activity > self._listener.settings.connection_timeout_seconds:
-            self._announce_close(CloseReason.SILENCE)
+            self._end_for(CloseReason.SILENCE)
 
     def came_from(self, address: str) -> None:
         """The client's address, which need not be the connection's peer; said before `connection_made`."""
@@ -145,7 +158,9 @@ class SessionHost(asyncio.Protocol, ABC):
     def _admitted(self, refusal: bytes) -> bool:
         """Whether the listener has room for the connection; if not, it is refused and closed."""
         if self._listener.admit(self, self._address):
+            self._tell("session begins", tls=self._transport.get_extra_info("ssl_object") is not None)
             return True
+        self._note_end("the client is not admitted: too many connections, or the server stops")
         self._transport.write(refusal)
         self._transport.close()
         self._closing = True
@@ -167,10 +182,12 @@ class SessionHost(asyncio.Protocol, ABC):
         finally:
             self._is_shaking_hands = False
         if upgraded is None or self._closing:
+            self._note_end("the TLS handshake failed")
             self._transport.abort()
             self._gone()
             return False
         self._adopt(upgraded)
+        self._tell("TLS begins", version=upgraded.get_extra_info("ssl_object").version())
         return True
 
     def _live_at_most(self, seconds: float) -> None:
@@ -179,20 +196,47 @@ class SessionHost(asyncio.Protocol, ABC):
 
     def _life_is_over(self) -> None:
         if self._writable is not None:
+            self._note_end(CloseReason.LIFESPAN.value)
             self._transport.abort()
         elif self._running is not None:
             # an answer that is under way is still given
             self._lifespan = self._loop.call_later(LIFESPAN_STEP_SECONDS, self._life_is_over)
         elif not self._closing:
-            self._announce_close(CloseReason.LIFESPAN)
+            self._end_for(CloseReason.LIFESPAN)
 
-    def _gone(self) -> None:
-        """The connection is no more."""
+    def _gone(self, error: Exception | None = None) -> None:
+        """The connection is no more. `error` is what the transport says of it."""
+        if not self._has_told_end:
+            self._has_told_end = True
+            self._note_end("the client closed the connection" if error is None else f"the connection failed: {error}")
+            self._tell("session ends", reason=self._end)
         self._closing = True
         self.resume_writing()
         if self._lifespan is not None:
             self._lifespan.cancel()
         self._listener.dismiss(self, self._address)
+
+    def _end_for(self, reason: CloseReason) -> None:
+        self._note_end(reason.value)
+        self._announce_close(reason)
+
+    def _note_end(self, reason: str) -> None:
+        """Why the session ends, for the log; the first reason counts."""
+        self._end = self._end or reason
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether the log tells of every command."""
+        return self.log.isEnabledFor(logging.DEBUG)
+
+    def _tell(self, event: str, **fields: object) -> None:
+        """A line at debug level. Long fields are cut."""
+        if self._is_told:
+            cut = {key: one[:MAX_TOLD_CHARACTERS] if isinstance(one, str) else one for key, one in fields.items()}
+            self.log.debug(event, extra={"trace": self._session_id, "ip": self._address, **cut})
+
+    def _tell_reply(self, octets: bytes) -> None:
+        self._tell("reply", reply=octets.decode("utf-8", "replace").rstrip("\r\n"))
 
     def _note_event(self) -> bool:
         """Counts what is dealt with; True when the session has had its share and must take a turn."""

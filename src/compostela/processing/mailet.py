@@ -19,12 +19,12 @@ from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
-from compostela.core.sieve.ports import SieveMarks, SieveScripts
 from compostela.core.users.service import UsersRepository
 from compostela.core.vacation.ports import VacationStore
 from compostela.mailauth.dns import AuthenticationDns
 from compostela.model.mail_address import MailAddress
 from compostela.processing.pipeline_run import PipelineRun
+from compostela.processing.sieve_parts import SieveParts
 
 Recipients = Collection[MailAddress]
 NOBODY: Recipients = ()
@@ -68,8 +68,7 @@ class MailetContext(MatcherContext):
     authentication_dns: AuthenticationDns
     """The same resolver as DKIM asks it."""
     sender: SmtpSender
-    sieve_scripts: SieveScripts
-    sieve_marks: SieveMarks
+    sieve: SieveParts
     own: OwnEndpoints
     """This server as a next hop."""
 

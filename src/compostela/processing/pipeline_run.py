@@ -27,7 +27,7 @@ class PipelineRun:
     def __init__(self, entry: EntryId, place: str = "") -> None:
         self.entry = entry
         self._place = place
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, int] | None = None
 
     def at(self, place: str, part: str = "", passed: int = 0) -> "PipelineRun":
         """The run at another place: a pair of a processor, worked on for a part that has passed so many processors before."""
@@ -37,6 +37,8 @@ class PipelineRun:
         """The name of an effect on `target` for these recipients."""
         who = ",".join(sorted(str(recipient).lower() for recipient in recipients))
         key = f"{self._place}/{target}/{who}"
+        if self._counts is None:
+            self._counts = {}
         count = self._counts.get(key, 0)
         self._counts[key] = count + 1
         return Effect(self.entry, EffectKey(f"{key}/{count}" if count else key))

@@ -4,7 +4,7 @@ import enum
 import logging
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from compostela.core.mail.attributes import MAILET_ERROR
@@ -95,7 +95,7 @@ class MailProcessors:
                 one.state = ERROR
                 processor = self._processors[ERROR]
             left = await self._through(processor, part, run)
-            parts += [replace(gone, passed=gone.passed + 1) for gone in reversed(left)]
+            parts += [_Part(gone.mail, gone.id, gone.passed + 1) for gone in reversed(left)]
 
     async def _through(self, processor: Processor, whole: _Part, run: PipelineRun) -> list[_Part]:
         """Runs a mail through a processor; gives the parts that left it for another one."""
@@ -105,8 +105,10 @@ class MailProcessors:
         for pair, place in zip(processor.pairs, self._places[processor.name], strict=True):
             going_on: list[_Part] = []
             for one in staying:
-                for part, matched in await self._split(pair, one, here, one.at(run, place)):
+                for part, matched in await self._split(pair, one, here, run, place):
                     if matched:
+                        if _log.isEnabledFor(logging.DEBUG):
+                            _tell(pair, part.mail, here)
                         await self._serve(pair, part.mail, here, part.at(run, place))
                     if part.mail.state != here:
                         if part.mail.state != GHOST:
@@ -123,7 +125,9 @@ class MailProcessors:
             )
         return left
 
-    async def _split(self, pair: Pair, part: _Part, here: str, run: PipelineRun) -> list[tuple[_Part, bool]]:
+    async def _split(
+        self, pair: Pair, part: _Part, here: str, run: PipelineRun, place: str
+    ) -> list[tuple[_Part, bool]]:
         """The mail whole, or the part that matched and the rest."""
         if pair.matcher is None:
             return [(part, not pair.inverted)]
@@ -143,7 +147,7 @@ class MailProcessors:
             return [(part, True)]
         wanted = set(found)
         recipients = [one for one in mail.recipients if one in wanted]
-        effect = run.effect("split", *recipients)
+        effect = part.at(run, place).effect("split", *recipients)
         matched = mail.copy(part_name(mail, effect), recipients)
         matched.attributes["matched"] = True
         mail.recipients = [one for one in mail.recipients if one not in wanted]
@@ -182,6 +186,20 @@ class MailProcessors:
         mail.error_message = "".join(traceback.format_exception(error))
         mail.attributes[MAILET_ERROR] = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
         mail.state = policy.value if isinstance(policy, Policy) else policy
+
+
+def _tell(pair: Pair, mail: Mail, here: str) -> None:
+    matcher = "All" if pair.matcher is None else f"{type(pair.matcher).__name__}={pair.matcher.condition}"
+    _log.debug(
+        "a mailet gets a mail",
+        extra={
+            "mail": mail.name,
+            "processor": here,
+            "matcher": matcher,
+            "mailet": type(pair.mailet).__name__,
+            "recipients": len(mail.recipients),
+        },
+    )
 
 
 def _places(processor: Processor) -> list[str]:

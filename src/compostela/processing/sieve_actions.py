@@ -1,15 +1,18 @@
 """Carries out what a Sieve script wants. Each effect has a key, so a run that is cut off and done again has none twice."""
 
+import contextlib
 import datetime as dt
 import logging
 
-from compostela.base.errors import InvalidArgument
+from compostela.base.errors import InvalidArgument, NotFound
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.delivery.headers import DELIVERED_TO, delivered_header, delivered_to
 from compostela.core.mail.attributes import BINARY, REQUIRE_TLS, SENT_BY_MAILET, SMTP_UTF8
 from compostela.core.mail.hops import was_delivered_to
 from compostela.core.mail.model import ROOT, Mail
+from compostela.core.mailbox.special_uses import mailbox_of_use
 from compostela.core.queue.model import SPOOL
+from compostela.core.sieve.lists import normal_list_name
 from compostela.mime.builder import singlepart, standard_headers, text_part
 from compostela.mime.encoded_words import decode
 from compostela.mime.headers import Headers, add_first, remove
@@ -70,12 +73,15 @@ class Execution:
             case Keep(flags=None, message=None):
                 return True
             case Keep() | FileInto():
-                await self._store(mailbox_of(action), self._content(action.message), action.flags)
+                name = await self._target(
+                    mailbox_of(action), action.special_use if isinstance(action, FileInto) else None
+                )
+                await self._store(name, self._content(action.message), action.flags)
             case Redirect():
-                return await self._redirect(action)
+                return await self._redirect(action.address, [MailAddress.parse(action.address)], action.message)
             case RedirectToList():
-                _log.warning("a script redirects to a list: not supported", extra=self._fields())
-                return True
+                members = await self._members(action.list_name)
+                return not members or await self._redirect(f"list {action.list_name}", members, action.message)
             case Reject():
                 return await self._reject(action)
             case Vacation():
@@ -89,7 +95,7 @@ class Execution:
     async def tell_owner(self, reason: str) -> None:
         """A mail about a failing script, at most one a day."""
         now = self._context.clock.now()
-        if not await self._context.sieve_marks.mark(self._user, FAILURE, self._run.entry, now, now + FAILURE_SECONDS):
+        if not await self._context.sieve.marks.mark(self._user, FAILURE, self._run.entry, now, now + FAILURE_SECONDS):
             return
         subject = decode(Headers(self._mail.content.header).get(b"Subject") or b"")
         headers = standard_headers(
@@ -127,19 +133,49 @@ class Execution:
         await self._context.mailboxes.deliver_to(path, content, flags or NO_FLAGS, effect)
         _log.info("mail stored by a script", extra={**self._fields(), "mailbox": path.name})
 
-    async def _redirect(self, action: Redirect) -> bool:
-        content = self._content(action.message)
+    async def _target(self, name: str, special_use: str | None) -> str:
+        """The mailbox with the special use if it is there, else the named one (RFC 8579 §4)."""
+        special = None if special_use is None else mailbox_of_use(special_use)
+        if special is None:
+            return name
+        try:
+            await self._context.mailboxes.find(mailbox_path(self._user, special))
+        except NotFound:
+            return name
+        return special
+
+    async def _members(self, list_name: str) -> list[MailAddress]:
+        """The members of an external list that are addresses; none if it has too many."""
+        name, lists = normal_list_name(list_name), self._context.sieve.lists
+        try:
+            members = await lists.members(await lists.seen_by(self._user, name), name) or []
+        except NotFound:
+            members = []  # deleted since the script ran, or the address book that nobody has filled
+        most = self._context.sieve.settings.list_recipients
+        if len(members) > most:
+            _log.warning("a script redirects to more than %d members of a list", most, extra=self._fields())
+            return []
+        found = []
+        for member in members:
+            with contextlib.suppress(InvalidArgument):
+                found.append(MailAddress.parse(member))
+        if not found:
+            _log.warning("a script redirects to a list without addresses", extra=self._fields())
+        return found
+
+    async def _redirect(self, target: str, to: list[MailAddress], message: EditedMessage | None) -> bool:
+        content = self._content(message)
         if was_delivered_to(self._mail.content.header, self._recipient):
             _log.warning("a redirected mail came back: it is kept", extra=self._fields())
             return True
-        effect = self._run.effect(f"sieve/redirect/{action.address.lower()}", self._recipient)
-        made = self._mail.copy(part_name(self._mail, effect), [MailAddress.parse(action.address)])
+        effect = self._run.effect(f"sieve/redirect/{target.lower()}", self._recipient)
+        made = self._mail.copy(part_name(self._mail, effect), to)
         made.content = content.with_header(add_first(content.header, delivered_to(self._recipient)))
         made.state = ROOT
         made.attributes = {SENT_BY_MAILET: True, **self._carried()}
         made.per_recipient_headers = {}
         await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
-        _log.info("mail redirected by a script", extra={**self._fields(), "to": action.address})
+        _log.info("mail redirected by a script", extra={**self._fields(), "to": target})
         return False
 
     async def _reject(self, action: Reject) -> bool:
@@ -164,7 +200,7 @@ class Execution:
         now = self._context.clock.now()
         seconds = VACATION_SECONDS if action.seconds is None else action.seconds
         key = mark_of(VACATION, action.handle, action.recipient.lower())
-        if not await self._context.sieve_marks.mark(self._user, key, self._run.entry, now, now + seconds):
+        if not await self._context.sieve.marks.mark(self._user, key, self._run.entry, now, now + seconds):
             return
         header, body = vacation_message(action, str(self._recipient), dt.datetime.fromtimestamp(now, dt.UTC))
         await self._send([MailAddress.parse(action.recipient)], header, body, "vacation")
@@ -187,7 +223,8 @@ class Execution:
 
     async def _file_copy(self, copy: CarbonCopy | None, header: bytes, body: bytes) -> None:
         if copy is not None:
-            await self._append(copy.mailbox, MessageContent(header, MemoryBody(body)), copy.flags)
+            name = await self._target(copy.mailbox, copy.special_use)
+            await self._append(name, MessageContent(header, MemoryBody(body)), copy.flags)
 
     async def _send(
         self,

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from compostela.base.errors import InvalidArgument, NotFound, TemporaryFailure
 from compostela.core.mail.model import Mail
+from compostela.core.mailbox.special_uses import SPECIAL_USES, mailbox_of_use
+from compostela.core.sieve.lists import ADDRESS_BOOK, normal_list_name, normal_member
 from compostela.core.sieve.model import ScriptName
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Structure
@@ -15,7 +17,6 @@ from compostela.model.mailbox_path import DELIMITER, INBOX, MailboxPath
 from compostela.model.username import Username
 from compostela.processing.mailet import MailetContext
 from compostela.processing.pipeline_run import PipelineRun
-from compostela.processing.sieve_engine import program_of
 from compostela.sieve.host import SpamVerdict
 from compostela.sieve.program import Program
 
@@ -24,6 +25,10 @@ T = TypeVar("T")
 ANSWER_SECONDS = 30.0
 """How long a script waits for one answer of a store."""
 DUPLICATE = b"duplicate:"
+ADMIN = "/shared/admin"
+"""The server's annotation that names its administrator (RFC 5464 §6.2.1)."""
+SPECIAL_USE = "/private/specialuse"
+"""The annotation of a mailbox with its special use (RFC 6154 §4)."""
 
 
 def mailbox_path(user: Username, name: str) -> MailboxPath:
@@ -84,7 +89,7 @@ class MailOfScript:
 
 @dataclass(frozen=True, slots=True)
 class StoreHost:
-    """See `SieveHost`. External lists, annotations, special uses and the presence of people are not known to this server yet."""
+    """See `SieveHost`. Verdicts of filters and the presence of people are not known to this server yet."""
 
     context: MailetContext
     user: Username
@@ -96,33 +101,60 @@ class StoreHost:
         return [str(one) for one in self.answers.of(self.context.rewriting.addresses_of(self.user))]
 
     def mailbox_exists(self, mailbox: str) -> bool:
+        return self._name_of(mailbox) is not None
+
+    def _name_of(self, mailbox: str) -> str | None:
+        """The whole name of a mailbox that exists."""
         try:
-            self.answers.of(self.context.mailboxes.find(mailbox_path(self.user, mailbox)))
+            path = mailbox_path(self.user, mailbox)
+            self.answers.of(self.context.mailboxes.find(path))
         except (NotFound, InvalidArgument):
-            return mailbox.upper() == INBOX
-        return True
+            return INBOX if mailbox.upper() == INBOX else None
+        return path.name
 
     def special_use_exists(self, mailbox: str | None, attribute: str) -> bool:
-        return False
+        name = mailbox_of_use(attribute)
+        if name is None:
+            return False
+        return self._name_of(name) is not None if mailbox is None else self._name_of(mailbox) == name
 
     def metadata(self, mailbox: str | None, annotation: str) -> str | None:
-        return None
+        """There is no store of annotations: those exist that follow from something else."""
+        if mailbox is None:
+            return f"mailto:{self.context.postmaster}" if annotation.lower() == ADMIN else None
+        name = self._name_of(mailbox) if annotation.lower() == SPECIAL_USE else None
+        return None if name is None else SPECIAL_USES.get(name)
 
     def list_exists(self, list_name: str) -> bool:
-        return False
+        name = normal_list_name(list_name)
+        if name == ADDRESS_BOOK:
+            return True
+        try:
+            self.answers.of(self.context.sieve.lists.seen_by(self.user, name))
+        except NotFound:
+            return False
+        return True
 
     def list_contains(self, list_name: str, value: str) -> bool:
-        return False
+        return self.answers.of(self._contains(normal_list_name(list_name), normal_member(value)))
+
+    async def _contains(self, name: str, member: str) -> bool:
+        lists = self.context.sieve.lists
+        try:
+            return await lists.contains(await lists.seen_by(self.user, name), name, member)
+        except NotFound:
+            return False
 
     def is_duplicate(self, key: str) -> bool:
         now, mark = self.context.clock.now(), mark_of(DUPLICATE, key)
-        return self.answers.of(self.context.sieve_marks.is_marked(self.user, mark, self.run.entry, now))
+        return self.answers.of(self.context.sieve.marks.is_marked(self.user, mark, self.run.entry, now))
 
     def script(self, name: str, is_global: bool) -> Program | None:
-        if is_global:
-            return None
-        stored = self.answers.of(self.context.sieve_scripts.script(self.user, ScriptName(name)))
-        return None if stored is None else program_of(stored)
+        sieve, key = self.context.sieve, ScriptName(name)
+        stored = self.answers.of(
+            sieve.global_scripts.script(key) if is_global else sieve.scripts.script(self.user, key)
+        )
+        return None if stored is None else sieve.engine.program_of(stored)
 
     def environment(self, item: str) -> str | None:
         return {

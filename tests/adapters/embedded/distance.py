@@ -115,8 +115,10 @@ async def elsewhere(store: EmbeddedStore, tmp_path: Path, clock: FakeClock) -> A
 
 @pytest.fixture
 async def held_store(store: EmbeddedStore, tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
-    """The store whose writes `held_writer` holds."""
+    """The store whose writes `held_writer` holds: only those of the test, for it does not tidy."""
     other = await EmbeddedStore.open(tmp_path, clock)
+    for task in other._upkeep:
+        task.cancel()
     yield other
     await other.close()
 

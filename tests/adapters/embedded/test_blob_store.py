@@ -8,12 +8,13 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
-from compostela.core.blob.ports import BlobStore
+from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
 from compostela.core.mailbox.model import NewMessage
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.numbers import Uid
 from tests.adapters.embedded.test_mailbox_store import mailboxes, store, stored_octets
 from tests.contracts.blobs import BlobStoreContract, BodyContract, MakeBody, spilled
+from tests.contracts.blobs_by_id import BlobGarbageContract, BlobsByIdContract, GenerationsPass
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox
 
 __all__ = ["mailboxes", "store", "stored_octets"]
@@ -53,9 +54,7 @@ class TestStoredBodies(BodyContract):
 
 
 class TestEmbeddedBlobs(BlobStoreContract):
-    @pytest.fixture
-    def blobs(self, store: EmbeddedStore) -> BlobStore:
-        return store.blobs
+    pass
 
 
 @pytest.fixture
@@ -78,3 +77,35 @@ async def test_a_spill_that_nothing_refers_to_goes(store: EmbeddedStore, tmp_pat
     assert len(list((tmp_path / "blobs").glob("*/*"))) == 1
     del body
     assert list((tmp_path / "blobs").glob("*/*")) == []
+
+
+@pytest.fixture
+def blobs(store: EmbeddedStore) -> BlobStore:
+    return store.blobs
+
+
+@pytest.fixture
+def blobs_by_id(store: EmbeddedStore) -> BlobsById:
+    return store.blobs_by_id
+
+
+@pytest.fixture
+def garbage(store: EmbeddedStore) -> BlobGarbage:
+    return store.blob_garbage
+
+
+@pytest.fixture
+def generations_pass(store: EmbeddedStore) -> GenerationsPass:
+    async def collect() -> None:
+        for _ in range(2):
+            await store.collect_garbage()
+
+    return collect
+
+
+class TestEmbeddedBlobsById(BlobsByIdContract):
+    pass
+
+
+class TestEmbeddedBlobGarbage(BlobGarbageContract):
+    pass

@@ -162,7 +162,7 @@ async def _collect(folder: Path, caplog: pytest.LogCaptureFixture) -> tuple[set[
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             await store.collect_garbage()
-    withheld = store.garbage.withheld
+    withheld = store.blob_garbage.withheld
     await store.close()
     return _files(folder), withheld
 

@@ -5,11 +5,13 @@ from typing import cast
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.core.blob.ports import BlobStore
+from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
 from compostela.core.mailbox.ports import MailboxStore
 from tests.adapters.embedded.distance import clock, elsewhere, faulty, held_store, held_writer, store
+from tests.adapters.embedded.test_blob_store import generations_pass
 from tests.adapters.embedded.test_mailbox_store import stored_octets
 from tests.contracts.blob_distance import BlobDistanceContract
+from tests.contracts.blobs_by_id_distance import BlobsByIdDistanceContract
 from tests.contracts.distance import Alternately, Eventually, eventually_within
 from tests.contracts.mailbox_changes import MailboxChangesContract
 from tests.contracts.mailbox_distance import MailboxDistanceContract
@@ -17,7 +19,7 @@ from tests.contracts.mailbox_interruptions import MailboxInterruptionsContract
 from tests.contracts.mailbox_messages import MailboxMessagesContract
 from tests.contracts.mailboxes import MailboxesContract
 
-__all__ = ["clock", "elsewhere", "faulty", "held_store", "held_writer", "store", "stored_octets"]
+__all__ = ["clock", "elsewhere", "faulty", "generations_pass", "held_store", "held_writer", "store", "stored_octets"]
 
 
 @pytest.fixture
@@ -52,6 +54,35 @@ def blobs_elsewhere(elsewhere: EmbeddedStore) -> BlobStore:
 
 
 class TestEmbeddedBlobDistance(BlobDistanceContract):
+    pass
+
+
+@pytest.fixture
+def blobs_by_id(store: EmbeddedStore) -> BlobsById:
+    return store.blobs_by_id
+
+
+@pytest.fixture
+def blobs_by_id_elsewhere(elsewhere: EmbeddedStore) -> BlobsById:
+    return elsewhere.blobs_by_id
+
+
+@pytest.fixture
+def held_blobs_by_id(held_store: EmbeddedStore) -> BlobsById:
+    return held_store.blobs_by_id
+
+
+@pytest.fixture
+def garbage(store: EmbeddedStore) -> BlobGarbage:
+    return store.blob_garbage
+
+
+@pytest.fixture
+def garbage_elsewhere(elsewhere: EmbeddedStore) -> BlobGarbage:
+    return elsewhere.blob_garbage
+
+
+class TestEmbeddedBlobsByIdDistance(BlobsByIdDistanceContract):
     pass
 
 

@@ -108,7 +108,7 @@ async def test_a_repair_outlasts_a_restart_and_a_sweep(store: EmbeddedStore, tmp
     os.truncate(_file(tmp_path), 1000)
     await _append(store, mailbox, await spilled(store.blobs, INCOMPRESSIBLE))
     await store.collect_garbage()
-    await store.garbage.sweep(grace_seconds=-1)
+    await store.blob_garbage.sweep(grace_seconds=-1)
     again = await EmbeddedStore.open(tmp_path)
     assert [await _read(again, mailbox, uid) for uid in (1, 2)] == [HEADER + INCOMPRESSIBLE] * 2
     await again.close()

@@ -1,4 +1,4 @@
-"""The embedded stores of Sieve scripts and of their marks keep to their contracts."""
+"""The embedded stores of Sieve scripts, lists and marks keep to their contracts."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,8 +6,14 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.core.sieve.ports import SieveMarks, SieveScripts
-from tests.contracts.sieve_scripts import ANN, SieveMarksContract, SieveScriptsContract
+from compostela.core.sieve.ports import GlobalScripts, SieveLists, SieveMarks, SieveScripts
+from tests.contracts.sieve_scripts import (
+    ANN,
+    GlobalScriptsContract,
+    SieveListsContract,
+    SieveMarksContract,
+    SieveScriptsContract,
+)
 
 
 @pytest.fixture
@@ -32,6 +38,34 @@ class TestEmbeddedSieveScripts(SieveScriptsContract):
     @pytest.fixture
     def scripts_elsewhere(self, elsewhere: EmbeddedStore) -> SieveScripts:
         return elsewhere.sieve_scripts
+
+
+class TestEmbeddedGlobalScripts(GlobalScriptsContract):
+    @pytest.fixture
+    def scripts(self, store: EmbeddedStore) -> SieveScripts:
+        return store.sieve_scripts
+
+    @pytest.fixture
+    def global_scripts(self, store: EmbeddedStore) -> GlobalScripts:
+        return store.global_scripts
+
+    @pytest.fixture
+    def global_scripts_elsewhere(self, elsewhere: EmbeddedStore) -> GlobalScripts:
+        return elsewhere.global_scripts
+
+
+class TestEmbeddedSieveLists(SieveListsContract):
+    @pytest.fixture
+    def scripts(self, store: EmbeddedStore) -> SieveScripts:
+        return store.sieve_scripts
+
+    @pytest.fixture
+    def lists(self, store: EmbeddedStore) -> SieveLists:
+        return store.sieve_lists
+
+    @pytest.fixture
+    def lists_elsewhere(self, elsewhere: EmbeddedStore) -> SieveLists:
+        return elsewhere.sieve_lists
 
 
 class TestEmbeddedSieveMarks(SieveMarksContract):

@@ -32,7 +32,7 @@ class TestEmbeddedVacations(VacationStoreContract):
 
 
 async def test_senders_beyond_the_limit_are_not_answered_before_others_expire(store: EmbeddedStore) -> None:
-    vacations = EmbeddedVacations(store._writer, store._reader, most=1)
+    vacations = EmbeddedVacations(store._writer, store._reader, store._lookups, most=1)
     assert await vacations.claim(BOB, CARL, FIRST, START, START + 60)
     assert not await vacations.claim(BOB, DORA, FIRST, START, START + 60)
     assert await vacations.claim(BOB, DORA, FIRST, START + 61, START + 90)

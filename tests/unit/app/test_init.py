@@ -53,4 +53,4 @@ def test_without_a_folder_the_sample_serves(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_log_level_that_there_is_not_is_one_sentence(tmp_path: Path) -> None:
     done = run(tmp_path, "serve", "--log-level", "lots")
-    assert (done.exit_code, "'lots' is not one of" in done.output) == (64, True)
+    assert (done.exit_code, "there is no level 'lots'" in done.output) == (64, True)

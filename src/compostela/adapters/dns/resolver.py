@@ -1,5 +1,6 @@
 """DNS look-ups with dnspython. The library takes most of a second to import, so that waits for the first look-up."""
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,11 @@ if TYPE_CHECKING:
     import dns.asyncresolver
     import dns.resolver
 
+_log = logging.getLogger(__name__)
+
 LIFETIME_SECONDS = 20.0
+MAX_TOLD_RECORDS = 10
+"""Of an answer in the log."""
 LOCAL_SERVER = "127.0.0.1"
 
 
@@ -94,6 +99,19 @@ class DnspythonResolver:
 
     async def _ask(self, name: str, kind: str) -> "dns.resolver.Answer | None":
         """None when the name exists without such a record."""
+        if not _log.isEnabledFor(logging.DEBUG):
+            return await self._resolve(name, kind)
+        query = {"query": name, "type": kind}
+        try:
+            answer = await self._resolve(name, kind)
+        except (DnsNoSuchName, DnsTemporaryFailure) as error:
+            _log.debug("DNS answer", extra={**query, "failure": str(error)})
+            raise
+        found = [] if answer is None else [str(record) for record in answer]
+        _log.debug("DNS answer", extra={**query, "records": ", ".join(found[:MAX_TOLD_RECORDS]), "count": len(found)})
+        return answer
+
+    async def _resolve(self, name: str, kind: str) -> "dns.resolver.Answer | None":
         resolver = self._resolver
         import dns.exception
         import dns.name

@@ -33,15 +33,7 @@ class _Table:
         self._lookups = lookups
 
     async def _write(self, job: Callable[[Transaction], T]) -> T:
-        """Every change of these tables: no process remembers what was before it."""
-
-        def marked(tx: Transaction) -> T:
-            self._lookups.changed()
-            # there, not behind the call: a caller that is cancelled would not wait for the commit
-            tx.after_commit.append(self._lookups.changed)
-            return job(tx)
-
-        return await self._writer.run(marked)
+        return await self._writer.run(self._lookups.changing(job))
 
     async def _change(self, statement: str, values: tuple[object, ...]) -> bool:
         """Whether a row changed."""

@@ -143,7 +143,7 @@ class EmbeddedBlobs:
         if isinstance(body, MemoryBody):
             coding, data = pack(body.data)
             return coding, None, data
-        if not isinstance(body, FileBody):
+        if not isinstance(body, FileBody) or body.is_stored:
             raise TemporaryFailure("the bytes of a body are gone from the store")
         if not is_whole(body.path, body.size):
             raise TemporaryFailure("the file of a body is gone from the store")

@@ -43,14 +43,16 @@ class FileBody:
     """A body in a file that is kept open, so that it can be read even after the file's name is gone. A new file that no
     transaction ever claimed goes with its body."""
 
-    __slots__ = ("__weakref__", "_file", "digest", "has_taken_room", "size")
+    __slots__ = ("__weakref__", "_file", "digest", "has_taken_room", "is_stored", "size")
 
-    def __init__(self, path: Path, descriptor: int, size: int, digest: bytes, *, is_claimed: bool) -> None:
+    def __init__(self, path: Path, descriptor: int, size: int, digest: bytes, *, is_stored: bool) -> None:
         self.size = size
         self.digest = digest
-        self.has_taken_room = is_claimed
+        self.is_stored = is_stored
+        """A row named the file when it was opened. Garbage collection may remove the file, so no other row may name it."""
+        self.has_taken_room = is_stored
         """Its octets were counted as new ones, or are old."""
-        self._file = _OpenFile(path, descriptor, is_claimed)
+        self._file = _OpenFile(path, descriptor, is_claimed=is_stored)
         weakref.finalize(self, self._file.end)
 
     @property
@@ -134,7 +136,7 @@ class FileSpill:
         except OSError as error:
             self.discard()
             raise translated_os_error(error) from error
-        return FileBody(self._path, self._descriptor, self.size, self._hash.digest(), is_claimed=False)
+        return FileBody(self._path, self._descriptor, self.size, self._hash.digest(), is_stored=False)
 
     def _sync(self) -> None:
         os.fsync(self._descriptor)
@@ -170,7 +172,7 @@ def open_body(path: Path, size: int, digest: bytes) -> FileBody:
     if not _has_size(os.fstat(descriptor), size):
         os.close(descriptor)
         raise TemporaryFailure(f"the file {path} of a body was cut")
-    return FileBody(path, descriptor, size, digest, is_claimed=True)
+    return FileBody(path, descriptor, size, digest, is_stored=True)
 
 
 def make_folder(folder: Path) -> None:

@@ -24,7 +24,7 @@ def health_checks(store: EmbeddedStore) -> list[HealthCheck]:
         return None
 
     async def files() -> tuple[HealthStatus, str] | None:
-        withheld = store.garbage.withheld
+        withheld = store.blob_garbage.withheld
         return None if withheld is None else (HealthStatus.DEGRADED, withheld)
 
     return [

@@ -1,4 +1,5 @@
-"""Answers of the small tables (domains, users, rewriting), remembered until any process changes one of these tables.
+"""Answers of the small tables (domains, users, rewriting, which users have a vacation or a Sieve script), remembered until any process
+changes one of these tables.
 
 The processes that share a data folder share a mark (see `shared_marks`). A process that changes a table sets a new mark inside
 the transaction and again after the commit, before the change is reported as done; a process that remembers an answer remembers
@@ -10,6 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from compostela.adapters.embedded.shared_marks import SharedMark
+from compostela.adapters.embedded.writer import Transaction
 
 T = TypeVar("T")
 
@@ -38,6 +40,17 @@ class Lookups:
             return answer
         answer = self._known[key] = read()
         return answer
+
+    def changing(self, job: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
+        """A job that changes one of these tables: no process remembers what was before it."""
+
+        def marked(tx: Transaction) -> T:
+            self.changed()
+            # there, not after the call: a caller that is cancelled would not wait for the commit
+            tx.after_commit.append(self.changed)
+            return job(tx)
+
+        return marked
 
     def changed(self) -> None:
         """Makes every process forget."""

@@ -6,12 +6,14 @@ import msgspec
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import MessageContent
-from compostela.core.mail.attributes import AttributeValue
+from compostela.core.mail.attributes import DELIVERY_RETRIES, AttributeValue
 from compostela.core.mail.model import Mail
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 
 _VERSION = 1
+_ERROR = 8
+"""The place of the error message, followed by the attributes."""
 _DURATION = "\x00seconds"
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -62,6 +64,15 @@ def decode(data: bytes, content: MessageContent) -> Mail:
         },
         trace_id=trace,
     )
+
+
+def failures_of(data: bytes) -> tuple[int, str | None]:
+    """How many deliveries failed, and the last error; nothing for bytes of a later version."""
+    version, *rest = _decode(data)
+    if version != _VERSION:
+        return 0, None
+    error, attributes = rest[_ERROR : _ERROR + 2]
+    return attributes.get(DELIVERY_RETRIES, 0), error
 
 
 def address_of(text: str) -> MailAddress:

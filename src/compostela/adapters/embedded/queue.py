@@ -53,7 +53,7 @@ _LOAD = """SELECT q.owner, q.mail, q.coding, q.header, b.id, b.size, b.digest FR
 _UPDATE = """UPDATE queue_entry SET owner = ?, due_at = ?, sender = ?, recipients = ?, size = ?, mail = ?, coding = ?, header = ?, body = ?
     WHERE id = ?"""
 _FORGET_DEATHS = "DELETE FROM queue_death WHERE id = ?"
-_BROWSE = """SELECT id, entry, name, sender, recipients, enqueued_at, due_at, size FROM queue_entry
+_BROWSE = """SELECT id, entry, name, sender, recipients, enqueued_at, due_at, size, mail FROM queue_entry
     WHERE queue = ? AND id > ? ORDER BY id LIMIT ?"""
 
 
@@ -374,6 +374,8 @@ class EmbeddedQueue:
                 if delayed is None or delayed == (mail.next_delivery_at is not None):
                     shown += 1
                     yield mail
+            # others have their turn between two batches
+            await asyncio.sleep(0)
 
     def _batch(self, after: int, count: int) -> list[tuple[int, QueuedMail]]:
         """The next entries after a row, with their rows."""
@@ -446,9 +448,11 @@ def _queued_mail(
     enqueued_at: float,
     due_at: float,
     size: int,
+    mail: bytes,
     *,
     now: float,
 ) -> QueuedMail:
+    failures, last_error = mail_codec.failures_of(mail)
     return QueuedMail(
         entry=EntryId(entry),
         name=name,
@@ -457,6 +461,8 @@ def _queued_mail(
         enqueued_at=enqueued_at,
         next_delivery_at=due_at if due_at > now else None,
         size=size,
+        failures=failures,
+        last_error=last_error,
     )
 
 

@@ -348,6 +348,25 @@ POLICY_TABLES = (
     "CREATE TABLE dlp_rules (domain TEXT NOT NULL PRIMARY KEY, rules BLOB NOT NULL) WITHOUT ROWID, STRICT",
 )
 
+SIEVE_LIST_TABLES = (
+    # a row with an empty member for each list, and one for each member
+    "CREATE TABLE sieve_list (user TEXT NOT NULL, name TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (user, name, member)) WITHOUT ROWID",
+)
+
+BLOB_REFERENCE_TABLES = (
+    # what refers to a blob by its id
+    """CREATE TABLE blob_reference (
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        saved_at REAL NOT NULL,
+        PRIMARY KEY (kind, key, digest)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX blob_reference_digest ON blob_reference (digest)",
+    # blobs that a collection found without reference, and when
+    "CREATE TABLE blob_suspect (blob INTEGER PRIMARY KEY, since REAL NOT NULL)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
@@ -359,6 +378,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     VACATION_TABLES,
     SIEVE_TABLES,
     POLICY_TABLES,
+    SIEVE_LIST_TABLES,
+    BLOB_REFERENCE_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -1,10 +1,12 @@
 """Sieve scripts and the marks of their runs in SQLite."""
 
 from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.errors import AlreadyExists, NotFound
 from compostela.core.sieve.model import (
+    MAX_GLOBAL_SCRIPTS,
     MAX_SCRIPTS,
     ScriptEntry,
     ScriptIsActive,
@@ -17,8 +19,8 @@ from compostela.model.username import Username
 
 EXPIRED_BATCH = 20
 """Marks past their time that each new one removes, so that their number stays near that of the marks in force."""
-_ALL_USERS = ""
-"""Holds the default quota: no user has this name."""
+ALL_USERS = ""
+"""Holds the default quota, the global scripts and the global lists: no user has this name."""
 _IS_MARKED = "SELECT 1 FROM sieve_mark WHERE user = ? AND key = ? AND by <> ? AND until > ?"
 _EXPIRE = "DELETE FROM sieve_mark WHERE (user, key) IN (SELECT user, key FROM sieve_mark WHERE until <= ? LIMIT ?)"
 
@@ -26,54 +28,45 @@ _EXPIRE = "DELETE FROM sieve_mark WHERE (user, key) IN (SELECT user, key FROM si
 class EmbeddedSieveScripts:
     """See `compostela.core.sieve.ports`."""
 
-    def __init__(self, writer: Writer, reader: Reader, most: int = MAX_SCRIPTS) -> None:
+    def __init__(self, writer: Writer, reader: Reader, lookups: Lookups) -> None:
         self._writer = writer
         self._reader = reader
-        self._most = most
+        self._lookups = lookups
 
     async def scripts(self, user: Username) -> list[ScriptEntry]:
-        rows = self._reader.execute(
-            "SELECT name, length(text), is_active FROM sieve_script WHERE user = ? ORDER BY name", (user.value,)
-        )
-        return [ScriptEntry(ScriptName(name), size, bool(is_active)) for name, size, is_active in rows.fetchall()]
+        return _entries(self._reader, user.value)
 
     async def script(self, user: Username, name: ScriptName) -> StoredScript | None:
-        return self._script("name = ?", user.value, name)
+        return _script(self._reader, "name = ?", user.value, name)
 
     async def active(self, user: Username) -> StoredScript | None:
-        return self._script("is_active", user.value)
+        def read() -> StoredScript | None:
+            return _script(self._reader, "is_active", user.value)
 
-    def _script(self, which: str, *values: str) -> StoredScript | None:
-        rows = self._reader.execute(f"SELECT name, text, tree FROM sieve_script WHERE user = ? AND {which}", values)
-        row = rows.fetchone()
-        return None if row is None else StoredScript(ScriptName(row[0]), row[1], row[2])
+        # each delivery asks, and most users have none
+        return None if self._lookups.get(("no script", user.value), lambda: read() is None) else read()
 
-    async def put(self, user: Username, script: StoredScript, *, activate: bool = False) -> None:
+    async def put(
+        self, user: Username, script: StoredScript, *, activate: bool = False, most: int = MAX_SCRIPTS
+    ) -> None:
         def job(tx: Transaction) -> None:
-            self._check_space(tx.execute, user, script.name, len(script.text))
-            tx.execute(
-                """INSERT INTO sieve_script VALUES (?, ?, ?, ?, 0)
-                ON CONFLICT (user, name) DO UPDATE SET text = excluded.text, tree = excluded.tree""",
-                (user.value, script.name, script.text, script.tree),
-            )
+            self._check_space(tx.execute, user, script.name, len(script.text), most)
+            _put(tx, user.value, script)
             if activate:
                 _activate(tx, user, script.name)
 
-        await self._writer.run(job)
+        await self._writer.run(self._lookups.changing(job))
 
-    async def check_space(self, user: Username, name: ScriptName, size: int) -> None:
+    async def check_space(self, user: Username, name: ScriptName, size: int, *, most: int = MAX_SCRIPTS) -> None:
         with self._reader.snapshot() as execute:
-            self._check_space(execute, user, name, size)
+            self._check_space(execute, user, name, size, most)
 
-    def _check_space(self, execute: Execute, user: Username, name: ScriptName, size: int) -> None:
-        others, used = execute(
-            "SELECT count(*), coalesce(sum(length(text)), 0) FROM sieve_script WHERE user = ? AND name <> ?",
-            (user.value, name),
-        ).fetchone()
-        if others >= self._most:
-            raise TooManyScripts(f"a user may have at most {self._most} scripts")
+    def _check_space(self, execute: Execute, user: Username, name: ScriptName, size: int, most: int) -> None:
+        others, used = _others(execute, user.value, name)
+        if others >= most:
+            raise TooManyScripts(f"a user may have at most {most} scripts")
         quota = execute(
-            "SELECT size FROM sieve_quota WHERE user IN (?, ?) ORDER BY user DESC LIMIT 1", (user.value, _ALL_USERS)
+            "SELECT size FROM sieve_quota WHERE user IN (?, ?) ORDER BY user DESC LIMIT 1", (user.value, ALL_USERS)
         ).fetchone()
         if quota is not None and used + size > quota[0]:
             raise ScriptSpaceExceeded(f"the scripts would take {used + size} octets, the quota is {quota[0]}")
@@ -97,22 +90,53 @@ class EmbeddedSieveScripts:
         await self._writer.run(job)
 
     async def activate(self, user: Username, name: ScriptName | None) -> None:
-        await self._writer.run(lambda tx: _activate(tx, user, name))
+        await self._writer.run(self._lookups.changing(lambda tx: _activate(tx, user, name)))
 
     async def quota(self, user: Username | None) -> int | None:
-        row = self._reader.execute("SELECT size FROM sieve_quota WHERE user = ?", (_owner(user),)).fetchone()
+        row = self._reader.execute("SELECT size FROM sieve_quota WHERE user = ?", (owner_of(user),)).fetchone()
         return None if row is None else int(row[0])
 
     async def set_quota(self, user: Username | None, size: int | None) -> None:
         if size is None:
-            await self._writer.execute("DELETE FROM sieve_quota WHERE user = ?", (_owner(user),))
+            await self._writer.execute("DELETE FROM sieve_quota WHERE user = ?", (owner_of(user),))
         else:
-            await self._writer.execute("REPLACE INTO sieve_quota VALUES (?, ?)", (_owner(user), size))
+            await self._writer.execute("REPLACE INTO sieve_quota VALUES (?, ?)", (owner_of(user), size))
 
     async def forget(self, user: Username) -> None:
         def job(tx: Transaction) -> None:
-            for table in ("sieve_script", "sieve_quota", "sieve_mark"):
+            for table in ("sieve_script", "sieve_quota", "sieve_mark", "sieve_list"):
                 tx.execute(f"DELETE FROM {table} WHERE user = ?", (user.value,))
+
+        await self._writer.run(self._lookups.changing(job))
+
+
+class EmbeddedGlobalScripts:
+    """See `compostela.core.sieve.ports`."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    async def scripts(self) -> list[ScriptEntry]:
+        return _entries(self._reader, ALL_USERS)
+
+    async def script(self, name: ScriptName) -> StoredScript | None:
+        return _script(self._reader, "name = ?", ALL_USERS, name)
+
+    async def put(self, script: StoredScript) -> None:
+        def job(tx: Transaction) -> None:
+            others, _ = _others(tx.execute, ALL_USERS, script.name)
+            if others >= MAX_GLOBAL_SCRIPTS:
+                raise TooManyScripts(f"there may be at most {MAX_GLOBAL_SCRIPTS} global scripts")
+            _put(tx, ALL_USERS, script)
+
+        await self._writer.run(job)
+
+    async def delete(self, name: ScriptName) -> None:
+        def job(tx: Transaction) -> None:
+            found = tx.execute("DELETE FROM sieve_script WHERE user = ? AND name = ? RETURNING 1", (ALL_USERS, name))
+            if found.fetchone() is None:
+                raise NotFound(f"there is no global script {name!r}")
 
         await self._writer.run(job)
 
@@ -142,8 +166,36 @@ class EmbeddedSieveMarks:
         await self._writer.execute(statement, (user.value, len(prefix), prefix))
 
 
-def _owner(user: Username | None) -> str:
-    return _ALL_USERS if user is None else user.value
+def _entries(reader: Reader, owner: str) -> list[ScriptEntry]:
+    rows = reader.execute(
+        "SELECT name, length(text), is_active FROM sieve_script WHERE user = ? ORDER BY name", (owner,)
+    )
+    return [ScriptEntry(ScriptName(name), size, bool(is_active)) for name, size, is_active in rows.fetchall()]
+
+
+def _script(reader: Reader, which: str, *values: str) -> StoredScript | None:
+    rows = reader.execute(f"SELECT name, text, tree FROM sieve_script WHERE user = ? AND {which}", values)
+    row = rows.fetchone()
+    return None if row is None else StoredScript(ScriptName(row[0]), row[1], row[2])
+
+
+def _others(execute: Execute, owner: str, name: ScriptName) -> tuple[int, int]:
+    """Number and octets of the owner's other scripts."""
+    statement = "SELECT count(*), coalesce(sum(length(text)), 0) FROM sieve_script WHERE user = ? AND name <> ?"
+    others, used = execute(statement, (owner, name)).fetchone()
+    return others, used
+
+
+def _put(tx: Transaction, owner: str, script: StoredScript) -> None:
+    tx.execute(
+        """INSERT INTO sieve_script VALUES (?, ?, ?, ?, 0)
+        ON CONFLICT (user, name) DO UPDATE SET text = excluded.text, tree = excluded.tree""",
+        (owner, script.name, script.text, script.tree),
+    )
+
+
+def owner_of(user: Username | None) -> str:
+    return ALL_USERS if user is None else user.value
 
 
 def _is_active(tx: Transaction, user: Username, name: ScriptName) -> bool:

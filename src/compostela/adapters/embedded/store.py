@@ -13,8 +13,10 @@ from compostela.adapters.embedded.accounts import (
     EmbeddedRewriting,
     EmbeddedUsers,
 )
+from compostela.adapters.embedded.blob_references import EmbeddedBlobsById
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.checkpoints import Checkpointer
+from compostela.adapters.embedded.collection import BlobCollector
 from compostela.adapters.embedded.database import DATABASE_NAME, connect, translated
 from compostela.adapters.embedded.dead_letters import EmbeddedDeadLetters
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace, reserve_of
@@ -45,7 +47,8 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.repositories import EmbeddedRepositories
 from compostela.adapters.embedded.schema import FOLDER_ID, folder_id_of, is_new, migrate
 from compostela.adapters.embedded.shared_marks import LOOKUPS, QUEUES, MarkFile
-from compostela.adapters.embedded.sieve_scripts import EmbeddedSieveMarks, EmbeddedSieveScripts
+from compostela.adapters.embedded.sieve_lists import EmbeddedSieveLists
+from compostela.adapters.embedded.sieve_scripts import EmbeddedGlobalScripts, EmbeddedSieveMarks, EmbeddedSieveScripts
 from compostela.adapters.embedded.signals import Signals
 from compostela.adapters.embedded.tasks import EmbeddedTasks
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
@@ -76,6 +79,7 @@ class EmbeddedStore:
         names = self._names = Names(self._reader.execute(FOLDER_ID).fetchone()[0])
         disk = DiskSpace(folder, reserve_bytes, self._reader.reusable_bytes)
         self.blobs = EmbeddedBlobs(folder / BLOBS_FOLDER, self._reader, disk)
+        self.blobs_by_id = EmbeddedBlobsById(self._writer, self._reader, self.blobs, clock)
         self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
         self._marks = MarkFile(path.with_suffix(".changes"))
         self.queues = EmbeddedQueues(
@@ -92,14 +96,17 @@ class EmbeddedStore:
         self.delegations = EmbeddedDelegations(self._writer, self._reader, self._lookups)
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
-        self.vacations = EmbeddedVacations(self._writer, self._reader)
+        self.vacations = EmbeddedVacations(self._writer, self._reader, self._lookups)
         self.drop_lists = EmbeddedDropLists(self._writer, self._reader)
         self.dlp_rules = EmbeddedDlpRules(self._writer, self._reader)
         self.greylist = EmbeddedGreylist(self._writer, self._reader)
-        self.sieve_scripts = EmbeddedSieveScripts(self._writer, self._reader)
+        self.sieve_scripts = EmbeddedSieveScripts(self._writer, self._reader, self._lookups)
+        self.global_scripts = EmbeddedGlobalScripts(self._writer, self._reader)
+        self.sieve_lists = EmbeddedSieveLists(self._writer, self._reader)
         self.sieve_marks = EmbeddedSieveMarks(self._writer, self._reader)
         self.tasks = EmbeddedTasks(self._writer, self._reader, self._ownership, self._signals)
-        self.garbage = GarbageCollector(self._writer, self._reader, self.blobs, disk)
+        self.blob_garbage = BlobCollector(self._writer, self._reader, self.blobs)
+        self.garbage = GarbageCollector(self._writer, self._reader, self.blob_garbage, disk)
         self._upkeep: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -122,8 +129,10 @@ class EmbeddedStore:
         return mailbox_versions(self._reader.execute, self._names, topics)
 
     async def collect_garbage(self) -> int:
-        """One collection of garbage (see `garbage`), besides the hourly ones; tells how many blobs it removed."""
-        return await self.garbage.collect()
+        """Tidies everything and collects bodies, besides what happens every hour; returns how many bodies it removed: those
+        without reference that an earlier collection found."""
+        await self.garbage.tidy()
+        return await self.garbage.collect_bodies(unreferenced_seconds=0.0)
 
     async def check_writing(self) -> None:
         """What an accepted mail writes: a queue entry, taken back at once, a durable commit, and a file for a large body. Raises

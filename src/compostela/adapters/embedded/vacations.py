@@ -1,5 +1,8 @@
 """Vacation settings in SQLite."""
 
+from typing import Any
+
+from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.core.vacation.model import NO_VACATION, Vacation
@@ -16,14 +19,22 @@ _COUNT = "SELECT count(*) FROM vacation_answer WHERE user = ?"
 class EmbeddedVacations:
     """See `compostela.core.vacation.ports`."""
 
-    def __init__(self, writer: Writer, reader: Reader, most: int = MAX_ANSWERED) -> None:
+    def __init__(self, writer: Writer, reader: Reader, lookups: Lookups, most: int = MAX_ANSWERED) -> None:
         self._writer = writer
         self._reader = reader
+        self._lookups = lookups
         self._most = most
 
     async def get(self, user: Username) -> Vacation:
-        row = self._reader.execute(_GET, (user.value,)).fetchone()
+        # each delivery asks, and most users have none
+        if self._lookups.get(("no vacation", user.value), lambda: self._row(user) is None):
+            return NO_VACATION
+        row = self._row(user)
         return NO_VACATION if row is None else Vacation(bool(row[0]), *row[1:])
+
+    def _row(self, user: Username) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._reader.execute(_GET, (user.value,)).fetchone()
+        return row
 
     async def set(self, user: Username, vacation: Vacation) -> None:
         values = (
@@ -40,10 +51,10 @@ class EmbeddedVacations:
             _forget(tx, user)
             tx.execute("INSERT INTO vacation VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
-        await self._writer.run(write)
+        await self._writer.run(self._lookups.changing(write))
 
     async def clear(self, user: Username) -> None:
-        await self._writer.run(lambda tx: _forget(tx, user), frees_space=True)
+        await self._writer.run(self._lookups.changing(lambda tx: _forget(tx, user)), frees_space=True)
 
     async def claim(self, user: Username, sender: MailAddress, entry: EntryId, now: float, until: float) -> bool:
         key = (user.value, str(sender).lower())

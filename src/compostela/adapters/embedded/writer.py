@@ -180,7 +180,8 @@ class Writer:
             else:
                 waiting.future.set_result(waiting.result)
         if self._backlog:
-            self._begin()
+            # what the waiters write next comes along
+            self._loop.call_soon(self._begin)
             return
         self._is_busy = False
         if self._idle is not None:

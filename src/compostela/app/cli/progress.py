@@ -29,6 +29,22 @@ def progress_bar(*, wanted: bool) -> Iterator[Show]:
         yield show
 
 
+@contextlib.contextmanager
+def steps_bar(*, wanted: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Gives a function that shows a step, how much of it is done, and of how much (0: not known)."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda *_: None
+        return
+    # slow to import
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("", total=None)
+        yield lambda step, done, total: bar.update(line, description=step, completed=done, total=total or None)
+
+
 def counts(report: Mapping[str, Any]) -> tuple[int, int | None]:
     """What is done, and of how much; None if the task does not tell."""
     about = report.get("additionalInformation") or {}

@@ -1,8 +1,13 @@
 """`compostela queue`."""
 
+from typing import Any
+
 import click
 
-from compostela.app.cli.client import Client, add_old_name, confirm, fail, part, with_client, yes_option
+from compostela.app.cli.client import Client, add_old_name, confirm, part, with_client, yes_option
+
+MAX_ERROR_CHARACTERS = 1000
+"""Of an error in the list; JSON has all of it."""
 
 
 @click.group()
@@ -18,31 +23,35 @@ def list_queues(client: Client) -> None:
     client.show(found if client.as_json else [f"{one['name']}  {one['size']}" for one in found])
 
 
-@queue.command("browse")
-@click.argument("name")
-@click.option("--limit", default=100, show_default=True, help="At most so many.")
-@with_client
-def browse_queue(client: Client, name: str, limit: int) -> None:
-    """List the mails of a queue."""
-    found = client.call("GET", f"/mailQueues/{part(name)}/mails?limit={limit}")
-    lines = [
-        f"{one['name']}  {one['sender'] or '<>'} -> {', '.join(one['recipients'])}  {one.get('nextDelivery', 'ready')}"
-        for one in found
-    ]
-    client.show(found if client.as_json else lines)
-
-
 @queue.command("show")
 @click.argument("name")
-@click.argument("mail")
+@click.argument("mail", required=False)
+@click.option("--limit", default=100, show_default=True, help="At most so many.")
+@click.option("--delayed/--ready", default=None, help="Only mails that wait for their time, or only others.")
 @with_client
-def show_mail(client: Client, name: str, mail: str) -> None:
-    """Show what the queue NAME tells of a mail."""
-    found = [one for one in client.call("GET", f"/mailQueues/{part(name)}/mails") if one["name"] == mail]
-    if not found:
-        fail(f"there is no mail {mail} in the queue {name}")
-    lines = [f"{key}: {', '.join(value) if isinstance(value, list) else value}" for key, value in found[0].items()]
-    client.show(found[0] if client.as_json else lines)
+def show_queue(client: Client, name: str, mail: str | None, limit: int, delayed: bool | None) -> None:
+    """Show the mails of the queue NAME, or the one with the name MAIL: sender, recipients, size, arrival, failed attempts, the next attempt and the
+    last error."""
+    path = f"/mailQueues/{part(name)}/mails"
+    if mail is not None:
+        found = client.call("GET", f"{path}/{part(mail).replace('/', '%2F')}")
+        client.show(found, _described(found))
+        return
+    chosen = "" if delayed is None else f"&delayed={str(delayed).lower()}"
+    mails = client.call("GET", f"{path}?limit={limit}{chosen}")
+    client.show(mails, "\n\n".join(map(_described, mails)) if mails else f"{name} has no such mail")
+
+
+def _described(mail: dict[str, Any]) -> str:
+    lines = [
+        f"{mail['name']}  {mail['size']} octets  from {mail['sender'] or '<>'}",
+        *(f"  to {one}" for one in mail["recipients"]),
+        f"  arrived {mail['arrival']}, failed attempts: {mail['attempts']}, next: {mail.get('nextDelivery', 'now')}",
+    ]
+    if mail["lastError"]:
+        error = " ".join(mail["lastError"].split())
+        lines.append(f"  last error: {error[:MAX_ERROR_CHARACTERS]}")
+    return "\n".join(lines)
 
 
 @queue.command("flush")
@@ -75,3 +84,4 @@ def delete_mails(
 
 
 add_old_name(queue, "delete", delete_mails)
+add_old_name(queue, "browse", show_queue)

@@ -11,6 +11,9 @@ from compostela.app.checking import check as run_check
 from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.serve import EXIT_CONFIGURATION
 from compostela.app.serve import serve as run_server
+from compostela.app.server.log_components import LOG_COMPONENTS
+from compostela.base.errors import InvalidArgument
+from compostela.base.log_levels import LogLevels, read_levels
 from compostela.base.settings import Problems, Severity
 
 
@@ -19,15 +22,20 @@ from compostela.base.settings import Problems, Severity
 @data_option
 @click.option(
     "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-    default="info",
-    show_default=True,
-    help="The least that is logged.",
+    "log_levels",
+    metavar="[COMPONENT=]LEVEL",
+    multiple=True,
+    help="The least that is logged: debug, info (the default), warning or error. May be given several times, as "
+    "--log-level info --log-level imap=debug.",
 )
 @click.option("--json", "log_json", is_flag=True, help="Write the log as JSON, one object a line.")
-def serve(conf: Path, data: Path, log_level: str, log_json: bool) -> None:
+def serve(conf: Path, data: Path, log_levels: tuple[str, ...], log_json: bool) -> None:
     """Run the server in the foreground; SIGTERM ends it."""
-    sys.exit(run_server(conf.absolute(), data.absolute(), log_level=log_level, log_json=log_json))
+    try:
+        levels = LogLevels(LOG_COMPONENTS, read_levels(log_levels))
+    except InvalidArgument as error:
+        raise click.BadParameter(str(error), param_hint="--log-level") from error
+    sys.exit(run_server(conf.absolute(), data.absolute(), levels=levels, log_json=log_json))
 
 
 @click.command()

@@ -7,17 +7,16 @@ from typing import Any
 import click
 
 from compostela.app.cli.client import Client, fail, part, show, with_client
+from compostela.app.cli.sieve_stores import file_argument, global_scripts, lists, quota, segment
 from compostela.base.errors import InvalidArgument
 from compostela.core.sieve.model import InvalidScript
 from compostela.model.flags import Flags, SystemFlag
-from compostela.processing.sieve_engine import check_script
+from compostela.processing.sieve_engine import SieveEngine
 from compostela.sieve.actions import Action, CarbonCopy
 from compostela.sieve.host import Envelope, MessageBytes, PlainHost
 from compostela.sieve.program import Program
 from compostela.sieve.reader import read_script
 from compostela.sieve.run import Outcome
-
-_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -28,12 +27,12 @@ def sieve() -> None:
 @sieve.command("put")
 @click.argument("user")
 @click.argument("name")
-@click.argument("file", type=_file)
+@click.argument("file", type=file_argument)
 @click.option("--activate", is_flag=True, help="Make it the active script.")
 @with_client
 def put_script(client: Client, user: str, name: str, file: Path, activate: bool) -> None:
     """Store the script in FILE under NAME. An invalid script is not stored."""
-    client.call("PUT", f"{_scripts(user)}/{_name(name)}?activate={str(activate).lower()}", file.read_bytes())
+    client.call("PUT", f"{_scripts(user)}/{segment(name)}?activate={str(activate).lower()}", file.read_bytes())
     client.show({"name": name, "active": activate}, f"{name} is stored" + (" and active" if activate else ""))
 
 
@@ -43,7 +42,7 @@ def put_script(client: Client, user: str, name: str, file: Path, activate: bool)
 @with_client
 def get_script(client: Client, user: str, name: str) -> None:
     """Print a script."""
-    text = client.call("GET", f"{_scripts(user)}/{_name(name)}", accept="application/sieve").decode(errors="replace")
+    text = client.call("GET", f"{_scripts(user)}/{segment(name)}", accept="application/sieve").decode(errors="replace")
     client.show({"name": name, "text": text}, text.rstrip("\n"))
 
 
@@ -66,7 +65,7 @@ def activate_script(client: Client, user: str, name: str | None) -> None:
     if name is None:
         client.call("DELETE", f"/sieve/{part(user)}/active")
     else:
-        client.call("PUT", f"/sieve/{part(user)}/active/{_name(name)}")
+        client.call("PUT", f"/sieve/{part(user)}/active/{segment(name)}")
     client.show({"active": name}, f"{name} is active" if name is not None else "no script is active")
 
 
@@ -76,17 +75,17 @@ def activate_script(client: Client, user: str, name: str | None) -> None:
 @with_client
 def delete_script(client: Client, user: str, name: str) -> None:
     """Delete a script that is not active."""
-    client.call("DELETE", f"{_scripts(user)}/{_name(name)}")
+    client.call("DELETE", f"{_scripts(user)}/{segment(name)}")
     client.show({"name": name}, f"{name} is deleted")
 
 
 @sieve.command()
-@click.argument("file", type=_file)
+@click.argument("file", type=file_argument)
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def check(file: Path, as_json: bool) -> None:
     """Check the script in FILE. Needs no server; exits with 1 if the script is not valid."""
     try:
-        problems, is_valid = check_script(file.read_bytes()).warnings, True
+        problems, is_valid = SieveEngine().check(file.read_bytes()).warnings, True
     except InvalidScript as error:
         problems, is_valid = error.problems, False
     lines = [f"{file}: {one}" for one in problems] + ([f"{file} is valid"] if is_valid else [])
@@ -96,8 +95,8 @@ def check(file: Path, as_json: bool) -> None:
 
 
 @sieve.command("try")
-@click.argument("file", type=_file)
-@click.argument("mail", type=_file)
+@click.argument("file", type=file_argument)
+@click.argument("mail", type=file_argument)
 @click.option("--from", "sender", default="", help="Envelope sender; without it the null sender.")
 @click.option("--to", default="user@example.org", show_default=True, help="Envelope recipient, the script's owner.")
 @click.option("--mailbox", "mailboxes", multiple=True, help="A mailbox that exists beside INBOX. Repeatable.")
@@ -105,7 +104,7 @@ def check(file: Path, as_json: bool) -> None:
 def try_script(file: Path, mail: Path, sender: str, to: str, mailboxes: tuple[str, ...], as_json: bool) -> None:
     """Tell what the script in FILE does with the message in MAIL (.eml). Needs no server and changes nothing."""
     try:
-        check_script(file.read_bytes())
+        SieveEngine().check(file.read_bytes())
         program = Program(read_script(file.read_bytes()).script)
     except InvalidArgument as error:
         fail(f"{file} is not valid:\n{error}")
@@ -150,5 +149,6 @@ def _scripts(user: str) -> str:
     return f"/sieve/{part(user)}/scripts"
 
 
-def _name(name: str) -> str:
-    return part(name).replace("/", "%2F")
+sieve.add_command(quota)
+sieve.add_command(global_scripts)
+sieve.add_command(lists)

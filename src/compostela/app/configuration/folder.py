@@ -38,6 +38,7 @@ from compostela.net.pop3.settings import Pop3Settings, read_pop3_settings
 from compostela.net.settings import check_ports
 from compostela.net.smtp.settings import SmtpSettings, read_smtp_settings
 from compostela.processing.container import SpoolerSettings, read_spooler_settings
+from compostela.processing.sieve_settings import SieveSettings, read_sieve_settings
 from compostela.web.webadmin.settings import WebAdminSettings, read_webadmin_settings
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ _FILES = (
     "usersrepository.xml", "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
     "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties", "droplists.properties",
+    "sieve.properties",
 )  # fmt: skip
 _NOT_YET = (
     "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
@@ -73,6 +75,7 @@ class Configuration:
     managesieve: list[ManageSieveSettings]
     container: Node
     spooler: SpoolerSettings
+    sieve: SieveSettings
     throttle: ThrottleSettings
     domains: DomainListSettings
     users: UsersSettings
@@ -126,6 +129,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         managesieve=read_managesieve_settings(source.node("managesieveserver.xml", "managesieveservers"), problems),
         container=container,
         spooler=read_spooler_settings(container, problems),
+        sieve=source.root("sieve.properties", read_sieve_settings),
         throttle=source.root("authentication.properties", read_throttle_settings),
         domains=source.root("domainlist.xml", read_domain_list_settings),
         users=source.root("usersrepository.xml", read_users_settings),

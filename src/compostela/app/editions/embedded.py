@@ -19,6 +19,9 @@ from compostela.base.clock import SystemClock
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Place, Problems
 
+COLLECTION_TIMES = "17 * * * *"
+"""Once an hour: a collection reads one index."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -73,7 +76,11 @@ def stores_of(store: EmbeddedStore) -> Stores:
         dlp_rules=store.dlp_rules,
         sieve_scripts=store.sieve_scripts,
         sieve_marks=store.sieve_marks,
+        global_scripts=store.global_scripts,
+        sieve_lists=store.sieve_lists,
         blobs=store.blobs,
+        blobs_by_id=store.blobs_by_id,
+        blob_garbage=store.blob_garbage,
         runs=store.runs,
         tasks=store.tasks,
         failed_logins=InProcessFailedLogins(clock),
@@ -83,6 +90,7 @@ def stores_of(store: EmbeddedStore) -> Stores:
         event_source=store.event_source,
         dead_letters=store.dead_letters,
         usage=store.usage,
+        collection_times=COLLECTION_TIMES,
         checks=health_checks(store),
         closing=store.close,
     )

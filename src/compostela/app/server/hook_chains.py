@@ -21,7 +21,11 @@ from compostela.smtp_hooks.context import HookContext
 def make_bans(configuration: Configuration, clock: Clock, problems: Problems) -> CrowdsecBans | None:
     """The bans of CrowdSec, if it is configured; a server that asks for them without is complained about."""
     bans = CrowdsecBans(configuration.crowdsec, clock) if configuration.crowdsec is not None else None
-    checks = [*(one.ban_check for one in configuration.imap), *(one.ban_check for one in configuration.pop3)]
+    checks = [
+        *(one.ban_check for one in configuration.imap),
+        *(one.ban_check for one in configuration.pop3),
+        *(one.ban_check for one in configuration.managesieve),
+    ]
     for check in checks:
         if check is not None and bans is None:
             problems.error(check, "the check needs crowdsec.properties, with crowdsecUrl and apiKey")

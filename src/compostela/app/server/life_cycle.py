@@ -12,6 +12,7 @@ from compostela.app.configuration.folder import Configuration
 from compostela.app.server.health import error_repository_check, queue_consumers_check, task_consumers_check
 from compostela.app.server.hook_chains import hook_context, lmtp_chain, make_bans, smtp_chain
 from compostela.app.server.listeners import ListenerFactory, lmtp_delivery, ports_by_name
+from compostela.app.server.log_components import LOG_COMPONENTS
 from compostela.app.server.login_methods import LoginMethods
 from compostela.app.server.mail_container import MailContainer, mailet_context
 from compostela.app.server.mailbox_listeners import make_mailbox_listeners
@@ -23,6 +24,7 @@ from compostela.app.server.webadmin import WebAdminListener
 from compostela.app.stores import Stores
 from compostela.base.clock import SystemClock
 from compostela.base.errors import InvalidArgument
+from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Problems
 from compostela.core.authentication.recent_logins import RecentLogins
 from compostela.core.health.checks import HealthChecks
@@ -73,7 +75,7 @@ class Server:
         self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
         self.mailbox_listeners = make_mailbox_listeners(configuration.listeners, stores, self._clock)
         self.tasks = make_tasks(configuration, stores, self.services, self.mailbox_listeners, self._clock, problems)
-        self._task_work = task_work(configuration, self.tasks, self._clock, problems)
+        self._task_work = task_work(configuration, stores, self.tasks, self._clock, problems)
         self.health = HealthChecks([
             *stores.health_checks(),
             error_repository_check(stores.repositories, self.container.error_repository),
@@ -143,28 +145,36 @@ class Server:
         self.listeners += [factory.pop3(pop3) for pop3 in configuration.pop3]
         self.listeners += [factory.managesieve(one) for one in configuration.managesieve]
 
-    async def start_web(self) -> None:
-        """WebAdmin and the public documents, whose libraries are slow to import: after the mail ports are open."""
+    async def start_web(self, levels: LogLevels | None = None) -> None:
+        """WebAdmin and the public documents, whose libraries are slow to import: after the mail ports are open. With `levels`
+        WebAdmin changes the levels of the log."""
         if self._public is not None:
             domains, users = self.services.domains, self.services.users
             await self._public.start(domains, ports_by_name(self.listeners), whole_address=users.virtual_hosting)
         if self._webadmin is not None:
-            await self._webadmin.start(self.route_groups())
+            await self._webadmin.start(self.route_groups(levels))
         if self.roles.tasks:
             self._running += [asyncio.create_task(work()) for work in self._task_work]
         period = self._configuration.health.period_seconds
         self._running.append(asyncio.create_task(self.health.watch(period)))
 
-    def route_groups(self) -> list["RouteGroup"]:
+    def route_groups(self, levels: LogLevels | None = None) -> list["RouteGroup"]:
         """What the administration API offers here."""
         # slow to import
-        from compostela.app.server.route_groups import account_groups, event_groups, mail_groups, server_groups
+        from compostela.app.server.route_groups import (
+            account_groups,
+            event_groups,
+            log_groups,
+            mail_groups,
+            server_groups,
+        )
 
         return [
             *server_groups(self.health, self.tasks, self._clock, self.reload_certificates, self._diagnosis()),
             *account_groups(self.services, self._stores, self.tasks),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
             *event_groups(self._stores, self.tasks),
+            *log_groups(levels or LogLevels(LOG_COMPONENTS, {})),
         ]
 
     def _diagnosis(self) -> Diagnosis:

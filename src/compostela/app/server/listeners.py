@@ -79,7 +79,9 @@ class ListenerFactory:
 
     def managesieve(self, settings: ManageSieveSettings) -> Listener:
         logins = replace(self.logins.of(settings.auth), noted_by=self.recent_logins)
-        server = ManageSieveServer(settings, self.services.sieve, logins)
+        bans = self.bans if settings.ban_check is not None else None
+        limits = self.services.sieve_engine.limits
+        server = ManageSieveServer(settings, self.services.sieve, logins, limits, bans)
         return self._listener(settings.server, lambda listener, tls: ManageSieveProtocol(server, listener, tls))
 
     def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:

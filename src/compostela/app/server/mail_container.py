@@ -18,6 +18,7 @@ from compostela.net.outbound.local_addresses import is_of_this_machine
 from compostela.processing.container import build_processors, error_repository, postmaster_address
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.processor import MailProcessors
+from compostela.processing.sieve_parts import SieveParts
 from compostela.processing.spooler import Spooler
 
 
@@ -50,8 +51,15 @@ def mailet_context(
         dns=dns,
         authentication_dns=authentication_dns,
         sender=SmtpClient(own),
-        sieve_scripts=stores.sieve_scripts,
-        sieve_marks=stores.sieve_marks,
+        sieve=SieveParts(
+            scripts=stores.sieve_scripts,
+            global_scripts=stores.global_scripts,
+            lists=stores.sieve_lists,
+            marks=stores.sieve_marks,
+            service=services.sieve,
+            engine=services.sieve_engine,
+            settings=configuration.sieve,
+        ),
         own=own,
         clock=clock,
         resolve=configuration.locations.resolve,

@@ -3,6 +3,7 @@
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
+from compostela.base.log_levels import LogLevels
 from compostela.core.health.checks import HealthChecks
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.tasks.service import Tasks
@@ -13,6 +14,7 @@ from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
 from compostela.web.webadmin.routes.address_forwards import AddressForwardRoutes
 from compostela.web.webadmin.routes.address_groups import AddressGroupRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
+from compostela.web.webadmin.routes.blobs import BlobRoutes
 from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
 from compostela.web.webadmin.routes.dlp_rules import DlpRuleRoutes
@@ -20,12 +22,14 @@ from compostela.web.webadmin.routes.domain_mappings import DomainMappingRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
 from compostela.web.webadmin.routes.drop_lists import DropListRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
+from compostela.web.webadmin.routes.log_levels import LogLevelRoutes
 from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
 from compostela.web.webadmin.routes.mappings import MappingRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
 from compostela.web.webadmin.routes.sieve import SieveRoutes
+from compostela.web.webadmin.routes.sieve_lists import SieveListRoutes
 from compostela.web.webadmin.routes.tasks import TaskRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
@@ -47,6 +51,7 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
         DelegationRoutes(users, stores.delegations),
         VacationRoutes(users, stores.vacations),
         SieveRoutes(users, services.sieve),
+        SieveListRoutes(users, services.sieve),
         BanRoutes(services.throttle),
         DropListRoutes(stores.drop_lists),
         DlpRuleRoutes(domains, stores.dlp_rules),
@@ -54,16 +59,22 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
 
 
 def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, clock: Clock) -> list[RouteGroup]:
-    """Mails that wait or were put aside."""
+    """Mails that wait or were put aside, and the octets of all."""
     return [
         MailQueueRoutes(stores.queues, tasks),
         MailRepositoryRoutes(stores.repositories, settings, stores.queues, tasks, clock),
+        BlobRoutes(tasks),
     ]
 
 
 def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:
     """What mailbox listeners could not take."""
     return [DeadLetterRoutes(stores.dead_letters, tasks)]
+
+
+def log_groups(levels: LogLevels) -> list[RouteGroup]:
+    """What this process logs."""
+    return [LogLevelRoutes(levels)]
 
 
 def server_groups(

@@ -13,7 +13,7 @@ from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.sieve.service import SieveService
 from compostela.core.users.service import UsersRepository
 from compostela.processing.container import postmaster_address
-from compostela.processing.sieve_engine import check_script
+from compostela.processing.sieve_engine import SieveEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Services:
     throttle: Throttle
     authenticator: Authenticator
     sieve: SieveService
+    sieve_engine: SieveEngine
 
 
 def make_services(configuration: Configuration, stores: Stores, clock: Clock) -> Services:
@@ -34,6 +35,7 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
     domains = DomainList(stores.domains, configuration.domains)
     users = UsersRepository(stores.users, domains, configuration.users)
     postmaster = postmaster_address(configuration.spooler, configuration.domains.default_domain.name)
+    engine = SieveEngine(configuration.sieve.limits)
     throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock)
     return Services(
         domains=domains,
@@ -42,5 +44,12 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
         mailboxes=MailboxService(stores.mailboxes, clock),
         throttle=throttle,
         authenticator=Authenticator(users, stores.delegations, throttle),
-        sieve=SieveService(stores.sieve_scripts, check_script),
+        sieve=SieveService(
+            stores.sieve_scripts,
+            engine.check,
+            stores.global_scripts,
+            stores.sieve_lists,
+            most=configuration.sieve.scripts,
+        ),
+        sieve_engine=engine,
     )

@@ -11,6 +11,7 @@ from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems
 from compostela.core.authentication.user_data import DelegationChange, DelegationDeletion
+from compostela.core.blob.tasks import CollectBlobsTask
 from compostela.core.drop_lists.service import DropListDeletion
 from compostela.core.events.listeners import Listeners
 from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
@@ -22,7 +23,7 @@ from compostela.core.rewriting.user_data import ForwardChange, MappingDeletion
 from compostela.core.tasks.cleanup import CleanTasksTask
 from compostela.core.tasks.parts import TaskParts
 from compostela.core.tasks.registry import TaskTypes
-from compostela.core.tasks.schedule import Scheduler
+from compostela.core.tasks.schedule import ScheduledTask, Scheduler
 from compostela.core.tasks.service import Tasks
 from compostela.core.tasks.worker import TaskWorker
 from compostela.core.users.data_steps import UserDeletionStep, UsernameChangeStep
@@ -65,6 +66,7 @@ def make_tasks(
         RedeliverAllTask(stores.dead_letters, listeners),
         RedeliverGroupTask(stores.dead_letters, listeners),
         RedeliverOneTask(stores.dead_letters, listeners),
+        CollectBlobsTask(stores.blob_garbage),
     ])  # fmt: skip
     for make in configuration.own_tasks:
         try:
@@ -94,7 +96,7 @@ def change_steps(stores: Stores, services: Services) -> list[UsernameChangeStep]
 
 
 def task_work(
-    configuration: Configuration, tasks: Tasks, clock: Clock, problems: Problems
+    configuration: Configuration, stores: Stores, tasks: Tasks, clock: Clock, problems: Problems
 ) -> list[Callable[[], Coroutine[Any, Any, None]]]:
     """What a process with the role does, until it is cancelled. Complaints about scheduled tasks go to `problems`."""
     settings = configuration.task_runs
@@ -111,5 +113,7 @@ def task_work(
             problems.error(line.place, f"schedule: {error}")
         else:
             known.append(line)
+    if all(line.name != CollectBlobsTask.name for line in settings.schedule):
+        known.append(ScheduledTask(stores.collection_times, CollectBlobsTask.name, {}, Place(TASKS_FILE)))
     worker = TaskWorker(tasks.store, tasks.types, clock, tasks.host, settings.worker)
     return [worker.work, Scheduler(tasks, known, clock).run]

@@ -6,6 +6,7 @@ a hundred recipients and all copies.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from mmap import mmap
@@ -18,11 +19,21 @@ Octets = bytes | mmap
 """A body as one buffer, for code that looks at all of it without copying it."""
 
 CHUNK_BYTES = 256 * 1024
+_SCHEME = "1_"
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def blob_id_of(digest: bytes) -> BlobId:
     """The name of the bytes with this SHA-256 digest."""
-    return BlobId("1_" + digest.hex())
+    return BlobId(_SCHEME + digest.hex())
+
+
+def digest_of(blob: BlobId) -> bytes | None:
+    """The digest in a name that `blob_id_of` made; None for another."""
+    scheme, text = blob[: len(_SCHEME)], blob[len(_SCHEME) :]
+    if scheme != _SCHEME or _DIGEST.match(text) is None:
+        return None
+    return bytes.fromhex(text)
 
 
 class Body(Protocol):

@@ -1,8 +1,12 @@
-"""The port through which large bodies arrive before anything refers to them."""
+"""The ports of bodies: how large ones arrive before anything refers to them, how parts keep octets by id, and how what
+nothing refers to is collected."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from compostela.core.blob.model import Body
+from compostela.core.blob.references import CollectedPart, Reference, Referrer
+from compostela.model.numbers import BlobId
 
 
 class Spill(Protocol):
@@ -47,4 +51,59 @@ class BlobStore(Protocol):
 
     def check_room(self, size: int) -> None:
         """Raises `StorageFull` when a message of `size` octets would eat into the reserve. Cheap (cached for a second)."""
+        ...
+
+
+class BlobsById(Protocol):
+    """Octets that other parts keep under a name: exports, uploads, deleted messages. A blob lives while a referrer refers to it.
+
+    A part that keeps rows of its own saves the blob first and writes its row after it, and removes them in the opposite order. A
+    crash between the two leaves a reference without a row: the part finds it with `list` and deletes it.
+
+    Embedded: a reference is a row, written in the transaction that stores a small body or claims the file of a large one.
+    Distributed: the object is put and acknowledged, then the reference is written, then `save` returns. The id names the
+    generation of the object, and a save always refers to an object of the present generation (equal octets are stored once in
+    each; octets of an older object are copied): so no save meets the collection of the same object. References are kept twice, by
+    blob for the collection and by kind for `list`; by kind is written first and removed last."""
+
+    async def save(self, body: Body, referrer: Referrer) -> BlobId:
+        """Stores the octets and lets the referrer refer to them; durable when it returns. May be repeated, with the same outcome.
+        A referrer may refer to several blobs.
+
+        Callers keep the id as it is: the same octets may have another one later. Raises `StorageFull`, and `TemporaryFailure` also
+        when the octets of the body are gone; a reference may have been written then, which a repetition or `delete` settles."""
+        ...
+
+    async def open(self, blob: BlobId) -> Body:
+        """The octets. Raises `NotFound` for a blob that is unknown or was collected. One that lost its last reference can be opened
+        and read for a generation more."""
+        ...
+
+    async def delete(self, blob: BlobId, referrer: Referrer) -> None:
+        """The referrer does not refer to the blob any more; durable when it returns. Nothing if it did not. What no referrer refers
+        to is collected later (`BlobGarbage`)."""
+        ...
+
+    async def list(self, kind: str, *, after: Reference | None, limit: int) -> Sequence[Reference]:
+        """At most `limit` references of a kind of referrer, in the order of key and blob, beginning after the given one. What is
+        saved or deleted between two pages may or may not appear."""
+        ...
+
+
+class BlobGarbage(Protocol):
+    """Removes blobs that nothing refers to: no reference by id, no message, no queue entry, no mail of a repository.
+
+    In small steps, each of which may be repeated: a collection goes on where another process left it. A blob stays while anything
+    refers to it, and for two generations after that, so that a reader that was given it can finish. A crash at any line leaves
+    nothing that no later collection finds. Two collections at once do no harm.
+
+    Embedded: what is found without reference is noted with the time, and removed by a later collection in a transaction that
+    looks again; the file goes after its row. Files that no row knows are removed after a day, but not by a database that is younger
+    than they are or knows less than half of them.
+    Distributed: a listing of the objects in the order of their keys. Those of the present generation and of the one before are
+    passed over; an older one goes if nothing refers to it."""
+
+    async def collect(self, position: str | None, limit: int) -> CollectedPart:
+        """The next part of a collection, None for the first; removes at most `limit` blobs. Raises `TemporaryFailure`, and
+        `InvalidArgument` for a position that the store did not give."""
         ...

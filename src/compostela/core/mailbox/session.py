@@ -273,15 +273,20 @@ class MailboxSession:
         return (await self._store.append(mailbox.id, [message], effect))[0]
 
     async def deliver(
-        self, user: Username, content: MessageContent, effect: Effect | None = None, folders: Sequence[str] = ()
+        self,
+        user: Username,
+        content: MessageContent,
+        effect: Effect | None = None,
+        folders: Sequence[str] = (),
+        flags: Flags = NO_FLAGS,
     ) -> None:
         """Deliver to INBOX, or to the folders that are named, which are made when they are missing."""
         if not folders:
-            await self.deliver_to(MailboxPath.inbox(user), content, effect=effect)
+            await self.deliver_to(MailboxPath.inbox(user), content, flags, effect)
         for number, name in enumerate(folders):
             path = MailboxPath.personal(user, name.replace("/", DELIMITER))
             own = None if effect is None else Effect(effect.entry, EffectKey(f"{effect.key}/{number}"))
-            await self.deliver_to(path, content, effect=own)
+            await self.deliver_to(path, content, flags, own)
 
     async def deliver_to(
         self, path: MailboxPath, content: MessageContent, flags: Flags = NO_FLAGS, effect: Effect | None = None

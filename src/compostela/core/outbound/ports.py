@@ -19,11 +19,11 @@ class SendOptions:
     reply_seconds: float = 180.0
     """How long a reply may take."""
     use_starttls: bool = True
-    """Upgrade when it is offered."""
+    """Upgrade when it is offered. With `user` it must be."""
     verify_certificate: bool = False
     """Refuse a next hop whose certificate is not valid for its name; otherwise TLS is opportunistic (RFC 7435)."""
     user: str | None = None
-    """Log in as this user, with AUTH PLAIN."""
+    """Log in as this user, with AUTH PLAIN; over TLS, unless `use_starttls` is False."""
     password: str | None = field(default=None, repr=False)
     """The user's password."""
     bind_address: str | None = None

@@ -24,3 +24,7 @@ class QueuedMail:
     enqueued_at: float
     next_delivery_at: float | None
     size: int
+    failures: int = 0
+    """Delivery attempts that failed so far."""
+    last_error: str | None = None
+    """Why the last one failed, or why the mail was sent to the processor where it is."""

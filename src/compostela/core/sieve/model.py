@@ -8,7 +8,9 @@ from compostela.base.errors import CompostelaError, InvalidArgument, QuotaExceed
 
 MAX_NAME_CHARACTERS = 128
 MAX_SCRIPTS = 100
-"""Scripts of one user."""
+"""Scripts of one user, if the settings do not say otherwise."""
+MAX_GLOBAL_SCRIPTS = 100
+"""Scripts for `include :global`."""
 _SEPARATORS = "\u2028\u2029"
 
 ScriptName = NewType("ScriptName", str)
@@ -78,4 +80,4 @@ class ScriptSpaceExceeded(QuotaExceeded):
 
 
 class TooManyScripts(QuotaExceeded):
-    """The user would have more than `MAX_SCRIPTS` scripts (ManageSieve `QUOTA/MAXSCRIPTS`)."""
+    """The user would have too many scripts (ManageSieve `QUOTA/MAXSCRIPTS`)."""

@@ -1,8 +1,9 @@
 """Where Sieve scripts and the memory of their runs live."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from compostela.core.sieve.model import ScriptEntry, ScriptName, StoredScript
+from compostela.core.sieve.model import MAX_SCRIPTS, ScriptEntry, ScriptName, StoredScript
 from compostela.model.username import Username
 
 
@@ -25,12 +26,14 @@ class SieveScripts(Protocol):
         """One indexed read: it happens for each delivery."""
         ...
 
-    async def put(self, user: Username, script: StoredScript, *, activate: bool = False) -> None:
-        """Adds the script or replaces the one of this name, which stays active if it was. Raises `ScriptSpaceExceeded`
-        and `TooManyScripts`; then nothing has changed."""
+    async def put(
+        self, user: Username, script: StoredScript, *, activate: bool = False, most: int = MAX_SCRIPTS
+    ) -> None:
+        """Adds the script or replaces the one of this name, which stays active if it was. Raises `ScriptSpaceExceeded`, and
+        `TooManyScripts` if the user would have more than `most`; then nothing has changed."""
         ...
 
-    async def check_space(self, user: Username, name: ScriptName, size: int) -> None:
+    async def check_space(self, user: Username, name: ScriptName, size: int, *, most: int = MAX_SCRIPTS) -> None:
         """Raises what `put` of a text of `size` octets would raise for the quota now. Promises nothing for later."""
         ...
 
@@ -48,7 +51,7 @@ class SieveScripts(Protocol):
 
     async def quota(self, user: Username | None) -> int | None:
         """The octets set for this user, or for all users (None); None if not set. The user's own quota counts before the
-        default; without both there is no limit but `MAX_SCRIPTS`."""
+        default; without both only the number of scripts is limited."""
         ...
 
     async def set_quota(self, user: Username | None, size: int | None) -> None:
@@ -56,7 +59,59 @@ class SieveScripts(Protocol):
         ...
 
     async def forget(self, user: Username) -> None:
-        """Removes all scripts, the quota and the marks of a user that is deleted. May be repeated."""
+        """Removes all scripts, lists, marks and the quota of a user that is deleted. May be repeated."""
+        ...
+
+
+class GlobalScripts(Protocol):
+    """The scripts that every user's script may include (`include :global`, RFC 6609 §3.2). An administrator keeps them. Changes are
+    atomic and durable, reads see them at once, as with `SieveScripts`.
+
+    Embedded: rows of the table of scripts without a user. Distributed: one partition."""
+
+    async def scripts(self) -> list[ScriptEntry]:
+        """In the order of names; none is active."""
+        ...
+
+    async def script(self, name: ScriptName) -> StoredScript | None: ...
+
+    async def put(self, script: StoredScript) -> None:
+        """Adds the script or replaces the one of this name. Raises `TooManyScripts` beyond `MAX_GLOBAL_SCRIPTS`."""
+        ...
+
+    async def delete(self, name: ScriptName) -> None:
+        """Raises `NotFound`."""
+        ...
+
+
+class SieveLists(Protocol):
+    """External lists (RFC 6134), of a user or of all users (None). A user's own list hides the one of all users with the same
+    name. Names and members are normal: see `compostela.core.sieve.lists`.
+
+    Embedded: a row for each member. Distributed: a partition for each list."""
+
+    async def names(self, user: Username | None) -> list[str]:
+        """The lists of this owner alone, in the order of names."""
+        ...
+
+    async def members(self, user: Username | None, name: str) -> list[str] | None:
+        """Of this owner's list, in the order of the texts; None if there is no such list."""
+        ...
+
+    async def seen_by(self, user: Username, name: str) -> Username | None:
+        """The owner of the list that the user's scripts see: the user or None. Raises `NotFound`."""
+        ...
+
+    async def contains(self, user: Username | None, name: str, member: str) -> bool:
+        """Whether this owner's list has the member; one indexed read. False for an unknown list."""
+        ...
+
+    async def put(self, user: Username | None, name: str, members: Sequence[str]) -> None:
+        """Adds the list or replaces all its members. Raises `TooManyLists`. Durable when it returns."""
+        ...
+
+    async def delete(self, user: Username | None, name: str) -> None:
+        """Raises `NotFound`."""
         ...
 
 

@@ -155,7 +155,7 @@ def _read(endpoint: Endpoint, account: Account, message_id: str | None) -> Findi
         return Finding(Severity.OK, str(endpoint), f"{account.user} logged in to {endpoint}.")
     if not arrived:
         text = f"The mail did not arrive in {account.user}'s INBOX within {ARRIVAL_SECONDS:g} seconds."
-        fix = "compostela queue browse spool; compostela repository list"
+        fix = "compostela queue show spool; compostela repository list"
         return Finding(
             Severity.WARNING, str(endpoint), text, "It waits in a queue, or a mailet took it elsewhere.", fix
         )

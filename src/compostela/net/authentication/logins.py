@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +35,11 @@ from compostela.protocols.sasl.passwords import Login, Plain
 from compostela.protocols.sasl.scram import Scram
 from compostela.protocols.sasl.tokens import OauthBearer, XOauth2
 
+_log = logging.getLogger(__name__)
+
+PASSWORD = "password"
+"""The method of IMAP's LOGIN and of POP3's USER and PASS."""
+
 
 class NotOffered(CompostelaError):
     """The mechanism is not available on this channel. `needs_tls`: it is available over TLS."""
@@ -61,8 +67,9 @@ class Logins:
         """Whoever is at that address."""
         return Client(address, self.administrators, self.accounts)
 
-    def note(self, address: str) -> None:
+    def note(self, user: Username, method: str, address: str) -> None:
         """A login that succeeded."""
+        _tell("login succeeded", method, address, user=str(user))
         if self.noted_by is not None:
             self.noted_by.note(address)
 
@@ -74,8 +81,10 @@ class Logins:
         offered = self.settings.available(tls=tls, bound=bound)
         if name not in offered:
             needs_tls = not tls and name in self.settings.available(tls=True, bound=bound)
+            # the name may be a secret that the client sent out of place
+            _tell("login refused", name if needs_tls else "unknown", address, reason="the mechanism is not offered")
             raise NotOffered(name, needs_tls=needs_tls)
-        return Exchange(self, self._make(name, channel, SCRAM_PLUS in offered), address, channel)
+        return Exchange(self, self._make(name, channel, SCRAM_PLUS in offered), name, address, channel)
 
     def _gssapi(self) -> Mechanism:
         if self.kerberos is None:
@@ -99,19 +108,26 @@ class Logins:
 
     async def by_password(self, name: str, password: str, address: str) -> Username:
         """A login without SASL (IMAP's LOGIN). Raises as `Authenticator` does."""
-        user = await self.authenticator.by_password(name, password, None, self.client(address))
-        self.note(address)
+        try:
+            user = await self.authenticator.by_password(name, password, None, self.client(address))
+        except LoginRefused as refused:
+            _tell("login refused", PASSWORD, address, reason=refused.refusal.value)
+            raise
+        self.note(user, PASSWORD, address)
         return user
 
 
 class Exchange:
     """One run of a mechanism."""
 
-    __slots__ = ("_channel", "_client", "_logins", "_mechanism", "_refusal", "_response")
+    __slots__ = ("_channel", "_client", "_logins", "_mechanism", "_name", "_refusal", "_response")
 
-    def __init__(self, logins: Logins, mechanism: Mechanism, address: str, channel: TlsChannel | None) -> None:
+    def __init__(
+        self, logins: Logins, mechanism: Mechanism, name: str, address: str, channel: TlsChannel | None
+    ) -> None:
         self._logins = logins
         self._mechanism = mechanism
+        self._name = name
         self._client = logins.client(address)
         self._channel = channel
         self._refusal: LoginRefused | None = None
@@ -120,6 +136,16 @@ class Exchange:
     async def step(self, response: bytes | None) -> bytes | Username:
         """A challenge, or the user as whom the client acts. Raises `InvalidArgument` for what is not of the mechanism's form,
         `LoginRefused`, `TemporaryFailure`."""
+        try:
+            return await self._step(response)
+        except LoginRefused as refused:
+            _tell("login refused", self._name, self._client.address, reason=refused.refusal.value)
+            raise
+        except InvalidArgument as wrong:
+            _tell("login refused", self._name, self._client.address, reason=str(wrong))
+            raise
+
+    async def _step(self, response: bytes | None) -> bytes | Username:
         if self._refusal is not None:
             raise self._refusal
         await self._logins.authenticator.check(self._client)
@@ -146,7 +172,7 @@ class Exchange:
             # RFC 7628 §3.2.3: the client hears why, answers with anything, and is refused
             self._refusal = refused
             return last_word.octets
-        self._logins.note(self._client.address)
+        self._logins.note(user, self._name, self._client.address)
         return user
 
     async def step_in_base64(self, response: bytes | None) -> bytes | Username:
@@ -180,3 +206,8 @@ class Exchange:
                 raise await self._logins.authenticator.disproved(name, proof, reason, self._client)
             case _:
                 raise InvalidArgument("this mechanism has no server behind it")
+
+
+def _tell(event: str, method: str, address: str, **fields: str) -> None:
+    if _log.isEnabledFor(logging.DEBUG):
+        _log.debug(event, extra={"method": method, "ip": address, **fields})

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 from compostela.base.errors import AlreadyExists, InvalidArgument, NotFound
 from compostela.core.mailbox.model import Mailbox
+from compostela.core.mailbox.special_uses import SPECIAL_USES
 from compostela.model.mailbox_path import DELIMITER, INBOX, MailboxPath, normalise_mailbox_name
 from compostela.model.username import Username
 from compostela.net.imap.reply import Context, Refused, mailboxes_of
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import list_line, mailbox_name, untagged
 
-_SPECIAL_USE = {"Sent": "\\Sent", "Drafts": "\\Drafts", "Trash": "\\Trash", "Archive": "\\Archive", "Spam": "\\Junk"}
 _OWN = "#private" + DELIMITER
 MAX_PATTERN_WILDCARDS = 20
 
@@ -97,7 +97,7 @@ async def list_mailboxes(context: Context, command: commands.List) -> None:
     matcher = _matcher([_joined(command.reference, pattern) for pattern in command.patterns])
     names, above = _names(command, mailboxes, subscribed, matcher)
     for name in sorted(names):
-        special = _SPECIAL_USE.get(name)
+        special = SPECIAL_USES.get(name)
         if command.special_use and special is None:
             continue
         attributes = _attributes(name, mailboxes, names, subscribed, command)
@@ -143,7 +143,7 @@ def _attributes(
     found.append("\\HasChildren" if has_children else "\\HasNoChildren")
     if name in subscribed and (command.subscribed or "SUBSCRIBED" in command.returns):
         found.append("\\Subscribed")
-    special = _SPECIAL_USE.get(name)
+    special = SPECIAL_USES.get(name)
     if special is not None:
         found.append(special)
     return found

@@ -57,6 +57,8 @@ _commands = counter("imapCommands", "IMAP commands")
 class ImapProtocol(GatheringHost):
     """One connection; also what commands work with (`Context` and `Output`)."""
 
+    log = logging.getLogger("compostela.net.imap")
+
     __slots__ = (
         "_append", "_engine", "_faults", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_line_taker", "_tls", "_woken",
         "server", "state",
@@ -108,8 +110,8 @@ class ImapProtocol(GatheringHost):
     def _turn_away(self) -> None:
         self._close("BYE Your address is banned.")
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
-        self._gone()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone(exc)
         self._end_idle()
         # it knows the session: as a cycle both would stay in memory until the collector comes by
         self._line_taker = None
@@ -181,8 +183,12 @@ class ImapProtocol(GatheringHost):
             case Received(tag, name, command):
                 _commands.inc()
                 self._faults = 0
+                if self._is_told:
+                    self._tell("command", tag=tag.decode(), command=f"{name} {command!r}")
                 await self._command(tag, name, command)
             case AppendStarted():
+                if self._is_told:
+                    self._tell("command", tag=event.tag.decode(), command=f"APPEND {event.command!r}")
                 await self._start_append(event)
             case AppendData(octets):
                 if self._message is not None:
@@ -209,6 +215,8 @@ class ImapProtocol(GatheringHost):
             self.write(tagged(fault.tag, "BAD", f"failed. {fault.text}"))
         else:
             self.write(tagged(fault.tag, "BAD", f"{fault.name} failed. {fault.text}".lstrip()))
+        # no more of it: a client whose AUTHENTICATE was refused may go on with its credentials
+        self._tell("command refused", faults=self._faults)
         if self._faults > MAX_FAULTS:
             self._close("BYE Too many unknown commands.")
 
@@ -216,14 +224,15 @@ class ImapProtocol(GatheringHost):
         match command:
             case commands.Simple("LOGOUT"):
                 self.write(untagged("BYE IMAP4rev1 Server logging out"))
-                self.write(tagged(tag, "OK", "LOGOUT completed."))
+                self._answer(tag, "OK", "LOGOUT completed.")
                 self._flush()
+                self._note_end("LOGOUT")
                 self._close("")
             case commands.Simple("STARTTLS"):
                 await self._starttls(tag)
             case commands.Simple("CAPABILITY"):
                 self.write(untagged(f"CAPABILITY {self._capabilities()}"))
-                self.write(tagged(tag, "OK", "CAPABILITY completed."))
+                self._answer(tag, "OK", "CAPABILITY completed.")
             case commands.Simple("IDLE") if self.state.user is not None:
                 self._start_idle(tag)
             case _:
@@ -280,7 +289,7 @@ class ImapProtocol(GatheringHost):
             farewell = "BYE Internal error."
         if name == "NOOP":
             self.state.repeats_exists = False
-        self.write(tagged(tag, "OK", f"{name} completed.", code))
+        self._answer(tag, "OK", f"{name} completed.", code)
         if farewell:
             self._close(farewell)
 
@@ -288,25 +297,31 @@ class ImapProtocol(GatheringHost):
         """The tagged end of a command that failed."""
         match error:
             case Refused():
-                self.write(tagged(tag, error.status, f"{name} failed. {error}", error.code))
+                self._answer(tag, error.status, f"{name} failed. {error}", error.code)
                 if self.state.login_failures >= MAX_LOGIN_FAILURES and self.state.user is None:
                     self._close("BYE Login failed too many times.")
             case NoPermission():
-                self.write(tagged(tag, "NO", f"{name} failed. {error}", "NOPERM"))  # RFC 5530 §3
+                self._answer(tag, "NO", f"{name} failed. {error}", "NOPERM")  # RFC 5530 §3
             case QuotaExceeded():
-                self.write(tagged(tag, "NO", f"{name} failed. {error}", "OVERQUOTA"))  # RFC 5530 §3
+                self._answer(tag, "NO", f"{name} failed. {error}", "OVERQUOTA")  # RFC 5530 §3
             case KeywordLimitReached():
-                self.write(tagged(tag, "NO", f"{name} failed. {error}", "LIMIT"))  # RFC 5530 §3
+                self._answer(tag, "NO", f"{name} failed. {error}", "LIMIT")  # RFC 5530 §3
             case NotFound():
-                self.write(tagged(tag, "NO", f"{name} failed. Mailbox not found.", "NONEXISTENT"))
+                self._answer(tag, "NO", f"{name} failed. Mailbox not found.", "NONEXISTENT")
             case StorageFull():
-                self.write(tagged(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE"))
+                self._answer(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE")
             case TemporaryFailure():
                 _log.error("a command failed for now", exc_info=error, extra={"command": name})
-                self.write(tagged(tag, "NO", f"{name} processing failed.", "UNAVAILABLE"))
+                self._answer(tag, "NO", f"{name} processing failed.", "UNAVAILABLE")
             case _:
                 _log.error("unexpected error in a command", exc_info=error, extra={"command": name})
-                self.write(tagged(tag, "NO", f"{name} processing failed.", "SERVERBUG"))
+                self._answer(tag, "NO", f"{name} processing failed.", "SERVERBUG")
+
+    def _answer(self, tag: bytes, status: str, text: str, code: str = "") -> None:
+        reply = tagged(tag, status, text, code)
+        self.write(reply)
+        if self._is_told:
+            self._tell_reply(reply)
 
     def _capabilities(self) -> str:
         return self.server.capabilities(
@@ -446,6 +461,7 @@ class ImapProtocol(GatheringHost):
 
     def _abort(self) -> None:
         """Ends the connection without another octet."""
+        self._note_end("a response could not be ended")
         self._closing = True
         self._gathered.clear()
         self._gathered_bytes = 0
@@ -454,6 +470,7 @@ class ImapProtocol(GatheringHost):
     def _close(self, farewell: str) -> None:
         if not self._closing:
             self._closing = True
+            self._note_end(farewell)
             if farewell:
                 self.write(untagged(farewell))
             self._flush()

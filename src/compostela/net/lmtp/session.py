@@ -1,5 +1,7 @@
 """The host of an LMTP session: SMTP's, with LHLO for a greeting and without AUTH (RFC 2033 §4.1)."""
 
+import logging
+
 from compostela.base.metrics import counter
 from compostela.core.delivery.ports import MailDelivery
 from compostela.core.smtp_hooks.session import SmtpSession
@@ -19,6 +21,7 @@ class LmtpProtocol(SmtpProtocol):
 
     protocol = "LMTP"
     counter = _commands
+    log = logging.getLogger("compostela.net.lmtp")
 
     def __init__(self, server: SmtpServer, delivery: MailDelivery, listener: Listener, tls: bool) -> None:
         super().__init__(server, listener, tls)

@@ -7,16 +7,16 @@ import asyncio
 import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
-from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange, NotOffered
+from compostela.net.greeting_host import GreetingHost
 from compostela.net.listeners import Listener
 from compostela.net.managesieve import scripts
 from compostela.net.managesieve.server import ManageSieveServer
-from compostela.net.session_host import CloseReason, SessionHost
+from compostela.net.session_host import CloseReason
 from compostela.protocols.managesieve import responses
 from compostela.protocols.managesieve.commands import (
     Authenticate,
@@ -50,8 +50,10 @@ _CLOSING = {
 _commands = counter("manageSieveCommands", "ManageSieve commands")
 
 
-class ManageSieveProtocol(SessionHost):
+class ManageSieveProtocol(GreetingHost):
     """One connection."""
+
+    log = logging.getLogger("compostela.net.managesieve")
 
     __slots__ = (
         "_auth",
@@ -61,7 +63,6 @@ class ManageSieveProtocol(SessionHost):
         "_faults",
         "_login_failures",
         "_server",
-        "_session_id",
         "_tls",
         "_user",
     )
@@ -77,20 +78,24 @@ class ManageSieveProtocol(SessionHost):
         self._user: Username | None = None
         self._login_failures = 0
         self._faults = 0
-        self._session_id = ""
 
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._session_id = new_trace_id()
         if self._tls:
             self._note_tls()
         if self._admitted(responses.bye("Too many connections", responses.TRYLATER)):
-            self._transport.write(self._capabilities("Compostela ManageSieve server ready"))
+            self._begin(self._server.bans)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
-        self._gone()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone(exc)
+
+    def _greet(self) -> None:
+        self._write(self._capabilities("Compostela ManageSieve server ready"))
+
+    def _turn_away(self) -> None:
+        self._close(responses.bye("Your address is banned."))
 
     # what the listener asks
 
@@ -128,6 +133,8 @@ class ManageSieveProtocol(SessionHost):
             case Received(command):
                 _commands.inc()
                 self._faults = 0
+                if self._is_told:
+                    self._tell("command", command=repr(command))
                 await self._command(command)
             case Answer(octets):
                 await self._answer(octets)
@@ -154,6 +161,7 @@ class ManageSieveProtocol(SessionHost):
             case Noop(tag):
                 self._write(responses.ok("DONE", b"" if tag is None else responses.tag(tag)))
             case Logout():
+                self._note_end("LOGOUT")
                 self._engine.answered(command, ok=True)
                 self._close(responses.ok("Bye"))
             case StartTls():
@@ -208,7 +216,7 @@ class ManageSieveProtocol(SessionHost):
         else:
             if isinstance(step, bytes):
                 self._engine.expect_answer()
-                self._write(responses.challenge(step))
+                self._send(responses.challenge(step))
                 return
             self._user = step
             self._auth = self._exchange = None
@@ -252,11 +260,17 @@ class ManageSieveProtocol(SessionHost):
         return self._server.capabilities(self._user, tls=self._tls, bound=self._bound) + responses.ok(text)
 
     def _write(self, octets: bytes) -> None:
+        if self._is_told:
+            self._tell_reply(octets.rstrip(b"\r\n").rpartition(b"\r\n")[2])
+        self._send(octets)
+
+    def _send(self, octets: bytes) -> None:
         if not self._closing and not self._transport.is_closing():
             self._transport.write(octets)
 
     def _close(self, last_reply: bytes) -> None:
         if not self._closing:
+            self._note_end(last_reply.decode("utf-8", "replace").rstrip())
             self._write(last_reply)
             self._closing = True
             self._transport.close()

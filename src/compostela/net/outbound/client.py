@@ -173,6 +173,9 @@ class _Conversation:
             # whoever sits in between can offer REQUIRETLS in the clear and refuse STARTTLS
             raise _Refused(_NO_REQUIRETLS)
         if self._options.user is not None:
+            if self._options.use_starttls and not self._is_tls:
+                # a middlebox can take STARTTLS out of the answer; another try may reach the real host
+                raise _Failed("TLS is not offered, so the password is not sent; startTLS 'false' allows it")
             await self._log_in()
 
     async def transact(
@@ -405,9 +408,16 @@ class _Conversation:
             await self._writer.drain()
 
     async def _reply(self, seconds: float | None = None) -> _Reply:
+        reply = await self._read_reply(seconds or self._options.reply_seconds)
+        if _log.isEnabledFor(logging.DEBUG):
+            text = f"{reply.code} {' / '.join(reply.lines)}"[:1000]
+            _log.debug("next hop replies", extra={"hop": f"{self._host}:{self._port}", "reply": text})
+        return reply
+
+    async def _read_reply(self, seconds: float) -> _Reply:
         assert self._reader is not None
         lines: list[str] = []
-        async with asyncio.timeout(seconds or self._options.reply_seconds):
+        async with asyncio.timeout(seconds):
             while len(lines) < MAX_REPLY_LINES:
                 try:
                     line = await self._reader.readline()

@@ -40,6 +40,8 @@ _commands = counter("pop3Commands", "POP3 commands")
 class Pop3Protocol(GatheringHost):
     """One connection; also the `Output` of its commands."""
 
+    log = logging.getLogger("compostela.net.pop3")
+
     __slots__ = (
         "_auth", "_bound", "_engine", "_exchange", "_faults", "_login_failures", "_name", "_server", "_tls", "_transaction", "_utf8",
     )  # fmt: skip
@@ -87,8 +89,8 @@ class Pop3Protocol(GatheringHost):
     def _turn_away(self) -> None:
         self._close(replies.BANNED)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
-        self._gone()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone(exc)
         if self._running is None:
             self._transaction = None
 
@@ -111,7 +113,10 @@ class Pop3Protocol(GatheringHost):
                 event = self._engine.next_event()
                 if event is None:
                     break
+                before = len(self._gathered)
                 await self._handle(event)
+                if self._is_told and isinstance(event, Received):
+                    self._tell_status(self._gathered[before:])
                 if self._note_event():
                     self._flush()
                     await self._listener.scheduler.take()
@@ -130,16 +135,25 @@ class Pop3Protocol(GatheringHost):
                 # it knows the session: as a cycle both would stay in memory until the collector comes by
                 self._transaction = None
 
+    def _tell_status(self, replies: list[bytes]) -> None:
+        """The first line; what the client asked for, and the challenges of AUTH, are not told."""
+        if replies and not replies[0].startswith(b"+ "):
+            self._tell_reply(replies[0].partition(b"\r\n")[0])
+
     async def _handle(self, event: Event) -> None:
         match event:
             case Received(command):
                 _commands.inc()
                 self._faults = 0
+                if self._is_told:
+                    self._tell("command", command=repr(command))
                 await self._command(command)
             case Line(octets):
                 await self._answer(octets)
             case Faulty(text):
                 self._faults += 1
+                # no more of it: a client whose AUTH was refused may go on with its credentials
+                self._tell("command refused", faults=self._faults)
                 if self._faults > MAX_FAULTS:
                     self._close(replies.TOO_MANY_FAULTS)
                 else:
@@ -192,6 +206,7 @@ class Pop3Protocol(GatheringHost):
             self._transport.abort()
 
     async def _quit(self, command: Quit) -> None:
+        self._note_end("QUIT")
         self._engine.answered(command, ok=True)
         reply = replies.GOODBYE
         if self._engine.state is State.UPDATE:
@@ -289,6 +304,7 @@ class Pop3Protocol(GatheringHost):
     def _close(self, last_reply: bytes = b"") -> None:
         if not self._closing:
             self._closing = True
+            self._note_end(last_reply.decode("utf-8", "replace").rstrip() or "the server ends it")
             self.write(last_reply)
             self._flush()
             self._transport.close()

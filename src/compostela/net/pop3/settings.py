@@ -4,10 +4,11 @@ import socket
 from dataclasses import dataclass
 
 from compostela.base.errors import InvalidArgument
-from compostela.base.settings import Node, Place, Problems, Settings, nearest
+from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
+from compostela.net.ban_check import read_ban_check
 from compostela.net.settings import ServerSettings, read_server_settings, read_servers
-from compostela.net.smtp.settings import CORE_LOADER, read_handler_chain
+from compostela.net.smtp.settings import CORE_LOADER
 
 TIMEOUT_SECONDS = 600.0
 """RFC 1939 §3 forbids a shorter one."""
@@ -57,7 +58,7 @@ def _read_server(settings: Settings) -> Pop3Settings:
         auth=read_auth_settings(settings.section("auth"), DEFAULT_AUTH.mechanisms),
         expire=settings.parsed("expire", "", _expire),
         login_delay_seconds=settings.integer("loginDelay", 0, minimum=0, maximum=86_400),
-        ban_check=_ban_check(settings.section("handlerchain")),
+        ban_check=read_ban_check(settings.section("handlerchain"), BAN_CHECK, (CORE_LOADER,)),
     )
     settings.finish()
     return read
@@ -69,18 +70,3 @@ def _expire(text: str) -> str:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 36_500):
         raise InvalidArgument(f"{text!r} is neither NEVER nor a number of days from 1")
     return str(int(text))
-
-
-def _ban_check(chain: Settings | None) -> Place | None:
-    """The handlers are James's loader of the commands, which are always there, and the check."""
-    _, handlers = read_handler_chain(chain, (CORE_LOADER,))
-    found = None
-    for handler in handlers:
-        name = handler.required("class")
-        short = name.rpartition(".")[2]
-        if short == BAN_CHECK:
-            found = handler.place
-        elif name and short != CORE_LOADER:
-            handler.error(f"there is no handler {name!r}{nearest(short, [CORE_LOADER, BAN_CHECK])}")
-        handler.finish()
-    return found

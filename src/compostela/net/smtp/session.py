@@ -7,7 +7,6 @@ limit, nothing is read. All answers of one round are one write.
 import asyncio
 import logging
 
-from compostela.base.ids import new_trace_id
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.smtp_hooks.session import SmtpSession
@@ -18,6 +17,7 @@ from compostela.net.session_host import CloseReason, SessionHost
 from compostela.net.smtp.auth import AuthExchange
 from compostela.net.smtp.chunks import Chunks
 from compostela.net.smtp.commands import Commands
+from compostela.net.smtp.log_texts import UNKNOWN, event_text, reply_text
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import grammar, replies
 from compostela.protocols.smtp.engine import (
@@ -69,6 +69,7 @@ class SmtpProtocol(SessionHost):
 
     protocol = "SMTP"
     counter = _commands
+    log = logging.getLogger("compostela.net.smtp")
 
     def __init__(self, server: SmtpServer, listener: Listener, tls: bool) -> None:
         self._engine = SmtpEngine(server.settings.max_line_bytes)
@@ -86,7 +87,7 @@ class SmtpProtocol(SessionHost):
         super().connection_made(transport)
         authorized = self._server.is_authorized(self._address)
         self._session = SmtpSession(
-            id=new_trace_id(),
+            id=self._session_id,
             remote_address=self._address,
             remote_host=self._address,
             hello_name=self._server.settings.server.hello_name,
@@ -105,8 +106,8 @@ class SmtpProtocol(SessionHost):
     def _make_commands(self, session: SmtpSession) -> Commands:
         return Commands(self._server, session)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
-        self._gone()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone(exc)
         if self._message is not None and self._running is None:
             self._message.discard()
 
@@ -129,6 +130,7 @@ class SmtpProtocol(SessionHost):
         try:
             self._transport.write(await self._commands.greet())
             if self._commands.disconnect:
+                self._note_end("the client is refused at the greeting")
                 self._close(b"")
             await self._rounds()
         except Exception:
@@ -172,7 +174,14 @@ class SmtpProtocol(SessionHost):
                 # what was answered to the commands before is said before the go-ahead, and not under TLS
                 self._transport.write(b"".join(out))
                 out.clear()
+            is_told = self._is_told
+            text = event_text(event) if is_told else ""
+            if text:
+                self._tell("command", command=text)
             answer = await self._handle(event)
+            if is_told and answer:
+                # the reply to an unknown command repeats it
+                self._tell("reply", reply=answer[:9].decode() if text.startswith(UNKNOWN) else reply_text(answer))
             if self._note_event():
                 if out:
                     self._transport.write(b"".join(out))
@@ -183,6 +192,7 @@ class SmtpProtocol(SessionHost):
                 if self._too_many_errors(answer):
                     out.append(replies.TOO_MANY_ERRORS)
                     self._drop_message()
+                    self._note_end("too many refused commands")
                     self._commands.disconnect = True
                 if self._writable is not None:
                     self._transport.write(b"".join(out))
@@ -190,6 +200,7 @@ class SmtpProtocol(SessionHost):
                     await self._writable.wait()
             if self._commands.disconnect and self._message is None:
                 self._transport.write(b"".join(out))
+                self._note_end(reply_text(out[-1]) if out else "the server ends it")
                 self._close(b"")
                 return
         if self._closing:
@@ -260,6 +271,7 @@ class SmtpProtocol(SessionHost):
             case b"NOOP":
                 return replies.OK
             case b"QUIT":
+                self._note_end("QUIT")
                 self._drop_message()
                 self._commands.disconnect = True
                 farewell = f"{self._session.hello_name} Service closing transmission channel"
@@ -435,6 +447,7 @@ class SmtpProtocol(SessionHost):
     def _close(self, farewell: bytes) -> None:
         if not self._closing:
             self._closing = True
+            self._note_end(reply_text(farewell) or "the client has ended its side")
             if farewell:
                 self._transport.write(farewell)
             self._transport.close()

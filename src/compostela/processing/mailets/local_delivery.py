@@ -1,6 +1,5 @@
 """LocalDelivery: the end of the way for mail to users of this server."""
 
-import asyncio
 import logging
 
 from compostela.base.concurrency import side_by_side
@@ -8,6 +7,7 @@ from compostela.base.errors import QuotaExceeded, TemporaryFailure
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
 from compostela.core.delivery.headers import delivered_header
+from compostela.core.delivery.storage_directive import directive_of
 from compostela.core.idempotency import Effect
 from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import ERROR, GHOST, Mail
@@ -17,13 +17,10 @@ from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import DELIVERED, enqueue_report
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun, part_name
+from compostela.processing.retries import with_retries
 
 _log = logging.getLogger(__name__)
 
-TRIES = 4
-FIRST_PAUSE_SECONDS = 0.2
-MAX_PAUSE_SECONDS = 1.0
-DELIVERY_PATHS = "DeliveryPaths_"
 
 _delivered = counter("localDeliveredMails", "Mails delivered to mailboxes")
 
@@ -65,17 +62,9 @@ class LocalDelivery(Mailet):
             raise TemporaryFailure(f"{recipient} is no user")
         header = delivered_header(base, mail.sender, mail.per_recipient_headers.get(recipient, ()))
         content = mail.content.with_header(header)
-        pause = FIRST_PAUSE_SECONDS
-        for attempt in range(1, TRIES + 1):
-            try:
-                await self.context.mailboxes.deliver(user, content, effect, _folders(mail, recipient))
-            except TemporaryFailure:
-                if attempt == TRIES:
-                    raise
-                await asyncio.sleep(pause)
-                pause = min(MAX_PAUSE_SECONDS, pause * 2)
-            else:
-                break
+        directive = directive_of(mail, recipient)
+        deliver = self.context.mailboxes.deliver
+        await with_retries(lambda: deliver(user, content, effect, directive.folders, directive.flags))
         _log.info("mail delivered", extra={"mail": mail.name, "recipient": str(recipient)})
 
     async def _to_error(self, mail: Mail, failed: list[MailAddress], reason: str, run: PipelineRun) -> None:
@@ -84,9 +73,3 @@ class LocalDelivery(Mailet):
         rest.state = ERROR
         rest.error_message = reason
         await self.context.queues.queue(SPOOL).enqueue(rest, effect=effect)
-
-
-def _folders(mail: Mail, recipient: MailAddress) -> list[str]:
-    """Where an earlier mailet wants the mail to go."""
-    paths = mail.attributes.get(DELIVERY_PATHS + str(recipient).lower())
-    return [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import logging
 
+from compostela.base.concurrency import side_by_side
 from compostela.core.mail.attributes import DSN_NOTIFY
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.sieve.model import StoredScript
@@ -12,8 +13,8 @@ from compostela.model.username import Username
 from compostela.processing.delivery_reports import DELIVERED, enqueue_report
 from compostela.processing.mailet import Mailet
 from compostela.processing.pipeline_run import PipelineRun
+from compostela.processing.retries import with_retries
 from compostela.processing.sieve_actions import SIEVE_NOTIFICATION, Execution
-from compostela.processing.sieve_engine import program_of
 from compostela.processing.sieve_host import DUPLICATE, Answers, MailOfScript, StoreHost, mark_of
 from compostela.sieve.actions import FileInto, Keep
 from compostela.sieve.errors import ScriptError
@@ -27,26 +28,27 @@ DUPLICATE_SECONDS = 7 * 86_400
 
 
 class Sieve(Mailet):
-    """Runs the active Sieve script of each recipient and carries its actions out. Whoever has no active script, or keeps the mail as
-    it is, stays a recipient, for `LocalDelivery`. A script that fails keeps the mail, and its owner is told by mail."""
+    """Runs the active Sieve script of each recipient and carries its actions out. Recipients without an active script stay
+    in the mail for `LocalDelivery`, and so do those whose scripts keep it as it is. A script that fails keeps the mail, and its
+    owner is told by mail. If a store is away, the run is tried again a few times; then the mail is kept."""
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         if mail.attributes.get(SIEVE_NOTIFICATION) is True:
             return
-        for recipient in list(mail.recipients):
-            if not await self._is_kept(mail, recipient, run):
-                mail.recipients.remove(recipient)
+        recipients = list(mail.recipients)
+        kept = await side_by_side(recipients, lambda one: self._is_kept(mail, one, run))
+        mail.recipients = [one for one, is_kept in zip(recipients, kept, strict=True) if is_kept]
         if not mail.recipients:
             mail.state = GHOST
 
     async def _is_kept(self, mail: Mail, recipient: MailAddress, run: PipelineRun) -> bool:
         """Whether the pipeline goes on with this recipient. Other recipients get their mail whatever happens for this one."""
+        user = self.context.users.name_of(recipient)
+        if user is None:
+            return True
         try:
-            user = self.context.users.name_of(recipient)
-            script = None if user is None else await self.context.sieve_scripts.active(user)
-            if user is None or script is None:
-                return True
-            return await self._filter(mail, recipient, user, script, run)
+            # safe to do again: every action has its key
+            return await with_retries(lambda: self._filter(mail, recipient, user, run))
         except Exception:
             _log.exception(
                 "the actions of a script failed; the mail is kept",
@@ -54,9 +56,10 @@ class Sieve(Mailet):
             )
             return True
 
-    async def _filter(
-        self, mail: Mail, recipient: MailAddress, user: Username, script: StoredScript, run: PipelineRun
-    ) -> bool:
+    async def _filter(self, mail: Mail, recipient: MailAddress, user: Username, run: PipelineRun) -> bool:
+        script = await self.context.sieve.scripts.active(user)
+        if script is None:
+            return True
         execution = Execution(self.context, mail, recipient, user, run)
         try:
             outcome = await self._run_script(mail, recipient, user, script, run)
@@ -72,7 +75,7 @@ class Sieve(Mailet):
         for mark in outcome.duplicates:
             key = mark_of(DUPLICATE, mark.key)
             seconds = DUPLICATE_SECONDS if mark.seconds is None else mark.seconds
-            await self.context.sieve_marks.mark(user, key, run.entry, now, now + seconds)
+            await self.context.sieve.marks.mark(user, key, run.entry, now, now + seconds)
         is_stored = any(isinstance(action, Keep | FileInto) for action in outcome.actions)
         if is_stored and not any(kept) and DSN_NOTIFY in mail.attributes:
             # LocalDelivery does not see this recipient
@@ -87,4 +90,6 @@ class Sieve(Mailet):
         envelope = Envelope("" if mail.sender is None else str(mail.sender), str(recipient))
         message = MailOfScript(mail, answers)
         now = dt.datetime.fromtimestamp(self.context.clock.now(), dt.UTC)
-        return await asyncio.to_thread(lambda: program_of(script).run(message, envelope, host, now))
+        return await asyncio.to_thread(
+            lambda: self.context.sieve.engine.program_of(script).run(message, envelope, host, now)
+        )

@@ -17,9 +17,12 @@ async def attempt(mail: Mail, hops: list[Hop], sender: SmtpSender, settings: Rem
     left = list(mail.recipients)
     wishes = wishes_of(mail)
     for hop in hops:
+        _log.debug("delivery attempt", extra={"mail": mail.name, "hop": hop, "recipients": len(left)})
         result = await sender.send(
             hop.address, hop.port, mail.sender, left, mail.content, settings.options, wishes, name=hop.name
         )
+        if _log.isEnabledFor(logging.DEBUG):
+            _tell(mail, hop, result)
         total.delivered += result.delivered
         total.passed_on |= result.passed_on
         for recipient, refusal in result.refused.items():
@@ -39,3 +42,12 @@ async def attempt(mail: Mail, hops: list[Hop], sender: SmtpSender, settings: Rem
         if not left:
             break
     return total
+
+
+def _tell(mail: Mail, hop: Hop, result: SendResult) -> None:
+    for recipient in result.delivered:
+        _log.debug("delivery accepted", extra={"mail": mail.name, "hop": hop, "recipient": str(recipient)})
+    for recipient, refusal in result.refused.items():
+        kind = "permanent" if refusal.is_permanent else "for now"
+        extra = {"mail": mail.name, "hop": hop, "recipient": str(recipient), "kind": kind, "reply": refusal.text}
+        _log.debug("delivery refused", extra=extra)

@@ -59,7 +59,11 @@ class Deliverer:
         await self._later(item, mail, _grouped(result, permanent=False), run)
 
     async def _send(self, mail: Mail) -> SendResult:
-        hops = await self._hops.find(mail.recipients[0].domain)
+        domain = mail.recipients[0].domain
+        hops = await self._hops.find(domain)
+        if _log.isEnabledFor(logging.DEBUG):
+            found = hops.text if isinstance(hops, Refusal) else " ".join(map(str, hops))
+            _log.debug("next hops", extra={"mail": mail.name, "domain": str(domain), "hops": found})
         if isinstance(hops, Refusal):
             return SendResult(refused=dict.fromkeys(mail.recipients, hops))
         return await attempt(mail, hops, self._context.sender, self._settings)

@@ -23,6 +23,10 @@ class Hop:
     name: str = ""
     """The name that led to the address, for its certificate."""
 
+    def __str__(self) -> str:
+        place = f"{self.address}:{self.port}"
+        return f"{self.name}[{place}]" if self.name and self.name != self.address else place
+
 
 class NextHops:
     """Finds the addresses for a domain, best first."""

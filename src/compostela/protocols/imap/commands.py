@@ -21,7 +21,7 @@ class Id:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    user: bytes
+    user: bytes = field(repr=False)
     password: bytes = field(repr=False)
 
 
@@ -29,7 +29,7 @@ class Login:
 class Authenticate:
     """`initial` is base64 as sent (RFC 4959), `=` for nothing."""
 
-    mechanism: str
+    mechanism: str = field(repr=False)
     initial: bytes | None = field(default=None, repr=False)
 
 

@@ -1,14 +1,14 @@
 """The commands of ManageSieve (RFC 5804 §2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
     """AUTHENTICATE with the mechanism in capitals. `initial` is base64, empty for an empty response, None without one."""
 
-    mechanism: str
-    initial: bytes | None = None
+    mechanism: str = field(repr=False)
+    initial: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ class PutScript:
     """PUTSCRIPT. Whether the octets are a valid script is for the caller to find out."""
 
     name: str
-    script: bytes
+    script: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckScript:
     """CHECKSCRIPT."""
 
-    script: bytes
+    script: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

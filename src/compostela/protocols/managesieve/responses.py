@@ -108,6 +108,8 @@ class Capabilities:
     max_redirects: int | None = None
     notify: Sequence[str] = field(default=())
     """URL schemes of the extension enotify."""
+    lists: Sequence[str] = ()
+    """Schemes of the names of external lists (RFC 6134 §2.7)."""
 
     def __bytes__(self) -> bytes:
         """The lines before OK."""
@@ -120,6 +122,8 @@ class Capabilities:
             pairs.append(("STARTTLS", None))
         if self.notify:
             pairs.append(("NOTIFY", " ".join(self.notify)))
+        if self.lists:
+            pairs.append(("EXTLISTS", " ".join(self.lists)))
         if self.max_redirects is not None:
             pairs.append(("MAXREDIRECTS", str(self.max_redirects)))
         if self.owner:

@@ -21,8 +21,8 @@ class Pass:
 class Auth:
     """AUTH with the mechanism in capitals. `initial` is base64, `=` for an empty response."""
 
-    mechanism: str
-    initial: bytes | None = None
+    mechanism: str = field(repr=False)
+    initial: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,19 @@ def address_of(request: Request, name: str) -> MailAddress:
 
 def limit_of(request: Request) -> int | None:
     """`limit`: strictly positive; None when absent."""
-    limit = _number(request, "limit")
-    if limit == 0:
-        raise invalid("limit can not be equal to zero")
-    return limit
+    return None if "limit" not in request.query_params else positive_of(request, "limit", 1)
 
 
 def offset_of(request: Request) -> int:
     return _number(request, "offset") or 0
+
+
+def positive_of(request: Request, name: str, default: int) -> int:
+    """Strictly positive; the default when absent."""
+    number = _number(request, name)
+    if number == 0:
+        raise invalid(f"{name} can not be equal to zero")
+    return default if number is None else number
 
 
 def _number(request: Request, name: str) -> int | None:

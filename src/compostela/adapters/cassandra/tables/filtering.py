@@ -50,4 +50,18 @@ FILTERING_TABLES = (
         PRIMARY KEY ((scope, owner), kind, name)
     ) WITH compaction = {'class': 'LeveledCompactionStrategy'}""",
     "CREATE TABLE IF NOT EXISTS dlp_rules (domain text PRIMARY KEY, rules blob, revision bigint)",
+    # the external lists of an owner, and where the members of each are now
+    """CREATE TABLE IF NOT EXISTS sieve_list (
+        owner text,
+        name text,
+        revision bigint static,
+        version text,
+        PRIMARY KEY (owner, name)
+    )""",
+    # written once, before the list's row leads to them
+    """CREATE TABLE IF NOT EXISTS sieve_list_member (
+        version text,
+        member text,
+        PRIMARY KEY (version, member)
+    ) WITH compaction = {'class': 'LeveledCompactionStrategy'}""",
 )

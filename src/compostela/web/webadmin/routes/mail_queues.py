@@ -25,6 +25,7 @@ class MailQueueRoutes:
             Route("/mailQueues", self.names, methods=["GET"]),
             Route("/mailQueues/{queue}", self.describe, methods=["GET"]),
             Route("/mailQueues/{queue}/mails", self.browse, methods=["GET"]),
+            Route("/mailQueues/{queue}/mails/{mail}", self.show, methods=["GET"]),
             Route("/mailQueues/{queue}/mails", self.delete, methods=["DELETE"]),
             Route("/mailQueues/{queue}/mails", self.flush, methods=["PATCH"]),
             Route("/mailQueues/{queue}", self.flush, methods=["PATCH"]),
@@ -40,10 +41,19 @@ class MailQueueRoutes:
         return JsonResponse({"name": queue.name, "size": await queue.size()})
 
     async def browse(self, request: Request) -> Response:
-        """Mails of a queue; `delayed` and `limit` choose."""
+        """Mails of a queue; `delayed` and `limit` choose. Size, arrival, attempts and the last error are ours."""
         queue = await self._queue(request)
         mails = queue.browse(delayed=boolean_of(request, "delayed", None), limit=limit_of(request))
         return JsonResponse([_document(mail) async for mail in mails])
+
+    async def show(self, request: Request) -> Response:
+        """The mail of this name."""
+        queue = await self._queue(request)
+        name = request.path_params["mail"]
+        async for mail in queue.browse():
+            if mail.name == name:
+                return JsonResponse(_document(mail))
+        raise not_found(f"There is no mail {name} in the queue {queue.name}")
 
     async def delete(self, request: Request) -> Response:
         """A task that deletes all mails, or those of one `sender`, `name` or `recipient`."""
@@ -79,5 +89,15 @@ def _document(mail: QueuedMail) -> dict[str, object]:
         "recipients": [str(recipient) for recipient in mail.recipients],
     }
     if mail.next_delivery_at is not None:
-        document["nextDelivery"] = as_datetime(mail.next_delivery_at).isoformat().replace("+00:00", "Z")
+        document["nextDelivery"] = _time(mail.next_delivery_at)
+    document |= {
+        "size": mail.size,
+        "arrival": _time(mail.enqueued_at),
+        "attempts": mail.failures,
+        "lastError": mail.last_error,
+    }
     return document
+
+
+def _time(seconds: float) -> str:
+    return as_datetime(seconds).isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""/sieve: quotas of scripts, and the scripts of users."""
+"""/sieve: quotas of scripts, the scripts of users, and global ones."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,6 +39,10 @@ class SieveRoutes:
             Route("/sieve/{username}/active/{name}", self.activate, methods=["PUT"]),
             Route("/sieve/{username}/active", self.deactivate, methods=["DELETE"]),
             Route("/sieve/check", self.check, methods=["POST"]),
+            Route("/sieve/scripts/global", self.list_global, methods=["GET"]),
+            Route("/sieve/scripts/global/{name}", self.get_global, methods=["GET"]),
+            Route("/sieve/scripts/global/{name}", self.put_global, methods=["PUT"]),
+            Route("/sieve/scripts/global/{name}", self.delete_global, methods=["DELETE"]),
         ]
 
     async def quota(self, request: Request) -> Response:
@@ -102,6 +106,28 @@ class SieveRoutes:
         """Checks the script of the body: 200 with its warnings, or 400 with its errors."""
         warnings = await self._sieve.check(await body_bytes(request))
         return JsonResponse([{"line": one.line, "column": one.column, "message": one.message} for one in warnings])
+
+    async def list_global(self, _: Request) -> Response:
+        """Names and sizes in octets of the scripts that those of all users may include."""
+        return JsonResponse([{"name": one.name, "size": one.size} for one in await self._sieve.global_scripts()])
+
+    async def get_global(self, request: Request) -> Response:
+        """The text of a global script."""
+        text = await self._sieve.global_text(request.path_params["name"])
+        return Response(text, media_type="application/sieve")
+
+    async def put_global(self, request: Request) -> Response:
+        """Stores the script of the body, which must be valid, for `include :global`."""
+        try:
+            await self._sieve.put_global(request.path_params["name"], await body_bytes(request))
+        except QuotaExceeded as error:
+            raise invalid(str(error)) from error
+        return no_content()
+
+    async def delete_global(self, request: Request) -> Response:
+        """Removes a global script. Scripts that include it fail from then on."""
+        await self._sieve.delete_global(request.path_params["name"])
+        return no_content()
 
     async def _owner(self, request: Request) -> Username | None:
         return await self._user(request) if "username" in request.path_params else None

@@ -1,0 +1,54 @@
+"""What WebAdmin and the command tell of the mails that wait."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from compostela.app.cli import main
+from tests.dialogues.conversation import conversation
+from tests.dialogues.server import Server, running
+from tests.dialogues.test_first_day import WEBADMIN
+from tests.dialogues.test_processing import NETWORK, next_hop, send
+from tests.dialogues.waiting import eventually
+
+REFUSED = "451 4.7.1 come back\ttomorrow"
+
+
+async def command(server: Server, *arguments: str) -> tuple[int, str]:
+    url = f"http://127.0.0.1:{server.under_test.web_port}"
+    run = CliRunner().invoke
+    done = await asyncio.to_thread(run, main, [*arguments, "--url", url, "--token", "full"])
+    return done.exit_code, done.output
+
+
+async def test_a_deferred_mail_is_shown_with_its_last_error_and_the_next_attempt(tmp_path: Path) -> None:
+    async with next_hop([REFUSED] * 3) as (_, container):
+        waiting = container.replace("10 ms, 10 ms", "1 hour, 1 hour")
+        files = {"webadmin.properties": WEBADMIN}
+        async with running(tmp_path, elements=NETWORK, container=waiting, files=files) as server:
+            await server.under_test.start_web()
+            async with conversation(server.ports["smtp"]) as c:
+                await send(c, ["x@elsewhere.example"], sender="bob@example.org")
+
+            async def deferred() -> list[dict[str, object]] | None:
+                status, output = await command(server, "queue", "show", "outgoing", "--json")
+                assert status == 0, output
+                found: list[dict[str, object]] = json.loads(output)
+                return found if found and found[0]["attempts"] else None
+
+            (mail,) = await eventually(deferred)
+            assert (mail["sender"], mail["recipients"]) == ("bob@example.org", ["x@elsewhere.example"])
+            assert (mail["attempts"], mail["lastError"]) == (1, REFUSED)
+            assert str(mail["nextDelivery"]) > str(mail["arrival"])
+            assert isinstance(mail["size"], int)
+            status, text = await command(server, "queue", "show", "outgoing", str(mail["name"]))
+            assert (status, "last error: 451 4.7.1 come back tomorrow" in text) == (0, True)
+            assert (
+                json.loads((await command(server, "queue", "show", "outgoing", str(mail["name"]), "--json"))[1]) == mail
+            )
+            assert (await command(server, "queue", "show", "outgoing", "--ready"))[1] == "outgoing has no such mail\n"
+            status, text = await command(server, "queue", "show", "outgoing", "a/b")
+            assert (status, "There is no mail a/b in the queue outgoing" in text) == (1, True)
+            assert (await command(server, "queue", "show", "nothing"))[0] == 1
