@@ -1,4 +1,4 @@
-# make setup | run | test | bench | lint | crash [N=500] | reference | kerberos
+# make setup | run | test | test-distributed | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -8,7 +8,7 @@ N ?= 500
 DATA ?= data
 CONF ?= conf
 
-.PHONY: setup run test bench lint crash reference kerberos clean
+.PHONY: setup run test test-distributed bench lint crash reference kerberos distributed clean
 
 setup: $(VENV)/.installed
 
@@ -17,6 +17,12 @@ run: setup
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto
+
+# real engines, which stay up for the next run: dev/engines stop ends them
+test-distributed: $(VENV)/.installed-dev $(VENV)/.installed-distributed
+	dev/engines install
+	dev/engines start
+	COMPOSTELA_TEST_ENGINES=1 $(BIN)/python -m pytest -n 2 tests/distributed
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
@@ -32,7 +38,9 @@ kerberos: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-kerberos.lock || \
 		{ echo "It needs a C compiler and headers: on Debian, apt install gcc libc6-dev python3-dev libkrb5-dev" >&2; exit 1; }
 
-lint: $(VENV)/.installed-dev
+distributed: $(VENV)/.installed-distributed
+
+lint: $(VENV)/.installed-dev $(VENV)/.installed-distributed
 	$(BIN)/ruff check src tests bench examples tools
 	$(BIN)/ruff format --check src tests bench examples tools
 	$(BIN)/mypy
@@ -53,4 +61,9 @@ $(VENV)/.installed: $(BIN)/python requirements.lock pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.installed-distributed: $(VENV)/.installed requirements-distributed.lock
+	@echo "Installing the drivers of the distributed edition ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-distributed.lock
 	@touch $@
