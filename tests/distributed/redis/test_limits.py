@@ -113,7 +113,7 @@ def own_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def own_engine(own_server: RedisServer) -> AsyncIterator[RedisEngine]:
-    engine = own_server.engine(timeout_seconds=0.3, retry_seconds=0.0)
+    engine = own_server.engine()
     yield engine
     await engine.close()
 
@@ -131,7 +131,8 @@ async def is_back(engine: RedisEngine) -> None:
 async def test_counting_goes_on_in_the_process_while_redis_is_away_and_returns_to_it(
     own_server: RedisServer, own_engine: RedisEngine, clock: FakeClock
 ) -> None:
-    failures, bans, limits = (make(own_engine, clock) for make in (failed_logins_of, bans_of, rate_limits_of))
+    failures, bans = failed_logins_of(own_engine, clock), bans_of(own_engine, clock)
+    limits = rate_limits_of(own_engine, clock)
     hourly = RateLimit(3, 3600.0)
     own_server.kill()
     assert [await counted(failures, "a", b"%d" % number) for number in range(3)] == [1, 2, 3]
@@ -166,7 +167,8 @@ async def test_wrong_credentials_are_a_temporary_failure_without_the_password(ow
     settings = own_server.settings()
     engine = RedisEngine(
         type(settings)(
-            type(settings.address)(settings.address.servers, password="secret-word"), timeout_seconds=SECONDS
+            type(settings.address)(settings.address.servers, username="unknown", password="secret-word"),
+            timeout_seconds=SECONDS,
         )
     )
     with pytest.raises(TemporaryFailure) as raised:

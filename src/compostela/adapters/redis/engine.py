@@ -8,6 +8,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
@@ -104,7 +105,8 @@ class RedisEngine:
                     db=address.database,
                     **options,
                 )
-                return self._sentinel.master_for(address.sentinel_master or "")
+                master: Redis = self._sentinel.master_for(address.sentinel_master or "")
+                return master
             case Topology.MASTER_REPLICA:
                 for host, port in address.servers:
                     client = Redis(host=host, port=port, db=address.database, **options)
@@ -119,9 +121,10 @@ class RedisEngine:
                 host, port = address.servers[0]
                 return Redis(host=host, port=port, db=address.database, **options)
 
-    def _options(self) -> dict[str, object]:
+    def _options(self) -> dict[str, Any]:
+        """Any: the driver's keyword arguments are of many types."""
         settings = self._settings
-        options: dict[str, object] = {
+        options: dict[str, Any] = {
             "username": settings.address.username,
             "password": settings.address.password,
             "socket_timeout": settings.timeout_seconds,
