@@ -19,7 +19,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto
 
 # real engines, which stay up for the next run: dev/engines stop ends them
-test-distributed: $(VENV)/.installed-dev $(VENV)/.installed-distributed
+test-distributed: $(VENV)/.installed-dev
 	dev/engines install
 	dev/engines start
 	COMPOSTELA_TEST_ENGINES=1 $(BIN)/python -m pytest -n 2 tests/distributed
@@ -40,7 +40,7 @@ kerberos: $(VENV)/.installed
 
 distributed: $(VENV)/.installed-distributed
 
-lint: $(VENV)/.installed-dev $(VENV)/.installed-distributed
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests bench examples tools
 	$(BIN)/ruff format --check src tests bench examples tools
 	$(BIN)/mypy
@@ -59,7 +59,8 @@ $(VENV)/.installed: $(BIN)/python requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+# with the drivers of the distributed edition, whose modules are checked and documented everywhere
+$(VENV)/.installed-dev: $(VENV)/.installed $(VENV)/.installed-distributed requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
