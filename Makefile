@@ -1,4 +1,4 @@
-# make setup | run | test | clients | bench | lint | crash [N=500] | reference | kerberos
+# make setup | run | test | test-distributed | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -8,7 +8,7 @@ N ?= 500
 DATA ?= data
 CONF ?= conf
 
-.PHONY: setup run test clients bench lint crash reference kerberos clean
+.PHONY: setup run test test-distributed clients bench lint crash reference kerberos distributed clean
 
 setup: $(VENV)/.installed
 
@@ -21,6 +21,12 @@ test: $(VENV)/.installed-dev
 
 clients: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 0 -v -rs tests/clients
+
+# real engines, which stay up for the next run: dev/engines stop ends them
+test-distributed: $(VENV)/.installed-dev
+	dev/engines install
+	dev/engines start
+	COMPOSTELA_TEST_ENGINES=1 $(BIN)/python -m pytest -n 2 tests/distributed
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
@@ -35,6 +41,8 @@ kerberos: $(VENV)/.installed
 	@echo "Building the package gssapi ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-kerberos.lock || \
 		{ echo "It needs a C compiler and headers: on Debian, apt install gcc libc6-dev python3-dev libkrb5-dev" >&2; exit 1; }
+
+distributed: $(VENV)/.installed-distributed
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests bench examples tools
@@ -55,7 +63,13 @@ $(VENV)/.installed: $(BIN)/python requirements.lock pyproject.toml
 	@$(BIN)/python tools/install.py requirements.lock .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+# with the drivers of the distributed edition, whose modules are checked and documented everywhere
+$(VENV)/.installed-dev: $(VENV)/.installed $(VENV)/.installed-distributed requirements-dev.lock
 	@echo "Installing what the tests need into $(VENV) (once) ..."
 	@$(BIN)/python tools/install.py requirements-dev.lock
+	@touch $@
+
+$(VENV)/.installed-distributed: $(VENV)/.installed requirements-distributed.lock
+	@echo "Installing the drivers of the distributed edition ..."
+	@$(BIN)/python tools/install.py requirements-distributed.lock
 	@touch $@

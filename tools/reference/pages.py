@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import click
 
+from compostela.adapters.cassandra.configuration import read_cassandra_settings
 from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.server.life_cycle import Server
@@ -50,6 +51,20 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 WIDTH = 100
 NOTE = "<!-- Made from the code by `make reference`: change the docstrings there, not this page. -->"
 _WORDS = {
+    "cassandra.keyspace": "Holds all tables.",
+    "cassandra.user": "Together with a password, for a cluster that asks for them.",
+    "cassandra.password": "Of that user.",
+    "*ssl-engine-factory.class": "With `DefaultSslEngineFactory` connections are encrypted.",
+    "*ssl-engine-factory.hostname-validation": "The server's name or address must be in its certificate.",
+    "*ssl-engine-factory.truststore-path": "Certificates of authorities, JKS, PKCS#12 or PEM. Without it those of the system are trusted.",
+    "*ssl-engine-factory.truststore-password": "Of that store.",
+    "*ssl-engine-factory.keystore-path": "Certificate and key of this client, JKS, PKCS#12 or PEM.",
+    "*ssl-engine-factory.keystore-password": "Of that store and of its key.",
+    "*advanced.connection.connect-timeout": "Time-out of one connection.",
+    "*basic.request.timeout": "Time-out of one request, the wait for a free place among the concurrent ones included.",
+    "*throttler.max-concurrent-requests": "Requests of one node of the mail server that are under way at once. More wait.",
+    "*throttler.max-queue-size": "Requests that may wait. More are refused as a temporary failure.",
+    "*connection.pool.local.size": "Connections to each node of the cluster.",
     "*server/enabled": "Start this server.",
     "*server/connectiontimeout": "Silence after which the server closes; also written `connectionTimeout`.",
     "imapserver/timeout": "As `connectiontimeout`.",
@@ -161,6 +176,9 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "doctor.properties": lambda recorder: read_doctor_settings(recorder.settings("")),
     "batchsizes.properties": lambda recorder: folder._read_batch_sizes(recorder.settings("")),
     "extensions.properties": lambda recorder: folder._read_extensions(recorder.settings("")),
+    "cassandra.properties and cassandra-driver.conf": lambda recorder: read_cassandra_settings(
+        recorder.settings(""), recorder.settings("")
+    ),
     "listeners.xml": lambda recorder: _read_listeners(recorder.settings("")),
 }
 

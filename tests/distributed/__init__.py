@@ -1,0 +1,1 @@
+"""The distributed edition against real engines: `make test-distributed`."""
