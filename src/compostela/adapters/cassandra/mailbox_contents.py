@@ -1,0 +1,102 @@
+"""Messages by id: their content, and their places in mailboxes.
+
+A place is written by the projector, at the ModSeq of the append as its timestamp, and deleted at that of the expunge. A pair of
+mailbox and UID lives once, so no place is ever written again after it went. Until then an intent (UID 0), written before the publish,
+tells in which mailboxes to look.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from compostela.adapters.cassandra.mailbox_bodies import BodyStore
+from compostela.adapters.cassandra.mailbox_log import persistently
+from compostela.adapters.cassandra.session import CassandraSession
+from compostela.base.concurrency import side_by_side
+from compostela.core.blob.model import Body, MemoryBody, MessageContent
+from compostela.core.mailbox.log_and_pages.projection import Place
+from compostela.core.mailbox.model import StoredMessage
+
+SIDE_BY_SIDE = 32
+INLINE_BYTES = 8 * 1024
+"""Bodies up to this size are in the row of the message."""
+INTENT_SECONDS = 86400
+"""Of a copy: longer than a publish takes, with its projection. That of an append stays with the content."""
+_INTEND = f"INSERT INTO message (message, mailbox, uid) VALUES (?, ?, 0) USING TIMESTAMP 1 AND TTL {INTENT_SECONDS}"
+_STORE = "INSERT INTO message (message, mailbox, uid, content, body) VALUES (?, ?, 0, ?, ?) USING TIMESTAMP 1"
+_PLACE = "INSERT INTO message (message, mailbox, uid) VALUES (?, ?, ?) USING TIMESTAMP ?"
+_DISPLACE = "DELETE FROM message USING TIMESTAMP ? WHERE message = ? AND mailbox = ? AND uid = ?"
+_READ = "SELECT DISTINCT message, content, body FROM message WHERE message = ?"
+_READ_NOTES = "SELECT DISTINCT message, content FROM message WHERE message = ?"
+_PLACES = "SELECT mailbox, uid FROM message WHERE message = ?"
+
+
+class Notes(msgspec.Struct, frozen=True, array_like=True):
+    """All of a message but its body, in one cell."""
+
+    header: bytes
+    structure: bytes
+    body_size: int
+    body_digest: bytes
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Notes)
+
+
+class MessageTable:
+    def __init__(self, session: CassandraSession, bodies: BodyStore) -> None:
+        self._session = session
+        self._bodies = bodies
+
+    # writing
+
+    async def store(self, message: bytes, mailbox: str, content: MessageContent, structure: bytes) -> None:
+        """The body first, so that no reference dangles; then the content with the intent to place it."""
+        body = content.body
+        notes = Notes(content.header, structure, body.size, body.digest)
+        inline = await body.read() if body.size <= INLINE_BYTES else None
+        if inline is None:
+            await persistently(lambda: self._bodies.keep(body))
+        await persistently(lambda: self._session.write(_STORE, message, mailbox, _encoder.encode(notes), inline))
+
+    async def intend(self, messages: Iterable[bytes], mailbox: str) -> None:
+        """Before copies are published."""
+        distinct = sorted(set(messages))
+
+        async def intend(message: bytes) -> None:
+            await persistently(lambda: self._session.write(_INTEND, message, mailbox))
+
+        await side_by_side(distinct, intend, SIDE_BY_SIDE)
+
+    async def place(self, mailbox: str, places: Iterable[Place]) -> None:
+        async def write(place: Place) -> None:
+            values = (place.message, mailbox, place.uid)
+            if place.is_gone:
+                await persistently(lambda: self._session.write(_DISPLACE, place.modseq, *values))
+            else:
+                await persistently(lambda: self._session.write(_PLACE, *values, place.modseq))
+
+        await side_by_side(list(places), write, SIDE_BY_SIDE)
+
+    # reading
+
+    async def notes(self, message: bytes) -> Notes | None:
+        row = await self._session.first(_READ_NOTES, message)
+        return None if row is None or row[1] is None else _decoder.decode(row[1])
+
+    async def read(self, message: bytes) -> StoredMessage | None:
+        row = await self._session.first(_READ, message)
+        if row is None or row[1] is None:
+            return None
+        notes = _decoder.decode(row[1])
+        body: Body
+        if row[2] is not None or notes.body_size == 0:
+            body = MemoryBody(bytes(row[2] or b""))
+        else:
+            body = self._bodies.body(notes.body_digest, notes.body_size)
+        return StoredMessage(MessageContent(notes.header, body), notes.structure)
+
+    async def places(self, message: bytes) -> list[tuple[str, int]]:
+        """Mailboxes with UIDs; UID 0 is an intent."""
+        return [(mailbox, uid) for mailbox, uid in await self._session.rows(_PLACES, message) if mailbox is not None]
