@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 
-from compostela.adapters.embedded import mail_codec
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.effects import STORED, forget, recall, remember
 from compostela.adapters.embedded.packing import pack
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.core.idempotency import Effect
+from compostela.core.mail import codec as mail_codec
 from compostela.core.mail.model import Mail
 from compostela.core.repository.ports import RepositoryQuery, RepositoryUrl
 from compostela.model.numbers import EntryId
