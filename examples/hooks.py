@@ -9,11 +9,12 @@ In smtpserver.xml:
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
+from compostela.core.networks import reversed_address
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
 from compostela.smtp_hooks.context import HookContext
-from compostela.smtp_hooks.lookups import first_listed, read_limit, reversed_address
+from compostela.smtp_hooks.lookups import first_listed, read_limit
 
 
 class OfficeHours(SmtpHook):

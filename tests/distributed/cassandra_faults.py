@@ -1,9 +1,11 @@
-"""A session whose requests meet faults on their way, for the fixture `faulty` of `tests.contracts.distance`."""
+"""Sessions for tests: one that notes which tables it writes, and one whose requests meet faults on their way, for the fixture `faulty`
+of `tests.contracts.distance`."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from compostela.adapters.cassandra.errors import OutcomeUnknown
 from compostela.adapters.cassandra.session import CassandraSession, Prepare, Request
@@ -13,6 +15,7 @@ from compostela.base.errors import TemporaryFailure
 DELAY_SECONDS = 0.02
 Send = Callable[[Request], Awaitable[Any]]  # Any: the driver's result
 Fault = Callable[[Request, Send], Awaitable[Any]]
+_TABLE = re.compile(r"(?:INSERT INTO|UPDATE|DELETE (?:[\w, ]+ )?FROM) (\w+)")
 
 
 class CassandraFaults:
@@ -56,7 +59,19 @@ class CassandraFaults:
             yield
 
 
-class FaultySession(CassandraSession):
+class NotingSession(CassandraSession):
+    """Notes the tables that sessions of this process write, which are to be emptied: also one that has no rows may hold deletions,
+    which would hide what the next test writes under the same timestamps."""
+
+    written: ClassVar[set[str]] = set()
+
+    async def send(self, request: Request) -> Any:
+        if request.is_write:
+            self.written.update(_TABLE.findall(" ".join(statement.text for statement in request.statements)))
+        return await super().send(request)
+
+
+class FaultySession(NotingSession):
     """See `faults`."""
 
     def __init__(self, settings: CassandraSettings, prepare: Prepare | None = None) -> None:

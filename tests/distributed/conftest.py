@@ -1,7 +1,7 @@
 """Fixtures over the engines that `dev/engines` started. Without COMPOSTELA_TEST_ENGINES=1 nothing here is collected.
 
 Each worker of pytest has a keyspace of its own, whose tables are made once and made again only when their statements change. After a test
-the tables that have rows are emptied.
+the tables that were written are emptied.
 """
 
 import asyncio
@@ -21,13 +21,14 @@ else:
     from compostela.adapters.cassandra.session import CassandraSession
     from compostela.adapters.cassandra.settings import CassandraSettings, Host
     from tests.contracts.distance import Eventually, Faulty, eventually_within
-    from tests.distributed.cassandra_faults import FaultySession
+    from tests.distributed.cassandra_faults import FaultySession, NotingSession
 
 OFFSET = int(os.environ.get("ENGINES_PORT_OFFSET") or 0)
 CASSANDRA_PORT = 19042 + OFFSET
 STALE_SECONDS = 0.3
 """How old remembered look-ups may be in tests."""
 EVENTUALLY_SECONDS = 20.0
+_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 _CHECKOUT = hashlib.sha256(str(Path(__file__).parent).encode()).hexdigest()[:6]
 
 
@@ -74,21 +75,17 @@ async def _make_tables(settings: "CassandraSettings") -> None:
     try:
         await session.change_schema("CREATE TABLE IF NOT EXISTS made_of (name text PRIMARY KEY, statements text)")
         await session.write("INSERT INTO made_of (name, statements) VALUES ('all', ?) USING TIMESTAMP 1", statements)
+        # an earlier run may have been killed
+        NotingSession.written.update(_TABLE.findall(" ".join(text for area in MIGRATIONS for text in area)))
         await empty_tables(session)
     finally:
         await session.close()
 
 
-def table_names() -> list[str]:
-    return re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", " ".join(text for area in MIGRATIONS for text in area))
-
-
 async def empty_tables(session: "CassandraSession") -> None:
-    async def empty(table: str) -> None:
-        if await session.first(f"SELECT * FROM {table} LIMIT 1") is not None:
-            await session.change_schema(f"TRUNCATE {table}")
-
-    await asyncio.gather(*(empty(table) for table in table_names()))
+    """Those that sessions of this worker have written."""
+    await asyncio.gather(*(session.change_schema(f"TRUNCATE {table}") for table in NotingSession.written))
+    NotingSession.written.clear()
 
 
 @pytest.fixture
@@ -103,7 +100,7 @@ async def session(cassandra_settings: "CassandraSettings") -> AsyncIterator["Fau
 @pytest.fixture
 async def session_elsewhere(session: "FaultySession") -> AsyncIterator["CassandraSession"]:
     """The session of another node."""
-    elsewhere = await CassandraSession.open(session.settings)
+    elsewhere = await NotingSession.open(session.settings)
     yield elsewhere
     await elsewhere.close()
 

@@ -239,6 +239,44 @@ def test_bans_and_delegations(tmp_path: Path) -> None:
     assert server.stop() == 0
 
 
+def test_groups_forwards_and_mappings_lead_mail_on(server: ServerProcess, user: str) -> None:
+    domain = user.partition("@")[2]
+    for name in ("reader", "writer"):
+        server.add_user(f"{name}@{domain}")
+    reader, writer, team = (f"{name}@{domain}" for name in ("reader", "writer", "team"))
+    server.command("group", "add", team, reader)
+    server.command("group", "add", team, writer)
+    assert server.command("group", "show", team).split() == [reader, writer]
+    assert team in server.command("group", "list").split()
+    server.command("forward", "add", writer, user)
+    assert server.command("forward", "list") == f"{writer} -> {user}\n"
+    server.command("mapping", "add", f"*@{domain}", "Regex", f"(.*)-help@{domain}:{team}")
+    assert f"*@{domain}  Regex" in server.command("mapping", "list")
+    assert server.command("mapping", "sources", "Group", reader) == f"{team}\n"
+    server.command("send", "--to", f"any-help@{domain}", "--port", str(server.smtp))
+    assert [len(fetch_all(server, one)) for one in (reader, user)] == [1, 1]
+    server.command("mapping", "remove", "Regex", f"(.*)-help@{domain}:{team}", "--yes")
+    server.command("forward", "remove", writer, user)
+    server.command("group", "remove", team, reader)
+    server.command("group", "remove", team, writer)
+    assert [server.command(name, "list") for name in ("group", "forward")] == ["", ""]
+
+
+def test_drop_lists_and_rules_of_data_leak_prevention(server: ServerProcess, user: str, tmp_path: Path) -> None:
+    for owner in ([], ["--for", user], ["--for", "example.org"]):
+        server.command("droplist", "add", "spam.example", *owner)
+        assert server.command("droplist", "list", *owner) == "spam.example\n"
+        server.command("droplist", "remove", "spam.example", *owner)
+        assert server.command("droplist", "list", *owner) == ""
+    rules = {"rules": [{"id": "1", "expression": "secret", "targetsContent": True}]}
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps(rules))
+    server.command("dlp", "set", "example.org", str(file))
+    assert server.command("dlp", "show", "example.org") == "1  secret\n"
+    server.command("dlp", "clear", "example.org", "--yes")
+    assert json.loads(server.command("dlp", "show", "example.org", "--json")) == {"rules": []}
+
+
 def test_aliases_and_domain_aliases(server: ServerProcess) -> None:
     server.add_user("alias-owner@example.org")
     server.command("domain", "add", "alias.example")

@@ -8,7 +8,9 @@ from compostela.base.errors import CompostelaError
 from compostela.core.authentication.failure_ports import Bans, FailedLogins
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.blob.ports import BlobStore
+from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.domains.ports import DomainStore
+from compostela.core.drop_lists.ports import DropListStore
 from compostela.core.events.ports import CursorStore, DeadLetters, EventSource
 from compostela.core.events.usage import UsageStore
 from compostela.core.filtering.ports import GreylistStore
@@ -46,6 +48,8 @@ class Stores:
     rewriting: RewritingStore
     greylist: GreylistStore
     vacations: VacationStore
+    drop_lists: DropListStore
+    dlp_rules: DlpRuleStore
     sieve_scripts: SieveScripts
     sieve_marks: SieveMarks
     blobs: BlobStore
@@ -86,6 +90,8 @@ def unopened_stores() -> Stores:
         rewriting=port("rewriting"),
         greylist=port("greylist"),
         vacations=port("vacations"),
+        drop_lists=port("drop lists"),
+        dlp_rules=port("DLP rules"),
         sieve_scripts=port("sieve_scripts"),
         sieve_marks=port("sieve_marks"),
         blobs=port("blobs"),

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from compostela.base.clock import Clock
 from compostela.base.settings import Settings
+from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
+from compostela.core.drop_lists.ports import DropListStore
 from compostela.core.mail.model import Mail
 from compostela.core.mailbox.session import MailboxSession
 from compostela.core.outbound.own_endpoints import OwnEndpoints
@@ -38,6 +40,10 @@ class MatcherContext:
     users: UsersRepository
     rewriting: RecipientRewriteTable
     dns: DnsResolver
+    drop_lists: DropListStore
+    drop_lists_enabled: bool
+    """`enabled` of droplists.properties."""
+    dlp_rules: DlpRuleStore
     clock: Clock
     resolve: Callable[[str], Path]
     """Where a file is that the configuration names, as `file://conf/key.pem`."""

@@ -15,7 +15,10 @@ from collections.abc import Sequence
 
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.tables.accounts import ACCOUNT_TABLES
+from compostela.adapters.cassandra.tables.filtering import FILTERING_TABLES
 from compostela.adapters.cassandra.tables.queue import QUEUE_TABLES
+from compostela.adapters.cassandra.tables.runs import RUN_TABLES
+from compostela.adapters.cassandra.tables.tasks import TASK_TABLES
 from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
 
@@ -26,10 +29,8 @@ LEASE_SECONDS = 120
 POLL_SECONDS = 0.2
 
 MIGRATIONS: tuple[Sequence[str], ...] = (
-    # accounts
-    ACCOUNT_TABLES,
-    # mail queues
-    QUEUE_TABLES,
+    # the first tables
+    (*ACCOUNT_TABLES, *FILTERING_TABLES, *TASK_TABLES, *RUN_TABLES, *QUEUE_TABLES),
 )
 
 # Two nodes that create a table at once at two coordinators would give it two ids, and what was written under one would be lost

@@ -340,6 +340,14 @@ SIEVE_TABLES = (
     "CREATE INDEX sieve_mark_until ON sieve_mark (until)",
 )
 
+POLICY_TABLES = (
+    """CREATE TABLE drop_list (
+        scope TEXT NOT NULL, owner TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+        PRIMARY KEY (scope, owner, kind, name)
+    ) WITHOUT ROWID, STRICT""",
+    "CREATE TABLE dlp_rules (domain TEXT NOT NULL PRIMARY KEY, rules BLOB NOT NULL) WITHOUT ROWID, STRICT",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (*BLOB_TABLES, *EFFECT_TABLES, *MAILBOX_TABLES, *MAIL_TABLES, *ACCOUNT_TABLES),
     LOGIN_TABLES,
@@ -350,6 +358,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     QUEUE_TABLES,
     VACATION_TABLES,
     SIEVE_TABLES,
+    POLICY_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -18,6 +18,8 @@ from compostela.adapters.embedded.checkpoints import Checkpointer
 from compostela.adapters.embedded.database import DATABASE_NAME, connect, translated
 from compostela.adapters.embedded.dead_letters import EmbeddedDeadLetters
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace, reserve_of
+from compostela.adapters.embedded.dlp_rules import EmbeddedDlpRules
+from compostela.adapters.embedded.drop_lists import EmbeddedDropLists
 from compostela.adapters.embedded.file_bodies import make_folder
 from compostela.adapters.embedded.folder_id import (
     BLOBS_FOLDER,
@@ -91,6 +93,8 @@ class EmbeddedStore:
         self.domains = EmbeddedDomains(self._writer, self._reader, self._lookups)
         self.rewriting = EmbeddedRewriting(self._writer, self._reader, self._lookups)
         self.vacations = EmbeddedVacations(self._writer, self._reader)
+        self.drop_lists = EmbeddedDropLists(self._writer, self._reader)
+        self.dlp_rules = EmbeddedDlpRules(self._writer, self._reader)
         self.greylist = EmbeddedGreylist(self._writer, self._reader)
         self.sieve_scripts = EmbeddedSieveScripts(self._writer, self._reader)
         self.sieve_marks = EmbeddedSieveMarks(self._writer, self._reader)

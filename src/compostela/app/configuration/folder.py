@@ -14,6 +14,7 @@ from compostela.core.authentication.throttle import ThrottleSettings, read_throt
 from compostela.core.autoconfiguration.settings import AutoconfigurationSettings, read_autoconfiguration_settings
 from compostela.core.dns.settings import DnsSettings, read_dns_settings
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
+from compostela.core.drop_lists.settings import DropListSettings, read_drop_list_settings
 from compostela.core.events.settings import ListenersSettings, read_listeners_settings
 from compostela.core.filtering.settings import CrowdsecSettings, read_crowdsec_settings
 from compostela.core.health.settings import HealthSettings, read_health_settings
@@ -47,12 +48,12 @@ _FILES = (
     "smtpserver.xml", "lmtpserver.xml", "imapserver.xml", "pop3server.xml", "managesieveserver.xml", "mailetcontainer.xml", "domainlist.xml",
     "usersrepository.xml", "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
-    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties",
+    "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties", "droplists.properties",
 )  # fmt: skip
 _NOT_YET = (
     "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
     "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties",
-    "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties", "droplists.properties",
+    "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties",
     "queue.properties", "rspamd.properties", "spamassassin.properties", "quotas.xml",
 )  # fmt: skip
 _NO_MEANING = ("jvm.properties", "jmx.properties", "logback.xml", "jmxremote.password", "jmxremote.access", "README.md")
@@ -77,6 +78,7 @@ class Configuration:
     users: UsersSettings
     rewriting: RewritingSettings
     repositories: RepositorySettings
+    drop_lists: DropListSettings
     dns: DnsSettings
     crowdsec: CrowdsecSettings | None
     health: HealthSettings
@@ -129,6 +131,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         users=source.root("usersrepository.xml", read_users_settings),
         rewriting=source.root("recipientrewritetable.xml", read_rewriting_settings),
         repositories=source.root("mailrepositorystore.xml", read_repository_settings),
+        drop_lists=source.root("droplists.properties", read_drop_list_settings),
         dns=source.root("dnsservice.xml", read_dns_settings),
         crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
         health=source.root("healthcheck.properties", read_health_settings),

@@ -69,6 +69,8 @@ def stores_of(store: EmbeddedStore) -> Stores:
         rewriting=store.rewriting,
         greylist=store.greylist,
         vacations=store.vacations,
+        drop_lists=store.drop_lists,
+        dlp_rules=store.dlp_rules,
         sieve_scripts=store.sieve_scripts,
         sieve_marks=store.sieve_marks,
         blobs=store.blobs,

@@ -10,13 +10,19 @@ from compostela.doctor.routes import DoctorRoutes
 from compostela.doctor.service import Diagnosis
 from compostela.web.webadmin.application import RouteGroup
 from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
+from compostela.web.webadmin.routes.address_forwards import AddressForwardRoutes
+from compostela.web.webadmin.routes.address_groups import AddressGroupRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
 from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
+from compostela.web.webadmin.routes.dlp_rules import DlpRuleRoutes
+from compostela.web.webadmin.routes.domain_mappings import DomainMappingRoutes
 from compostela.web.webadmin.routes.domains import DomainRoutes
+from compostela.web.webadmin.routes.drop_lists import DropListRoutes
 from compostela.web.webadmin.routes.health import HealthRoutes
 from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
+from compostela.web.webadmin.routes.mappings import MappingRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
 from compostela.web.webadmin.routes.sieve import SieveRoutes
@@ -34,10 +40,16 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
         UserRoutes(users, rewriting, tasks),
         UserMailboxRoutes(users, services.mailboxes.system, tasks),
         AddressAliasRoutes(domains, users, rewriting),
+        AddressForwardRoutes(users, rewriting),
+        AddressGroupRoutes(rewriting),
+        DomainMappingRoutes(rewriting),
+        MappingRoutes(rewriting),
         DelegationRoutes(users, stores.delegations),
         VacationRoutes(users, stores.vacations),
         SieveRoutes(users, services.sieve),
         BanRoutes(services.throttle),
+        DropListRoutes(stores.drop_lists),
+        DlpRuleRoutes(domains, stores.dlp_rules),
     ]
 
 

@@ -11,6 +11,7 @@ from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems
 from compostela.core.authentication.user_data import DelegationChange, DelegationDeletion
+from compostela.core.drop_lists.service import DropListDeletion
 from compostela.core.events.listeners import Listeners
 from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
 from compostela.core.mailbox.tasks import ClearMailboxTask
@@ -78,6 +79,7 @@ def deletion_steps(stores: Stores, services: Services) -> list[UserDeletionStep]
     return [
         MappingDeletion(services.rewriting),
         DelegationDeletion(stores.delegations),
+        DropListDeletion(services.users, stores.drop_lists),
         MailboxDeletion(services.mailboxes.system),
     ]
 

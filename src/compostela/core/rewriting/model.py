@@ -51,5 +51,12 @@ class MappingSource:
     def of_domain(cls, domain: Domain) -> "MappingSource":
         return cls(None, domain)
 
+    @classmethod
+    def parse(cls, text: str) -> "MappingSource":
+        """Read an address, or `*@domain` for a whole domain. Raises `InvalidArgument`."""
+        if text.startswith("*@"):
+            return cls.of_domain(Domain.parse(text[2:]))
+        return cls.of_address(MailAddress.parse(text))
+
     def __str__(self) -> str:
         return f"{self.local_part or '*'}@{self.domain}"

@@ -95,13 +95,19 @@ class RecipientRewriteTable:
         return await self._store.mappings(source)
 
     async def sources(self, mapping: Mapping) -> list[MappingSource]:
-        return [source async for batch in self._store.sources(mapping) for source in batch]
+        """Return what is mapped to this target by a mapping of this type. Raises `InvalidArgument`."""
+        return [source async for batch in self._store.sources(_checked(mapping)) for source in batch]
 
     async def all(self) -> AsyncIterator[tuple[MappingSource, list[Mapping]]]:
         """Each source with its mappings, without holding the whole table."""
         async for batch in self._store.all():
             for entry in batch:
                 yield entry
+
+    async def sources_with(self, kind: MappingType) -> list[MappingSource]:
+        """Return the sources that have a mapping of this type, by name."""
+        found = [source async for source, mappings in self.all() if any(one.type is kind for one in mappings)]
+        return sorted(found, key=str)
 
     async def addresses_of(self, user: Username) -> set[MailAddress]:
         """Addresses that a user may send from: his own, aliases, and both under aliases of their domains."""
@@ -151,9 +157,17 @@ class RecipientRewriteTable:
             address = MailAddress(source.local_part, source.domain)
             if await self._users.user_for(address) is not None:
                 raise AlreadyExists(f"{address} is a user")
+            await self._check_no_other_kind(source, mapping.type)
         if mapping.type is not MappingType.ERROR and await self._loops(source, mapping):
             raise AlreadyExists(f"a mapping from {source} to {mapping.text} would make a loop")
         return await self._store.add(source, mapping)
+
+    async def _check_no_other_kind(self, source: MappingSource, kind: MappingType) -> None:
+        """An address is a group or an alias, not both."""
+        other = MappingType.ALIAS if kind is MappingType.GROUP else MappingType.GROUP
+        for mapping in await self._store.mappings(source):
+            if mapping.type is other:
+                raise AlreadyExists(f"'{source}' already have associated mappings: {mapping.type.prefix}{mapping.text}")
 
     async def remove(self, source: MappingSource, mapping: Mapping) -> bool:
         return await self._store.remove(source, _checked(mapping))

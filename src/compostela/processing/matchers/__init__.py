@@ -3,6 +3,8 @@
 from compostela.processing.mailet import MatcherFactory
 from compostela.processing.matchers import (
     certificates,
+    dlp,
+    drop_lists,
     expressions,
     mailing_lists,
     message,
@@ -64,6 +66,8 @@ MATCHERS: dict[str, MatcherFactory] = {
         expressions.GenericRegexMatcher,
         mailing_lists.CommandListservMatcher,
         mailing_lists.IsFromMailingList,
+        dlp.DLP,
+        drop_lists.IsInDropList,
         networks.InSpammerBlacklist,
         networks.RecipientHasMXRecord,
         networks.RemoteAddrInNetwork,

@@ -1,4 +1,4 @@
-"""`compostela domain` and `compostela alias`."""
+"""`compostela domain`."""
 
 import click
 
@@ -84,45 +84,3 @@ def remove_domain_alias(client: Client, source: str, domain_name: str) -> None:
         fail(f"{source} is no alias of {domain_name}")
     client.call("DELETE", f"/domains/{part(domain_name)}/aliases/{part(source)}")
     client.show({"source": source, "domain": domain_name}, f"mail for {source} no longer goes to {domain_name}")
-
-
-@click.group()
-def alias() -> None:
-    """Further addresses of users."""
-
-
-@alias.command("list")
-@click.argument("address", required=False)
-@with_client
-def list_aliases(client: Client, address: str | None) -> None:
-    """List the aliases of ADDRESS, or all."""
-    addresses = [address] if address else client.call("GET", "/address/aliases")
-    found = [
-        {"alias": one["source"], "address": target}
-        for target in addresses
-        for one in client.call("GET", f"/address/aliases/{part(target)}")
-    ]
-    client.show(found if client.as_json else [f"{one['alias']} -> {one['address']}" for one in found])
-
-
-@alias.command("add")
-@click.argument("alias_address", metavar="ALIAS")
-@click.argument("address")
-@with_client
-def add_alias(client: Client, alias_address: str, address: str) -> None:
-    """Send mail for ALIAS to ADDRESS."""
-    client.call("PUT", f"/address/aliases/{part(address)}/sources/{part(alias_address)}")
-    client.show({"alias": alias_address, "address": address}, f"mail for {alias_address} goes to {address}")
-
-
-@alias.command("remove")
-@click.argument("alias_address", metavar="ALIAS")
-@click.argument("address")
-@with_client
-def remove_alias(client: Client, alias_address: str, address: str) -> None:
-    """Remove an alias of ADDRESS."""
-    path = f"/address/aliases/{part(address)}"
-    if alias_address.lower() not in [one["source"] for one in client.call("GET", path)]:
-        fail(f"{alias_address} is no alias of {address}")
-    client.call("DELETE", f"{path}/sources/{part(alias_address)}")
-    client.show({"alias": alias_address, "address": address}, f"mail for {alias_address} no longer goes to {address}")
