@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.base.errors import TemporaryFailure
 
-_SAVE = "INSERT INTO queue_count (queue, node, entries) VALUES (?, ?, ?) USING TIMESTAMP ?"
-_ALL = "SELECT node, entries FROM queue_count WHERE queue = ?"
+_SAVE = "INSERT INTO queue_count (queue, node, balance) VALUES (?, ?, ?) USING TIMESTAMP ?"
+_ALL = "SELECT node, balance FROM queue_count WHERE queue = ?"
 _NAMES = "SELECT DISTINCT queue FROM queue_count"
 
 

@@ -14,7 +14,7 @@ QUEUE_TABLES = (
     """CREATE TABLE IF NOT EXISTS queue_minute (queue text, kind text, minute bigint, PRIMARY KEY ((queue, kind), minute))
         WITH compaction = {'class': 'LeveledCompactionStrategy'}""",
     # entries put minus entries ended, by node
-    "CREATE TABLE IF NOT EXISTS queue_count (queue text, node text, entries bigint, PRIMARY KEY (queue, node))",
+    "CREATE TABLE IF NOT EXISTS queue_count (queue text, node text, balance bigint, PRIMARY KEY (queue, node))",
     # the nodes that are alive
     "CREATE TABLE IF NOT EXISTS queue_node (node text PRIMARY KEY, beat bigint)",
     # which node sweeps a queue
