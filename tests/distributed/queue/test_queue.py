@@ -14,4 +14,4 @@ class TestClusterQueueSharing(QueueSharingContract):
 
 
 class TestClusterQueueInUse(QueueInUseContract):
-    pass
+    count = 200

@@ -548,10 +548,9 @@ class ClusterQueue:
                 lost += await self._is_found(entry, row, now)
             ids = {entry for entry, _ in alive}
             is_empty = not ids
-            async for page in self._rows.lines(self.name, minute):
-                for entry in page:
-                    if entry not in ids and await self._rows.look(entry) is None:
-                        await self._rows.remove_line(self.name, minute, entry)
+            for entry in await self._rows.lines(self.name, minute):
+                if entry not in ids and await self._rows.look(entry) is None:
+                    await self._rows.remove_line(self.name, minute, entry)
             if is_empty:
                 await self._rows.forget_minute(self.name, LINES, minute)
         await self._count.recount()

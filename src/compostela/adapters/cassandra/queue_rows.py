@@ -27,7 +27,7 @@ MADE = "q-e-"
 INLINE_BYTES = 8192
 """Bodies up to this size are in the row."""
 BUCKETS = 16
-READS_AT_ONCE = 32
+READS_AT_ONCE = 128
 REMEMBERED_SECONDS = 10 * 86400
 """How long an effect is known to have happened after its entry has ended: longer than any run."""
 LINES, DUE = "lines", "due"
@@ -45,7 +45,7 @@ _END_MADE = "UPDATE queue_entry USING TTL ? SET revision = -1, facts = null, mai
 _NOTE = "UPDATE queue_entry USING TIMESTAMP ? SET work = ? WHERE entry = ?"
 _ADD_LINE = "INSERT INTO queue_line (queue, minute, bucket, entry) VALUES (?, ?, ?, ?) USING TIMESTAMP 1"
 _REMOVE_LINE = "DELETE FROM queue_line USING TIMESTAMP 2 WHERE queue = ? AND minute = ? AND bucket = ? AND entry = ?"
-_LINE_PAGE = "SELECT entry FROM queue_line WHERE queue = ? AND minute = ? AND bucket = ?"
+_LINES = "SELECT entry FROM queue_line WHERE queue = ? AND minute = ? AND bucket = ?"
 _ADD_DUE = "INSERT INTO queue_due (queue, minute, due, entry, revision) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP 1"
 _REMOVE_DUE = (
     "DELETE FROM queue_due USING TIMESTAMP 2 WHERE queue = ? AND minute = ? AND due = ? AND entry = ? AND revision = ?"
@@ -206,22 +206,23 @@ class QueueRows:
     async def remove_line(self, queue: str, minute: int, entry: EntryId) -> None:
         await self.session.write(_REMOVE_LINE, queue, minute, _bucket(entry), entry)
 
-    async def lines(self, queue: str, minute: int) -> AsyncIterator[list[EntryId]]:
-        for bucket in range(BUCKETS):
-            async for page in self.session.pages(_LINE_PAGE, queue, minute, bucket):
-                yield [EntryId(row[0]) for row in page]
+    async def lines(self, queue: str, minute: int) -> list[EntryId]:
+        """The entries that were enqueued in a minute, those that have ended since too."""
+
+        async def bucket_of(bucket: int) -> list[Row]:
+            return await self.session.rows(_LINES, queue, minute, bucket)
+
+        return [EntryId(row[0]) for rows in await asyncio.gather(*map(bucket_of, range(BUCKETS))) for row in rows]
 
     async def entries_of(self, queue: str, minute: int) -> list[tuple[EntryId, Entry]]:
         """The entries of a minute that have not ended, in the order in which they were enqueued."""
         found: list[tuple[EntryId, Entry]] = []
-        async for ids in self.lines(queue, minute):
-            for start in range(0, len(ids), READS_AT_ONCE):
-                some = ids[start : start + READS_AT_ONCE]
-                rows = await asyncio.gather(*map(self.look, some))
-                # an entry that two runs made has a line of each, maybe in two minutes
-                found += [
-                    (entry, row) for entry, row in zip(some, rows, strict=True) if row and row.facts.minute == minute
-                ]
+        ids = await self.lines(queue, minute)
+        for start in range(0, len(ids), READS_AT_ONCE):
+            some = ids[start : start + READS_AT_ONCE]
+            rows = await asyncio.gather(*map(self.look, some))
+            # an entry that two runs made has a line of each, maybe in two minutes
+            found += [(entry, row) for entry, row in zip(some, rows, strict=True) if row and row.facts.minute == minute]
         return sorted(found, key=lambda pair: (pair[1].facts.enqueued_at, pair[0]))
 
     # due entries
