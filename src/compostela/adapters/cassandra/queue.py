@@ -27,7 +27,7 @@ from compostela.adapters.cassandra.queue_rows import (
     facts_of,
 )
 from compostela.adapters.cassandra.queue_settings import QueueSettings
-from compostela.adapters.cassandra.queue_turns import Turns
+from compostela.adapters.cassandra.queue_turns import SUSPECT_DEATHS, Turns
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
 from compostela.base.errors import TemporaryFailure
@@ -51,7 +51,7 @@ MAX_UNPUBLISHED = 10_000
 """Entries that are published when the broker is back; the sweeper finds those beyond."""
 AT_ONCE = 32
 """Entries that are deleted or released at the same time."""
-ASK_AGAIN_SECONDS = 0.5
+ASK_SECONDS = 0.2
 """How often a node asks whether another one, which has an entry in work, is alive."""
 LATE_MINUTES = 10
 """Empty minutes of due entries are forgotten after so many: the clocks of nodes differ."""
@@ -126,9 +126,10 @@ class ClusterQueue:
         self._held: dict[EntryId, Held] = {}
         self._unpublished: dict[EntryId, Message] = {}
         self._tasks: set[asyncio.Task[Any]] = set()  # Any: their results are their callers'
-        self._asked: set[EntryId] = set()
+        self._asked: dict[EntryId, Waiting] = {}
         self._is_consuming = False
         self._is_used = False
+        self._is_asking = False
         self._complaints = Complaints(_log, parts.clock)
         self._enqueued = counter(f"enqueuedMail:{name}", "Mails put into the queue")
         self._dequeued = counter(f"dequeuedMail:{name}", "Mails taken from the queue")
@@ -213,13 +214,13 @@ class ClusterQueue:
             return
         entry = EntryId(message.entry)
         held = self._held.get(entry)
-        known = held.waiting if held is not None else self._hand.get_known(entry)
+        known = held.waiting if held is not None else self._hand.get_known(entry) or self._asked.get(entry)
         if known is not None and known.message.revision >= message.revision:
             # it was published twice, or comes again after the connection was lost
             old, known.handed = known.handed, handed
             self._later(old.ack())
             return
-        waiting = Waiting(message, handed, self._clock.now())
+        waiting = Waiting(message, handed, asyncio.get_running_loop().time())
         if handed.is_redelivered:
             self._ask(waiting)
         else:
@@ -228,6 +229,7 @@ class ClusterQueue:
     def _on_lost(self) -> None:
         """The broker hands to others what waits here. What is in work stays in work."""
         self._hand.take_all()
+        self._asked.clear()
 
     async def dequeue(self, turn: Turn | None = None) -> ClusterQueueItem:
         while True:
@@ -263,7 +265,8 @@ class ClusterQueue:
         entry = waiting.entry
         row = await self._rows.read(entry)
         is_current = row is not None and (
-            row.revision == waiting.message.revision or (waiting.is_unsure and row.facts.due_at <= self._clock.now())
+            row.facts.published == waiting.message.revision
+            or (waiting.is_unsure and row.facts.due_at <= self._clock.now())
         )
         if row is None or not is_current:
             self._turns.leave(entry)
@@ -284,44 +287,61 @@ class ClusterQueue:
 
     def _ask(self, waiting: Waiting) -> None:
         """An entry that another process had, or has: whether that one died of it is found out."""
-        if waiting.entry not in self._asked:
-            self._asked.add(waiting.entry)
-            self._later(self._ask_until_known(waiting))
+        self._asked[waiting.entry] = waiting
+        if not self._is_asking:
+            self._is_asking = True
+            self._later(self._ask_until_known())
 
-    async def _ask_until_known(self, waiting: Waiting) -> None:
+    async def _ask_until_known(self) -> None:
         try:
-            while True:
-                if await self._is_settled(waiting):
-                    return
-                await asyncio.sleep(ASK_AGAIN_SECONDS)
+            await self._ask_all()
         finally:
-            self._asked.discard(waiting.entry)
+            self._is_asking = False
 
-    async def _is_settled(self, waiting: Waiting) -> bool:
+    async def _ask_all(self) -> None:
+        while self._asked:
+            await asyncio.sleep(ASK_SECONDS)
+            is_one_open = False
+            for waiting in sorted(self._asked.values(), key=lambda one: (one.message.ready_at, one.entry)):
+                # suspects keep their order: the one that is to blame comes first
+                if is_one_open and waiting.message.deaths >= SUSPECT_DEATHS:
+                    continue
+                try:
+                    is_known = await self._is_known(waiting)
+                except TemporaryFailure as error:
+                    self._complaints.error("it cannot be found out what became of an entry", error, entry=waiting.entry)
+                    is_known = False
+                is_one_open |= not is_known
+                if is_known and self._asked.get(waiting.entry) is waiting:
+                    del self._asked[waiting.entry]
+
+    async def _is_known(self, waiting: Waiting) -> bool:
+        """Whether it is known what became of an entry. If it is to be handed out, it is at hand then. Raises `TemporaryFailure`."""
         entry = waiting.entry
-        try:
-            row = await self._rows.look(entry)
-            if row is None or row.revision != waiting.message.revision:
-                await waiting.handed.ack()
-                return True
-            holder = row.holder
-            if holder is None or holder.node == self._nodes.own:
-                if entry not in self._held:
-                    self._hand.put(waiting)
-                return True
-            if await self._nodes.is_alive(holder.node):
-                return False
-            _log.warning("a process died with a mail in work", extra={"entry": entry, "node": holder.node})
-            facts = msgspec.structs.replace(
-                row.facts, deaths=row.facts.deaths + 1, deaths_alone=row.facts.deaths_alone + holder.is_alone
-            )
-            if await self._rows.change(entry, row.revision, facts):
-                await self._publish(entry, row.revision + 1, facts)
+        row = await self._rows.look(entry)
+        if row is None or row.facts.published != waiting.message.revision:
             await waiting.handed.ack()
             return True
-        except TemporaryFailure as error:
-            self._complaints.error("it cannot be found out what became of an entry", error, entry=entry)
-            return False
+        holder, facts = row.holder, row.facts
+        if holder is not None and holder.node != self._nodes.own:
+            if await self._nodes.is_alive(holder.node):
+                return False
+            facts = self._died(entry, facts, holder)
+            if not await self._rows.change(entry, row.revision, facts):
+                return False
+        if self._asked.get(entry) is waiting and entry not in self._held:
+            waiting.message = msgspec.structs.replace(
+                waiting.message, deaths=facts.deaths, deaths_alone=facts.deaths_alone
+            )
+            self._hand.put(waiting)
+        return True
+
+    def _died(self, entry: EntryId, facts: Facts, holder: Note) -> Facts:
+        """The facts of an entry whose process died while it was in work."""
+        _log.warning("a process died with a mail in work", extra={"entry": entry, "node": holder.node})
+        return msgspec.structs.replace(
+            facts, deaths=facts.deaths + 1, deaths_alone=facts.deaths_alone + holder.is_alone
+        )
 
     def _pause(self, waiting: Waiting, delay_seconds: float = 0.0) -> None:
         """Lets an entry wait that could not be read or written."""
@@ -381,7 +401,7 @@ class ClusterQueue:
     async def _write_back(self, held: Held, mail: Mail, delay_seconds: float) -> None:
         entry, old, revision = held.waiting.entry, held.entry.facts, held.entry.revision
         due_at = self._clock.now() + delay_seconds if delay_seconds > 0 else 0.0
-        facts = facts_of(self.name, mail, old.priority, old.enqueued_at, due_at)
+        facts = facts_of(self.name, mail, old.priority, old.enqueued_at, due_at, revision + 1)
         stored = await self._rows.encoded(mail)
         if due_at:
             await self._rows.add_due(self.name, due_at, entry, revision + 1)
@@ -397,7 +417,7 @@ class ClusterQueue:
             if self._held.get(held.waiting.entry) is not held:
                 return
             self._leave(held)
-            held.waiting.arrived_at = self._clock.now()
+            held.waiting.arrived_at = asyncio.get_running_loop().time()
             self._hand.put(held.waiting)
         self._later(self._note_end(held))
 
@@ -498,7 +518,9 @@ class ClusterQueue:
         row = await self._rows.look(due.entry)
         is_released = False
         if row is not None and row.revision == due.revision and row.facts.due_at:
-            facts = msgspec.structs.replace(row.facts, due_at=min(row.facts.due_at, self._clock.now()))
+            facts = msgspec.structs.replace(
+                row.facts, due_at=min(row.facts.due_at, self._clock.now()), published=due.revision + 1
+            )
             is_released = await self._rows.change(due.entry, due.revision, facts)
             if is_released:
                 await self._publish(due.entry, due.revision + 1, facts)
@@ -527,7 +549,11 @@ class ClusterQueue:
     async def _lend(self) -> None:
         """Hands over what has been at hand for long, and takes no more until a consumer asks."""
         oldest = self._hand.oldest_arrival()
-        if oldest is None or self._hand.is_wanted or self._clock.now() - oldest <= self._settings.lend_seconds:
+        if (
+            oldest is None
+            or self._hand.is_wanted
+            or asyncio.get_running_loop().time() - oldest <= self._settings.lend_seconds
+        ):
             return
         self._is_consuming = False
         await self._broker.stop_consuming(self.name)
@@ -565,11 +591,9 @@ class ClusterQueue:
         holder = row.holder
         if holder is not None and holder.node != self._nodes.own and await self._nodes.is_alive(holder.node):
             return False
-        facts = row.facts
+        facts = msgspec.structs.replace(row.facts, published=row.revision + 1)
         if holder is not None and holder.node != self._nodes.own:
-            facts = msgspec.structs.replace(
-                facts, deaths=facts.deaths + 1, deaths_alone=facts.deaths_alone + holder.is_alone
-            )
+            facts = self._died(entry, facts, holder)
         if not await self._rows.change(entry, row.revision, facts):
             return False
         _log.warning("an entry that the broker had lost is handed out again", extra={"entry": entry})

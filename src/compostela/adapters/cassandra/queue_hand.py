@@ -34,6 +34,7 @@ class Waiting:
     message: Message
     handed: Handed
     arrived_at: float
+    """In the time of the event loop."""
     not_before: float = 0.0
     pause_seconds: float = 0.0
     is_unsure: bool = False
@@ -50,7 +51,7 @@ class Hand:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._ready: list[tuple[tuple[bool, int, float, int], Waiting]] = []
+        self._ready: list[tuple[tuple[bool, int, float, EntryId, int], Waiting]] = []
         self._paused: list[tuple[float, int, Waiting]] = []
         self._known: dict[EntryId, Waiting] = {}
         self._count = 0
@@ -131,7 +132,7 @@ class Hand:
     def _make_ready(self, waiting: Waiting) -> None:
         message = waiting.message
         self._count += 1
-        order = (not message.deaths, -message.priority, message.ready_at, self._count)
+        order = (not message.deaths, -message.priority, message.ready_at, waiting.entry, self._count)
         heapq.heappush(self._ready, (order, waiting))
         self._wake()
 

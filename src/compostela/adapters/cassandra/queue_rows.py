@@ -70,6 +70,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     enqueued_at: float
     due_at: float
     """0 when it was ready at once."""
+    published: int = 1
+    """The revision that was published, or is to be when the entry is due: a message of another one is old. A death raises the revision only."""
     deaths: int = 0
     deaths_alone: int = 0
 
@@ -255,9 +257,7 @@ class QueueRows:
             self._minutes[queue, kind] = minute
 
 
-def facts_of(
-    queue: str, mail: Mail, priority: int, enqueued_at: float, due_at: float, deaths: int = 0, deaths_alone: int = 0
-) -> Facts:
+def facts_of(queue: str, mail: Mail, priority: int, enqueued_at: float, due_at: float, published: int = 1) -> Facts:
     return Facts(
         queue,
         mail.name,
@@ -267,8 +267,7 @@ def facts_of(
         priority,
         enqueued_at,
         due_at,
-        deaths,
-        deaths_alone,
+        published,
     )
 
 
