@@ -303,11 +303,8 @@ class ClusterQueue:
             await asyncio.sleep(ASK_SECONDS)
             is_one_open = False
             for waiting in sorted(self._asked.values(), key=lambda one: (one.message.ready_at, one.entry)):
-                # suspects keep their order: the one that is to blame comes first
-                if is_one_open and waiting.message.deaths >= SUSPECT_DEATHS:
-                    continue
                 try:
-                    is_known = await self._is_known(waiting)
+                    is_known = await self._is_known(waiting, is_one_open=is_one_open)
                 except TemporaryFailure as error:
                     self._complaints.error("it cannot be found out what became of an entry", error, entry=waiting.entry)
                     is_known = False
@@ -315,7 +312,7 @@ class ClusterQueue:
                 if is_known and self._asked.get(waiting.entry) is waiting:
                     del self._asked[waiting.entry]
 
-    async def _is_known(self, waiting: Waiting) -> bool:
+    async def _is_known(self, waiting: Waiting, *, is_one_open: bool) -> bool:
         """Whether it is known what became of an entry. If it is to be handed out, it is at hand then. Raises `TemporaryFailure`."""
         entry = waiting.entry
         row = await self._rows.look(entry)
@@ -329,6 +326,9 @@ class ClusterQueue:
             facts = self._died(entry, facts, holder)
             if not await self._rows.change(entry, row.revision, facts):
                 return False
+        elif is_one_open and facts.deaths >= SUSPECT_DEATHS:
+            # suspects keep their order: the one that may be to blame comes first
+            return False
         if self._asked.get(entry) is waiting and entry not in self._held:
             waiting.message = msgspec.structs.replace(
                 waiting.message, deaths=facts.deaths, deaths_alone=facts.deaths_alone
