@@ -62,7 +62,10 @@ class QueueNode:
         until = time.monotonic() + SECONDS
         steady, last = 0, -1
         while steady < 3:
-            ready = await self.broker.ready("spool")
+            try:
+                ready = await self.broker.ready("spool")
+            except TemporaryFailure:
+                ready = 1
             steady = steady + 1 if not ready and queue.at_hand == last else 0
             last = queue.at_hand
             assert time.monotonic() < until, "the broker does not hand its messages out"

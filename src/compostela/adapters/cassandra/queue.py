@@ -3,23 +3,23 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, TypeVar
 
 import msgspec
 
+from compostela.adapters.cassandra.queue_asking import Asking
 from compostela.adapters.cassandra.queue_broker import Broker, Handed
+from compostela.adapters.cassandra.queue_calls import Calls, all_of
 from compostela.adapters.cassandra.queue_count import QueueCount
 from compostela.adapters.cassandra.queue_hand import Hand, Message, Waiting, decode_message, encode_message
+from compostela.adapters.cassandra.queue_listing import Criterion, entries_of
 from compostela.adapters.cassandra.queue_nodes import Nodes
+from compostela.adapters.cassandra.queue_release import AT_ONCE, release_until
 from compostela.adapters.cassandra.queue_rows import (
-    DUE,
-    LINES,
     MADE,
     QUEUED,
-    Due,
     Entry,
     Facts,
     Note,
@@ -27,7 +27,8 @@ from compostela.adapters.cassandra.queue_rows import (
     facts_of,
 )
 from compostela.adapters.cassandra.queue_settings import QueueSettings
-from compostela.adapters.cassandra.queue_turns import SUSPECT_DEATHS, Turns
+from compostela.adapters.cassandra.queue_sweep import sweep
+from compostela.adapters.cassandra.queue_turns import Turns
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
 from compostela.base.errors import TemporaryFailure
@@ -42,19 +43,11 @@ from compostela.model.numbers import EntryId
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 FIRST_PAUSE_SECONDS = 1.0
 """An entry that cannot be read, or not be written back, is tried again after this time; the pause doubles each time."""
 MAX_PAUSE_SECONDS = 900.0
 MAX_UNPUBLISHED = 10_000
 """Entries that are published when the broker is back; the sweeper finds those beyond."""
-AT_ONCE = 32
-"""Entries that are deleted or released at the same time."""
-ASK_SECONDS = 0.2
-"""How often a node asks whether another one, which has an entry in work, is alive."""
-LATE_MINUTES = 10
-"""Empty minutes of due entries are forgotten after so many: the clocks of nodes differ."""
 
 
 @dataclass(slots=True, eq=False)
@@ -125,12 +118,11 @@ class ClusterQueue:
         self._hand = Hand(parts.clock)
         self._held: dict[EntryId, Held] = {}
         self._unpublished: dict[EntryId, Message] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()  # Any: their results are their callers'
-        self._asked: dict[EntryId, Waiting] = {}
         self._is_consuming = False
         self._is_used = False
-        self._is_asking = False
         self._complaints = Complaints(_log, parts.clock)
+        self._calls = Calls(self._complaints)
+        self._asking = Asking(parts.rows, parts.nodes, self._calls, self._complaints, self._known)
         self._enqueued = counter(f"enqueuedMail:{name}", "Mails put into the queue")
         self._dequeued = counter(f"dequeuedMail:{name}", "Mails taken from the queue")
 
@@ -141,7 +133,7 @@ class ClusterQueue:
     ) -> EntryId:
         # the caller may go on to change its mail
         mail = mail.copy(mail.name, mail.recipients)
-        return await self._whole(self._enqueue(mail, delay_seconds, priority, effect))
+        return await self._calls.whole(self._enqueue(mail, delay_seconds, priority, effect))
 
     async def _enqueue(self, mail: Mail, delay_seconds: float, priority: int, effect: Effect | None) -> EntryId:
         now = self._clock.now()
@@ -210,26 +202,30 @@ class ClusterQueue:
             message = decode_message(handed.body)
         except msgspec.DecodeError as error:
             self._complaints.error("a message of the broker cannot be read; it is dropped", error, queue=self.name)
-            self._later(handed.ack())
+            self._calls.later(handed.ack())
             return
         entry = EntryId(message.entry)
         held = self._held.get(entry)
-        known = held.waiting if held is not None else self._hand.get_known(entry) or self._asked.get(entry)
+        known = held.waiting if held is not None else self._hand.get_known(entry) or self._asking.get(entry)
         if known is not None and known.message.revision >= message.revision:
             # it was published twice, or comes again after the connection was lost
             old, known.handed = known.handed, handed
-            self._later(old.ack())
+            self._calls.later(old.ack())
             return
         waiting = Waiting(message, handed, asyncio.get_running_loop().time())
         if handed.is_redelivered:
-            self._ask(waiting)
+            self._asking.add(waiting)
         else:
+            self._hand.put(waiting)
+
+    def _known(self, waiting: Waiting) -> None:
+        if waiting.entry not in self._held:
             self._hand.put(waiting)
 
     def _on_lost(self) -> None:
         """The broker hands to others what waits here. What is in work stays in work."""
         self._hand.take_all()
-        self._asked.clear()
+        self._asking.clear()
 
     async def dequeue(self, turn: Turn | None = None) -> ClusterQueueItem:
         while True:
@@ -245,10 +241,15 @@ class ClusterQueue:
             except BaseException:
                 self._hand.put(waiting)
                 raise
-            item = await self._whole(self._take(waiting, is_alone=is_alone))
+            item = await self._calls.whole(self._take(waiting, is_alone=is_alone), self._return)
             if item is not None:
                 self._dequeued.inc()
                 return item
+
+    def _return(self, item: ClusterQueueItem | None) -> None:
+        """Of a consumer that has gone."""
+        if item is not None:
+            self._calls.later(item.give_back())
 
     async def _take(self, waiting: Waiting, *, is_alone: bool) -> ClusterQueueItem | None:
         """None when the message is old, or the mail cannot be read now."""
@@ -275,7 +276,7 @@ class ClusterQueue:
         holder = row.holder
         if holder is not None and holder.node != self._nodes.own:
             self._turns.leave(entry)
-            self._ask(waiting)
+            self._asking.add(waiting)
             return None
         handing = 0 if row.note is None or row.note.revision != row.revision else row.note.handing + 1
         note = Note(self._nodes.own, row.revision, handing, is_alone, True)
@@ -284,64 +285,6 @@ class ClusterQueue:
         held = Held(waiting, row, note)
         self._held[entry] = held
         return ClusterQueueItem(self, held, mail)
-
-    def _ask(self, waiting: Waiting) -> None:
-        """An entry that another process had, or has: whether that one died of it is found out."""
-        self._asked[waiting.entry] = waiting
-        if not self._is_asking:
-            self._is_asking = True
-            self._later(self._ask_until_known())
-
-    async def _ask_until_known(self) -> None:
-        try:
-            await self._ask_all()
-        finally:
-            self._is_asking = False
-
-    async def _ask_all(self) -> None:
-        while self._asked:
-            await asyncio.sleep(ASK_SECONDS)
-            is_one_open = False
-            for waiting in sorted(self._asked.values(), key=lambda one: (one.message.ready_at, one.entry)):
-                try:
-                    is_known = await self._is_known(waiting, is_one_open=is_one_open)
-                except TemporaryFailure as error:
-                    self._complaints.error("it cannot be found out what became of an entry", error, entry=waiting.entry)
-                    is_known = False
-                is_one_open |= not is_known
-                if is_known and self._asked.get(waiting.entry) is waiting:
-                    del self._asked[waiting.entry]
-
-    async def _is_known(self, waiting: Waiting, *, is_one_open: bool) -> bool:
-        """Whether it is known what became of an entry. If it is to be handed out, it is at hand then. Raises `TemporaryFailure`."""
-        entry = waiting.entry
-        row = await self._rows.look(entry)
-        if row is None or row.facts.published != waiting.message.revision:
-            await waiting.handed.ack()
-            return True
-        holder, facts = row.holder, row.facts
-        if holder is not None and holder.node != self._nodes.own:
-            if await self._nodes.is_alive(holder.node):
-                return False
-            facts = self._died(entry, facts, holder)
-            if not await self._rows.change(entry, row.revision, facts):
-                return False
-        elif is_one_open and facts.deaths >= SUSPECT_DEATHS:
-            # suspects keep their order: the one that may be to blame comes first
-            return False
-        if self._asked.get(entry) is waiting and entry not in self._held:
-            waiting.message = msgspec.structs.replace(
-                waiting.message, deaths=facts.deaths, deaths_alone=facts.deaths_alone
-            )
-            self._hand.put(waiting)
-        return True
-
-    def _died(self, entry: EntryId, facts: Facts, holder: Note) -> Facts:
-        """The facts of an entry whose process died while it was in work."""
-        _log.warning("a process died with a mail in work", extra={"entry": entry, "node": holder.node})
-        return msgspec.structs.replace(
-            facts, deaths=facts.deaths + 1, deaths_alone=facts.deaths_alone + holder.is_alone
-        )
 
     def _pause(self, waiting: Waiting, delay_seconds: float = 0.0) -> None:
         """Lets an entry wait that could not be read or written."""
@@ -352,7 +295,7 @@ class ClusterQueue:
     # what consumers do
 
     async def finish(self, held: Held) -> None:
-        await self._whole(self._finish(held))
+        await self._calls.whole(self._finish(held))
 
     async def _finish(self, held: Held) -> None:
         async with held.calling:
@@ -379,7 +322,7 @@ class ClusterQueue:
 
     async def put_back(self, held: Held, mail: Mail, delay_seconds: float) -> None:
         mail = mail.copy(mail.name, mail.recipients)
-        await self._whole(self._put_back(held, mail, delay_seconds))
+        await self._calls.whole(self._put_back(held, mail, delay_seconds))
 
     async def _put_back(self, held: Held, mail: Mail, delay_seconds: float) -> None:
         async with held.calling:
@@ -419,7 +362,7 @@ class ClusterQueue:
             self._leave(held)
             held.waiting.arrived_at = asyncio.get_running_loop().time()
             self._hand.put(held.waiting)
-        self._later(self._note_end(held))
+        self._calls.later(self._note_end(held))
 
     async def _note_end(self, held: Held) -> None:
         """No longer in work: if this process dies now, it did not die of the entry."""
@@ -438,23 +381,20 @@ class ClusterQueue:
     # looking and ruling
 
     async def size(self) -> int:
-        await self._settled()
+        await self._calls.settled()
         return await self._count.total()
 
     async def _counted(self) -> int:
-        total = 0
-        for minute in await self._rows.minutes(self.name, LINES):
-            total += len(await self._rows.entries_of(self.name, minute))
-        return total
+        return sum([len(page) async for page in entries_of(self._rows, self.name)])
 
     async def browse(self, *, delayed: bool | None = None, limit: int | None = None) -> AsyncIterator[QueuedMail]:
-        await self._settled()
+        await self._calls.settled()
         shown, now = 0, self._clock.now()
-        for minute in await self._rows.minutes(self.name, LINES):
-            for entry, row in await self._rows.entries_of(self.name, minute):
+        async for page in entries_of(self._rows, self.name):
+            for entry, facts in page:
                 if limit is not None and shown >= limit:
                     return
-                mail = row.facts.listed(entry, now)
+                mail = facts.listed(entry, now)
                 if delayed is None or delayed == (mail.next_delivery_at is not None):
                     shown += 1
                     yield mail
@@ -462,20 +402,12 @@ class ClusterQueue:
     async def delete(
         self, *, sender: MailAddress | None = None, name: str | None = None, recipient: MailAddress | None = None
     ) -> int:
-        def is_wanted(mail: QueuedMail) -> bool:
-            return (
-                (sender is None or mail.sender == sender)
-                and (name is None or mail.name == name)
-                and (recipient is None or recipient in mail.recipients)
-            )
-
-        await self._settled()
-        removed, now = 0, self._clock.now()
-        for minute in await self._rows.minutes(self.name, LINES):
-            found = await self._rows.entries_of(self.name, minute)
-            wanted = [(entry, row.facts) for entry, row in found if is_wanted(row.facts.listed(entry, now))]
+        await self._calls.settled()
+        criterion, removed = Criterion(sender, name, recipient), 0
+        async for page in entries_of(self._rows, self.name):
+            wanted = [one for one in page if criterion.fits(one[1].listed(one[0], 0.0))]
             for start in range(0, len(wanted), AT_ONCE):
-                removed += sum(await self._all(self._remove(*one) for one in wanted[start : start + AT_ONCE]))
+                removed += sum(await all_of(self._remove(*one) for one in wanted[start : start + AT_ONCE]))
         return removed
 
     async def _remove(self, entry: EntryId, facts: Facts) -> bool:
@@ -493,41 +425,12 @@ class ClusterQueue:
         return was_there
 
     async def flush(self) -> int:
-        await self._settled()
+        await self._calls.settled()
         return await self._release_until(float("inf"))
 
     async def _release_until(self, until: float) -> int:
         """Makes ready what is due by then, and returns how many entries that were."""
-        released = 0
-        last = None if until == float("inf") else int(until // 60)
-        minutes = await (
-            self._rows.minutes(self.name, DUE) if last is None else self._rows.minutes(self.name, DUE, last)
-        )
-        for minute in minutes:
-            is_empty = True
-            async for page in self._rows.due(self.name, minute, until):
-                is_empty = False
-                for start in range(0, len(page), AT_ONCE):
-                    released += sum(await self._all(self._release(one) for one in page[start : start + AT_ONCE]))
-            if is_empty and minute < int(self._clock.now() // 60) - LATE_MINUTES:
-                await self._rows.forget_minute(self.name, DUE, minute)
-        return released
-
-    async def _release(self, due: Due) -> bool:
-        """False if the entry has ended, or was released or changed by another."""
-        row = await self._rows.look(due.entry)
-        is_released = False
-        if row is not None and row.revision == due.revision and row.facts.due_at:
-            facts = msgspec.structs.replace(
-                row.facts, due_at=min(row.facts.due_at, self._clock.now()), published=due.revision + 1
-            )
-            is_released = await self._rows.change(due.entry, due.revision, facts)
-            if is_released:
-                await self._publish(due.entry, due.revision + 1, facts)
-        elif row is not None and row.revision < due.revision:
-            return False  # its retry is being written
-        await self._rows.remove_due(self.name, due)
-        return is_released
+        return await release_until(self.name, self._rows, until, self._clock.now(), self._publish)
 
     # in the background
 
@@ -563,103 +466,24 @@ class ClusterQueue:
 
     async def sweep(self) -> int:
         """Publishes again what the broker has lost, and tidies up. Return how many entries were lost. Raises `TemporaryFailure`."""
-        now = self._clock.now()
         if await self._broker.ready(self.name):
             return 0  # what is old may wait there
-        lost = 0
-        last = int((now - self._settings.lost_after_seconds) // 60)
-        for minute in await self._rows.minutes(self.name, LINES, last):
-            alive = await self._rows.entries_of(self.name, minute)
-            for entry, row in alive:
-                lost += await self._is_found(entry, row, now)
-            ids = {entry for entry, _ in alive}
-            is_empty = not ids
-            for entry in await self._rows.lines(self.name, minute):
-                if entry not in ids and await self._rows.look(entry) is None:
-                    await self._rows.remove_line(self.name, minute, entry)
-            if is_empty:
-                await self._rows.forget_minute(self.name, LINES, minute)
+        now = self._clock.now()
+        lost = await sweep(self.name, self._rows, self._nodes, now - self._settings.lost_after_seconds, self._has)
+        for entry, revision, facts in lost:
+            await self._publish(entry, revision, facts)
         await self._count.recount()
-        return lost
+        return len(lost)
 
-    async def _is_found(self, entry: EntryId, row: Entry, now: float) -> bool:
-        """Whether the entry was lost, and is published again."""
-        if row.facts.ready_at > now - self._settings.lost_after_seconds:
-            return False
-        if entry in self._held or self._hand.get_known(entry) is not None or entry in self._asked:
-            return False
-        holder = row.holder
-        if holder is not None and holder.node != self._nodes.own and await self._nodes.is_alive(holder.node):
-            return False
-        facts = msgspec.structs.replace(row.facts, published=row.revision + 1)
-        if holder is not None and holder.node != self._nodes.own:
-            facts = self._died(entry, facts, holder)
-        if not await self._rows.change(entry, row.revision, facts):
-            return False
-        _log.warning("an entry that the broker had lost is handed out again", extra={"entry": entry})
-        await self._publish(entry, row.revision + 1, facts)
-        return True
+    def _has(self, entry: EntryId) -> bool:
+        """Whether this process has the entry, in work or at hand."""
+        at_hand = self._hand.get_known(entry) or self._asking.get(entry)
+        return entry in self._held or at_hand is not None
 
     async def close(self) -> None:
         """An orderly stop: what is in work here is not held against it."""
         await asyncio.gather(*(self._note_end(held) for held in self._held.values()))
-        for task in list(self._tasks):
-            if task.get_name() == _LATER:
-                task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    # calls that are cancelled
-
-    async def _whole(self, call: Coroutine[Any, Any, T]) -> T:
-        """A call whose writes are done to the end, also when its caller is cancelled."""
-        task = asyncio.create_task(call)
-        self._tasks.add(task)
-        try:
-            result = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(self._undo)
-            raise
-        finally:
-            if task.done():
-                self._tasks.discard(task)
-        return result
-
-    def _undo(self, task: asyncio.Task[Any]) -> None:
-        """After a call whose caller has gone."""
-        self._tasks.discard(task)
-        if task.cancelled():
-            return
-        if task.exception() is not None:
-            self._complaints.error("a call whose caller was cancelled failed", task.exception() or Exception())
-        elif isinstance(task.result(), ClusterQueueItem):
-            self._later(task.result().give_back())
-
-    def _later(self, call: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.create_task(call, name=_LATER)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._complaints.error("a call in the background failed", task.exception() or Exception())
-
-    async def _settled(self) -> None:
-        """Waits for the writes of calls that were cancelled."""
-        calls = [task for task in self._tasks if task.get_name() != _LATER]
-        if calls:
-            await asyncio.wait(calls)
-
-    async def _all(self, calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-        """All are done before a failure of one is raised."""
-        results = await asyncio.gather(*calls, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return [result for result in results if not isinstance(result, BaseException)]
-
-
-_LATER = "queue: later"
+        await self._calls.close()
 
 
 def _made_by(effect: Effect, queue: str) -> EntryId:

@@ -98,6 +98,7 @@ class RabbitBroker:
         self._connection: AbstractConnection | None = None
         self._publishing: AbstractChannel | None = None
         self._declared: set[str] = set()
+        self._declaring = asyncio.Lock()
         self._consumers: dict[str, _Consumer] = {}
         self._is_changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -172,7 +173,9 @@ class RabbitBroker:
             arguments = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
             if self._settings.replicas is not None:
                 arguments["x-quorum-initial-group-size"] = self._settings.replicas
-        return await channel.declare_queue(name, durable=True, arguments=dict(arguments))
+        # RabbitMQ 3.10 may fail, and close the connection, when a quorum queue is declared twice at once
+        async with self._declaring:
+            return await channel.declare_queue(name, durable=True, arguments=dict(arguments))
 
     async def _keep_connected(self) -> None:
         pause, number = self._settings.first_pause_seconds, 0
