@@ -28,7 +28,7 @@ from compostela.adapters.cassandra.queue_rows import (
 )
 from compostela.adapters.cassandra.queue_settings import QueueSettings
 from compostela.adapters.cassandra.queue_sweep import sweep
-from compostela.adapters.cassandra.queue_turns import Turns
+from compostela.adapters.cassandra.queue_turns import SUSPECT_DEATHS, Turns
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
 from compostela.base.errors import TemporaryFailure
@@ -138,7 +138,7 @@ class ClusterQueue:
     async def _enqueue(self, mail: Mail, delay_seconds: float, priority: int, effect: Effect | None) -> EntryId:
         now = self._clock.now()
         due_at = now + delay_seconds if delay_seconds > 0 else 0.0
-        facts = facts_of(self.name, mail, priority, now, due_at)
+        facts = facts_of(self.name, mail, priority, now, due_at, new_id())
         entry = EntryId(f"{QUEUED}{new_id()}") if effect is None else _made_by(effect, self.name)
         if effect is not None:
             known, is_over = await asyncio.gather(self._rows.look(entry), self._rows.is_over(effect.entry))
@@ -213,7 +213,7 @@ class ClusterQueue:
             self._calls.later(old.ack())
             return
         waiting = Waiting(message, handed, asyncio.get_running_loop().time())
-        if handed.is_redelivered:
+        if handed.is_redelivered or message.deaths >= SUSPECT_DEATHS:
             self._asking.add(waiting)
         else:
             self._hand.put(waiting)
@@ -344,7 +344,7 @@ class ClusterQueue:
     async def _write_back(self, held: Held, mail: Mail, delay_seconds: float) -> None:
         entry, old, revision = held.waiting.entry, held.entry.facts, held.entry.revision
         due_at = self._clock.now() + delay_seconds if delay_seconds > 0 else 0.0
-        facts = facts_of(self.name, mail, old.priority, old.enqueued_at, due_at, revision + 1)
+        facts = facts_of(self.name, mail, old.priority, old.enqueued_at, due_at, old.place, revision + 1)
         stored = await self._rows.encoded(mail)
         if due_at:
             await self._rows.add_due(self.name, due_at, entry, revision + 1)

@@ -76,15 +76,16 @@ class Asking:
             await waiting.handed.ack()
             return True
         holder, facts = row.holder, row.facts
-        if holder is not None and holder.node != self._nodes.own:
+        is_elsewhere = holder is not None and holder.node != self._nodes.own
+        if is_one_open and facts.deaths + is_elsewhere >= SUSPECT_DEATHS:
+            # suspects keep their order: the one that may be to blame comes first
+            return False
+        if holder is not None and is_elsewhere:
             if await self._nodes.is_alive(holder.node):
                 return False
             facts = died(entry, facts, holder)
             if not await self._rows.change(entry, row.revision, facts):
                 return False
-        elif is_one_open and facts.deaths >= SUSPECT_DEATHS:
-            # suspects keep their order: the one that may be to blame comes first
-            return False
         if self._close(waiting):
             waiting.message = msgspec.structs.replace(
                 waiting.message, deaths=facts.deaths, deaths_alone=facts.deaths_alone

@@ -70,6 +70,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     enqueued_at: float
     due_at: float
     """0 when it was ready at once."""
+    place: str
+    """Sorts entries that were enqueued at the same time: the ids of those that effects made do not tell which was first."""
     published: int = 1
     """The revision that was published, or is to be when the entry is due: a message of another one is old. A death raises the revision only."""
     deaths: int = 0
@@ -225,7 +227,7 @@ class QueueRows:
             rows = await asyncio.gather(*map(self.look, some))
             # an entry that two runs made has a line of each, maybe in two minutes
             found += [(entry, row) for entry, row in zip(some, rows, strict=True) if row and row.facts.minute == minute]
-        return sorted(found, key=lambda pair: (pair[1].facts.enqueued_at, pair[0]))
+        return sorted(found, key=lambda pair: (pair[1].facts.enqueued_at, pair[1].facts.place))
 
     # due entries
 
@@ -257,7 +259,9 @@ class QueueRows:
             self._minutes[queue, kind] = minute
 
 
-def facts_of(queue: str, mail: Mail, priority: int, enqueued_at: float, due_at: float, published: int = 1) -> Facts:
+def facts_of(
+    queue: str, mail: Mail, priority: int, enqueued_at: float, due_at: float, place: str, published: int = 1
+) -> Facts:
     return Facts(
         queue,
         mail.name,
@@ -267,6 +271,7 @@ def facts_of(queue: str, mail: Mail, priority: int, enqueued_at: float, due_at: 
         priority,
         enqueued_at,
         due_at,
+        place,
         published,
     )
 
