@@ -3,17 +3,12 @@
 import pytest
 
 from compostela.adapters.redis.settings import RedisAddress, RedisSettings, Topology, read_redis_settings
-from compostela.base.settings import Node, Place, Problems, Settings, Severity
+from compostela.base.settings import Problems, Severity
+from tests.distributed.settings_text import settings_of
 
 
 def read(text: str) -> tuple[RedisSettings, Problems]:
-    problems = Problems()
-    children = []
-    for number, line in enumerate(text.split("\n"), 1):
-        name, _, value = line.partition("=")
-        if name:
-            children.append(Node(name, Place("redis.properties", number), value))
-    settings = Settings(Node("redis.properties", Place("redis.properties"), children=children), problems)
+    settings, problems = settings_of(text, "redis.properties")
     return read_redis_settings(settings), problems
 
 

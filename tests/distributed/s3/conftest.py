@@ -7,7 +7,7 @@ import pytest
 
 from compostela.adapters.s3.settings import BlobSettings
 from tests.contracts.fakes import FakeClock
-from tests.distributed.s3.seaweed import S3_PORT, make_bucket, remove_bucket
+from tests.distributed.s3.seaweed import blob_settings_of, make_bucket, remove_bucket
 
 
 @pytest.fixture
@@ -19,11 +19,5 @@ def clock() -> FakeClock:
 def blob_settings(worker_id: str) -> Iterator[BlobSettings]:
     bucket = f"compostela-{os.getpid()}-{worker_id}"
     make_bucket(bucket)
-    yield BlobSettings(
-        endpoint=f"http://127.0.0.1:{S3_PORT}",
-        access_key="local-identity",
-        secret_key="local-credential",
-        bucket=bucket,
-        request_seconds=60.0,
-    )
+    yield blob_settings_of(bucket)
     remove_bucket(bucket)

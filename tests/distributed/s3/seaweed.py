@@ -4,10 +4,22 @@ import json
 import os
 import urllib.request
 
+from compostela.adapters.s3.settings import BlobSettings
+
 OFFSET = int(os.environ.get("ENGINES_PORT_OFFSET") or 0)
 S3_PORT = 18333 + OFFSET
 _BUCKETS = f"http://127.0.0.1:{18888 + OFFSET}/buckets"
 SECONDS = 60.0
+
+
+def blob_settings_of(bucket: str) -> BlobSettings:
+    return BlobSettings(
+        endpoint=f"http://127.0.0.1:{S3_PORT}",
+        access_key="local-identity",
+        secret_key="local-credential",
+        bucket=bucket,
+        request_seconds=60.0,
+    )
 
 
 def _ask(method: str, path: str) -> bytes:

@@ -224,7 +224,11 @@ async def test_a_store_that_refuses_or_is_away_is_a_temporary_failure(
 async def test_a_store_that_gives_no_answer_is_given_up_in_time(
     blob_settings: BlobSettings, tmp_path: Path, clock: FakeClock
 ) -> None:
-    server = await asyncio.start_server(lambda reader, writer: asyncio.sleep(SECONDS), "127.0.0.1", 0)
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         slow = replace(blob_settings, endpoint=f"http://127.0.0.1:{port}", request_seconds=0.2)

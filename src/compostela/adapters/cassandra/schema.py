@@ -17,6 +17,7 @@ from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.tables.accounts import ACCOUNT_TABLES
 from compostela.adapters.cassandra.tables.filtering import FILTERING_TABLES
 from compostela.adapters.cassandra.tables.mailboxes import MAILBOX_TABLES
+from compostela.adapters.cassandra.tables.queue import QUEUE_TABLES
 from compostela.adapters.cassandra.tables.repositories import REPOSITORY_TABLES
 from compostela.adapters.cassandra.tables.runs import RUN_TABLES
 from compostela.adapters.cassandra.tables.tasks import TASK_TABLES
@@ -31,7 +32,15 @@ POLL_SECONDS = 0.2
 
 MIGRATIONS: tuple[Sequence[str], ...] = (
     # the first tables
-    (*ACCOUNT_TABLES, *FILTERING_TABLES, *TASK_TABLES, *RUN_TABLES, *REPOSITORY_TABLES, *MAILBOX_TABLES),
+    (
+        *ACCOUNT_TABLES,
+        *FILTERING_TABLES,
+        *TASK_TABLES,
+        *RUN_TABLES,
+        *REPOSITORY_TABLES,
+        *MAILBOX_TABLES,
+        *QUEUE_TABLES,
+    ),
 )
 
 # Two nodes that create a table at once at two coordinators would give it two ids, and what was written under one would be lost
