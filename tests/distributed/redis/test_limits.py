@@ -10,16 +10,18 @@ import pytest
 from compostela.adapters.in_process.bans import InProcessBans
 from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
 from compostela.adapters.in_process.rate_limits import InProcessRateLimits
+from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.adapters.redis.bans import RedisBans
 from compostela.adapters.redis.engine import RedisEngine
 from compostela.adapters.redis.failed_logins import RedisFailedLogins
 from compostela.adapters.redis.rate_limits import RedisRateLimits
+from compostela.adapters.redis.recent_logins import RedisRecentLogins
 from compostela.base.errors import TemporaryFailure
-from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins
+from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins, RecentLogins
 from compostela.core.rate_limits.ports import RateLimit, RateLimits
 from tests.contracts.distance import SKEW_SECONDS
 from tests.contracts.fakes import START, FakeClock
-from tests.contracts.limits import BansContract, FailedLoginsContract, RateLimitsContract, counted
+from tests.contracts.limits import BansContract, FailedLoginsContract, RateLimitsContract, RecentLoginsContract, counted
 from tests.distributed.redis.server import RedisServer
 
 SECONDS = 30.0
@@ -35,6 +37,10 @@ def bans_of(engine: RedisEngine, clock: FakeClock) -> Bans:
 
 def rate_limits_of(engine: RedisEngine, clock: FakeClock) -> RateLimits:
     return RedisRateLimits(engine, clock, InProcessRateLimits(clock))
+
+
+def recent_logins_of(engine: RedisEngine, clock: FakeClock) -> RecentLogins:
+    return RedisRecentLogins(engine, clock, InProcessRecentLogins(clock))
 
 
 class TestRedisFailedLogins(FailedLoginsContract):
@@ -55,6 +61,16 @@ class TestRedisBans(BansContract):
     @pytest.fixture
     def bans_elsewhere(self, engine_elsewhere: RedisEngine, clock: FakeClock) -> Bans:
         return bans_of(engine_elsewhere, clock)
+
+
+class TestRedisRecentLogins(RecentLoginsContract):
+    @pytest.fixture
+    def recent_logins(self, engine: RedisEngine, clock: FakeClock) -> RecentLogins:
+        return recent_logins_of(engine, clock)
+
+    @pytest.fixture
+    def recent_logins_elsewhere(self, engine_elsewhere: RedisEngine, clock: FakeClock) -> RecentLogins:
+        return recent_logins_of(engine_elsewhere, clock)
 
 
 class TestRedisRateLimits(RateLimitsContract):
@@ -137,6 +153,10 @@ async def test_counting_goes_on_in_the_process_while_redis_is_away_and_returns_t
     own_server.kill()
     assert [await counted(failures, "a", b"%d" % number) for number in range(3)] == [1, 2, 3]
     assert [await limits.take("ann", 1, hourly) for _ in range(4)] == [True] * 3 + [False]
+    logins = recent_logins_of(own_engine, clock)
+    await logins.note("192.0.2.8")
+    assert await logins.within("192.0.2.8", 60)
+    assert not await logins.within("192.0.2.9", 60)
     ban = Ban("192.0.2.7", 3, clock.now() + 900)
     await bans.add(ban)
     assert (await bans.find(ban.address), await bans.all()) == (ban, [ban])
