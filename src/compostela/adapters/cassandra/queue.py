@@ -400,10 +400,15 @@ class ClusterQueue:
                     yield mail
 
     async def delete(
-        self, *, sender: MailAddress | None = None, name: str | None = None, recipient: MailAddress | None = None
+        self,
+        *,
+        sender: MailAddress | None = None,
+        name: str | None = None,
+        recipient: MailAddress | None = None,
+        enqueued_until: float | None = None,
     ) -> int:
         await self._calls.settled()
-        criterion, removed = Criterion(sender, name, recipient), 0
+        criterion, removed = Criterion(sender, name, recipient, enqueued_until), 0
         async for page in entries_of(self._rows, self.name):
             wanted = [one for one in page if criterion.fits(one[1].listed(one[0], 0.0))]
             for start in range(0, len(wanted), AT_ONCE):

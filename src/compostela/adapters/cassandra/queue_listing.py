@@ -22,10 +22,12 @@ class Criterion:
     sender: MailAddress | None = None
     name: str | None = None
     recipient: MailAddress | None = None
+    enqueued_until: float | None = None
 
     def fits(self, mail: QueuedMail) -> bool:
         return (
             (self.sender is None or mail.sender == self.sender)
             and (self.name is None or mail.name == self.name)
             and (self.recipient is None or self.recipient in mail.recipients)
+            and (self.enqueued_until is None or mail.enqueued_at <= self.enqueued_until)
         )

@@ -17,6 +17,7 @@ from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.bodies import BodyStore
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
 from compostela.core.mail import codec
+from compostela.core.mail.attributes import DELIVERY_RETRIES
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import QueuedMail
 from compostela.model.numbers import BlobId, EntryId
@@ -76,6 +77,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     """The revision that was published, or is to be when the entry is due: a message of another one is old. A death raises the revision only."""
     deaths: int = 0
     deaths_alone: int = 0
+    failures: int = 0
+    last_error: str | None = None
 
     @property
     def minute(self) -> int:
@@ -94,6 +97,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
             enqueued_at=self.enqueued_at,
             next_delivery_at=self.due_at if self.due_at > now else None,
             size=self.size,
+            failures=self.failures,
+            last_error=self.last_error,
         )
 
 
@@ -262,6 +267,7 @@ class QueueRows:
 def facts_of(
     queue: str, mail: Mail, priority: int, enqueued_at: float, due_at: float, place: str, published: int = 1
 ) -> Facts:
+    failures = mail.attributes.get(DELIVERY_RETRIES)
     return Facts(
         queue,
         mail.name,
@@ -273,6 +279,8 @@ def facts_of(
         due_at,
         place,
         published,
+        failures=failures if isinstance(failures, int) else 0,
+        last_error=mail.error_message,
     )
 
 
