@@ -114,14 +114,38 @@ async def forget_lists(session: CassandraSession, user: Username) -> None:
         await _drop(session, user.value, list(known))
 
 
+async def move_lists(session: CassandraSession, user: Username, new: Username) -> None:
+    """Gives the lists of `user` to `new`, list by list; those that `new` has stay. May be repeated."""
+    for name, version in (await _lists(session, user.value))[0].items():
+        if await _give(session, new.value, name, version):
+            await _drop(session, user.value, [name], removes=False)
+        else:
+            await _drop(session, user.value, [name])
+
+
+async def _give(session: CassandraSession, owner: str, name: str, version: str) -> bool:
+    """Lead the owner's list to this version, unless it leads to another one."""
+
+    async def change() -> bool:
+        known, revision = await _lists(session, owner)
+        if name in known:
+            return known[name] == version
+        step = Statement(_STEP, ((revision or 0) + 1, owner, revision))
+        if not (await session.batch_if((step, Statement(_LEAD, (owner, name, version))))).applied:
+            raise Conflict
+        return True
+
+    return await planned(change)
+
+
 async def _lists(session: CassandraSession, owner: str) -> tuple[dict[str, str], int | None]:
     """The version of each list by its name, and the owner's revision."""
     rows = await session.rows(_NAMES, owner)
     return {row[0]: row[1] for row in rows if row[0] is not None}, rows[0][2] if rows else None
 
 
-async def _drop(session: CassandraSession, owner: str, names: Sequence[str]) -> bool:
-    """False if none of the lists was there."""
+async def _drop(session: CassandraSession, owner: str, names: Sequence[str], *, removes: bool = True) -> bool:
+    """False if none of the lists was there. The members go too, unless another list leads to them (`removes`)."""
 
     async def change() -> list[str]:
         known, revision = await _lists(session, owner)
@@ -133,7 +157,7 @@ async def _drop(session: CassandraSession, owner: str, names: Sequence[str]) -> 
         return [known[name] for name in found]
 
     versions = await planned(change)
-    for version in versions:
+    for version in versions if removes else ():
         await _remove(session, version)
     return bool(versions)
 

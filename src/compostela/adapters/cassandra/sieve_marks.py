@@ -1,14 +1,17 @@
 """Marks of Sieve runs: those of a user in one partition; each expires by itself."""
 
-from compostela.adapters.cassandra.conditional import Conflict, planned, ttl_seconds
+from compostela.adapters.cassandra.conditional import MAX_TTL, Conflict, planned, ttl_seconds
 from compostela.adapters.cassandra.ranges import RangeTable, clear_range
-from compostela.adapters.cassandra.session import CassandraSession, Statement
+from compostela.adapters.cassandra.session import CassandraSession, Row, Statement
+from compostela.base.concurrency import side_by_side
 from compostela.model.username import Username
 
 _FIND = "SELECT run, until FROM sieve_mark WHERE user = ? AND key = ?"
 _MARK = "INSERT INTO sieve_mark (user, key, run, until) VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL ?"
 _TAKE_OVER = """UPDATE sieve_mark USING TTL ? SET run = ?, until = ?
     WHERE user = ? AND key = ? IF run = ? AND until = ?"""
+_ALL = "SELECT key, run, until, TTL(until) FROM sieve_mark WHERE user = ?"
+_MOVED_AT_ONCE = 16
 _TABLE = RangeTable("sieve_mark", ("user",))
 _CLEAR = "DELETE FROM sieve_mark WHERE user = ? AND key >= ? AND key < ?"
 _CLEAR_ALL = "DELETE FROM sieve_mark WHERE user = ? AND key >= ?"
@@ -47,6 +50,18 @@ class CassandraSieveMarks:
             Statement(_CLEAR_ALL, (user.value, prefix)) if end is None else Statement(_CLEAR, (user.value, prefix, end))
         )
         await clear_range(self._session, _TABLE, (user.value,), cut)
+
+
+async def move_marks(session: CassandraSession, user: Username, new: Username) -> None:
+    """Gives the marks of `user` to `new`, whose own stay. May be repeated."""
+
+    async def give(row: Row) -> None:
+        key, run, until, ttl = row
+        await session.write_if(_MARK, new.value, key, run, until, ttl or MAX_TTL)
+
+    async for page in session.pages(_ALL, user.value):
+        await side_by_side([row for row in page if row[0] is not None], give, _MOVED_AT_ONCE)
+    await forget_marks(session, user)
 
 
 async def forget_marks(session: CassandraSession, user: Username) -> None:

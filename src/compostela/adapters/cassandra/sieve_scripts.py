@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from compostela.adapters.cassandra.conditional import Conflict, planned
 from compostela.adapters.cassandra.session import CassandraSession, Statement
-from compostela.adapters.cassandra.sieve_lists import ALL_USERS, forget_lists, owner_of
-from compostela.adapters.cassandra.sieve_marks import forget_marks
+from compostela.adapters.cassandra.sieve_lists import ALL_USERS, forget_lists, move_lists, owner_of
+from compostela.adapters.cassandra.sieve_marks import forget_marks, move_marks
 from compostela.base.errors import AlreadyExists, NotFound
 from compostela.core.sieve.model import (
     MAX_GLOBAL_SCRIPTS,
@@ -17,6 +17,7 @@ from compostela.core.sieve.model import (
     ScriptSpaceExceeded,
     StoredScript,
     TooManyScripts,
+    freed_name,
 )
 from compostela.model.username import Username
 
@@ -180,6 +181,49 @@ class CassandraSieveScripts:
         await planned(change)
         await forget_marks(self._session, user)
         await forget_lists(self._session, user)
+
+    async def move(self, user: Username, new: Username) -> None:
+        """Partition by partition and script by script: what `new` gets is written first. Repeated, a move that was cut off ends what it
+        began, since a script that `new` has already is the same one."""
+        held = await self._rows.held(user.value)
+        if held.quota is not None:
+            await self._give_quota(new, held.quota)
+        for entry in held.entries():
+            script = await self._rows.script(user.value, entry.name)
+            if script is not None:
+                await self._give(new, script, is_active=entry.is_active)
+        await move_marks(self._session, user, new)
+        await move_lists(self._session, user, new)
+        if held.revision is not None:
+            await self.forget(user)
+
+    async def _give_quota(self, user: Username, quota: int) -> None:
+        """Unless the user has one."""
+
+        async def change() -> None:
+            held = await self._rows.held(user.value)
+            if held.quota is None:
+                await self._rows.change(replace(held, quota=quota), await self._rows.stays(held))
+
+        await planned(change)
+
+    async def _give(self, user: Username, script: StoredScript, *, is_active: bool) -> None:
+        """Under another name, if the user has another script of its name; active, if the user has no active one."""
+
+        async def change() -> None:
+            held = await self._rows.held(user.value)
+            others = set()
+            for name, size in held.sizes.items():
+                if (
+                    size != len(script.text)
+                    or (await self._rows.known(user.value, ScriptName(name))).text != script.text
+                ):
+                    others.add(name)
+            given = StoredScript(freed_name(script.name, others), script.text, script.tree)
+            active = given if is_active and held.active is None else await self._rows.stays(held)
+            await self._rows.change(held, active, _put(user.value, given))
+
+        await planned(change)
 
 
 class CassandraGlobalScripts:

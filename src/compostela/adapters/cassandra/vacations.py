@@ -1,7 +1,8 @@
 """Vacations: settings and answered senders of a user in one partition."""
 
-from compostela.adapters.cassandra.conditional import Conflict, planned, ttl_seconds
-from compostela.adapters.cassandra.session import CassandraSession, Statement
+from compostela.adapters.cassandra.conditional import MAX_TTL, Conflict, planned, ttl_seconds
+from compostela.adapters.cassandra.session import CassandraSession, Row, Statement
+from compostela.base.concurrency import side_by_side
 from compostela.core.vacation.model import NO_VACATION, Vacation
 from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EntryId
@@ -15,6 +16,8 @@ _SET = (
     f"UPDATE vacation SET revision = ?, {', '.join(f'{name} = ?' for name in _SETTINGS)} WHERE user = ? IF revision = ?"
 )
 _FORGET = "DELETE FROM vacation WHERE user = ? AND sender >= ''"
+_ANSWERED = "SELECT sender, entry, until, TTL(until) FROM vacation WHERE user = ?"
+_MOVED_AT_ONCE = 16
 _FIND = "SELECT entry, until FROM vacation WHERE user = ? AND sender = ?"
 _COUNT = "SELECT sender FROM vacation WHERE user = ? LIMIT ?"
 _CLAIM = "INSERT INTO vacation (user, sender, entry, until) VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL ?"
@@ -38,6 +41,34 @@ class CassandraVacations:
 
     async def clear(self, user: Username) -> None:
         await self._replace(user, (None,) * len(_SETTINGS))
+
+    async def move(self, user: Username, new: Username) -> None:
+        """What `new` gets is written first, so a move that is cut off leaves nothing out; repeated, it ends what it began."""
+        if (row := await self._session.first(_GET, user.value)) is not None and row[2] is not None:
+            await self._give(row[2:], new)
+        answered = [row for row in await self._session.rows(_ANSWERED, user.value) if row[0] is not None]
+
+        async def give(row: Row) -> None:
+            sender, entry, until, ttl = row
+            await self._session.write_if(_CLAIM, new.value, sender, entry, until, ttl or MAX_TTL)
+
+        await side_by_side(answered, give, _MOVED_AT_ONCE)
+        if row is not None or answered:
+            await self.clear(user)
+
+    async def _give(self, settings: Row, user: Username) -> None:
+        """Unless the user has settings."""
+
+        async def change() -> None:
+            row = await self._session.first(_GET, user.value)
+            if row is not None and row[2] is not None:
+                return
+            revision = None if row is None else row[1]
+            given = await self._session.write_if(_SET, (revision or 0) + 1, *settings, user.value, revision)
+            if not given.applied:
+                raise Conflict
+
+        await planned(change)
 
     async def _replace(self, user: Username, settings: tuple[object, ...]) -> None:
         async def change() -> None:
