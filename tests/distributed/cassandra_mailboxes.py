@@ -17,6 +17,7 @@ from compostela.adapters.cassandra.settings import CassandraSettings
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import Body, MemoryBody
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.model.numbers import BlobId
 from tests.contracts.distance import SKEW_SECONDS, Faulty
 from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_messages import StoredOctets
@@ -55,13 +56,15 @@ _WRITES = {
 class SharedBodies:
     """Bodies of all nodes."""
 
-    kept: dict[bytes, bytes] = field(default_factory=dict)
+    kept: dict[BlobId, bytes] = field(default_factory=dict)
 
-    async def keep(self, body: Body) -> None:
-        self.kept[body.digest] = await body.read()
+    async def keep(self, body: Body) -> BlobId:
+        blob = BlobId(body.digest.hex())
+        self.kept[blob] = await body.read()
+        return blob
 
-    def body(self, digest: bytes, size: int) -> Body:
-        data = self.kept[digest]
+    def body(self, blob: BlobId, size: int) -> Body:
+        data = self.kept[blob]
         assert len(data) == size
         return MemoryBody(data)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from compostela.adapters.cassandra.mailbox_bodies import BodyStore
 from compostela.adapters.cassandra.mailbox_contents import MessageTable
 from compostela.adapters.cassandra.mailbox_hierarchy import CassandraHierarchy, CassandraSubscriptions
 from compostela.adapters.cassandra.mailbox_log import MailboxLogTable
@@ -16,6 +15,7 @@ from compostela.adapters.cassandra.mailbox_tree import MailboxTreeTable
 from compostela.adapters.cassandra.mailbox_watchers import LOOK_SECONDS, Watchers
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.base.clock import Clock
+from compostela.core.blob.bodies import BodyStore
 from compostela.core.mailbox.log_and_pages.state import MailboxState
 from compostela.model.numbers import MailboxId, ModSeq
 
