@@ -9,13 +9,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from compostela.adapters.cassandra.mailbox_bodies import BodyStore
-from compostela.adapters.cassandra.mailbox_log import persistently
+from compostela.adapters.cassandra.mailbox_log import persistently, repeated
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.base.concurrency import side_by_side
+from compostela.core.blob.bodies import BodyStore
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
 from compostela.core.mailbox.log_and_pages.projection import Place
 from compostela.core.mailbox.model import StoredMessage
+from compostela.model.numbers import BlobId
 
 SIDE_BY_SIDE = 32
 INLINE_BYTES = 8 * 1024
@@ -37,7 +38,8 @@ class Notes(msgspec.Struct, frozen=True, array_like=True):
     header: bytes
     structure: bytes
     body_size: int
-    body_digest: bytes
+    blob: str = ""
+    """Of a body that is not in the row."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -54,10 +56,12 @@ class MessageTable:
     async def store(self, message: bytes, mailbox: str, content: MessageContent, structure: bytes) -> None:
         """The body first, so that no reference dangles; then the content with the intent to place it."""
         body = content.body
-        notes = Notes(content.header, structure, body.size, body.digest)
-        inline = await body.read() if body.size <= INLINE_BYTES else None
-        if inline is None:
-            await persistently(lambda: self._bodies.keep(body))
+        inline, blob = None, ""
+        if body.size <= INLINE_BYTES:
+            inline = await body.read()
+        else:
+            blob, _ = await repeated(lambda: self._bodies.keep(body))
+        notes = Notes(content.header, structure, body.size, blob)
         await persistently(lambda: self._session.write(_STORE, message, mailbox, _encoder.encode(notes), inline))
 
     async def intend(self, messages: Iterable[bytes], mailbox: str) -> None:
@@ -94,7 +98,7 @@ class MessageTable:
         if row[2] is not None or notes.body_size == 0:
             body = MemoryBody(bytes(row[2] or b""))
         else:
-            body = self._bodies.body(notes.body_digest, notes.body_size)
+            body = self._bodies.body(BlobId(notes.blob), notes.body_size)
         return StoredMessage(MessageContent(notes.header, body), notes.structure)
 
     async def places(self, message: bytes) -> list[tuple[str, int]]:
