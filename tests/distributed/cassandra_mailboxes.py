@@ -9,19 +9,20 @@ from typing import Any, cast
 
 import pytest
 
+from compostela.adapters.cassandra.effects import Entries, IsOver
 from compostela.adapters.cassandra.errors import OutcomeUnknown
 from compostela.adapters.cassandra.mailbox_projector import ProjectionSettings
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
 from compostela.adapters.cassandra.session import CassandraSession, Request
 from compostela.adapters.cassandra.settings import CassandraSettings
 from compostela.base.errors import TemporaryFailure
-from compostela.core.blob.model import Body, MemoryBody
+from compostela.core.blob.bodies import BodyStore
 from compostela.core.mailbox.ports import MailboxStore
-from compostela.model.numbers import BlobId
 from tests.contracts.distance import SKEW_SECONDS, Faulty
 from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_messages import StoredOctets
-from tests.distributed.cassandra_faults import CassandraFaults, FaultySession, Send
+from tests.distributed.bodies import Bodies
+from tests.distributed.cassandra_faults import CassandraFaults, FaultySession, NotingSession, Send
 
 __all__ = [
     "bodies",
@@ -52,23 +53,6 @@ _WRITES = {
 }
 
 
-@dataclass
-class SharedBodies:
-    """Bodies of all nodes."""
-
-    kept: dict[BlobId, bytes] = field(default_factory=dict)
-
-    async def keep(self, body: Body) -> BlobId:
-        blob = BlobId(body.digest.hex())
-        self.kept[blob] = await body.read()
-        return blob
-
-    def body(self, blob: BlobId, size: int) -> Body:
-        data = self.kept[blob]
-        assert len(data) == size
-        return MemoryBody(data)
-
-
 @dataclass(frozen=True)
 class Mode:
     """How the stores of a test work."""
@@ -84,12 +68,12 @@ def mode() -> Mode:
 
 
 @pytest.fixture
-def bodies() -> SharedBodies:
-    return SharedBodies()
+def bodies() -> Bodies:
+    return Bodies()
 
 
 @pytest.fixture
-def stored_octets(bodies: SharedBodies) -> StoredOctets:
+def stored_octets(bodies: Bodies) -> StoredOctets:
     async def count() -> int:
         return sum(len(data) for data in bodies.kept.values())
 
@@ -161,19 +145,22 @@ async def a_session(settings: CassandraSettings, mode: Mode) -> FaultySession:
     return session
 
 
-def a_store(session: CassandraSession, bodies: SharedBodies, mode: Mode, skew: float = 0.0) -> CassandraMailboxes:
+def a_store(
+    session: CassandraSession, bodies: BodyStore, mode: Mode, skew: float = 0.0, is_over: IsOver | None = None
+) -> CassandraMailboxes:
     return CassandraMailboxes(
         session,
         bodies,
         FakeClock(FakeClock().now() + skew),
         mode.projection,
+        is_over=Entries().is_over if is_over is None else is_over,
         look_seconds=LOOK_SECONDS,
         keeps_states=mode.keeps_states,
     )
 
 
 @pytest.fixture
-async def mailboxes(session: FaultySession, bodies: SharedBodies, mode: Mode) -> AsyncIterator[CassandraMailboxes]:
+async def mailboxes(session: FaultySession, bodies: Bodies, mode: Mode) -> AsyncIterator[CassandraMailboxes]:
     """On the session of the fixture `faulty`, unless faults are strewn."""
     own = await a_session(session.settings, mode) if mode.fault_rate else session
     store = a_store(own, bodies, mode)
@@ -184,9 +171,7 @@ async def mailboxes(session: FaultySession, bodies: SharedBodies, mode: Mode) ->
 
 
 @pytest.fixture
-async def mailboxes_elsewhere(
-    session: FaultySession, bodies: SharedBodies, mode: Mode
-) -> AsyncIterator[CassandraMailboxes]:
+async def mailboxes_elsewhere(session: FaultySession, bodies: Bodies, mode: Mode) -> AsyncIterator[CassandraMailboxes]:
     own = await a_session(session.settings, mode)
     store = a_store(own, bodies, mode, SKEW_SECONDS)
     yield store
@@ -229,7 +214,7 @@ class Gate:
             raise TemporaryFailure("the writer is dead")
 
 
-class HeldSession(CassandraSession):
+class HeldSession(NotingSession):
     gate = Gate()
 
     async def send(self, request: Request) -> Any:
@@ -267,7 +252,7 @@ def held_writer() -> Gate:
 
 @pytest.fixture
 async def held_mailboxes(
-    session: FaultySession, bodies: SharedBodies, mode: Mode, held_writer: Gate
+    session: FaultySession, bodies: Bodies, mode: Mode, held_writer: Gate
 ) -> AsyncIterator[MailboxStore]:
     own = await HeldSession.open(session.settings)
     own.gate = held_writer

@@ -16,7 +16,6 @@ from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.uid_set import UidSet
 from tests.contracts.distance import Eventually
-from tests.contracts.effects import EffectsContract
 from tests.contracts.mailbox_distance import check_log
 from tests.contracts.mailbox_parts import (
     BOB,
@@ -31,10 +30,10 @@ from tests.contracts.mailbox_parts import (
     rows_of,
     uids,
 )
+from tests.distributed.bodies import Bodies
 from tests.distributed.cassandra_faults import FaultySession, Send
 from tests.distributed.cassandra_mailboxes import (
     Mode,
-    SharedBodies,
     a_store,
     bodies,
     mailboxes,
@@ -47,12 +46,6 @@ __all__ = ["bodies", "mailboxes", "mailboxes_elsewhere", "mode"]
 
 NEVER = ProjectionSettings(every=10**6)
 AT_ONCE = ProjectionSettings(every=1, tell_after_seconds=0.0, trim_every=1)
-
-
-class TestCassandraMailboxEffects:
-    """Those tests of the contract of effects that ask mailboxes alone."""
-
-    test_equal_keys_of_two_entries_are_two_effects = EffectsContract.test_equal_keys_of_two_entries_are_two_effects
 
 
 async def rows_in(session: CassandraSession, table: str, mailbox: str) -> list[Any]:
@@ -74,7 +67,7 @@ async def change_much(store: CassandraMailboxes, mailbox: MailboxId, seed: int) 
 
 
 async def test_what_is_projected_is_trimmed_and_a_cold_reader_finds_all(
-    session: FaultySession, bodies: SharedBodies, eventually: Eventually
+    session: FaultySession, bodies: Bodies, eventually: Eventually
 ) -> None:
     store = a_store(session, bodies, Mode(AT_ONCE))
     mailbox = await a_mailbox(store)
@@ -95,7 +88,7 @@ async def test_what_is_projected_is_trimmed_and_a_cold_reader_finds_all(
     await store.close()
 
 
-async def test_two_projectors_write_the_same_octets(session: FaultySession, bodies: SharedBodies) -> None:
+async def test_two_projectors_write_the_same_octets(session: FaultySession, bodies: Bodies) -> None:
     first, second = (a_store(session, bodies, Mode(NEVER)) for _ in range(2))
     mailbox = await a_mailbox(first)
     await change_much(first, mailbox, 2)
@@ -111,7 +104,7 @@ async def test_two_projectors_write_the_same_octets(session: FaultySession, bodi
 
 @pytest.mark.parametrize("is_old", [True, False])
 async def test_the_kept_log_is_cut_when_it_is_long_and_old(
-    session: FaultySession, bodies: SharedBodies, eventually: Eventually, is_old: bool
+    session: FaultySession, bodies: Bodies, eventually: Eventually, is_old: bool
 ) -> None:
     settings = ProjectionSettings(
         every=1, tell_after_seconds=0.0, trim_every=1, kept_changes=100, kept_seconds=-1.0 if is_old else 60.0
@@ -229,7 +222,7 @@ class Counted:
         return self.reads, self.writes, self.publishes
 
 
-async def test_how_often_calls_ask(session: FaultySession, bodies: SharedBodies) -> None:
+async def test_how_often_calls_ask(session: FaultySession, bodies: Bodies) -> None:
     """(reads, plain writes, conditional writes) of each call, warm and cold."""
     store = a_store(session, bodies, Mode(NEVER))
     mailbox, other = await a_mailbox(store), await a_mailbox(store, "Archive")

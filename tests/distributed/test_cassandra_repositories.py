@@ -8,31 +8,15 @@ from compostela.adapters.cassandra.effects import Entries
 from compostela.adapters.cassandra.repositories import DAY_SECONDS, STORED, CassandraRepositories
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.base.errors import TemporaryFailure
-from compostela.core.blob.model import Body, MemoryBody
 from compostela.core.idempotency import Effect
 from compostela.core.repository.ports import MailRepositoryStore
-from compostela.model.numbers import BlobId, EffectKey, EntryId
+from compostela.model.numbers import EffectKey, EntryId
 from tests.contracts.distance import SKEW_SECONDS, Faulty
 from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mail_repository import URL, MailRepositoryContract, keys_of
+from tests.distributed.bodies import Bodies
 
 LARGE = b"x" * 20_000
-
-
-class Bodies:
-    """A body store in memory: what is tested is that large bodies go to it and come back from it."""
-
-    def __init__(self) -> None:
-        self.kept: dict[BlobId, bytes] = {}
-
-    async def keep(self, body: Body) -> BlobId:
-        blob = BlobId(body.digest.hex())
-        self.kept[blob] = await body.read()
-        return blob
-
-    def body(self, blob: BlobId, size: int) -> Body:
-        assert len(self.kept[blob]) == size
-        return MemoryBody(self.kept[blob])
 
 
 def repositories_of(

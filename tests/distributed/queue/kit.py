@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from compostela.adapters.cassandra.effects import Entries
+from compostela.adapters.cassandra.queue_rows import QUEUED
 from compostela.adapters.cassandra.queue_settings import QueueSettings
 from compostela.adapters.cassandra.queues import ClusterQueues
 from compostela.adapters.cassandra.session import CassandraSession
@@ -36,10 +38,13 @@ class QueueNode:
         folder: Path,
         clock: Clock,
         settings: QueueSettings = SETTINGS,
+        entries: Entries | None = None,
     ) -> "QueueNode":
         bodies = S3Blobs(blobs, folder, clock, reserve_bytes=0)
         broker = RabbitBroker(RabbitSettings((uri,)), clock, settings.prefetch)
-        queues = ClusterQueues(session, broker, bodies, clock, settings)
+        entries = Entries() if entries is None else entries
+        queues = ClusterQueues(session, broker, bodies, clock, settings, entries.is_over)
+        entries.register(QUEUED, queues.rows.is_over)
         broker.start()
         node = cls(queues, broker, bodies)
         await node.is_connected()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from compostela.adapters.cassandra.mailbox_log import persistently
+from compostela.adapters.cassandra.mailbox_log import persistently, repeated
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.base.concurrency import side_by_side
 from compostela.core.blob.bodies import BodyStore
@@ -38,8 +38,8 @@ class Notes(msgspec.Struct, frozen=True, array_like=True):
     header: bytes
     structure: bytes
     body_size: int
-    body_blob: str
-    """Where the body is; empty if it is in the row."""
+    blob: str = ""
+    """Of a body that is not in the row."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -56,8 +56,11 @@ class MessageTable:
     async def store(self, message: bytes, mailbox: str, content: MessageContent, structure: bytes) -> None:
         """The body first, so that no reference dangles; then the content with the intent to place it."""
         body = content.body
-        inline = await body.read() if body.size <= INLINE_BYTES else None
-        blob = "" if inline is not None else await persistently(lambda: self._bodies.keep(body))
+        inline, blob = None, ""
+        if body.size <= INLINE_BYTES:
+            inline = await body.read()
+        else:
+            blob, _ = await repeated(lambda: self._bodies.keep(body))
         notes = Notes(content.header, structure, body.size, blob)
         await persistently(lambda: self._session.write(_STORE, message, mailbox, _encoder.encode(notes), inline))
 
@@ -95,7 +98,7 @@ class MessageTable:
         if row[2] is not None or notes.body_size == 0:
             body = MemoryBody(bytes(row[2] or b""))
         else:
-            body = self._bodies.body(BlobId(notes.body_blob), notes.body_size)
+            body = self._bodies.body(BlobId(notes.blob), notes.body_size)
         return StoredMessage(MessageContent(notes.header, body), notes.structure)
 
     async def places(self, message: bytes) -> list[tuple[str, int]]:

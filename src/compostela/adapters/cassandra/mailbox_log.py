@@ -153,9 +153,9 @@ async def settled(session: CassandraSession, statements: Sequence[Statement]) ->
     return await repeated(lambda: session.batch_if(statements))
 
 
-async def persistently(write: Callable[[], Awaitable[T]]) -> T:
+async def persistently(write: Callable[[], Awaitable[None]]) -> None:
     """Send a write that may be repeated until it is answered. Raises `StorageFull` and `TemporaryFailure`."""
-    return (await repeated(write))[0]
+    await repeated(write)
 
 
 async def repeated(call: Callable[[], Awaitable[T]]) -> tuple[T, bool]:

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import TypeVar
 
+from compostela.adapters.cassandra.effects import IsOver
 from compostela.adapters.cassandra.mailbox_contents import SIDE_BY_SIDE, Notes
 from compostela.adapters.cassandra.mailbox_projector import Projector
 from compostela.adapters.cassandra.mailbox_publisher import Publishers
@@ -56,7 +57,8 @@ PAGES_OF_A_BATCH = {Level.FLAGS: 32, Level.FACTS: 8}
 UNSEEN_PAGES = 8
 """Pages that are first looked through for the first unseen message; then more and more."""
 _EFFECT_BYTES = 16
-_NO_UIDS = UidSet()
+_SOME_PLACE = Appended(Uid(0), ModSeq(0), MessageId(""))
+"""Where an effect of an entry that is over may have put a message: nothing more is known of it."""
 
 
 class CassandraMessages:
@@ -67,6 +69,7 @@ class CassandraMessages:
         publishers: Publishers,
         projector: Projector,
         watchers: Watchers,
+        is_over: IsOver,
         clock: Clock,
     ) -> None:
         self._tables = tables
@@ -74,6 +77,7 @@ class CassandraMessages:
         self._publishers = publishers
         self._projector = projector
         self._watchers = watchers
+        self._is_over = is_over
         self._clock = clock
 
     # writing
@@ -98,6 +102,9 @@ class CassandraMessages:
             (one.flags, Facts(one.content.size, one.internal_date, now, message))
             for one, message in zip(messages, ids, strict=True)
         ]
+        # as late as possible: the entry may end meanwhile
+        if effect is not None and await self._is_over(effect.entry):
+            return [_SOME_PLACE] * len(messages)
         key = None if effect is None else blake2b(f"{effect.entry}\n{effect.key}".encode(), digest_size=_EFFECT_BYTES)
         answer = await self._publishers.append(mailbox, added, None if key is None else key.digest())
         return [

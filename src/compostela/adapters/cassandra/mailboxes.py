@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from compostela.adapters.cassandra.effects import IsOver
 from compostela.adapters.cassandra.mailbox_contents import MessageTable
 from compostela.adapters.cassandra.mailbox_hierarchy import CassandraHierarchy, CassandraSubscriptions
 from compostela.adapters.cassandra.mailbox_log import MailboxLogTable
@@ -26,7 +27,7 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
     """See `compostela.core.mailbox.ports.MailboxStore`.
 
     `announce` is called on the loop after each publish, with the highest ModSeq, and with None when a mailbox is deleted; other nodes
-    pass it on to `hinted`. `held_from` tells how far listener groups have read, `look_seconds` how often heads of watched mailboxes are read. With
+    pass it on to `hinted`. `is_over` is asked about the entries of effects. `held_from` tells how far listener groups have read, `look_seconds` how often heads of watched mailboxes are read. With
     `keeps_states=False` every call begins cold, as on a node that has just started."""
 
     def __init__(
@@ -36,6 +37,7 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         clock: Clock,
         projection: ProjectionSettings | None = None,
         *,
+        is_over: IsOver,
         announce: Announce | None = None,
         held_from: HeldFrom | None = None,
         look_seconds: float = LOOK_SECONDS,
@@ -62,7 +64,7 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         publishers = Publishers(tables, logs, settings.trim_every, published)
         removal = MailboxRemoval(tables, tree, logs, lambda mailbox: tell(mailbox, None))
         CassandraHierarchy.__init__(self, tables.log, tree, publishers, removal, clock)
-        CassandraMessages.__init__(self, tables, logs, publishers, projector, watchers, clock)
+        CassandraMessages.__init__(self, tables, logs, publishers, projector, watchers, is_over, clock)
         CassandraSubscriptions.__init__(self, tree)
 
     def hinted(self, mailbox: MailboxId, modseq: ModSeq | None) -> None:

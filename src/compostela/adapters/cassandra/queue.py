@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from compostela.adapters.cassandra.effects import IsOver
 from compostela.adapters.cassandra.queue_asking import Asking
 from compostela.adapters.cassandra.queue_broker import Broker, Handed
 from compostela.adapters.cassandra.queue_calls import Calls, all_of
@@ -98,6 +99,7 @@ class QueueParts:
     broker: Broker
     nodes: Nodes
     turns: Turns
+    is_over: IsOver
     clock: Clock
     settings: QueueSettings
 
@@ -112,6 +114,7 @@ class ClusterQueue:
         self._broker = parts.broker
         self._nodes = parts.nodes
         self._turns = parts.turns
+        self._is_over = parts.is_over
         self._clock = parts.clock
         self._settings = parts.settings
         self._count = QueueCount(parts.rows.session, name, parts.nodes.own, self._counted)
@@ -141,7 +144,7 @@ class ClusterQueue:
         facts = facts_of(self.name, mail, priority, now, due_at, new_id())
         entry = EntryId(f"{QUEUED}{new_id()}") if effect is None else _made_by(effect, self.name)
         if effect is not None:
-            known, is_over = await asyncio.gather(self._rows.look(entry), self._rows.is_over(effect.entry))
+            known, is_over = await asyncio.gather(self._rows.look(entry), self._is_over(effect.entry))
             if known is not None or is_over:
                 return entry
         stored = await self._rows.encoded(mail)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 
+from compostela.adapters.cassandra.effects import IsOver
 from compostela.adapters.cassandra.queue import ClusterQueue, QueueParts
 from compostela.adapters.cassandra.queue_broker import Broker
 from compostela.adapters.cassandra.queue_count import counted_queues
@@ -27,7 +28,9 @@ _KEEP_LEASE = "UPDATE queue_lease USING TTL ? SET node = ? WHERE queue = ? IF no
 
 
 class ClusterQueues:
-    """See `compostela.core.queue.ports`. `start` begins what goes on in the background; `close` is an orderly stop."""
+    """See `compostela.core.queue.ports`. `start` begins what goes on in the background; `close` is an orderly stop.
+
+    `is_over` is asked about the entries of effects; without it only entries of queues are known."""
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class ClusterQueues:
         bodies: BodyStore,
         clock: Clock,
         settings: QueueSettings,
+        is_over: IsOver | None = None,
         node: str = "",
     ) -> None:
         self._session = session
@@ -47,7 +51,8 @@ class ClusterQueues:
             beat_seconds=settings.beat_seconds,
             dead_after_seconds=settings.dead_after_seconds,
         )
-        self._parts = QueueParts(QueueRows(session, bodies), broker, self._nodes, Turns(), clock, settings)
+        rows = QueueRows(session, bodies)
+        self._parts = QueueParts(rows, broker, self._nodes, Turns(), is_over or rows.is_over, clock, settings)
         self._queues: dict[str, ClusterQueue] = {}
         self._complaints = Complaints(_log, clock)
         self._tasks: list[asyncio.Task[None]] = []
