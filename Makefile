@@ -1,4 +1,4 @@
-# make setup | run | test | test-distributed | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
+# make setup | run | run-distributed | test | test-distributed | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -8,13 +8,17 @@ N ?= 500
 DATA ?= data
 CONF ?= conf
 
-.PHONY: setup run test test-distributed clients bench lint crash reference kerberos distributed clean
+.PHONY: setup run run-distributed test test-distributed clients bench lint crash reference kerberos distributed clean
 
 setup: $(VENV)/.installed
 
 run: setup
 	@echo "Starting Compostela with $(CONF) on $(DATA); Ctrl-C ends it ..."
 	@exec $(BIN)/compostela serve --conf $(CONF) --data $(DATA)
+
+# real engines and two nodes on them
+run-distributed: setup distributed
+	@exec dev/two-nodes
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto -rs
