@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,28 +21,20 @@ _TABLES = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 EngineFiles = dict[str, str]
 
 
-@dataclass(frozen=True)
-class Engines:
-    cassandra: CassandraSettings
-    broker_uri: str
-    blobs: BlobSettings
-    redis: RedisServer
-
-    def files(self) -> EngineFiles:
-        """The configuration of a node, by the names of its files."""
-        host = self.cassandra.hosts[0]
-        return {
-            "cassandra.properties": f"cassandra.nodes={host}\ncassandra.keyspace={self.cassandra.keyspace}\n",
-            "cassandra-driver.conf": "datastax-java-driver.basic.request.timeout = 60 seconds\n",
-            "rabbitmq.properties": f"uri={self.broker_uri}\n",
-            "blob.properties": (
-                f"implementation=s3\nobjectstorage.s3.endPoint={self.blobs.endpoint}\n"
-                f"objectstorage.s3.accessKeyId={self.blobs.access_key}\nobjectstorage.s3.secretKey={self.blobs.secret_key}\n"
-                f"objectstorage.namespace={self.blobs.bucket}\ndeduplication.enable=true\n"
-            ),
-            "redis.properties": f"redisURL=redis://127.0.0.1:{self.redis.port}\n",
-            "queue.properties": "mail.queue.heartbeat=500ms\nmail.queue.dead.after=3s\nmail.queue.poll.interval=100ms\n",
-        }
+def files_of(cassandra: CassandraSettings, broker_uri: str, blobs: BlobSettings, redis: RedisServer) -> EngineFiles:
+    """The configuration of a node, by the names of its files."""
+    return {
+        "cassandra.properties": f"cassandra.nodes={cassandra.hosts[0]}\ncassandra.keyspace={cassandra.keyspace}\n",
+        "cassandra-driver.conf": "datastax-java-driver.basic.request.timeout = 60 seconds\n",
+        "rabbitmq.properties": f"uri={broker_uri}\n",
+        "blob.properties": (
+            f"implementation=s3\nobjectstorage.s3.endPoint={blobs.endpoint}\n"
+            f"objectstorage.s3.accessKeyId={blobs.access_key}\nobjectstorage.s3.secretKey={blobs.secret_key}\n"
+            f"objectstorage.namespace={blobs.bucket}\ndeduplication.enable=true\n"
+        ),
+        "redis.properties": f"redisURL=redis://127.0.0.1:{redis.port}\n",
+        "queue.properties": "mail.queue.heartbeat=500ms\nmail.queue.dead.after=3s\nmail.queue.poll.interval=100ms\n",
+    }
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +51,7 @@ def engine_files(
 ) -> Iterator[EngineFiles]:
     """Of the worker's engines, which are empty before and after the test."""
     redis_server.empty()
-    yield Engines(session.settings, broker_uri, blob_settings, redis_server).files()
+    yield files_of(session.settings, broker_uri, blob_settings, redis_server)
     # other processes wrote to them
     NotingSession.written.update(_TABLES.findall(" ".join(text for area in MIGRATIONS for text in area)))
 
