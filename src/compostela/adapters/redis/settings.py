@@ -30,6 +30,10 @@ class RedisAddress:
     sentinel_master: str | None = None
     """The name of the master that sentinels are asked for."""
 
+    def __str__(self) -> str:
+        """The servers, without the password."""
+        return ",".join(f"{host}:{port}" for host, port in self.servers)
+
 
 LOCAL = RedisAddress((("localhost", DEFAULT_PORT),))
 
