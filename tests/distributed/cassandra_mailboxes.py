@@ -11,6 +11,7 @@ import pytest
 
 from compostela.adapters.cassandra.effects import Entries, IsOver
 from compostela.adapters.cassandra.errors import OutcomeUnknown
+from compostela.adapters.cassandra.listener_groups import ListenerGroups
 from compostela.adapters.cassandra.mailbox_projector import ProjectionSettings
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
 from compostela.adapters.cassandra.session import CassandraSession, Request
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 LOOK_SECONDS = 0.2
+SETTLE_SECONDS = 1.0
 _WRITES = {
     "append",
     "copy",
@@ -146,7 +148,12 @@ async def a_session(settings: CassandraSettings, mode: Mode) -> FaultySession:
 
 
 def a_store(
-    session: CassandraSession, bodies: BodyStore, mode: Mode, skew: float = 0.0, is_over: IsOver | None = None
+    session: CassandraSession,
+    bodies: BodyStore,
+    mode: Mode,
+    skew: float = 0.0,
+    is_over: IsOver | None = None,
+    groups: ListenerGroups | None = None,
 ) -> CassandraMailboxes:
     return CassandraMailboxes(
         session,
@@ -156,6 +163,8 @@ def a_store(
         is_over=Entries().is_over if is_over is None else is_over,
         look_seconds=LOOK_SECONDS,
         keeps_states=mode.keeps_states,
+        groups=groups,
+        settle_seconds=SETTLE_SECONDS,
     )
 
 

@@ -3,16 +3,18 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from compostela.adapters.cassandra.session import CassandraSession, Outcome, Statement
 from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
+from compostela.core.events.model import LogId
 from compostela.core.mailbox.log_and_pages.entries import decode_row, encode_images, encode_row
 from compostela.core.mailbox.log_and_pages.head import Head, decode_head, encode_head
 from compostela.core.mailbox.log_and_pages.planning import MAX_ROW_BYTES, Plan
 from compostela.core.mailbox.log_and_pages.state import News, Row, check_dense
+from compostela.model.numbers import MailboxId
 
 T = TypeVar("T")
 
@@ -35,6 +37,7 @@ _NEWEST = f"SELECT {_COLUMNS} FROM mailbox_log WHERE mailbox = ? AND kind = 0 LI
 _OLDER = "SELECT k, entry FROM mailbox_log WHERE mailbox = ? AND kind = 0 AND k < ? AND k > ?"
 _WITH_IMAGES = "SELECT k, entry, image FROM mailbox_log WHERE mailbox = ? AND kind = 0 AND k > ? AND k <= ?"
 _HEAD = "SELECT DISTINCT mailbox, revision, head FROM mailbox_log WHERE mailbox = ?"
+_ALL = "SELECT DISTINCT mailbox, revision, head FROM mailbox_log"
 _ADVANCE = "UPDATE mailbox_log SET revision = ?, head = ? WHERE mailbox = ? IF revision = ?"
 _ENTRY = "INSERT INTO mailbox_log (mailbox, kind, k, entry, image) VALUES (?, 0, ?, ?, ?)"
 _TRIM = "DELETE FROM mailbox_log WHERE mailbox = ? AND kind = 0 AND k <= ?"
@@ -107,6 +110,11 @@ class MailboxLogTable:
         """Also the revision. Raises `NotFound`."""
         row = await self._session.first(_HEAD, mailbox)
         return _living(None if row is None else row[1:])
+
+    async def all(self) -> AsyncIterator[list[tuple[LogId, int]]]:
+        """All mailboxes with their highest ModSeqs, in no order."""
+        async for page in self._session.pages(_ALL):
+            yield [(MailboxId(mailbox), decode_head(head).modseq) for mailbox, _, head in page if head is not None]
 
     async def with_images(self, mailbox: str, after: int, until: int) -> list[tuple[int, bytes, bytes | None]]:
         """ModSeq, entries and before-images of every row after a ModSeq and up to that of another row, in order. Raises `Hole`."""
