@@ -7,12 +7,16 @@ import pytest
 from compostela.adapters.cassandra.listener_groups import ListenerGroups
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
 from compostela.adapters.cassandra.session import CassandraSession
+from compostela.core.events.model import Group
 from compostela.core.events.ports import CursorStore, EventSource
+from compostela.core.mailbox.ports import MailboxStore
+from compostela.model.flags import NO_FLAGS
 from tests.contracts.distance import SKEW_SECONDS
-from tests.contracts.listeners import Collect, CursorsContract, EventSourceContract
+from tests.contracts.listeners import Collect, CursorsContract, EventSourceContract, H
+from tests.contracts.mailbox_parts import a_mailbox, fill, uids
 from tests.distributed.bodies import Bodies
 from tests.distributed.cassandra_faults import FaultySession
-from tests.distributed.cassandra_mailboxes import Mode, a_store, bodies
+from tests.distributed.cassandra_mailboxes import Mode, a_store, bodies, collect_all
 from tests.distributed.conftest import STALE_SECONDS
 
 __all__ = ["bodies"]
@@ -57,7 +61,7 @@ def source_elsewhere(mailboxes_elsewhere: CassandraMailboxes) -> EventSource:
 
 @pytest.fixture
 def collect(mailboxes: CassandraMailboxes) -> Collect:
-    return mailboxes.release_held
+    return lambda: collect_all(mailboxes)
 
 
 class TestCassandraCursors(CursorsContract):
@@ -65,4 +69,14 @@ class TestCassandraCursors(CursorsContract):
 
 
 class TestCassandraEventSource(EventSourceContract):
-    pass
+    async def test_content_goes_at_once_when_no_group_needs_it(
+        self, source: EventSource, mailboxes: MailboxStore, cursors: CursorStore
+    ) -> None:
+        """Here with the next collection."""
+        mailbox = await a_mailbox(mailboxes)
+        await cursors.register(Group(H))
+        (placed,) = await fill(mailboxes, mailbox, NO_FLAGS)
+        await mailboxes.remove(mailbox, uids(1))
+        assert isinstance(mailboxes, CassandraMailboxes)
+        await collect_all(mailboxes)
+        assert await source.content(placed.message_id) is None

@@ -8,8 +8,7 @@ from functools import partial
 
 import msgspec
 
-from compostela.adapters.cassandra.mailbox_log import persistently
-from compostela.adapters.cassandra.mailbox_pages import LAST_TIMESTAMP
+from compostela.adapters.cassandra.mailbox_log import LAST_TIMESTAMP, persistently
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.core.mailbox.log_and_pages.head import Head
 from compostela.core.mailbox.log_and_pages.tree import StoredMailbox

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from compostela.adapters.cassandra.listener_groups import KnownGroup, ListenerGroups
+from compostela.adapters.cassandra.mailbox_log import LAST_TIMESTAMP as END
 from compostela.adapters.cassandra.mailbox_log import persistently
-from compostela.adapters.cassandra.mailbox_pages import LAST_TIMESTAMP as END
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.base.concurrency import side_by_side
 from compostela.core.events.model import LOG_END, LogId

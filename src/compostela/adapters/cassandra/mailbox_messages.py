@@ -139,7 +139,7 @@ class CassandraMessages:
     async def _place(self, rows: Sequence[MessageRow], target: MailboxId) -> list[int]:
         now = int(self._clock.now())
         added = [(row.flags, Facts(row.size, row.internal_date, now, bytes.fromhex(row.message_id))) for row in rows]
-        await self._tables.messages.intend((facts.message for _, facts in added), target)
+        await self._tables.messages.intend((facts.message for _, facts in added), target, now)
         answer = await self._publishers.append(target, added)
         return list(range(answer.first_uid, answer.first_uid + len(rows)))
 
@@ -370,6 +370,10 @@ class CassandraMessages:
         except NotFound:
             return set()
         return {(mailbox, Uid(uid)) for page, uid, at in state.found(candidates) if page.ids[at] == message}
+
+    async def project(self, mailbox: MailboxId) -> None:
+        """Bring its pages up to date. Raises `NotFound`, `TemporaryFailure`, and `Restart` when another node was faster."""
+        await self._projector.project_now(self._publishers, self._logs.get(mailbox))
 
     # hints
 

@@ -4,15 +4,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from itertools import groupby
 
-from compostela.adapters.cassandra.mailbox_log import persistently
+from compostela.adapters.cassandra.mailbox_log import LAST_TIMESTAMP, persistently
 from compostela.adapters.cassandra.session import CassandraSession, Statement
 from compostela.base.concurrency import side_by_side
 from compostela.base.errors import TemporaryFailure
 from compostela.core.mailbox.log_and_pages.page import Cells, Level, MixedCells, Page, bucket_of, page_of
 from compostela.core.mailbox.log_and_pages.projection import KEPT_BUCKET_BITS
 
-LAST_TIMESTAMP = 10**15
-"""Of the removal of a partition: it shuts out projectors that come late."""
 PAGES_OF_A_READ = 32
 QUERIES_AT_ONCE = 16
 ROWS_OF_A_BATCH = 64

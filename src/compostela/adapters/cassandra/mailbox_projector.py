@@ -101,6 +101,13 @@ class Projector:
         except Exception:
             _log.exception("a mailbox could not be projected: mailbox=%s", log.mailbox)
 
+    async def project_now(self, publishers: Publishers, log: OpenLog) -> None:
+        """Project and tell of it, unless that is going on. Raises as `project` does."""
+        if log.mailbox not in self._running:
+            await log.fresh()
+            await self.project(publishers, log)
+            await self._tell(publishers, log)
+
     async def project(self, publishers: Publishers, log: OpenLog) -> int:
         """Write what the tail changed. Return the ModSeq that the pages show then. Raises `NotFound`, `TemporaryFailure`, and `Restart` when another projector was faster."""
         state = await log.load(needed)

@@ -16,8 +16,8 @@ import msgspec
 
 from compostela.adapters.cassandra.held_mailboxes import HeldMailbox, HeldMailboxTable
 from compostela.adapters.cassandra.listener_news import ListenerNews
-from compostela.adapters.cassandra.mailbox_log import pause
-from compostela.adapters.cassandra.mailbox_pages import LAST_TIMESTAMP, PAGES_OF_A_READ
+from compostela.adapters.cassandra.mailbox_log import LAST_TIMESTAMP, pause
+from compostela.adapters.cassandra.mailbox_pages import PAGES_OF_A_READ
 from compostela.adapters.cassandra.mailbox_projector import Projector
 from compostela.adapters.cassandra.mailbox_publisher import Publishers
 from compostela.adapters.cassandra.mailbox_states import TRIES, MailboxTables, OpenLogs
@@ -35,6 +35,7 @@ from compostela.model.username import Username
 _log = logging.getLogger(__name__)
 
 
+RELEASES_AT_ONCE = 8
 HELD_SECONDS = 7 * 86400.0
 """How long what was deleted is held for listener groups at most."""
 
@@ -102,6 +103,12 @@ class MailboxRemoval:
             held = HeldMailbox(dying.mailbox, user.value, dying.path, head, int(holding.clock.now()))
             await holding.table.hold(held, revision)
         return await self._tables.log.bury(mailbox, revision)
+
+    async def release_all(self, seconds: float = HELD_SECONDS) -> None:
+        """Remove what is held and all groups have passed. May be cut off and begun again. Raises `TemporaryFailure`."""
+        if self._holding is not None:
+            async for page in self._holding.table.all():
+                await side_by_side(page, lambda held: self.release(held, seconds), RELEASES_AT_ONCE)
 
     async def release(self, mailbox: HeldMailbox, seconds: float = HELD_SECONDS) -> None:
         """Remove a held mailbox if all groups have passed its deletion; after `seconds` its messages and log in any case."""

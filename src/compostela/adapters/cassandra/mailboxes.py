@@ -19,14 +19,13 @@ from compostela.adapters.cassandra.mailbox_removal import Holding, MailboxRemova
 from compostela.adapters.cassandra.mailbox_states import MailboxTables, OpenLog, OpenLogs
 from compostela.adapters.cassandra.mailbox_tree import MailboxTreeTable
 from compostela.adapters.cassandra.mailbox_watchers import LOOK_SECONDS, Watchers
+from compostela.adapters.cassandra.message_garbage import GarbageSettings, MessageGarbage
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.base.clock import Clock
-from compostela.base.concurrency import side_by_side
 from compostela.core.blob.bodies import BodyStore
 from compostela.core.mailbox.log_and_pages.state import MailboxState
 from compostela.model.numbers import MailboxId, ModSeq
 
-RELEASES_AT_ONCE = 8
 Announce = Callable[[MailboxId, ModSeq | None], None]
 
 
@@ -52,6 +51,7 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         keeps_states: bool = True,
         groups: ListenerGroups | None = None,
         settle_seconds: float = SETTLE_SECONDS,
+        garbage: GarbageSettings | None = None,
     ) -> None:
         settings = projection or ProjectionSettings()
         news = None if groups is None else ListenerNews(session, groups)
@@ -73,19 +73,15 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
             projector.consider(publishers, log, state)
 
         publishers = Publishers(tables, logs, settings.trim_every, published, news)
-        self._held = HeldMailboxTable(session)
-        holding = None if news is None else Holding(news, self._held, projector, clock)
+        held = HeldMailboxTable(session)
+        holding = None if news is None else Holding(news, held, projector, clock)
         removal = MailboxRemoval(tables, tree, logs, publishers, lambda mailbox: tell(mailbox, None), holding)
         self.cursors = None if news is None else CassandraCursors(news, tables.log, tree, settle_seconds)
-        self.source = CassandraEventSource(self, tables, tree, self._held)
+        self.source = CassandraEventSource(self, tables, tree, held)
         CassandraHierarchy.__init__(self, tables.log, tree, publishers, removal, clock, news)
         CassandraMessages.__init__(self, tables, logs, publishers, projector, watchers, is_over, clock)
         CassandraSubscriptions.__init__(self, tree)
-
-    async def release_held(self) -> None:
-        """Remove the deleted mailboxes that all listener groups have passed. May be cut off and begun again. Raises `TemporaryFailure`."""
-        async for page in self._held.all():
-            await side_by_side(page, self._removal.release, RELEASES_AT_ONCE)
+        self.garbage = MessageGarbage(tables, self, removal, self.source, news, clock, garbage or GarbageSettings())
 
     def hinted(self, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """Another node has published up to this ModSeq, or deleted the mailbox."""
