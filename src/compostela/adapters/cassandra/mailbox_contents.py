@@ -22,6 +22,8 @@ from compostela.model.numbers import BlobId
 SIDE_BY_SIDE = 32
 INLINE_BYTES = 8 * 1024
 """Bodies up to this size are in the row of the message."""
+TRUSTED_SECONDS = 86400
+"""How long a copied message is not taken for garbage: far more than clocks of nodes differ."""
 _INTEND = "INSERT INTO message (message, mailbox, uid) VALUES (?, ?, 0) USING TIMESTAMP 1"
 _SUSPECT = "INSERT INTO message (message, suspect) VALUES (?, ?) USING TIMESTAMP ?"
 _TRUST = "DELETE suspect FROM message USING TIMESTAMP ? WHERE message = ?"
@@ -84,7 +86,7 @@ class MessageTable:
         distinct = sorted(set(messages))
 
         async def intend(message: bytes) -> None:
-            both = [Statement(_INTEND, (message, mailbox)), Statement(_TRUST, (now, message))]
+            both = [Statement(_INTEND, (message, mailbox)), Statement(_TRUST, (now + TRUSTED_SECONDS, message))]
             await persistently(lambda: self._session.batch(both))
 
         await side_by_side(distinct, intend, SIDE_BY_SIDE)
