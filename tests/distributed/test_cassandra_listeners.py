@@ -5,15 +5,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from compostela.adapters.cassandra.listener_groups import ListenerGroups
+from compostela.adapters.cassandra.mailbox_removal import HELD_SECONDS
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
 from compostela.adapters.cassandra.session import CassandraSession
-from compostela.core.events.model import Group
+from compostela.core.events.model import LOG_END, Group, Pending
 from compostela.core.events.ports import CursorStore, EventSource
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.flags import NO_FLAGS
-from tests.contracts.distance import SKEW_SECONDS
-from tests.contracts.listeners import Collect, CursorsContract, EventSourceContract, H
-from tests.contracts.mailbox_parts import a_mailbox, fill, uids
+from compostela.model.numbers import Uid
+from tests.contracts.distance import SKEW_SECONDS, Eventually
+from tests.contracts.listeners import Collect, CursorsContract, EventSourceContract, G, H, head_of, logs_of, pass_all
+from tests.contracts.mailbox_parts import a_mailbox, fill, message, uids
 from tests.distributed.bodies import Bodies
 from tests.distributed.cassandra_faults import FaultySession
 from tests.distributed.cassandra_mailboxes import Mode, a_store, bodies, collect_all
@@ -80,3 +82,73 @@ class TestCassandraEventSource(EventSourceContract):
         assert isinstance(mailboxes, CassandraMailboxes)
         await collect_all(mailboxes)
         assert await source.content(placed.message_id) is None
+
+
+async def test_changes_of_a_node_that_does_not_know_a_new_group_are_told(
+    mailboxes: CassandraMailboxes,
+    cursors: CursorStore,
+    session_elsewhere: CassandraSession,
+    bodies: Bodies,
+    eventually: Eventually,
+) -> None:
+    groups = ListenerGroups(session_elsewhere, stale_seconds=3600.0)
+    unaware = a_store(session_elsewhere, bodies, Mode(), groups=groups)
+    assert await groups.known() == ()
+    mailbox = await a_mailbox(mailboxes)
+    await cursors.register(Group(G))
+    await pass_all(cursors, G)
+    (appended,) = await unaware.append(mailbox, [message()])
+    made = await a_mailbox(unaware, "made")
+
+    async def is_told() -> bool:
+        return await logs_of(cursors, G) == {mailbox: appended.modseq - 1, made: None}
+
+    await eventually(is_told)
+    await unaware.close()
+
+
+async def test_a_group_whose_first_node_died_gets_its_logs_from_the_next(
+    session: FaultySession, mailboxes: CassandraMailboxes, cursors: CursorStore, cursors_elsewhere: CursorStore
+) -> None:
+    mailbox = await a_mailbox(mailboxes)
+    await ListenerGroups(session).put(Group(G))
+    assert await cursors.pending(G) == []
+    await cursors_elsewhere.register(Group(G))
+    assert await logs_of(cursors, G) == {mailbox: None}
+
+
+async def test_a_note_of_a_change_that_was_not_published_is_passed_over(
+    session: FaultySession, mailboxes: CassandraMailboxes, cursors: CursorStore
+) -> None:
+    mailbox = await a_mailbox(mailboxes)
+    await cursors.register(Group(G))
+    await pass_all(cursors, G)
+    assert mailboxes._publishers.news is not None
+    await mailboxes._publishers.news.mailbox_changes(mailbox, 7)
+    assert await cursors.pending(G) == []
+    (appended,) = await fill(mailboxes, mailbox, NO_FLAGS)
+    assert await logs_of(cursors, G) == {mailbox: appended.modseq - 1}
+
+
+async def test_a_deleted_mailbox_is_held_for_seven_days_at_most(
+    session_elsewhere: CassandraSession, bodies: Bodies, mailboxes: CassandraMailboxes, cursors: CursorStore
+) -> None:
+    mailbox = await a_mailbox(mailboxes)
+    await cursors.register(Group(G, needs_content=True))
+    await pass_all(cursors, G)
+    since = await head_of(mailboxes, mailbox)
+    (appended,) = await fill(mailboxes, mailbox, NO_FLAGS)
+    await mailboxes.delete(mailbox)
+    groups = ListenerGroups(session_elsewhere, STALE_SECONDS)
+    later = a_store(session_elsewhere, bodies, Mode(), HELD_SECONDS + SKEW_SECONDS, groups=groups)
+    await collect_all(later)
+    assert await cursors.pending(G) == [Pending(mailbox, since, LOG_END)], "it is still told"
+    found = await mailboxes.source.read(mailbox, since)
+    assert found is not None
+    assert (found.is_deleted, found.page.complete) == (True, False)
+    assert [batch async for batch in mailboxes.source.rows(mailbox, Uid(9))] == []
+    assert await mailboxes.source.content(appended.message_id) is None
+    assert await cursors.save(G, {mailbox: LOG_END})
+    await collect_all(later)
+    assert await mailboxes.source.read(mailbox, since) is None
+    await later.close()
