@@ -11,8 +11,10 @@ import pytest
 
 from compostela.adapters.cassandra.effects import Entries, IsOver
 from compostela.adapters.cassandra.errors import OutcomeUnknown
+from compostela.adapters.cassandra.listener_groups import ListenerGroups
 from compostela.adapters.cassandra.mailbox_projector import ProjectionSettings
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
+from compostela.adapters.cassandra.message_garbage import GarbageSettings
 from compostela.adapters.cassandra.session import CassandraSession, Request
 from compostela.adapters.cassandra.settings import CassandraSettings
 from compostela.base.errors import TemporaryFailure
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 LOOK_SECONDS = 0.2
+SETTLE_SECONDS = 1.0
+AT_ONCE = GarbageSettings(defer_seconds=0.0)
 _WRITES = {
     "append",
     "copy",
@@ -146,7 +150,13 @@ async def a_session(settings: CassandraSettings, mode: Mode) -> FaultySession:
 
 
 def a_store(
-    session: CassandraSession, bodies: BodyStore, mode: Mode, skew: float = 0.0, is_over: IsOver | None = None
+    session: CassandraSession,
+    bodies: BodyStore,
+    mode: Mode,
+    skew: float = 0.0,
+    is_over: IsOver | None = None,
+    groups: ListenerGroups | None = None,
+    garbage: GarbageSettings = AT_ONCE,
 ) -> CassandraMailboxes:
     return CassandraMailboxes(
         session,
@@ -156,6 +166,9 @@ def a_store(
         is_over=Entries().is_over if is_over is None else is_over,
         look_seconds=LOOK_SECONDS,
         keeps_states=mode.keeps_states,
+        groups=groups,
+        settle_seconds=SETTLE_SECONDS,
+        garbage=garbage,
     )
 
 
@@ -177,6 +190,16 @@ async def mailboxes_elsewhere(session: FaultySession, bodies: Bodies, mode: Mode
     yield store
     await store.close()
     await own.close()
+
+
+async def collect_all(store: CassandraMailboxes, limit: int = 3) -> int:
+    """A whole collection in small parts; how many contents went."""
+    removed, position = 0, None
+    while True:
+        part = await store.garbage.collect(position, limit)
+        removed, position = removed + part.removed, part.position
+        if position is None:
+            return removed
 
 
 class Gate:

@@ -156,7 +156,7 @@ async def test_a_removal_that_was_cut_off_is_finished_by_the_next_reader(
     session.faults.fault = after_the_first
     await mailboxes.delete(mailbox)
     session.faults.fault = None
-    assert await mailboxes_elsewhere._tree.dying(BOB) == [mailbox]
+    assert list(await mailboxes_elsewhere._tree.dying(BOB)) == [mailbox]
     assert await mailboxes_elsewhere.find(path("Work")) is None
 
     async def is_gone() -> bool:

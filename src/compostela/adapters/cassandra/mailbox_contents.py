@@ -1,16 +1,17 @@
 """Messages by id: their content, and their places in mailboxes.
 
 A place is written by the projector, at the ModSeq of the append as its timestamp, and deleted at that of the expunge. A pair of
-mailbox and UID lives once, so no place is ever written again after it went. Until then an intent (UID 0), written before the publish,
-tells in which mailboxes to look.
+mailbox and UID lives once, so no place is ever written again after it went. An intent (UID 0), written before the publish, stays: it
+tells in which mailboxes to look for a message.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
 
 import msgspec
 
-from compostela.adapters.cassandra.mailbox_log import persistently, repeated
-from compostela.adapters.cassandra.session import CassandraSession
+from compostela.adapters.cassandra.mailbox_log import LAST_TIMESTAMP, persistently, repeated
+from compostela.adapters.cassandra.session import CassandraSession, Statement
 from compostela.base.concurrency import side_by_side
 from compostela.core.blob.bodies import BodyStore
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
@@ -21,9 +22,14 @@ from compostela.model.numbers import BlobId
 SIDE_BY_SIDE = 32
 INLINE_BYTES = 8 * 1024
 """Bodies up to this size are in the row of the message."""
-INTENT_SECONDS = 86400
-"""Of a copy: longer than a publish takes, with its projection. That of an append stays with the content."""
-_INTEND = f"INSERT INTO message (message, mailbox, uid) VALUES (?, ?, 0) USING TIMESTAMP 1 AND TTL {INTENT_SECONDS}"
+TRUSTED_SECONDS = 86400
+"""How long a copied message is not taken for garbage: far more than clocks of nodes differ."""
+_INTEND = "INSERT INTO message (message, mailbox, uid) VALUES (?, ?, 0) USING TIMESTAMP 1"
+_SUSPECT = "INSERT INTO message (message, suspect) VALUES (?, ?) USING TIMESTAMP ?"
+_TRUST = "DELETE suspect FROM message USING TIMESTAMP ? WHERE message = ?"
+_REMOVE = f"DELETE FROM message USING TIMESTAMP {LAST_TIMESTAMP} WHERE message = ?"
+_FROM_FIRST = "SELECT message, mailbox, uid, suspect FROM message"
+_AFTER = f"{_FROM_FIRST} WHERE token(message) > token(?)"
 _STORE = "INSERT INTO message (message, mailbox, uid, content, body) VALUES (?, ?, 0, ?, ?) USING TIMESTAMP 1"
 _PLACE = "INSERT INTO message (message, mailbox, uid) VALUES (?, ?, ?) USING TIMESTAMP ?"
 _DISPLACE = "DELETE FROM message USING TIMESTAMP ? WHERE message = ? AND mailbox = ? AND uid = ?"
@@ -40,6 +46,17 @@ class Notes(msgspec.Struct, frozen=True, array_like=True):
     body_size: int
     blob: str = ""
     """Of a body that is not in the row."""
+
+
+@dataclass(slots=True)
+class PlacedMessage:
+    """Where a message was noted. `suspect_since` in epoch seconds."""
+
+    message: bytes
+    suspect_since: int | None
+    mailboxes: set[str] = field(default_factory=set)
+    """All to which it ever came."""
+    has_place: bool = False
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -64,12 +81,13 @@ class MessageTable:
         notes = Notes(content.header, structure, body.size, blob)
         await persistently(lambda: self._session.write(_STORE, message, mailbox, _encoder.encode(notes), inline))
 
-    async def intend(self, messages: Iterable[bytes], mailbox: str) -> None:
-        """Before copies are published."""
+    async def intend(self, messages: Iterable[bytes], mailbox: str, now: int) -> None:
+        """Before copies are published. What was taken for garbage no longer is. `now` in epoch seconds."""
         distinct = sorted(set(messages))
 
         async def intend(message: bytes) -> None:
-            await persistently(lambda: self._session.write(_INTEND, message, mailbox))
+            both = [Statement(_INTEND, (message, mailbox)), Statement(_TRUST, (now + TRUSTED_SECONDS, message))]
+            await persistently(lambda: self._session.batch(both))
 
         await side_by_side(distinct, intend, SIDE_BY_SIDE)
 
@@ -83,7 +101,34 @@ class MessageTable:
 
         await side_by_side(list(places), write, SIDE_BY_SIDE)
 
+    async def suspect(self, message: bytes, now: int) -> None:
+        """It has no place. `now` in epoch seconds."""
+        await persistently(lambda: self._session.write(_SUSPECT, message, now, now))
+
+    async def remove(self, message: bytes) -> None:
+        """The content and all places; what is written late does not bring it back."""
+        await persistently(lambda: self._session.write(_REMOVE, message))
+
     # reading
+
+    async def all(self, after: bytes, limit: int) -> AsyncIterator[PlacedMessage]:
+        """At most `limit` messages after one, in the order of the partitions."""
+        pages = self._session.pages(_AFTER, after) if after else self._session.pages(_FROM_FIRST)
+        found: PlacedMessage | None = None
+        async for page in pages:
+            for message, mailbox, uid, suspect in page:
+                if found is None or found.message != message:
+                    if found is not None:
+                        yield found
+                        limit -= 1
+                    if not limit:
+                        return
+                    found = PlacedMessage(bytes(message), suspect)
+                if mailbox is not None:
+                    found.mailboxes.add(mailbox)
+                    found.has_place |= uid > 0
+        if found is not None:
+            yield found
 
     async def notes(self, message: bytes) -> Notes | None:
         row = await self._session.first(_READ_NOTES, message)

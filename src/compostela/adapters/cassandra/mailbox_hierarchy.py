@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from compostela.adapters.cassandra.listener_news import ListenerNews
 from compostela.adapters.cassandra.mailbox_log import MailboxLogTable
 from compostela.adapters.cassandra.mailbox_publisher import Publishers
 from compostela.adapters.cassandra.mailbox_removal import MailboxRemoval
@@ -19,7 +20,14 @@ from compostela.core.mailbox.log import PAGE_ENTRIES, TreeChange, TreePage
 from compostela.core.mailbox.log_and_pages.head import Head
 from compostela.core.mailbox.log_and_pages.planning import Plan
 from compostela.core.mailbox.log_and_pages.state import MailboxState
-from compostela.core.mailbox.log_and_pages.tree import StoredMailbox, Taken, TreeHead, change_of, plan_renames
+from compostela.core.mailbox.log_and_pages.tree import (
+    DyingMailbox,
+    StoredMailbox,
+    Taken,
+    TreeHead,
+    change_of,
+    plan_renames,
+)
 from compostela.core.mailbox.model import Mailbox
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId, ModSeq, UidValidity
@@ -38,18 +46,22 @@ class CassandraHierarchy:
         publishers: Publishers,
         removal: MailboxRemoval,
         clock: Clock,
+        news: ListenerNews | None = None,
     ) -> None:
         self._log_table = log
         self._tree = tree
         self._publishers = publishers
         self._removal = removal
         self._clock = clock
+        self._news = news
 
     async def create(self, path: MailboxPath) -> Mailbox:
         if await self._tree.find(path) is not None:
             raise AlreadyExists(f"the mailbox {path.name} exists")
         mailbox = uuid.uuid4().hex
         stored = StoredMailbox(mailbox, 0)
+        if self._news is not None:
+            await self._news.mailbox_is_made(mailbox)
         await self._log_table.create(mailbox, Head(path.user.value))
 
         async def plan(head: TreeHead) -> TreeWrite:
@@ -76,8 +88,8 @@ class CassandraHierarchy:
 
     async def of_user(self, user: Username) -> list[Mailbox]:
         found, dying = await asyncio.gather(self._tree.mailboxes(user), self._tree.dying(user))
-        for mailbox in dying:
-            self._removal.begin(user, mailbox)
+        for one in dying.values():
+            self._removal.begin(user, one)
         return [_mailbox(path, found[path]) for path in sorted(found, key=lambda path: (path.name, path.namespace))]
 
     async def rename(self, renames: Renames) -> None:
@@ -145,24 +157,28 @@ class CassandraHierarchy:
     async def delete(self, mailbox: MailboxId) -> None:
         _, found = await self._log_table.head(mailbox)
         user = Username(found.user)
-        is_known = False
+        dying: DyingMailbox | None = None
 
         async def plan(head: TreeHead) -> TreeWrite | None:
-            nonlocal is_known
-            paths = {known.id: path for path, known in (await self._tree.mailboxes(user)).items()}
-            path = paths.get(mailbox)
-            if path is None:
-                return None
-            is_known = True
-            return TreeWrite(head, [change_of(TreeChange.DELETED, mailbox, path)], gone=[path], dying=mailbox)
+            nonlocal dying
+            for path, known in (await self._tree.mailboxes(user)).items():
+                if known.id == mailbox:
+                    dying = DyingMailbox(known, (path.namespace, path.name))
+                    return TreeWrite(head, [change_of(TreeChange.DELETED, mailbox, path)], gone=[path], dying=dying)
+            return None
 
         await self._tree.change(user, plan)
+        is_known = dying is not None
+        if dying is None:
+            # its removal has begun, or it was made without a name
+            nameless = DyingMailbox(StoredMailbox(mailbox, 0), ("", ""))
+            dying = (await self._tree.dying(user)).get(mailbox, nameless)
         try:
-            await self._removal.bury(mailbox)
+            await self._removal.bury(user, dying)
         except TemporaryFailure:
             # the name is gone; the next that reads the tree goes on
             _log.exception("the messages of a deleted mailbox could not be removed: mailbox=%s", mailbox)
-        self._removal.begin(user, mailbox)
+        self._removal.begin(user, dying)
         if not is_known:
             raise NotFound("the mailbox is gone")
 

@@ -3,16 +3,18 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from compostela.adapters.cassandra.session import CassandraSession, Outcome, Statement
 from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
+from compostela.core.events.model import LogId
 from compostela.core.mailbox.log_and_pages.entries import decode_row, encode_images, encode_row
 from compostela.core.mailbox.log_and_pages.head import Head, decode_head, encode_head
 from compostela.core.mailbox.log_and_pages.planning import MAX_ROW_BYTES, Plan
 from compostela.core.mailbox.log_and_pages.state import News, Row, check_dense
+from compostela.model.numbers import MailboxId
 
 T = TypeVar("T")
 
@@ -20,6 +22,8 @@ EFFECT_SECONDS = 10 * 86400
 """How long an effect is known: longer than any run."""
 DELETED_SECONDS = 10 * 86400
 """How long a deleted mailbox is known to be one, so that a late create does not revive it."""
+LAST_TIMESTAMP = 10**15
+"""Of the removal of a partition whose timestamps are ModSeqs: it shuts out what comes late."""
 REPEATS = 12
 """How often a write is sent whose outcome is unknown."""
 REPEAT_SECONDS = 15.0
@@ -32,9 +36,12 @@ _SENTINEL = b"\xff" * 8
 _COLUMNS = "k, entry, revision, head"
 _NEWS = f"SELECT {_COLUMNS} FROM mailbox_log WHERE mailbox = ? AND kind = 0 AND k > ?"
 _NEWEST = f"SELECT {_COLUMNS} FROM mailbox_log WHERE mailbox = ? AND kind = 0 LIMIT {NEWEST_ROWS}"
+_HEADS = "SELECT DISTINCT mailbox, head FROM mailbox_log LIMIT ?"
+_HEADS_AFTER = "SELECT DISTINCT mailbox, head FROM mailbox_log WHERE token(mailbox) > token(?) LIMIT ?"
 _OLDER = "SELECT k, entry FROM mailbox_log WHERE mailbox = ? AND kind = 0 AND k < ? AND k > ?"
 _WITH_IMAGES = "SELECT k, entry, image FROM mailbox_log WHERE mailbox = ? AND kind = 0 AND k > ? AND k <= ?"
 _HEAD = "SELECT DISTINCT mailbox, revision, head FROM mailbox_log WHERE mailbox = ?"
+_ALL = "SELECT DISTINCT mailbox, revision, head FROM mailbox_log"
 _ADVANCE = "UPDATE mailbox_log SET revision = ?, head = ? WHERE mailbox = ? IF revision = ?"
 _ENTRY = "INSERT INTO mailbox_log (mailbox, kind, k, entry, image) VALUES (?, 0, ?, ?, ?)"
 _TRIM = "DELETE FROM mailbox_log WHERE mailbox = ? AND kind = 0 AND k <= ?"
@@ -107,6 +114,19 @@ class MailboxLogTable:
         """Also the revision. Raises `NotFound`."""
         row = await self._session.first(_HEAD, mailbox)
         return _living(None if row is None else row[1:])
+
+    async def all(self) -> AsyncIterator[list[tuple[LogId, int]]]:
+        """All mailboxes with their highest ModSeqs, in no order."""
+        async for page in self._session.pages(_ALL):
+            yield [(MailboxId(mailbox), decode_head(head).modseq) for mailbox, _, head in page if head is not None]
+
+    async def behind(self, after: str, limit: int) -> tuple[list[str], str | None]:
+        """Of at most `limit` mailboxes after one, in the order of the partitions, those whose pages are behind; also where to go on,
+        None after the last."""
+        rows = await (self._session.rows(_HEADS_AFTER, after, limit) if after else self._session.rows(_HEADS, limit))
+        heads = [(mailbox, decode_head(head)) for mailbox, head in rows if head is not None]
+        behind = [mailbox for mailbox, head in heads if head.projected < head.modseq]
+        return behind, rows[-1][0] if len(rows) == limit else None
 
     async def with_images(self, mailbox: str, after: int, until: int) -> list[tuple[int, bytes, bytes | None]]:
         """ModSeq, entries and before-images of every row after a ModSeq and up to that of another row, in order. Raises `Hole`."""

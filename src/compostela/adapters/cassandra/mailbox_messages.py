@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from compostela.adapters.cassandra.effects import IsOver
 from compostela.adapters.cassandra.mailbox_contents import SIDE_BY_SIDE, Notes
+from compostela.adapters.cassandra.mailbox_log_pages import log_page
 from compostela.adapters.cassandra.mailbox_projector import Projector
 from compostela.adapters.cassandra.mailbox_publisher import Publishers
 from compostela.adapters.cassandra.mailbox_states import TRIES, MailboxTables, OpenLog, OpenLogs
@@ -16,13 +17,11 @@ from compostela.base.clock import Clock
 from compostela.base.concurrency import side_by_side
 from compostela.base.errors import NotFound
 from compostela.core.idempotency import Effect
-from compostela.core.mailbox.log import PAGE_ENTRIES, LogEntry, LogPage
+from compostela.core.mailbox.log import PAGE_ENTRIES, LogPage
 from compostela.core.mailbox.log_and_pages.entries import (
     ID_BYTES,
     Added,
     Facts,
-    decode_images,
-    log_entries,
 )
 from compostela.core.mailbox.log_and_pages.page import PAGE_UIDS, Level, Page
 from compostela.core.mailbox.log_and_pages.planning import (
@@ -140,7 +139,7 @@ class CassandraMessages:
     async def _place(self, rows: Sequence[MessageRow], target: MailboxId) -> list[int]:
         now = int(self._clock.now())
         added = [(row.flags, Facts(row.size, row.internal_date, now, bytes.fromhex(row.message_id))) for row in rows]
-        await self._tables.messages.intend((facts.message for _, facts in added), target)
+        await self._tables.messages.intend((facts.message for _, facts in added), target, now)
         answer = await self._publishers.append(target, added)
         return list(range(answer.first_uid, answer.first_uid + len(rows)))
 
@@ -327,25 +326,7 @@ class CassandraMessages:
     async def _log(self, mailbox: MailboxId, since: ModSeq, limit: int) -> LogPage:
         log = await self._fresh(mailbox)
         state = log.state or await log.fresh()
-        head = state.head
-        if since >= head.modseq:
-            return LogPage(head.outside(), [], ModSeq(head.modseq))
-        if since < head.kept_from:
-            return LogPage(head.outside(), [], since, complete=False)
-        told: list[LogEntry] = []
-        until = since
-        async for rows in log.history(since, head):
-            for entries, images in rows:
-                for entry, image in zip(entries, decode_images(images, len(entries)), strict=True):
-                    if entry.modseq <= since:
-                        continue
-                    more = log_entries(entry, image)
-                    if told and len(told) + len(more) > limit:
-                        return LogPage(head.outside(), told, until)
-                    told += more
-                    until = ModSeq(entry.modseq)
-        # the first ModSeq of a mailbox is that of no change
-        return LogPage(head.outside(), told, ModSeq(head.modseq))
+        return await log_page(state.head, since, limit, lambda after: log.history(after, state.head))
 
     async def message(self, mailbox: MailboxId, uid: Uid) -> StoredMessage | None:
         return (await self.messages(mailbox, [uid])).get(uid)
@@ -389,6 +370,10 @@ class CassandraMessages:
         except NotFound:
             return set()
         return {(mailbox, Uid(uid)) for page, uid, at in state.found(candidates) if page.ids[at] == message}
+
+    async def project(self, mailbox: MailboxId) -> None:
+        """Bring its pages up to date. Raises `NotFound`, `TemporaryFailure`, and `Restart` when another node was faster."""
+        await self._projector.project_now(self._publishers, self._logs.get(mailbox))
 
     # hints
 

@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from itertools import groupby
 
-from compostela.adapters.cassandra.mailbox_log import persistently
+from compostela.adapters.cassandra.mailbox_log import LAST_TIMESTAMP, persistently
 from compostela.adapters.cassandra.session import CassandraSession, Statement
 from compostela.base.concurrency import side_by_side
-from compostela.core.mailbox.log_and_pages.page import Cells, Level, bucket_of
+from compostela.base.errors import TemporaryFailure
+from compostela.core.mailbox.log_and_pages.page import Cells, Level, MixedCells, Page, bucket_of, page_of
 from compostela.core.mailbox.log_and_pages.projection import KEPT_BUCKET_BITS
 
-LAST_TIMESTAMP = 10**15
-"""Of the removal of a partition: it shuts out projectors that come late."""
 PAGES_OF_A_READ = 32
 QUERIES_AT_ONCE = 16
 ROWS_OF_A_BATCH = 64
@@ -108,6 +107,17 @@ class KeptLogTable:
         """Remove partitions from that of `after` up to that of `until`."""
         for bucket in range(after >> KEPT_BUCKET_BITS, (until >> KEPT_BUCKET_BITS) + 1):
             await persistently(partial(self._session.write, _PURGE_KEPT, mailbox, bucket))
+
+
+async def pages_in_order(table: MailboxPageTable, mailbox: str, first: int, uid_next: int) -> AsyncIterator[Page]:
+    """The pages of a mailbox that changes no more, with facts. Raises `TemporaryFailure` for one that does."""
+    for start in range(first, page_of(uid_next) + 1, PAGES_OF_A_READ):
+        cells = await table.read(mailbox, dict.fromkeys(range(start, start + PAGES_OF_A_READ), Level.FACTS))
+        for number, one in sorted(cells.items()):
+            try:
+                yield Page.decoded(number, one, Level.FACTS)
+            except MixedCells as error:
+                raise TemporaryFailure("a page of a mailbox is being written") from error
 
 
 def _runs(wanted: Mapping[int, Level]) -> Iterable[tuple[Level, int, int]]:

@@ -101,13 +101,20 @@ class Projector:
         except Exception:
             _log.exception("a mailbox could not be projected: mailbox=%s", log.mailbox)
 
-    async def project(self, publishers: Publishers, log: OpenLog) -> None:
-        """Write what the tail changed. Raises `NotFound`, `TemporaryFailure`, and `Restart` when another projector was faster."""
+    async def project_now(self, publishers: Publishers, log: OpenLog) -> None:
+        """Project and tell of it, unless that is going on. Raises as `project` does."""
+        if log.mailbox not in self._running:
+            await log.fresh()
+            await self.project(publishers, log)
+            await self._tell(publishers, log)
+
+    async def project(self, publishers: Publishers, log: OpenLog) -> int:
+        """Write what the tail changed. Return the ModSeq that the pages show then. Raises `NotFound`, `TemporaryFailure`, and `Restart` when another projector was faster."""
         state = await log.load(needed)
         # one moment: entries and pages are taken without an await between them
         projection = plan_projection(state)
         if projection.until == projection.since:
-            return
+            return projection.until
         rows = await log.tail_with_images(projection.since, projection.until)
         await self._tables.kept.write(log.mailbox, rows, int(self._clock.now()))
         for _, entry, image in rows:
@@ -116,6 +123,7 @@ class Projector:
                 await self._tables.messages.place(log.mailbox, places(one, before))
         await self._tables.pages.write(log.mailbox, projection.pages)
         publishers.note_projection(log.mailbox, projection)
+        return projection.until
 
     async def _tell(self, publishers: Publishers, log: OpenLog) -> None:
         await asyncio.sleep(self._settings.tell_after_seconds)

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from compostela.adapters.cassandra.listener_news import ListenerNews
 from compostela.adapters.cassandra.mailbox_log import Publication, Published, pause
 from compostela.adapters.cassandra.mailbox_states import TRIES, MailboxTables, OpenLog, OpenLogs
 from compostela.base.errors import TemporaryFailure
@@ -82,12 +83,18 @@ class Publishers:
     """Those of a process. `published` is called after each publish, on the loop."""
 
     def __init__(
-        self, tables: MailboxTables, logs: OpenLogs, trim_every: int, published: Callable[[OpenLog, MailboxState], None]
+        self,
+        tables: MailboxTables,
+        logs: OpenLogs,
+        trim_every: int,
+        published: Callable[[OpenLog, MailboxState], None],
+        news: ListenerNews | None = None,
     ) -> None:
         self.tables = tables
         self.logs = logs
         self.trim_every = trim_every
         self.published = published
+        self.news = news
         self._publishers: dict[str, Publisher] = {}
 
     async def append(
@@ -123,6 +130,14 @@ class Publishers:
         if publisher is None:
             publisher = self._publishers[mailbox] = Publisher(self, mailbox)
         return publisher
+
+    def forget(self, mailbox: str) -> None:
+        """A deleted mailbox: none will tell of its projection."""
+        publisher = self._publishers.get(mailbox)
+        if publisher is not None:
+            publisher.projection = None
+            if publisher.is_idle:
+                self.drop(publisher)
 
     def drop(self, publisher: "Publisher") -> None:
         """One without work; what it knows of a projection is found out again."""
@@ -163,6 +178,10 @@ class Publisher:
         self._waiting.append(job)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
+
+    @property
+    def is_idle(self) -> bool:
+        return self._running is None
 
     async def close(self) -> None:
         for job in self._waiting:
@@ -288,6 +307,8 @@ class Publisher:
         if trims:
             head = msgspec.structs.replace(head, floor=head.projected)
         plan = Plan(head, plan.entries, plan.images)
+        if self._owner.news is not None and plan.entries:
+            await self._owner.news.mailbox_changes(self.mailbox, head.modseq)
         try:
             published = await self._owner.tables.log.publish(Publication(self.mailbox, revision, plan, trims, effects))
         except TemporaryFailure:

@@ -1,17 +1,20 @@
 """Statements on trees of mailboxes."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
+from compostela.adapters.cassandra.listener_news import ListenerNews
 from compostela.adapters.cassandra.mailbox_log import pause, settled
 from compostela.adapters.cassandra.mailbox_publisher import CONFLICTS, new_token
 from compostela.adapters.cassandra.mailbox_states import TRIES
 from compostela.adapters.cassandra.session import CassandraSession, Statement
 from compostela.base.errors import TemporaryFailure
+from compostela.core.events.model import LogId
 from compostela.core.mailbox.log import TreeEntry, TreePage
 from compostela.core.mailbox.log_and_pages.tree import (
+    DyingMailbox,
     StoredChange,
     StoredChanges,
     StoredMailbox,
@@ -25,6 +28,7 @@ from compostela.model.username import Username
 
 _MAILBOX, _SUBSCRIPTION, _LOG, _DYING = range(4)
 _HEAD = "SELECT DISTINCT user, revision, head FROM mailbox_tree WHERE user = ?"
+_ALL = "SELECT DISTINCT user, revision, head FROM mailbox_tree"
 _ROW = "SELECT value FROM mailbox_tree WHERE user = ? AND kind = ? AND k = ?"
 _ROWS = "SELECT k, value FROM mailbox_tree WHERE user = ? AND kind = ?"
 _ENTRIES = "SELECT k, value FROM mailbox_tree WHERE user = ? AND kind = 2 AND k > ? AND k <= ?"
@@ -37,6 +41,7 @@ _TRIM = "DELETE FROM mailbox_tree WHERE user = ? AND kind = 2 AND k <= ?"
 _encoder = msgspec.msgpack.Encoder()
 _heads = msgspec.msgpack.Decoder(TreeHead)
 _mailboxes = msgspec.msgpack.Decoder(StoredMailbox)
+_dying = msgspec.msgpack.Decoder(DyingMailbox)
 _changes = msgspec.msgpack.Decoder(StoredChanges)
 
 
@@ -50,7 +55,7 @@ class TreeWrite:
     gone: Sequence[MailboxPath] = ()
     subscribe: str | None = None
     unsubscribe: str | None = None
-    dying: str | None = None
+    dying: DyingMailbox | None = None
     dead: str | None = None
 
     def statements(self, user: str, revision: int | None, token: bytes) -> list[Statement]:
@@ -69,7 +74,7 @@ class TreeWrite:
         if self.unsubscribe is not None:
             written.append(Statement(_DELETE, (user, _SUBSCRIPTION, self.unsubscribe)))
         if self.dying is not None:
-            written.append(Statement(_INSERT, (user, _DYING, self.dying, b"")))
+            written.append(Statement(_INSERT, (user, _DYING, self.dying.mailbox.id, _encoder.encode(self.dying))))
         if self.dead is not None:
             written.append(Statement(_DELETE, (user, _DYING, self.dead)))
         if self.entries:
@@ -81,8 +86,9 @@ class TreeWrite:
 
 
 class MailboxTreeTable:
-    def __init__(self, session: CassandraSession) -> None:
+    def __init__(self, session: CassandraSession, news: ListenerNews | None = None) -> None:
         self._session = session
+        self._news = news
 
     # reading
 
@@ -93,6 +99,11 @@ class MailboxTreeTable:
             return None, TreeHead()
         return row[1], _heads.decode(row[2])
 
+    async def all(self) -> AsyncIterator[list[tuple[LogId, int]]]:
+        """All users with trees, and the highest ModSeqs of these, in no order."""
+        async for page in self._session.pages(_ALL):
+            yield [(Username(user), _heads.decode(head).modseq) for user, _, head in page if head is not None]
+
     async def find(self, path: MailboxPath) -> StoredMailbox | None:
         row = await self._session.first(_ROW, path.user.value, _MAILBOX, key_of(path))
         return None if row is None else _mailboxes.decode(row[0])
@@ -101,9 +112,10 @@ class MailboxTreeTable:
         rows = await self._session.rows(_ROWS, user.value, _MAILBOX)
         return {path_of(key, user): _mailboxes.decode(value) for key, value in rows}
 
-    async def dying(self, user: Username) -> list[str]:
-        """Mailboxes whose removal has begun."""
-        return [key for key, _ in await self._session.rows(_ROWS, user.value, _DYING)]
+    async def dying(self, user: Username) -> dict[str, DyingMailbox]:
+        """Mailboxes whose removal has begun, by id."""
+        rows = await self._session.rows(_ROWS, user.value, _DYING)
+        return {key: _dying.decode(value) for key, value in rows}
 
     async def is_subscribed(self, user: Username, name: str) -> bool:
         return await self._session.first(_ROW, user.value, _SUBSCRIPTION, name) is not None
@@ -150,6 +162,8 @@ class MailboxTreeTable:
             write = await plan(head)
             if write is None:
                 return
+            if self._news is not None and write.entries:
+                await self._news.tree_changes(user.value, head.modseq + 1, is_new=revision is None)
             outcome, is_unclear = await settled(self._session, write.statements(user.value, revision, token))
             if outcome.applied:
                 return

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.tables.accounts import ACCOUNT_TABLES
 from compostela.adapters.cassandra.tables.filtering import FILTERING_TABLES
+from compostela.adapters.cassandra.tables.listeners import LISTENER_TABLES
 from compostela.adapters.cassandra.tables.mailboxes import MAILBOX_TABLES
 from compostela.adapters.cassandra.tables.queue import QUEUE_TABLES
 from compostela.adapters.cassandra.tables.repositories import REPOSITORY_TABLES
@@ -40,6 +41,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
         *REPOSITORY_TABLES,
         *MAILBOX_TABLES,
         *QUEUE_TABLES,
+        *LISTENER_TABLES,
     ),
 )
 

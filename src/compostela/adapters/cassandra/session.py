@@ -244,7 +244,7 @@ class CassandraSession:
         prepared = await self._prepared_statement(statement.text)
         options: dict[str, Any] = {}
         if request.consistency is not None:
-            options["consistency"] = request.consistency
+            options["consistency"] = acsylla.Consistency[request.consistency]
         if request.page_size:
             options["page_size"] = request.page_size
         if request.page_state is not None:

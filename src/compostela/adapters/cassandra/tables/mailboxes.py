@@ -11,9 +11,9 @@ MAILBOX_TABLES = (
         facts blob, PRIMARY KEY ((mailbox, bucket), page)) WITH {_LEVELED}""",
     f"""CREATE TABLE IF NOT EXISTS mailbox_kept_log (mailbox text, bucket bigint, modseq bigint, entry blob, image blob,
         at bigint, PRIMARY KEY ((mailbox, bucket), modseq)) WITH {_LEVELED}""",
-    # uid 0: an intent, written before the publish that places the message
+    # uid 0: an intent, written before the publish that places the message; `suspect`: since when it has no place
     """CREATE TABLE IF NOT EXISTS message (message blob, mailbox text, uid bigint, content blob static, body blob static,
-        PRIMARY KEY (message, mailbox, uid))""",
+        suspect bigint static, PRIMARY KEY (message, mailbox, uid))""",
     # kind 0: mailboxes by namespace and name; 1: subscriptions; 2: the log; 3: mailboxes that are being removed
     f"""CREATE TABLE IF NOT EXISTS mailbox_tree (user text, kind tinyint, k text, revision bigint static, head blob static,
         value blob, PRIMARY KEY (user, kind, k)) WITH {_LEVELED}""",

@@ -41,6 +41,13 @@ class StoredMailbox(msgspec.Struct, frozen=True, array_like=True):
     uid_validity: int
 
 
+class DyingMailbox(msgspec.Struct, frozen=True, array_like=True):
+    """A mailbox whose name is gone. `path` has the namespace and the name that it had."""
+
+    mailbox: StoredMailbox
+    path: tuple[str, str]
+
+
 class StoredChange(msgspec.Struct, frozen=True, array_like=True):
     """One entry of the log. `mailbox` is empty for subscriptions; the path before is that of a renamed mailbox."""
 
