@@ -40,14 +40,15 @@ async def distributed_edition(
     for name, text in engine_files.items():
         (folder / name).write_text(text)
     problems = Problems()
-    engines = load(folder, tmp_path, problems).engines
+    configuration = load(folder, tmp_path, problems)
+    engines, held_seconds = configuration.engines, configuration.listeners.held_seconds
     assert engines is not None
     assert not problems.of(Severity.ERROR)
 
     async def open_stores(data: Path) -> Opened:
         data.mkdir(exist_ok=True)
         session = await NotingSession.open(cassandra_settings)
-        return stores_of(session, data / "arriving", engines, lambda: None), None
+        return stores_of(session, data / "arriving", engines, held_seconds, lambda: None), None
 
     monkeypatch.setattr(Edition, "open", staticmethod(open_stores))
     yield

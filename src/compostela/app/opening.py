@@ -21,4 +21,4 @@ async def open_stores(data: Path, listeners: ListenersSettings, engines: EngineS
             f"cassandra.properties asks for the distributed edition, whose drivers are missing ({error.name}): "
             "install them with 'make distributed' or as compostela[distributed]"
         ) from error
-    return await distributed.open_stores(data, engines)
+    return await distributed.open_stores(data, engines, listeners)

@@ -11,7 +11,6 @@ from compostela.app.configuration.sample import sample_folder
 from compostela.base.settings import Problems, Severity
 
 DISTRIBUTED = Path(__file__).parents[3] / "conf-distributed"
-LISTENERS = "<listeners><listener><class>MailboxOperationLoggingListener</class></listener></listeners>"
 
 
 @pytest.fixture
@@ -64,12 +63,3 @@ def test_the_file_of_bodies_may_have_either_name_but_not_both(conf: Path) -> Non
     assert not problems.of(Severity.ERROR)
     shutil.copy(conf / "blobstore.properties", conf / "blob.properties")
     assert len(loaded(conf)[1].of(Severity.ERROR)) == 1
-
-
-def test_listeners_of_a_distributed_server_are_not_silently_idle(conf: Path) -> None:
-    (conf / "listeners.xml").write_text(LISTENERS)
-    configuration, problems = loaded(conf)
-    assert not configuration.listeners.execute
-    assert [str(problem) for problem in problems.of(Severity.WARNING)] == [
-        "listeners.xml: the distributed edition runs no listener groups yet: none is told anything"
-    ]

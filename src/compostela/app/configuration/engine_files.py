@@ -1,7 +1,6 @@
 """The files of the distributed edition. `cassandra.properties` chooses it: without that file the data is in the embedded store."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from compostela.adapters.cassandra.configuration import read_cassandra_settings
 from compostela.adapters.cassandra.queue_settings import read_queue_settings
@@ -10,7 +9,6 @@ from compostela.adapters.redis.settings import read_redis_settings
 from compostela.adapters.s3.settings import read_blob_settings
 from compostela.app.engines import EngineSettings
 from compostela.base.settings import Place, Problems, Settings
-from compostela.core.events.settings import ListenersSettings
 from compostela.core.tasks.settings import TaskSettings, read_task_settings
 
 CHOOSING_FILE = "cassandra.properties"
@@ -46,12 +44,3 @@ def read_engines(
         redis=read_redis_settings(settings("redis.properties")),
         queues=read_queue_settings(settings("queue.properties")),
     )
-
-
-def without_groups(listeners: ListenersSettings, problems: Problems) -> ListenersSettings:
-    """The distributed edition runs no listener groups yet."""
-    if listeners.execute and listeners.listeners:
-        problems.warning(
-            Place("listeners.xml"), "the distributed edition runs no listener groups yet: none is told anything"
-        )
-    return replace(listeners, execute=False, listeners=())

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
-from compostela.app.configuration.engine_files import ENGINE_FILES, read_engines, read_rabbitmq, without_groups
+from compostela.app.configuration.engine_files import ENGINE_FILES, read_engines, read_rabbitmq
 from compostela.app.configuration.files import Reader
 from compostela.app.configuration.locations import FileLocations
 from compostela.app.engines import EngineSettings
@@ -130,9 +130,6 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
     container = source.packaged("mailetcontainer.xml")
     tasks, rabbit = source.root("rabbitmq.properties", read_rabbitmq)
     engines = read_engines(source.settings, source.has, rabbit, problems)
-    listeners = source.root("listeners.xml", read_listeners_settings)
-    if engines is not None:
-        listeners = without_groups(listeners, problems)
     configuration = Configuration(
         locations=FileLocations(folder, data),
         smtp=read_smtp_settings(source.node("smtpserver.xml", "smtpservers"), problems),
@@ -156,7 +153,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         tasks=tasks,
         task_runs=source.root("tasks.properties", read_task_run_settings),
         own_tasks=source.root("extensions.properties", _read_extensions),
-        listeners=listeners,
+        listeners=source.root("listeners.xml", read_listeners_settings),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
         doctor=source.root("doctor.properties", read_doctor_settings),

@@ -9,13 +9,15 @@ from compostela.app.engines import EngineSettings
 from compostela.app.stores import Stores, StoresUnavailable
 from compostela.base.errors import TemporaryFailure
 from compostela.base.folder_lock import FolderLock, FolderLocked
+from compostela.core.events.settings import ListenersSettings
 
 ARRIVING = "arriving"
 """The folder, in that of the node's data, in which large bodies are while they arrive."""
 
 
-async def open_stores(data: Path, engines: EngineSettings) -> Stores:
-    """Brings the tables up to date. `data` is a folder of this node alone. RabbitMQ, S3 and Redis may come later. Raises
+async def open_stores(data: Path, engines: EngineSettings, listeners: ListenersSettings) -> Stores:
+    """Brings the tables up to date. `data` is a folder of this node alone. RabbitMQ, S3 and Redis may come later. `listeners` says how long
+    messages are held for slow listener groups. Raises
     `StoresUnavailable`."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -29,4 +31,4 @@ async def open_stores(data: Path, engines: EngineSettings) -> Stores:
     except (NewerSchema, TemporaryFailure) as error:
         lock.close()
         raise StoresUnavailable(str(error)) from error
-    return stores_of(session, data / ARRIVING, engines, lock.close)
+    return stores_of(session, data / ARRIVING, engines, listeners.held_seconds, lock.close)
