@@ -149,3 +149,9 @@ class MessageTable:
     async def places(self, message: bytes) -> list[tuple[str, int]]:
         """Mailboxes with UIDs; UID 0 is an intent."""
         return [(mailbox, uid) for mailbox, uid in await self._session.rows(_PLACES, message) if mailbox is not None]
+
+
+def blob_of(content: bytes) -> BlobId | None:
+    """The body that a content refers to, None if it has its own."""
+    blob = _decoder.decode(content).blob
+    return BlobId(blob) if blob else None

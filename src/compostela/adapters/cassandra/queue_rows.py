@@ -284,6 +284,12 @@ def facts_of(
     )
 
 
+def blob_of(stored: bytes) -> BlobId | None:
+    """The body that the value of a mail refers to, None if it has its own."""
+    blob = _stored(stored)[3]
+    return BlobId(blob) if blob else None
+
+
 def _is_alive(row: Row) -> bool:
     """A row without facts has ended, or holds no more than a late note."""
     if row[0] is None or row[0] < 0:

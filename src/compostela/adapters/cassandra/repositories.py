@@ -227,6 +227,12 @@ class CassandraRepositories:
         return row is None or row[2] != stored
 
 
+def blob_of(stored: bytes) -> BlobId | None:
+    """The body that the value of a mail refers to, None if it has its own."""
+    blob = _stored(stored)[3]
+    return BlobId(blob) if blob else None
+
+
 def _facts_of(mail: Mail, day: int) -> _Facts:
     return _Facts(
         day,

@@ -123,6 +123,10 @@ class S3Blobs:
         for left_over in folder.glob("spill-*"):
             left_over.unlink(missing_ok=True)
 
+    @property
+    def family(self) -> int:
+        return self._settings.family
+
     def spill(self) -> S3Spill:
         self.check_room(CHUNK_BYTES)
         try:
@@ -181,7 +185,7 @@ class S3Blobs:
 
     async def _renewed(self, body: S3Body) -> BlobId:
         old = body.name
-        if (old.family, old.generation) == (self._settings.family, self._generation()):
+        if (old.family, old.generation) == (self._settings.family, self.generation()):
             return old.blob
         if old.coding:
             # its name is part of what was encrypted
@@ -192,9 +196,10 @@ class S3Blobs:
 
     def _name(self, digest: bytes) -> ObjectName:
         unique = "" if self._settings.is_deduplicating else f"_{new_id().lower()}"
-        return ObjectName(self._settings.family, self._generation(), digest, unique)
+        return ObjectName(self._settings.family, self.generation(), digest, unique)
 
-    def _generation(self) -> int:
+    def generation(self) -> int:
+        """The present one."""
         return int(self._clock.now() / self._settings.generation_seconds)
 
 

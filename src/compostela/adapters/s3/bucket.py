@@ -105,6 +105,13 @@ class Bucket:
         async with self._request(f"object {name} cannot be deleted"):
             await obstore.delete_async(self._store, name)
 
+    async def names(self, after: str, limit: int) -> list[str]:
+        """At most `limit` names of objects after one, in their order. Raises `TemporaryFailure`."""
+        async with self._request("the objects cannot be listed"):
+            async for some in obstore.list(self._store, offset=after or None, chunk_size=limit):
+                return [one["path"] for one in some][:limit]
+        return []
+
     async def check(self) -> None:
         """Raises `TemporaryFailure` if the bucket is missing, the credentials are wrong, or the store is away."""
         async with self._request(f"bucket {self._settings.bucket} cannot be listed"):
