@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from compostela.adapters.cassandra.blob_references import BlobReferences
 from compostela.adapters.cassandra.dead_letters import CassandraDeadLetters
 from compostela.adapters.cassandra.dlp_rules import CassandraDlpRules
 from compostela.adapters.cassandra.domains import CassandraDomains
@@ -22,6 +23,7 @@ from compostela.adapters.cassandra.vacations import CassandraVacations
 from compostela.adapters.rabbitmq.broker import RabbitBroker
 from compostela.adapters.redis.engine import RedisEngine
 from compostela.adapters.s3.bodies import S3Blobs
+from compostela.adapters.s3.garbage import S3Garbage
 from compostela.app.editions.engine_checks import engine_checks
 from compostela.app.editions.engine_mail import mail_stores_of
 from compostela.app.editions.redis_limits import limits_of
@@ -29,9 +31,10 @@ from compostela.app.editions.stand_ins import NotBuilt
 from compostela.app.engines import EngineSettings
 from compostela.app.stores import Stores
 from compostela.base.clock import SystemClock
+from compostela.core.blob.in_turn import CollectionsInTurn
 
 COLLECTION_TIMES = "17 3 * * *"
-"""Once a day: a collection reads all messages."""
+"""Once a day: a collection reads all rows that may refer to objects."""
 
 
 def stores_of(
@@ -75,7 +78,7 @@ def stores_of(
         sieve_lists=CassandraSieveLists(session),
         blobs=blobs,
         blobs_by_id=by_id,
-        blob_garbage=mailboxes.garbage,
+        blob_garbage=CollectionsInTurn([mailboxes.garbage, S3Garbage(blobs, [BlobReferences(session).all])]),
         runs=runs,
         tasks=CassandraTasks(session),
         failed_logins=limits.failed_logins,
