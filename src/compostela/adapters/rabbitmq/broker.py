@@ -20,6 +20,8 @@ from compostela.base.complaints import Complaints
 from compostela.base.errors import TemporaryFailure
 
 _log = logging.getLogger(__name__)
+# the driver logs each attempt to connect; the broker says once that it is away
+logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
 
 DELIVERY_LIMIT = 1000
 """Times that RabbitMQ hands out one message. It drops the message then (release 4 does so after 20 if it is not told otherwise); the
