@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 N ?= 500
 DATA ?= data
 CONF ?= conf
+DISTRIBUTED_DIALOGUES := $(addprefix tests/dialogues/test_,$(addsuffix .py,\
+	delivery_reports imap imap_durable_writes imap_keywords imap_manners lmtp mailbox_listeners pop3 processing queue_listing \
+	relaying sieve sieve_administration vacation webadmin_policies webadmin_rewriting))
 
 .PHONY: setup run run-distributed test test-distributed clients bench lint crash reference kerberos distributed clean
 
@@ -31,6 +34,7 @@ test-distributed: $(VENV)/.installed-dev
 	dev/engines install
 	dev/engines start
 	COMPOSTELA_TEST_ENGINES=1 $(BIN)/python -m pytest -n 2 tests/distributed
+	COMPOSTELA_TEST_ENGINES=1 COMPOSTELA_TEST_EDITION=distributed $(BIN)/python -m pytest -n 2 $(DISTRIBUTED_DIALOGUES)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench

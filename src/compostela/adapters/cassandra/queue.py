@@ -122,7 +122,7 @@ class ClusterQueue:
         self._held: dict[EntryId, Held] = {}
         self._unpublished: dict[EntryId, Message] = {}
         self._is_consuming = False
-        self._is_used = False
+        self.is_used = False  # this process has put something into it, or takes from it
         self._complaints = Complaints(_log, parts.clock)
         self._calls = Calls(self._complaints)
         self._asking = Asking(parts.rows, parts.nodes, self._calls, self._complaints, self._known)
@@ -163,7 +163,7 @@ class ClusterQueue:
             await self._count.change(1)
         else:
             await asyncio.gather(self._publish(entry, 1, facts), self._count.change(1))
-        self._is_used = True
+        self.is_used = True
         self._enqueued.inc()
         return entry
 
@@ -190,7 +190,7 @@ class ClusterQueue:
 
     def consume(self) -> None:
         """Lets the broker hand entries to this process."""
-        self._is_used = True
+        self.is_used = True
         if not self._is_consuming:
             self._is_consuming = True
             self._broker.consume(self.name, self._on_message, self._on_lost)
@@ -448,7 +448,7 @@ class ClusterQueue:
         self._hand.ripen()
         await self._publish_rest()
         await self._lend()
-        if self._is_used:
+        if self.is_used:
             await self._release_until(self._clock.now())
 
     async def _publish_rest(self) -> None:

@@ -85,7 +85,8 @@ class ClusterQueues:
         return found
 
     async def names(self) -> list[str]:
-        return await counted_queues(self._session)
+        used = {queue.name for queue in self._queues.values() if queue.is_used}
+        return sorted(used.union(await counted_queues(self._session)))
 
     async def sweep(self) -> int:
         """Of all queues, by this node. Return how many lost entries were found. Raises `TemporaryFailure`."""
