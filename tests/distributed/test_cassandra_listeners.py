@@ -23,17 +23,20 @@ from tests.distributed.conftest import STALE_SECONDS
 
 __all__ = ["bodies"]
 
+LONG_SECONDS = 600
+"""No test takes as long: a lease ends only where its end is what is tested."""
+
 
 @pytest.fixture
 async def mailboxes(session: FaultySession, bodies: Bodies) -> AsyncIterator[CassandraMailboxes]:
-    store = a_store(session, bodies, Mode(), groups=ListenerGroups(session, STALE_SECONDS))
+    store = a_store(session, bodies, Mode(), groups=ListenerGroups(session, STALE_SECONDS, LONG_SECONDS))
     yield store
     await store.close()
 
 
 @pytest.fixture
 async def mailboxes_elsewhere(session_elsewhere: CassandraSession, bodies: Bodies) -> AsyncIterator[CassandraMailboxes]:
-    groups = ListenerGroups(session_elsewhere, STALE_SECONDS)
+    groups = ListenerGroups(session_elsewhere, STALE_SECONDS, LONG_SECONDS)
     store = a_store(session_elsewhere, bodies, Mode(), SKEW_SECONDS, groups=groups)
     yield store
     await store.close()
@@ -139,7 +142,7 @@ async def test_a_deleted_mailbox_is_held_for_seven_days_at_most(
     since = await head_of(mailboxes, mailbox)
     (appended,) = await fill(mailboxes, mailbox, NO_FLAGS)
     await mailboxes.delete(mailbox)
-    groups = ListenerGroups(session_elsewhere, STALE_SECONDS)
+    groups = ListenerGroups(session_elsewhere, STALE_SECONDS, LONG_SECONDS)
     later = a_store(session_elsewhere, bodies, Mode(), HELD_SECONDS + SKEW_SECONDS, groups=groups)
     await collect_all(later)
     assert await cursors.pending(G) == [Pending(mailbox, since, LOG_END)], "it is still told"
@@ -152,3 +155,17 @@ async def test_a_deleted_mailbox_is_held_for_seven_days_at_most(
     await collect_all(later)
     assert await mailboxes.source.read(mailbox, since) is None
     await later.close()
+
+
+async def test_the_groups_of_a_dead_node_are_taken_over(
+    session: FaultySession, session_elsewhere: CassandraSession, eventually: Eventually
+) -> None:
+    dead = ListenerGroups(session, lease_seconds=1)
+    other = ListenerGroups(session_elsewhere, lease_seconds=LONG_SECONDS)
+    await dead.put(Group(G))
+    assert await dead.acquire(G)
+    await eventually(lambda: other.acquire(G))
+    assert not await dead.acquire(G)
+    assert await dead.owned(G) is None
+    await dead.release(G)
+    assert await other.owned(G) is not None
