@@ -12,7 +12,7 @@ from compostela.core.events.model import LOG_END, Group, Pending
 from compostela.core.events.ports import CursorStore, EventSource
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.flags import NO_FLAGS
-from compostela.model.numbers import Uid
+from compostela.model.numbers import ModSeq, Uid
 from tests.contracts.distance import SKEW_SECONDS, Eventually
 from tests.contracts.listeners import Collect, CursorsContract, EventSourceContract, G, H, head_of, logs_of, pass_all
 from tests.contracts.mailbox_parts import a_mailbox, fill, message, uids
@@ -155,6 +155,20 @@ async def test_a_deleted_mailbox_is_held_for_seven_days_at_most(
     await collect_all(later)
     assert await mailboxes.source.read(mailbox, since) is None
     await later.close()
+
+
+async def test_a_mailbox_that_a_node_with_an_old_state_deletes_is_held_whole(
+    mailboxes: CassandraMailboxes, mailboxes_elsewhere: CassandraMailboxes, cursors: CursorStore
+) -> None:
+    mailbox = await a_mailbox(mailboxes)
+    await cursors.register(Group(G))
+    await fill(mailboxes_elsewhere, mailbox, NO_FLAGS)
+    await fill(mailboxes, mailbox, NO_FLAGS, NO_FLAGS)
+    await mailboxes_elsewhere.delete(mailbox)
+    found = await mailboxes.source.read(mailbox, ModSeq(0))
+    assert found is not None
+    assert (found.is_deleted, len(found.page.entries), found.page.head.messages) == (True, 3, 3)
+    assert [row.uid async for batch in mailboxes.source.rows(mailbox, Uid(9)) for row in batch] == [1, 2, 3]
 
 
 async def test_the_groups_of_a_dead_node_are_taken_over(
