@@ -8,6 +8,7 @@ from compostela.adapters.cassandra.listener_groups import ListenerGroups
 from compostela.adapters.cassandra.mailbox_removal import HELD_SECONDS
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
 from compostela.adapters.cassandra.session import CassandraSession
+from compostela.base.errors import TemporaryFailure
 from compostela.core.events.model import LOG_END, Group, Pending
 from compostela.core.events.ports import CursorStore, EventSource
 from compostela.core.mailbox.ports import MailboxStore
@@ -169,6 +170,32 @@ async def test_a_mailbox_that_a_node_with_an_old_state_deletes_is_held_whole(
     assert found is not None
     assert (found.is_deleted, len(found.page.entries), found.page.head.messages) == (True, 3, 3)
     assert [row.uid async for batch in mailboxes.source.rows(mailbox, Uid(9)) for row in batch] == [1, 2, 3]
+
+
+async def test_a_deletion_that_was_cut_off_is_told(
+    mailboxes: CassandraMailboxes,
+    mailboxes_elsewhere: CassandraMailboxes,
+    cursors: CursorStore,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Eventually,
+) -> None:
+    mailbox = await a_mailbox(mailboxes)
+    await cursors.register(Group(G))
+
+    async def die(*_: object) -> None:
+        raise TemporaryFailure("the node dies")
+
+    monkeypatch.setattr(mailboxes_elsewhere._removal, "bury", die)
+    await mailboxes_elsewhere.delete(mailbox)
+
+    async def is_told() -> bool:
+        try:
+            found = await mailboxes.source.read(mailbox, ModSeq(0))
+        except TemporaryFailure:
+            return False
+        return found is not None and found.is_deleted
+
+    await eventually(is_told)
 
 
 async def test_the_groups_of_a_dead_node_are_taken_over(
