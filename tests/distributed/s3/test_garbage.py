@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from compostela.adapters.s3.blob_filter import BlobFilter
 from compostela.adapters.s3.bodies import S3Blobs
 from compostela.adapters.s3.garbage import S3Garbage
 from compostela.adapters.s3.settings import BlobSettings
@@ -134,3 +135,12 @@ async def test_objects_of_others_and_of_another_family_stay(
     other = S3Blobs(replace(blob_settings, family=2), tmp_path / "other", clock)
     assert await collected(S3Garbage(other, [rows.all], FILTER_BITS)) == 0
     assert await blobs.bucket.names("", 100) == [name, "notes.txt"]
+
+
+def test_the_filter_forgets_nothing_and_knows_little_that_was_not_added() -> None:
+    names = [f"1_{number}_{'ab' * 32}" for number in range(2000)]
+    known = BlobFilter(FILTER_BITS)
+    for name in names[:1000]:
+        known.add(name)
+    assert all(name in known for name in names[:1000])
+    assert sum(name in known for name in names[1000:]) < 50

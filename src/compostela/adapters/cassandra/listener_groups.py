@@ -17,7 +17,8 @@ from compostela.core.events.ports import TAKE_OVER_SECONDS
 
 STALE_SECONDS = 5.0
 """How old the groups may be that a process knows."""
-_LEASE_SECONDS = int(TAKE_OVER_SECONDS)
+LEASE_SECONDS = int(TAKE_OVER_SECONDS)
+"""After so long without a word another node may run a group."""
 _ALL = "SELECT name, value, owner FROM listener_group WHERE part = 'all'"
 _ONE = "SELECT value, owner FROM listener_group WHERE part = 'all' AND name = ?"
 _SET = "UPDATE listener_group SET value = ? WHERE part = 'all' AND name = ? IF value = ?"
@@ -52,8 +53,11 @@ _decode = msgspec.msgpack.Decoder(_Stored).decode
 class ListenerGroups:
     """Those of the cluster, as one process knows them. All calls raise `TemporaryFailure`."""
 
-    def __init__(self, session: CassandraSession, stale_seconds: float = STALE_SECONDS) -> None:
+    def __init__(
+        self, session: CassandraSession, stale_seconds: float = STALE_SECONDS, lease_seconds: int = LEASE_SECONDS
+    ) -> None:
         self._session = session
+        self._lease_seconds = lease_seconds
         self._owner = new_id()
         self._stale_seconds = stale_seconds
         self._known: tuple[KnownGroup, ...] = ()
@@ -123,7 +127,7 @@ class ListenerGroups:
         found = await self.find(name)
         if found is None or found.owner not in (None, self._owner):
             return False
-        values = (_LEASE_SECONDS, self._owner, name, _value(found), found.owner)
+        values = (self._lease_seconds, self._owner, name, _value(found), found.owner)
         return (await self._session.write_if(_OWN, *values)).applied
 
     async def release(self, name: str) -> None:

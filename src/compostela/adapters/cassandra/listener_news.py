@@ -15,6 +15,7 @@ from compostela.adapters.cassandra.mailbox_log import persistently
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.base.concurrency import side_by_side
 from compostela.core.events.model import LOG_END, LogId
+from compostela.core.mailbox.log_and_pages.head import FIRST_MODSEQ
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.username import Username
 
@@ -76,7 +77,9 @@ class ListenerNews:
     async def seed(self, listener: str, log: LogId, head: int) -> None:
         """Note a log that the group has not passed, if it has not."""
         since = await self.cursor(listener, log)
-        if since is None or since < head:
+        # a mailbox without changes has a ModSeq too
+        unchanged = 0 if isinstance(log, Username) else FIRST_MODSEQ
+        if since is None or max(since, unchanged) < head:
             await self._note_for(listener, _key(log), head)
 
     # reading

@@ -7,6 +7,7 @@ from compostela.adapters.cassandra.mailbox_log import pause
 from compostela.adapters.cassandra.mailbox_log_pages import log_page
 from compostela.adapters.cassandra.mailbox_messages import BATCH_ROWS, CassandraMessages
 from compostela.adapters.cassandra.mailbox_pages import pages_in_order
+from compostela.adapters.cassandra.mailbox_removal import MailboxRemoval
 from compostela.adapters.cassandra.mailbox_states import TRIES, MailboxTables, OpenLog
 from compostela.adapters.cassandra.mailbox_tree import MailboxTreeTable
 from compostela.base.errors import NotFound, TemporaryFailure
@@ -23,9 +24,15 @@ class CassandraEventSource:
     """A living mailbox is read as by all others; a deleted one from its pages and its kept log."""
 
     def __init__(
-        self, messages: CassandraMessages, tables: MailboxTables, trees: MailboxTreeTable, held: HeldMailboxTable
+        self,
+        messages: CassandraMessages,
+        tables: MailboxTables,
+        trees: MailboxTreeTable,
+        held: HeldMailboxTable,
+        removal: MailboxRemoval,
     ) -> None:
         self._messages = messages
+        self._removal = removal
         self._tables = tables
         self._trees = trees
         self._held = held
@@ -39,7 +46,8 @@ class CassandraEventSource:
                 return await self._read_held(mailbox, since, limit)
             if known is not None:
                 return FollowedMailbox(known, page, is_deleted=False)
-            # its name is gone, its log goes in a moment
+            # its name is gone, its log goes in a moment; if the node that deletes it has died this one goes on
+            await self._go_on_removing(mailbox)
             await pause()
         raise TemporaryFailure("a mailbox has no name: its deletion was cut off")
 
@@ -55,6 +63,15 @@ class CassandraEventSource:
             if stored.id == mailbox:
                 return Mailbox(mailbox, path, UidValidity(stored.uid_validity))
         return None
+
+    async def _go_on_removing(self, mailbox: MailboxId) -> None:
+        try:
+            user = Username((await self._tables.log.head(mailbox))[1].user)
+        except NotFound:
+            return
+        dying = (await self._trees.dying(user)).get(mailbox)
+        if dying is not None:
+            self._removal.begin(user, dying)
 
     async def _read_held(self, mailbox: MailboxId, since: ModSeq | None, limit: int) -> FollowedMailbox | None:
         held = await self._held.find(mailbox)

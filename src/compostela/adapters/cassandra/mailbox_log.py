@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -171,6 +171,18 @@ async def settled(session: CassandraSession, statements: Sequence[Statement]) ->
     """Send a conditional batch until its outcome is known; also whether an earlier try may have been applied. Raises
     `TemporaryFailure`."""
     return await repeated(lambda: session.batch_if(statements))
+
+
+async def to_the_end(write: Coroutine[object, object, T]) -> T:
+    """A write that was begun is not left half done: a caller that is cancelled waits until its outcome is known."""
+    task = asyncio.ensure_future(write)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
 
 
 async def persistently(write: Callable[[], Awaitable[None]]) -> None:

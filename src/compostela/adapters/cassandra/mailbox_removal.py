@@ -94,7 +94,9 @@ class MailboxRemoval:
         mailbox, holding = dying.mailbox.id, self._holding
         until = None
         if holding is not None and await holding.news.mailbox_ends(mailbox):
-            until = await holding.projector.project(self._publishers, self._logs.get(mailbox))
+            log = self._logs.get(mailbox)
+            await log.fresh()
+            until = await holding.projector.project(self._publishers, log)
         revision, head = await self._tables.log.head(mailbox)
         if holding is not None and until is not None:
             if head.modseq != until:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from compostela.adapters.cassandra.listener_news import ListenerNews
-from compostela.adapters.cassandra.mailbox_log import pause, settled
+from compostela.adapters.cassandra.mailbox_log import pause, settled, to_the_end
 from compostela.adapters.cassandra.mailbox_publisher import CONFLICTS, new_token
 from compostela.adapters.cassandra.mailbox_states import TRIES
 from compostela.adapters.cassandra.session import CassandraSession, Statement
@@ -164,7 +164,9 @@ class MailboxTreeTable:
                 return
             if self._news is not None and write.entries:
                 await self._news.tree_changes(user.value, head.modseq + 1, is_new=revision is None)
-            outcome, is_unclear = await settled(self._session, write.statements(user.value, revision, token))
+            outcome, is_unclear = await to_the_end(
+                settled(self._session, write.statements(user.value, revision, token))
+            )
             if outcome.applied:
                 return
             if is_unclear and write.entries and await self._is_in_log(user, head.modseq, token):

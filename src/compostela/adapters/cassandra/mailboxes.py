@@ -77,7 +77,7 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         holding = None if news is None else Holding(news, held, projector, clock)
         removal = MailboxRemoval(tables, tree, logs, publishers, lambda mailbox: tell(mailbox, None), holding)
         self.cursors = None if news is None else CassandraCursors(news, tables.log, tree, settle_seconds)
-        self.source = CassandraEventSource(self, tables, tree, held)
+        self.source = CassandraEventSource(self, tables, tree, held, removal)
         CassandraHierarchy.__init__(self, tables.log, tree, publishers, removal, clock, news)
         CassandraMessages.__init__(self, tables, logs, publishers, projector, watchers, is_over, clock)
         CassandraSubscriptions.__init__(self, tree)
