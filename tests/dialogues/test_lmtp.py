@@ -287,7 +287,7 @@ async def test_a_full_disk_is_told_for_each_recipient(tmp_path: Path) -> None:
     async with running(tmp_path, lmtp="") as server, conversation(server.ports["lmtp"]) as c:
         await greet(c)
         await begin(c, "bob@example.org", "ann@example.org")
-        server.store.blobs._disk._reserve = 2**60
+        server.embedded.blobs._disk._reserve = 2**60
         await c.client(MAIL, ".", "MAIL FROM:<>")
         await c.server("452 4.3.1", "452 4.3.1", "452 4.3.1 Insufficient system storage")
         assert await messages(server, BOB) == []
@@ -384,7 +384,7 @@ def failing_for_ann(flag: Path) -> str:
 
 
 async def effects(server: Server) -> int:
-    found: int = server.store.queues._reader.execute("SELECT count(*) FROM effect").fetchone()[0]
+    found: int = server.embedded.queues._reader.execute("SELECT count(*) FROM effect").fetchone()[0]
     return found
 
 
@@ -460,7 +460,7 @@ async def test_the_container_takes_nothing_on_a_full_disk(tmp_path: Path) -> Non
     async with running(tmp_path, lmtp=SPLIT) as server, conversation(server.ports["lmtp"]) as c:
         await greet(c)
         await begin(c, "bob@example.org", "ann@example.org")
-        server.store.blobs._disk._reserve = 2**60
+        server.embedded.blobs._disk._reserve = 2**60
         await c.client(MAIL, ".")
         await c.server("452 4.3.1", "452 4.3.1")
         assert await messages(server, BOB) == []

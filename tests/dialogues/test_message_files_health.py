@@ -17,7 +17,7 @@ async def test_files_that_the_database_does_not_know_degrade_the_health(tmp_path
         stray.parent.mkdir()
         stray.write_bytes(b"a body of another server")
         os.utime(stray, (time.time() - 2 * DAY,) * 2)
-        await server.store.collect_garbage()
+        await server.embedded.collect_garbage()
         (result,) = await health.run(["Message files"])
         assert result.status is HealthStatus.DEGRADED
         assert result.cause is not None
@@ -25,6 +25,6 @@ async def test_files_that_the_database_does_not_know_degrade_the_health(tmp_path
         assert "zz/stray" in result.cause
         # the operator moves it away
         stray.unlink()
-        await server.store.collect_garbage()
+        await server.embedded.collect_garbage()
         (result,) = await health.run(["Message files"])
         assert result.status is HealthStatus.HEALTHY

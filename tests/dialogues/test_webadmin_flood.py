@@ -82,7 +82,7 @@ async def test_health_is_bad_while_every_mail_is_refused(tmp_path: Path, monkeyp
     monkeypatch.setattr(embedded_store, "RESERVE_SECONDS", 3600.0)
     async with administered(tmp_path) as (server, address), conversation(server.ports["smtp"]) as c:
         assert await status_of(address, "/healthcheck") == 200
-        server.store._reserve.release()
+        server.embedded._reserve.release()
         await c.server("220 ")
         await c.client("EHLO client.example")
         await c.until("250 ")
@@ -109,7 +109,7 @@ async def test_health_is_bad_while_no_mail_can_be_queued(tmp_path: Path) -> None
 
 async def test_health_is_bad_while_no_large_mail_can_be_kept(tmp_path: Path) -> None:
     async with administered(tmp_path) as (server, address):
-        blobs = server.store.blobs.folder
+        blobs = server.embedded.blobs.folder
         blobs.rename(blobs.with_name("away"))
         blobs.write_bytes(b"")
         assert await status_of(address, "/healthcheck") == 503

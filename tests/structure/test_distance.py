@@ -23,6 +23,7 @@ WITHOUT_ELSEWHERE = {
     "SecurityContextContract": "nothing is kept",
     "SmtpSenderContract": "nothing is kept",
     "SpamScannerContract": "nothing is kept",
+    "SpillContract": "BlobDistanceContract has it",
     "TokenVerifierContract": "nothing is kept",
     "VirusScannerContract": "nothing is kept",
 }

@@ -13,8 +13,13 @@ from unittest.mock import patch
 
 import click
 
+from compostela.adapters.cassandra.configuration import read_cassandra_settings
+from compostela.adapters.cassandra.queue_settings import read_queue_settings
+from compostela.adapters.redis.settings import read_redis_settings
+from compostela.adapters.s3.settings import read_blob_settings
 from compostela.app.cli import main
 from compostela.app.configuration import folder
+from compostela.app.configuration.engine_files import read_rabbitmq
 from compostela.app.server.life_cycle import Server
 from compostela.app.stores import unopened_stores
 from compostela.base.clock import SystemClock
@@ -29,7 +34,7 @@ from compostela.core.filtering.settings import read_crowdsec_settings
 from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
-from compostela.core.tasks.settings import read_task_run_settings, read_task_settings
+from compostela.core.tasks.settings import read_task_run_settings
 from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
@@ -50,6 +55,42 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 WIDTH = 100
 NOTE = "<!-- Made from the code by `make reference`: change the docstrings there, not this page. -->"
 _WORDS = {
+    "uri": "The server, with user, password and virtual host: `amqp://user:password@host:5672/vhost`; `amqps://` with TLS.",
+    "hosts": "Servers of one cluster, which are tried in turn, in the place of the server of `uri`.",
+    "vhost": "The virtual host, in the place of that of `uri`.",
+    "ssl.enabled": "Whether connections are encrypted; `amqps://` says the same.",
+    "ssl.validation.strategy": "With `ignore` the server's certificate is not checked.",
+    "channel.pool.max.delay.ms": "The longest wait before the connection is tried again.",
+    "implementation": "`s3`, and nothing else.",
+    "objectstorage.bucketPrefix": "Before the name of the bucket.",
+    "objectstorage.namespace": "The bucket. It must exist.",
+    "objectstorage.s3.region": "The region of the store.",
+    "objectstorage.s3.accessKeyId": "The credentials' first half.",
+    "objectstorage.s3.secretKey": "The credentials' second half.",
+    "objectstorage.s3.trustall": "With true the server's certificate is not checked.",
+    "objectstorage.s3.connection.timeout": "Time-out of one connection.",
+    "compression.enable": "Whether new bodies are compressed (zstd). Compressed ones are read in any case.",
+    "encryption.aes.enable": "Whether bodies are encrypted (AES-256-GCM). The form is not that of James.",
+    "encryption.aes.password": "What the key is made from. Without it encrypted bodies are lost.",
+    "encryption.aes.salt": "What the key is made from too, in hexadecimal digits.",
+    "encryption.aes.private.key.algorithm": "How the key is made from both.",
+    "redisURL": "`redis://user:password@host:port/database`, with TLS `rediss://`, several separated by commas, or "
+    "`redis-sentinel://password@host:port,host:port/database?sentinelMasterId=name`.",
+    "mail.queue.choice": "`RABBITMQ`, and nothing else.",
+    "cassandra.keyspace": "Holds all tables.",
+    "cassandra.user": "Together with a password, for a cluster that asks for them.",
+    "cassandra.password": "Of that user.",
+    "*ssl-engine-factory.class": "With `DefaultSslEngineFactory` connections are encrypted.",
+    "*ssl-engine-factory.hostname-validation": "The server's name or address must be in its certificate.",
+    "*ssl-engine-factory.truststore-path": "Certificates of authorities, JKS, PKCS#12 or PEM. Without it those of the system are trusted.",
+    "*ssl-engine-factory.truststore-password": "Of that store.",
+    "*ssl-engine-factory.keystore-path": "Certificate and key of this client, JKS, PKCS#12 or PEM.",
+    "*ssl-engine-factory.keystore-password": "Of that store and of its key.",
+    "*advanced.connection.connect-timeout": "Time-out of one connection.",
+    "*basic.request.timeout": "Time-out of one request, the wait for a free place among the concurrent ones included.",
+    "*throttler.max-concurrent-requests": "Requests of one node of the mail server that are under way at once. More wait.",
+    "*throttler.max-queue-size": "Requests that may wait. More are refused as a temporary failure.",
+    "*connection.pool.local.size": "Connections to each node of the cluster.",
     "*server/enabled": "Start this server.",
     "*server/connectiontimeout": "Silence after which the server closes; also written `connectionTimeout`.",
     "imapserver/timeout": "As `connectiontimeout`.",
@@ -153,7 +194,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "dnsservice.xml": lambda recorder: read_dns_settings(recorder.settings("")),
     "crowdsec.properties": lambda recorder: read_crowdsec_settings(recorder.settings("")),
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
-    "rabbitmq.properties": lambda recorder: read_task_settings(recorder.settings("")),
+    "rabbitmq.properties": lambda recorder: read_rabbitmq(recorder.settings("")),
     "sieve.properties": lambda recorder: read_sieve_settings(recorder.settings("")),
     "tasks.properties": lambda recorder: read_task_run_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
@@ -161,6 +202,12 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "doctor.properties": lambda recorder: read_doctor_settings(recorder.settings("")),
     "batchsizes.properties": lambda recorder: folder._read_batch_sizes(recorder.settings("")),
     "extensions.properties": lambda recorder: folder._read_extensions(recorder.settings("")),
+    "cassandra.properties and cassandra-driver.conf": lambda recorder: read_cassandra_settings(
+        recorder.settings(""), recorder.settings("")
+    ),
+    "blob.properties (or blobstore.properties)": lambda recorder: read_blob_settings(recorder.settings("")),
+    "redis.properties": lambda recorder: read_redis_settings(recorder.settings("")),
+    "queue.properties": lambda recorder: read_queue_settings(recorder.settings("")),
     "listeners.xml": lambda recorder: _read_listeners(recorder.settings("")),
 }
 

@@ -16,7 +16,8 @@ from compostela.net.tls.errors import TlsError
 async def check(conf: Path, data: Path, problems: Problems) -> Configuration:
     """Complaints go to `problems`; the data folder is not changed. A coroutine, because what it makes expects a running loop."""
     configuration = load(conf, data, problems)
-    check_folder(data, problems)
+    if configuration.engines is None:
+        check_folder(data, problems)
     server = make_server(configuration, unopened_stores(), problems)
     if server is not None:
         await server.close()

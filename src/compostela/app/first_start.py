@@ -12,7 +12,7 @@ from pathlib import Path
 from compostela.app.configuration.folder import Configuration
 from compostela.app.configuration.locations import TOKEN_FILE
 from compostela.app.server.services import Services
-from compostela.base.errors import CompostelaError
+from compostela.base.errors import AlreadyExists, CompostelaError
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.attributes import SENT_BY_MAILET
 from compostela.core.mail.model import Mail
@@ -139,7 +139,10 @@ async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Do
         return None
     name = Username.parse(f"{FIRST_USER}@{domain}" if users.virtual_hosting else FIRST_USER)
     password = secrets.token_urlsafe(12)
-    await users.add(name, password)
+    try:
+        await users.add(name, password)
+    except AlreadyExists:
+        return None  # another node came first
     await queues.queue("spool").enqueue(_welcome(MailAddress(FIRST_USER, domain), domain, now))
     return FirstUser(name, password)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from compostela.app.configuration.folder import load
 from compostela.app.configuration.sample import sample_folder
-from compostela.app.editions.embedded import open_stores
 from compostela.app.first_start import make_certificate, write_private
+from compostela.app.opening import open_stores
 from compostela.app.server.services import make_services
 from compostela.base.clock import SystemClock
 from compostela.base.errors import CompostelaError, InvalidArgument
@@ -56,7 +56,7 @@ async def initialise(plan: Plan, conf: Path, data: Path) -> str:
     configuration = load(conf, data, problems)
     if wrong := problems.of(Severity.ERROR):
         raise InvalidArgument(str(wrong[0]))
-    stores = await open_stores(data, configuration.listeners)
+    stores = await open_stores(data, configuration.listeners, configuration.engines)
     make_certificate(data, plan.host.name)
     services = make_services(configuration, stores, SystemClock())
     password = secrets.token_urlsafe(12)

@@ -16,7 +16,7 @@ from compostela.app import first_start
 from compostela.app.checking import report
 from compostela.app.configuration.folder import Configuration, load
 from compostela.app.configuration.locations import TOKEN_FILE
-from compostela.app.editions.embedded import open_stores
+from compostela.app.opening import open_stores
 from compostela.app.server.life_cycle import Server, make_server
 from compostela.app.stores import StoresUnavailable
 from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
@@ -100,7 +100,7 @@ async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -
     problems = Problems()
     configuration = load(conf, data, problems)
     try:
-        stores = await open_stores(data, configuration.listeners)
+        stores = await open_stores(data, configuration.listeners, configuration.engines)
     except StoresUnavailable as error:
         raise StartError(str(error)) from error
     server = make_server(configuration, stores, problems)
@@ -118,7 +118,8 @@ async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -
     except (TlsError, KerberosError) as error:
         raise StartError(str(error), EXIT_CONFIGURATION) from error
     except TemporaryFailure as error:
-        raise StartError(f"the data folder {data} cannot be used: {error}") from error
+        what = f"the data folder {data}" if configuration.engines is None else "an engine"
+        raise StartError(f"{what} cannot be used: {error}") from error
     # what is there now stays; what a mail leaves behind is freed by reference counts, so cycles may wait for longer
     gc.collect()
     gc.freeze()

@@ -7,7 +7,7 @@ for. Complaints never raise: they gather in `Problems`, and a default stands in,
 
 import difflib
 import enum
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -108,6 +108,11 @@ class Settings:
     @property
     def place(self) -> Place:
         return self.node.place
+
+    @property
+    def known(self) -> Collection[str]:
+        """The names that were asked for."""
+        return self._known
 
     @property
     def body(self) -> str:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compostela.adapters.embedded import mail_codec
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.effects import QUEUED, forget, recall, remember
 from compostela.adapters.embedded.in_work import InWork
@@ -24,6 +23,7 @@ from compostela.base.errors import TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.base.metrics import counter
 from compostela.core.idempotency import Effect
+from compostela.core.mail import codec as mail_codec
 from compostela.core.mail.model import Mail
 from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
 from compostela.core.queue.ports import MAX_DEATHS_ALONE, Turn

@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator
 
-from compostela.adapters.embedded import mail_codec
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.effects import STORED, forget, recall, remember
 from compostela.adapters.embedded.packing import pack
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.core.idempotency import Effect
+from compostela.core.mail import codec as mail_codec
 from compostela.core.mail.model import Mail
 from compostela.core.repository.ports import RepositoryQuery, RepositoryUrl
+from compostela.core.repository.queries import matches
 from compostela.model.numbers import EntryId
 
 BATCH = 500
@@ -79,7 +80,7 @@ class EmbeddedRepository:
                 return
             last = rows[-1][0]
             for _, key, *facts in rows:
-                if query is None or _matches(query, *facts):
+                if query is None or matches(query, *facts):
                     yield key
 
     async def retrieve(self, key: str) -> Mail | None:
@@ -156,21 +157,3 @@ class EmbeddedRepositories:
 def _entry(row_id: int) -> EntryId:
     """Rows are numbered once and for all (AUTOINCREMENT), so this names one storing."""
     return EntryId(f"{STORED}{row_id}")
-
-
-def _matches(
-    query: RepositoryQuery, updated: float, sender: str | None, recipients: str, host: str, address: str
-) -> bool:
-    return (
-        (query.updated_before is None or updated < query.updated_before)
-        and (query.updated_after is None or updated > query.updated_after)
-        and (query.sender is None or (sender is not None and _is_address(query.sender, sender)))
-        and (query.recipient is None or any(_is_address(query.recipient, one) for one in recipients.split("\n")))
-        and (query.remote_host is None or query.remote_host == host)
-        and (query.remote_address is None or query.remote_address == address)
-    )
-
-
-def _is_address(pattern: str, address: str) -> bool:
-    pattern = pattern.lower()
-    return address.endswith(pattern[1:]) if pattern.startswith("*@") else address == pattern

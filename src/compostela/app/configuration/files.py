@@ -2,7 +2,7 @@
 
 XML is read without entities, DTD and network. Properties are those of commons-configuration: `key = value`, comments with
 `#` and `!`, continued lines, repeated keys. In both `${env:NAME}`, `${env:NAME:-default}` and `${sys:NAME}` stand for
-environment variables.
+environment variables. A `.conf` file is HOCON, see `hocon`.
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from compostela.app.configuration.hocon import HoconError, parse_hocon
 from compostela.base.settings import Node, Place, Problems
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
@@ -42,7 +43,18 @@ class Reader:
 
     def parse(self, name: str, data: bytes) -> Node | None:
         """By the ending of the name."""
-        return self._xml(name, data) if name.endswith(".xml") else self._properties(name, data)
+        if name.endswith(".xml"):
+            return self._xml(name, data)
+        return self._hocon(name, data) if name.endswith(".conf") else self._properties(name, data)
+
+    def _hocon(self, name: str, data: bytes) -> Node | None:
+        try:
+            return parse_hocon(name, data.decode(), self._environment)
+        except UnicodeDecodeError:
+            self._problems.error(Place(name), "is not UTF-8")
+        except HoconError as error:
+            self._problems.error(Place(name, error.line), str(error))
+        return None
 
     def _xml(self, name: str, data: bytes) -> Node | None:
         parser = etree.XMLParser(

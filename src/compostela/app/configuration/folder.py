@@ -7,8 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
+from compostela.app.configuration.engine_files import ENGINE_FILES, read_engines, read_rabbitmq
 from compostela.app.configuration.files import Reader
 from compostela.app.configuration.locations import FileLocations
+from compostela.app.engines import EngineSettings
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.core.authentication.throttle import ThrottleSettings, read_throttle_settings
 from compostela.core.autoconfiguration.settings import AutoconfigurationSettings, read_autoconfiguration_settings
@@ -31,7 +33,6 @@ from compostela.core.tasks.settings import (
     TaskSettings,
     read_own_tasks,
     read_task_run_settings,
-    read_task_settings,
 )
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.doctor.configuration import ExaminedConfiguration
@@ -55,13 +56,11 @@ _FILES = (
     "usersrepository.xml", "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
     "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties", "droplists.properties", "rspamd.properties",
-    "sieve.properties",
+    "sieve.properties", *ENGINE_FILES,
 )  # fmt: skip
 _NOT_YET = (
-    "jmap.properties", "cassandra.properties", "cassandra-driver.conf",
-    "blob.properties", "blobstore.properties", "opensearch.properties", "elasticsearch.properties",
-    "redis.properties", "tika.properties", "search.properties", "deletedMessageVault.properties",
-    "queue.properties", "spamassassin.properties", "quotas.xml",
+    "jmap.properties", "opensearch.properties", "elasticsearch.properties", "tika.properties", "search.properties",
+    "deletedMessageVault.properties", "spamassassin.properties", "quotas.xml",
 )  # fmt: skip
 _NO_MEANING = ("jvm.properties", "jmx.properties", "logback.xml", "jmxremote.password", "jmxremote.access", "README.md")
 _REFUSED = {"pulsar.properties": "Pulsar", "queue-pulsar.properties": "Pulsar", "postgres.properties": "PostgreSQL"}
@@ -99,6 +98,8 @@ class Configuration:
     webadmin: WebAdminSettings
     autoconfiguration: AutoconfigurationSettings
     doctor: DoctorSettings
+    engines: EngineSettings | None
+    """Those of the distributed edition; None for the embedded one."""
 
     @property
     def examined(self) -> ExaminedConfiguration:
@@ -127,6 +128,8 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
     source = _Source(folder, problems)
     source.root("batchsizes.properties", _read_batch_sizes)
     container = source.packaged("mailetcontainer.xml")
+    tasks, rabbit = source.root("rabbitmq.properties", read_rabbitmq)
+    engines = read_engines(source.settings, source.has, rabbit, problems)
     configuration = Configuration(
         locations=FileLocations(folder, data),
         smtp=read_smtp_settings(source.node("smtpserver.xml", "smtpservers"), problems),
@@ -147,13 +150,14 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
         rspamd=source.root("rspamd.properties", read_rspamd_settings),
         health=source.root("healthcheck.properties", read_health_settings),
-        tasks=source.root("rabbitmq.properties", read_task_settings),
+        tasks=tasks,
         task_runs=source.root("tasks.properties", read_task_run_settings),
         own_tasks=source.root("extensions.properties", _read_extensions),
         listeners=source.root("listeners.xml", read_listeners_settings),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
         doctor=source.root("doctor.properties", read_doctor_settings),
+        engines=engines,
     )
     files = [
         (Place("smtpserver.xml"), [one.server for one in configuration.smtp]),
@@ -188,8 +192,14 @@ class _Source:
         assert found is not None
         return found
 
+    def has(self, name: str) -> bool:
+        return (self._folder / name).is_file()
+
+    def settings(self, name: str) -> Settings:
+        return Settings(self.node(name, name), self._problems)
+
     def root(self, name: str, read: Callable[[Settings], T]) -> T:
-        return read(Settings(self.node(name, name), self._problems))
+        return read(self.settings(name))
 
 
 def _check_names(folder: Path, problems: Problems) -> None:

@@ -70,7 +70,7 @@ class EventSource(Protocol):
     Each call sees one moment and may be repeated; it raises `TemporaryFailure`. A deleted mailbox can be read until all groups
     have passed its last entry, the content of an expunged message until all groups that declared `needs_content` have passed
     its expunge, each at most seven days (a setting). Embedded: the rows stay until the hourly collection. Distributed: the
-    deletion of the rows is the last step of a task that waits for the cursors."""
+    rows stay until a collection that looks at the cursors."""
 
     async def read(self, mailbox: MailboxId, since: ModSeq | None, limit: int = PAGE_ENTRIES) -> FollowedMailbox | None:
         """Return the mailbox with a page of its log (see `MessageStore.log`), None if it is gone. With `since=None` the page is

@@ -13,17 +13,6 @@ from compostela.core.tasks.schedule import ScheduledTask
 from compostela.core.tasks.worker import CONCURRENCY, KEPT_SECONDS, WorkerSettings
 
 ENTRY_POINTS = "compostela.tasks"
-_NOT_YET = (
-    "uri", "hosts", "vhost", "management.uri", "management.user", "management.password", "connection.pool.retries",
-    "connection.pool.min.delay.ms", "channel.pool.retries", "channel.pool.max.delay.ms", "channel.pool.size",
-    "driver.network.recovery.interval", "ssl.enabled", "ssl.management.enabled", "ssl.validation.strategy",
-    "ssl.truststore", "ssl.truststore.password", "ssl.keystore", "ssl.keystore.password", "ssl.hostname.verifier",
-    "quorum.queues.enable", "quorum.queues.replication.factor", "quorum.queues.delivery.limit",
-    "mailqueue.publish.confirm.enabled", "event.bus.publish.confirm.enabled",
-    "event.bus.notification.durability.enabled", "event.bus.propagate.dispatch.error", "notification.queue.autoDelete",
-    "notification.queue.ttl", "cassandra.view.enabled", "mailqueue.view.sliceWindow", "mailqueue.view.bucketCount",
-    "mailqueue.view.updateBrowseStartPace", "mailqueue.size.metricsEnabled", "task.queue.consumer.timeout",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +25,9 @@ class TaskSettings:
 
 
 def read_task_settings(settings: Settings) -> TaskSettings:
-    read = TaskSettings(consumption_enabled=settings.boolean("task.consumption.enabled", True))
-    settings.not_yet(*_NOT_YET)
-    settings.finish()
-    return read
+    """Reads what of `rabbitmq.properties` concerns tasks."""
+    settings.ignored("task.queue.consumer.timeout")
+    return TaskSettings(consumption_enabled=settings.boolean("task.consumption.enabled", True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Stores of the distributed edition in Cassandra."""

@@ -1,0 +1,22 @@
+"""Mail queues. Record 0013 lists their queries."""
+
+QUEUE_TABLES = (
+    # the truth of an entry. `revision` is -1 for a while when an entry that an effect made has ended; `work` is who has it in work
+    """CREATE TABLE IF NOT EXISTS queue_entry (entry text PRIMARY KEY, revision bigint, facts blob, mail blob, work blob)
+        WITH compaction = {'class': 'LeveledCompactionStrategy'}""",
+    # the entries that were enqueued in a minute
+    """CREATE TABLE IF NOT EXISTS queue_line (queue text, minute bigint, bucket tinyint, entry text,
+        PRIMARY KEY ((queue, minute, bucket), entry))""",
+    # those whose time comes in a minute
+    """CREATE TABLE IF NOT EXISTS queue_due (queue text, minute bigint, due double, entry text, revision bigint,
+        PRIMARY KEY ((queue, minute), due, entry, revision))""",
+    # which minutes have lines or due entries
+    """CREATE TABLE IF NOT EXISTS queue_minute (queue text, kind text, minute bigint, PRIMARY KEY ((queue, kind), minute))
+        WITH compaction = {'class': 'LeveledCompactionStrategy'}""",
+    # entries put minus entries ended, by node
+    "CREATE TABLE IF NOT EXISTS queue_count (queue text, node text, balance bigint, PRIMARY KEY (queue, node))",
+    # the nodes that are alive
+    "CREATE TABLE IF NOT EXISTS queue_node (node text PRIMARY KEY, beat bigint)",
+    # which node sweeps a queue
+    "CREATE TABLE IF NOT EXISTS queue_lease (queue text PRIMARY KEY, node text)",
+)

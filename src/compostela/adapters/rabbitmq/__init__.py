@@ -1,0 +1,1 @@
+"""Hand-out of queue entries by RabbitMQ."""

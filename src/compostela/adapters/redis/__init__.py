@@ -1,0 +1,1 @@
+"""Short-lived counters that the nodes of a cluster share, in Redis."""

@@ -1,0 +1,1 @@
+"""Bodies as objects of an S3 store."""

@@ -1,0 +1,52 @@
+"""The stores through which mail goes: each asks the others whether the entry of an effect has ended."""
+
+from typing import NamedTuple
+
+from compostela.adapters.cassandra.effects import Entries
+from compostela.adapters.cassandra.listener_groups import ListenerGroups
+from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
+from compostela.adapters.cassandra.message_garbage import GarbageSettings
+from compostela.adapters.cassandra.queue_rows import QUEUED
+from compostela.adapters.cassandra.queues import ClusterQueues
+from compostela.adapters.cassandra.repositories import STORED, CassandraRepositories
+from compostela.adapters.cassandra.session import CassandraSession
+from compostela.adapters.cassandra.unqueued_runs import RUN, CassandraRuns
+from compostela.adapters.rabbitmq.broker import RabbitBroker
+from compostela.adapters.s3.bodies import S3Blobs
+from compostela.app.engines import EngineSettings
+from compostela.base.clock import Clock
+
+
+class MailStores(NamedTuple):
+    queues: ClusterQueues
+    mailboxes: CassandraMailboxes
+    repositories: CassandraRepositories
+    runs: CassandraRuns
+
+
+def mail_stores_of(
+    session: CassandraSession,
+    broker: RabbitBroker,
+    blobs: S3Blobs,
+    clock: Clock,
+    engines: EngineSettings,
+    held_seconds: float,
+) -> MailStores:
+    entries = Entries()
+    mail = MailStores(
+        ClusterQueues(session, broker, blobs, clock, engines.queues, entries.is_over),
+        CassandraMailboxes(
+            session,
+            blobs,
+            clock,
+            is_over=entries.is_over,
+            groups=ListenerGroups(session),
+            garbage=GarbageSettings(held_seconds=held_seconds),
+        ),
+        CassandraRepositories(session, blobs, entries.is_over, clock),
+        CassandraRuns(session),
+    )
+    entries.register(QUEUED, mail.queues.rows.is_over)
+    entries.register(STORED, mail.repositories.is_over)
+    entries.register(RUN, mail.runs.is_over)
+    return mail

@@ -1,0 +1,134 @@
+"""The broker may lose everything and be away: what was accepted is handed out all the same."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from compostela.base.errors import TemporaryFailure
+from compostela.core.idempotency import Effect
+from compostela.core.queue.ports import MailQueues
+from compostela.model.numbers import EffectKey
+from tests.contracts.distance import Faulty
+from tests.contracts.fakes import FakeClock, a_mail
+from tests.distributed.queue.kit import SECONDS, QueueNode
+from tests.distributed.queue.rabbit import make_vhost, remove_vhost
+
+
+def vhost_of(uri: str) -> str:
+    return uri.rpartition("/")[2]
+
+
+async def taken(node: QueueNode, count: int) -> set[str]:
+    """The names of the next mails, which are done."""
+    queue = node.queues.queue("spool")
+    items = [await asyncio.wait_for(queue.dequeue(), SECONDS) for _ in range(count)]
+    await asyncio.gather(*(item.done() for item in items))
+    return {item.mail.name for item in items}
+
+
+async def test_what_the_broker_lost_is_handed_out_again(node: QueueNode, broker_uri: str, clock: FakeClock) -> None:
+    queue = node.queues.queue("spool")
+    for number in range(3):
+        await queue.enqueue(a_mail(str(number)))
+    await queue.enqueue(a_mail("delayed"), delay_seconds=86400)
+    await wipe_broker(broker_uri, node)
+    assert await node.queues.sweep() == 0, "they are too young to be lost"
+    clock.advance(3600)
+    assert await node.queues.sweep() == 3
+    assert await taken(node, 3) == {"0", "1", "2"}
+    assert await node.queues.sweep() == 0
+    assert await queue.size() == 1
+
+
+async def test_mail_is_accepted_while_the_broker_is_away(node: QueueNode, broker_uri: str) -> None:
+    queue = node.queues.queue("spool")
+    vhost = vhost_of(broker_uri)
+    await asyncio.to_thread(remove_vhost, vhost)
+    await _is_lost(node)
+    for number in range(3):
+        await queue.enqueue(a_mail(str(number)))
+    await asyncio.to_thread(make_vhost, vhost)
+    assert await taken(node, 3) == {"0", "1", "2"}
+
+
+async def test_what_is_in_work_when_the_broker_is_lost_is_neither_doubled_nor_a_death(
+    node: QueueNode, node_elsewhere: QueueNode, broker_uri: str, clock: FakeClock
+) -> None:
+    queue, other = (one.queues.queue("spool") for one in (node, node_elsewhere))
+    await queue.enqueue(a_mail())
+    item = await asyncio.wait_for(queue.dequeue(), SECONDS)
+    waiting = asyncio.ensure_future(other.dequeue())
+    await wipe_broker(broker_uri, node, node_elsewhere)
+    clock.advance(3600)
+    assert await node_elsewhere.queues.sweep() == 0, "a living node has it in work"
+    await item.retry(item.mail)
+    again = await asyncio.wait_for(waiting, SECONDS) if not queue.at_hand else await queue.dequeue()
+    assert again.attempts == 0
+    await again.done()
+    waiting.cancel()
+    assert await queue.size() == 0
+
+
+async def wipe_broker(uri: str, *nodes: QueueNode) -> None:
+    """All that the broker has is gone when this returns, and the nodes are connected to it again."""
+    await asyncio.to_thread(remove_vhost, vhost_of(uri))
+    for node in nodes:
+        await _is_lost(node)
+    await asyncio.to_thread(make_vhost, vhost_of(uri))
+    for node in nodes:
+        await node.is_connected()
+
+
+async def _is_lost(node: QueueNode) -> None:
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                await node.broker.check()
+            except TemporaryFailure:
+                return
+            await asyncio.sleep(0.005)
+
+
+async def test_an_unknown_outcome_is_repeated_under_its_key(queues: MailQueues, faulty: Faulty) -> None:
+    spool, outgoing = queues.queue("spool"), queues.queue("outgoing")
+    await spool.enqueue(a_mail())
+    item = await spool.dequeue()
+    key = Effect(item.entry, EffectKey("out"))
+    calls: list[Callable[[], Awaitable[object]]] = [lambda: outgoing.enqueue(a_mail("out"), effect=key), item.done]
+    for call in calls:
+        for fault in (faulty.refuses, faulty.drops_answers):
+            with fault(), pytest.raises(TemporaryFailure):
+                await call()
+        with faulty.delays():
+            await call()
+    assert (await spool.size(), await outgoing.size()) == (0, 1)
+    assert [mail.name async for mail in outgoing.browse()] == ["out"]
+
+
+async def test_the_same_effect_at_once_with_several_mails_leaves_one_of_them_whole(
+    queues: MailQueues, queues_elsewhere: MailQueues
+) -> None:
+    entry = await queues.queue("spool").enqueue(a_mail())
+    key = Effect(entry, EffectKey("out"))
+
+    async def run(one: MailQueues, who: str) -> None:
+        mail = a_mail("out", sender=f"{who}@example.org", body=who.encode())
+        await one.queue("outgoing").enqueue(mail, effect=key)
+
+    await asyncio.gather(*(run((queues, queues_elsewhere)[n % 2], f"run{n}") for n in range(6)))
+    outgoing = queues.queue("outgoing")
+    assert await outgoing.size() == 1
+    mail = (await asyncio.wait_for(outgoing.dequeue(), SECONDS)).mail
+    assert (await mail.content.body.read()).decode() == str(mail.sender).partition("@")[0]
+
+
+async def test_a_large_body_is_kept_apart_and_survives_the_queue(node: QueueNode) -> None:
+    queue = node.queues.queue("spool")
+    body = b"large " * 10_000
+    await queue.enqueue(a_mail(body=body))
+    item = await asyncio.wait_for(queue.dequeue(), SECONDS)
+    assert await item.mail.content.body.read() == body
+    await item.retry(item.mail)
+    again = await asyncio.wait_for(queue.dequeue(), SECONDS)
+    assert await again.mail.content.body.read() == body
