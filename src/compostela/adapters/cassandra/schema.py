@@ -22,6 +22,7 @@ from compostela.adapters.cassandra.tables.queue import QUEUE_TABLES
 from compostela.adapters.cassandra.tables.repositories import REPOSITORY_TABLES
 from compostela.adapters.cassandra.tables.runs import RUN_TABLES
 from compostela.adapters.cassandra.tables.tasks import TASK_TABLES
+from compostela.adapters.cassandra.tables.tokens import TOKEN_TABLES
 from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
 
@@ -43,6 +44,8 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
         *QUEUE_TABLES,
         *LISTENER_TABLES,
     ),
+    # words of ham and spam
+    TOKEN_TABLES,
 )
 
 # Two nodes that create a table at once at two coordinators would give it two ids, and what was written under one would be lost

@@ -5,11 +5,9 @@ from collections.abc import Collection, Sequence
 from compostela.adapters.embedded.effects import recall, remember
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
-from compostela.core.bayes.ports import Corpus, Counts, Feed
+from compostela.core.bayes.ports import MAX_TOKENS, Corpus, Counts, Feed
 from compostela.core.idempotency import Effect
 
-MAX_TOKENS = 2_000_000
-"""Of one corpus: about 80 MB."""
 _DONE = b"trained"
 _BEGIN = "INSERT OR IGNORE INTO token_corpus VALUES (?, 0, 0, 0)"
 _SIZE = "SELECT tokens FROM token_corpus WHERE name = ?"

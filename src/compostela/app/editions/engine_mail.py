@@ -10,6 +10,7 @@ from compostela.adapters.cassandra.queue_rows import QUEUED
 from compostela.adapters.cassandra.queues import ClusterQueues
 from compostela.adapters.cassandra.repositories import STORED, CassandraRepositories
 from compostela.adapters.cassandra.session import CassandraSession
+from compostela.adapters.cassandra.token_corpora import CassandraTokenCorpora
 from compostela.adapters.cassandra.unqueued_runs import RUN, CassandraRuns
 from compostela.adapters.rabbitmq.broker import RabbitBroker
 from compostela.adapters.s3.bodies import S3Blobs
@@ -22,6 +23,7 @@ class MailStores(NamedTuple):
     mailboxes: CassandraMailboxes
     repositories: CassandraRepositories
     runs: CassandraRuns
+    token_corpora: CassandraTokenCorpora
 
 
 def mail_stores_of(
@@ -45,6 +47,7 @@ def mail_stores_of(
         ),
         CassandraRepositories(session, blobs, entries.is_over, clock),
         CassandraRuns(session),
+        CassandraTokenCorpora(session, entries.is_over),
     )
     entries.register(QUEUED, mail.queues.rows.is_over)
     entries.register(STORED, mail.repositories.is_over)

@@ -46,7 +46,8 @@ def stores_of(
     broker = RabbitBroker(engines.rabbit, clock, engines.queues.prefetch)
     redis, lookups = RedisEngine(engines.redis), Lookups()
     limits, delegations = limits_of(redis, clock), CassandraDelegations(session)
-    queues, mailboxes, repositories, runs = mail_stores_of(session, broker, blobs, clock, engines, held_seconds)
+    mail = mail_stores_of(session, broker, blobs, clock, engines, held_seconds)
+    queues, mailboxes, runs = mail.queues, mail.mailboxes, mail.runs
     assert mailboxes.cursors is not None
     by_id: Any = NotBuilt("keep blobs by id")  # Any: takes the place of a port
 
@@ -63,12 +64,13 @@ def stores_of(
     return Stores(
         mailboxes=mailboxes,
         queues=queues,
-        repositories=repositories,
+        repositories=mail.repositories,
         users=CassandraUsers(session, lookups, delegations),
         delegations=delegations,
         domains=CassandraDomains(session, lookups),
         rewriting=CassandraRewriting(session, lookups),
         greylist=CassandraGreylist(session, clock),
+        token_corpora=mail.token_corpora,
         vacations=CassandraVacations(session),
         drop_lists=CassandraDropLists(session, lookups),
         dlp_rules=CassandraDlpRules(session),

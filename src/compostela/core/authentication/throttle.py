@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from compostela.base.clock import Clock
-from compostela.base.errors import InvalidArgument
+from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
 from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins
@@ -22,6 +22,8 @@ MAX_AT_ONCE = 4
 """Passwords of one address that are looked at together: a thousand guesses on as many connections must not all be looked at before the
 first is counted, nor keep others from the threads that do it."""
 IPV6_PREFIX = 64
+SECRET = "throttle"
+"""The name of the secret that is the key of guesses."""
 
 _failures = counter("failedLogins", "Logins that were refused")
 _bans = counter("bannedAddresses", "Addresses shut out after failed logins")
@@ -73,8 +75,15 @@ class _Turns(asyncio.Semaphore):
     """Who waits or has his turn."""
 
 
+KeyOfAll = Callable[[str], Awaitable[bytes]]
+"""Gives the secret of a name, the same for all processes: see `UserStore.secret`. Raises `TemporaryFailure`."""
+
+
 class Throttle:
-    """The rules. What is counted is in the ports; turns are those of the process."""
+    """The rules. What is counted is in the ports; turns are those of the process.
+
+    A guess is counted as a digest under the key `SECRET`, which all processes share, so that the same guess counts once in the whole cluster. As
+    long as the key cannot be read, a key of the process takes its place."""
 
     def __init__(
         self,
@@ -82,6 +91,7 @@ class Throttle:
         failures: FailedLogins,
         bans: Bans,
         clock: Clock,
+        key_of_all: KeyOfAll,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
@@ -90,7 +100,9 @@ class Throttle:
         self._clock = clock
         self._sleep = sleep
         self._turns: dict[str, _Turns] = {}
-        self._key = os.urandom(32)
+        self._key_of_all = key_of_all
+        self._shared_key: bytes | None = None
+        self._own_key = os.urandom(32)
 
     async def is_shut_out(self, address: str) -> bool:
         return await self._bans.find(_place(address)) is not None
@@ -117,9 +129,8 @@ class Throttle:
         another."""
         _failures.inc()
         network = _place(address)
-        digest = hashlib.blake2b(
-            f"{name}\x00{attempt}".encode("utf-8", "replace"), key=self._key, digest_size=8
-        ).digest()
+        guess = f"{name}\x00{attempt}".encode("utf-8", "replace")
+        digest = hashlib.blake2b(guess, key=await self._key(), digest_size=8).digest()
         by_address = await self._count(f"ip {network}", digest)
         by_name = await self._count(f"user {name[:255].lower()}", digest) if name else 0
         if 0 < self._settings.max_failures <= by_address and not self._is_exempt(address):
@@ -145,6 +156,14 @@ class Throttle:
         network = network_of(address)
         await self._failures.forget(f"ip {network}")
         return await self._bans.remove(network)
+
+    async def _key(self) -> bytes:
+        if self._shared_key is None:
+            try:
+                self._shared_key = await self._key_of_all(SECRET)
+            except TemporaryFailure:
+                return self._own_key
+        return self._shared_key
 
     async def _count(self, key: str, digest: bytes) -> int:
         most = max(self._settings.max_failures, TOLD_APART)

@@ -7,7 +7,7 @@ import pytest
 
 from compostela.adapters.in_process.bans import InProcessBans
 from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
-from compostela.base.errors import InvalidArgument
+from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.authentication import throttle as throttle_module
 from compostela.core.authentication.throttle import Throttle, ThrottleSettings, read_throttle_settings
 from tests.contracts.fakes import FakeClock
@@ -22,9 +22,19 @@ class Guarded:
     def __init__(self, settings: ThrottleSettings) -> None:
         self.clock = FakeClock()
         self.slept: list[float] = []
-        self.throttle = Throttle(
-            settings, InProcessFailedLogins(self.clock), InProcessBans(self.clock), self.clock, self._sleep
-        )
+        self.failures, self.bans = InProcessFailedLogins(self.clock), InProcessBans(self.clock)
+        self.is_key_there = True
+        self.settings = settings
+        self.throttle = self.node()
+
+    def node(self) -> Throttle:
+        """As another process of the cluster has it."""
+        return Throttle(self.settings, self.failures, self.bans, self.clock, self._key, self._sleep)
+
+    async def _key(self, name: str) -> bytes:
+        if not self.is_key_there:
+            raise TemporaryFailure("away")
+        return name.encode().ljust(32)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -59,6 +69,26 @@ async def test_who_gives_no_name_is_counted_by_his_address_alone() -> None:
     for number in range(4):
         await guard.throttle.failed(f"192.0.2.{number}", "", f"token {number}")
     assert guard.slept == []
+
+
+async def test_the_same_guess_counts_once_in_a_cluster() -> None:
+    guard = guarded()
+    for _ in range(5):
+        await guard.node().failed(HERE, "bob@example.org", "old password")
+    assert guard.slept == []
+
+
+async def test_while_the_key_of_all_cannot_be_read_guesses_count_by_process() -> None:
+    guard = guarded()
+    guard.is_key_there = False
+    for throttle in (guard.throttle, guard.throttle, guard.node(), guard.throttle):
+        await throttle.failed(HERE, "bob@example.org", "old password")
+    assert guard.slept == []
+    guard.is_key_there = True
+    await guard.throttle.failed(HERE, "bob@example.org", "old password")
+    assert guard.slept == [0.5]
+    await guard.node().failed(HERE, "bob@example.org", "old password")
+    assert guard.slept == [0.5, 0.5]
 
 
 async def test_the_same_guess_counts_once() -> None:
