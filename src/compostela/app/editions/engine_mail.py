@@ -12,6 +12,7 @@ from compostela.adapters.cassandra.repositories import STORED, CassandraReposito
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.unqueued_runs import RUN, CassandraRuns
 from compostela.adapters.rabbitmq.broker import RabbitBroker
+from compostela.adapters.rabbitmq.hints import RabbitHints
 from compostela.adapters.s3.bodies import S3Blobs
 from compostela.app.engines import EngineSettings
 from compostela.base.clock import Clock
@@ -22,6 +23,7 @@ class MailStores(NamedTuple):
     mailboxes: CassandraMailboxes
     repositories: CassandraRepositories
     runs: CassandraRuns
+    hints: RabbitHints
 
 
 def mail_stores_of(
@@ -32,7 +34,7 @@ def mail_stores_of(
     engines: EngineSettings,
     held_seconds: float,
 ) -> MailStores:
-    entries = Entries()
+    entries, hints = Entries(), RabbitHints(engines.rabbit, clock)
     mail = MailStores(
         ClusterQueues(session, broker, blobs, clock, engines.queues, entries.is_over),
         CassandraMailboxes(
@@ -40,11 +42,13 @@ def mail_stores_of(
             blobs,
             clock,
             is_over=entries.is_over,
+            announce=hints.tell,
             groups=ListenerGroups(session),
             garbage=GarbageSettings(held_seconds=held_seconds),
         ),
         CassandraRepositories(session, blobs, entries.is_over, clock),
         CassandraRuns(session),
+        hints,
     )
     entries.register(QUEUED, mail.queues.rows.is_over)
     entries.register(STORED, mail.repositories.is_over)
