@@ -4,13 +4,15 @@ import asyncio
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
 import msgspec
 
 from compostela.adapters.cassandra.listener_news import ListenerNews
-from compostela.adapters.cassandra.mailbox_log import MailboxLogTable
-from compostela.adapters.cassandra.mailbox_publisher import Publishers
+from compostela.adapters.cassandra.mailbox_log import MailboxLogTable, pause
+from compostela.adapters.cassandra.mailbox_publisher import CONFLICTS, Publishers
 from compostela.adapters.cassandra.mailbox_removal import MailboxRemoval
 from compostela.adapters.cassandra.mailbox_tree import MailboxTreeTable, TreeWrite
 from compostela.base.clock import Clock
@@ -29,6 +31,7 @@ from compostela.core.mailbox.log_and_pages.tree import (
     plan_renames,
 )
 from compostela.core.mailbox.model import Mailbox
+from compostela.core.mailbox.ports import NotEmpty
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId, ModSeq, UidValidity
 from compostela.model.username import Username
@@ -56,7 +59,7 @@ class CassandraHierarchy:
         self._news = news
 
     async def create(self, path: MailboxPath) -> Mailbox:
-        if await self._tree.find(path) is not None:
+        if await self.find(path) is not None:
             raise AlreadyExists(f"the mailbox {path.name} exists")
         mailbox = uuid.uuid4().hex
         stored = StoredMailbox(mailbox, 0)
@@ -84,10 +87,18 @@ class CassandraHierarchy:
 
     async def find(self, path: MailboxPath) -> Mailbox | None:
         found = await self._tree.find(path)
+        if found is not None and found.ends_at:
+            await self._settle(path.user, found)
+            found = await self._tree.find(path)
         return None if found is None else _mailbox(path, found)
 
     async def of_user(self, user: Username) -> list[Mailbox]:
         found, dying = await asyncio.gather(self._tree.mailboxes(user), self._tree.dying(user))
+        ending = [mailbox for mailbox in found.values() if mailbox.ends_at]
+        if ending:
+            for mailbox in ending:
+                await self._settle(user, mailbox)
+            found, dying = await asyncio.gather(self._tree.mailboxes(user), self._tree.dying(user))
         for one in dying.values():
             self._removal.begin(user, one)
         return [_mailbox(path, found[path]) for path in sorted(found, key=lambda path: (path.name, path.namespace))]
@@ -145,6 +156,8 @@ class CassandraHierarchy:
             return TreeWrite(head, changes, gone=[path for _, path in gone]) if gone else None
 
         def own(state: MailboxState, _token: bytes) -> tuple[None, Plan | None]:
+            if state.head.is_closed:
+                raise NotFound("the mailbox is gone")
             if state.head.user == other.value:
                 return None, None
             return None, Plan(msgspec.structs.replace(state.head, user=other.value))
@@ -154,9 +167,71 @@ class CassandraHierarchy:
             await self._publishers.change(mailbox, lambda _: {}, own)
         await self._tree.change(owner, go)
 
-    async def delete(self, mailbox: MailboxId) -> None:
+    async def delete(self, mailbox: MailboxId, *, only_empty: bool = False) -> None:
         _, found = await self._log_table.head(mailbox)
         user = Username(found.user)
+        if not only_empty:
+            await self._remove_mailbox(user, mailbox)
+            return
+        # a reader that finds the mark may do each step first
+        with suppress(NotFound):
+            await self._close_if_empty(user, mailbox)
+            await self._remove_mailbox(user, mailbox)
+
+    async def _close_if_empty(self, user: Username, mailbox: MailboxId) -> None:
+        """After it no message comes. The name tells of it first: whoever finds the name after a crash goes on. Raises `NotEmpty`."""
+        for _ in range(CONFLICTS):
+            revision, head = await self._log_table.head(mailbox)
+            if head.is_closed:
+                return
+            if head.messages:
+                raise NotEmpty("the mailbox holds messages")
+            # a higher mark is of one that read the log later: then it cannot be closed at this revision, and the mark stays
+            await self._mark(user, mailbox, partial(max, revision))
+            if await self._close_log(mailbox, revision):
+                return
+            await self._unmark(user, mailbox, revision)
+            await pause()
+        raise TemporaryFailure("other nodes write to the mailbox too fast")
+
+    async def _close_log(self, mailbox: MailboxId, revision: int) -> bool:
+        """Close the log by the publish that follows `revision`; False if another follows it. Raises `NotFound`."""
+
+        def close(state: MailboxState, _token: bytes) -> tuple[bool, Plan | None]:
+            if state.head.is_closed or state.revision != revision:
+                return state.head.is_closed, None
+            return True, Plan(msgspec.structs.replace(state.head, is_closed=True))
+
+        return await self._publishers.change(mailbox, lambda _: {}, close)
+
+    async def _settle(self, user: Username, found: StoredMailbox) -> None:
+        """Bring a deletion to its end that another call has begun, maybe of a node that died."""
+        mailbox = MailboxId(found.id)
+        try:
+            is_closed = await self._close_log(mailbox, found.ends_at)
+        except NotFound:
+            is_closed = True
+        if not is_closed:
+            await self._unmark(user, mailbox, found.ends_at)
+            return
+        with suppress(NotFound):
+            await self._remove_mailbox(user, mailbox)
+
+    async def _unmark(self, user: Username, mailbox: MailboxId, revision: int) -> None:
+        """The log has another publish after `revision`, so that it is never closed by this one."""
+        await self._mark(user, mailbox, lambda mark: 0 if mark == revision else mark)
+
+    async def _mark(self, user: Username, mailbox: MailboxId, marked: Callable[[int], int]) -> None:
+        async def plan(head: TreeHead) -> TreeWrite | None:
+            for path, known in (await self._tree.mailboxes(user)).items():
+                mark = marked(known.ends_at)
+                if known.id == mailbox and mark != known.ends_at:
+                    return TreeWrite(head, mailboxes={path: msgspec.structs.replace(known, ends_at=mark)})
+            return None
+
+        await self._tree.change(user, plan)
+
+    async def _remove_mailbox(self, user: Username, mailbox: MailboxId) -> None:
         dying: DyingMailbox | None = None
 
         async def plan(head: TreeHead) -> TreeWrite | None:

@@ -7,28 +7,21 @@ kept by one task, which makes it again when it is lost and then goes on to consu
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Awaitable, Callable
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
-from aio_pika.exceptions import AMQPError
 
+from compostela.adapters.rabbitmq.connection import ERRORS, disconnect, keep_connected, until_closed
 from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
 from compostela.base.errors import TemporaryFailure
 
 _log = logging.getLogger(__name__)
-# the driver logs each attempt to connect; the broker says once that it is away
-logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
-
 DELIVERY_LIMIT = 1000
 """Times that RabbitMQ hands out one message. It drops the message then (release 4 does so after 20 if it is not told otherwise); the
 sweeper of the queues finds the entry."""
-_ERRORS = (AMQPError, ConnectionError, OSError, TimeoutError, RuntimeError)
-"""What aio-pika raises when the broker is away: it uses `RuntimeError` for a channel that is closed."""
-
 Declare = Callable[[AbstractChannel, str], Awaitable[AbstractQueue]]
 
 
@@ -47,7 +40,7 @@ class RabbitMessage:
             return
         try:
             await self._message.ack()
-        except _ERRORS:
+        except ERRORS:
             pass  # the connection was lost: it comes again, and is found to be old
 
 
@@ -106,7 +99,7 @@ class RabbitBroker:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._keep_connected())
+        self._task = asyncio.create_task(keep_connected(self._settings, self._complaints, self._use))
 
     async def close(self) -> None:
         if self._task is not None:
@@ -128,7 +121,7 @@ class RabbitBroker:
                     self._declared.add(name)
                 message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
                 await channel.default_exchange.publish(message, routing_key=name)
-        except _ERRORS as error:
+        except ERRORS as error:
             # it may have been deleted
             self._declared.discard(name)
             raise TemporaryFailure(f"RabbitMQ did not confirm a message: {error or type(error).__name__}") from error
@@ -149,7 +142,7 @@ class RabbitBroker:
         if connection is not None:
             try:
                 await consumer.follow(connection, self._declare)
-            except _ERRORS as error:
+            except ERRORS as error:
                 self._complaints.error("RabbitMQ goes on to hand out messages", error, queue=queue)
 
     async def ready(self, queue: str) -> int:
@@ -160,7 +153,7 @@ class RabbitBroker:
                     declared = await self._declare(channel, queue_name(queue, urgent=urgent))
                     total += declared.declaration_result.message_count or 0
                 return total
-        except _ERRORS as error:
+        except ERRORS as error:
             raise TemporaryFailure(f"RabbitMQ cannot be asked: {error or type(error).__name__}") from error
 
     def _channel(self) -> AbstractChannel:
@@ -179,45 +172,20 @@ class RabbitBroker:
         async with self._declaring:
             return await channel.declare_queue(name, durable=True, arguments=dict(arguments))
 
-    async def _keep_connected(self) -> None:
-        pause, number = self._settings.first_pause_seconds, 0
-        while True:
-            try:
-                await self._connect(self._settings.uris[number % len(self._settings.uris)])
-                pause = self._settings.first_pause_seconds
-                await self._serve()
-            except _ERRORS as error:
-                self._complaints.error("RabbitMQ is away; the connection is tried again", error)
-            finally:
-                await self._disconnect()
-            number += 1
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, self._settings.last_pause_seconds)
-
-    async def _connect(self, uri: str) -> None:
-        async with asyncio.timeout(self._settings.connect_seconds):
-            connection = await aio_pika.connect(
-                uri, ssl=self._settings.is_encrypted, ssl_context=self._tls(), timeout=self._settings.connect_seconds
-            )
+    async def _use(self, connection: AbstractConnection) -> None:
+        try:
             self._connection = connection
-            self._publishing = await connection.channel()
-
-    def _tls(self) -> ssl.SSLContext | None:
-        settings = self._settings
-        if not settings.is_encrypted:
-            return None
-        context = ssl.create_default_context(cafile=settings.trusted_certificates)
-        if not settings.is_certificate_checked:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        if settings.client_certificate is not None:
-            context.load_cert_chain(settings.client_certificate)
-        return context
+            async with asyncio.timeout(self._settings.connect_seconds):
+                self._publishing = await connection.channel()
+            await self._serve()
+        finally:
+            await self._disconnect()
 
     async def _serve(self) -> None:
         """Follows what is to be consumed until a channel is lost."""
         connection, channel = self._connection, self._channel()
         assert connection is not None
-        closed = asyncio.ensure_future(_until_closed(connection, channel))
+        closed = asyncio.ensure_future(until_closed(connection, channel))
         try:
             while not closed.done():
                 self._is_changed.clear()
@@ -235,22 +203,9 @@ class RabbitBroker:
         self._declared.clear()
         if connection is None:
             return
-        try:
-            async with asyncio.timeout(self._settings.connect_seconds):
-                await connection.close()
-        except _ERRORS as error:
-            self._complaints.error("the connection to RabbitMQ cannot be closed in order", error)
+        await disconnect(connection, self._settings, self._complaints)
         for consumer in self._consumers.values():
             consumer.lose()
-
-
-async def _until_closed(connection: AbstractConnection, channel: AbstractChannel) -> None:
-    waits = [asyncio.ensure_future(one.closed()) for one in (connection, channel)]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
 
 
 def queue_name(queue: str, *, urgent: bool) -> str:

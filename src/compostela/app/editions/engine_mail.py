@@ -13,6 +13,7 @@ from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.token_corpora import CassandraTokenCorpora
 from compostela.adapters.cassandra.unqueued_runs import RUN, CassandraRuns
 from compostela.adapters.rabbitmq.broker import RabbitBroker
+from compostela.adapters.rabbitmq.hints import RabbitHints
 from compostela.adapters.s3.bodies import S3Blobs
 from compostela.app.engines import EngineSettings
 from compostela.base.clock import Clock
@@ -24,6 +25,7 @@ class MailStores(NamedTuple):
     repositories: CassandraRepositories
     runs: CassandraRuns
     token_corpora: CassandraTokenCorpora
+    hints: RabbitHints
 
 
 def mail_stores_of(
@@ -34,7 +36,7 @@ def mail_stores_of(
     engines: EngineSettings,
     held_seconds: float,
 ) -> MailStores:
-    entries = Entries()
+    entries, hints = Entries(), RabbitHints(engines.rabbit, clock)
     mail = MailStores(
         ClusterQueues(session, broker, blobs, clock, engines.queues, entries.is_over),
         CassandraMailboxes(
@@ -42,12 +44,14 @@ def mail_stores_of(
             blobs,
             clock,
             is_over=entries.is_over,
+            announce=hints.tell,
             groups=ListenerGroups(session),
             garbage=GarbageSettings(held_seconds=held_seconds),
         ),
         CassandraRepositories(session, blobs, entries.is_over, clock),
         CassandraRuns(session),
         CassandraTokenCorpora(session, entries.is_over),
+        hints,
     )
     entries.register(QUEUED, mail.queues.rows.is_over)
     entries.register(STORED, mail.repositories.is_over)

@@ -47,13 +47,13 @@ def stores_of(
     redis, lookups = RedisEngine(engines.redis), Lookups()
     limits, delegations = limits_of(redis, clock), CassandraDelegations(session)
     mail = mail_stores_of(session, broker, blobs, clock, engines, held_seconds)
-    queues, mailboxes, runs = mail.queues, mail.mailboxes, mail.runs
+    queues, mailboxes, runs, hints = mail.queues, mail.mailboxes, mail.runs, mail.hints
     assert mailboxes.cursors is not None
     by_id: Any = NotBuilt("keep blobs by id")  # Any: takes the place of a port
 
     async def close() -> None:
         closing: list[Callable[[], Awaitable[None]]] = [
-            queues.close, broker.close, runs.close, mailboxes.close, redis.close, session.close,
+            queues.close, broker.close, runs.close, mailboxes.close, hints.close, redis.close, session.close,
         ]  # fmt: skip
         for one in closing:
             await one()
@@ -61,6 +61,7 @@ def stores_of(
 
     broker.start()
     queues.start()
+    hints.start(mailboxes.hinted, mailboxes.look_again)
     return Stores(
         mailboxes=mailboxes,
         queues=queues,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compostela.base.errors import NotFound
 from compostela.core.mailbox.log import Change, LogEntry
 from compostela.core.mailbox.log_and_pages.entries import (
     Facts,
@@ -320,3 +321,11 @@ def test_a_page_knows_its_ranges(offsets: set[int]) -> None:
     for offset in offsets:
         page.bitmap |= 1 << offset
     assert page.ranges() == UidSet.of(page.first_uid + offset for offset in offsets).ranges
+
+
+def test_a_closed_mailbox_takes_no_message() -> None:
+    store = Store()
+    state = store.state()
+    store.publish(state, Plan(msgspec.structs.replace(state.head, is_closed=True)))
+    with pytest.raises(NotFound):
+        plan_additions(store.state().head, [Addition(b"t", messages(random.Random(1), 1))])

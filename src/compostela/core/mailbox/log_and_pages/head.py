@@ -17,7 +17,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
     `projected`: the pages show every change up to this ModSeq. `floor`: rows of the log up to this one are gone. `kept_from`:
     listeners can read the changes after this one. `lowest_page`: no page below has a message. `taken`: the token and the
-    answer of the last `take_recent`."""
+    answer of the last `take_recent`. `is_closed`: the mailbox was empty and is being deleted; no message comes any more."""
 
     user: str
     uid_next: int = 1
@@ -35,6 +35,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     kept_from: int = 0
     lowest_page: int = 0
     taken: tuple[bytes, int] | None = None
+    is_closed: bool = False
 
     def outside(self) -> MailboxHead:
         """As the port shows it."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from compostela.base.errors import NotFound
 from compostela.core.mailbox.log import MAX_MESSAGES_OF_A_MODSEQ
 from compostela.core.mailbox.log_and_pages.entries import (
     MODES,
@@ -74,7 +75,9 @@ class RemovalPlan:
 
 
 def plan_additions(head: Head, additions: Sequence[Addition]) -> tuple[Plan, list[tuple[int, int]]]:
-    """Also the first UID and the first ModSeq of each addition."""
+    """Also the first UID and the first ModSeq of each addition. Raises `NotFound` for a mailbox that takes no more messages."""
+    if head.is_closed:
+        raise NotFound("the mailbox is gone")
     entries: list[Entry] = []
     answers = []
     for addition in additions:

@@ -35,10 +35,14 @@ class TreeHead(msgspec.Struct, frozen=True, array_like=True):
 
 
 class StoredMailbox(msgspec.Struct, frozen=True, array_like=True):
-    """What a name leads to."""
+    """What a name leads to.
+
+    `ends_at`: a deletion of this mailbox, if it is empty, is under way. It is decided by the log: if the log is closed by the publish
+    that follows this revision, the mailbox is gone; if another publish follows it, the mailbox stays. 0: none is under way."""
 
     id: str
     uid_validity: int
+    ends_at: int = 0
 
 
 class DyingMailbox(msgspec.Struct, frozen=True, array_like=True):
