@@ -36,7 +36,7 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
     users = UsersRepository(stores.users, domains, configuration.users)
     postmaster = postmaster_address(configuration.spooler, configuration.domains.default_domain.name)
     engine = SieveEngine(configuration.sieve.limits)
-    throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock, stores.users.secret)
+    throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock, stores.users)
     return Services(
         domains=domains,
         users=users,
