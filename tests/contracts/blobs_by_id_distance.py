@@ -1,5 +1,6 @@
 """What blobs by id keep to in a store that is far away. A subclass gives the fixtures of `tests.contracts.blobs_by_id`, with
-`blobs_by_id_elsewhere`, `garbage_elsewhere` and `held_blobs_by_id` (whose writes `held_writer` holds), and `eventually`, `faulty`
+`blobs_by_id_elsewhere`, `garbage_elsewhere` and `held_blobs_by_id` (whose writes `held_writer` holds), `time_of_a_save` (as `generations_pass`, as long as a save
+may take, with a collection at its end: the embedded store allows any time, a network store a generation), and `eventually`, `faulty`
 and `held_writer` of `tests.contracts.distance`."""
 
 import asyncio
@@ -57,14 +58,14 @@ class BlobsByIdDistanceContract:
         blobs_by_id: BlobsById,
         held_blobs_by_id: BlobsById,
         held_writer: HeldWriter,
-        generations_pass: GenerationsPass,
+        time_of_a_save: GenerationsPass,
     ) -> None:
         blob = await blobs_by_id.save(await spilled(blobs, octets(LARGE)), ALICE)
         await blobs_by_id.delete(blob, ALICE)
         held_writer.hold()
         saving = asyncio.ensure_future(held_blobs_by_id.save(await spilled(blobs, octets(LARGE)), BOB))
         await held_writer.reached()
-        await generations_pass()
+        await time_of_a_save()
         held_writer.release()
         assert await (await blobs_by_id.open(await saving)).read() == octets(LARGE)
 

@@ -11,6 +11,7 @@ from tests.adapters.embedded.distance import clock, elsewhere, faulty, held_stor
 from tests.adapters.embedded.test_blob_store import generations_pass
 from tests.adapters.embedded.test_mailbox_store import stored_octets
 from tests.contracts.blob_distance import BlobDistanceContract
+from tests.contracts.blobs_by_id import GenerationsPass
 from tests.contracts.blobs_by_id_distance import BlobsByIdDistanceContract
 from tests.contracts.distance import Alternately, Eventually, eventually_within
 from tests.contracts.mailbox_changes import MailboxChangesContract
@@ -83,7 +84,9 @@ def garbage_elsewhere(elsewhere: EmbeddedStore) -> BlobGarbage:
 
 
 class TestEmbeddedBlobsByIdDistance(BlobsByIdDistanceContract):
-    pass
+    @pytest.fixture
+    def time_of_a_save(self, generations_pass: GenerationsPass) -> GenerationsPass:
+        return generations_pass
 
 
 class TestEmbeddedMailboxes(MailboxesContract):

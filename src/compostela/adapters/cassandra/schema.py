@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.tables.accounts import ACCOUNT_TABLES
+from compostela.adapters.cassandra.tables.blobs import BLOB_TABLES
 from compostela.adapters.cassandra.tables.filtering import FILTERING_TABLES
 from compostela.adapters.cassandra.tables.listeners import LISTENER_TABLES
 from compostela.adapters.cassandra.tables.mailboxes import MAILBOX_TABLES
@@ -46,6 +47,8 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     ),
     # words of ham and spam
     TOKEN_TABLES,
+    # blobs by id
+    BLOB_TABLES,
 )
 
 # Two nodes that create a table at once at two coordinators would give it two ids, and what was written under one would be lost

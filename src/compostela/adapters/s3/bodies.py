@@ -15,7 +15,7 @@ from compostela.adapters.s3.coding import BlobCoding
 from compostela.adapters.s3.names import ObjectName
 from compostela.adapters.s3.settings import BlobSettings
 from compostela.base.clock import Clock
-from compostela.base.errors import StorageFull, TemporaryFailure
+from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.base.ids import new_id
 from compostela.core.blob.model import CHUNK_BYTES, Body, MemoryBody, Octets
 from compostela.model.numbers import BlobId
@@ -152,6 +152,14 @@ class S3Blobs:
     def body(self, blob: BlobId, size: int) -> S3Body:
         return S3Body(self, ObjectName.parse(blob), size)
 
+    async def find(self, blob: BlobId, size: int) -> S3Body:
+        """The body of so many octets in an object. Raises `NotFound` and `TemporaryFailure`."""
+        body = self.body(blob, size)
+        stored = await self.bucket.size(blob)
+        if stored is None or (stored != size and not body.name.coding):
+            raise NotFound(f"there is no blob {blob!r} of {size} octets")
+        return body
+
     async def decoded(self, body: S3Body) -> MemoryBody:
         """A coded body as a whole. Raises `TemporaryFailure`."""
         name = body.name
@@ -197,6 +205,16 @@ class S3Blobs:
     def _name(self, digest: bytes) -> ObjectName:
         unique = "" if self._settings.is_deduplicating else f"_{new_id().lower()}"
         return ObjectName(self._settings.family, self.generation(), digest, unique)
+
+    @property
+    def generation_seconds(self) -> float:
+        return self._settings.generation_seconds
+
+    def is_of_present(self, blob: BlobId) -> bool:
+        """Whether an object is of the present generation, or of a later one by the clock of another node. Raises `NotFound` for what is no
+        id of ours."""
+        name = ObjectName.parse(blob)
+        return name.family == self.family and name.generation >= self.generation()
 
     def generation(self) -> int:
         """The present one."""

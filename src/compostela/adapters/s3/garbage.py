@@ -70,7 +70,7 @@ class S3Garbage:
         return CollectedPart(
             f"{self._run}/{names[-1]}" if len(names) == limit else None,
             looked=len(names),
-            referred=len(old) - len(garbage),
+            referred=sum(name in self._referred for name in names),
             removed=removed,
             failed=len(garbage) - removed,
         )

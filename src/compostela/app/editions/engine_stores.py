@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from compostela.adapters.cassandra.blob_references import BlobReferences
+from compostela.adapters.cassandra.blobs_by_id import CassandraBlobsById
 from compostela.adapters.cassandra.dead_letters import CassandraDeadLetters
 from compostela.adapters.cassandra.dlp_rules import CassandraDlpRules
 from compostela.adapters.cassandra.domains import CassandraDomains
@@ -27,7 +27,6 @@ from compostela.adapters.s3.garbage import S3Garbage
 from compostela.app.editions.engine_checks import engine_checks
 from compostela.app.editions.engine_mail import mail_stores_of
 from compostela.app.editions.redis_limits import limits_of
-from compostela.app.editions.stand_ins import NotBuilt
 from compostela.app.engines import EngineSettings
 from compostela.app.stores import Stores
 from compostela.base.clock import SystemClock
@@ -49,7 +48,8 @@ def stores_of(
     mail = mail_stores_of(session, broker, blobs, clock, engines, held_seconds)
     queues, mailboxes, runs, hints = mail.queues, mail.mailboxes, mail.runs, mail.hints
     assert mailboxes.cursors is not None
-    by_id: Any = NotBuilt("keep blobs by id")  # Any: takes the place of a port
+    by_id = CassandraBlobsById(session, blobs, clock)
+    referred = [BlobReferences(session).all, by_id.referred]
 
     async def close() -> None:
         closing: list[Callable[[], Awaitable[None]]] = [
@@ -81,7 +81,7 @@ def stores_of(
         sieve_lists=CassandraSieveLists(session),
         blobs=blobs,
         blobs_by_id=by_id,
-        blob_garbage=CollectionsInTurn([mailboxes.garbage, S3Garbage(blobs, [BlobReferences(session).all])]),
+        blob_garbage=CollectionsInTurn([mailboxes.garbage, S3Garbage(blobs, referred)]),
         runs=runs,
         tasks=CassandraTasks(session),
         failed_logins=limits.failed_logins,

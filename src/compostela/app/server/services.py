@@ -36,12 +36,7 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
     users = UsersRepository(stores.users, domains, configuration.users)
     postmaster = postmaster_address(configuration.spooler, configuration.domains.default_domain.name)
     engine = SieveEngine(configuration.sieve.limits)
-
-    async def secret(name: str) -> bytes:
-        # asked at the first failed login: a check of the configuration opens no store
-        return await stores.users.secret(name)
-
-    throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock, secret)
+    throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock, stores.users)
     return Services(
         domains=domains,
         users=users,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Protocol
 
 from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument, TemporaryFailure
@@ -75,8 +76,12 @@ class _Turns(asyncio.Semaphore):
     """Who waits or has his turn."""
 
 
-KeyOfAll = Callable[[str], Awaitable[bytes]]
-"""Gives the secret of a name, the same for all processes: see `UserStore.secret`. Raises `TemporaryFailure`."""
+class Secrets(Protocol):
+    """What the throttle needs of the user store."""
+
+    async def secret(self, name: str) -> bytes:
+        """See `compostela.core.users.ports.UserStore`. Raises `TemporaryFailure`."""
+        ...
 
 
 class Throttle:
@@ -91,7 +96,7 @@ class Throttle:
         failures: FailedLogins,
         bans: Bans,
         clock: Clock,
-        key_of_all: KeyOfAll,
+        secrets: Secrets,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
@@ -100,7 +105,7 @@ class Throttle:
         self._clock = clock
         self._sleep = sleep
         self._turns: dict[str, _Turns] = {}
-        self._key_of_all = key_of_all
+        self._secrets = secrets
         self._shared_key: bytes | None = None
         self._own_key = os.urandom(32)
 
@@ -160,7 +165,7 @@ class Throttle:
     async def _key(self) -> bytes:
         if self._shared_key is None:
             try:
-                self._shared_key = await self._key_of_all(SECRET)
+                self._shared_key = await self._secrets.secret(SECRET)
             except TemporaryFailure:
                 return self._own_key
         return self._shared_key

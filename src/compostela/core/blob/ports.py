@@ -63,8 +63,9 @@ class BlobsById(Protocol):
     Embedded: a reference is a row, written in the transaction that stores a small body or claims the file of a large one.
     Distributed: the object is put and acknowledged, then the reference is written, then `save` returns. The id names the
     generation of the object, and a save always refers to an object of the present generation (equal octets are stored once in
-    each; octets of an older object are copied): so no save meets the collection of the same object. References are kept twice, by
-    blob for the collection and by kind for `list`; by kind is written first and removed last."""
+    each, unless objects are not shared; octets of an older object are copied): so no save that takes less than a generation, from
+    the arrival of the body on, meets the collection of the same object. A reference is one row, by kind and key; the collection
+    reads all of them."""
 
     async def save(self, body: Body, referrer: Referrer) -> BlobId:
         """Stores the octets and lets the referrer refer to them; durable when it returns. May be repeated, with the same outcome.

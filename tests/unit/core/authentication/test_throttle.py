@@ -29,9 +29,9 @@ class Guarded:
 
     def node(self) -> Throttle:
         """As another process of the cluster has it."""
-        return Throttle(self.settings, self.failures, self.bans, self.clock, self._key, self._sleep)
+        return Throttle(self.settings, self.failures, self.bans, self.clock, self, self._sleep)
 
-    async def _key(self, name: str) -> bytes:
+    async def secret(self, name: str) -> bytes:
         if not self.is_key_there:
             raise TemporaryFailure("away")
         return name.encode().ljust(32)
