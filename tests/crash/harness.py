@@ -5,7 +5,7 @@
 Every mail carries a mark of its own. A mail that was answered with 250 (or OK APPEND) must be there exactly once for each
 recipient; one that was not may be there once, never twice; nothing may be left in the queue, and every counter must agree
 with what it counts. A mail during which alone the server died three times is parked in the error repository (see
-`compostela.processing.parking`): it counts as being there for the recipients that it names.
+`compostela.processing.parking`), for recipients that have it as well: no recipient that it names has lost it.
 """
 
 import argparse
@@ -231,19 +231,20 @@ async def _count(data: Path, ledger: Ledger) -> Verdict:
                 await stored.content.read()
                 if mark is not None:
                     found[mark.group(1).decode(), user] += 1
-    parked, others = 0, []
+    parked: set[tuple[str, str]] = set()
+    others = []
     repository = await store.repositories.select(_REPOSITORY)
     async for key in repository.keys():
         mail = await repository.retrieve(key)
         assert mail is not None
         mark = _MARK.search(mail.content.header)
         if mark is not None and _PARKED in (mail.error_message or ""):
-            parked += 1
-            found.update((mark.group(1).decode(), str(recipient)) for recipient in mail.recipients)
+            parked.update((mark.group(1).decode(), str(recipient)) for recipient in mail.recipients)
         else:
             others.append(f"a mail in the error repository: {key}: {mail.error_message}")
     await store.close()
-    lost = [f"{mark} to {user}" for mark in ledger.acknowledged for user in ledger.sent[mark] if found[mark, user] == 0]
+    due = [(mark, user) for mark in ledger.acknowledged for user in ledger.sent[mark]]
+    lost = [f"{mark} to {user}" for mark, user in due if found[mark, user] == 0 and (mark, user) not in parked]
     doubled = [f"{mark} to {user}: {count}" for (mark, user), count in found.items() if count > 1]
     return Verdict(
         len(ledger.acknowledged),
@@ -251,7 +252,7 @@ async def _count(data: Path, ledger: Ledger) -> Verdict:
         lost,
         doubled,
         [*inconsistencies(data / DATABASE_NAME), *others],
-        parked,
+        len({mark for mark, _ in parked}),
     )
 
 

@@ -148,7 +148,7 @@ def test_a_server_outlives_a_full_disk(full_server: ServerProcess, disk: Path) -
     # others take more, though the log still has room: what is told of that is no mistake of the server
     rest.take(free_bytes(disk) // 2)
     until(lambda: cause_of(full_server, "Disk space") == "the disk is full", "nobody is told of the disk")
-    until(lambda: "Disk space is unhealthy: the disk is full" in full_server.log(), "the log does not tell it")
+    until(lambda: '"Disk space" is unhealthy: "the disk is full"' in full_server.log(), "the log does not tell it")
     assert "Traceback" not in full_server.log()
 
     # and to the last block; a message whose octets are on their way has no room either

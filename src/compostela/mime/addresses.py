@@ -9,9 +9,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|[^\s"()<>@,;:\[\]\\]+|[<>@
 _CLOSED = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _ATOM = rb'[^\s"()<>@,;:\[\]\\]+'
-_USUAL = re.compile(
-    rb'[ \t\r\n]*(?:(?:"([^"\\]*)"|(A(?: A)*))?[ \t\r\n]*<(A)@(A)>|(A)@(A))[ \t\r\n]*'.replace(b"A", _ATOM)
-)
+_USUAL = re.compile(rb'(?:(?:"([^"\\]*)"|(A(?: A)*))?[ \t\r\n]*<(A)@(A)>|(A)@(A))'.replace(b"A", _ATOM))
 """One address as most are: `Name <mailbox@host>`, `"Name" <mailbox@host>` or `mailbox@host`."""
 MAX_ADDRESSES = 10_000
 
@@ -36,7 +34,8 @@ class Address(NamedTuple):
 
 def parse(value: bytes) -> list[Address]:
     """Addresses in order, at most `MAX_ADDRESSES` and the end of a group; nothing that cannot be read raises, it is passed over."""
-    usual = _USUAL.fullmatch(value)
+    # without the blanks around it: beside those inside they would make the search quadratic
+    usual = _USUAL.fullmatch(value.strip(b" \t\r\n"))
     if usual is None:
         return parse_any(value)
     quoted, name, mailbox, host, bare_mailbox, bare_host = usual.groups()
