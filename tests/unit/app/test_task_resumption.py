@@ -54,7 +54,7 @@ class Case(ABC):
 
     def __init__(self, server: Server, mark: str) -> None:
         self.server = server
-        self.store = server.store
+        self.store, self.embedded = server.store, server.embedded
         self.mark = mark
 
     @abstractmethod
@@ -273,8 +273,8 @@ class CollectedBlobs(Case):
         for blob in self.left:
             await self.store.blobs_by_id.delete(blob, referrer)
         # found by an earlier collection, more than an hour ago
-        await self.store.collect_garbage()
-        await self.store._writer.execute("UPDATE blob_suspect SET since = since - 3600")
+        await self.embedded.collect_garbage()
+        await self.embedded._writer.execute("UPDATE blob_suspect SET since = since - 3600")
         return CollectBlobs(deletion_window=1)
 
     async def check(self, later: bool) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from compostela.app.editions.embedded import stores_of
 from compostela.app.server.tasks import deletion_steps
 from compostela.core.drop_lists.model import Denied, DropList, Scope
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
@@ -58,7 +57,7 @@ async def furnish(server: Server, user: Username, address: str) -> None:
 
 
 def tables_with(server: Server, name: str) -> set[str]:
-    execute = server.store._reader.execute
+    execute = server.embedded._reader.execute
     tables = [row[0] for row in execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()]
     return {
         table
@@ -77,14 +76,14 @@ async def test_no_trace_of_a_removed_user_is_left(tmp_path: Path, hosting: bool,
     async with running(tmp_path, files=files, users=users) as server:
         await furnish(server, user, "zoe@example.org" if hosting else "zoe@example.net")
         assert len(tables_with(server, "zoe")) >= 12
-        steps = deletion_steps(stores_of(server.store), server.under_test.services)
+        steps = deletion_steps(server.store, server.under_test.services)
         task = DeleteUserDataTask(server.under_test.services.users, steps)
 
         async def save(_: TaskState) -> None:
             return
 
-        server.store._reserve.is_used = full
+        server.embedded._reserve.is_used = full
         context = TaskContext(uuid.uuid4(), TaskState(None, {}, START), lambda: START, save)
         await task.run(DeleteUserData(user.value, remove_user=True), context)
-        server.store._reserve.is_used = False
+        server.embedded._reserve.is_used = False
         assert tables_with(server, "zoe") == set()

@@ -36,7 +36,7 @@ async def server_context(folder: Path, dns: str = "") -> AsyncIterator[MailetCon
             f"<dnsservice><servers><server>{dns}</server></servers><autodiscover>false</autodiscover></dnsservice>"
         )
     problems = Problems()
-    server, store = await server_of(load(conf, data, problems), data, problems)
+    server, (store, _) = await server_of(load(conf, data, problems), data, problems)
     try:
         await store.domains.add(Domain("example.org"))
         for user in (BOB, ANN):

@@ -118,6 +118,8 @@ class Throttle:
         if self._is_exempt(address):
             yield
             return
+        # before the turn: a guess that waits for it after its turn would let another begin
+        await self._key()
         network = _place(address)
         turns = self._turns.setdefault(network, _Turns(MAX_AT_ONCE))
         turns.users += 1
