@@ -8,6 +8,7 @@ goes on.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 
 from compostela.adapters.cassandra.listener_groups import STALE_SECONDS, KnownGroup
 from compostela.adapters.cassandra.listener_news import SIDE_BY_SIDE, ListenerNews
@@ -100,7 +101,7 @@ class CassandraCursors:
         while known is not None and len(found) < limit:
             listener, wanted = known.id, limit - len(found)
             logs = await self._news.noted(listener, after, wanted)
-            looked = await side_by_side(logs, lambda log, listener=listener: self._pending(listener, log), SIDE_BY_SIDE)  # type: ignore[misc]
+            looked = await side_by_side(logs, partial(self._pending, listener), SIDE_BY_SIDE)
             found += [one for one in looked if one is not None]
             if len(logs) < wanted:
                 break

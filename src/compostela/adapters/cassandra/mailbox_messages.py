@@ -1,7 +1,8 @@
 """The messages of mailboxes: see `compostela.core.mailbox.ports.messages` for what it promises."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from typing import TypeVar
@@ -244,7 +245,7 @@ class CassandraMessages:
         log = await self._fresh(mailbox)
         looked_through = UNSEEN_PAGES if log.state is not None and log.state.head.unseen else 0
         while True:
-            state = await log.load(lambda state, pages=looked_through: _bitmaps(state, pages))  # type: ignore[misc]
+            state = await log.load(partial(_bitmaps, looked_through))
             unseen, is_all = _first_unseen(state, looked_through)
             if unseen is not None or is_all:
                 break
@@ -282,7 +283,7 @@ class CassandraMessages:
         chosen = UidSet([(1, MAX_UID)]) if uids is None else uids
         while some := list(islice(numbers, PAGES_OF_A_BATCH[level])):
             wanted = dict.fromkeys(some, level)
-            state = await log.load(lambda _, wanted=wanted: wanted)  # type: ignore[misc]
+            state = await log.load(partial(_given, wanted))
             for number in some:
                 page = state.pages[number]
                 here = chosen & UidSet([(page.first_uid, page.first_uid + PAGE_UIDS - 1)])
@@ -385,7 +386,11 @@ def _pages_of(uids: UidSet | None) -> Callable[[MailboxState], dict[int, Level]]
     return lambda state: dict.fromkeys(state.page_numbers(uids), Level.FACTS)
 
 
-def _bitmaps(state: MailboxState, with_flags: int) -> dict[int, Level]:
+def _given(wanted: Mapping[int, Level], _: MailboxState) -> Mapping[int, Level]:
+    return wanted
+
+
+def _bitmaps(with_flags: int, state: MailboxState) -> dict[int, Level]:
     """All bitmaps of UIDs, and flags of the first pages."""
     return {
         number: Level.FLAGS if at < with_flags else Level.UIDS for at, number in enumerate(state.page_numbers(None))
