@@ -50,7 +50,7 @@ set hostname = client.example
 
 
 @pytest.mark.runs("postfix")
-@pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can")
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
 def test_postfix(sample: SampleServer, make_user: Callable[[], str], tmp_path: Path) -> None:
     """A smart host's client. By default Postfix takes no mechanism that tells the password, not even under TLS."""
     ann, bob = make_user(), make_user()
