@@ -135,7 +135,7 @@ class MessageGarbage:
         mailbox = MailboxId(name)
         since = await self._news.cursor(listener, mailbox)
         if since is None or not await self._news.is_noted(listener, mailbox):
-            # a group that gets a snapshot is told of no expunge before it
+            # a new group begins with a snapshot; it does not hear of messages that were expunged earlier
             return
         while True:
             found = await self._source.read(mailbox, ModSeq(since))

@@ -38,7 +38,7 @@ class ThrottleSettings:
 
     max_failures: int = 20
     """Different failed logins of an address within `window` after which it is shut out; 0 for any number. The same wrong password tried
-    again counts once: a forgotten mail program shuts nobody out."""
+    again counts once: a forgotten mail program does not get its address shut out."""
     window_seconds: float = 600.0
     """After that a failure is forgotten."""
     ban_seconds: float = 900.0
