@@ -151,7 +151,7 @@ async def test_a_folder_that_several_make_at_once_is_one(tmp_path: Path) -> None
     async def open_and_close() -> None:
         await (await EmbeddedStore.open(tmp_path / "data")).close()
 
-    await asyncio.gather(*(asyncio.to_thread(asyncio.run, open_and_close()) for _ in range(6)))
+    await asyncio.gather(*(asyncio.to_thread(asyncio.run, open_and_close()) for _ in range(16)))
     await _use(tmp_path / "data", BODY)
     assert await _read(tmp_path / "data") == HEADER + BODY
 

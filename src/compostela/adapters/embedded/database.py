@@ -1,6 +1,8 @@
 """Opening the database of a data folder."""
 
 import os
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +13,7 @@ from compostela.base.errors import StorageFull, TemporaryFailure
 
 DATABASE_NAME = "compostela.sqlite"
 _CACHE_KIB = 16 * 1024
+_WAIT_SECONDS = 10
 _FULL = (apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMOPEN)
 """What SQLite says when there is no block for the index of the log."""
 
@@ -38,13 +41,28 @@ def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
     connection = apsw.Connection(os.fspath(path), flags=flags | apsw.SQLITE_OPEN_NOMUTEX, statementcachesize=400)
     # no statistics are kept: without this SQLite prepares a statement with a range again for each value that is bound
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-    connection.set_busy_timeout(10_000)
+    connection.set_busy_timeout(_WAIT_SECONDS * 1000)
     pragmas = ["PRAGMA foreign_keys=OFF", f"PRAGMA cache_size=-{_CACHE_KIB}", "PRAGMA temp_store=MEMORY"]
     if not read_only:
-        pragmas += ["PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0"]
+        _write_ahead(connection)
+        pragmas += ["PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0"]
     for pragma in pragmas:
         connection.execute(pragma).fetchall()
     return connection
+
+
+def _write_ahead(connection: apsw.Connection) -> None:
+    """Chooses the write-ahead log. Of several processes that make one database each needs it for itself for a moment, and SQLite
+    refuses at once instead of waiting, since two that wait for each other would wait for ever: so this tries again."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.001, 0.02))
 
 
 def translated(error: apsw.Error) -> Exception:
