@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 FOLDERS = ("src", "tests", "bench", "tools", "examples")
 LIMIT = 0.5
 _PERSONS = "users?|senders?|recipients?|owners?|operators?|clients?|callers?|people|persons?|readers?|members?|delegates?|administrators?"
@@ -69,9 +71,9 @@ def main() -> None:
                 found = odd_words(text.text)
                 odd += len(found)
                 if options.list and found:
-                    print(f"{text.path}:{text.line}: {', '.join(found)}: {' '.join(text.text.split())[:160]}")
+                    click.echo(f"{text.path}:{text.line}: {', '.join(found)}: {' '.join(text.text.split())[:160]}")
     rate = 1000 * odd / max(1, words)
-    print(f"{odd} odd words in {words} words of docstrings and comments: {rate:.2f} in 1,000 (limit {LIMIT})")
+    click.echo(f"{odd} odd words in {words} words of docstrings and comments: {rate:.2f} in 1,000 (limit {LIMIT})")
     sys.exit(rate > LIMIT)
 
 
