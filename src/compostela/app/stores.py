@@ -18,6 +18,7 @@ from compostela.core.filtering.ports import GreylistStore
 from compostela.core.health.checks import HealthCheck
 from compostela.core.mail.ports import UnqueuedRuns
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.outbound.stores import OutboundStores
 from compostela.core.queue.ports import MailQueues
 from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore
@@ -56,6 +57,7 @@ class Stores:
     sieve_marks: SieveMarks
     global_scripts: GlobalScripts
     sieve_lists: SieveLists
+    outbound: OutboundStores
     blobs: BlobStore
     blobs_by_id: BlobsById
     blob_garbage: BlobGarbage
@@ -106,6 +108,7 @@ def unopened_stores() -> Stores:
         sieve_marks=port("sieve_marks"),
         global_scripts=port("global_scripts"),
         sieve_lists=port("sieve_lists"),
+        outbound=OutboundStores(port("MTA-STS policies"), port("TLS results")),
         blobs=port("blobs"),
         blobs_by_id=port("blobs by id"),
         blob_garbage=port("blob garbage"),

@@ -11,6 +11,7 @@ from compostela.adapters.cassandra.domains import CassandraDomains
 from compostela.adapters.cassandra.drop_lists import CassandraDropLists
 from compostela.adapters.cassandra.greylist import CassandraGreylist
 from compostela.adapters.cassandra.lookups import Lookups
+from compostela.adapters.cassandra.outbound import outbound_stores
 from compostela.adapters.cassandra.rewriting import CassandraRewriting
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.sieve_lists import CassandraSieveLists
@@ -79,6 +80,7 @@ def stores_of(
         sieve_marks=CassandraSieveMarks(session),
         global_scripts=CassandraGlobalScripts(session),
         sieve_lists=CassandraSieveLists(session),
+        outbound=outbound_stores(session),
         blobs=blobs,
         blobs_by_id=by_id,
         blob_garbage=CollectionsInTurn([mailboxes.garbage, S3Garbage(blobs, referred)]),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
+from compostela.adapters.http.policy_fetcher import PolicyFetcher
+from compostela.adapters.http.reports import HttpsReports
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.server.health import error_repository_check, queue_consumers_check, task_consumers_check
@@ -27,6 +29,11 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Problems
 from compostela.core.health.checks import HealthChecks
+from compostela.core.outbound.dane_policies import DanePolicies
+from compostela.core.outbound.sts_policies import StsPolicies
+from compostela.core.outbound.tls_policies import TlsPolicies
+from compostela.core.outbound.tls_report_task import SendTlsReportsTask
+from compostela.core.outbound.tls_reports import TlsResults, keep_flushing
 from compostela.doctor.service import Diagnosis
 from compostela.model.mail_address import MailAddress
 from compostela.net.expulsion import keep_expelling
@@ -67,14 +74,35 @@ class Server:
         )
         self._smtp_chains = [smtp_chain(smtp, self.hook_context) for smtp in configuration.smtp]
         self._lmtp_chains = [lmtp_chain(lmtp, self.hook_context) for lmtp in configuration.lmtp]
+        sts = StsPolicies(self._dns, PolicyFetcher(self._dns).fetch, stores.outbound.sts_policies, self._clock)
+        tls_policies = TlsPolicies(DanePolicies(self._dns), sts)
+        self._tls_results = TlsResults(stores.outbound.tls_results, self._dns, self._clock)
         self.mailet_context = mailet_context(
-            configuration, stores, self.services, self._dns, self._authentication_dns, self._clock
+            configuration,
+            stores,
+            self.services,
+            self._dns,
+            self._authentication_dns,
+            tls_policies,
+            self._tls_results,
+            self._clock,
         )
         self.container = MailContainer(configuration, stores, self.mailet_context, problems)
         self.roles = roles_of(configuration, self.container.processors.mailets)
         self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
         self.mailbox_listeners = make_mailbox_listeners(configuration.listeners, stores, self._clock)
-        self.tasks = make_tasks(configuration, stores, self.services, self.mailbox_listeners, self._clock, problems)
+        context = self.mailet_context
+        tls_reports = SendTlsReportsTask(
+            stores.outbound.tls_results,
+            self._dns,
+            stores.queues,
+            HttpsReports(),
+            context.hello_name,
+            context.postmaster,
+        )
+        self.tasks = make_tasks(
+            configuration, stores, self.services, self.mailbox_listeners, tls_reports, self._clock, problems
+        )
         self._task_work = task_work(configuration, stores, self.tasks, self._clock, problems)
         self.health = HealthChecks([
             *stores.health_checks(),
@@ -120,6 +148,7 @@ class Server:
             await self.mailbox_listeners.start()
         for listener in self.listeners:
             await listener.start()
+        self._running.append(asyncio.create_task(keep_flushing(self._tls_results)))
         self._running.append(asyncio.create_task(keep_expelling(self.listeners, services.users.contains)))
         _log.info("roles of this process", extra=self.roles.fields())
         return first
@@ -217,6 +246,7 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self.container.stop()
+        await self._tls_results.flush()
         await self.mailbox_listeners.stop()
         await self.close()
 
