@@ -35,6 +35,7 @@ from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
 from compostela.core.tasks.settings import read_task_run_settings
+from compostela.core.users.directory_settings import read_directory_settings
 from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
@@ -132,6 +133,12 @@ _WORDS = {
     "imapserver/idCommandResponse/field/value": "Its value.",
     "autodetect": "Manage the machine's own name as a domain.",
     "autodetectIP": "Manage its addresses as domains.",
+    "supportsVirtualHosting": "Older spelling of `enableVirtualHosting`.",
+    "ldapHost": "One or more URLs: `ldap://host:389`, `ldaps://host:636`. With one of them, or James's class for it, users are in a directory; see the operators' page on LDAP.",
+    "ldapHosts": "As `ldapHost`.",
+    "restriction/memberAttribute": "Attribute of a group that has the distinguished names of its members.",
+    "restriction/group": "Distinguished name of a group: a user must be in one of them.",
+    "domains/*": "Where the users of the domain of this name are searched for, instead of `userBase`.",
     "hashingMode": "Form of the hashes when `algorithm` does not name it.",
     "https.enabled": "HTTPS.",
     "https.enable": "HTTPS.",
@@ -188,7 +195,10 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
     "authentication.properties": lambda recorder: read_throttle_settings(recorder.settings("")),
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),
-    "usersrepository.xml": lambda recorder: read_users_settings(recorder.settings("")),
+    "usersrepository.xml": lambda recorder: (
+        read_users_settings(recorder.settings("")),
+        read_directory_settings(recorder.settings("")),
+    ),
     "recipientrewritetable.xml": lambda recorder: read_rewriting_settings(recorder.settings("")),
     "mailrepositorystore.xml": lambda recorder: read_repository_settings(recorder.settings("")),
     "dnsservice.xml": lambda recorder: read_dns_settings(recorder.settings("")),

@@ -3,6 +3,7 @@
 from compostela.processing.mailet import MatcherFactory
 from compostela.processing.matchers import (
     certificates,
+    directory,
     dlp,
     drop_lists,
     expressions,
@@ -67,6 +68,10 @@ MATCHERS: dict[str, MatcherFactory] = {
         expressions.GenericRegexMatcher,
         mailing_lists.CommandListservMatcher,
         mailing_lists.IsFromMailingList,
+        directory.HasLDAPAttribute,
+        directory.IsInLDAPGroup,
+        directory.SenderHasLDAPAttribute,
+        directory.SenderIsInLDAPGroup,
         dlp.DLP,
         drop_lists.IsInDropList,
         networks.InSpammerBlacklist,
@@ -96,9 +101,5 @@ MATCHERS["SenderHostIs"] = sender.SenderDomainIs
 MATCHERS["CommandForListserv"] = mailing_lists.CommandListservMatcher
 
 MATCHERS_NOT_YET = frozenset({
-    "HasLDAPAttribute",
-    "IsInLDAPGroup",
     "NESSpamCheck",
-    "SenderHasLDAPAttribute",
-    "SenderIsInLDAPGroup",
 })  # fmt: skip
