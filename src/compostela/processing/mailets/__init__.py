@@ -3,6 +3,7 @@
 from compostela.processing.mailet import MailetFactory
 from compostela.processing.mailets import (
     amqp,
+    arc,
     attachments,
     attributes,
     bayes,
@@ -13,6 +14,7 @@ from compostela.processing.mailets import (
     contacts,
     debug,
     dkim,
+    dmarc,
     filters,
     flowed,
     header_values,
@@ -40,6 +42,8 @@ MAILETS: dict[str, MailetFactory] = {
     mailet.__name__: mailet
     for mailet in (
         amqp.AmqpForwardAttribute,
+        arc.ARCSign,
+        arc.ARCVerify,
         attributes.RemoveAllMailAttributes,
         attributes.RemoveMailAttribute,
         attributes.SetMailAttribute,
@@ -55,6 +59,7 @@ MAILETS: dict[str, MailetFactory] = {
         contacts.ContactExtractor,
         dkim.DKIMSign,
         dkim.DKIMVerify,
+        dmarc.DMARC,
         headers.AddDeliveredToHeader,
         headers.AddSubjectPrefix,
         headers.LogMessage,

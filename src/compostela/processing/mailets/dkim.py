@@ -27,6 +27,15 @@ def read_signing(
     return parse_template(template, key.algorithm.value), key
 
 
+async def dkim_of(mail: Mail, context: MailetContext) -> list[DkimResult]:
+    """A result for each signature, from the top."""
+    verification = await DkimVerification.of(mail.content.header)
+    if not verification.is_signed:
+        return []
+    digests = await mail.content.body.apply(verification.body_digests)
+    return await verification.conclude(digests, context.authentication_dns, context.clock.now())
+
+
 class DKIMSign(Mailet):
     """Puts a DKIM-Signature on top. What changes the message afterwards breaks it: let it be the last before `RemoteDelivery`. With
     `d=%MAIL_FROM` mail from domains that are not ours stays unsigned; mail without a sender is signed for `defaultDomain`."""
@@ -73,16 +82,13 @@ class DKIMVerify(Mailet):
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         settings.ignored("forceCRLF")
-        self._dns = context.authentication_dns
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        verification = await DkimVerification.of(mail.content.header)
         mail.attributes.pop(FLAG, None)
-        if not verification.is_signed:
+        results = await dkim_of(mail, self.context)
+        if not results:
             mail.attributes[RESULT] = "neutral (no signatures)"
             return
-        digests = await mail.content.body.apply(verification.body_digests)
-        results = await verification.conclude(digests, self._dns, self.context.clock.now())
         holding = [one for one in results if one.status is DkimStatus.PASS]
         mail.attributes[RESULT] = "; ".join(map(_text, holding or results))
         mail.attributes[FLAG] = bool(holding)
