@@ -44,8 +44,8 @@ from compostela.net.managesieve import settings as managesieve
 from compostela.net.pop3 import settings as pop3
 from compostela.net.smtp import settings as smtp
 from compostela.processing import container
-from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
-from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
+from compostela.processing.mailets import MAILETS, MAILETS_WITHOUT_EFFECT
+from compostela.processing.matchers import MATCHERS
 from compostela.processing.matchers.composites import COMPOSITES
 from compostela.processing.sieve_settings import read_sieve_settings
 from compostela.smtp_hooks import HOOKS, chain
@@ -292,12 +292,11 @@ def _processing(server: Server) -> str:
         recorder = record(partial(_made, factory, name, context))
         lines += ["", f"### {name}", "", _doc(factory), *_parameters(recorder)]
     lines += ["", "Let every mail pass until they exist:", "", *_wrapped(sorted(MAILETS_WITHOUT_EFFECT))]
-    lines += ["", "Not available yet:", "", *_wrapped(sorted(MAILETS_NOT_YET))]
     lines += ["", "## Matchers", "", "| matcher | recipients that match |", "|---|---|"]
     lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(MATCHERS.items())]
     lines += ["", "Made of the matchers inside them:", "", "| matcher | recipients that match |", "|---|---|"]
     lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(COMPOSITES.items())]
-    lines += ["", "Not available yet:", "", *_wrapped(sorted(MATCHERS_NOT_YET)), "", "## SMTP hooks"]
+    lines += ["", "## SMTP hooks"]
     for name, hook in sorted(HOOKS.items()):
         recorder = record(partial(_made, hook, name, server.hook_context))
         lines += [

@@ -22,6 +22,7 @@ from compostela.processing.mailets import (
     http,
     local_delivery,
     managesieve,
+    mdn,
     null,
     rate_limits,
     recipients,
@@ -33,6 +34,7 @@ from compostela.processing.mailets import (
     smime_sign,
     storage,
     storing,
+    sub_addressing,
     texts,
     vacation,
 )
@@ -58,6 +60,7 @@ MAILETS: dict[str, MailetFactory] = {
         calendars.ICalendarParser,
         contacts.ContactExtractor,
         dkim.DKIMSign,
+        dkim.EncapsulatedDKIMSign,
         dkim.DKIMVerify,
         dmarc.DMARC,
         headers.AddDeliveredToHeader,
@@ -70,6 +73,7 @@ MAILETS: dict[str, MailetFactory] = {
         http.SerialiseToHTTP,
         local_delivery.LocalDelivery,
         managesieve.ManageSieveMailet,
+        mdn.ExtractMDNOriginalJMAPMessageId,
         null.Null,
         RemoteDelivery,
         rewriting.RecipientRewriteTable,
@@ -88,6 +92,7 @@ MAILETS: dict[str, MailetFactory] = {
         smime.SMIMEDecrypt,
         smime_sign.SMIMESign,
         smime_sign.Sign,
+        sub_addressing.SubAddressing,
         vacation.VacationMailet,
         filters.ClamAVScan,
         filters.RspamdScanner,
@@ -136,9 +141,3 @@ MAILETS: dict[str, MailetFactory] = {
 
 MAILETS_WITHOUT_EFFECT = frozenset({"JMAPFiltering"})
 """Named by the packaged pipeline, and let every mail pass until they exist."""
-
-MAILETS_NOT_YET = frozenset({
-    "EncapsulatedDKIMSign",
-    "ExtractMDNOriginalJMAPMessageId",
-    "SubAddressing",
-})  # fmt: skip

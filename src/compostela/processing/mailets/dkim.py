@@ -4,16 +4,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from compostela.base.settings import Settings
+from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.model import Mail
 from compostela.mailauth.dkim.private_key import PrivateKey, load_private_key
 from compostela.mailauth.dkim.signing import SENDER_DOMAIN, DkimSigner, SignatureTemplate, parse_template
 from compostela.mailauth.dkim.verification import DkimResult, DkimStatus, DkimVerification
 from compostela.mailauth.dns import a_labels
 from compostela.mime import headers
+from compostela.mime.builder import message_part, singlepart
 from compostela.model.domain import Domain
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 
+MAX_ENCAPSULATED_BYTES = 10 * 1024 * 1024
+_ENVELOPE_FIELDS = frozenset(
+    {b"from", b"to", b"cc", b"reply-to", b"subject", b"date", b"message-id", b"in-reply-to", b"references"}
+)
 RESULT, FLAG = "jDKIM.AUTHRESULT", "jDKIM.AUTHRESULT.FLAG"
 
 
@@ -73,6 +79,22 @@ class DKIMSign(Mailet):
         if domain is None or not await self.context.domains.contains(domain):
             return None
         return a_labels(domain.name)
+
+
+class EncapsulatedDKIMSign(DKIMSign):
+    """Puts the message, as it is, into a new one, and signs that as `DKIMSign` does: signatures of the message inside go on holding. The new message
+    has the fields `From`, `To`, `Cc`, `Reply-To`, `Subject`, `Date`, `Message-ID`, `In-Reply-To` and `References` of the one inside. Messages above
+    10 MB, and those that would not be signed, are left alone."""
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        if await self._domain(mail) is None or mail.size > MAX_ENCAPSULATED_BYTES:
+            return
+        copied = [field for field in headers.fields(mail.content.header) if field.name.lower() in _ENVELOPE_FIELDS]
+        own = b"".join(mail.content.header[field.start : field.end] for field in copied)
+        part = message_part(await mail.content.read())
+        header, body = singlepart([("MIME-Version", "1.0")], part)
+        mail.content = MessageContent(own + header, MemoryBody(body))
+        await super().service(mail, run)
 
 
 class DKIMVerify(Mailet):

@@ -66,6 +66,7 @@ MATCHERS: dict[str, MatcherFactory] = {
         certificates.IsX509CertificateSubject,
         expressions.FileRegexMatcher,
         expressions.GenericRegexMatcher,
+        expressions.NESSpamCheck,
         mailing_lists.CommandListservMatcher,
         mailing_lists.IsFromMailingList,
         directory.HasLDAPAttribute,
@@ -99,7 +100,3 @@ MATCHERS["RecipientDomainIs"] = recipient.HostIs
 MATCHERS["TooManyRecipients"] = recipient.RecipientCountExceeds
 MATCHERS["SenderHostIs"] = sender.SenderDomainIs
 MATCHERS["CommandForListserv"] = mailing_lists.CommandListservMatcher
-
-MATCHERS_NOT_YET = frozenset({
-    "NESSpamCheck",
-})  # fmt: skip
