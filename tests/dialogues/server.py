@@ -120,7 +120,7 @@ async def running(
     server, opened = await server_of(configuration, data, problems)
     first_start.make_certificate(data, "localhost")
     await opened[0].domains.add(Domain("example.org"))
-    for user, password in (users or {str(BOB): PASSWORD, str(ANN): PASSWORD}).items():
+    for user, password in ({str(BOB): PASSWORD, str(ANN): PASSWORD} if users is None else users).items():
         with contextlib.suppress(AlreadyExists):
             await server.services.users.add(Username.parse(user), password)
     await server.start()

@@ -27,6 +27,7 @@ WITHOUT_ELSEWHERE = {
     "SpamScannerContract": "nothing is kept",
     "SpillContract": "BlobDistanceContract has it",
     "TokenVerifierContract": "nothing is kept",
+    "UserDirectoryContract": "nothing is kept but answers that are believed for a while, in each process",
     "VirusScannerContract": "nothing is kept",
 }
 """Contract classes that no test asks over two nodes, and why."""

@@ -131,9 +131,9 @@ def note_first_user(data: Path, user: Username, password: str) -> Path:
 
 
 async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Domain, now: float) -> FirstUser | None:
-    """A user with a generated password and a welcome mail, if there is no user at all and the domain is `localhost`: for
-    a real domain `compostela init` makes one."""
-    if domain.name != LOCALHOST:
+    """A user with a generated password and a welcome mail, if there is no user at all, users are kept here, and the domain is
+    `localhost`: for a real domain `compostela init` makes one."""
+    if domain.name != LOCALHOST or users.directory is not None:
         return None
     async for _ in users.names():
         return None

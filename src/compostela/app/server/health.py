@@ -7,6 +7,7 @@ from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.tasks.model import TaskQuery, TaskStatus
 from compostela.core.tasks.service import Tasks
+from compostela.core.users.service import UsersRepository
 
 UNCONSUMED_SECONDS = 60.0
 """How long a mail or task may wait that only other processes take."""
@@ -23,6 +24,19 @@ def error_repository_check(repositories: MailRepositoryStore, url: RepositoryUrl
         return (HealthStatus.DEGRADED, f"{url} holds {size} mails") if size else None
 
     return HealthCheck("EmptyErrorMailRepository", errors)
+
+
+def directory_checks(users: UsersRepository) -> list[HealthCheck]:
+    """Unhealthy while no server of the directory answers. The name is James's."""
+    directory = users.directory
+    if directory is None:
+        return []
+
+    async def answers() -> Found:
+        await directory.probe()
+        return None
+
+    return [HealthCheck("LDAP User Server", answers)]
 
 
 def queue_consumers_check(queues: MailQueues, roles: Roles, clock: Clock) -> HealthCheck:

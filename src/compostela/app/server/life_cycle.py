@@ -11,7 +11,12 @@ from compostela.adapters.http.policy_fetcher import PolicyFetcher
 from compostela.adapters.http.reports import HttpsReports
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
-from compostela.app.server.health import error_repository_check, queue_consumers_check, task_consumers_check
+from compostela.app.server.health import (
+    directory_checks,
+    error_repository_check,
+    queue_consumers_check,
+    task_consumers_check,
+)
 from compostela.app.server.hook_chains import hook_context, lmtp_chain, make_bans, smtp_chain
 from compostela.app.server.listeners import ListenerFactory, lmtp_delivery, ports_by_name
 from compostela.app.server.log_components import LOG_COMPONENTS
@@ -109,6 +114,7 @@ class Server:
             error_repository_check(stores.repositories, self.container.error_repository),
             queue_consumers_check(stores.queues, self.roles, self._clock),
             task_consumers_check(self.tasks, self.roles, self._clock),
+            *directory_checks(self.services.users),
             *self.mailbox_listeners.health_checks(),
         ])  # fmt: skip
         self.listeners: list[Listener] = []
