@@ -1,14 +1,16 @@
 """What an edition provides: the ports of its stores, opened. The server around them is the same for every edition."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from compostela.adapters.in_process.peers import NoPeers
 from compostela.base.errors import CompostelaError
 from compostela.core.authentication.failure_ports import Bans, FailedLogins, RecentLogins
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.bayes.ports import TokenCorpora
 from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
+from compostela.core.connections.ports import Peers
 from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.domains.ports import DomainStore
 from compostela.core.drop_lists.ports import DropListStore
@@ -71,6 +73,9 @@ class Stores:
     usage: UsageStore
     collection_times: str
     """When blobs are collected without an operator's line for it: cron's five fields."""
+    peers: Peers = field(default_factory=NoPeers)
+    may_be_away: bool = False
+    """Whether the server starts although a port raises `TemporaryFailure`, since the store comes back by itself."""
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
     closing: Callable[[], Awaitable[None]] | None = None

@@ -14,6 +14,7 @@ from compostela.adapters.cassandra.token_corpora import CassandraTokenCorpora
 from compostela.adapters.cassandra.unqueued_runs import RUN, CassandraRuns
 from compostela.adapters.rabbitmq.broker import RabbitBroker
 from compostela.adapters.rabbitmq.hints import RabbitHints
+from compostela.adapters.rabbitmq.peers import RabbitPeers
 from compostela.adapters.s3.bodies import S3Blobs
 from compostela.app.engines import EngineSettings
 from compostela.base.clock import Clock
@@ -26,6 +27,7 @@ class MailStores(NamedTuple):
     runs: CassandraRuns
     token_corpora: CassandraTokenCorpora
     hints: RabbitHints
+    peers: RabbitPeers
 
 
 def mail_stores_of(
@@ -52,6 +54,7 @@ def mail_stores_of(
         CassandraRuns(session),
         CassandraTokenCorpora(session, entries.is_over),
         hints,
+        RabbitPeers(engines.rabbit, clock, hints.node, hints.others),
     )
     entries.register(QUEUED, mail.queues.rows.is_over)
     entries.register(STORED, mail.repositories.is_over)

@@ -1,6 +1,6 @@
 """All ports of the distributed edition on its engines."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from compostela.adapters.cassandra.blob_references import BlobReferences
@@ -46,22 +46,21 @@ def stores_of(
     redis, lookups = RedisEngine(engines.redis), Lookups()
     limits, delegations = limits_of(redis, clock), CassandraDelegations(session)
     mail = mail_stores_of(session, broker, blobs, clock, engines, held_seconds)
-    queues, mailboxes, runs, hints = mail.queues, mail.mailboxes, mail.runs, mail.hints
+    queues, mailboxes, runs, hints, peers = mail.queues, mail.mailboxes, mail.runs, mail.hints, mail.peers
     assert mailboxes.cursors is not None
     by_id = CassandraBlobsById(session, blobs, clock)
     referred = [BlobReferences(session).all, by_id.referred]
 
     async def close() -> None:
-        closing: list[Callable[[], Awaitable[None]]] = [
-            queues.close, broker.close, runs.close, mailboxes.close, hints.close, redis.close, session.close,
-        ]  # fmt: skip
-        for one in closing:
+        first = (queues.close, broker.close, runs.close, mailboxes.close)
+        for one in (*first, peers.close, hints.close, redis.close, session.close):
             await one()
         closed()
 
     broker.start()
     queues.start()
     hints.start(mailboxes.hinted, mailboxes.look_again)
+    peers.start()
     return Stores(
         mailboxes=mailboxes,
         queues=queues,
@@ -92,7 +91,9 @@ def stores_of(
         event_source=mailboxes.source,
         dead_letters=CassandraDeadLetters(session),
         usage=HeadsUsage(mailboxes),
+        peers=peers,
         collection_times=COLLECTION_TIMES,
+        may_be_away=True,
         checks=engine_checks(session, broker, blobs, redis),
         closing=close,
     )
