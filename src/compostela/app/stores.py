@@ -26,6 +26,7 @@ from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
 from compostela.core.sieve.ports import GlobalScripts, SieveLists, SieveMarks, SieveScripts
 from compostela.core.tasks.ports import TaskStore
+from compostela.core.tasks.runner import TaskRunner
 from compostela.core.users.ports import UserStore
 from compostela.core.vacation.ports import VacationStore
 
@@ -74,8 +75,11 @@ class Stores:
     collection_times: str
     """When blobs are collected without an operator's line for it: cron's five fields."""
     peers: Peers = field(default_factory=NoPeers)
-    may_be_away: bool = False
-    """Whether the server starts although a port raises `TemporaryFailure`, since the store comes back by itself."""
+    repairs: Sequence[TaskRunner[Any]] = ()
+    """Tasks that compare what the edition keeps twice, and mend it: see `compostela.core.mailbox.consistency`."""
+    is_cluster: bool = False
+    """Whether other nodes may work on the stores over a network: they may be away at the start and come back by themselves, and
+    mails that this process puts into a queue may be taken by another."""
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
     closing: Callable[[], Awaitable[None]] | None = None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from compostela.adapters.cassandra.blob_references import BlobReferences
 from compostela.adapters.cassandra.blobs_by_id import CassandraBlobsById
+from compostela.adapters.cassandra.consistency_tasks import repairs
 from compostela.adapters.cassandra.dead_letters import CassandraDeadLetters
 from compostela.adapters.cassandra.dlp_rules import CassandraDlpRules
 from compostela.adapters.cassandra.domains import CassandraDomains
@@ -47,9 +48,7 @@ def stores_of(
     limits, delegations = limits_of(redis, clock), CassandraDelegations(session)
     mail = mail_stores_of(session, broker, blobs, clock, engines, held_seconds)
     queues, mailboxes, runs, hints, peers = mail.queues, mail.mailboxes, mail.runs, mail.hints, mail.peers
-    assert mailboxes.cursors is not None
     by_id = CassandraBlobsById(session, blobs, clock)
-    referred = [BlobReferences(session).all, by_id.referred]
 
     async def close() -> None:
         first = (queues.close, broker.close, runs.close, mailboxes.close)
@@ -57,10 +56,9 @@ def stores_of(
             await one()
         closed()
 
-    broker.start()
-    queues.start()
+    for part in (broker, queues, peers):
+        part.start()
     hints.start(mailboxes.hinted, mailboxes.look_again)
-    peers.start()
     return Stores(
         mailboxes=mailboxes,
         queues=queues,
@@ -80,20 +78,23 @@ def stores_of(
         sieve_lists=CassandraSieveLists(session),
         blobs=blobs,
         blobs_by_id=by_id,
-        blob_garbage=CollectionsInTurn([mailboxes.garbage, S3Garbage(blobs, referred)]),
+        blob_garbage=CollectionsInTurn(
+            [mailboxes.garbage, S3Garbage(blobs, [BlobReferences(session).all, by_id.referred])]
+        ),
         runs=runs,
         tasks=CassandraTasks(session),
         failed_logins=limits.failed_logins,
         bans=limits.bans,
         recent_logins=limits.recent_logins,
         rate_limits=limits.rate_limits,
-        cursors=mailboxes.cursors,
+        cursors=mail.cursors,
         event_source=mailboxes.source,
         dead_letters=CassandraDeadLetters(session),
         usage=HeadsUsage(mailboxes),
         peers=peers,
         collection_times=COLLECTION_TIMES,
-        may_be_away=True,
+        repairs=repairs(mailboxes.consistency, CassandraRewriting(session, lookups)),
+        is_cluster=True,
         checks=engine_checks(session, broker, blobs, redis),
         closing=close,
     )

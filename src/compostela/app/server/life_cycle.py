@@ -82,7 +82,7 @@ class Server:
         self.health = HealthChecks([
             *stores.health_checks(),
             error_repository_check(stores.repositories, self.container.error_repository),
-            queue_consumers_check(stores.queues, self.roles, self._clock),
+            queue_consumers_check(stores.queues, self.roles, self._clock, is_cluster=stores.is_cluster),
             task_consumers_check(self.tasks, self.roles, self._clock),
             *self.mailbox_listeners.health_checks(),
         ])  # fmt: skip
@@ -96,7 +96,7 @@ class Server:
 
     async def start(self) -> first_start.FirstUser | None:
         """Binds all ports before anything else; gives the user that was made at the first start. Raises `BindError`,
-        `TlsError`, `KerberosError`, and `TemporaryFailure` if the stores may not be away; then nothing is left open, the
+        `TlsError`, `KerberosError`, and `TemporaryFailure` if the stores are of this machine; then nothing is left open, the
         stores neither."""
         try:
             return await self._start()
@@ -127,7 +127,7 @@ class Server:
         try:
             return await preparation.run()
         except TemporaryFailure as error:
-            if not self._stores.may_be_away:
+            if not self._stores.is_cluster:
                 raise
             _log.warning("an engine is away; clients get temporary errors until it is there: %s", error)
         self._running.append(asyncio.create_task(preparation.run_later(self._configuration.locations.data)))

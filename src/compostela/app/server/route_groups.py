@@ -22,6 +22,7 @@ from compostela.web.webadmin.routes.address_groups import AddressGroupRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
 from compostela.web.webadmin.routes.blobs import BlobRoutes
 from compostela.web.webadmin.routes.connections import ConnectionRoutes
+from compostela.web.webadmin.routes.consistency import ConsistencyRoutes
 from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
 from compostela.web.webadmin.routes.dlp_rules import DlpRuleRoutes
@@ -103,6 +104,7 @@ def server_groups(
     return [
         HealthRoutes(health),
         MetricsRoutes(),
+        ConsistencyRoutes(tasks),
         TaskRoutes(tasks, clock),
         ServerRoutes(reload_certificates),
         ConnectionRoutes(connections),

@@ -69,6 +69,7 @@ def make_tasks(
         RedeliverGroupTask(stores.dead_letters, listeners),
         RedeliverOneTask(stores.dead_letters, listeners),
         CollectBlobsTask(stores.blob_garbage),
+        *stores.repairs,
     ])  # fmt: skip
     for make in configuration.own_tasks:
         try:

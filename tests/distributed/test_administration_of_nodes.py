@@ -20,6 +20,13 @@ __all__ = ["blob_settings", "broker_uri", "engine_files", "node", "redis_server"
 
 ADDRESS = "192.0.2.7"
 USER = "reader@example.org"
+COMPARING = (
+    "/mailboxes?task=SolveInconsistencies&maxIterations=2",
+    "/mailboxes?task=RecomputeMailboxCounters",
+    "/mailboxes?task=SolveMessageDeletedInconsistencies",
+    "/messages?task=SolveInconsistencies&messagesPerSecond=1000",
+    "/cassandra/mappings?action=SolveInconsistencies",
+)
 StartNode = Callable[[str], ServerProcess]
 
 
@@ -52,6 +59,15 @@ def test_a_ban_is_seen_and_lifted_on_each_node(node: StartNode, redis_server: Re
         assert found["address"] == ADDRESS
     assert web(second, f"/authentication/bans/{ADDRESS}", "DELETE")[0] == 204
     assert json.loads(web(first, "/authentication/bans")[1]) == []
+
+
+def test_tasks_that_compare_are_submitted_on_one_node_and_awaited_on_the_other(node: StartNode) -> None:
+    first, second = node("first"), node("second")
+    for path in COMPARING:
+        status, body = web(first, path, "POST", {"I-KNOW-WHAT-I-M-DOING": "ALL-SERVICES-ARE-OFFLINE"})
+        assert status == 201, body
+        ended = json.loads(web(second, f"/tasks/{json.loads(body)['taskId']}/await")[1])
+        assert ended["status"] == "completed", ended
 
 
 async def ban(server: RedisServer, address: str) -> None:
