@@ -20,6 +20,7 @@ WITHOUT_ELSEWHERE = {
     "MailQueueContract": "QueueSharingContract has it",
     "MailboxChangesContract": "MailboxDistanceContract has it; the embedded edition runs all of it over two nodes too",
     "MailboxMessagesContract": "MailboxDistanceContract has it; the embedded edition runs all of it over two nodes too",
+    "PeersContract": "it is about the others",
     "ReportPosterContract": "nothing is kept",
     "SecuredDnsContract": "each process asks and remembers for itself",
     "SecurityContextContract": "nothing is kept",

@@ -118,8 +118,7 @@ async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -
     except (TlsError, KerberosError) as error:
         raise StartError(str(error), EXIT_CONFIGURATION) from error
     except TemporaryFailure as error:
-        what = f"the data folder {data}" if configuration.engines is None else "an engine"
-        raise StartError(f"{what} cannot be used: {error}") from error
+        raise StartError(f"the data folder {data} cannot be used: {error}") from error
     # what is there now stays; what a mail leaves behind is freed by reference counts, so cycles may wait for longer
     gc.collect()
     gc.freeze()

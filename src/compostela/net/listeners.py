@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from compostela.base.errors import CompostelaError
 from compostela.base.metrics import gauge
+from compostela.core.connections.model import Channel
 from compostela.model.username import Username
 from compostela.net.admission import Admission, AdmittedSession
 from compostela.net.fair_scheduler import FairScheduler
@@ -37,8 +38,22 @@ class Session(Protocol):
         """Whose data the session reads and changes; None before a login."""
         ...
 
+    @property
+    def login(self) -> Username | None:
+        """The user that has logged in."""
+        ...
+
     def expel(self) -> None:
         """The account is removed: end at once."""
+        ...
+
+    def disconnect(self) -> None:
+        """An administrator ends the connection: end at once."""
+        ...
+
+    def channel(self, endpoint: str, started: float) -> Channel:
+        """What administrators are told of the connection. `endpoint` is the name of the server, `started` the epoch seconds at
+        which the loop's time was 0."""
         ...
 
     def shut_down(self, *, at_once: bool = False) -> None:
@@ -193,6 +208,20 @@ class Listener:
         """Ends the sessions of an account that is removed."""
         for session in [one for one in self._sessions if one.account == account]:
             session.expel()
+
+    def logins(self) -> set[Username]:
+        """The users that are logged in."""
+        return {user for session in self._sessions if (user := session.login) is not None}
+
+    def channels(self, user: Username | None, started: float) -> list[Channel]:
+        """The open connections of one user, or all. `started`: see `Session.channel`."""
+        found = [one for one in self._sessions if user is None or one.login == user]
+        return [one.channel(self.settings.name, started) for one in found]
+
+    def disconnect(self, user: Username | None) -> None:
+        """Ends the connections of one user, or all."""
+        for session in [one for one in self._sessions if user is None or one.login == user]:
+            session.disconnect()
 
     def _is_full(self, address: str | None) -> bool:
         """Whether one more connection, from this address if it is known, is one too many."""

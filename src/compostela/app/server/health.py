@@ -39,14 +39,14 @@ def directory_checks(users: UsersRepository) -> list[HealthCheck]:
     return [HealthCheck("LDAP User Server", answers)]
 
 
-def queue_consumers_check(queues: MailQueues, roles: Roles, clock: Clock) -> HealthCheck:
-    """Degraded when mails come into a queue and nothing takes them out: a queue that this process feeds and does not consume
-    (an entry is its accepter's while that lives), or one in which a mail that is ready has waited for
-    `UNCONSUMED_SECONDS`. The name is James's."""
+def queue_consumers_check(queues: MailQueues, roles: Roles, clock: Clock, *, is_cluster: bool = False) -> HealthCheck:
+    """Degraded when mails come into a queue and nothing takes them out: one in which a mail that is ready has waited for
+    `UNCONSUMED_SECONDS`, or, unless other nodes may take its mails, a queue that this process feeds and does not consume. The
+    name is James's."""
 
     async def consumers() -> Found:
         names = sorted({*await queues.names(), *roles.feeds} - roles.consumes)
-        idle = [name for name in names if name in roles.feeds or await _waits(queues, name, clock)]
+        idle = [name for name in names if (name in roles.feeds and not is_cluster) or await _waits(queues, name, clock)]
         if not idle:
             return None
         sizes = [await queues.queue(name).size() for name in idle]

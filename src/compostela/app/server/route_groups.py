@@ -6,6 +6,7 @@ from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Node
+from compostela.core.connections.service import Connections
 from compostela.core.health.checks import HealthChecks
 from compostela.core.mailbox.service import MailboxService
 from compostela.core.repository.settings import RepositorySettings
@@ -20,6 +21,8 @@ from compostela.web.webadmin.routes.address_forwards import AddressForwardRoutes
 from compostela.web.webadmin.routes.address_groups import AddressGroupRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
 from compostela.web.webadmin.routes.blobs import BlobRoutes
+from compostela.web.webadmin.routes.connections import ConnectionRoutes
+from compostela.web.webadmin.routes.consistency import ConsistencyRoutes
 from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
 from compostela.web.webadmin.routes.dlp_rules import DlpRuleRoutes
@@ -95,12 +98,15 @@ def server_groups(
     clock: Clock,
     reload_certificates: ReloadCertificates,
     diagnosis: Diagnosis,
+    connections: Connections,
 ) -> list[RouteGroup]:
     """The server itself."""
     return [
         HealthRoutes(health),
         MetricsRoutes(),
+        ConsistencyRoutes(tasks),
         TaskRoutes(tasks, clock),
         ServerRoutes(reload_certificates),
+        ConnectionRoutes(connections),
         DoctorRoutes(diagnosis),
     ]

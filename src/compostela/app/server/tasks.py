@@ -74,6 +74,7 @@ def make_tasks(
         RedeliverOneTask(stores.dead_letters, listeners),
         CollectBlobsTask(stores.blob_garbage),
         tls_reports,
+        *stores.repairs,
     ])  # fmt: skip
     for make in configuration.own_tasks:
         try:
