@@ -1,6 +1,8 @@
 """The server as its own process, started as an operator would, on free ports."""
 
 import contextlib
+import http.client
+import json
 import os
 import signal
 import socket
@@ -56,6 +58,8 @@ class ServerProcess:
     """The interpreter, of another checkout's environment if that is measured."""
     awaited: tuple[str, ...] = ("smtp", "imap", "pop3")
     """The ports that are open once the server has started."""
+    workers: int = 1
+    """Worker processes; with more than one there is a supervisor."""
     process: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
@@ -106,7 +110,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             [
                 self.python, "-m", "compostela", "serve", "--conf", str(self.conf), "--data", str(self.data),
-                "--log-level", "warning",
+                "--log-level", "warning", "--workers", str(self.workers),
             ],
             stdout=log,
             stderr=log,
@@ -123,6 +127,25 @@ class ServerProcess:
         end = time.monotonic() + START_SECONDS
         while not _is_open(self.web) and time.monotonic() < end:
             time.sleep(0.01)
+
+    def wait_for_workers(self) -> None:
+        """Until every worker is ready."""
+        self.wait_for_web()
+        end = time.monotonic() + START_SECONDS
+        while not self.has_all_workers():
+            assert time.monotonic() < end, self.log()
+            time.sleep(0.2)
+
+    def has_all_workers(self) -> bool:
+        """What the worker that is asked says of all."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=10)
+            try:
+                connection.request("GET", "/healthcheck/checks/Workers")
+                return json.loads(connection.getresponse().read()).get("status") == "healthy"
+            finally:
+                connection.close()
+        return False
 
     def kill(self) -> None:
         """As if the power of the process had gone."""

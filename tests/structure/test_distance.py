@@ -21,6 +21,7 @@ WITHOUT_ELSEWHERE = {
     "MailboxChangesContract": "MailboxDistanceContract has it; the embedded edition runs all of it over two nodes too",
     "MailboxMessagesContract": "MailboxDistanceContract has it; the embedded edition runs all of it over two nodes too",
     "SecurityContextContract": "nothing is kept",
+    "SiblingsContract": "each question goes to another process",
     "SmtpSenderContract": "nothing is kept",
     "SpamScannerContract": "nothing is kept",
     "SpillContract": "BlobDistanceContract has it",
