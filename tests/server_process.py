@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.ports import free_port
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 TLS = (
     "<tls socketTLS='{implicit}' startTLS='{starttls}'><privateKey>file://var/tls/key.pem</privateKey>"
     "<certificates>file://var/tls/certificate.pem</certificates></tls>"
@@ -147,11 +147,22 @@ class ServerProcess:
                 connection.close()
         return False
 
-    def kill(self) -> None:
-        """As if the power of the process had gone."""
+    def worker_pids(self) -> list[int]:
+        """Of the supervisor's children."""
         assert self.process is not None
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        try:
+            return [int(pid) for pid in path.read_text().split()]
+        except OSError:
+            return []
+
+    def kill(self) -> None:
+        """As if the power of the process had gone; with workers, of their supervisor. Returns when all have ended."""
+        assert self.process is not None
+        workers = self.worker_pids()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        wait_for_ends(workers)
 
     def stop(self) -> int:
         """In good order; the exit status."""
@@ -183,6 +194,14 @@ class ServerProcess:
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
+
+
+def wait_for_ends(pids: list[int]) -> None:
+    """Until processes that are not this one's children have ended."""
+    end = time.monotonic() + START_SECONDS
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < end, "workers go on without their supervisor"
+        time.sleep(0.02)
 
 
 def _is_open(port: int) -> bool:
