@@ -33,12 +33,15 @@ class Exchange:
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
+    async def never(self) -> None:
+        """No worker is told to drain."""
+
     async def add(self, number: int) -> None:
         ours, theirs = socket.socketpair()
         reader, self._writers[number] = await asyncio.open_unix_connection(sock=ours)
         self._tasks[number] = asyncio.create_task(self._listen(number, reader))
         self.workers[number] = SupervisedWorker(
-            theirs, lead=lambda _: None, ended=self.ended.append, orphaned=self.is_lost.set
+            theirs, lead=lambda _: None, ended=self.ended.append, drain=self.never, orphaned=self.is_lost.set
         )
         await self.workers[number].start()
 

@@ -23,8 +23,9 @@ WORKERS_FOLDER = "workers"
 class Shared:
     """The worker's side of everything that is the whole server's. Needs a running loop."""
 
-    def __init__(self, place: Inheritance, data: Path, orphaned: Callable[[], None]) -> None:
-        """`orphaned` is called when the supervisor is gone."""
+    def __init__(self, place: Inheritance, data: Path, end: Callable[[], None]) -> None:
+        """`end` is called when others have taken the place of this worker and its sessions have ended, and when the supervisor is gone."""
+        self._end = end
         self._place = place
         self._file = CountersFile(data)
         clock = SystemClock()
@@ -32,7 +33,11 @@ class Shared:
         self._connections = SharedConnections(self._file, clock, place.number)
         self._turns = AcceptTurns(place.table, place.number)
         self._worker = SupervisedWorker(
-            place.channel, lead=self._lead, ended=self._connections.forget, orphaned=orphaned
+            place.channel,
+            lead=self._lead,
+            ended=self._connections.forget,
+            drain=self._drain,
+            orphaned=end,
         )
         self.surroundings = Surroundings(
             ListeningSockets(place.sockets, binds=False), self._connections, self._turns, self._worker, leads=False
@@ -61,6 +66,11 @@ class Shared:
         await self._worker.stop()
         self._turns.close()
         self._file.close()
+
+    async def _drain(self) -> None:
+        if self._server is not None:
+            await self._server.drain()
+        self._end()
 
     def _lead(self, living: set[int]) -> None:
         self._connections.forget(set(range(1, MAX_PROCESSES)) - living - {self._place.number})

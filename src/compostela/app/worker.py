@@ -76,13 +76,15 @@ class SupervisedWorker:
         *,
         lead: Callable[[set[int]], None],
         ended: Callable[[set[int]], None],
+        drain: Callable[[], Awaitable[None]],
         orphaned: Callable[[], None],
     ) -> None:
-        """`lead` is called with the numbers of the living when this worker does from now on what one does for all, `ended` with the numbers of workers that are no more, `orphaned` when
-        the supervisor is gone."""
+        """`lead` is called with the numbers of the living when this worker does from now on what one does for all, `ended` with the numbers of workers that are no more, `drain` when
+        others have taken its place, `orphaned` when the supervisor is gone."""
         self._channel = channel
         self._lead = lead
         self._ended = ended
+        self._drain = drain
         self._orphaned = orphaned
         self._writer: asyncio.StreamWriter | None = None
         self._answers: dict[str, Answer] = {}
@@ -169,6 +171,8 @@ class SupervisedWorker:
         match message["is"]:
             case "lead":
                 self._lead(self._living)
+            case "drain":
+                self._begin(self._drain())
             case "workers":
                 self._on_workers(set(message["living"]), message["missing"])
             case "asked":

@@ -88,6 +88,11 @@ class SharedAcceptor:
         if self._timer is not None:
             self._timer.cancel()
 
+    async def settle(self) -> None:
+        """Returns when every connection that was accepted has its protocol."""
+        while self._beginning:
+            await asyncio.wait(self._beginning)
+
     def _ready(self) -> None:
         if self._turns.is_anothers():
             self._pause(PATIENCE_SECONDS)

@@ -78,6 +78,8 @@ class Listener:
         """Commands and pieces of messages that its sessions have dealt with."""
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event | None = None
+        self._quiet: asyncio.Event | None = None
+        """While it drains: whether no connection is left."""
         self._connections = gauge(f"{settings.name}Connections", "Open connections")
 
     def bind(self, sockets: ListeningSockets) -> None:
@@ -132,6 +134,7 @@ class Listener:
     def release_pending(self, pending: Admission) -> None:
         if pending in self._waiting:
             self._count_out(self._waiting.pop(pending))
+            self._look_quiet()
 
     def admit(self, session: Session, address: str) -> bool:
         """Counts a new session in; False when a limit is reached: then the session closes at once."""
@@ -151,6 +154,7 @@ class Listener:
         self._sessions.discard(session)
         self._connections.dec()
         self._count_out(address)
+        self._look_quiet()
         if self._empty is not None and not self._sessions:
             self._empty.set()
 
@@ -177,15 +181,32 @@ class Listener:
         if self._turns is not None:
             self._turns.left()
 
+    async def drain(self) -> None:
+        """Stops accepting and returns when the last connection has ended of itself. The caller sets a time limit; `stop` follows."""
+        self._quiet = asyncio.Event()
+        await self._stop_accepting()
+        self._look_quiet()
+        await self._quiet.wait()
+
+    def _look_quiet(self) -> None:
+        if self._quiet is not None and not self._sessions and not self._waiting:
+            self._quiet.set()
+
+    async def _stop_accepting(self) -> None:
+        for server in self._servers:
+            server.close()
+        for server in self._servers:
+            if isinstance(server, SharedAcceptor):
+                await server.settle()
+
     async def stop(self) -> None:
         """Stops accepting, lets sessions finish what is in flight for a while, then closes them. Without
         `gracefulShutdown` they are closed at once."""
         graceful = self.settings.graceful_shutdown
+        await self._stop_accepting()
         self._empty = asyncio.Event()
         if self._timer is not None:
             self._timer.cancel()
-        for server in self._servers:
-            server.close()
         for bound in self._sockets:
             bound.close()
         for pending in list(self._waiting):

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+DRAIN_SECONDS = 10.0
+"""How long sessions go on undisturbed in a process that is replaced."""
+
 
 def make_server(
     configuration: Configuration, stores: Stores, problems: Problems, surroundings: Surroundings | None = None
@@ -257,6 +260,14 @@ class Server:
     def web_port(self) -> int | None:
         """The port of the administration API."""
         return None if self._webadmin is None else self._webadmin.port
+
+    async def drain(self) -> None:
+        """Leaves new connections to other processes, and those that are open `DRAIN_SECONDS` to end of themselves; `stop` follows."""
+        if self._surroundings.turns is not None:
+            self._surroundings.turns.end()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await asyncio.gather(*(listener.drain() for listener in self.listeners))
 
     async def stop(self) -> None:
         """Stops accepting, finishes what is in flight, and closes the stores."""

@@ -10,6 +10,7 @@
 
 | from the supervisor | |
 |---|---|
+| `{"is": "drain"}` | new workers are ready: this one accepts no more, and ends when its sessions have ended or after a while |
 | `{"is": "lead"}` | the worker does from now on what one worker does for all |
 | `{"is": "workers", "living": [numbers], "missing"}` | after each change |
 | `{"is": "asking", "id", "workers": [numbers]}` | these were asked |

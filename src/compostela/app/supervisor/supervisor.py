@@ -251,6 +251,8 @@ class Supervisor:
             self._planner.stop()
             self._planner = None
         for worker in self._workers.values():
+            # those that drain, too
+            worker.told_to_end_at = None
             worker.end(now)
 
     # rolling restart
@@ -294,7 +296,9 @@ class Supervisor:
         self._previous = None
         self._leader = None
         for worker in self._workers.values():
-            if worker.generation != self._generation:
+            if worker.generation != self._generation and worker.is_ready:
+                worker.drain(now)
+            elif worker.generation != self._generation:
                 worker.end(now)
         # the old workers close them at the same time
         self._sockets.keep(list(self._bound))

@@ -80,6 +80,12 @@ class Worker:
             self.told_to_end_at = now
             self.signal(signal.SIGTERM)
 
+    def drain(self, now: float) -> None:
+        """Asks it to accept no more, and to end after its sessions."""
+        if self.told_to_end_at is None:
+            self.told_to_end_at = now
+            self.send({"is": "drain"})
+
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
 
