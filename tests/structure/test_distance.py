@@ -24,6 +24,7 @@ WITHOUT_ELSEWHERE = {
     "ReportPosterContract": "nothing is kept",
     "SecuredDnsContract": "each process asks and remembers for itself",
     "SecurityContextContract": "nothing is kept",
+    "SiblingsContract": "each question goes to another process",
     "SmtpSenderContract": "nothing is kept",
     "SpamScannerContract": "nothing is kept",
     "SpillContract": "BlobDistanceContract has it",

@@ -1,6 +1,6 @@
 """What an edition provides: the ports of its stores, opened. The server around them is the same for every edition."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -84,6 +84,8 @@ class Stores:
     mails that this process puts into a queue may be taken by another."""
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
+    upkeep: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """What one process of a server does for the stores, until it is cancelled."""
     closing: Callable[[], Awaitable[None]] | None = None
     """Finishes what was begun and closes every port."""
 

@@ -2,6 +2,7 @@
 
 from compostela.app.server.roles import Roles
 from compostela.base.clock import Clock
+from compostela.base.siblings import NoSiblings, Siblings
 from compostela.core.health.checks import HealthCheck, HealthStatus
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
@@ -80,3 +81,15 @@ def task_consumers_check(tasks: Tasks, roles: Roles, clock: Clock) -> HealthChec
         )
 
     return HealthCheck("TaskManagerConsumers", consumers)
+
+
+def worker_checks(siblings: Siblings) -> list[HealthCheck]:
+    """Of a server with worker processes: degraded when some of them are not ready."""
+    if isinstance(siblings, NoSiblings):
+        return []
+
+    async def workers() -> Found:
+        missing = siblings.missing
+        return (HealthStatus.DEGRADED, f"{missing} of the worker processes are not ready") if missing else None
+
+    return [HealthCheck("Workers", workers)]
