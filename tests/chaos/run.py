@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -176,6 +177,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
     options = parser.parse_args()
     print(f"seed {options.seed}")
+    # as Ctrl-C does: nodes and engines are ended
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     folder = Path(tempfile.mkdtemp(prefix="compostela-chaos-"))
     report = run(options.seconds, options.seed, folder)
     print(report)
