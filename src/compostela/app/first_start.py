@@ -178,7 +178,7 @@ def _welcome(to: MailAddress, domain: Domain, now: float) -> Mail:
 
 
 def from_here(host: str) -> str:
-    """An address that is listened on, as it stands in a URL and is reached from this machine."""
+    """The host for a URL that reaches a listener's address from this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"[{host}]" if ":" in host else host
 

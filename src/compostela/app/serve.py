@@ -157,7 +157,7 @@ async def _serve(
         raise StartError(str(error), EXIT_CONFIGURATION) from error
     except TemporaryFailure as error:
         raise StartError(f"the data folder {data} cannot be used: {error}") from error
-    # what is there now stays; what a mail leaves behind is freed by reference counts, so cycles may wait for longer
+    # objects that exist now stay; those of a mail are freed by reference counts, so cycles may be collected less often
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
@@ -202,7 +202,7 @@ def _reload_on_hangup(loop: asyncio.AbstractEventLoop, server: Server) -> None:
     running: set[asyncio.Task[None]] = set()
 
     async def reload() -> None:
-        # what was wrong stands in the log already
+        # the error is in the log already
         with contextlib.suppress(InvalidArgument):
             await server.reload_certificates()
 

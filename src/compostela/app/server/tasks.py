@@ -1,4 +1,4 @@
-"""The types of tasks that this server knows, and who runs them here."""
+"""The types of tasks that this server knows, and the runner of each."""
 
 import socket
 from collections.abc import Callable, Coroutine
