@@ -41,7 +41,8 @@ COLLECTION_TIMES = "17 3 * * *"
 def stores_of(
     session: CassandraSession, arriving: Path, engines: EngineSettings, held_seconds: float, closed: Callable[[], None]
 ) -> Stores:
-    """The ports on a session that is open and closes with them; `held_seconds` is for slow listener groups; `closed` is called at the end. Needs a running loop."""
+    """The ports on an open session, which closes with them; then `closed` is called. `held_seconds`: how long expunged messages
+    are kept for slow listener groups. Needs a running loop."""
     clock = SystemClock()
     blobs = S3Blobs(engines.blobs, arriving, clock)
     broker = RabbitBroker(engines.rabbit, clock, engines.queues.prefetch)
