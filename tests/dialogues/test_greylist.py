@@ -97,7 +97,7 @@ DATABASE = "<repositoryPath>db://maildb/greylist</repositoryPath><sqlFile>file:/
         (
             "<unseenLifeTime>30 minutes</unseenLifeTime>",
             Severity.ERROR,
-            ["'unseenLifeTime' must be longer than 'tempBlockTime': nobody could pass"],
+            ["'unseenLifeTime' must be longer than 'tempBlockTime': no mail could pass"],
         ),
     ],
 )

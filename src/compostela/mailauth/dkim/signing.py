@@ -42,7 +42,7 @@ def parse_template(text: str, algorithm: str) -> SignatureTemplate:
     if tags.get("a", algorithm).lower() != algorithm:
         raise DkimSyntaxError(f"a={tags['a']} does not fit the key, which is one for {algorithm}")
     if "l" in tags:
-        raise DkimSyntaxError("l= lets anybody add to the message behind what is signed (RFC 6376 §8.2)")
+        raise DkimSyntaxError("l= lets anybody append to the signed message (RFC 6376 §8.2)")
     by_sender = tags["d"] == SENDER_DOMAIN
     # the rules of a signature are those of its template
     values = {**tags, "v": "1", "a": algorithm, "b": "AA==", "bh": "AA==", "t": "0"}
@@ -70,7 +70,7 @@ class DkimSigner:
         self._key = key
 
     def sign(self, header: bytes, body: Octets, domain: str, now: float) -> bytes:
-        """A DKIM-Signature field without its last line end, to stand on top of the header block. `domain` in A-labels, `now` in
+        """A DKIM-Signature field without its last line end, to be put on top of the header block. `domain` in A-labels, `now` in
         epoch seconds. Pure, and reads the body once."""
         template = self._template
         hashes = BodyHashes(relaxed=template.relaxed_body)
