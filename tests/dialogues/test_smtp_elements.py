@@ -82,7 +82,7 @@ async def serving(folder: Path) -> AsyncIterator[Server]:
 
 @contextlib.asynccontextmanager
 async def greeted(server: Server, name: str, helo: str = "client.example") -> AsyncIterator[tuple[Conversation, str]]:
-    """Behind EHLO, with the lines of its answer as one text."""
+    """A conversation after EHLO, and the lines of its reply as one text."""
     async with conversation(server.ports[name], "::1" if name == "ipv6" else "127.0.0.1") as c:
         await c.server("220 ")
         await c.client(f"EHLO {helo}")
