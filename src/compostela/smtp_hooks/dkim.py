@@ -25,7 +25,7 @@ MAX_SHOWN = 100
 
 
 class Entity(enum.Enum):
-    """Where the domain of a sender stands."""
+    """Where the domain of a sender is taken from."""
 
     ENVELOPE = "envelope"
     HEADERS = "headers"

@@ -14,7 +14,7 @@ class Null(Mailet):
 
 
 class NoOperation(Mailet):
-    """Stands for a mailet that does not exist yet: lets every mail pass, takes any parameter."""
+    """A placeholder for a mailet that does not exist yet: lets every mail pass, takes any parameter."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
