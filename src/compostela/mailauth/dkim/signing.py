@@ -42,7 +42,7 @@ def parse_template(text: str, algorithm: str) -> SignatureTemplate:
     if tags.get("a", algorithm).lower() != algorithm:
         raise DkimSyntaxError(f"a={tags['a']} does not fit the key, which is one for {algorithm}")
     if "l" in tags:
-        raise DkimSyntaxError("l= lets anybody append to the signed message (RFC 6376 §8.2)")
+        raise DkimSyntaxError("l= lets anybody add to the signed message (RFC 6376 §8.2)")
     by_sender = tags["d"] == SENDER_DOMAIN
     # the rules of a signature are those of its template
     values = {**tags, "v": "1", "a": algorithm, "b": "AA==", "bh": "AA==", "t": "0"}
