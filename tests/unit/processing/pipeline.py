@@ -47,7 +47,7 @@ async def server_context(folder: Path, dns: str = "") -> AsyncIterator[MailetCon
 
 
 def a_mail(message: str | bytes = "Subject: x\r\n\r\nhello\r\n", sender: str | None = SENDER, *recipients: str) -> Mail:
-    """To bob, if nobody is given."""
+    """A mail to bob if no recipient is given."""
     data = message if isinstance(message, bytes) else message.encode()
     end = header_end(data)
     return Mail(
