@@ -36,6 +36,7 @@ from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRou
 from compostela.web.webadmin.routes.sieve import SieveRoutes
 from compostela.web.webadmin.routes.sieve_lists import SieveListRoutes
 from compostela.web.webadmin.routes.tasks import TaskRoutes
+from compostela.web.webadmin.routes.traces import TraceRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
 from compostela.web.webadmin.routes.vacations import VacationRoutes
@@ -75,8 +76,8 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, cloc
 def explanation_groups(
     container: Node, context: MailetContext, mailboxes: MailboxService, clock: Clock
 ) -> list[RouteGroup]:
-    """What the mail container would do."""
-    return [ExplanationRoutes(Explainer(container, context, mailboxes), clock)]
+    """What the mail container would do, and what it did."""
+    return [ExplanationRoutes(Explainer(container, context, mailboxes), clock), TraceRoutes(context.tracer)]
 
 
 def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:

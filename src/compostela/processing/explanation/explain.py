@@ -7,6 +7,7 @@ from dataclasses import replace
 from compostela.base.settings import Node, Problems
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.mailbox.service import MailboxService
+from compostela.core.tracing.tracer import Tracer
 from compostela.model.numbers import EntryId
 from compostela.processing.container import build_processors
 from compostela.processing.explanation.model import Explanation, Step, names_of, sender_of
@@ -45,6 +46,7 @@ class Explainer:
             queues=RecordingQueues(self._context.queues, run.note, run.waiting.append),
             rate_limits=UntouchedRateLimits(run.note),
             repositories=RecordingRepositories(self._context.repositories, run.note),
+            tracer=Tracer(self._context.tracer.store, self._context.clock, 0.0),
             sieve=replace(self._context.sieve, marks=RecordingMarks(self._context.sieve.marks)),
         )
         processors = MailProcessors(build_processors(self._container, Problems(), context), run)

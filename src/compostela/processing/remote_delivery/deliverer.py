@@ -66,13 +66,31 @@ class Deliverer:
             found = hops.text if isinstance(hops, Refusal) else " ".join(map(str, hops))
             _log.debug("next hops", extra={"mail": mail.name, "domain": str(domain), "hops": found})
         if isinstance(hops, Refusal):
+            self._context.tracer.note(mail, "attempt", str(domain), "", mail.recipients, (hops.text,))
             return SendResult(refused=dict.fromkeys(mail.recipients, hops))
 
-        def note(_: Hop, __: SendResult, session: TlsSession | None) -> None:
+        def note(hop: Hop, tried: SendResult, session: TlsSession | None) -> None:
+            self._note_attempt(mail, hop, tried, session)
             if session is not None and not self._settings.gateways:
                 self._context.tls_results.note(domain, session)
 
         return await attempt(mail, hops, self._context.sender, self._settings, self._context.tls_policies, note)
+
+    def _note_attempt(self, mail: Mail, hop: Hop, tried: SendResult, session: TlsSession | None) -> None:
+        tracer = self._context.tracer
+        if tried.delivered:
+            is_safe = session is not None and session.failure is None
+            tracer.note(
+                mail,
+                "end",
+                str(hop),
+                "RemoteDelivery",
+                tried.delivered,
+                (f"sent {'with' if is_safe else 'without'} TLS",),
+            )
+        for permanent in (True, False):
+            for refusal, recipients in _grouped(tried, permanent=permanent).items():
+                tracer.note(mail, "attempt", str(hop), "RemoteDelivery", recipients, (refusal.text,))
 
     async def _later(
         self, item: QueueItem, mail: Mail, deferred: dict[Refusal, list[MailAddress]], run: PipelineRun
@@ -100,6 +118,9 @@ class Deliverer:
         delay = self._settings.delays[min(retries, len(self._settings.delays) - 1)]
         _log.info(
             "delivery deferred: %s", refusal.text, extra={"mail": mail.name, "retry": retries + 1, "delay": delay}
+        )
+        self._context.tracer.note(
+            again, "deferred", "", "RemoteDelivery", recipients, (f"for {delay:g} s: {refusal.text}",)
         )
         await item.retry(again, delay)
 
@@ -133,6 +154,7 @@ class Deliverer:
         told = told or refusal.text
         _failed.inc()
         _log.info("delivery failed: %s", told, extra={"mail": mail.name, "recipients": len(recipients)})
+        self._context.tracer.note(mail, "failed", "", "RemoteDelivery", recipients, (told,))
         effect = run.effect("bounce", *recipients)
         bounce = mail.copy(part_name(mail, effect), recipients)
         bounce.error_message = told
