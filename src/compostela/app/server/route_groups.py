@@ -1,6 +1,9 @@
 """The route groups of the administration API, each made from what it works on."""
 
+from collections.abc import Sequence
+
 from compostela.app.server.explanation_routes import ExplanationRoutes
+from compostela.app.server.hook_rehearsal import HookRehearsal
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
@@ -74,10 +77,15 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, cloc
 
 
 def explanation_groups(
-    container: Node, context: MailetContext, mailboxes: MailboxService, clock: Clock
+    container: Node,
+    context: MailetContext,
+    mailboxes: MailboxService,
+    rehearsals: Sequence[HookRehearsal],
+    clock: Clock,
 ) -> list[RouteGroup]:
     """What the mail container would do, and what it did."""
-    return [ExplanationRoutes(Explainer(container, context, mailboxes), clock), TraceRoutes(context.tracer)]
+    explainer = Explainer(container, context, mailboxes)
+    return [ExplanationRoutes(explainer, rehearsals, clock), TraceRoutes(context.tracer)]
 
 
 def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:
