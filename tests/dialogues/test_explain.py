@@ -121,7 +121,14 @@ async def test_the_hooks_of_smtp_are_asked_with_the_facts_of_the_connection(tmp_
             assert told["mails"] == []
             assert ends(told)["bob@example.org"] == ["451 4.4.3 Temporary rejected: Please try again later."]
             assert ends(told)["x@elsewhere.example"][0].startswith("530 5.7.0")
-        told = await explained(server, [*recipients, "trap@example.org"], hooks="true", user=str(BOB))
+        told = await explained(
+            server,
+            [*recipients, "trap@example.org"],
+            "From: bob@example.org\r\n\r\nhello\r\n",
+            hooks="true",
+            user=str(BOB),
+            sender=str(BOB),
+        )
         assert [(one["hook"], one["recipient"]) for one in told["hooks"]] == [
             ("ValidRcptHandler", "nobody@example.org"),
             ("ValidRcptHandler", "trap@example.org"),

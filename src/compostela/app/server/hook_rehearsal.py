@@ -60,6 +60,7 @@ class HookRehearsal:
             remote_host=mail.remote_host,
             hello_name=self._settings.server.hello_name,
             is_authorized_network=is_authorized,
+            auth_announced=self._settings.announces_auth(is_authorized),
             helo=connection.helo or None,
             is_esmtp=True,
             tls_protocol=connection.tls or None,

@@ -8,6 +8,7 @@ from compostela.core.mail import notification
 from compostela.core.mail.attributes import (
     DELIVERY_ERROR,
     DELIVERY_ERROR_CODE,
+    DELIVERY_REMOTE_MTA,
     DELIVERY_RETRIES,
     DSN_DELAY_REPORTED,
     DSN_NOTIFY,
@@ -163,6 +164,8 @@ class Deliverer:
         bounce.attributes[IS_DELIVERY_PERMANENT_ERROR] = permanent
         if refusal.code:
             bounce.attributes[DELIVERY_ERROR_CODE] = refusal.code
+        if refusal.host:
+            bounce.attributes[DELIVERY_REMOTE_MTA] = refusal.host
         bounce.state = self._settings.bounce_processor or ERROR
         await self._context.queues.queue(SPOOL).enqueue(bounce, effect=effect)
 
