@@ -25,6 +25,7 @@ from compostela.processing.mailet import MailetContext
 from compostela.processing.parking import Parking
 from compostela.processing.pipeline_run import PipelineRun, part_name
 from compostela.processing.remote_delivery.attempt import attempt
+from compostela.processing.remote_delivery.destinations import Destinations
 from compostela.processing.remote_delivery.next_hops import Hop, NextHops
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
 
@@ -43,6 +44,7 @@ class Deliverer:
         self._context = context
         self._parking = Parking(context.repositories, context.error_repository)
         self._hops = NextHops(settings, context.dns, context.own)
+        self._destinations = Destinations(settings.workers, context.clock)
 
     async def deliver(self, item: QueueItem) -> None:
         """One try; then the entry is done or waits for the next one."""
@@ -50,7 +52,12 @@ class Deliverer:
         trace_id.set(mail.trace_id)
         if await self._parking.park_killer(item):
             return
-        result = await self._send(mail)
+        destination = "" if self._settings.gateways else mail.recipients[0].domain.name
+        if (seconds := self._destinations.wait_seconds(destination)) > 0 and destination:
+            _log.debug("delivery waits for its destination", extra={"mail": mail.name, "seconds": seconds})
+            await item.retry(mail, seconds)
+            return
+        result = await self._tried(mail, destination)
         run = PipelineRun(item.entry).at("remote-delivery", passed=_retries(mail))
         if result.delivered:
             _sent.inc()
@@ -59,6 +66,20 @@ class Deliverer:
         for refusal, recipients in _grouped(result, permanent=True).items():
             await self._bounce(mail, recipients, refusal, run, permanent=True)
         await self._later(item, mail, _grouped(result, permanent=False), run)
+
+    async def _tried(self, mail: Mail, destination: str) -> SendResult:
+        result = None
+        self._destinations.begin(destination)
+        try:
+            result = await self._send(mail)
+        finally:
+            self._destinations.end(destination, result, self._delay(_retries(mail)))
+        return result
+
+    def _delay(self, retries: int) -> float:
+        """Seconds before the next try, after so many."""
+        delays = self._settings.delays
+        return delays[min(retries, len(delays) - 1)] if delays else 0.0
 
     async def _send(self, mail: Mail) -> SendResult:
         domain = mail.recipients[0].domain
@@ -116,7 +137,7 @@ class Deliverer:
         again.last_updated_at = self._context.clock.now()
         await self._tell_of_delay(again, refusal, run)
         _retried.inc()
-        delay = self._settings.delays[min(retries, len(self._settings.delays) - 1)]
+        delay = self._delay(retries)
         _log.info(
             "delivery deferred: %s", refusal.text, extra={"mail": mail.name, "retry": retries + 1, "delay": delay}
         )
