@@ -28,6 +28,7 @@ from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.tracing.tracer import Tracer
 from compostela.core.users.service import UsersRepository
 from compostela.core.vacation.ports import VacationStore
 from compostela.core.web_forms.ports import FormPoster
@@ -86,6 +87,8 @@ class MailetContext(MatcherContext):
     """What destinations demand of TLS."""
     tls_results: TlsResults
     """Counts how TLS went with next hops."""
+    tracer: Tracer
+    """Notes what happens to mails."""
     sieve: SieveParts
     scanners: Scanners
     rspamd: RspamdSettings

@@ -5,6 +5,7 @@ import logging
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Settings
 from compostela.core.filtering.greylisting import Greylisting, GreylistRules
+from compostela.core.filtering.ports import GreylistStore, SeenTriplet
 from compostela.core.networks import is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer
 from compostela.core.smtp_hooks.session import SmtpSession
@@ -52,6 +53,19 @@ class GreylistHandler(SmtpHook):
             _log.warning("greylisting has no store, the recipient is let through: %s", error)
             return DECLINED
         return DECLINED if passes else _COME_AGAIN
+
+
+class UnchangedGreylist:
+    """The store in a dry run: triplets that are known count, none is remembered."""
+
+    def __init__(self, real: GreylistStore) -> None:
+        self._real = real
+
+    async def find(self, key: bytes) -> SeenTriplet | None:
+        return await self._real.find(key)
+
+    async def remember(self, key: bytes, seen: SeenTriplet) -> None:
+        return
 
 
 HOOKS: dict[str, HookFactory] = {

@@ -240,6 +240,7 @@ class Server:
     def route_groups(self, levels: LogLevels | None = None) -> list["RouteGroup"]:
         """What the administration API offers here."""
         # slow to import
+        from compostela.app.server.hook_rehearsal import HookRehearsal
         from compostela.app.server.route_groups import (
             account_groups,
             event_groups,
@@ -263,7 +264,11 @@ class Server:
             *account_groups(self.services, self._stores, self.tasks),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
             *explanation_groups(
-                self._configuration.container, self.mailet_context, self.services.mailboxes, self._clock
+                self._configuration.container,
+                self.mailet_context,
+                self.services.mailboxes,
+                [HookRehearsal(smtp, self.hook_context) for smtp in self._configuration.smtp],
+                self._clock,
             ),
             *event_groups(self._stores, self.tasks),
             *log_groups(levels or LogLevels(LOG_COMPONENTS, {}), siblings),

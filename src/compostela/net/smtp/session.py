@@ -94,7 +94,7 @@ class SmtpProtocol(SessionHost):
             remote_host=self._address,
             hello_name=self._server.settings.server.hello_name,
             is_authorized_network=authorized,
-            auth_announced=self._server.announces_auth(authorized),
+            auth_announced=self._server.settings.announces_auth(authorized),
             protocol=self.protocol,
         )
         self._commands = self._make_commands(self._session)

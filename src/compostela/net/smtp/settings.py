@@ -75,6 +75,16 @@ class SmtpSettings:
     handlers: tuple[Settings, ...] = ()
     """The configured `<handler>` elements in order."""
 
+    def announces_auth(self, authorized: bool) -> bool:
+        """Whether a client is offered AUTH; `authorized` if it may relay by its address."""
+        match self.announce:
+            case Announce.ALWAYS:
+                return self.auth_enabled
+            case Announce.UNAUTHORIZED:
+                return self.auth_enabled and not authorized
+            case Announce.NEVER:
+                return False
+
 
 def read_smtp_settings(root: Node, problems: Problems) -> list[SmtpSettings]:
     """All enabled servers of a file."""

@@ -14,6 +14,7 @@ from compostela.core.queue.model import SPOOL
 from compostela.core.rewriting.resolution import MappingError, Resolution
 from compostela.mime.headers import Headers, add_first
 from compostela.model.mail_address import MailAddress
+from compostela.processing.delivery_reports import EXPANDED, enqueue_report
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun, part_name
 
@@ -90,6 +91,9 @@ class RecipientRewriteTable(Mailet):
             wrong.append(recipient)
             mail.error_message = f"554 5.4.6 The forwards of {recipient} make a loop"
             return []
+        if self._rewrite_sender and recipient not in resolution.targets:
+            # a sender who asked for it is told that the mail came as far as this (RFC 3461 §5.2.7)
+            await enqueue_report(mail, [recipient], EXPANDED, self.context, run)
         effect = run.effect("forward", recipient)
         copy = mail.copy(part_name(mail, effect), targets)
         copy.state = ROOT
