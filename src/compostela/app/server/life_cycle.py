@@ -32,6 +32,7 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Problems
 from compostela.core.health.checks import HealthChecks
+from compostela.core.health.reception import reception_checks
 from compostela.doctor.service import Diagnosis
 from compostela.model.mail_address import MailAddress
 from compostela.net.expulsion import keep_expelling
@@ -87,6 +88,13 @@ class Server:
             queue_consumers_check(stores.queues, self.roles, self._clock),
             task_consumers_check(self.tasks, self.roles, self._clock),
             *directory_checks(self.services.users),
+            *reception_checks(
+                configuration.health,
+                self.services.users,
+                self.services.mailboxes.system,
+                stores.queues,
+                self._clock,
+            ),
             *self.mailbox_listeners.health_checks(),
         ])  # fmt: skip
         self.listeners: list[Listener] = []

@@ -37,6 +37,7 @@ class HealthCheck:
 
     component: str
     probe: Callable[[], Awaitable[tuple[HealthStatus, str] | None]]
+    timeout_seconds: float = CHECK_TIMEOUT_SECONDS
 
 
 class HealthChecks:
@@ -63,7 +64,7 @@ class HealthChecks:
 
 async def _run(check: HealthCheck) -> HealthResult:
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+        async with asyncio.timeout(check.timeout_seconds):
             found = await check.probe()
     except Exception as error:
         _log.exception("health check failed", extra={"component": check.component})
