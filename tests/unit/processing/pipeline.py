@@ -68,7 +68,7 @@ def matcher(match: str, context: MailetContext) -> Matcher:
     return factory(condition, settings, context)
 
 
-def mailet(name: str, context: MailetContext, **parameters: str | Sequence[str]) -> Mailet:
+def mailet(name: str, context: MailetContext, /, **parameters: str | Sequence[str]) -> Mailet:
     """As `<mailet class="name">` with these children makes it. Raises `InvalidArgument` with the complaints."""
     problems, place = Problems(), Place("test")
     texts = [
