@@ -132,9 +132,9 @@ def note_first_user(data: Path, user: Username, password: str) -> Path:
 
 
 async def make_first_user(users: UsersRepository, domain: Domain) -> FirstUser | None:
-    """A user with a generated password, if there is no user at all and the domain is `localhost`: for a real domain
-    `compostela init` makes one."""
-    if domain.name != LOCALHOST:
+    """A user with a generated password, if there is no user at all, users are kept here, and the domain is `localhost`: for a
+    real domain `compostela init` makes one."""
+    if domain.name != LOCALHOST or users.directory is not None:
         return None
     async for _ in users.names():
         return None
@@ -178,7 +178,7 @@ def _welcome(to: MailAddress, domain: Domain, now: float) -> Mail:
 
 
 def from_here(host: str) -> str:
-    """An address that is listened on, as it stands in a URL and is reached from this machine."""
+    """The host for a URL that reaches a listener's address from this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"[{host}]" if ":" in host else host
 

@@ -1,6 +1,6 @@
 """What an edition provides: the ports of its stores, opened. The server around them is the same for every edition."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ from compostela.core.filtering.ports import GreylistStore
 from compostela.core.health.checks import HealthCheck
 from compostela.core.mail.ports import UnqueuedRuns
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.outbound.stores import OutboundStores
 from compostela.core.queue.ports import MailQueues
 from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore
@@ -59,6 +60,7 @@ class Stores:
     sieve_marks: SieveMarks
     global_scripts: GlobalScripts
     sieve_lists: SieveLists
+    outbound: OutboundStores
     blobs: BlobStore
     blobs_by_id: BlobsById
     blob_garbage: BlobGarbage
@@ -82,6 +84,8 @@ class Stores:
     mails that this process puts into a queue may be taken by another."""
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
+    upkeep: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """What one process of a server does for the stores, until it is cancelled."""
     closing: Callable[[], Awaitable[None]] | None = None
     """Finishes what was begun and closes every port."""
 
@@ -115,6 +119,7 @@ def unopened_stores() -> Stores:
         sieve_marks=port("sieve_marks"),
         global_scripts=port("global_scripts"),
         sieve_lists=port("sieve_lists"),
+        outbound=OutboundStores(port("MTA-STS policies"), port("TLS results")),
         blobs=port("blobs"),
         blobs_by_id=port("blobs by id"),
         blob_garbage=port("blob garbage"),

@@ -4,8 +4,8 @@ Reads and writes are at LOCAL_QUORUM, conditions at LOCAL_SERIAL. The driver nev
 outcome is unknown must be settled by its caller. A statement is prepared once for each session.
 
 Timestamps are versions, never clocks. The driver would put this node's clock on a write without a timestamp, and the write of a node
-whose clock is behind would be lost. So each write has a condition, and then takes its timestamp from the order of the partition's
-conditional writes, or says its own (`USING TIMESTAMP`). Others are refused.
+with a slow clock would be lost. So each write either has a condition, and takes its timestamp from the order of the partition's
+conditional writes, or has its own timestamp (`USING TIMESTAMP`). Other writes are refused.
 """
 
 import asyncio

@@ -36,7 +36,7 @@ MAX_WAITING = 10_000
 MAX_BATCHES_AT_BROKER = 10_000
 """Batches that wait for a node; the oldest are dropped."""
 MAX_NODES = 1000
-"""Whose batches are followed. The one that has been silent for longest is forgotten."""
+"""Nodes whose batches are followed. Above it the node that has been silent for longest is forgotten."""
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):

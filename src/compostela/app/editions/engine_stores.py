@@ -12,6 +12,7 @@ from compostela.adapters.cassandra.domains import CassandraDomains
 from compostela.adapters.cassandra.drop_lists import CassandraDropLists
 from compostela.adapters.cassandra.greylist import CassandraGreylist
 from compostela.adapters.cassandra.lookups import Lookups
+from compostela.adapters.cassandra.outbound import outbound_stores
 from compostela.adapters.cassandra.rewriting import CassandraRewriting
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.sieve_lists import CassandraSieveLists
@@ -40,7 +41,8 @@ COLLECTION_TIMES = "17 3 * * *"
 def stores_of(
     session: CassandraSession, arriving: Path, engines: EngineSettings, held_seconds: float, closed: Callable[[], None]
 ) -> Stores:
-    """The ports on a session that is open and closes with them; `held_seconds` is for slow listener groups; `closed` is called at the end. Needs a running loop."""
+    """The ports on an open session, which closes with them; then `closed` is called. `held_seconds`: how long expunged messages
+    are kept for slow listener groups. Needs a running loop."""
     clock = SystemClock()
     blobs = S3Blobs(engines.blobs, arriving, clock)
     broker = RabbitBroker(engines.rabbit, clock, engines.queues.prefetch)
@@ -76,6 +78,7 @@ def stores_of(
         sieve_marks=CassandraSieveMarks(session),
         global_scripts=CassandraGlobalScripts(session),
         sieve_lists=CassandraSieveLists(session),
+        outbound=outbound_stores(session),
         blobs=blobs,
         blobs_by_id=by_id,
         blob_garbage=CollectionsInTurn(

@@ -2,11 +2,13 @@
 
 from compostela.app.server.roles import Roles
 from compostela.base.clock import Clock
+from compostela.base.siblings import NoSiblings, Siblings
 from compostela.core.health.checks import HealthCheck, HealthStatus
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.tasks.model import TaskQuery, TaskStatus
 from compostela.core.tasks.service import Tasks
+from compostela.core.users.service import UsersRepository
 
 UNCONSUMED_SECONDS = 60.0
 """How long a mail or task may wait that only other processes take."""
@@ -23,6 +25,19 @@ def error_repository_check(repositories: MailRepositoryStore, url: RepositoryUrl
         return (HealthStatus.DEGRADED, f"{url} holds {size} mails") if size else None
 
     return HealthCheck("EmptyErrorMailRepository", errors)
+
+
+def directory_checks(users: UsersRepository) -> list[HealthCheck]:
+    """Unhealthy while no server of the directory answers. The name is James's."""
+    directory = users.directory
+    if directory is None:
+        return []
+
+    async def answers() -> Found:
+        await directory.probe()
+        return None
+
+    return [HealthCheck("LDAP User Server", answers)]
 
 
 def queue_consumers_check(queues: MailQueues, roles: Roles, clock: Clock, *, is_cluster: bool = False) -> HealthCheck:
@@ -66,3 +81,15 @@ def task_consumers_check(tasks: Tasks, roles: Roles, clock: Clock) -> HealthChec
         )
 
     return HealthCheck("TaskManagerConsumers", consumers)
+
+
+def worker_checks(siblings: Siblings) -> list[HealthCheck]:
+    """Of a server with worker processes: degraded when some of them are not ready."""
+    if isinstance(siblings, NoSiblings):
+        return []
+
+    async def workers() -> Found:
+        missing = siblings.missing
+        return (HealthStatus.DEGRADED, f"{missing} of the worker processes are not ready") if missing else None
+
+    return [HealthCheck("Workers", workers)]

@@ -6,6 +6,7 @@ from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Node
+from compostela.base.siblings import Siblings
 from compostela.core.connections.service import Connections
 from compostela.core.health.checks import HealthChecks
 from compostela.core.mailbox.service import MailboxService
@@ -87,9 +88,9 @@ def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:
     return [DeadLetterRoutes(stores.dead_letters, tasks)]
 
 
-def log_groups(levels: LogLevels) -> list[RouteGroup]:
-    """What this process logs."""
-    return [LogLevelRoutes(levels)]
+def log_groups(levels: LogLevels, siblings: Siblings) -> list[RouteGroup]:
+    """What the server logs."""
+    return [LogLevelRoutes(levels, siblings)]
 
 
 def server_groups(
@@ -99,14 +100,15 @@ def server_groups(
     reload_certificates: ReloadCertificates,
     diagnosis: Diagnosis,
     connections: Connections,
+    siblings: Siblings,
 ) -> list[RouteGroup]:
     """The server itself."""
     return [
         HealthRoutes(health),
-        MetricsRoutes(),
+        MetricsRoutes(siblings),
         ConsistencyRoutes(tasks),
         TaskRoutes(tasks, clock),
-        ServerRoutes(reload_certificates),
+        ServerRoutes(reload_certificates, siblings),
         ConnectionRoutes(connections),
         DoctorRoutes(diagnosis),
     ]
