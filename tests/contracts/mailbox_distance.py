@@ -371,6 +371,7 @@ class MailboxDistanceContract:
 
     # bounds
 
+    @pytest.mark.slow
     async def test_calls_on_a_large_mailbox_come_in_bounded_steps(
         self, mailboxes: MailboxStore, mailboxes_elsewhere: MailboxStore
     ) -> None:

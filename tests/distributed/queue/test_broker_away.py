@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from compostela.adapters.rabbitmq.broker import RabbitBroker
+from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.queue.ports import MailQueues
@@ -132,3 +134,15 @@ async def test_a_large_body_is_kept_apart_and_survives_the_queue(node: QueueNode
     await item.retry(item.mail)
     again = await asyncio.wait_for(queue.dequeue(), SECONDS)
     assert await again.mail.content.body.read() == body
+
+
+async def test_a_broker_is_closed_while_it_connects(broker_uri: str, clock: FakeClock) -> None:
+    """A server whose configuration is wrong closes its stores a moment after it has opened them; the driver takes a cancellation for itself
+    at some of its steps."""
+    for rounds in range(0, 400, 20):
+        broker = RabbitBroker(RabbitSettings((broker_uri,)), clock, 1)
+        broker.start()
+        for _ in range(rounds):
+            await asyncio.sleep(0.0001)
+        async with asyncio.timeout(SECONDS):
+            await broker.close()
