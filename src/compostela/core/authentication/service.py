@@ -73,13 +73,13 @@ class Authenticator:
         user = _username(name)
         async with self._throttle.turn(client.address):
             await self.check(client)
-            if user is None:
-                right = False
-            else:
-                right = client.accounts.verify(user, password) or await self._users.verify(user, password)
-        if user is None or not right:
+            found = await self._of_password(user, password, client) if user is not None else None
+        if found is None:
             raise await self._failed(client, name, password)
-        return await self._acting(user, acting_for, client)
+        return await self._acting(found, acting_for, client)
+
+    async def _of_password(self, name: Username, password: str, client: Client) -> Username | None:
+        return name if client.accounts.verify(name, password) else await self._users.authenticate(name, password)
 
     async def by_token(self, verifier: TokenVerifier, token: str, acting_for: str | None, client: Client) -> Identity:
         await self.check(client)
