@@ -84,7 +84,7 @@ def _missing(subject: Subject) -> list[Finding]:
             Severity.WARNING,
             str(one),
             f"{one.name} takes LMTP from all addresses of the machine.",
-            "LMTP knows no login: who reaches the port delivers past all that SMTP checks.",
+            "LMTP has no login: any client that reaches the port delivers past all that SMTP checks.",
             f"<bind>127.0.0.1:{one.port}</bind> of {one.name} in lmtpserver.xml, or a firewall",
         )
         for one in subject.endpoints
