@@ -111,7 +111,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             [
                 self.python, "-m", "compostela", "serve", "--conf", str(self.conf), "--data", str(self.data),
-                "--log-level", "warning", "--workers", str(self.workers),
+                "--log-level", "warning", *(["--workers", str(self.workers)] if self.workers > 1 else []),
             ],
             stdout=log,
             stderr=log,
