@@ -156,9 +156,8 @@ async def _serve(
     except (TlsError, KerberosError) as error:
         raise StartError(str(error), EXIT_CONFIGURATION) from error
     except TemporaryFailure as error:
-        what = f"the data folder {data}" if configuration.engines is None else "an engine"
-        raise StartError(f"{what} cannot be used: {error}") from error
-    # what is there now stays; what a mail leaves behind is freed by reference counts, so cycles may wait for longer
+        raise StartError(f"the data folder {data} cannot be used: {error}") from error
+    # objects that exist now stay; those of a mail are freed by reference counts, so cycles may be collected less often
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
@@ -212,7 +211,7 @@ def _reload_on_hangup(loop: asyncio.AbstractEventLoop, server: Server) -> None:
     running: set[asyncio.Task[None]] = set()
 
     async def reload() -> None:
-        # what was wrong stands in the log already
+        # the error is in the log already
         with contextlib.suppress(InvalidArgument):
             await server.reload_certificates()
 

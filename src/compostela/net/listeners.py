@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from compostela.base.metrics import gauge
+from compostela.core.connections.model import Channel
 from compostela.core.rate_limits.ports import ConnectionCounts
 from compostela.model.username import Username
 from compostela.net.accepting import AcceptTurns, SharedAcceptor
@@ -34,8 +35,22 @@ class Session(Protocol):
         """Whose data the session reads and changes; None before a login."""
         ...
 
+    @property
+    def login(self) -> Username | None:
+        """The user that has logged in."""
+        ...
+
     def expel(self) -> None:
         """The account is removed: end at once."""
+        ...
+
+    def disconnect(self) -> None:
+        """An administrator ends the connection: end at once."""
+        ...
+
+    def channel(self, endpoint: str, started: float) -> Channel:
+        """What administrators are told of the connection. `endpoint` is the name of the server, `started` the epoch seconds at
+        which the loop's time was 0."""
         ...
 
     def shut_down(self, *, at_once: bool = False) -> None:
@@ -166,6 +181,20 @@ class Listener:
         """Ends the sessions of an account that is removed."""
         for session in [one for one in self._sessions if one.account == account]:
             session.expel()
+
+    def logins(self) -> set[Username]:
+        """The users that are logged in."""
+        return {user for session in self._sessions if (user := session.login) is not None}
+
+    def channels(self, user: Username | None, started: float) -> list[Channel]:
+        """The open connections of one user, or all. `started`: see `Session.channel`."""
+        found = [one for one in self._sessions if user is None or one.login == user]
+        return [one.channel(self.settings.name, started) for one in found]
+
+    def disconnect(self, user: Username | None) -> None:
+        """Ends the connections of one user, or all."""
+        for session in [one for one in self._sessions if user is None or one.login == user]:
+            session.disconnect()
 
     def _count_in(self, address: str | None) -> bool:
         """Return False if a limit is reached: of the server, or of this address if it is known."""

@@ -38,6 +38,7 @@ from compostela.core.tasks.settings import (
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.settings import DoctorSettings, read_doctor_settings
+from compostela.net.authentication.mechanisms import SCRAM, SCRAM_PLUS
 from compostela.net.imap.settings import ImapSettings, read_imap_settings
 from compostela.net.lmtp.settings import LmtpSettings, read_lmtp_settings
 from compostela.net.managesieve.settings import ManageSieveSettings, read_managesieve_settings
@@ -179,7 +180,25 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         engines=engines,
     )
     check_ports(configuration.files_of_servers, problems)
+    _check_scram(configuration, problems)
     return configuration
+
+
+def _check_scram(configuration: Configuration, problems: Problems) -> None:
+    """SCRAM needs secrets made of the passwords, which a directory does not give."""
+    directory = configuration.users.directory
+    servers = [
+        *((one.server.name, one.auth) for one in configuration.smtp),
+        *((one.server.name, one.auth) for one in configuration.imap),
+        *((one.server.name, one.auth) for one in configuration.pop3),
+        *((one.server.name, one.auth) for one in configuration.managesieve),
+    ]
+    names = [name for name, auth in servers if {SCRAM, SCRAM_PLUS} & {*auth.mechanisms}]
+    if directory is not None and names:
+        problems.warning(
+            directory.place,
+            f"users of the directory cannot log in with SCRAM, which {', '.join(names)} offers: take it out of saslMechanisms",
+        )
 
 
 class _Source:

@@ -18,8 +18,7 @@ from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Place, Problems
 from compostela.core.events.settings import ListenersSettings
 
-COLLECTION_TIMES = "17 * * * *"
-"""Once an hour: a collection reads one index."""
+COLLECTION_TIMES = "17 * * * *"  # once an hour: a collection reads one index
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +77,7 @@ def stores_of(store: EmbeddedStore, limits: Limits | None = None) -> Stores:
         sieve_marks=store.sieve_marks,
         global_scripts=store.global_scripts,
         sieve_lists=store.sieve_lists,
+        outbound=store.outbound,
         blobs=store.blobs,
         blobs_by_id=store.blobs_by_id,
         blob_garbage=store.blob_garbage,

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
+from compostela.adapters.http.policy_fetcher import PolicyFetcher
+from compostela.adapters.http.reports import HttpsReports
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.server.health import (
+    directory_checks,
     error_repository_check,
     queue_consumers_check,
     task_consumers_check,
@@ -23,6 +26,7 @@ from compostela.app.server.log_components import LOG_COMPONENTS
 from compostela.app.server.login_methods import LoginMethods
 from compostela.app.server.mail_container import MailContainer, mailet_context
 from compostela.app.server.mailbox_listeners import make_mailbox_listeners
+from compostela.app.server.preparation import Preparation
 from compostela.app.server.public_documents import PublicDocumentsListener
 from compostela.app.server.roles import roles_of
 from compostela.app.server.services import make_services
@@ -32,13 +36,20 @@ from compostela.app.server.tasks import make_tasks, task_work
 from compostela.app.server.webadmin import WebAdminListener
 from compostela.app.stores import Stores
 from compostela.base.clock import SystemClock
-from compostela.base.errors import InvalidArgument
+from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Problems
 from compostela.base.siblings import RELOAD, Json
+from compostela.core.connections.service import Connections
 from compostela.core.health.checks import HealthChecks
+from compostela.core.outbound.dane_policies import DanePolicies
+from compostela.core.outbound.sts_policies import StsPolicies
+from compostela.core.outbound.tls_policies import TlsPolicies
+from compostela.core.outbound.tls_report_task import SendTlsReportsTask
+from compostela.core.outbound.tls_reports import TlsResults, keep_flushing
 from compostela.doctor.service import Diagnosis
 from compostela.model.mail_address import MailAddress
+from compostela.net.connections import ListenerConnections
 from compostela.net.expulsion import keep_expelling
 from compostela.net.listeners import Listener
 from compostela.net.pop3.server import LoginDelays
@@ -89,33 +100,57 @@ class Server:
         )
         self._smtp_chains = [smtp_chain(smtp, self.hook_context) for smtp in configuration.smtp]
         self._lmtp_chains = [lmtp_chain(lmtp, self.hook_context) for lmtp in configuration.lmtp]
+        sts = StsPolicies(self._dns, PolicyFetcher(self._dns).fetch, stores.outbound.sts_policies, self._clock)
+        tls_policies = TlsPolicies(DanePolicies(self._dns), sts)
+        self._tls_results = TlsResults(stores.outbound.tls_results, self._dns, self._clock)
         self.mailet_context = mailet_context(
-            configuration, stores, self.services, self._dns, self._authentication_dns, self._clock
+            configuration,
+            stores,
+            self.services,
+            self._dns,
+            self._authentication_dns,
+            tls_policies,
+            self._tls_results,
+            self._clock,
         )
         self.container = MailContainer(configuration, stores, self.mailet_context, problems)
         self.roles = roles_of(configuration, self.container.processors.mailets)
         self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
         self.mailbox_listeners = make_mailbox_listeners(configuration.listeners, stores, self._clock)
-        self.tasks = make_tasks(configuration, stores, self.services, self.mailbox_listeners, self._clock, problems)
+        context = self.mailet_context
+        tls_reports = SendTlsReportsTask(
+            stores.outbound.tls_results,
+            self._dns,
+            stores.queues,
+            HttpsReports(),
+            context.hello_name,
+            context.postmaster,
+        )
+        self.tasks = make_tasks(
+            configuration, stores, self.services, self.mailbox_listeners, tls_reports, self._clock, problems
+        )
         self._task_work = task_work(configuration, stores, self.tasks, self._clock, problems)
         self.health = HealthChecks([
             *stores.health_checks(),
             error_repository_check(stores.repositories, self.container.error_repository),
-            queue_consumers_check(stores.queues, self.roles, self._clock),
+            queue_consumers_check(stores.queues, self.roles, self._clock, is_cluster=stores.is_cluster),
             task_consumers_check(self.tasks, self.roles, self._clock),
+            *directory_checks(self.services.users),
             *worker_checks(self._surroundings.siblings),
             *self.mailbox_listeners.health_checks(),
         ])  # fmt: skip
         self.listeners: list[Listener] = []
         self._accepting: list[Listener] = []
         """Those of SMTP and LMTP, whose sessions go before the pipeline."""
+        self._connections = Connections(ListenerConnections(self.listeners, self._clock), stores.peers)
         self._webadmin: WebAdminListener | None = None
         self._public: PublicDocumentsListener | None = None
         self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> first_start.FirstUser | None:
         """Binds all ports before anything else; gives the user that was made at the first start. Raises `BindError`,
-        `TlsError`, `KerberosError`, `TemporaryFailure`; then nothing is left open, the stores neither."""
+        `TlsError`, `KerberosError`, and `TemporaryFailure` if the stores are of this machine; then nothing is left open, the
+        stores neither."""
         try:
             return await self._start()
         except BaseException:
@@ -133,23 +168,28 @@ class Server:
         for listener in self.listeners:
             listener.bind(sockets)
         sockets.close_rest()
-        services = self.services
-        await services.domains.add_configured()
-        first = await first_start.make_first_user(
-            services.users, self._stores.queues, services.domains.default_domain, self._clock.now()
-        )
-        if first is not None:
-            await first_start.read_by(services, self.mailet_context.postmaster, first)
+        first = await self._prepare()
         await self.container.start(lambda: sum(listener.events_seen for listener in self._accepting))
-        if self.roles.group_listeners:
-            await self.mailbox_listeners.start()
         if turns is not None:
             turns.begin()
         for listener in self.listeners:
             await listener.start()
-        self._running.append(asyncio.create_task(keep_expelling(self.listeners, services.users.contains)))
+        self._running.append(asyncio.create_task(keep_flushing(self._tls_results)))
+        self._running.append(asyncio.create_task(keep_expelling(self.listeners, self.services.users.contains)))
         _log.info("roles of this process", extra=self.roles.fields())
         return first
+
+    async def _prepare(self) -> first_start.FirstUser | None:
+        listeners = self.mailbox_listeners if self.roles.group_listeners else None
+        preparation = Preparation(self.services, self._stores, listeners, self.mailet_context.postmaster, self._clock)
+        try:
+            return await preparation.run()
+        except TemporaryFailure as error:
+            if not self._stores.is_cluster:
+                raise
+            _log.warning("an engine is away; clients get temporary errors until it is there: %s", error)
+        self._running.append(asyncio.create_task(preparation.run_later(self._configuration.locations.data)))
+        return None
 
     def _make_listeners(self) -> None:
         configuration, stores, services = self._configuration, self._stores, self.services
@@ -211,7 +251,15 @@ class Server:
 
         siblings = self._surroundings.siblings
         return [
-            *server_groups(self.health, self.tasks, self._clock, self.reload_certificates, self._diagnosis(), siblings),
+            *server_groups(
+                self.health,
+                self.tasks,
+                self._clock,
+                self.reload_certificates,
+                self._diagnosis(),
+                self._connections,
+                siblings,
+            ),
             *account_groups(self.services, self._stores, self.tasks),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
             *explanation_groups(
@@ -282,6 +330,7 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self.container.stop()
+        await self._tls_results.flush()
         await self.mailbox_listeners.stop()
         await self.close()
 

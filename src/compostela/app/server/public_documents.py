@@ -22,7 +22,7 @@ BACKLOG = 100
 MAX_CONNECTIONS = 1000
 ARRIVAL_SECONDS = 10.0
 MAX_REQUEST_BYTES = 256 * 1024
-"""Requests are a few hundred octets long; somewhat more is answered, so that whoever sent it learns why not."""
+"""Requests are a few hundred octets long; a larger one, up to this size, still gets an answer that says why it is refused."""
 FILE = "autoconfiguration.properties"
 NAME = "autoconfiguration"
 
