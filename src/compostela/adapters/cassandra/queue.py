@@ -17,7 +17,7 @@ from compostela.adapters.cassandra.queue_count import QueueCount
 from compostela.adapters.cassandra.queue_hand import Hand, Message, Waiting, decode_message, encode_message
 from compostela.adapters.cassandra.queue_listing import entries_of
 from compostela.adapters.cassandra.queue_nodes import Nodes
-from compostela.adapters.cassandra.queue_release import AT_ONCE, release_until
+from compostela.adapters.cassandra.queue_release import release_until
 from compostela.adapters.cassandra.queue_rows import MADE, QUEUED, Entry, Facts, Note, QueueRows, facts_of
 from compostela.adapters.cassandra.queue_rule import QueueRule, write_held
 from compostela.adapters.cassandra.queue_settings import QueueSettings
