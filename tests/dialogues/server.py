@@ -34,6 +34,9 @@ DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
 # a quick hash: tests log in often
 USERS = "<usersrepository><enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm></usersrepository>"
 
+NAMES_ALONE = {"usersrepository.xml": USERS.replace(">true<", ">false<", 1)}
+"""`files` of a server whose users have no domain: each has an address in every domain (`enableVirtualHosting`)."""
+
 PASSWORD = "secret"
 BOB = Username.parse("bob@example.org")
 ANN = Username.parse("ann@example.org")

@@ -22,6 +22,7 @@ from compostela.app.configuration import folder
 from compostela.app.configuration.engine_files import read_rabbitmq
 from compostela.app.server.life_cycle import Server
 from compostela.app.stores import unopened_stores
+from compostela.app.supervisor.settings import read_workers_settings
 from compostela.base.clock import SystemClock
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.authentication.throttle import read_throttle_settings
@@ -120,6 +121,7 @@ _WORDS = {
     "*server/auth/oidc/userinfo/url": "Where the provider is asked whose token it is, without introspection.",
     "imapserver/plainAuthDisallowed": "Older spelling of `auth/requireSSL`.",
     "imapserver/auth/adminUsers/adminUser": "Users who may act for anybody on this server.",
+    "workers": "Processes that serve clients side by side, at most 64; `auto` is one for each core. With 1 there is no supervisor.",
     "failures.limit": "Different failed logins of an address within the window after which it is shut out; 0 for any number.",
     "failures.window": "After that a failure is forgotten.",
     "ban.duration": "How long an address is shut out.",
@@ -207,6 +209,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
     "rabbitmq.properties": lambda recorder: read_rabbitmq(recorder.settings("")),
     "sieve.properties": lambda recorder: read_sieve_settings(recorder.settings("")),
+    "workers.properties": lambda recorder: read_workers_settings(recorder.settings("")),
     "tasks.properties": lambda recorder: read_task_run_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
     "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),

@@ -1,4 +1,4 @@
-"""Finds the entries of a queue that the broker has lost, and tidies up what entries left behind."""
+"""Finds the entries of a queue that the broker has lost, and removes the remains of entries that have ended."""
 
 import logging
 from collections.abc import Callable
@@ -22,7 +22,7 @@ async def sweep(
     for minute in await rows.minutes(queue, LINES, int(ready_before // 60)):
         alive = await rows.entries_of(queue, minute)
         for entry, row in alive:
-            if row.facts.ready_at > ready_before or has(entry):
+            if row.facts.ready_at > ready_before or row.facts.held_from or has(entry):
                 continue
             facts = await _renewed(entry, row, rows, nodes)
             if facts is not None:

@@ -25,8 +25,8 @@ class MappingError(CompostelaError):
 @dataclass(slots=True)
 class Resolution:
     """Where mail for an address goes. `targets` take the recipient's place; `forwards` get a copy in the recipient's name
-    (an address that forwards to itself stands among the targets). Nothing at all: the address has no mapping. With `is_return` the
-    only forward is the sender of a mail that was passed on: reports come back to it as they are."""
+    (an address that forwards to itself is one of the targets). Both empty: the address has no mapping. With `is_return` the only forward
+    is the sender of a mail that was passed on: reports come back to it as they are."""
 
     targets: list[MailAddress] = field(default_factory=list)
     forwards: list[MailAddress] = field(default_factory=list)

@@ -145,7 +145,7 @@ class UsersRepository:
         return False
 
     async def scram_secrets(self, name: str) -> ScramSecrets:
-        """What SCRAM needs of a user's password; for a user without it, or for nobody, secrets that no password fits."""
+        """The SCRAM secrets of a user; for one without them, or an unknown name, secrets that no password fits."""
         try:
             user = Username.parse(name)
         except InvalidArgument:

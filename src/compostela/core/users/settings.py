@@ -14,7 +14,7 @@ class UsersSettings:
     """Form of user names and storage of passwords."""
 
     virtual_hosting: bool = True
-    """Users are `user@domain`; otherwise a local part stands for that user in every managed domain."""
+    """Users are `user@domain`; otherwise a user is a local part, and has that address in every managed domain."""
     administrators: frozenset[Username] = frozenset()
     """Users who may act as any other."""
     verify_failure_delay_seconds: float = 0.0
