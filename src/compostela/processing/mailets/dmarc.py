@@ -1,4 +1,4 @@
-"""DMARC: does the domain of the author stand for the mail (RFC 7489)?"""
+"""DMARC: is the mail authenticated for the domain of its author (RFC 7489)?"""
 
 import zlib
 from collections.abc import Sequence
