@@ -24,21 +24,19 @@ class _Requested(Matcher):
 
 
 class DSNSuccessRequested(_Requested):
-    """Recipients of whose delivery the sender wants to be told; with `shouldMatchByDefault` also those of whom nothing was
-    said."""
+    """Recipients with NOTIFY=SUCCESS; with `shouldMatchByDefault` also those without NOTIFY."""
 
     _word = notification.SUCCESS
 
 
 class DSNDelayRequested(_Requested):
-    """Recipients of whose delay the sender wants to be told; with `shouldMatchByDefault` also those of whom nothing was said."""
+    """Recipients with NOTIFY=DELAY; with `shouldMatchByDefault` also those without NOTIFY."""
 
     _word = notification.DELAY
 
 
 class DSNFailureRequested(_Requested):
-    """Recipients of whose failure the sender wants to be told, and those of whom nothing was said; without the latter with
-    `shouldNotMatchByDefault`."""
+    """Recipients with NOTIFY=FAILURE, and those without NOTIFY; with `shouldNotMatchByDefault` only the former."""
 
     _word = notification.FAILURE
     _flag = "shouldNotMatchByDefault"

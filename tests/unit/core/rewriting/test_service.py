@@ -1,4 +1,4 @@
-"""The recipient rewrite table: where mail goes, and who may send as whom."""
+"""The recipient rewrite table: where mail goes, and which senders a user may use."""
 
 from pathlib import Path
 
