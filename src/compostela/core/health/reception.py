@@ -30,7 +30,7 @@ MORE_SECONDS = 5.0
 
 
 class Reception:
-    """Sends and looks. It leaves no mail behind that arrives in time, or before a later check ends."""
+    """Sends a mail and looks for it. Mails that arrive are removed, late ones by the next check."""
 
     def __init__(
         self,

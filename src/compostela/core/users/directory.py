@@ -13,7 +13,7 @@ ABSENT_SECONDS = 5.0
 
 
 class UserDirectory(Protocol):
-    """Users whom others administer. It is read-only; each method raises `TemporaryFailure` if no server of the directory
+    """Users that are administered elsewhere. It is read-only; each method raises `TemporaryFailure` if no server of the directory
     answers within its time limits.
 
     Embedded and distributed alike: nothing is kept but answers about existence, in memory, for `PRESENT_SECONDS` and
