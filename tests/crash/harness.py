@@ -62,11 +62,11 @@ class Ledger:
             self.acknowledged.add(mark)
             self.changed.notify_all()
 
-    def wait_for_more(self, count: int) -> None:
-        """Until `count` more mails were acknowledged."""
+    def wait_for_more(self, count: int, seconds: float = LONGEST_WAIT_SECONDS) -> None:
+        """Until `count` more mails were acknowledged, or for so long if there are no more."""
         with self.changed:
             due = len(self.acknowledged) + count
-            self.changed.wait_for(lambda: len(self.acknowledged) >= due, LONGEST_WAIT_SECONDS)
+            self.changed.wait_for(lambda: len(self.acknowledged) >= due, seconds)
 
 
 @dataclass
@@ -203,12 +203,13 @@ def run(kills: int, seed: int, folder: Path, *, progress: bool = False) -> Verdi
     if progress:
         print()
     server.start()
-    _wait_for_empty_queue(server)
+    wait_for_empty_queue(server)
     server.stop()
     return asyncio.run(_count(server.data, ledger))
 
 
-def _wait_for_empty_queue(server: ServerProcess) -> None:
+def wait_for_empty_queue(server: ServerProcess) -> None:
+    """Gives up after a while: the count tells what is left."""
     connection = apsw.Connection(str(server.data / DATABASE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
     end = time.monotonic() + DRAIN_SECONDS
     while connection.execute("SELECT count(*) FROM queue_entry").get:
