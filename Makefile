@@ -1,17 +1,20 @@
-# make setup | run | run-distributed | test | test-distributed | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
+# make setup | run | run-distributed | test | test-distributed | test-distributed-all | chaos [SECONDS=120] [SEED=1] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 N ?= 500
+SECONDS ?= 120
+SEED ?=
+CONTRACTS ?= -m "not slow"
 DATA ?= data
 CONF ?= conf
 DISTRIBUTED_DIALOGUES := $(addprefix tests/dialogues/test_,$(addsuffix .py,\
 	delivery_reports imap imap_durable_writes imap_keywords imap_manners lmtp mailbox_listeners pop3 processing queue_listing \
 	relaying sieve sieve_administration vacation webadmin_policies webadmin_rewriting))
 
-.PHONY: setup run run-distributed test test-distributed clients bench lint crash reference kerberos distributed clean
+.PHONY: setup run run-distributed test test-distributed test-distributed-all test-contracts test-edition chaos engines clients bench lint crash reference kerberos distributed clean
 
 setup: $(VENV)/.installed
 
@@ -30,11 +33,26 @@ clients: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 0 -v -rs tests/clients
 
 # real engines, which stay up for the next run: dev/engines stop ends them
-test-distributed: $(VENV)/.installed-dev
+test-distributed: test-contracts test-edition chaos
+
+# also the contracts in small steps and with faults on the way to the engines
+test-distributed-all: CONTRACTS =
+test-distributed-all: test-distributed
+
+test-contracts: engines
+	COMPOSTELA_TEST_ENGINES=1 $(BIN)/python -m pytest -n 2 $(CONTRACTS) tests/distributed
+
+test-edition: engines
+	COMPOSTELA_TEST_ENGINES=1 COMPOSTELA_TEST_EDITION=distributed $(BIN)/python -m pytest -n 2 $(DISTRIBUTED_DIALOGUES)
+
+# two nodes under load while engines and nodes fail, on engines of its own, which it ends
+chaos: $(VENV)/.installed-dev
+	dev/engines install
+	$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+engines: $(VENV)/.installed-dev
 	dev/engines install
 	dev/engines start
-	COMPOSTELA_TEST_ENGINES=1 $(BIN)/python -m pytest -n 2 tests/distributed
-	COMPOSTELA_TEST_ENGINES=1 COMPOSTELA_TEST_EDITION=distributed $(BIN)/python -m pytest -n 2 $(DISTRIBUTED_DIALOGUES)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import dataclass, field
+from typing import Self
 
 from tests.consistency.responses import Broken, Value, parse, read_response
 
@@ -46,6 +47,9 @@ class Done:
 class Session:
     """One connection."""
 
+    seconds = SECONDS
+    """The longest that a response may take."""
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, known: Known) -> None:
         self._reader, self._writer, self._known = reader, writer, known
         self._number = 0
@@ -56,18 +60,28 @@ class Session:
         self.log: list[bytes] = []
 
     @classmethod
-    async def open(cls, port: int, user: str, known: Known) -> "Session":
+    async def connect(cls, port: int, known: Known) -> Self:
+        """Not logged in yet."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
         session = cls(reader, writer, known)
         await read_response(reader)
+        return session
+
+    @classmethod
+    async def open(cls, port: int, user: str, known: Known) -> Self:
+        session = await cls.connect(port, known)
         assert (await session.command(f"LOGIN {user} secret")).status == "OK"
         return session
 
     async def close(self) -> None:
         self._writer.close()
 
-    async def select(self, mailbox: str) -> None:
+    def begin_view(self, mailbox: str) -> None:
+        """Knows nothing of a mailbox that is about to be selected."""
         self.view, self.mailbox, self._highest = [], mailbox, 0
+
+    async def select(self, mailbox: str) -> None:
+        self.begin_view(mailbox)
         done = await self.command(f"SELECT {mailbox} (CONDSTORE)")
         if done.status != "OK":
             raise Broken(f"SELECT {mailbox}: {done.text!r}")
@@ -104,7 +118,7 @@ class Session:
     async def _until_done(self, tag: bytes, name: str, *, by_uid: bool) -> Done:
         done = Done("", b"", {}, [])
         while True:
-            response = await asyncio.wait_for(read_response(self._reader), SECONDS)
+            response = await asyncio.wait_for(read_response(self._reader), self.seconds)
             self._note(b"S: " + response)
             if response.startswith(b"+"):
                 continue

@@ -1,4 +1,4 @@
-"""Unqueued runs, dead letters and usage in Cassandra keep to the contracts. The mailboxes beside them are embedded."""
+"""Unqueued runs, dead letters and usage in Cassandra keep to the contracts. The mailboxes beside the runs are embedded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,6 +24,9 @@ from tests.contracts.distance import Eventually
 from tests.contracts.effects import RememberedEffects
 from tests.contracts.listeners import DeadLettersContract, UsageContract
 from tests.contracts.unqueued_runs import MARK, UnqueuedRunsContract
+from tests.distributed.bodies import Bodies
+from tests.distributed.cassandra_faults import FaultySession
+from tests.distributed.cassandra_mailboxes import Mode, a_store
 
 
 @pytest.fixture
@@ -122,8 +125,24 @@ class TestCassandraDeadLetters(DeadLettersContract):
     def letters(self, session: CassandraSession) -> DeadLetters:
         return CassandraDeadLetters(session)
 
+    @pytest.fixture
+    def letters_elsewhere(self, session_elsewhere: CassandraSession) -> DeadLetters:
+        return CassandraDeadLetters(session_elsewhere)
+
 
 class TestHeadsUsage(UsageContract):
     @pytest.fixture
+    async def mailboxes(self, session: FaultySession) -> AsyncIterator[MailboxStore]:
+        store = a_store(session, Bodies(), Mode())
+        yield store
+        await store.close()
+
+    @pytest.fixture
     def usage(self, mailboxes: MailboxStore) -> UsageStore:
         return HeadsUsage(mailboxes)
+
+    @pytest.fixture
+    async def usage_elsewhere(self, session_elsewhere: CassandraSession) -> AsyncIterator[UsageStore]:
+        store = a_store(session_elsewhere, Bodies(), Mode())
+        yield HeadsUsage(store)
+        await store.close()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from compostela.base.errors import TemporaryFailure
 from compostela.core.mail.attributes import MAILET_ERROR
 from compostela.core.mail.model import ERROR, GHOST, Mail
 from compostela.model.mail_address import MailAddress
@@ -211,7 +212,8 @@ class MailProcessors:
 
     @staticmethod
     def _failed(mail: Mail, here: str, error: Exception, policy: OnException) -> None:
-        if policy is Policy.PROPAGATE:
+        # what the environment cannot do now is no fault of the mail: without a policy of its own it waits
+        if policy is Policy.PROPAGATE or (policy == ERROR and isinstance(error, TemporaryFailure)):
             raise PropagatedError(str(error)) from error
         if here == ERROR:
             # the error processor is the last resort: it must not hand a mail to itself again

@@ -5,9 +5,10 @@ import time
 import traceback
 from collections.abc import Callable
 
+from compostela.base.errors import TemporaryFailure
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter, histogram
-from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT
+from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT
 from compostela.core.mail.model import Mail
 from compostela.core.queue.ports import MailQueue, QueueItem
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
@@ -22,8 +23,11 @@ from compostela.processing.workers import DRAIN_SECONDS, QueueWorkers
 _log = logging.getLogger(__name__)
 
 MAX_FAILURES = 5
+MAX_TEMPORARY_FAILURES = 300
+"""Of the environment, such as a store that is away: about a day with the pauses between the tries."""
 RETRY_SECONDS = 1.0
 """Before the second try; each further one waits twice as long."""
+MAX_RETRY_SECONDS = 300.0
 
 _processed = counter("spoolProcessedMails", "Mails that the spooler is finished with")
 _duration = histogram("spoolProcessing", "Time in the processors")
@@ -79,13 +83,20 @@ class Spooler:
         _duration.observe(time.monotonic() - started)
 
     async def _failed(self, item: QueueItem, mail: Mail, error: Exception) -> None:
-        failures = mail.attributes.get(PROCESSING_ERROR_COUNT, 0)
+        is_temporary = isinstance(error, TemporaryFailure) or isinstance(error.__cause__, TemporaryFailure)
+        attribute, most = (
+            (TEMPORARY_ERROR_COUNT, MAX_TEMPORARY_FAILURES) if is_temporary else (PROCESSING_ERROR_COUNT, MAX_FAILURES)
+        )
+        failures = mail.attributes.get(attribute, 0)
         count = (failures if isinstance(failures, int) else 0) + 1
-        mail.attributes[PROCESSING_ERROR_COUNT] = count
+        mail.attributes[attribute] = count
         if self._tracer is not None:
             self._tracer.note(mail, "failed", mail.state, "", mail.recipients, (f"attempt {count}: {error}",))
-        _log.error("processing failed", exc_info=error, extra={"mail": mail.name, "failures": count})
-        if count <= MAX_FAILURES:
-            await item.retry(mail, RETRY_SECONDS * 2 ** (count - 1))
+        if is_temporary:
+            _log.warning("a mail cannot be processed now: %s", error, extra={"mail": mail.name, "failures": count})
+        else:
+            _log.error("processing failed", exc_info=error, extra={"mail": mail.name, "failures": count})
+        if count <= most:
+            await item.retry(mail, min(MAX_RETRY_SECONDS, RETRY_SECONDS * 2 ** (count - 1)))
         else:
             await self._parking.park(item, mail, "".join(traceback.format_exception(error)))

@@ -9,12 +9,14 @@ import pytest
 
 from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.base.errors import TemporaryFailure
 from compostela.core.mail.model import ERROR, GHOST, ROOT, Mail
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.processing.mailet import Mailet
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors, Pair, Processor
-from compostela.processing.spooler import Spooler
+from compostela.processing.spooler import MAX_FAILURES, MAX_TEMPORARY_FAILURES, Spooler
+from tests.contracts.distance import eventually_within
 from tests.contracts.fakes import FakeClock, a_mail
 
 HOUR = 3600.0
@@ -101,3 +103,41 @@ async def test_the_worker_outlives_a_store_that_fails_while_it_puts_a_mail_back(
     clock.advance(HOUR)
     await queue.enqueue(a_mail("third"))
     assert {await comes(mailet), await comes(mailet)} == {"first", "third"}
+
+
+async def tried_again(store: EmbeddedStore, mailet: Collecting) -> None:
+    """Waits until the one mail was put back, and releases it."""
+    await asyncio.wait_for(mailet.reached.wait(), 10)
+    mailet.reached.clear()
+
+    async def is_released() -> bool:
+        return await store.queues.queue("spool").flush() == 1
+
+    await eventually_within(10)(is_released)
+
+
+async def is_set_aside(store: EmbeddedStore) -> bool:
+    return await (await store.repositories.select(RepositoryUrl("embedded", "var/mail/error"))).size() == 1
+
+
+async def test_a_mail_waits_for_a_store_that_is_away_and_is_not_set_aside(
+    store: EmbeddedStore, spooler: Spooler, mailet: Collecting
+) -> None:
+    mailet.raising += [TemporaryFailure("the store is away")] * (MAX_FAILURES + 3)
+    await store.queues.queue("spool").enqueue(a_mail("first"))
+    while mailet.raising:
+        await tried_again(store, mailet)
+    assert await comes(mailet) == "first"
+    assert not await is_set_aside(store)
+
+
+async def test_a_mail_that_can_never_be_processed_is_set_aside_in_the_end(
+    store: EmbeddedStore, spooler: Spooler, mailet: Collecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MAX_TEMPORARY_FAILURES > MAX_FAILURES
+    monkeypatch.setattr("compostela.processing.spooler.MAX_TEMPORARY_FAILURES", 2)
+    mailet.raising += [TemporaryFailure("it is gone")] * 3
+    await store.queues.queue("spool").enqueue(a_mail("first"))
+    for _ in range(2):
+        await tried_again(store, mailet)
+    await eventually_within(10)(lambda: is_set_aside(store))

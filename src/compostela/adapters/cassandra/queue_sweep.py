@@ -1,4 +1,4 @@
-"""Finds the entries of a queue that the broker has lost, and tidies up what entries left behind."""
+"""Finds the entries of a queue that the broker has lost, and removes the remains of entries that have ended."""
 
 import logging
 from collections.abc import Callable

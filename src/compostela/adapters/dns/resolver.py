@@ -81,7 +81,7 @@ class DnspythonResolver:
         return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
 
     async def records(self, name: str, kind: str) -> list[str]:
-        # without a size of pieces the digits stand in one
+        # chunksize=0: the digits in one piece, without blanks
         return [record.to_text(chunksize=0) for record in await self._required(name, kind)]
 
     async def secured(self, name: str, kind: str) -> SecuredAnswer:

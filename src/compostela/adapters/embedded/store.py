@@ -138,7 +138,7 @@ class EmbeddedStore:
         store = cls(folder, clock or SystemClock(), reserve_bytes)
         store._signals.start()
         await store.queues.start()
-        store._upkeep = [asyncio.create_task(store._keep_reserve()), asyncio.create_task(store.garbage.run())]
+        store._upkeep = [asyncio.create_task(store._keep_reserve())]
         return store
 
     def _versions(self, topics: Sequence[str]) -> dict[str, int]:

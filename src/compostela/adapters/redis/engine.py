@@ -12,7 +12,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from compostela.adapters.redis.settings import RedisSettings, Topology
@@ -130,6 +132,8 @@ class RedisEngine:
             "socket_timeout": settings.timeout_seconds,
             "socket_connect_timeout": settings.timeout_seconds,
             "max_connections": MAX_CONNECTIONS,
+            # a script that is sent again would count twice; callers do not wait for one that is away
+            "retry": Retry(NoBackoff(), 0),
         }
         if settings.is_encrypted:
             options |= {

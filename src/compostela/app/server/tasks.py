@@ -1,4 +1,4 @@
-"""The types of tasks that this server knows, and who runs them here."""
+"""The types of tasks that this server knows, and the runner of each."""
 
 import socket
 from collections.abc import Callable, Coroutine
@@ -74,6 +74,7 @@ def make_tasks(
         RedeliverOneTask(stores.dead_letters, listeners),
         CollectBlobsTask(stores.blob_garbage),
         tls_reports,
+        *stores.repairs,
     ])  # fmt: skip
     for make in configuration.own_tasks:
         try:

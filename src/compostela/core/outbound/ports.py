@@ -83,7 +83,7 @@ class TlsOutcome:
 
 @dataclass(slots=True)
 class SendResult:
-    """Who got the mail and who did not, and why."""
+    """The recipients that got the mail, and those that did not, with the reason."""
 
     delivered: list[MailAddress] = field(default_factory=list)
     refused: dict[MailAddress, Refusal] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The mail queue: durable hand-over between those who accept mail and those who process it."""
+"""The mail queue: durable hand-over from the servers that accept mail to the consumers that process it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol

@@ -3,7 +3,7 @@
 import logging
 
 from compostela.base.concurrency import side_by_side
-from compostela.base.errors import QuotaExceeded, TemporaryFailure
+from compostela.base.errors import NotFound, QuotaExceeded
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
 from compostela.core.delivery.headers import delivered_header
@@ -59,7 +59,7 @@ class LocalDelivery(Mailet):
     async def _deliver(self, mail: Mail, recipient: MailAddress, effect: Effect, base: bytes) -> None:
         user = self.context.users.name_of(recipient)
         if user is None:
-            raise TemporaryFailure(f"{recipient} is no user")
+            raise NotFound(f"{recipient} is no user")
         header = delivered_header(base, mail.sender, mail.per_recipient_headers.get(recipient, ()))
         content = mail.content.with_header(header)
         directive = directive_of(mail, recipient)
