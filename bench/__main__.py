@@ -18,6 +18,7 @@ from bench import (
     measure_large,
     measure_news,
     measure_pop3,
+    measure_relay,
     measure_sieve,
     measure_smtp,
     measure_start,
@@ -63,6 +64,7 @@ GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "idle": lambda effort, _: measure_idle.measure(effort),
     "large": lambda effort, _: measure_large.measure(effort),
     "news": lambda effort, _: measure_news.measure(effort),
+    "relay": lambda effort, _: measure_relay.measure(effort),
     "sieve": lambda effort, _: measure_sieve.measure(effort),
 }
 BY_NAME: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {

@@ -1,6 +1,6 @@
 """Notes the steps of the container that changed something."""
 
-from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT
+from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT
 from compostela.core.mail.model import GHOST, ROOT, Mail
 from compostela.core.tracing.tracer import Tracer
 from compostela.model.mail_address import MailAddress
@@ -12,7 +12,7 @@ Before = tuple[MailAddress | None, tuple[MailAddress, ...], bytes]
 def note_taken_up(tracer: Tracer, mail: Mail) -> None:
     """That the spooler has a mail; one that is new arrived at its time."""
     sender = f"from {mail.sender or '<>'}"
-    if mail.state == ROOT and PROCESSING_ERROR_COUNT not in mail.attributes:
+    if mail.state == ROOT and not {PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT} & mail.attributes.keys():
         came = f"from the host {mail.remote_host} [{mail.remote_address}]"
         detail = (sender, came, f"{mail.size} octets")
         tracer.note(mail, "arrived", mail.state, "", mail.recipients, detail, at=mail.arrived_at)

@@ -26,7 +26,7 @@ from compostela.processing.parking import Parking
 from compostela.processing.pipeline_run import PipelineRun, part_name
 from compostela.processing.remote_delivery.attempt import attempt
 from compostela.processing.remote_delivery.destinations import Destinations
-from compostela.processing.remote_delivery.next_hops import Hop, NextHops
+from compostela.processing.remote_delivery.next_hops import Hop, NextHops, Routes
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
 
 _log = logging.getLogger(__name__)
@@ -39,12 +39,19 @@ _failed = counter("remoteDeliveryFailures", "Mails that could not be delivered")
 class Deliverer:
     """One for all workers of a queue; each worker has one mail in its hands."""
 
-    def __init__(self, settings: RemoteDeliverySettings, context: MailetContext) -> None:
+    def __init__(
+        self,
+        settings: RemoteDeliverySettings,
+        context: MailetContext,
+        routes: Routes | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """`routes` and `workers` stand in for what the settings say."""
         self._settings = settings
         self._context = context
         self._parking = Parking(context.repositories, context.error_repository)
-        self._hops = NextHops(settings, context.dns, context.own)
-        self._destinations = Destinations(settings.workers, context.clock)
+        self._hops = routes or NextHops(settings, context.dns, context.own)
+        self._destinations = Destinations(workers or settings.workers, context.clock)
 
     async def deliver(self, item: QueueItem) -> None:
         """One try; then the entry is done or waits for the next one."""
