@@ -16,6 +16,8 @@ from compostela.core.blob.tasks import CollectBlobs
 from compostela.core.events.redelivery import RedeliverAll, RedeliverGroup, RedeliverOne
 from compostela.core.events.settings import GENERIC_GROUP
 from compostela.core.mailbox.tasks import ClearMailbox
+from compostela.core.outbound.tls_report_task import SendTlsReports
+from compostela.core.outbound.tls_reports import DAY_SECONDS, TlsResult
 from compostela.core.queue.tasks import ClearQueue, DeleteFromQueue
 from compostela.core.repository.ports import MailRepository, RepositoryUrl
 from compostela.core.repository.tasks import ClearRepository, ReprocessAll, ReprocessOne
@@ -34,9 +36,16 @@ from tests.contracts.listeners import a_letter
 from tests.contracts.mail_queue import names_of
 from tests.contracts.mail_repository import keys_of
 from tests.contracts.mailbox_parts import a_mailbox, fill, uids_of
-from tests.dialogues.server import Server, running
+from tests.dialogues.server import BOB, Server, running
+from tests.dialogues.test_processing import messages
+from tests.dialogues.waiting import eventually
+from tests.name_server import name_server, text_record
 
 MOST_CUTS = 60
+TLS_REPORTS = {
+    f"_smtp._tls.case{number}.example": {"TXT": [text_record(f"v=TLSRPTv1; rua=mailto:{BOB}")]}
+    for number in range(MOST_CUTS + 1)
+}
 USAGE_GROUP = GENERIC_GROUP + "usage"
 FILES = {
     "listeners.xml": "<listeners><listener><class>UsageListener</class><group>usage</group></listener></listeners>"
@@ -284,7 +293,25 @@ class CollectedBlobs(Case):
         await self.store.blobs_by_id.open(self.kept)
 
 
+class SentTlsReports(Case):
+    async def prepare(self) -> object:
+        self.day = int(self.server.under_test._clock.now() // DAY_SECONDS) - 2
+        self.domain = Domain(f"{self.mark}.example")
+        result = TlsResult("no-policy-found", self.domain.name)
+        await self.store.outbound.tls_results.add(self.day, self.domain, {result: 3})
+        return SendTlsReports()
+
+    async def check(self, later: bool) -> None:
+        assert await self.store.outbound.tls_results.domains(self.day) == []
+        assert f"Report Domain: {self.domain} Submitter:".encode() in await eventually(self._arrived)
+
+    async def _arrived(self) -> bytes | None:
+        """Two copies, if the run was cut off after it sent one."""
+        return next((mail for mail in await messages(self.server, BOB) if self.domain.name.encode() in mail), None)
+
+
 CASES: dict[str, type[Case]] = {
+    "send-tls-reports": SentTlsReports,
     "clear-mail-queue": ClearedQueue,
     "delete-mails-from-mail-queue": ChosenFromQueue,
     "clear-mail-repository": ClearedRepository,
@@ -347,7 +374,7 @@ async def _cut(server: Server, types: TaskTypes, name: str, cut: int) -> bool:
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_task_goes_on_wherever_it_was_cut_off(tmp_path: Path, name: str) -> None:
-    async with running(tmp_path, files=FILES) as server:
+    async with name_server(TLS_REPORTS) as names, running(tmp_path, files=FILES, dns=names.address) as server:
         types = server.under_test.tasks.types
         for cut in itertools.count():
             if not await _cut(server, types, name, cut) or cut == MOST_CUTS:
