@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 
 ADDRESS = "127.0.0.1"
+_CONTENT_LENGTH = re.compile(r"\r\nContent-Length: *(\d+)\r\n", re.IGNORECASE)
 
 
 class LocalApi:
@@ -18,20 +20,25 @@ class LocalApi:
         self.url = ""
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                request = (await reader.readuntil(b"\r\n\r\n")).decode()
-                self.requests.append(request)
-                if self.answer is None:
-                    await reader.read(-1)
-                    break
-                answer = self.answer if isinstance(self.answer, bytes) else self.answer(request)
-                head = (
-                    f"HTTP/1.1 {self.status}\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
-                )
-                writer.write(head.encode() + answer)
-                await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._answer_all(reader, writer)
+        finally:
+            writer.close()
+
+    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            request = (await reader.readuntil(b"\r\n\r\n")).decode()
+            self.requests.append(request)
+            if length := _CONTENT_LENGTH.search(request):
+                await reader.readexactly(int(length[1]))
+            if self.answer is None:
+                await reader.read(-1)
+                return
+            answer = self.answer if isinstance(self.answer, bytes) else self.answer(request)
+            head = f"HTTP/1.1 {self.status}\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
+            writer.write(head.encode() + answer)
+            await writer.drain()
 
 
 @contextlib.asynccontextmanager
@@ -52,21 +59,20 @@ async def scanner_saying(
     """A server that reads to the end and then says its answer, or, with None, keeps silent. Its port, and what it was
     told."""
     told: list[bytes] = []
-    silent: list[asyncio.StreamWriter] = []
+    open_writers: list[asyncio.StreamWriter] = []
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_writers.append(writer)
         data = await reader.read(-1)
         told.append(data)
-        if answer is None:
-            silent.append(writer)
-            return
-        writer.write(answer if isinstance(answer, bytes) else answer(data))
-        writer.close()
+        if answer is not None:
+            writer.write(answer if isinstance(answer, bytes) else answer(data))
+            writer.close()
 
     server = await asyncio.start_server(converse, ADDRESS, 0)
     try:
         yield server.sockets[0].getsockname()[1], told
     finally:
         server.close()
-        for writer in silent:
+        for writer in open_writers:
             writer.close()

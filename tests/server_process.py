@@ -1,6 +1,8 @@
 """The server as its own process, started as an operator would, on free ports."""
 
 import contextlib
+import http.client
+import json
 import os
 import signal
 import socket
@@ -12,7 +14,7 @@ from pathlib import Path
 
 from tests.ports import free_port
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 TLS = (
     "<tls socketTLS='{implicit}' startTLS='{starttls}'><privateKey>file://var/tls/key.pem</privateKey>"
     "<certificates>file://var/tls/certificate.pem</certificates></tls>"
@@ -56,6 +58,8 @@ class ServerProcess:
     """The interpreter, of another checkout's environment if that is measured."""
     awaited: tuple[str, ...] = ("smtp", "imap", "pop3")
     """The ports that are open once the server has started."""
+    workers: int = 1
+    """Worker processes; with more than one there is a supervisor."""
     process: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
@@ -106,7 +110,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             [
                 self.python, "-m", "compostela", "serve", "--conf", str(self.conf), "--data", str(self.data),
-                "--log-level", "warning",
+                "--log-level", "warning", "--workers", str(self.workers),
             ],
             stdout=log,
             stderr=log,
@@ -124,11 +128,41 @@ class ServerProcess:
         while not _is_open(self.web) and time.monotonic() < end:
             time.sleep(0.01)
 
-    def kill(self) -> None:
-        """As if the power of the process had gone."""
+    def wait_for_workers(self) -> None:
+        """Until every worker is ready."""
+        self.wait_for_web()
+        end = time.monotonic() + START_SECONDS
+        while not self.has_all_workers():
+            assert time.monotonic() < end, self.log()
+            time.sleep(0.2)
+
+    def has_all_workers(self) -> bool:
+        """What the worker that is asked says of all."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=10)
+            try:
+                connection.request("GET", "/healthcheck/checks/Workers")
+                return json.loads(connection.getresponse().read()).get("status") == "healthy"
+            finally:
+                connection.close()
+        return False
+
+    def worker_pids(self) -> list[int]:
+        """Of the supervisor's children."""
         assert self.process is not None
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        try:
+            return [int(pid) for pid in path.read_text().split()]
+        except OSError:
+            return []
+
+    def kill(self) -> None:
+        """As if the power of the process had gone; with workers, of their supervisor. Returns when all have ended."""
+        assert self.process is not None
+        workers = self.worker_pids()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        wait_for_ends(workers)
 
     def stop(self) -> int:
         """In good order; the exit status."""
@@ -160,6 +194,14 @@ class ServerProcess:
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
+
+
+def wait_for_ends(pids: list[int]) -> None:
+    """Until processes that are not this one's children have ended."""
+    end = time.monotonic() + START_SECONDS
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < end, "workers go on without their supervisor"
+        time.sleep(0.02)
 
 
 def _is_open(port: int) -> bool:

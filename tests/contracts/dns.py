@@ -2,7 +2,7 @@
 
 import pytest
 
-from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure, MxHost
+from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure, MxHost, SecuredDns
 from compostela.model.domain import Domain
 
 FAILING = "failing.example"
@@ -118,3 +118,41 @@ class DnsResolverContract:
             await resolver.txt(FAILING)
         with pytest.raises(DnsTemporaryFailure):
             await resolver.exchangers(FAILING)
+
+
+SIGNED, PLAIN, FORGED = "signed.example", "plain.example", "forged.example"
+"""Zones: one whose answers are validated, one that is not signed, one whose signatures are wrong."""
+TLSA = "3 1 1 " + "ab" * 32
+
+
+class SecuredDnsContract:
+    """A subclass gives the fixture `secured`, by a resolver that is trusted. `SIGNED` and `PLAIN` have `mx` with an address and TLSA
+    records at port 25, and `alias`, which leads to `mx`."""
+
+    ports = (SecuredDns,)
+
+    async def test_a_validated_answer_is_secure(self, secured: SecuredDns) -> None:
+        answer = await secured.secured(f"_25._tcp.mx.{SIGNED}", "TLSA")
+        assert (answer.records, answer.is_secure) == ([TLSA], True)
+
+    async def test_an_answer_without_signatures_is_not(self, secured: SecuredDns) -> None:
+        answer = await secured.secured(f"_25._tcp.mx.{PLAIN}", "TLSA")
+        assert (answer.records, answer.is_secure) == ([TLSA], False)
+
+    async def test_the_absence_of_a_type_may_be_secure(self, secured: SecuredDns) -> None:
+        assert (await secured.secured(f"mx.{SIGNED}", "MX")).records == []
+        assert (await secured.secured(f"mx.{SIGNED}", "MX")).is_secure
+        assert not (await secured.secured(f"mx.{PLAIN}", "MX")).is_secure
+
+    async def test_a_name_that_does_not_exist_has_no_records(self, secured: SecuredDns) -> None:
+        for name in (f"none.{SIGNED}", f"none.{PLAIN}", "x" * 64 + ".example"):
+            answer = await secured.secured(name, "TLSA")
+            assert (answer.records, answer.is_secure) == ([], False)
+
+    async def test_an_alias_tells_where_it_leads(self, secured: SecuredDns) -> None:
+        answer = await secured.secured(f"alias.{SIGNED}", "A")
+        assert (answer.name, answer.is_secure) == (f"mx.{SIGNED}", True)
+
+    async def test_a_forged_answer_is_a_failure(self, secured: SecuredDns) -> None:
+        with pytest.raises(DnsTemporaryFailure):
+            await secured.secured(f"mx.{FORGED}", "A")

@@ -1,10 +1,10 @@
 """What counters of failed logins, bans, recent logins and rate limits keep to. Subclasses give the fixtures `clock` (set by
-hand), and `failed_logins`, `bans`, `recent_logins` or `rate_limits` with the same as another node has it: `…_elsewhere`."""
+hand), and `failed_logins`, `bans`, `recent_logins`, `rate_limits` or `connections` with the same as another node has it: `…_elsewhere`."""
 
 import asyncio
 
 from compostela.core.authentication.failure_ports import KEPT_LOGIN_SECONDS, Ban, Bans, FailedLogins, RecentLogins
-from compostela.core.rate_limits.ports import RateLimit, RateLimits
+from compostela.core.rate_limits.ports import ConnectionCounts, RateLimit, RateLimits
 from tests.contracts.fakes import FakeClock
 
 HERE, THERE = "192.0.2.7", "2001:db8::/64"
@@ -145,3 +145,44 @@ class RateLimitsContract:
     async def test_limits_of_different_windows_are_apart(self, rate_limits: RateLimits) -> None:
         assert await rate_limits.take("ann", 10, HOURLY)
         assert await rate_limits.take("ann", 10, RateLimit(100, 86400.0))
+
+
+def entered(counts: ConnectionCounts, server: str = "smtp", address: str | None = HERE) -> bool:
+    return counts.enter(server, address, most=5, most_of_address=3)
+
+
+class ConnectionCountsContract:
+    ports = (ConnectionCounts,)
+
+    def test_connections_of_all_processes_count(
+        self, connections: ConnectionCounts, connections_elsewhere: ConnectionCounts
+    ) -> None:
+        both = (connections, connections_elsewhere) * 3
+        assert [entered(one) for one in both] == [True] * 3 + [False] * 3
+        assert [entered(one, address=THERE) for one in both] == [True] * 2 + [False] * 4, "five of the server"
+        assert entered(connections, "imap"), "each server has its own"
+
+    def test_one_that_leaves_makes_room(
+        self, connections: ConnectionCounts, connections_elsewhere: ConnectionCounts
+    ) -> None:
+        for _ in range(3):
+            assert entered(connections)
+        assert not entered(connections_elsewhere)
+        connections.leave("smtp", HERE)
+        assert entered(connections_elsewhere)
+        assert not entered(connections)
+
+    def test_an_unknown_client_counts_for_the_server_alone(
+        self, connections: ConnectionCounts, connections_elsewhere: ConnectionCounts
+    ) -> None:
+        assert [entered(connections, address=None) for _ in range(6)] == [True] * 5 + [False]
+        connections.leave("smtp", None)
+        assert entered(connections_elsewhere)
+        assert not entered(connections_elsewhere)
+
+    def test_without_limits_any_number_enters(self, connections: ConnectionCounts) -> None:
+        for number in range(20):
+            assert connections.enter("pop3", f"192.0.2.{number % 2}", most=0, most_of_address=0)
+        connections.leave("pop3", "192.0.2.0")
+        assert connections.enter("lmtp", HERE, most=1, most_of_address=0)
+        assert not connections.enter("lmtp", THERE, most=1, most_of_address=0)

@@ -14,6 +14,7 @@ import pytest
 from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.mail.attributes import DELIVERY_RETRIES
+from compostela.core.queue.model import Selection
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey, EntryId
 from tests.contracts.distance import Settled, stays_silent
@@ -243,9 +244,9 @@ class MailQueueContract:
         await queue.enqueue(a_mail("one", sender="x@example.org"))
         await queue.enqueue(a_mail("two", recipients=("y@example.org", "z@example.org")))
         await queue.enqueue(a_mail("three"))
-        assert await queue.delete(sender=address("X@example.org")) == 1
-        assert await queue.delete(recipient=address("z@example.org")) == 1
-        assert await queue.delete(name="unknown") == 0
+        assert await queue.delete(Selection(sender=address("X@example.org"))) == 1
+        assert await queue.delete(Selection(recipient=address("z@example.org"))) == 1
+        assert await queue.delete(Selection(name="unknown")) == 0
         assert await names_of(queue) == ["three"]
         assert (await queue.dequeue()).mail.name == "three"
         assert await self.is_idle(queue)
@@ -256,11 +257,11 @@ class MailQueueContract:
         until = clock.now()
         clock.advance(1)
         await queue.enqueue(a_mail("later", sender="x@example.org"))
-        assert await queue.delete(name="one", enqueued_until=until) == 1
-        assert await queue.delete(sender=address("x@example.org"), enqueued_until=until) == 1
-        assert await queue.delete(enqueued_until=until) == 0
+        assert await queue.delete(Selection(name="one", enqueued_until=until)) == 1
+        assert await queue.delete(Selection(sender=address("x@example.org"), enqueued_until=until)) == 1
+        assert await queue.delete(Selection(enqueued_until=until)) == 0
         assert await names_of(queue) == ["later"]
-        assert await queue.delete(enqueued_until=clock.now()) == 1
+        assert await queue.delete(Selection(enqueued_until=clock.now())) == 1
 
     async def test_delete_all(self, queue: MailQueue) -> None:
         await queue.enqueue(a_mail("one"))

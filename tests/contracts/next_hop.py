@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.outbound.ports import NO_WISHES, SendOptions, SendResult, SmtpSender, Wishes
+from compostela.core.outbound.tls import OPPORTUNISTIC, TlsPolicy
 from compostela.model.mail_address import MailAddress
 from tests.contracts.fakes import address
 
@@ -123,11 +124,12 @@ async def sent(
     reply_seconds: float = 20.0,
     wishes: Wishes = NO_WISHES,
     name: str = "",
+    tls: TlsPolicy = OPPORTUNISTIC,
 ) -> SendResult:
     options = SendOptions(hello_name="mx.example.com", connect_seconds=20.0, reply_seconds=reply_seconds)
     async with peer.running():
         return await sender.send(
-            HOST, peer.port, mail_from, list(recipients), message or content(), options, wishes, name=name
+            HOST, peer.port, mail_from, list(recipients), message or content(), options, wishes, name=name, tls=tls
         )
 
 

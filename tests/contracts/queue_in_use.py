@@ -9,6 +9,7 @@ import pytest
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
+from compostela.core.queue.model import Selection
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey
 from tests.contracts.distance import Eventually, Faulty
@@ -54,7 +55,7 @@ class QueueInUseContract:
         while not filling.done() or await queue.size():
             listed = await names_of(other)
             assert len(listed) == len(set(listed)), "no entry is listed twice"
-            deleted += await other.delete(sender=address("spam@example.org"))
+            deleted += await other.delete(Selection(sender=address("spam@example.org")))
             # an entry that was in work may have had its effect before the deletion
             gone |= {name for name in listed if int(name) % 2 == 0} - set(await names_of(out))
             await asyncio.sleep(0)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from compostela.core.queue.model import Selection
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from tests.contracts.distance import Eventually, Settled, stays_silent
 from tests.contracts.fakes import FakeClock, a_mail
@@ -38,7 +39,7 @@ class QueueSharingContract:
         await eventually(is_counted)
         assert await names_of(other) == ["one", "two"]
         assert await queues_elsewhere.names() == ["spool"]
-        assert await other.delete(name="one") == 1
+        assert await other.delete(Selection(name="one")) == 1
         assert await self.is_idle(queue)
         waiting = asyncio.ensure_future(queue.dequeue())
         assert await other.flush() == 1

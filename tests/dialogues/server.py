@@ -34,6 +34,9 @@ DOMAINS = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"
 # a quick hash: tests log in often
 USERS = "<usersrepository><enableVirtualHosting>true</enableVirtualHosting><algorithm>SHA-512/salted</algorithm></usersrepository>"
 
+NAMES_ALONE = {"usersrepository.xml": USERS.replace(">true<", ">false<", 1)}
+"""`files` of a server whose users have no domain: each has an address in every domain (`enableVirtualHosting`)."""
+
 PASSWORD = "secret"
 BOB = Username.parse("bob@example.org")
 ANN = Username.parse("ann@example.org")
@@ -117,7 +120,7 @@ async def running(
     server, opened = await server_of(configuration, data, problems)
     first_start.make_certificate(data, "localhost")
     await opened[0].domains.add(Domain("example.org"))
-    for user, password in (users or {str(BOB): PASSWORD, str(ANN): PASSWORD}).items():
+    for user, password in ({str(BOB): PASSWORD, str(ANN): PASSWORD} if users is None else users).items():
         with contextlib.suppress(AlreadyExists):
             await server.services.users.add(Username.parse(user), password)
     await server.start()

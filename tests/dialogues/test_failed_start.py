@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from compostela.net.listeners import BindError
+from compostela.base.listening import BindError
 from tests.dialogues.server import running
 from tests.ports import free_port
 

@@ -12,7 +12,8 @@ import pytest
 from compostela.app.configuration.folder import load
 from compostela.base.settings import Problems, Severity
 from compostela.net import listeners
-from compostela.net.listeners import Listener, bind_sockets
+from compostela.net.listeners import Listener
+from compostela.net.listening_sockets import ListeningSockets
 from compostela.net.session_host import SessionHost
 from compostela.net.settings import BindAddress
 from tests.dialogues.conversation import Conversation, conversation
@@ -261,7 +262,7 @@ def test_an_absent_bind_is_every_interface_and_the_protocols_port(tmp_path: Path
 def test_the_backlog_is_that_of_the_socket(tmp_path: Path, name: str) -> None:
     (tmp_path / "smtpserver.xml").write_text(smtp_file({"smtp": f"<{name}>7</{name}>"}))
     (smtp,) = load(tmp_path, tmp_path / "data", Problems()).smtp
-    (bound,) = bind_sockets((BindAddress("127.0.0.1", 0),), smtp.server.backlog)
+    (bound,) = ListeningSockets().take("smtp", [BindAddress("127.0.0.1", 0)], smtp.server.backlog)
     with bound:
         # tcpi_sacked of struct tcp_info, which for a listening socket is its backlog
         assert struct.unpack_from("I", bound.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 28) == (7,)

@@ -8,6 +8,7 @@ from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.sieve.model import InvalidScript
 from compostela.mime.headers import header_end
+from compostela.model.domain import Domain
 from compostela.model.flags import SystemFlag
 from compostela.model.mail_address import MailAddress
 from compostela.model.mailbox_path import MailboxPath
@@ -16,7 +17,7 @@ from compostela.model.username import Username
 from compostela.processing.mailets.sieve import Sieve
 from compostela.processing.pipeline_run import PipelineRun
 from tests.dialogues.conversation import conversation
-from tests.dialogues.server import ANN, BOB, Server, running
+from tests.dialogues.server import ANN, BOB, NAMES_ALONE, PASSWORD, Server, running
 from tests.dialogues.test_processing import idle, messages, send
 from tests.dialogues.waiting import eventually
 
@@ -113,6 +114,20 @@ async def test_one_sender_gets_one_vacation_answer(tmp_path: Path) -> None:
         (answer,) = await messages(server, ANN)
         assert b"Auto-Submitted: auto-replied" in answer
         assert len(await messages(server, BOB)) == 2
+
+
+async def test_a_mail_to_two_addresses_of_a_user_has_one_vacation_answer(tmp_path: Path) -> None:
+    users = {"bob": PASSWORD, "ann": PASSWORD}
+    async with running(tmp_path, identity="disabled", files=NAMES_ALONE, users=users) as server:
+        await server.store.domains.add(Domain("example.com"))
+        await put(server, 'require "vacation"; vacation :addresses "bob@example.org" "away";', Username.parse("bob"))
+        async with conversation(server.ports["smtp"]) as c:
+            to = ["bob@example.com", "bob@example.org"]
+            header = "From: ann@example.org\r\nTo: bob@example.org\r\nSubject: Lunch\r\n"
+            await send(c, to, f"{header}\r\nhello", sender="ann@example.org")
+        await eventually(lambda: idle(server))
+        assert len(await messages(server, Username.parse("ann"))) == 1
+        assert len(await messages(server, Username.parse("bob"))) == 2
 
 
 async def test_a_notification_goes_out_and_the_mail_is_kept(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.core.vacation.model import Vacation
+from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
+from compostela.model.username import Username
 from tests.dialogues.conversation import conversation
-from tests.dialogues.server import ANN, BOB, Server, running
+from tests.dialogues.server import ANN, BOB, NAMES_ALONE, PASSWORD, Server, running
 from tests.dialogues.test_processing import idle, messages, send
 from tests.dialogues.waiting import eventually
 
@@ -103,3 +105,16 @@ async def test_mail_to_an_alias_is_answered(tmp_path: Path) -> None:
         await server.store.rewriting.add(alias, Mapping(MappingType.ALIAS, "bob@example.org"))
         await server.store.vacations.set(BOB, AWAY)
         assert len(await answers(server, PERSONAL.replace("bob@", "robert@"))) == 1
+
+
+async def test_a_mail_to_two_addresses_of_a_user_is_answered_once(tmp_path: Path) -> None:
+    users = {"bob": PASSWORD, "ann": PASSWORD}
+    async with running(tmp_path, files=NAMES_ALONE, users=users, **NO_LOGIN) as server:
+        await server.store.domains.add(Domain("example.com"))
+        await server.store.vacations.set(Username.parse("bob"), AWAY)
+        async with conversation(server.ports["smtp"]) as c:
+            to = ["bob@example.com", "bob@example.org"]
+            await send(c, to, f"{PERSONAL}\r\nhello", sender="ann@example.org")
+        await eventually(lambda: idle(server))
+        assert len(await messages(server, Username.parse("ann"))) == 1
+        assert len(await messages(server, Username.parse("bob"))) == 2

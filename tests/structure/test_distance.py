@@ -20,11 +20,16 @@ WITHOUT_ELSEWHERE = {
     "MailQueueContract": "QueueSharingContract has it",
     "MailboxChangesContract": "MailboxDistanceContract has it; the embedded edition runs all of it over two nodes too",
     "MailboxMessagesContract": "MailboxDistanceContract has it; the embedded edition runs all of it over two nodes too",
+    "PeersContract": "it is about the others",
+    "ReportPosterContract": "nothing is kept",
+    "SecuredDnsContract": "each process asks and remembers for itself",
     "SecurityContextContract": "nothing is kept",
+    "SiblingsContract": "each question goes to another process",
     "SmtpSenderContract": "nothing is kept",
     "SpamScannerContract": "nothing is kept",
     "SpillContract": "BlobDistanceContract has it",
     "TokenVerifierContract": "nothing is kept",
+    "UserDirectoryContract": "nothing is kept but answers that are believed for a while, in each process",
     "VirusScannerContract": "nothing is kept",
 }
 """Contract classes that no test asks over two nodes, and why."""

@@ -22,6 +22,7 @@ from compostela.app.configuration import folder
 from compostela.app.configuration.engine_files import read_rabbitmq
 from compostela.app.server.life_cycle import Server
 from compostela.app.stores import unopened_stores
+from compostela.app.supervisor.settings import read_workers_settings
 from compostela.base.clock import SystemClock
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.authentication.throttle import read_throttle_settings
@@ -35,6 +36,7 @@ from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
 from compostela.core.tasks.settings import read_task_run_settings
+from compostela.core.users.directory_settings import read_directory_settings
 from compostela.core.users.settings import read_users_settings
 from compostela.doctor.settings import read_doctor_settings
 from compostela.net.imap import settings as imap
@@ -43,8 +45,8 @@ from compostela.net.managesieve import settings as managesieve
 from compostela.net.pop3 import settings as pop3
 from compostela.net.smtp import settings as smtp
 from compostela.processing import container
-from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
-from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
+from compostela.processing.mailets import MAILETS, MAILETS_WITHOUT_EFFECT
+from compostela.processing.matchers import MATCHERS
 from compostela.processing.matchers.composites import COMPOSITES
 from compostela.processing.sieve_settings import read_sieve_settings
 from compostela.smtp_hooks import HOOKS, chain
@@ -119,6 +121,7 @@ _WORDS = {
     "*server/auth/oidc/userinfo/url": "Where the provider is asked whose token it is, without introspection.",
     "imapserver/plainAuthDisallowed": "Older spelling of `auth/requireSSL`.",
     "imapserver/auth/adminUsers/adminUser": "Users who may act for anybody on this server.",
+    "workers": "Processes that serve clients side by side, at most 64; `auto` is one for each core. With 1 there is no supervisor.",
     "failures.limit": "Different failed logins of an address within the window after which it is shut out; 0 for any number.",
     "failures.window": "After that a failure is forgotten.",
     "ban.duration": "How long an address is shut out.",
@@ -132,6 +135,12 @@ _WORDS = {
     "imapserver/idCommandResponse/field/value": "Its value.",
     "autodetect": "Manage the machine's own name as a domain.",
     "autodetectIP": "Manage its addresses as domains.",
+    "supportsVirtualHosting": "Older spelling of `enableVirtualHosting`.",
+    "ldapHost": "One or more URLs: `ldap://host:389`, `ldaps://host:636`. With one of them, or James's class for it, users are in a directory; see the operators' page on LDAP.",
+    "ldapHosts": "As `ldapHost`.",
+    "restriction/memberAttribute": "Attribute of a group that has the distinguished names of its members.",
+    "restriction/group": "Distinguished name of a group: a user must be in one of them.",
+    "domains/*": "Where the users of the domain of this name are searched for, instead of `userBase`.",
     "hashingMode": "Form of the hashes when `algorithm` does not name it.",
     "https.enabled": "HTTPS.",
     "https.enable": "HTTPS.",
@@ -188,7 +197,10 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
     "authentication.properties": lambda recorder: read_throttle_settings(recorder.settings("")),
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),
-    "usersrepository.xml": lambda recorder: read_users_settings(recorder.settings("")),
+    "usersrepository.xml": lambda recorder: (
+        read_users_settings(recorder.settings("")),
+        read_directory_settings(recorder.settings("")),
+    ),
     "recipientrewritetable.xml": lambda recorder: read_rewriting_settings(recorder.settings("")),
     "mailrepositorystore.xml": lambda recorder: read_repository_settings(recorder.settings("")),
     "dnsservice.xml": lambda recorder: read_dns_settings(recorder.settings("")),
@@ -196,6 +208,7 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
     "rabbitmq.properties": lambda recorder: read_rabbitmq(recorder.settings("")),
     "sieve.properties": lambda recorder: read_sieve_settings(recorder.settings("")),
+    "workers.properties": lambda recorder: read_workers_settings(recorder.settings("")),
     "tasks.properties": lambda recorder: read_task_run_settings(recorder.settings("")),
     "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
     "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),
@@ -282,12 +295,11 @@ def _processing(server: Server) -> str:
         recorder = record(partial(_made, factory, name, context))
         lines += ["", f"### {name}", "", _doc(factory), *_parameters(recorder)]
     lines += ["", "Let every mail pass until they exist:", "", *_wrapped(sorted(MAILETS_WITHOUT_EFFECT))]
-    lines += ["", "Not available yet:", "", *_wrapped(sorted(MAILETS_NOT_YET))]
     lines += ["", "## Matchers", "", "| matcher | recipients that match |", "|---|---|"]
     lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(MATCHERS.items())]
     lines += ["", "Made of the matchers inside them:", "", "| matcher | recipients that match |", "|---|---|"]
     lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(COMPOSITES.items())]
-    lines += ["", "Not available yet:", "", *_wrapped(sorted(MATCHERS_NOT_YET)), "", "## SMTP hooks"]
+    lines += ["", "## SMTP hooks"]
     for name, hook in sorted(HOOKS.items()):
         recorder = record(partial(_made, hook, name, server.hook_context))
         lines += [

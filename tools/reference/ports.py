@@ -8,10 +8,15 @@ from pathlib import Path
 
 from tests.structure.modules import ROOT, classes_of, contracts, members_of, modules_of, ports
 
+ADAPTERS = "compostela.adapters."
 PATH = ROOT / "docs" / "developers" / "ports.md"
-EDITIONS = {"embedded": ("embedded",), "distributed": ("cassandra", "rabbitmq", "s3", "opensearch", "redis")}
-"""The adapters that only one edition has. All others, and what is in no adapter, serve both."""
-NOT_YET = "not built yet"
+EDITIONS = {
+    "embedded": ("embedded", "in_process"),
+    "distributed": ("cassandra", "rabbitmq", "s3", "opensearch", "redis"),
+}
+"""The adapters of the stores that one edition opens. All others, and what is in no adapter, serve both."""
+NONE = "none"
+"""What an edition has for a port that it does not need, or not yet."""
 _HEAD = """<!-- Made from the code by `make reference`: change the docstrings and contracts there, not this page. -->
 
 # Ports
@@ -35,7 +40,7 @@ def page() -> str:
         cells = [
             _link(port),
             " ".join((inspect.getdoc(port) or "").split("\n\n")[0].split()).partition(". ")[0].rstrip("."),
-            *(", ".join(_link(one) for one in classes if _serves(one, edition)) or NOT_YET for edition in EDITIONS),
+            *(", ".join(_link(one) for one in classes if _serves(one, edition)) or NONE for edition in EDITIONS),
             ", ".join(_link(one) for one in held_to),
             ", ".join(f"`{name}`" for name in sorted({name for one in held_to for name in _runs(one)})),
         ]
@@ -44,25 +49,38 @@ def page() -> str:
 
 
 def _implements(found: type, port: type) -> bool:
-    """Whether a class has the port's methods with the same parameters, and is not a rule on top of that very port."""
+    """Whether a class has the port's methods, and is not a rule on top of that very port. An adapter may have another
+    implementation at hand, for the time in which its engine is away."""
     methods = [name for name, is_method in members_of(port).items() if is_method]
-    if port.__name__ in str(inspect.signature(found.__init__)):
+    is_adapter = found.__module__.startswith(ADAPTERS)
+    if not is_adapter and port.__name__ in str(inspect.signature(found.__init__)):
         return False
-    return all(_parameters(getattr(found, name, None)) == _parameters(getattr(port, name)) for name in methods)
+    return all(_takes_the_same(getattr(found, name, None), getattr(port, name)) for name in methods)
 
 
-def _parameters(method: object) -> list[str] | None:
+def _takes_the_same(method: object, of_port: object) -> bool:
+    """Whether a method has the parameters of the port's, and others only with defaults."""
+    theirs = _parameters(of_port)
+    ours = _parameters(method)
+    if ours is None or theirs is None:
+        return False
+    return list(ours)[: len(theirs)] == list(theirs) and all(list(ours.values())[len(theirs) :])
+
+
+def _parameters(method: object) -> dict[str, bool] | None:
+    """The names in their order, each with whether it may be left out."""
     if not callable(method):
         return None
     try:
-        return [name for name in inspect.signature(method).parameters if name != "self"]
+        found = inspect.signature(method).parameters.values()
     except ValueError:
         # a function written in C, such as time.time
-        return []
+        return {}
+    return {one.name: one.default is not one.empty for one in found if one.name != "self"}
 
 
 def _serves(found: type, edition: str) -> bool:
-    _, _, inside = found.__module__.partition("compostela.adapters.")
+    _, _, inside = found.__module__.partition(ADAPTERS)
     technology = inside.partition(".")[0]
     return technology in EDITIONS[edition] or not any(technology in only for only in EDITIONS.values())
 

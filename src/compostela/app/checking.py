@@ -27,14 +27,7 @@ async def check(conf: Path, data: Path, problems: Problems) -> Configuration:
 
 def _check_keys(configuration: Configuration, problems: Problems) -> None:
     """A key store that is missing is an error, unless the first start makes it. One that is there is opened."""
-    servers = [
-        *(one.server for one in configuration.smtp),
-        *(one.session.server for one in configuration.lmtp),
-        *(one.server for one in configuration.imap),
-        *(one.server for one in configuration.pop3),
-        *(one.server for one in configuration.managesieve),
-    ]
-    found = [server.tls for server in servers if server.tls.offered]
+    found = [server.tls for server in configuration.mail_servers if server.tls.offered]
     public = configuration.autoconfiguration
     if public.enabled and public.https:
         found.append(tls_of(public))

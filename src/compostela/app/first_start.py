@@ -16,6 +16,7 @@ from compostela.base.errors import AlreadyExists, CompostelaError
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.attributes import SENT_BY_MAILET
 from compostela.core.mail.model import Mail
+from compostela.core.queue.model import SPOOL
 from compostela.core.queue.ports import MailQueues
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.core.users.service import UsersRepository
@@ -130,10 +131,10 @@ def note_first_user(data: Path, user: Username, password: str) -> Path:
     return file
 
 
-async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Domain, now: float) -> FirstUser | None:
-    """A user with a generated password and a welcome mail, if there is no user at all and the domain is `localhost`: for
-    a real domain `compostela init` makes one."""
-    if domain.name != LOCALHOST:
+async def make_first_user(users: UsersRepository, domain: Domain) -> FirstUser | None:
+    """A user with a generated password, if there is no user at all, users are kept here, and the domain is `localhost`: for a
+    real domain `compostela init` makes one."""
+    if domain.name != LOCALHOST or users.directory is not None:
         return None
     async for _ in users.names():
         return None
@@ -143,8 +144,12 @@ async def make_first_user(users: UsersRepository, queues: MailQueues, domain: Do
         await users.add(name, password)
     except AlreadyExists:
         return None  # another node came first
-    await queues.queue("spool").enqueue(_welcome(MailAddress(FIRST_USER, domain), domain, now))
     return FirstUser(name, password)
+
+
+async def welcome(queues: MailQueues, domain: Domain, now: float) -> None:
+    """Sends the first user a mail. `now` is in epoch seconds."""
+    await queues.queue(SPOOL).enqueue(_welcome(MailAddress(FIRST_USER, domain), domain, now))
 
 
 async def read_by(services: Services, postmaster: MailAddress, first: FirstUser) -> None:
@@ -173,7 +178,7 @@ def _welcome(to: MailAddress, domain: Domain, now: float) -> Mail:
 
 
 def from_here(host: str) -> str:
-    """An address that is listened on, as it stands in a URL and is reached from this machine."""
+    """The host for a URL that reaches a listener's address from this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"[{host}]" if ":" in host else host
 

@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from compostela.adapters.embedded.private import PRIVATE_UMASK
@@ -17,14 +18,22 @@ from compostela.app.checking import report
 from compostela.app.configuration.folder import Configuration, load
 from compostela.app.configuration.locations import TOKEN_FILE
 from compostela.app.opening import open_stores
+from compostela.app.planning import become_supervisor, checked, plan_of, worker_command
 from compostela.app.server.life_cycle import Server, make_server
+from compostela.app.server.surroundings import Surroundings
+from compostela.app.shared import Shared
+from compostela.app.start_error import EXIT_CONFIGURATION, StartError
 from compostela.app.stores import StoresUnavailable
-from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
+from compostela.app.supervisor.plan import Plan
+from compostela.app.worker import Inheritance, inherited
+from compostela.base.errors import InvalidArgument, TemporaryFailure
+from compostela.base.listening import BindError
 from compostela.base.log import start_logging
 from compostela.base.log_levels import LogLevels
+from compostela.base.service_manager import handed_sockets, notify
 from compostela.base.settings import Problems, Severity
 from compostela.core.authentication.kerberos import KerberosError
-from compostela.net.listeners import BindError
+from compostela.net.listening_sockets import ListeningSockets
 from compostela.net.tls.errors import TlsError
 
 _log = logging.getLogger(__name__)
@@ -36,27 +45,36 @@ GARBAGE_THRESHOLD = 50_000
 END_SECONDS = 5.0
 """How long what was cancelled may take to end, once the server has stopped."""
 
-EXIT_CONFIGURATION = 78
-"""EX_CONFIG of sysexits: the configuration is wrong."""
-EXIT_FAILURE = 1
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What the command line says."""
+
+    conf: Path
+    data: Path
+    levels: LogLevels
+    log_json: bool = False
+    workers: int | None = None
+    """In place of the setting."""
+    is_worker: bool = False
+    """Started by the supervisor."""
 
 
-class StartError(CompostelaError):
-    """The server cannot start; the text is one sentence for the operator."""
-
-    def __init__(self, text: str, status: int = EXIT_FAILURE) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-def serve(conf: Path, data: Path, *, levels: LogLevels, log_json: bool) -> int:
+def serve(options: ServeOptions) -> int:
     """Gives the exit status."""
-    listener = start_logging(levels, json=log_json)
+    listener = start_logging(options.levels, json=options.log_json)
     os.umask(PRIVATE_UMASK)
     _allow_many_connections()
+    problems = Problems()
     try:
+        place = inherited() if options.is_worker else None
+        configuration = load(options.conf, options.data, problems)
+        if place is None and (options.workers or configuration.workers.workers) > 1:
+            plan = plan_for(options)
+            listener.stop()
+            become_supervisor(plan, options.data, options.levels, log_json=options.log_json)
         with _runner() as runner:
-            runner.run(_serve(conf, data, levels, log_json=log_json))
+            runner.run(_serve(options, configuration, problems, place))
             if runner.run(_is_any_task_left()):
                 # the stores are closed: nothing is lost
                 listener.stop()
@@ -67,6 +85,16 @@ def serve(conf: Path, data: Path, *, levels: LogLevels, log_json: bool) -> int:
         return error.status
     listener.stop()
     return 0
+
+
+def plan_for(options: ServeOptions) -> Plan:
+    """What the supervisor needs to know. Raises `StartError`."""
+    problems = Problems()
+    configuration = checked(options.conf, options.data, problems)
+    for problem in problems.of(Severity.WARNING):
+        _log.warning("%s", problem)
+    command = worker_command(options.conf, options.data, options.workers, options.levels, log_json=options.log_json)
+    return plan_of(configuration, options.workers or configuration.workers.workers, command)
 
 
 def _allow_many_connections() -> None:
@@ -88,28 +116,38 @@ def _runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -> None:
+async def _serve(
+    options: ServeOptions, configuration: Configuration, problems: Problems, place: Inheritance | None
+) -> None:
+    data = options.data
     # a reader of JSON may keep what is printed, as the journal does
-    is_kept = log_json or first_start.is_kept()
+    is_kept = options.log_json or first_start.is_kept()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # a hangup before there is something to read again must not end the process
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    problems = Problems()
-    configuration = load(conf, data, problems)
+    shared = None if place is None else Shared(place, data, stop.set)
+    surroundings = Surroundings(ListeningSockets(handed_sockets())) if shared is None else shared.surroundings
     try:
-        stores = await open_stores(data, configuration.listeners, configuration.engines)
+        stores = await open_stores(
+            data if shared is None or configuration.engines is None else shared.own_folder,
+            configuration.listeners,
+            configuration.engines,
+            None if shared is None else shared.limits,
+        )
     except StoresUnavailable as error:
         raise StartError(str(error)) from error
-    server = make_server(configuration, stores, problems)
+    server = make_server(configuration, stores, problems, surroundings)
     if server is None or problems.of(Severity.ERROR):
         await (server or stores).close()
         raise StartError(f"the configuration is wrong:\n{report(problems)}", EXIT_CONFIGURATION)
-    for problem in problems.of(Severity.WARNING):
+    for problem in problems.of(Severity.WARNING) if place is None else ():
         _log.warning("%s", problem)
     first_start.make_certificate(data, socket.gethostname() or "localhost")
+    if shared is not None:
+        await shared.start(server, options.levels)
     _reload_on_hangup(loop, server)
     try:
         first = await server.start()
@@ -118,15 +156,14 @@ async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -
     except (TlsError, KerberosError) as error:
         raise StartError(str(error), EXIT_CONFIGURATION) from error
     except TemporaryFailure as error:
-        what = f"the data folder {data}" if configuration.engines is None else "an engine"
-        raise StartError(f"{what} cannot be used: {error}") from error
-    # what is there now stays; what a mail leaves behind is freed by reference counts, so cycles may wait for longer
+        raise StartError(f"the data folder {data} cannot be used: {error}") from error
+    # objects that exist now stay; those of a mail are freed by reference counts, so cycles may be collected less often
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        await server.start_web(levels)
+        await server.start_web(options.levels)
     except first_start.DamagedToken as error:
         await server.stop()
         raise StartError(str(error), EXIT_CONFIGURATION) from error
@@ -134,11 +171,19 @@ async def _serve(conf: Path, data: Path, levels: LogLevels, *, log_json: bool) -
         file = first_start.note_first_user(data, first.name, first.password)
         _log.info("a first user was made", extra={"file": str(file)})
         first = None
-    if not log_json:
+    if not options.log_json and (place is None or place.is_first):
         _announce(server, configuration, data, first)
+    if shared is not None:
+        await shared.ready()
+    else:
+        notify("READY=1")
     await stop.wait()
+    if shared is None:
+        notify("STOPPING=1")
     _log.info("stopping")
     await server.stop()
+    if shared is not None:
+        await shared.stop()
 
 
 async def _is_any_task_left() -> bool:
@@ -157,7 +202,7 @@ def _reload_on_hangup(loop: asyncio.AbstractEventLoop, server: Server) -> None:
     running: set[asyncio.Task[None]] = set()
 
     async def reload() -> None:
-        # what was wrong stands in the log already
+        # the error is in the log already
         with contextlib.suppress(InvalidArgument):
             await server.reload_certificates()
 

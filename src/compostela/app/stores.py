@@ -1,14 +1,16 @@
 """What an edition provides: the ports of its stores, opened. The server around them is the same for every edition."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from compostela.adapters.in_process.peers import NoPeers
 from compostela.base.errors import CompostelaError
 from compostela.core.authentication.failure_ports import Bans, FailedLogins, RecentLogins
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.bayes.ports import TokenCorpora
 from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
+from compostela.core.connections.ports import Peers
 from compostela.core.dlp.ports import DlpRuleStore
 from compostela.core.domains.ports import DomainStore
 from compostela.core.drop_lists.ports import DropListStore
@@ -18,12 +20,14 @@ from compostela.core.filtering.ports import GreylistStore
 from compostela.core.health.checks import HealthCheck
 from compostela.core.mail.ports import UnqueuedRuns
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.outbound.stores import OutboundStores
 from compostela.core.queue.ports import MailQueues
 from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
 from compostela.core.sieve.ports import GlobalScripts, SieveLists, SieveMarks, SieveScripts
 from compostela.core.tasks.ports import TaskStore
+from compostela.core.tasks.runner import TaskRunner
 from compostela.core.users.ports import UserStore
 from compostela.core.vacation.ports import VacationStore
 
@@ -56,6 +60,7 @@ class Stores:
     sieve_marks: SieveMarks
     global_scripts: GlobalScripts
     sieve_lists: SieveLists
+    outbound: OutboundStores
     blobs: BlobStore
     blobs_by_id: BlobsById
     blob_garbage: BlobGarbage
@@ -71,8 +76,16 @@ class Stores:
     usage: UsageStore
     collection_times: str
     """When blobs are collected without an operator's line for it: cron's five fields."""
+    peers: Peers = field(default_factory=NoPeers)
+    repairs: Sequence[TaskRunner[Any]] = ()
+    """Tasks that compare what the edition keeps twice, and mend it: see `compostela.core.mailbox.consistency`."""
+    is_cluster: bool = False
+    """Whether other nodes may work on the stores over a network: they may be away at the start and come back by themselves, and
+    mails that this process puts into a queue may be taken by another."""
     checks: Sequence[HealthCheck] = ()
     """Of the edition itself: whether its engines work and have room."""
+    upkeep: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """What one process of a server does for the stores, until it is cancelled."""
     closing: Callable[[], Awaitable[None]] | None = None
     """Finishes what was begun and closes every port."""
 
@@ -106,6 +119,7 @@ def unopened_stores() -> Stores:
         sieve_marks=port("sieve_marks"),
         global_scripts=port("global_scripts"),
         sieve_lists=port("sieve_lists"),
+        outbound=OutboundStores(port("MTA-STS policies"), port("TLS results")),
         blobs=port("blobs"),
         blobs_by_id=port("blobs by id"),
         blob_garbage=port("blob garbage"),

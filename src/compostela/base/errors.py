@@ -11,7 +11,7 @@ class CompostelaError(Exception):
 
 
 class InvalidArgument(CompostelaError, ValueError):
-    """A value from outside that breaks the rules of its type. The text may be shown to whoever sent it."""
+    """A value from outside that breaks the rules of its type. The text may be shown to its sender."""
 
 
 class NotFound(CompostelaError):

@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from functools import lru_cache
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
@@ -16,6 +17,17 @@ def _base32(value: int, pairs: int) -> str:
     return "".join([_PAIRS[value >> shift & 1023] for shift in range(10 * pairs - 10, -1, -10)])
 
 
+@lru_cache(maxsize=4)
+def _time_digits(milliseconds: int) -> str:
+    """Kept, since many ids are made within one millisecond."""
+    return _base32(milliseconds, 5)
+
+
+def _eight_digits(value: int) -> str:
+    """Of a value of 40 bits. Written out: several ids are made for each mail, and this takes a third of the time of the loop."""
+    return f"{_PAIRS[value >> 30]}{_PAIRS[value >> 20 & 1023]}{_PAIRS[value >> 10 & 1023]}{_PAIRS[value & 1023]}"
+
+
 ID_LENGTH = 26
 
 
@@ -26,7 +38,8 @@ def first_id_at(seconds: float) -> str:
 
 def new_id() -> str:
     """A new 26-character id: 50 bits of milliseconds and 80 random bits. Not a secret: others may guess it."""
-    return _base32(int(time.time() * 1000) << 80 | _random.getrandbits(80), 13)
+    time_digits = _time_digits(int(time.time() * 1000))
+    return f"{time_digits}{_eight_digits(_random.getrandbits(40))}{_eight_digits(_random.getrandbits(40))}"
 
 
 def new_trace_id() -> str:

@@ -38,6 +38,15 @@ class LogLevels:
         """Whether the component has a level of its own."""
         return name in self._levels
 
+    @property
+    def of_start(self) -> dict[str, str]:
+        """The levels at the start, by component."""
+        return dict(self._start)
+
+    def changed(self) -> dict[str, str]:
+        """The levels of components that are not those of the start."""
+        return {name: level for name, level in self._levels.items() if self._start.get(name) != level}
+
     def set(self, name: str, level: str) -> None:
         """From now on. Raises `InvalidArgument` for a component or a level that does not exist."""
         self._check(name)

@@ -4,9 +4,11 @@ Names are James's (`imap-select`, `enqueuedMail:spool`); the exposition turns th
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import chain
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Counter:
@@ -52,12 +54,12 @@ class Histogram:
     def __init__(self, name: str, help_text: str) -> None:
         self.name = name
         self.help = help_text
-        self.bounds = _BUCKETS
-        self.counts = [0] * (len(_BUCKETS) + 1)
+        self.bounds = BUCKETS
+        self.counts = [0] * (len(BUCKETS) + 1)
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(_BUCKETS, seconds)] += 1
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.total += seconds
 
 
@@ -89,3 +91,39 @@ def histogram(name: str, help_text: str = "") -> Histogram:
 def all_metrics() -> list[Metric]:
     """Every metric by name."""
     return [_metrics[name] for name in sorted(_metrics)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A metric as one process, or several together, have it. `numbers` of a histogram are the counts by bucket, then the total in seconds."""
+
+    kind: str
+    name: str
+    help: str
+    numbers: list[float]
+
+
+def snapshot() -> list[Shown]:
+    """Every metric of this process by name."""
+    return [_shown(metric) for metric in all_metrics()]
+
+
+def added(*snapshots: Iterable[Shown]) -> list[Shown]:
+    """Snapshots of several processes, added up by name. Of metrics of one name that do not fit the first one counts."""
+    found: dict[str, Shown] = {}
+    for one in chain.from_iterable(snapshots):
+        known = found.setdefault(one.name, one)
+        if known is not one and (known.kind, len(known.numbers)) == (one.kind, len(one.numbers)):
+            numbers = [mine + others for mine, others in zip(known.numbers, one.numbers, strict=True)]
+            found[one.name] = replace(known, numbers=numbers)
+    return [found[name] for name in sorted(found)]
+
+
+def _shown(metric: Metric) -> Shown:
+    match metric:
+        case Counter():
+            return Shown("counter", metric.name, metric.help, [metric.value])
+        case Histogram():
+            return Shown("histogram", metric.name, metric.help, [*metric.counts, metric.total])
+        case Gauge():
+            return Shown("gauge", metric.name, metric.help, [metric.current()])

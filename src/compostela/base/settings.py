@@ -1,8 +1,8 @@
 """Settings as an operator wrote them, read with a type, a default and a place for every complaint.
 
 A `Node` is one XML element, or one properties file whose keys are its children. A `Settings` reader wraps a node; each
-component reads what it knows with it into its own frozen dataclass, then calls `finish`, which reports what nobody asked
-for. Complaints never raise: they gather in `Problems`, and a default stands in, so that all are reported at once.
+component reads what it knows with it into its own frozen dataclass, then calls `finish`, which reports settings that no component
+has read. Mistakes never raise: they gather in `Problems`, and the default is used, so that all are reported at once.
 """
 
 import difflib
@@ -218,7 +218,7 @@ class Settings:
             yield Settings(node, self.problems)
 
     def place_of(self, name: str) -> Place:
-        """Where a name stands, else the node itself."""
+        """The place of the element, key or attribute of that name, else of the node itself."""
         nodes = self._nodes(name)
         return nodes[0].place if nodes else self.place
 

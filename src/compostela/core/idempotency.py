@@ -32,5 +32,5 @@ class Effect:
 
     @property
     def token(self) -> str:
-        """Eight characters that stand for the effect, the same in every run: for the names of what it creates."""
+        """Eight characters that identify the effect, the same in every run: for the names of what it creates."""
         return b32encode(blake2b(f"{self.entry}\n{self.key}".encode(), digest_size=5).digest()).decode().lower()

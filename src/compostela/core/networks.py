@@ -45,8 +45,8 @@ def read_networks(settings: Settings, name: str, resolve: Resolve) -> tuple[Netw
 
 
 def parse_network(text: str, resolve: Resolve) -> list[Network]:
-    """James's forms: an address or a host name, with an optional length or netmask behind a slash, and `127.*`.
-    IPv4 and IPv6. Raises `InvalidArgument`; an unknown name gives nothing."""
+    """Parse James's forms: an address or a host name, optionally with `/` and a prefix length or netmask, and `127.*`.
+    IPv4 and IPv6. Raises `InvalidArgument`; an unknown host name gives an empty list."""
     host, slash, mask = text.partition("/")
     if "*" in host:
         return [_wildcard(text)]
@@ -76,7 +76,7 @@ def _is_for_ipv4(mask: str) -> bool:
 
 
 def _wildcard(text: str) -> Network:
-    """`127.*`, `10.1.*.*`: stars stand at the end."""
+    """`127.*`, `10.1.*.*`: stars only at the end."""
     parts = text.split(".")
     fixed = [part for part in parts if part != "*"]
     if "/" in text or len(parts) > 4 or parts[: len(fixed)] != fixed:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from compostela.adapters.http.policy_fetcher import PolicyFetcher
 from compostela.base.clock import Clock
 from compostela.core.dns.ports import DnsResolver, DnsTemporaryFailure
 from compostela.doctor.configuration import ExaminedConfiguration
@@ -15,7 +16,6 @@ from compostela.doctor.model import Account, Check, Finding, Severity, examine
 from compostela.doctor.roles import IsRead, check_roles
 from compostela.doctor.service import Diagnosis
 from compostela.doctor.subject import Subject
-from compostela.doctor.wire.https import PolicyFetcher
 from compostela.doctor.wire.over_the_wire import wire_checks
 from compostela.doctor.wire.ports import knock
 from compostela.doctor.wire.served_certificates import as_served

@@ -10,6 +10,8 @@ from typing import TypeVar
 from compostela.mime.comments import without_comments
 
 T = TypeVar("T")
+_MIDNIGHT = "00:00:00 +0000"
+"""For what gives a day alone."""
 _Fields = tuple[int, int, int, int, int, int, int, int, int, int | None]
 """As the library gives them: year to second, three more, and the zone's offset."""
 
@@ -38,7 +40,8 @@ def parse_with_zone(value: bytes) -> tuple[float, int] | None:
 def _read(value: bytes, use: Callable[[_Fields], T]) -> T | None:
     """What `use` makes of the date; None for what is no date, or one that the library stumbles over."""
     try:
-        found = parsedate_tz(without_comments(value).decode("ascii", "replace"))
+        text = without_comments(value).decode("ascii", "replace")
+        found = parsedate_tz(text) or parsedate_tz(f"{text} {_MIDNIGHT}")
         return None if found is None else use(found)
     except (ValueError, OverflowError, IndexError, TypeError):
         return None

@@ -11,7 +11,7 @@ from compostela.mime.text import decoded_octets
 
 # blanks inside are tolerated; a word ends before another begins, so that no octet is looked at from each of many beginnings
 _WORD = re.compile(
-    rb"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?((?:(?!=\?(?!=))[^?]|\?(?!=)|\?(?==[0-9A-Fa-f]{2}[^?\s]*\?=))*)\?="
+    rb"=\?([^?*\s]+)(?:\*[^?\s]*)?[ \t]*\?[ \t]*([bBqQ])[ \t]*\?((?:(?!=\?(?!=))[^?]|\?(?!=)|\?(?==[0-9A-Fa-f]{2}[^?\s]*\?=))*)\?="
 )
 _BLANKS = b" \t\r\n"
 _MAX_ENCODED = 45

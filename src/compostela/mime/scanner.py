@@ -11,6 +11,7 @@ from compostela.mime import addresses, parameters
 from compostela.mime.comments import without_comments
 from compostela.mime.headers import fields, starts_header, unfold
 from compostela.mime.structure import DEFAULT_LIMITS, VERSION, Envelope, Limits, Part, Structure
+from compostela.mime.text import UUENCODED
 
 Octets = bytes | mmap
 _TEXT = (b"text", b"plain", ((b"charset", b"us-ascii"),))
@@ -20,7 +21,7 @@ _WANTED = frozenset({
     b"cc", b"bcc", b"in-reply-to", b"message-id",
 })  # fmt: skip
 _OPAQUE = (b"application", b"octet-stream")
-_ENCODED = frozenset({b"base64", b"quoted-printable", b"x-uuencode", b"uuencode", b"x-uue"})
+_ENCODED = frozenset({b"base64", b"quoted-printable"}) | UUENCODED
 _AFTER_BOUNDARY = frozenset({b" ", b"\t", b"\r", b"\n"})
 _TOKEN = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import html
 import re
 
@@ -11,6 +12,7 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _PADDED_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
 _HIDDEN = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _HUGE_REFERENCE = re.compile(r"&#[0-9]{1000,};?")
+UUENCODED = frozenset({b"x-uuencode", b"uuencode", b"x-uue", b"uue"})
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -21,7 +23,28 @@ def decoded_octets(data: bytes, encoding: bytes) -> bytes:
         return b"".join(map(_from_base64, _NOT_BASE64.sub(b"", data).split(b"=")))
     if encoding == b"quoted-printable":
         return binascii.a2b_qp(_PADDED_BREAK.sub(b"=", data))
+    if encoding in UUENCODED:
+        return _from_uuencode(data)
     return data
+
+
+def _from_uuencode(data: bytes) -> bytes:
+    """The lines between `begin` and `end` (POSIX uuencode); of a line that is broken what its count and its octets give."""
+    lines = data.splitlines()
+    first = next((number for number, line in enumerate(lines, start=1) if line.startswith(b"begin ")), 0)
+    out: list[bytes] = []
+    for line in lines[first:]:
+        if line.rstrip() == b"end":
+            break
+        with contextlib.suppress(binascii.Error):
+            out.append(_uudecoded(line))
+    return b"".join(out)
+
+
+def _uudecoded(line: bytes) -> bytes:
+    """Some software pads a line with octets that its count does not cover: they are dropped."""
+    count = (line[0] - 32) & 63 if line else 0
+    return binascii.a2b_uu(line[: (count * 4 + 5) // 3])
 
 
 def _from_base64(piece: bytes) -> bytes:

@@ -2,19 +2,21 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import socket
 import ssl
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from compostela.base.errors import CompostelaError
 from compostela.base.metrics import gauge
+from compostela.core.connections.model import Channel
+from compostela.core.rate_limits.ports import ConnectionCounts
 from compostela.model.username import Username
+from compostela.net.accepting import AcceptTurns, SharedAcceptor
 from compostela.net.admission import Admission, AdmittedSession
 from compostela.net.fair_scheduler import FairScheduler
-from compostela.net.settings import BindAddress, ServerSettings
+from compostela.net.listening_sockets import ListeningSockets
+from compostela.net.settings import ServerSettings
 
 _log = logging.getLogger(__name__)
 
@@ -25,10 +27,6 @@ LAST_WORDS_SECONDS = 1.0
 MAX_TIMER_SECONDS = 5.0
 
 
-class BindError(CompostelaError):
-    """A port cannot be had; the text tells the operator why."""
-
-
 class Session(Protocol):
     """What a listener asks of the sessions that it made."""
 
@@ -37,8 +35,22 @@ class Session(Protocol):
         """Whose data the session reads and changes; None before a login."""
         ...
 
+    @property
+    def login(self) -> Username | None:
+        """The user that has logged in."""
+        ...
+
     def expel(self) -> None:
         """The account is removed: end at once."""
+        ...
+
+    def disconnect(self) -> None:
+        """An administrator ends the connection: end at once."""
+        ...
+
+    def channel(self, endpoint: str, started: float) -> Channel:
+        """What administrators are told of the connection. `endpoint` is the name of the server, `started` the epoch seconds at
+        which the loop's time was 0."""
         ...
 
     def shut_down(self, *, at_once: bool = False) -> None:
@@ -54,63 +66,40 @@ SessionFactory = Callable[["Listener", bool], asyncio.Protocol]
 """Gives a protocol for a new connection; the flag tells whether TLS is there already."""
 
 
-def bind_sockets(addresses: tuple[BindAddress, ...], backlog: int) -> list[socket.socket]:
-    """Bound and listening sockets. Raises `BindError` with one sentence."""
-    sockets: list[socket.socket] = []
-    try:
-        for address in addresses:
-            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-            bound = socket.socket(family, socket.SOCK_STREAM)
-            sockets.append(bound)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            # connections take this over from the socket that they come in at
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            if family == socket.AF_INET6:
-                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bound.bind((address.host, address.port))
-            bound.listen(max(backlog, 1))
-            bound.setblocking(False)
-    except OSError as error:
-        for bound in sockets:
-            bound.close()
-        raise BindError(f"cannot listen on {address}: {_reason(error)}") from error
-    return sockets
-
-
-def _reason(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "the port is in use; stop the program that has it, or change <bind>"
-    if error.errno == errno.EACCES:
-        return "ports below 1024 need more rights; use a higher port, or grant CAP_NET_BIND_SERVICE"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return "this machine does not have the address"
-    return error.strerror or str(error)
-
-
 class Listener:
     """One server of the configuration: its sockets, its limits and its open sessions."""
 
     def __init__(
-        self, settings: ServerSettings, factory: SessionFactory, context: ssl.SSLContext | None = None
+        self,
+        settings: ServerSettings,
+        factory: SessionFactory,
+        counts: ConnectionCounts,
+        context: ssl.SSLContext | None = None,
+        turns: AcceptTurns | None = None,
     ) -> None:
+        """With `turns` the sockets are shared with other processes, which accept by turns."""
         self.settings = settings
+        self._counts = counts
+        self._turns = turns
+        self._place = f"{settings.name} {' '.join(map(str, settings.bind))}"
         self.context = context
         self._factory = factory
         self._sockets: list[socket.socket] = []
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | SharedAcceptor] = []
         self._sessions: set[Session] = set()
         self._waiting: dict[Admission, str | None] = {}
         self.scheduler = FairScheduler()
         self.events_seen = 0
         """Commands and pieces of messages that its sessions have dealt with."""
-        self._addresses: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event | None = None
+        self._quiet: asyncio.Event | None = None
+        """While it drains: whether no connection is left."""
         self._connections = gauge(f"{settings.name}Connections", "Open connections")
 
-    def bind(self) -> None:
+    def bind(self, sockets: ListeningSockets) -> None:
         """Takes the ports. Raises `BindError`."""
-        self._sockets = bind_sockets(self.settings.bind, self.settings.backlog)
+        self._sockets = sockets.take(self.settings.name, self.settings.bind, self.settings.backlog)
 
     @property
     def name(self) -> str:
@@ -121,18 +110,16 @@ class Listener:
         return [bound.getsockname()[1] for bound in self._sockets]
 
     async def start(self) -> None:
-        """Begins to accept."""
-        if not self._sockets:
-            self.bind()
+        """Begins to accept on what `bind` took."""
         loop = asyncio.get_running_loop()
         is_gated = self.settings.proxy is not None or self._implicit is not None
         for bound in self._sockets:
-            server = await loop.create_server(
-                self._admission if is_gated else (lambda: self._factory(self, False)),
-                sock=bound,
-                backlog=max(self.settings.backlog, 1),
-            )
-            self._servers.append(server)
+            factory = self._admission if is_gated else (lambda: self._factory(self, False))
+            if self._turns is not None:
+                self._servers.append(SharedAcceptor(bound, factory, self._turns))
+            else:
+                backlog = max(self.settings.backlog, 1)
+                self._servers.append(await loop.create_server(factory, sock=bound, backlog=backlog))
         self._tick()
 
     @property
@@ -154,23 +141,23 @@ class Listener:
 
     def admit_pending(self, pending: Admission, address: str | None) -> bool:
         """See `PendingConnections`."""
-        if self._empty is not None or self._is_full(address):
+        if self._empty is not None or not self._count_in(address):
             return False
         self._waiting[pending] = address
-        self._count_in(address)
         return True
 
     def release_pending(self, pending: Admission) -> None:
-        self._count_out(self._waiting.pop(pending, None))
+        if pending in self._waiting:
+            self._count_out(self._waiting.pop(pending))
+            self._look_quiet()
 
     def admit(self, session: Session, address: str) -> bool:
         """Counts a new session in; False when a limit is reached: then the session closes at once."""
         if self._empty is not None:
             return False
-        if self._is_full(address):
+        if not self._count_in(address):
             _log.info("connection refused: too many", extra={"server": self.settings.name, "ip": address})
             return False
-        self._count_in(address)
         self._sessions.add(session)
         self._connections.inc()
         return True
@@ -182,6 +169,7 @@ class Listener:
         self._sessions.discard(session)
         self._connections.dec()
         self._count_out(address)
+        self._look_quiet()
         if self._empty is not None and not self._sessions:
             self._empty.set()
 
@@ -194,35 +182,60 @@ class Listener:
         for session in [one for one in self._sessions if one.account == account]:
             session.expel()
 
-    def _is_full(self, address: str | None) -> bool:
-        """Whether one more connection, from this address if it is known, is one too many."""
-        limit, per_address = self.settings.connection_limit, self.settings.connection_limit_per_ip
-        if limit and len(self._sessions) + len(self._waiting) >= limit:
-            return True
-        return address is not None and bool(per_address) and self._addresses.get(address, 0) >= per_address
+    def logins(self) -> set[Username]:
+        """The users that are logged in."""
+        return {user for session in self._sessions if (user := session.login) is not None}
 
-    def _count_in(self, address: str | None) -> None:
-        if address is not None:
-            self._addresses[address] = self._addresses.get(address, 0) + 1
+    def channels(self, user: Username | None, started: float) -> list[Channel]:
+        """The open connections of one user, or all. `started`: see `Session.channel`."""
+        found = [one for one in self._sessions if user is None or one.login == user]
+        return [one.channel(self.settings.name, started) for one in found]
+
+    def disconnect(self, user: Username | None) -> None:
+        """Ends the connections of one user, or all."""
+        for session in [one for one in self._sessions if user is None or one.login == user]:
+            session.disconnect()
+
+    def _count_in(self, address: str | None) -> bool:
+        """Return False if a limit is reached: of the server, or of this address if it is known."""
+        limit, per_address = self.settings.connection_limit, self.settings.connection_limit_per_ip
+        if not self._counts.enter(self._place, address, most=limit, most_of_address=per_address):
+            return False
+        if self._turns is not None:
+            self._turns.entered()
+        return True
 
     def _count_out(self, address: str | None) -> None:
-        if address is None:
-            return
-        left = self._addresses.get(address, 1) - 1
-        if left:
-            self._addresses[address] = left
-        else:
-            self._addresses.pop(address, None)
+        self._counts.leave(self._place, address)
+        if self._turns is not None:
+            self._turns.left()
+
+    async def drain(self) -> None:
+        """Stops accepting and returns when the last connection has ended of itself. The caller sets a time limit; `stop` follows."""
+        self._quiet = asyncio.Event()
+        await self._stop_accepting()
+        self._look_quiet()
+        await self._quiet.wait()
+
+    def _look_quiet(self) -> None:
+        if self._quiet is not None and not self._sessions and not self._waiting:
+            self._quiet.set()
+
+    async def _stop_accepting(self) -> None:
+        for server in self._servers:
+            server.close()
+        for server in self._servers:
+            if isinstance(server, SharedAcceptor):
+                await server.settle()
 
     async def stop(self) -> None:
         """Stops accepting, lets sessions finish what is in flight for a while, then closes them. Without
         `gracefulShutdown` they are closed at once."""
         graceful = self.settings.graceful_shutdown
+        await self._stop_accepting()
         self._empty = asyncio.Event()
         if self._timer is not None:
             self._timer.cancel()
-        for server in self._servers:
-            server.close()
         for bound in self._sockets:
             bound.close()
         for pending in list(self._waiting):

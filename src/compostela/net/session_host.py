@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import ClassVar, Protocol, cast
 
 from compostela.base.ids import new_trace_id
+from compostela.core.connections.model import Channel
 from compostela.model.username import Username
 from compostela.net.incoming_message import IncomingMessage
 from compostela.net.listeners import Listener
@@ -35,6 +36,7 @@ class CloseReason(enum.Enum):
     SILENCE = "nothing came for too long"
     LIFESPAN = "the connection has been there for too long"
     REMOVED = "the account is removed"
+    DISCONNECTED = "an administrator ends the connection"
 
 
 class Engine(Protocol):
@@ -50,13 +52,15 @@ class SessionHost(asyncio.Protocol, ABC):
     """One connection. A host gives `_work`, which runs as a task until the engine has no event left."""
 
     __slots__ = (
-        "_address", "_closing", "_closing_since", "_end", "_ending", "_events", "_has_told_end", "_is_shaking_hands", "_last_activity",
+        "_address", "_closing", "_closing_since", "_connected_at", "_end", "_ending", "_events", "_has_told_end", "_is_shaking_hands", "_last_activity",
         "_lifespan", "_listener", "_loop", "_message", "_paused", "_reader", "_running", "_session_id", "_stuck_since", "_transport",
         "_writable",
     )  # fmt: skip
 
     log: ClassVar[logging.Logger]
     """Of the protocol."""
+    protocol: ClassVar[str]
+    """Its name."""
 
     def __init__(self, listener: Listener, reader: Engine) -> None:
         self._listener = listener
@@ -67,7 +71,7 @@ class SessionHost(asyncio.Protocol, ABC):
         self._closing = False
         self._paused = False
         self._writable: asyncio.Event | None = None
-        self._last_activity = 0.0
+        self._last_activity = self._connected_at = 0.0
         self._events = 0
         self._ending = False
         self._is_shaking_hands = False
@@ -96,17 +100,47 @@ class SessionHost(asyncio.Protocol, ABC):
         """See `Session`; None also for protocols whose sessions outlive the account without harm."""
         return None
 
+    @property
+    def login(self) -> Username | None:
+        """See `Session`."""
+        return self.account
+
+    def _details(self) -> dict[str, str]:
+        """What the protocol tells administrators of a connection, by James's names."""
+        return {}
+
     # what the listener asks
 
     def expel(self) -> None:
         """See `Session`."""
+        self._cut_off(CloseReason.REMOVED)
+
+    def disconnect(self) -> None:
+        """See `Session`."""
+        self._cut_off(CloseReason.DISCONNECTED)
+
+    def _cut_off(self, reason: CloseReason) -> None:
         if self._closing:
             return
         if self._running is None:
-            self._end_for(CloseReason.REMOVED)
+            self._end_for(reason)
         else:
-            self._note_end(CloseReason.REMOVED.value)
+            self._note_end(reason.value)
             self._transport.abort()
+
+    def channel(self, endpoint: str, started: float) -> Channel:
+        """See `Session`."""
+        return Channel(
+            self.protocol,
+            endpoint,
+            self._address,
+            started + self._connected_at,
+            is_active=self._running is not None,
+            is_writable=self._writable is None,
+            is_encrypted=self._transport.get_extra_info("ssl_object") is not None,
+            username=None if self.login is None else self.login.value,
+            details=self._details(),
+        )
 
     def shut_down(self, *, at_once: bool = False) -> None:
         """See `Session`."""
@@ -140,7 +174,7 @@ class SessionHost(asyncio.Protocol, ABC):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._adopt(cast("asyncio.Transport", transport))  # uvloop does not derive its own from it
-        self._last_activity = self._loop.time()
+        self._last_activity = self._connected_at = self._loop.time()
         peer = transport.get_extra_info("peername")
         if peer and self._address == UNKNOWN:
             self._address = peer[0]

@@ -21,6 +21,8 @@ from compostela.core.mailbox.session import MailboxSession
 from compostela.core.networks import Resolve
 from compostela.core.outbound.own_endpoints import OwnEndpoints
 from compostela.core.outbound.ports import SmtpSender
+from compostela.core.outbound.tls_policies import TlsPolicies
+from compostela.core.outbound.tls_reports import TlsResults
 from compostela.core.queue.ports import MailQueues
 from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
@@ -80,6 +82,10 @@ class MailetContext(MatcherContext):
     authentication_dns: AuthenticationDns
     """The same resolver as DKIM asks it."""
     sender: SmtpSender
+    tls_policies: TlsPolicies
+    """What destinations demand of TLS."""
+    tls_results: TlsResults
+    """Counts how TLS went with next hops."""
     sieve: SieveParts
     scanners: Scanners
     rspamd: RspamdSettings

@@ -6,9 +6,9 @@ from typing import cast
 from compostela.base.extensions import load_extension
 from compostela.base.settings import Settings
 from compostela.processing.mailet import Mailet, MailetFactory, Matcher, MatcherFactory
-from compostela.processing.mailets import MAILETS, MAILETS_NOT_YET, MAILETS_WITHOUT_EFFECT
+from compostela.processing.mailets import MAILETS, MAILETS_WITHOUT_EFFECT
 from compostela.processing.mailets.null import NoOperation
-from compostela.processing.matchers import MATCHERS, MATCHERS_NOT_YET
+from compostela.processing.matchers import MATCHERS
 
 MAILET_ENTRY_POINTS = "compostela.mailets"
 MATCHER_ENTRY_POINTS = "compostela.matchers"
@@ -23,9 +23,6 @@ def find_mailet(name: str, settings: Settings) -> MailetFactory | None:
     if short in MAILETS_WITHOUT_EFFECT:
         settings.problems.not_yet(settings.place, f"the mailet {short!r} is not yet in effect")
         return NoOperation
-    if short in MAILETS_NOT_YET:
-        settings.error(f"the mailet {short!r} is not available yet")
-        return None
     return cast(
         "MailetFactory | None",
         load_extension(settings, "mailet", Mailet, name, MAILET_ENTRY_POINTS, [*MAILETS, *MAILETS_WITHOUT_EFFECT]),
@@ -37,9 +34,6 @@ def find_matcher(name: str, settings: Settings, named: Iterable[str]) -> Matcher
     short = _short(name)
     if short in MATCHERS:
         return MATCHERS[short]
-    if short in MATCHERS_NOT_YET:
-        settings.error(f"the matcher {short!r} is not available yet")
-        return None
     return cast(
         "MatcherFactory | None",
         load_extension(settings, "matcher", Matcher, name, MATCHER_ENTRY_POINTS, [*MATCHERS, *named]),

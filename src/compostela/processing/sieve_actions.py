@@ -7,6 +7,7 @@ import logging
 from compostela.base.errors import InvalidArgument, NotFound
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.delivery.headers import DELIVERED_TO, delivered_header, delivered_to
+from compostela.core.idempotency import Effect
 from compostela.core.mail.attributes import BINARY, REQUIRE_TLS, SENT_BY_MAILET, SMTP_UTF8
 from compostela.core.mail.hops import was_delivered_to
 from compostela.core.mail.model import ROOT, Mail
@@ -115,7 +116,13 @@ class Execution:
             f"The failure: {reason}\r\n\r\nThe next mail about a failure comes after a day at the earliest.\r\n"
         )
         header, body = singlepart([*headers, ("Auto-Submitted", "auto-generated")], text_part(text))
-        await self._send([self._recipient], header, body, "failure", {SIEVE_NOTIFICATION: True})
+        await self._send(
+            [self._recipient],
+            header,
+            body,
+            self._run.effect("sieve/failure", self._recipient),
+            {SIEVE_NOTIFICATION: True},
+        )
 
     def _content(self, edited: EditedMessage | None) -> MessageContent:
         """The message as it is stored or sent on, without Return-Path."""
@@ -214,7 +221,9 @@ class Execution:
         if not await self._context.sieve.marks.mark(self._user, key, self._run.entry, now, now + seconds):
             return
         header, body = vacation_message(action, str(self._recipient), dt.datetime.fromtimestamp(now, dt.UTC))
-        await self._send([MailAddress.parse(action.recipient)], header, body, "vacation")
+        # by the user: a mail to two of his addresses has one answer
+        effect = self._run.effect(f"sieve/vacation/{self._user}")
+        await self._send([MailAddress.parse(action.recipient)], header, body, effect)
         await self._file_copy(action.copy, header, body)
 
     async def _notify(self, action: Notify) -> None:
@@ -229,7 +238,7 @@ class Execution:
         now = dt.datetime.fromtimestamp(self._context.clock.now(), dt.UTC)
         subject = decode(headers.get(b"Subject") or b"")
         header, body = notification_message(action, str(self._recipient), subject, now)
-        await self._send(recipients, header, body, "notify")
+        await self._send(recipients, header, body, self._run.effect("sieve/notify", self._recipient))
         await self._file_copy(action.copy, header, body)
 
     async def _file_copy(self, copy: CarbonCopy | None, header: bytes, body: bytes) -> None:
@@ -242,12 +251,11 @@ class Execution:
         to: list[MailAddress],
         header: bytes,
         body: bytes,
-        target: str,
+        effect: Effect,
         attributes: dict[str, bool] | None = None,
     ) -> None:
         """From the null sender, so that nothing answers it."""
         now = self._context.clock.now()
-        effect = self._run.effect(f"sieve/{target}", self._recipient)
         made = Mail(
             name=part_name(self._mail, effect),
             sender=None,

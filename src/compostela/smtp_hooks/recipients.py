@@ -26,7 +26,8 @@ _CHECKS = {check.value: check for check in TableCheck}
 
 class ValidRcptHandler(SmtpHook):
     """A recipient in a local domain is a user or has a mapping; `recipientRewriteTableCheck` says whether the mapping must
-    lead somewhere. An address in a foreign domain does, one in a local domain when it is a user's."""
+    lead somewhere. An address in a foreign domain does, one in a local domain when it is a user's. With `subAddressing`,
+    `user+folder` is taken if `user` is: for a container with the mailet `SubAddressing`."""
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
@@ -34,13 +35,14 @@ class ValidRcptHandler(SmtpHook):
         self._users = context.users
         self._rewriting = context.rewriting
         self._use_table = settings.boolean("enableRecipientRewriteTable", True)
+        self._takes_details = settings.boolean("subAddressing", False)
         self._check = settings.choice("recipientRewriteTableCheck", TableCheck.EXISTS, _CHECKS)
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         if not await self._domains.contains(recipient.domain):
             return DECLINED
         try:
-            if await self._users.user_for(recipient) is not None:
+            if await self._users.user_for(recipient) is not None or await self._is_detailed(recipient):
                 return DECLINED
             if self._use_table and await self._is_mapped(recipient):
                 return DECLINED
@@ -49,6 +51,12 @@ class ValidRcptHandler(SmtpHook):
         except TemporaryFailure:
             return defer(451, "4.0.0", f"Unexpected error for {recipient}")
         return deny(550, "5.1.1", f"Unknown user: {recipient}")
+
+    async def _is_detailed(self, recipient: MailAddress) -> bool:
+        local, _, detail = recipient.local_part.partition("+")
+        if not self._takes_details or not local or not detail:
+            return False
+        return await self._users.user_for(MailAddress(local, recipient.domain)) is not None
 
     async def _is_mapped(self, recipient: MailAddress) -> bool:
         resolution = await self._rewriting.resolve(recipient)

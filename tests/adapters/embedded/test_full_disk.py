@@ -14,6 +14,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mailbox.model import NewMessage
+from compostela.core.queue.model import Selection
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.mailbox_path import MailboxPath
@@ -88,7 +89,7 @@ async def test_deletions_work_on_a_full_disk_and_nothing_is_lost(disk: Path) -> 
     half = UidSet.of(list(uids)[:10])
     await store.mailboxes.store_flags(inbox, half, FlagsMode.ADD, Flags.of(SystemFlag.DELETED))
     assert len((await store.mailboxes.expunge(inbox))[0]) == 10
-    assert await spool.delete(name="0") == 1
+    assert await spool.delete(Selection(name="0")) == 1
     assert await repository.remove("1")
     assert await spool.delete() == 19 + accepted
 

@@ -26,6 +26,7 @@ from tests.adapters.embedded.distance import (
 from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mail_queue import MailQueueContract
 from tests.contracts.mail_repository import MailRepositoryContract
+from tests.contracts.queue_rule import QueueRuleContract
 from tests.contracts.queue_sharing import QueueSharingContract
 
 __all__ = ["clock", "elsewhere", "eventually", "faulty", "held_store", "held_writer", "patience", "settled", "store"]
@@ -57,6 +58,11 @@ class TestEmbeddedQueue(MailQueueContract):
 
 
 class TestEmbeddedQueueSharing(QueueSharingContract):
+    queues = TestEmbeddedQueue.queues
+    queues_elsewhere = TestEmbeddedQueue.queues_elsewhere
+
+
+class TestEmbeddedQueueRule(QueueRuleContract):
     queues = TestEmbeddedQueue.queues
     queues_elsewhere = TestEmbeddedQueue.queues_elsewhere
 

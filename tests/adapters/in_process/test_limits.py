@@ -3,14 +3,16 @@
 import pytest
 
 from compostela.adapters.in_process.bans import InProcessBans
+from compostela.adapters.in_process.connection_counts import InProcessConnections
 from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
 from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins, RecentLogins
-from compostela.core.rate_limits.ports import RateLimit, RateLimits
+from compostela.core.rate_limits.ports import ConnectionCounts, RateLimit, RateLimits
 from tests.contracts.fakes import FakeClock
 from tests.contracts.limits import (
     BansContract,
+    ConnectionCountsContract,
     FailedLoginsContract,
     RateLimitsContract,
     RecentLoginsContract,
@@ -61,6 +63,16 @@ class TestInProcessRateLimits(RateLimitsContract):
     @pytest.fixture
     def rate_limits_elsewhere(self, rate_limits: RateLimits) -> RateLimits:
         return rate_limits
+
+
+class TestInProcessConnections(ConnectionCountsContract):
+    @pytest.fixture
+    def connections(self) -> ConnectionCounts:
+        return InProcessConnections()
+
+    @pytest.fixture
+    def connections_elsewhere(self, connections: ConnectionCounts) -> ConnectionCounts:
+        return connections
 
 
 async def test_a_flood_of_keys_is_forgotten_from_its_beginning(clock: FakeClock) -> None:

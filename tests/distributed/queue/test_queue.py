@@ -11,6 +11,7 @@ from compostela.adapters.s3.settings import BlobSettings
 from tests.contracts.mail_queue import MailQueueContract
 from tests.contracts.queue_deaths import SECONDS, Consumer, QueueDeathsContract, StartConsumer
 from tests.contracts.queue_in_use import QueueInUseContract
+from tests.contracts.queue_rule import QueueRuleContract
 from tests.contracts.queue_sharing import QueueSharingContract
 from tests.distributed.cassandra_faults import FaultySession
 
@@ -22,6 +23,10 @@ class TestClusterQueue(MailQueueContract):
 
 
 class TestClusterQueueSharing(QueueSharingContract):
+    pass
+
+
+class TestClusterQueueRule(QueueRuleContract):
     pass
 
 

@@ -14,6 +14,7 @@ from compostela.mime.dates import format_date, parse, parse_day, parse_with_zone
         (b"27 Nov 2026 09:15 -0730", (1795797900.0, -27_000)),
         (b"Thu, 1 Jan 1970 00:00:00 GMT", (0.0, 0)),
         (b"Thu, 1 Jan 1970 00:00:00 -0000", (0.0, 0)),
+        (b"Mon, 3 Feb 2025", (1738540800.0, 0)),
         (b"no date", None),
         (b"", None),
     ],
@@ -26,6 +27,7 @@ def test_a_date_and_its_zone(value: bytes, wanted: tuple[float, int] | None) -> 
     ("value", "wanted"),
     [
         (b"Mon, 01 Jan 2024 23:30:00 -0500", 1_704_067_200),
+        (b"1 Jan 2024", 1_704_067_200),
         (b"Thu, 29 Feb 2024 00:00:00 +0000", 1_709_164_800),
         (b"Mon, 00 Jan 2024 10:00:00 +0000", None),
         (b"Mon, 32 Dec 2023 10:00:00 +0000", None),

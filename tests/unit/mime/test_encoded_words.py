@@ -26,6 +26,8 @@ from compostela.mime.encoded_words import decode
         (b"=?utf-8?Q?K\xc3\xb6ln?=", "Köln"),
         (b"=?iso-8859-1?Q?K\xf6ln?=", "Köln"),
         (b"=?utf-8?Q??= a", " a"),
+        (b"=?utf-8 ?Q?K=C3=B6ln?=", "Köln"),
+        (b"=?utf-8? B ?S8O2bG4=?= a", "Köln a"),
         (b"=?x-unknown?Q?hello?=", "hello"),
         (b"=?unknown-8bit?Q?Gr=FC=DFe?=", "Grüße"),
         (b"=?utf-8?X?hello?=", "=?utf-8?X?hello?="),

@@ -17,7 +17,7 @@ MAX_DELAY_SECONDS = 0.2
 MAX_TTL = 20 * 365 * 86_400
 """The longest time to live that Cassandra takes."""
 SKEW_SECONDS = 86_400.0
-"""A row is kept so much longer than it is in force: a node whose clock is behind must still find it."""
+"""Seconds for which a row is kept after it expires: a node whose clock is slow must still find it."""
 
 
 class Conflict(Exception):

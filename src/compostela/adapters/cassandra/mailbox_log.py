@@ -121,12 +121,17 @@ class MailboxLogTable:
             yield [(MailboxId(mailbox), decode_head(head).modseq) for mailbox, _, head in page if head is not None]
 
     async def behind(self, after: str, limit: int) -> tuple[list[str], str | None]:
-        """Of at most `limit` mailboxes after one, in the order of the partitions, those whose pages are behind; also where to go on,
-        None after the last."""
+        """Read at most `limit` mailboxes that follow `after`, in the order of the partitions. Return those whose pages lag the log, and
+        the mailbox to continue after: None at the end."""
+        heads, last = await self.heads(after, limit)
+        return [mailbox for mailbox, head in heads if head.projected < head.modseq], last
+
+    async def heads(self, after: str, limit: int) -> tuple[list[tuple[str, Head]], str | None]:
+        """Read at most `limit` mailboxes that follow `after`, in the order of the partitions, with their heads. Return also the mailbox
+        to continue after: None at the end."""
         rows = await (self._session.rows(_HEADS_AFTER, after, limit) if after else self._session.rows(_HEADS, limit))
         heads = [(mailbox, decode_head(head)) for mailbox, head in rows if head is not None]
-        behind = [mailbox for mailbox, head in heads if head.projected < head.modseq]
-        return behind, rows[-1][0] if len(rows) == limit else None
+        return heads, rows[-1][0] if len(rows) == limit else None
 
     async def with_images(self, mailbox: str, after: int, until: int) -> list[tuple[int, bytes, bytes | None]]:
         """ModSeq, entries and before-images of every row after a ModSeq and up to that of another row, in order. Raises `Hole`."""

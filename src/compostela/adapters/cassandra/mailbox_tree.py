@@ -29,6 +29,8 @@ from compostela.model.username import Username
 _MAILBOX, _SUBSCRIPTION, _LOG, _DYING = range(4)
 _HEAD = "SELECT DISTINCT user, revision, head FROM mailbox_tree WHERE user = ?"
 _ALL = "SELECT DISTINCT user, revision, head FROM mailbox_tree"
+_USERS = "SELECT DISTINCT user FROM mailbox_tree LIMIT ?"
+_USERS_AFTER = "SELECT DISTINCT user FROM mailbox_tree WHERE token(user) > token(?) LIMIT ?"
 _ROW = "SELECT value FROM mailbox_tree WHERE user = ? AND kind = ? AND k = ?"
 _ROWS = "SELECT k, value FROM mailbox_tree WHERE user = ? AND kind = ?"
 _ENTRIES = "SELECT k, value FROM mailbox_tree WHERE user = ? AND kind = 2 AND k > ? AND k <= ?"
@@ -103,6 +105,11 @@ class MailboxTreeTable:
         """All users with trees, and the highest ModSeqs of these, in no order."""
         async for page in self._session.pages(_ALL):
             yield [(Username(user), _heads.decode(head).modseq) for user, _, head in page if head is not None]
+
+    async def users(self, after: str, limit: int) -> tuple[list[Username], str | None]:
+        """At most `limit` users after one, in the order of the partitions; also where to go on, None after the last."""
+        rows = await (self._session.rows(_USERS_AFTER, after, limit) if after else self._session.rows(_USERS, limit))
+        return [Username(user) for (user,) in rows], rows[-1][0] if len(rows) == limit else None
 
     async def find(self, path: MailboxPath) -> StoredMailbox | None:
         row = await self._session.first(_ROW, path.user.value, _MAILBOX, key_of(path))

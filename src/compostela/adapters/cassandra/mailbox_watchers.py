@@ -59,8 +59,8 @@ class Watchers:
             await asyncio.gather(self._looking, return_exceptions=True)
 
     async def look(self) -> None:
-        """Read the heads of all watched mailboxes and wake those that are behind. One whose state was not known is woken,
-        maybe in vain."""
+        """Read the heads of all watched mailboxes and wake the watchers of those that have changed. A watcher whose state was unknown
+        is woken too, perhaps without a change."""
         await side_by_side(list(self._watches), self._look_at, SIDE_BY_SIDE)
 
     async def _look_at(self, mailbox: str) -> None:

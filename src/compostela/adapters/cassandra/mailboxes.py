@@ -8,6 +8,7 @@ from compostela.adapters.cassandra.listener_cursors import SETTLE_SECONDS, Cassa
 from compostela.adapters.cassandra.listener_groups import ListenerGroups
 from compostela.adapters.cassandra.listener_news import ListenerNews
 from compostela.adapters.cassandra.listener_source import CassandraEventSource
+from compostela.adapters.cassandra.mailbox_consistency import MailboxConsistency
 from compostela.adapters.cassandra.mailbox_contents import MessageTable
 from compostela.adapters.cassandra.mailbox_hierarchy import CassandraHierarchy, CassandraSubscriptions
 from compostela.adapters.cassandra.mailbox_log import MailboxLogTable
@@ -81,6 +82,7 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         CassandraHierarchy.__init__(self, tables.log, tree, publishers, removal, clock, news)
         CassandraMessages.__init__(self, tables, logs, publishers, projector, watchers, is_over, clock)
         CassandraSubscriptions.__init__(self, tree)
+        self.consistency = MailboxConsistency(tables, tree, publishers, removal, self, clock)
         self.garbage = MessageGarbage(tables, self, removal, self.source, news, clock, garbage or GarbageSettings())
 
     def hinted(self, mailbox: MailboxId, modseq: ModSeq | None) -> None:

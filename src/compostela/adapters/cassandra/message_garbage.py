@@ -1,8 +1,9 @@
 """Removes the contents of messages without a place: expunged, of deleted mailboxes, of appends that were refused, cut off or repeated.
 
-A collection goes over held mailboxes, over mailboxes whose pages are behind (their messages would seem to have places), and over all messages.
-A message is *suspect* when no mailbox that it ever came to has it: intents tell which these are. It is marked then, and goes when it is still
-suspect `defer_seconds` later: longer than any append or copy takes between storing and publishing. A copy takes the mark away.
+A collection goes over held mailboxes, over mailboxes whose pages lag the log (their messages would seem to have places), and over
+all messages. A message is *suspect* when none of the mailboxes to which its intents say that it came has it. It is marked then, and is
+removed if it is still suspect `defer_seconds` later: longer than any append or copy takes between storing and publishing. A copy
+removes the mark.
 """
 
 from collections.abc import AsyncIterator

@@ -53,6 +53,19 @@ class Pairs:
     async def _is_true(self, values: Sequence[str]) -> bool:
         return await self._session.first(self._find, *values) is not None
 
+    async def complete(self, rows: Sequence[Row]) -> int:
+        """Write the reverse rows that are missing for rows of the truth, with all columns in their order. Return how many were."""
+
+        async def complete(values: Row) -> bool:
+            added = await self._session.write_if(self._add_reverse, *values)
+            if added.applied and not await self._is_true(values):
+                # it was removed at this moment
+                await self._session.write_if(self._remove_reverse, *values)
+                return False
+            return added.applied
+
+        return sum(await side_by_side(rows, complete))
+
     async def true_ones(self, rows: Sequence[Row]) -> list[Row]:
         """Of reverse rows, with all columns in their order, those that hold. The others are removed."""
         hold = await side_by_side(rows, self._is_true)

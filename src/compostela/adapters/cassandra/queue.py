@@ -12,13 +12,14 @@ import msgspec
 from compostela.adapters.cassandra.effects import IsOver
 from compostela.adapters.cassandra.queue_asking import Asking
 from compostela.adapters.cassandra.queue_broker import Broker, Handed
-from compostela.adapters.cassandra.queue_calls import Calls, all_of
+from compostela.adapters.cassandra.queue_calls import Calls
 from compostela.adapters.cassandra.queue_count import QueueCount
 from compostela.adapters.cassandra.queue_hand import Hand, Message, Waiting, decode_message, encode_message
-from compostela.adapters.cassandra.queue_listing import Criterion, entries_of
+from compostela.adapters.cassandra.queue_listing import entries_of
 from compostela.adapters.cassandra.queue_nodes import Nodes
-from compostela.adapters.cassandra.queue_release import AT_ONCE, release_until
+from compostela.adapters.cassandra.queue_release import release_until
 from compostela.adapters.cassandra.queue_rows import MADE, QUEUED, Entry, Facts, Note, QueueRows, facts_of
+from compostela.adapters.cassandra.queue_rule import QueueRule, write_held
 from compostela.adapters.cassandra.queue_settings import QueueSettings
 from compostela.adapters.cassandra.queue_sweep import Ahead, sweep
 from compostela.adapters.cassandra.queue_turns import SUSPECT_DEATHS, Turns
@@ -29,9 +30,8 @@ from compostela.base.ids import new_id
 from compostela.base.metrics import counter
 from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
-from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
+from compostela.core.queue.model import EVERYTHING, NORMAL_PRIORITY, QueuedMail, Selection
 from compostela.core.queue.ports import MAX_DEATHS_ALONE, Turn
-from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EntryId
 
 _log = logging.getLogger(__name__)
@@ -116,6 +116,7 @@ class ClusterQueue:
         self._ahead = Ahead(parts.clock)
         self._is_consuming = False
         self.is_used = False  # this process has put something into it, or takes from it
+        self._rule = QueueRule(name, parts.rows, parts.nodes, parts.clock, self._publish)
         self._complaints = Complaints(_log, parts.clock)
         self._calls = Calls(self._complaints)
         self._asking = Asking(parts.rows, parts.nodes, self._calls, self._complaints, self._known)
@@ -345,6 +346,8 @@ class ClusterQueue:
         if due_at:
             await self._rows.add_due(self.name, due_at, entry, revision + 1)
         is_written = await self._rows.change(entry, revision, facts, stored)
+        if not is_written:
+            await write_held(self._rows, entry, revision, facts, stored)
         self._leave(held)
         if is_written and not due_at:
             await self._publish(entry, revision + 1, facts)
@@ -395,21 +398,17 @@ class ClusterQueue:
                     shown += 1
                     yield mail
 
-    async def delete(
-        self,
-        *,
-        sender: MailAddress | None = None,
-        name: str | None = None,
-        recipient: MailAddress | None = None,
-        enqueued_until: float | None = None,
-    ) -> int:
+    async def delete(self, chosen: Selection = EVERYTHING) -> int:
         await self._calls.settled()
-        criterion, removed = Criterion(sender, name, recipient, enqueued_until), 0
-        async for page in entries_of(self._rows, self.name):
-            wanted = [one for one in page if criterion.fits(one[1].listed(one[0], 0.0))]
-            for start in range(0, len(wanted), AT_ONCE):
-                removed += sum(await all_of(self._remove(*one) for one in wanted[start : start + AT_ONCE]))
-        return removed
+        return await self._rule.each(chosen, self._remove)
+
+    async def hold(self, chosen: Selection = EVERYTHING) -> int:
+        await self._calls.settled()
+        return await self._rule.hold(chosen)
+
+    async def release(self, chosen: Selection = EVERYTHING) -> int:
+        await self._calls.settled()
+        return await self._rule.release(chosen)
 
     async def _remove(self, entry: EntryId, facts: Facts) -> bool:
         try:
@@ -425,9 +424,9 @@ class ClusterQueue:
                 await known.handed.ack()
         return was_there
 
-    async def flush(self) -> int:
+    async def flush(self, chosen: Selection = EVERYTHING) -> int:
         await self._calls.settled()
-        return await self._release_until(float("inf"))
+        return await self._release_until(float("inf")) if chosen == EVERYTHING else await self._rule.flush(chosen)
 
     async def _release_until(self, until: float) -> int:
         """Makes ready what is due by then, and returns how many entries that were."""

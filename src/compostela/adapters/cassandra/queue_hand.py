@@ -1,14 +1,13 @@
 """The entries that a process has at hand: handed to it by the broker, and waiting for its consumers."""
 
-import asyncio
 import heapq
-from collections import deque
 from dataclasses import dataclass
 
 import msgspec
 
 from compostela.adapters.cassandra.queue_broker import Handed
 from compostela.base.clock import Clock
+from compostela.core.queue.consumers import WaitingConsumers
 from compostela.model.numbers import EntryId
 
 
@@ -55,7 +54,7 @@ class Hand:
         self._paused: list[tuple[float, int, Waiting]] = []
         self._known: dict[EntryId, Waiting] = {}
         self._count = 0
-        self._consumers: deque[asyncio.Future[None]] = deque()
+        self._consumers = WaitingConsumers()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -66,7 +65,7 @@ class Hand:
     @property
     def is_wanted(self) -> bool:
         """Whether a consumer waits."""
-        return any(not consumer.done() for consumer in self._consumers)
+        return self._consumers.count > 0
 
     def oldest_arrival(self) -> float | None:
         """Of those that could be handed out."""
@@ -82,18 +81,7 @@ class Hand:
 
     async def get(self) -> Waiting:
         """Cancelling loses nothing."""
-        while (waiting := self._pop()) is None:
-            consumer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._consumers.append(consumer)
-            try:
-                await consumer
-            except asyncio.CancelledError:
-                if consumer in self._consumers:
-                    self._consumers.remove(consumer)
-                else:
-                    self._wake()
-                raise
-        return waiting
+        return await self._consumers.take(self._pop)
 
     def ripen(self) -> None:
         """Makes ready what has paused for long enough."""
@@ -134,11 +122,4 @@ class Hand:
         self._count += 1
         order = (not message.deaths, -message.priority, message.ready_at, waiting.entry, self._count)
         heapq.heappush(self._ready, (order, waiting))
-        self._wake()
-
-    def _wake(self) -> None:
-        while self._consumers:
-            consumer = self._consumers.popleft()
-            if not consumer.done():
-                consumer.set_result(None)
-                return
+        self._consumers.wake_one()

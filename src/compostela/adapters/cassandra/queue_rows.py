@@ -79,6 +79,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     deaths_alone: int = 0
     failures: int = 0
     last_error: str | None = None
+    held_from: int = 0
+    """The revision at which an administrator held it, 0 if it is not held."""
 
     @property
     def minute(self) -> int:
@@ -99,6 +101,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
             size=self.size,
             failures=self.failures,
             last_error=self.last_error,
+            is_held=self.held_from > 0,
         )
 
 

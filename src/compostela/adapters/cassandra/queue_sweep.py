@@ -1,4 +1,4 @@
-"""Finds the entries of a queue that the broker has lost, and tidies up what entries left behind."""
+"""Finds the entries of a queue that the broker has lost, and removes the remains of entries that have ended."""
 
 import logging
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class Ahead:
 
     def seconds(self, entry: EntryId) -> float:
         now = self._clock.monotonic()
-        if len(self._since) >= MAX_AHEAD:
+        if entry not in self._since and len(self._since) >= MAX_AHEAD:
             return 0.0
         return now - self._since.setdefault(entry, now)
 
@@ -56,7 +56,7 @@ async def sweep(
             continue
         alive = await rows.entries_of(queue, minute)
         for entry, row in alive:
-            if has(entry):
+            if row.facts.held_from or has(entry):
                 continue
             if is_ahead:
                 seen_ahead.add(entry)

@@ -15,6 +15,7 @@ _TABLES = PairTables("mapping", "mapping_source", ("domain", "local_part", "type
 _MAPPINGS = "SELECT type, target FROM mapping WHERE domain = ? AND local_part = ?"
 _SOURCES = "SELECT domain, local_part, type, target FROM mapping_source WHERE type = ? AND target = ?"
 _ALL = "SELECT domain, local_part, type, target FROM mapping"
+_ALL_SOURCES = "SELECT domain, local_part, type, target FROM mapping_source"
 _ANY = "SELECT domain FROM mapping LIMIT 1"
 
 
@@ -61,6 +62,13 @@ class CassandraRewriting:
                 yield complete
         if open_source is not None:
             yield [(open_source, _in_order(open_mappings))]
+
+    async def check(self) -> AsyncIterator[tuple[int, int]]:
+        """Compare both tables and mend the reverse one: the rows that were looked at and the wrong ones among them, page by page."""
+        async for page in self._session.pages(_ALL):
+            yield len(page), await self._pairs.complete(page)
+        async for page in self._session.pages(_ALL_SOURCES):
+            yield len(page), len(page) - len(await self._pairs.true_ones(page))
 
     async def is_empty(self) -> bool:
         return await self._lookups.get("no mapping", self._is_empty)

@@ -19,6 +19,7 @@ from compostela.adapters.cassandra.tables.blobs import BLOB_TABLES
 from compostela.adapters.cassandra.tables.filtering import FILTERING_TABLES
 from compostela.adapters.cassandra.tables.listeners import LISTENER_TABLES
 from compostela.adapters.cassandra.tables.mailboxes import MAILBOX_TABLES
+from compostela.adapters.cassandra.tables.outbound import OUTBOUND_TABLES
 from compostela.adapters.cassandra.tables.queue import QUEUE_TABLES
 from compostela.adapters.cassandra.tables.repositories import REPOSITORY_TABLES
 from compostela.adapters.cassandra.tables.runs import RUN_TABLES
@@ -49,6 +50,8 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     TOKEN_TABLES,
     # blobs by id
     BLOB_TABLES,
+    # TLS policies of other domains, and TLS reports
+    OUTBOUND_TABLES,
 )
 
 # Two nodes that create a table at once at two coordinators would give it two ids, and what was written under one would be lost

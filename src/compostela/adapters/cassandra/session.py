@@ -4,8 +4,8 @@ Reads and writes are at LOCAL_QUORUM, conditions at LOCAL_SERIAL. The driver nev
 outcome is unknown must be settled by its caller. A statement is prepared once for each session.
 
 Timestamps are versions, never clocks. The driver would put this node's clock on a write without a timestamp, and the write of a node
-whose clock is behind would be lost. So each write has a condition, and then takes its timestamp from the order of the partition's
-conditional writes, or says its own (`USING TIMESTAMP`). Others are refused.
+with a slow clock would be lost. So each write either has a condition, and takes its timestamp from the order of the partition's
+conditional writes, or has its own timestamp (`USING TIMESTAMP`). Other writes are refused.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from acsylla.errors import CassException
 from compostela.adapters.cassandra.errors import mapped
 from compostela.adapters.cassandra.settings import CassandraSettings, CassandraTls
 from compostela.adapters.cassandra.tls import PemTexts, load_tls
-from compostela.base.errors import TemporaryFailure
+from compostela.base.errors import CompostelaError, TemporaryFailure
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +75,8 @@ class CassandraSession:
         self._free = asyncio.Semaphore(settings.max_requests)
         self._waiting = 0
         self._connecting: asyncio.Task[None] | None = None
+        self._reason = ""
+        """Why the last attempt to connect failed."""
         self.requests = 0
         """How many were sent."""
 
@@ -93,6 +95,13 @@ class CassandraSession:
 
     async def connect(self) -> None:
         """One attempt. Raises `TemporaryFailure`, and what `prepare` raises."""
+        try:
+            await self._connect_and_prepare()
+        except CompostelaError as error:
+            self._reason = str(error)
+            raise
+
+    async def _connect_and_prepare(self) -> None:
         driver = await self._connect()
         if self._prepare is not None:
             unprepared = CassandraSession(self.settings)
@@ -105,7 +114,8 @@ class CassandraSession:
         self._driver = driver
 
     def connect_later(self) -> None:
-        """Attempts until one succeeds. Until then all calls raise `TemporaryFailure`."""
+        """Attempts until one succeeds, also after `prepare` has refused. Until then all calls raise `TemporaryFailure` with
+        the reason."""
         self._connecting = asyncio.create_task(self._keep_connecting())
 
     async def _keep_connecting(self) -> None:
@@ -117,10 +127,14 @@ class CassandraSession:
             except TemporaryFailure as error:
                 level = logging.ERROR if attempts % self.settings.connect_attempts == 0 else logging.WARNING
                 _log.log(level, "Cassandra cannot be reached; attempts go on: attempts=%d error=%s", attempts, error)
-                await asyncio.sleep(self.settings.connect_delay_seconds)
+            except CompostelaError as error:
+                _log.error("Cassandra cannot be used; attempts go on: attempts=%d error=%s", attempts, error)
+            except Exception:
+                _log.exception("the tables cannot be prepared; attempts go on: attempts=%d", attempts)
             else:
                 _log.info("connected to Cassandra: keyspace=%s attempts=%d", self.settings.keyspace, attempts)
                 return
+            await asyncio.sleep(self.settings.connect_delay_seconds)
 
     async def _connect(self) -> Any:
         settings = self.settings
@@ -207,7 +221,7 @@ class CassandraSession:
     async def _ask(self, request: Request) -> Any:
         """Waits for a free place, then sends."""
         if self._driver is None:
-            raise TemporaryFailure("Cassandra is not connected")
+            raise self._not_connected()
         if self._free.locked():
             return await self._ask_later(request)
         async with self._free:
@@ -274,11 +288,14 @@ class CassandraSession:
     async def _guarded(self, call: Callable[[Any], Awaitable[Any]]) -> Any:
         driver = self._driver
         if driver is None:
-            raise TemporaryFailure("Cassandra is not connected")
+            raise self._not_connected()
         try:
             return await call(driver)
         except CassException as error:
             raise mapped(error) from error
+
+    def _not_connected(self) -> TemporaryFailure:
+        return TemporaryFailure(f"Cassandra is not connected{self._reason and ': '}{self._reason}")
 
 
 Prepare = Callable[[CassandraSession], Awaitable[None]]

@@ -66,7 +66,7 @@ def _key_of(path: Path, password: str) -> tuple[str, str]:
 
 def _pkcs12(path: Path, data: bytes, password: str) -> tuple[list[bytes], list[bytes], bytes]:
     """The other certificates, the chain of the key with its own certificate first, and the key, in DER."""
-    # only who has such a store pays for the library
+    # imported late: only a configuration with such a key store needs the library
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
     try:

@@ -22,7 +22,7 @@ MAX_REMEMBERED = 10_000
 """Addresses whose answers are kept."""
 MAX_ANSWER_BYTES = 1024 * 1024
 PAUSE_SECONDS = 5.0
-"""How long nobody asks after a question without an answer, so that not every client waits while the API is down."""
+"""Seconds without requests after one that had no answer, so that not every client waits while the API is down."""
 
 
 class CrowdsecBans:

@@ -4,8 +4,9 @@ import logging
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure, MxHost
-from compostela.core.dns.settings import DnsSettings, server_address
+from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure, MxHost, SecuredAnswer
+from compostela.core.dns.settings import DnsSettings, TrustInResolvers, server_address
+from compostela.core.networks import parse_address
 from compostela.model.domain import Domain
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class DnspythonResolver:
     @cached_property
     def _resolver(self) -> "dns.asyncresolver.Resolver":
         import dns.asyncresolver
+        import dns.flags
         import dns.nameserver
         import dns.resolver
 
@@ -44,6 +46,8 @@ class DnspythonResolver:
         resolver.nameservers = servers or [LOCAL_SERVER]
         resolver.cache = dns.resolver.LRUCache(self._settings.max_cache_size)
         resolver.lifetime = LIFETIME_SECONDS
+        # asks for the AD bit without the signatures (RFC 6840 §5.7)
+        resolver.flags = dns.flags.RD | dns.flags.AD
         return resolver
 
     async def mx(self, domain: Domain) -> list[MxHost]:
@@ -77,8 +81,28 @@ class DnspythonResolver:
         return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
 
     async def records(self, name: str, kind: str) -> list[str]:
-        # without a size of pieces the digits stand in one
+        # chunksize=0: the digits in one piece, without blanks
         return [record.to_text(chunksize=0) for record in await self._required(name, kind)]
+
+    async def secured(self, name: str, kind: str) -> SecuredAnswer:
+        import dns.flags
+        import dns.resolver
+
+        try:
+            answer = await self._answer(name, kind)
+        except (dns.resolver.NXDOMAIN, DnsNoSuchName):
+            return SecuredAnswer(name, [], is_secure=False)
+        is_secure = bool(answer.response.flags & dns.flags.AD) and self._is_trusted(answer.nameserver)
+        found = [] if answer.rrset is None else [record.to_text(chunksize=0) for record in answer.rrset]
+        return SecuredAnswer(answer.canonical_name.to_text(omit_final_dot=True), found, is_secure)
+
+    def _is_trusted(self, server: str | None) -> bool:
+        """Whether the AD bit of a server counts."""
+        trust = self._settings.dnssec
+        address = parse_address(server or "")
+        return trust is TrustInResolvers.ALL or (
+            trust is TrustInResolvers.LOOPBACK and address is not None and address.is_loopback
+        )
 
     async def reverse(self, address: str) -> list[str]:
         import dns.exception
@@ -112,6 +136,17 @@ class DnspythonResolver:
         return answer
 
     async def _resolve(self, name: str, kind: str) -> "dns.resolver.Answer | None":
+        import dns.resolver
+
+        try:
+            answer = await self._answer(name, kind)
+        except dns.resolver.NXDOMAIN as error:
+            raise DnsNoSuchName(f"{name} does not exist") from error
+        return None if answer.rrset is None else answer
+
+    async def _answer(self, name: str, kind: str) -> "dns.resolver.Answer":
+        """With `rrset` None if the name has no such record. Raises `DnsNoSuchName` for what is no name, `DnsTemporaryFailure`, and
+        the library's own NXDOMAIN, which carries the response."""
         resolver = self._resolver
         import dns.exception
         import dns.name
@@ -119,13 +154,11 @@ class DnspythonResolver:
 
         try:
             # a backslash begins an escape in dnspython's names, and is only itself in ours
-            return await resolver.resolve(_ascii(name).replace("\\", "\\\\"), kind)
-        except dns.resolver.NoAnswer:
-            return None
+            return await resolver.resolve(_ascii(name).replace("\\", "\\\\"), kind, raise_on_no_answer=False)
+        except dns.resolver.NXDOMAIN:
+            raise
         except (dns.name.EmptyLabel, dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.BadEscape) as error:
             raise DnsNoSuchName(f"{name} is no host name") from error
-        except dns.resolver.NXDOMAIN as error:
-            raise DnsNoSuchName(f"{name} does not exist") from error
         except dns.resolver.LifetimeTimeout as error:
             # the library's text repeats every attempt at every server
             servers = ", ".join(map(str, resolver.nameservers))

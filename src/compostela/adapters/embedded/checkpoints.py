@@ -24,7 +24,7 @@ has already."""
 TIGHT_COPY_PAGES, TIGHT_RESTART_PAGES = 200, 400
 """The same while the reserve is in use: a log that grows would eat up what deletions need."""
 _BUSY_MILLISECONDS = 50
-"""How long a restart waits, with the writers behind it, for readers to end."""
+"""Milliseconds that a restart of the log waits for readers to end; writers wait meanwhile."""
 
 
 class Checkpointer:

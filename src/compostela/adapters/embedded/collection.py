@@ -39,7 +39,7 @@ BATCH = 100
 MOST = 0.5
 """If more than this part of the old files was known to a database and is unknown to this one, it is in doubt: none of them is removed."""
 CLOCK_SECONDS = 1.0
-"""How much the times of files may lag behind the clock."""
+"""Seconds by which the times of files may be older than the clock."""
 _CREATED_AT = "SELECT value FROM setting WHERE name = 'created-at'"
 _WITHHELD = "SELECT value FROM setting WHERE name = 'withheld-files'"
 _SET_WITHHELD = "INSERT OR REPLACE INTO setting VALUES ('withheld-files', ?)"

@@ -153,7 +153,7 @@ class FileSpill:
         os.fsync(self._descriptor)
         sync_folder(self._folder)
         if self._folder not in self._lasting:
-            # also one that is there already: who made it may have died before it was synced, or is not yet so far
+            # also if it exists: the process that made it may have died before the sync, or has not reached it yet
             sync_folder(self._folder.parent)
             self._lasting.add(self._folder)
 
@@ -191,7 +191,7 @@ def make_folder(folder: Path) -> None:
     if not folder.parent.exists():
         make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    # one that may be entered but not listed cannot be opened: whoever made such a folder has to sync it
+    # a folder that may be entered but not listed cannot be opened: the process that made it has to sync it
     with contextlib.suppress(PermissionError):
         sync_folder(folder.parent)
 

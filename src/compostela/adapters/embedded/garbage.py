@@ -1,6 +1,6 @@
-"""What a store tidies by itself: mailboxes that were deleted, messages that were kept for slow listeners, old logs, runs that
-nobody takes up, triplets of greylisting past their time. Bodies are collected by a task (see `collection`), and here only while
-the disk is short of room, so that what users delete makes room soon and without any process that runs tasks.
+"""What a store removes by itself: deleted mailboxes, messages that were kept for slow listeners, old logs, abandoned pipeline runs,
+expired greylisting triplets. Bodies are collected by a task (see `collection`), and here only while the disk is almost full, so that
+what users delete is freed soon, even if no process runs tasks.
 """
 
 import asyncio

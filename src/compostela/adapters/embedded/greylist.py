@@ -5,7 +5,7 @@ from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.core.filtering.ports import SeenTriplet
 
 MAX_TRIPLETS = 1_000_000
-"""Beyond it those go whose time ends first, in a flood the attempts that nobody repeats. About 50 MB."""
+"""Above it the triplets that expire first are dropped: in a flood, attempts that are never repeated. About 50 MB."""
 _LOOKS = 20
 """Whenever a process has written so great a part (1/n) of them, it counts, which takes 20 ms of its writing thread."""
 BATCH = 1000

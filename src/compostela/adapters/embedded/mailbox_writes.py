@@ -123,7 +123,7 @@ def select(tx: Transaction, mailbox: int, uids: UidSet) -> list[PlacementRow]:
 def select_some(
     tx: Transaction, mailbox: int, uids: UidSet, after: int, limit: int, *, deleted_only: bool
 ) -> list[PlacementRow]:
-    """The next `limit` rows behind a UID, in UID order."""
+    """The next `limit` rows after a UID, in UID order."""
     statement = _DELETED_RANGE if deleted_only else _LIMITED_RANGE
     rows: list[PlacementRow] = []
     for first, last in uids.ranges:

@@ -22,7 +22,7 @@ class Ownership:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._folder = folder
         self.owner = new_id()
-        # the file takes its name when it is locked: nobody sees it free and takes this process for dead
+        # the file gets its name once it is locked: no process sees it unlocked and takes this one for dead
         unlocked = folder / f"{self.owner}.new"
         self._descriptor = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)

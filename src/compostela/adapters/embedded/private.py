@@ -1,6 +1,6 @@
-"""Nobody but the server's user reads the data folder: files have mode 0600 and folders 0700, whatever the umask.
+"""Only the server's user reads the data folder: files have mode 0600 and folders 0700, whatever the umask.
 
-What the server makes is made so. Modes of what is there already are the operator's: they are told of, not changed.
+The server creates files and folders with these modes. Modes of existing ones belong to the operator: wider ones are reported, not changed.
 """
 
 import contextlib

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from compostela.adapters.embedded.in_work import InWork
 from compostela.adapters.embedded.isolation import Isolation
 from compostela.adapters.embedded.packing import pack
 from compostela.adapters.embedded.queue_memory import QueueMemory, Waiting
+from compostela.adapters.embedded.queue_rule import COUNT, FORGET_DEATHS, HELD, QueueRule, flush_topic, offer_topic
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.shared_marks import SharedMark
 from compostela.adapters.embedded.signals import Signals
@@ -25,15 +25,13 @@ from compostela.base.metrics import counter
 from compostela.core.idempotency import Effect
 from compostela.core.mail import codec as mail_codec
 from compostela.core.mail.model import Mail
-from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
+from compostela.core.queue.model import EVERYTHING, NORMAL_PRIORITY, QueuedMail, Selection
 from compostela.core.queue.ports import MAX_DEATHS_ALONE, Turn
-from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EntryId
 
 _log = logging.getLogger(__name__)
 
 BROWSE_BATCH = 200
-DELETE_BATCH = 1000
 FIRST_PAUSE_SECONDS = 1.0
 """An entry that cannot be read, or not be written back, is tried again after this time; the pause doubles each time."""
 MAX_PAUSE_SECONDS = 900.0
@@ -42,8 +40,6 @@ MAX_PAUSE_SECONDS = 900.0
 _INSERT = """INSERT INTO queue_entry (queue, entry, owner, name, priority, enqueued_at, due_at, sender, recipients, size,
     mail, coding, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"""
 _DELETE_PROBE = "DELETE FROM queue_entry WHERE id = ?"
-_COUNT = "INSERT INTO queue VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET size = size + ?2"
-_EXISTS = "SELECT 1 FROM queue_entry WHERE id = ?"
 _OWNER = "SELECT owner FROM queue_entry WHERE id = ?"
 WAITING = """SELECT q.id, q.entry, q.priority, q.enqueued_at, q.due_at, coalesce(d.deaths, 0), coalesce(d.deaths_alone, 0)
     FROM queue_entry q LEFT JOIN queue_death d ON d.id = q.id"""
@@ -53,9 +49,6 @@ _LOAD = """SELECT q.owner, q.mail, q.coding, q.header, b.id, b.size, b.digest FR
     WHERE q.id = ?"""
 _UPDATE = """UPDATE queue_entry SET owner = ?, due_at = ?, sender = ?, recipients = ?, size = ?, mail = ?, coding = ?, header = ?, body = ?
     WHERE id = ?"""
-_FORGET_DEATHS = "DELETE FROM queue_death WHERE id = ?"
-_BROWSE = """SELECT id, entry, name, sender, recipients, enqueued_at, due_at, size, mail FROM queue_entry
-    WHERE queue = ? AND id > ? ORDER BY id LIMIT ?"""
 
 
 def try_entry(tx: Transaction) -> None:
@@ -133,21 +126,14 @@ class EmbeddedQueue:
         self._disputed: set[int] = set()
         self.is_consumed = False
         """Whether this process takes entries out of the queue."""
+        self._rule = QueueRule(name, parts.writer, parts.reader, parts.signals, parts.clock, parts.mark, self._memory)
         self._complaints = Complaints(_log, parts.clock)
         self._end_watches = [
-            parts.signals.listen(self._flush_topic, self._memory.flush),
-            parts.signals.listen(self._offer_topic, self._on_offer),
+            parts.signals.listen(flush_topic(name), self._memory.flush),
+            parts.signals.listen(offer_topic(name), self._on_offer),
         ]
         self._enqueued = counter(f"enqueuedMail:{name}", "Mails put into the queue")
         self._dequeued = counter(f"dequeuedMail:{name}", "Mails taken from the queue")
-
-    @property
-    def _flush_topic(self) -> str:
-        return f"flush:{self.name}"
-
-    @property
-    def _offer_topic(self) -> str:
-        return f"offer:{self.name}"
 
     @property
     def idle_consumers(self) -> int:
@@ -197,14 +183,14 @@ class EmbeddedQueue:
                 self._blobs.put(tx, content.body),
             )
             row_id = tx.execute(_INSERT, values).fetchone()[0]
-            tx.execute(_COUNT, (self.name, 1))
+            tx.execute(COUNT, (self.name, 1))
             if effect is not None:
                 remember(tx, effect, entry.encode())
             if waits_here:
                 waiting = Waiting(row_id, entry, priority, now, due_at, handed, content.size, mark=self._mark.read())
                 tx.after_commit.append(lambda: self.hand_over(waiting))
             else:
-                tx.after_commit.append(lambda: self._signals.publish(self._offer_topic))
+                tx.after_commit.append(lambda: self._signals.publish(offer_topic(self.name)))
             return entry
 
         known = await self._writer.run(job)
@@ -284,6 +270,9 @@ class EmbeddedQueue:
         """Lets the disputed rows wait that other processes have given back."""
         for row_id in list(self._disputed):
             row = self._reader.execute(_OWNER, (row_id,)).fetchone()
+            if row is not None and row[0] == HELD:
+                self._disputed.discard(row_id)  # whichever process claims it after its release
+                continue
             if row is not None and (row[0] != self._owner or self._in_work.is_elsewhere(row_id)):
                 continue
             self._disputed.discard(row_id)
@@ -302,9 +291,9 @@ class EmbeddedQueue:
         def job(tx: Transaction) -> None:
             tx.execute("DELETE FROM queue_entry WHERE id = ?", (waiting.row_id,))
             if tx.connection.changes():
-                tx.execute(_COUNT, (self.name, -1))
+                tx.execute(COUNT, (self.name, -1))
             if waiting.deaths:
-                tx.execute(_FORGET_DEATHS, (waiting.row_id,))
+                tx.execute(FORGET_DEATHS, (waiting.row_id,))
             forget(tx, waiting.entry)
             tx.after_commit.append(lambda: self._leave(waiting))
 
@@ -332,19 +321,23 @@ class EmbeddedQueue:
         encoded = mail_codec.encode(mail)
 
         def job(tx: Transaction) -> None:
-            if tx.execute(_EXISTS, (waiting.row_id,)).fetchone() is None:
+            row = tx.execute(_OWNER, (waiting.row_id,)).fetchone()
+            if row is None:
                 forget(tx, waiting.entry)
                 tx.after_commit.append(lambda: self._leave(waiting))
                 return
+            owner = HELD if row[0] == HELD else self._owner
             coding, header = pack(content.header)
             body = self._blobs.put(tx, content.body)
             tx.execute(
                 _UPDATE,
-                (self._owner, due_at, sender, recipients, content.size, encoded, coding, header, body, waiting.row_id),
+                (owner, due_at, sender, recipients, content.size, encoded, coding, header, body, waiting.row_id),
             )
             if waiting.deaths:
-                tx.execute(_FORGET_DEATHS, (waiting.row_id,))
-            tx.after_commit += [lambda: self._leave(waiting), lambda: self.hand_over(again)]
+                tx.execute(FORGET_DEATHS, (waiting.row_id,))
+            tx.after_commit.append(lambda: self._leave(waiting))
+            if owner != HELD:
+                tx.after_commit.append(lambda: self.hand_over(again))
 
         await self._writer.run(job, frees_space=True)
 
@@ -366,68 +359,26 @@ class EmbeddedQueue:
         return 0 if row is None else int(row[0])
 
     async def browse(self, *, delayed: bool | None = None, limit: int | None = None) -> AsyncIterator[QueuedMail]:
-        last, shown = 0, 0
-        while batch := self._batch(last, BROWSE_BATCH):
-            last = batch[-1][0]
+        shown = 0
+        async for batch in self._rule.batches(BROWSE_BATCH):
             for _, mail in batch:
                 if limit is not None and shown >= limit:
                     return
                 if delayed is None or delayed == (mail.next_delivery_at is not None):
                     shown += 1
                     yield mail
-            # others have their turn between two batches
-            await asyncio.sleep(0)
 
-    def _batch(self, after: int, count: int) -> list[tuple[int, QueuedMail]]:
-        """The next entries after a row, with their rows."""
-        now = self._clock.now()
-        rows = self._reader.execute(_BROWSE, (self.name, after, count)).fetchall()
-        return [(row_id, _queued_mail(*rest, now=now)) for row_id, *rest in rows]
+    async def delete(self, chosen: Selection = EVERYTHING) -> int:
+        return await self._rule.delete(chosen)
 
-    async def delete(
-        self,
-        *,
-        sender: MailAddress | None = None,
-        name: str | None = None,
-        recipient: MailAddress | None = None,
-        enqueued_until: float | None = None,
-    ) -> int:
-        until = math.inf if enqueued_until is None else enqueued_until
-        wanted = _criterion(sender, name, recipient)
-        removed, last = 0, 0
-        while batch := self._batch(last, DELETE_BATCH):
-            last = batch[-1][0]
-            removed += await self._remove(
-                {row_id: mail.entry for row_id, mail in batch if mail.enqueued_at <= until and wanted(mail)}
-            )
-        return removed
+    async def hold(self, chosen: Selection = EVERYTHING) -> int:
+        return await self._rule.hold(chosen)
 
-    async def _remove(self, chosen: dict[int, EntryId]) -> int:
-        def job(tx: Transaction) -> int:
-            self._mark.change()
-            # there, not after the call: a caller that is cancelled would not wait for the commit
-            tx.after_commit.append(self._mark.change)
-            removed = 0
-            for row_id, entry in chosen.items():
-                tx.execute("DELETE FROM queue_entry WHERE id = ?", (row_id,))
-                removed += tx.connection.changes()
-                tx.execute(_FORGET_DEATHS, (row_id,))
-                forget(tx, entry)
-            tx.execute(_COUNT, (self.name, -removed))
-            tx.after_commit.append(lambda: self._memory.drop(lambda waiting: waiting.row_id in chosen))
-            return removed
+    async def release(self, chosen: Selection = EVERYTHING) -> int:
+        return await self._rule.release(chosen)
 
-        return await self._writer.run(job, frees_space=True, is_long=True) if chosen else 0
-
-    async def flush(self) -> int:
-        now = self._clock.now()
-
-        def job(tx: Transaction) -> int:
-            tx.execute("UPDATE queue_entry SET due_at = 0 WHERE queue = ? AND due_at > ?", (self.name, now))
-            tx.after_commit.append(lambda: self._signals.publish(self._flush_topic))
-            return tx.connection.changes()
-
-        return await self._writer.run(job, frees_space=True, is_long=True)
+    async def flush(self, chosen: Selection = EVERYTHING) -> int:
+        return await self._rule.flush(chosen)
 
     def close(self) -> None:
         for end in self._end_watches:
@@ -447,42 +398,3 @@ def waiting_of(
 def _envelope(mail: Mail) -> tuple[str | None, str]:
     """Sender and recipients as the listing keeps them."""
     return None if mail.sender is None else str(mail.sender), "\n".join(map(str, mail.recipients))
-
-
-def _queued_mail(
-    entry: str,
-    name: str,
-    sender: str | None,
-    recipients: str,
-    enqueued_at: float,
-    due_at: float,
-    size: int,
-    mail: bytes,
-    *,
-    now: float,
-) -> QueuedMail:
-    failures, last_error = mail_codec.failures_of(mail)
-    return QueuedMail(
-        entry=EntryId(entry),
-        name=name,
-        sender=None if sender is None else mail_codec.address_of(sender),
-        recipients=tuple(mail_codec.address_of(one) for one in recipients.split("\n") if one),
-        enqueued_at=enqueued_at,
-        next_delivery_at=due_at if due_at > now else None,
-        size=size,
-        failures=failures,
-        last_error=last_error,
-    )
-
-
-def _criterion(
-    sender: MailAddress | None, name: str | None, recipient: MailAddress | None
-) -> Callable[[QueuedMail], bool]:
-    def matches(mail: QueuedMail) -> bool:
-        return (
-            (sender is None or mail.sender == sender)
-            and (name is None or mail.name == name)
-            and (recipient is None or recipient in mail.recipients)
-        )
-
-    return matches

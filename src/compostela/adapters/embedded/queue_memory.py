@@ -5,12 +5,12 @@ Mails that were enqueued here are kept in memory, within bounds, so that the con
 
 import asyncio
 import heapq
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from compostela.base.clock import Clock
 from compostela.core.mail.model import Mail
+from compostela.core.queue.consumers import WaitingConsumers
 from compostela.model.numbers import EntryId
 
 MAX_MAILS_IN_MEMORY = 5000
@@ -48,7 +48,7 @@ class QueueMemory:
         self._delayed: list[tuple[float, int, int, Waiting]] = []
         self._newest: dict[int, Waiting] = {}
         self._count = 0
-        self._consumers: deque[asyncio.Future[None]] = deque()
+        self._consumers = WaitingConsumers()
         self._timer: asyncio.TimerHandle | None = None
         self._mails = 0
         self._bytes = 0
@@ -73,18 +73,7 @@ class QueueMemory:
 
     async def get(self) -> Waiting:
         """The next ready entry. Cancelling loses nothing."""
-        while (waiting := self._pop()) is None:
-            consumer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._consumers.append(consumer)
-            try:
-                await consumer
-            except asyncio.CancelledError:
-                if consumer in self._consumers:
-                    self._consumers.remove(consumer)
-                elif self._ready:
-                    self._wake()
-                raise
-        return waiting
+        return await self._consumers.take(self._pop)
 
     def _pop(self) -> Waiting | None:
         self.ripen()
@@ -102,7 +91,7 @@ class QueueMemory:
     @property
     def idle_consumers(self) -> int:
         """Consumers for which nothing is ready."""
-        return 0 if self._ready else sum(not consumer.done() for consumer in self._consumers)
+        return 0 if self._ready else self._consumers.count
 
     def flush(self) -> None:
         """Makes what is delayed ready."""
@@ -135,14 +124,7 @@ class QueueMemory:
         # a suspect comes first: after a start nothing else is in work yet
         rank = _SUSPECT_RANK if waiting.deaths else -waiting.priority
         heapq.heappush(self._ready, (rank, waiting.row_id, self._count, waiting))
-        self._wake()
-
-    def _wake(self) -> None:
-        while self._consumers:
-            consumer = self._consumers.popleft()
-            if not consumer.done():
-                consumer.set_result(None)
-                return
+        self._consumers.wake_one()
 
     def _set_timer(self) -> None:
         if self._timer is not None:

@@ -11,6 +11,7 @@ from compostela.adapters.embedded.in_work import InWork, Remains
 from compostela.adapters.embedded.isolation import Isolation
 from compostela.adapters.embedded.ownership import Ownership
 from compostela.adapters.embedded.queue import WAITING, EmbeddedQueue, QueueParts, waiting_of
+from compostela.adapters.embedded.queue_rule import HELD
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.shared_marks import SharedMark
 from compostela.adapters.embedded.signals import Signals
@@ -114,7 +115,7 @@ class EmbeddedQueues:
         return await self._claim({name for name, queue in self._queues.items() if queue.is_consumed})
 
     async def _claim(self, names: Collection[str]) -> int:
-        owners = [row[0] for row in self._reader.execute(_OWNERS).fetchall()]
+        owners = [row[0] for row in self._reader.execute(_OWNERS).fetchall() if row[0] != HELD]
         # first those without an owner, among them what a dead process had in work
         offering = ["", *(owner for owner in owners if owner and self._ownership.is_dead(owner))]
         # after that look: what a process had in work that was dead then is counted before its entries are claimed

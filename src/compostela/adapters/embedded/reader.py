@@ -19,7 +19,7 @@ PAGE_BYTES = 4096
 
 
 class _Cursor(apsw.Cursor):
-    """Gives our errors also for what fails behind the first row."""
+    """Raises our errors also for a failure after the first row."""
 
     def fetchone(self) -> Any:
         try:
@@ -37,8 +37,8 @@ class _Cursor(apsw.Cursor):
 class Reader:
     """One reading connection for the loop, and a few threads with their own for long scans.
 
-    A statement's cursor must be used up before the next `await`: an open one pins the write-ahead log. (A cursor that
-    nobody refers to any more is closed, so `execute(...).fetchone()` is right.)"""
+    A statement's cursor must be used up before the next `await`: an open one pins the write-ahead log. (A cursor
+    without references is closed, so `execute(...).fetchone()` is right.)"""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import apsw
 
+from compostela.adapters.embedded.outbound_tables import OUTBOUND_TABLES
 from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
 
@@ -387,6 +388,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     BLOB_REFERENCE_TABLES,
     SIEVE_LIST_TABLES,
     TOKEN_CORPUS_TABLES,
+    OUTBOUND_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

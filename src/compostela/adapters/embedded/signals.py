@@ -73,7 +73,7 @@ class Signals:
         return f"{self._place}/{owner}.socket"
 
     def refresh(self) -> None:
-        """Looks who else shares the folder."""
+        """Look which other processes share the folder."""
         self._others = self._ownership.others()
 
     def listen(self, topic: str, wake: Wake) -> Wake:

@@ -50,7 +50,9 @@ from compostela.adapters.embedded.shared_marks import LOOKUPS, QUEUES, MarkFile
 from compostela.adapters.embedded.sieve_lists import EmbeddedSieveLists
 from compostela.adapters.embedded.sieve_scripts import EmbeddedGlobalScripts, EmbeddedSieveMarks, EmbeddedSieveScripts
 from compostela.adapters.embedded.signals import Signals
+from compostela.adapters.embedded.sts_policies import EmbeddedStsPolicies
 from compostela.adapters.embedded.tasks import EmbeddedTasks
+from compostela.adapters.embedded.tls_results import EmbeddedTlsResults
 from compostela.adapters.embedded.token_corpora import EmbeddedTokenCorpora
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.vacations import EmbeddedVacations
@@ -58,6 +60,7 @@ from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.clock import Clock, SystemClock
 from compostela.base.errors import StorageFull
 from compostela.base.ids import new_id
+from compostela.core.outbound.stores import OutboundStores
 
 RESERVE_SECONDS = 1.0
 """How often it is looked whether the reserve file is whole."""
@@ -111,6 +114,9 @@ class EmbeddedStore:
         self.global_scripts = EmbeddedGlobalScripts(self._writer, self._reader)
         self.sieve_lists = EmbeddedSieveLists(self._writer, self._reader)
         self.sieve_marks = EmbeddedSieveMarks(self._writer, self._reader)
+        self.outbound = OutboundStores(
+            EmbeddedStsPolicies(self._writer, self._reader), EmbeddedTlsResults(self._writer, self._reader)
+        )
         self.tasks = EmbeddedTasks(self._writer, self._reader, self._ownership, self._signals)
         self.blob_garbage = BlobCollector(self._writer, self._reader, self.blobs)
         self.garbage = GarbageCollector(self._writer, self._reader, self.blob_garbage, disk)
@@ -129,7 +135,7 @@ class EmbeddedStore:
         store = cls(folder, clock or SystemClock(), reserve_bytes)
         store._signals.start()
         await store.queues.start()
-        store._upkeep = [asyncio.create_task(store._keep_reserve()), asyncio.create_task(store.garbage.run())]
+        store._upkeep = [asyncio.create_task(store._keep_reserve())]
         return store
 
     def _versions(self, topics: Sequence[str]) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """The lock that processes which share a database take before they write: first come, first served.
 
-A lock on a file alone is not fair: whoever releases it may take it again before the kernel has woken the next in the queue.
-So there are two. Who waits holds the gate and stands at the door; who has just written comes back to a closed gate.
+A lock on one file is not fair: a process that releases it may take it again before the kernel has woken the next in the queue.
+So there are two locks, gate and door. The next writer holds the gate while it waits for the door; a process that has just written
+must take the gate first, and finds it locked.
 """
 
 import fcntl
@@ -28,7 +29,7 @@ class WriteLock:
             fcntl.flock(self._gate, fcntl.LOCK_UN)
 
     def try_to_take(self) -> bool:
-        """Takes it when nobody has it or waits for it."""
+        """Take the lock if no process has it or waits for it."""
         try:
             fcntl.flock(self._gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

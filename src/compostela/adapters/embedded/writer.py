@@ -1,13 +1,12 @@
-"""Group commit: all writes of a process go through one connection, and whoever waits at the same time shares one fsync.
+"""Group commit: all writes of a process go through one connection, and jobs that wait at the same time share one fsync.
 
-What waits is run as one transaction. Its short jobs run on the event loop, where nobody fights them for the interpreter;
-the commit, which sleeps in fsync, runs on a thread, and meanwhile the next jobs gather. Long jobs, a lock that another
-process holds, and whatever goes wrong are the thread's too. Loop and thread take turns with the connection: it is never in
-both their hands.
+Jobs that wait are run as one transaction. Short jobs run on the event loop, where no thread competes for the interpreter;
+the commit, which sleeps in fsync, runs on a thread, and meanwhile the next jobs gather. The thread also runs long jobs, waits
+for a lock that another process holds, and handles failures. Loop and thread use the connection in turns, never at the same time.
 
-A job that fails does not fail its neighbours: the transaction is then done again with each job in a savepoint of its own.
+A job that fails does not fail the others of its batch: the transaction is repeated with each job in a savepoint of its own.
 Processes that share the database queue at a `WriteLock` before BEGIN IMMEDIATE, which is fair, unlike SQLite's busy
-handler. A batch is bounded in jobs and in time, so that nobody in that queue waits long.
+handler. A batch is bounded in jobs and in time, so that no process in that queue waits long.
 """
 
 import asyncio
@@ -197,7 +196,7 @@ class Writer:
         try:
             self._loop.call_soon_threadsafe(function)
         except RuntimeError:
-            return False  # the loop is closed: nobody is waiting any more
+            return False  # the loop is closed: no caller waits any more
         return True
 
     def _wait_for_turn(self) -> None:

@@ -1,4 +1,7 @@
-"""Whose access token it is: OpenID Connect Discovery, RFC 7519 (JWT), RFC 7662 (introspection), OpenID Connect Core §5.3 (userinfo)."""
+"""Finds the user of an access token.
+
+OpenID Connect Discovery, RFC 7519 (JWT), RFC 7662 (introspection), OpenID Connect Core §5.3 (userinfo).
+"""
 
 import logging
 from typing import TYPE_CHECKING
@@ -19,7 +22,7 @@ _log = logging.getLogger(__name__)
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 """Asymmetric ones alone: neither `none` nor a public key taken for a shared secret."""
 MAX_HEADER = 8192
-"""Octets of a token's header, in which a chain of certificates may stand that nobody looks at."""
+"""Octets of a token's header: room for a chain of certificates, which is ignored."""
 LEEWAY_SECONDS = 60
 """By so much the clocks of provider and server may differ."""
 
@@ -94,7 +97,7 @@ class OidcTokenVerifier:
         if not isinstance(value, str):
             raise InvalidToken(f"the claim {name!r} names no user")
         if name == "email" and claims.get("email_verified") not in (None, True, "true"):
-            # whoever may write any address into a profile must not become its owner here; some providers write it as text
+            # a user that can write any address into a profile must not become its owner here; some providers send it as text
             raise InvalidToken("the provider has not verified the address")
         try:
             return Username.parse(value)
@@ -137,7 +140,7 @@ class OidcTokenVerifier:
         return address
 
     async def _issuer(self) -> str:
-        """Empty when the provider's configuration is not set: then its keys alone tell who it is."""
+        """The expected issuer. Empty when the provider's configuration is not set: then its keys alone identify the provider."""
         if not self._settings.configuration_url:
             return ""
         issuer = (await self._discovery()).get("issuer")

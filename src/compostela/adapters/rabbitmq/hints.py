@@ -19,6 +19,7 @@ from compostela.adapters.rabbitmq.connection import disconnect, ended, keep_conn
 from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
+from compostela.base.errors import TemporaryFailure
 from compostela.model.numbers import MailboxId, ModSeq
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ _log = logging.getLogger(__name__)
 EXCHANGE = "compostela.hints"
 BATCH_SECONDS = 0.01
 HEARTBEAT_SECONDS = 1.0
+ALIVE_SECONDS = 3.0
+"""A node that is silent for longer is not counted among the living."""
 LOOK_WITHIN_SECONDS = 5.0
 MAX_HINTS_OF_A_BATCH = 1000
 MAX_WAITING = 10_000
@@ -33,7 +36,7 @@ MAX_WAITING = 10_000
 MAX_BATCHES_AT_BROKER = 10_000
 """Batches that wait for a node; the oldest are dropped."""
 MAX_NODES = 1000
-"""Whose batches are followed. The one that has been silent for longest is forgotten."""
+"""Nodes whose batches are followed. Above it the node that has been silent for longest is forgotten."""
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
@@ -83,14 +86,21 @@ class HeardNodes:
     def __init__(self, max_nodes: int = MAX_NODES) -> None:
         self._max_nodes = max_nodes
         self._last: dict[bytes, int] = {}
+        self._heard_at: dict[bytes, float] = {}
 
-    def follows(self, batch: Batch) -> bool:
-        """Whether no batch of the node is missing before this one."""
+    def follows(self, batch: Batch, now: float = 0.0) -> bool:
+        """Whether no batch of the node is missing before this one. `now` in monotonic seconds."""
         last = self._last.pop(batch.node, 0)
         self._last[batch.node] = batch.sequence
+        self._heard_at[batch.node] = now
         if len(self._last) > self._max_nodes:
-            del self._last[next(iter(self._last))]
+            silent = next(iter(self._last))
+            del self._last[silent], self._heard_at[silent]
         return batch.sequence == last + 1
+
+    def since(self, moment: float) -> set[bytes]:
+        """The nodes that have been heard of since a moment, in monotonic seconds."""
+        return {node for node, at in self._heard_at.items() if at >= moment}
 
 
 class RabbitHints:
@@ -102,9 +112,27 @@ class RabbitHints:
         self._settings = settings
         self._look_within_seconds = look_within_seconds
         self._complaints = Complaints(_log, clock)
+        self._clock = clock
+        self._heard: HeardNodes | None = None
+        self._connected_at = 0.0
         self._outgoing = OutgoingHints()
         self._must_look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def node(self) -> bytes:
+        """The name of this process."""
+        return self._outgoing.node
+
+    def others(self) -> set[bytes]:
+        """The nodes that have been heard of in the last `ALIVE_SECONDS`. Raises `TemporaryFailure` while there is no connection, and
+        in the first `ALIVE_SECONDS` of one."""
+        now = self._clock.monotonic()
+        if self._heard is None or now - self._connected_at < ALIVE_SECONDS:
+            raise TemporaryFailure(
+                "it is not known yet which other nodes there are: RabbitMQ is not connected for long enough"
+            )
+        return self._heard.since(now - ALIVE_SECONDS)
 
     def tell(self, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """The mailbox has changed up to this ModSeq, or is deleted (None)."""
@@ -143,7 +171,11 @@ class RabbitHints:
             await queue.bind(exchange)
             await queue.consume(take, no_ack=True)
         self._must_look.set()
-        await self._send_until_closed(connection, channel, exchange)
+        self._heard, self._connected_at = nodes, self._clock.monotonic()
+        try:
+            await self._send_until_closed(connection, channel, exchange)
+        finally:
+            self._heard = None
 
     async def _send_until_closed(
         self, connection: AbstractConnection, channel: AbstractChannel, exchange: aio_pika.abc.AbstractExchange
@@ -172,7 +204,7 @@ class RabbitHints:
             return
         if batch.node == self._outgoing.node:
             return
-        if not nodes.follows(batch):
+        if not nodes.follows(batch, self._clock.monotonic()):
             self._must_look.set()
         for mailbox, modseq in batch.hints:
             heard(MailboxId(mailbox), None if modseq is None else ModSeq(modseq))

@@ -15,6 +15,7 @@ click.UsageError.exit_code = EXIT_USAGE
         "init": "compostela.app.cli.setup:init",
         "serve": "compostela.app.cli.server:serve",
         "check": "compostela.app.cli.server:check",
+        "restart": "compostela.app.cli.restarting:restart",
         "domain": "compostela.app.cli.domains:domain",
         "user": "compostela.app.cli.users:user",
         "alias": "compostela.app.cli.rewriting:alias",

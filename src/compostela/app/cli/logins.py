@@ -45,7 +45,7 @@ def delegation() -> None:
 @click.argument("user")
 @with_client
 def list_delegates(client: Client, user: str) -> None:
-    """List who may log in as USER."""
+    """List the users that may log in as USER."""
     client.show(client.call("GET", f"/users/{part(user)}/authorizedUsers"))
 
 

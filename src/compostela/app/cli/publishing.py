@@ -12,7 +12,7 @@ from compostela.app.checking import report
 from compostela.app.cli.client import fail
 from compostela.app.cli.folders import conf_option, data_option
 from compostela.app.configuration.folder import Configuration, load
-from compostela.app.serve import EXIT_CONFIGURATION
+from compostela.app.start_error import EXIT_CONFIGURATION
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems, Severity
 from compostela.doctor.dns.records import Publication, publications

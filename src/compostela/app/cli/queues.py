@@ -1,5 +1,6 @@
 """`compostela queue`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -48,7 +49,7 @@ def _described(mail: dict[str, Any]) -> str:
     lines = [
         f"{mail['name']}  {mail['size']} octets  from {mail['sender'] or '<>'}",
         *(f"  to {one}" for one in mail["recipients"]),
-        f"  arrived {mail['arrival']}, failed attempts: {mail['attempts']}, next: {mail.get('nextDelivery', 'now')}",
+        f"  arrived {mail['arrival']}, failed attempts: {mail['attempts']}, next: {_next(mail)}",
     ]
     if mail["lastError"]:
         error = " ".join(mail["lastError"].split())
@@ -56,31 +57,73 @@ def _described(mail: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _next(mail: dict[str, Any]) -> str:
+    due = str(mail.get("nextDelivery", "now"))
+    return f"held ({due} once it is released)" if mail["held"] else due
+
+
+_CRITERIA = (
+    click.option("--mail", "name", help="The mail of this name."),
+    click.option("--sender", help="Mails of this sender."),
+    click.option("--recipient", help="Mails to this recipient."),
+    click.option("--destination", help="Mails to a recipient of this domain."),
+)
+
+
+def _choosing(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that choose mails."""
+    for option in reversed(_CRITERIA):
+        command = option(command)
+    return command
+
+
+def _query(given: dict[str, str | None]) -> str:
+    return "".join(f"&{key}={part(value)}" for key, value in given.items() if value)
+
+
 @queue.command("flush")
-@click.argument("name")
+@click.argument("queue_name", metavar="NAME")
+@_choosing
 @with_client
-def flush_queue(client: Client, name: str) -> None:
-    """Try delayed mails now."""
-    client.call("PATCH", f"/mailQueues/{part(name)}/mails?delayed=true", {"delayed": False})
-    client.show({"name": name}, f"the delayed mails of {name} are tried now")
+def flush_queue(client: Client, /, queue_name: str, **given: str | None) -> None:
+    """Try delayed mails now: all, or those that fit what is given."""
+    client.call("PATCH", f"/mailQueues/{part(queue_name)}/mails?delayed=true{_query(given)}", {"delayed": False})
+    client.show({"name": queue_name}, f"the delayed mails of {queue_name} are tried now")
+
+
+@queue.command("hold")
+@click.argument("queue_name", metavar="NAME")
+@_choosing
+@with_client
+def hold_mails(client: Client, /, queue_name: str, **given: str | None) -> None:
+    """Hold mails back that are in the queue NAME now, all or those that fit what is given, until `queue release`. What is in work goes on."""
+    _hold(client, queue_name, given, held=True)
+
+
+@queue.command("release")
+@click.argument("queue_name", metavar="NAME")
+@_choosing
+@with_client
+def release_mails(client: Client, /, queue_name: str, **given: str | None) -> None:
+    """Let held mails go on, all or those that fit what is given."""
+    _hold(client, queue_name, given, held=False)
+
+
+def _hold(client: Client, name: str, given: dict[str, str | None], *, held: bool) -> None:
+    done = client.call("PATCH", f"/mailQueues/{part(name)}/mails?{_query(given).removeprefix('&')}", {"held": held})
+    client.show(done, f"{done['changedMailCount']} mails of {name} are {'held' if held else 'released'}")
 
 
 @queue.command("remove")
-@click.argument("name")
-@click.option("--mail", help="Only the mail of this name.")
-@click.option("--sender", help="Only mails of this sender.")
-@click.option("--recipient", help="Only mails to this recipient.")
+@click.argument("queue_name", metavar="NAME")
+@_choosing
 @yes_option
 @with_client
-def delete_mails(
-    client: Client, name: str, mail: str | None, sender: str | None, recipient: str | None, yes: bool
-) -> None:
+def delete_mails(client: Client, /, queue_name: str, yes: bool, **given: str | None) -> None:
     """Delete mails; without a choice, all of them."""
-    given = {"name": mail, "sender": sender, "recipient": recipient}
     chosen = "the chosen mails" if any(given.values()) else "all mails"
-    confirm(f"{chosen} of {name} are deleted, and no sender is told", yes)
-    query = "&".join(f"{key}={part(value)}" for key, value in given.items() if value)
-    report = client.run_task("DELETE", f"/mailQueues/{part(name)}/mails?{query}")
+    confirm(f"{chosen} of {queue_name} are deleted, and no sender is told", yes)
+    report = client.run_task("DELETE", f"/mailQueues/{part(queue_name)}/mails?{_query(given).removeprefix('&')}")
     about = report["additionalInformation"]
     client.show(about, f"{about['initialCount'] - about['remainingCount']} mails deleted")
 

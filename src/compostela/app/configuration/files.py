@@ -1,7 +1,7 @@
 """XML and properties files as settings nodes (`compostela.base.settings`).
 
 XML is read without entities, DTD and network. Properties are those of commons-configuration: `key = value`, comments with
-`#` and `!`, continued lines, repeated keys. In both `${env:NAME}`, `${env:NAME:-default}` and `${sys:NAME}` stand for
+`#` and `!`, continued lines, repeated keys. In both `${env:NAME}`, `${env:NAME:-default}` and `${sys:NAME}` are replaced by
 environment variables. A `.conf` file is HOCON, see `hocon`.
 """
 

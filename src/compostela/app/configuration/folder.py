@@ -11,6 +11,7 @@ from compostela.app.configuration.engine_files import ENGINE_FILES, read_engines
 from compostela.app.configuration.files import Reader
 from compostela.app.configuration.locations import FileLocations
 from compostela.app.engines import EngineSettings
+from compostela.app.supervisor.settings import WorkersSettings, read_workers_settings
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.core.authentication.throttle import ThrottleSettings, read_throttle_settings
 from compostela.core.autoconfiguration.settings import AutoconfigurationSettings, read_autoconfiguration_settings
@@ -37,11 +38,12 @@ from compostela.core.tasks.settings import (
 from compostela.core.users.settings import UsersSettings, read_users_settings
 from compostela.doctor.configuration import ExaminedConfiguration
 from compostela.doctor.settings import DoctorSettings, read_doctor_settings
+from compostela.net.authentication.mechanisms import SCRAM, SCRAM_PLUS
 from compostela.net.imap.settings import ImapSettings, read_imap_settings
 from compostela.net.lmtp.settings import LmtpSettings, read_lmtp_settings
 from compostela.net.managesieve.settings import ManageSieveSettings, read_managesieve_settings
 from compostela.net.pop3.settings import Pop3Settings, read_pop3_settings
-from compostela.net.settings import check_ports
+from compostela.net.settings import ServerSettings, check_ports
 from compostela.net.smtp.settings import SmtpSettings, read_smtp_settings
 from compostela.processing.container import SpoolerSettings, read_spooler_settings
 from compostela.processing.sieve_settings import SieveSettings, read_sieve_settings
@@ -56,7 +58,7 @@ _FILES = (
     "usersrepository.xml", "recipientrewritetable.xml", "mailrepositorystore.xml", "dnsservice.xml", "batchsizes.properties",
     "authentication.properties", "crowdsec.properties", "webadmin.properties", "healthcheck.properties", "listeners.xml", "extensions.properties",
     "autoconfiguration.properties", "doctor.properties", "rabbitmq.properties", "tasks.properties", "droplists.properties", "rspamd.properties",
-    "sieve.properties", *ENGINE_FILES,
+    "sieve.properties", "workers.properties", *ENGINE_FILES,
 )  # fmt: skip
 _NOT_YET = (
     "jmap.properties", "opensearch.properties", "elasticsearch.properties", "tika.properties", "search.properties",
@@ -98,8 +100,25 @@ class Configuration:
     webadmin: WebAdminSettings
     autoconfiguration: AutoconfigurationSettings
     doctor: DoctorSettings
+    workers: WorkersSettings
     engines: EngineSettings | None
     """Those of the distributed edition; None for the embedded one."""
+
+    @property
+    def mail_servers(self) -> list[ServerSettings]:
+        """What listens for the mail protocols."""
+        return [server for _, servers in self.files_of_servers for server in servers]
+
+    @property
+    def files_of_servers(self) -> list[tuple[Place, list[ServerSettings]]]:
+        """The same by file."""
+        return [
+            (Place("smtpserver.xml"), [one.server for one in self.smtp]),
+            (Place("lmtpserver.xml"), [one.session.server for one in self.lmtp]),
+            (Place("imapserver.xml"), [one.server for one in self.imap]),
+            (Place("pop3server.xml"), [one.server for one in self.pop3]),
+            (Place("managesieveserver.xml"), [one.server for one in self.managesieve]),
+        ]
 
     @property
     def examined(self) -> ExaminedConfiguration:
@@ -157,17 +176,29 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
         doctor=source.root("doctor.properties", read_doctor_settings),
+        workers=source.root("workers.properties", read_workers_settings),
         engines=engines,
     )
-    files = [
-        (Place("smtpserver.xml"), [one.server for one in configuration.smtp]),
-        (Place("lmtpserver.xml"), [one.session.server for one in configuration.lmtp]),
-        (Place("imapserver.xml"), [one.server for one in configuration.imap]),
-        (Place("pop3server.xml"), [one.server for one in configuration.pop3]),
-        (Place("managesieveserver.xml"), [one.server for one in configuration.managesieve]),
-    ]
-    check_ports(files, problems)
+    check_ports(configuration.files_of_servers, problems)
+    _check_scram(configuration, problems)
     return configuration
+
+
+def _check_scram(configuration: Configuration, problems: Problems) -> None:
+    """SCRAM needs secrets made of the passwords, which a directory does not give."""
+    directory = configuration.users.directory
+    servers = [
+        *((one.server.name, one.auth) for one in configuration.smtp),
+        *((one.server.name, one.auth) for one in configuration.imap),
+        *((one.server.name, one.auth) for one in configuration.pop3),
+        *((one.server.name, one.auth) for one in configuration.managesieve),
+    ]
+    names = [name for name, auth in servers if {SCRAM, SCRAM_PLUS} & {*auth.mechanisms}]
+    if directory is not None and names:
+        problems.warning(
+            directory.place,
+            f"users of the directory cannot log in with SCRAM, which {', '.join(names)} offers: take it out of saslMechanisms",
+        )
 
 
 class _Source:

@@ -1,1 +1,1 @@
-"""The editions: which adapters stand behind the ports."""
+"""The editions: which adapters implement the ports."""

@@ -11,18 +11,14 @@ from compostela.adapters.embedded.ownership import FolderInUse
 from compostela.adapters.embedded.private import open_to_others
 from compostela.adapters.embedded.schema import NewerSchema
 from compostela.adapters.embedded.store import EmbeddedStore
-from compostela.adapters.in_process.bans import InProcessBans
-from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
-from compostela.adapters.in_process.rate_limits import InProcessRateLimits
-from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
+from compostela.app.limits import Limits, own_limits
 from compostela.app.stores import Stores, StoresUnavailable
 from compostela.base.clock import SystemClock
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Place, Problems
 from compostela.core.events.settings import ListenersSettings
 
-COLLECTION_TIMES = "17 * * * *"
-"""Once an hour: a collection reads one index."""
+COLLECTION_TIMES = "17 * * * *"  # once an hour: a collection reads one index
 
 _log = logging.getLogger(__name__)
 
@@ -38,9 +34,9 @@ def check_folder(data: Path, problems: Problems) -> None:
         problems.warning(Place(str(data)), f"the data folder cannot be examined: {error.strerror}")
 
 
-async def open_stores(data: Path, listeners: ListenersSettings) -> Stores:
-    """Makes or opens the data folder. `listeners` says how much is kept for slow listener groups. Raises
-    `StoresUnavailable`."""
+async def open_stores(data: Path, listeners: ListenersSettings, limits: Limits | None = None) -> Stores:
+    """Makes or opens the data folder. `listeners` says how much is kept for slow listener groups; without `limits` this process counts for itself.
+    Raises `StoresUnavailable`."""
     try:
         make_folder(data)
         probe = data / f".write-{os.getpid()}"
@@ -50,7 +46,7 @@ async def open_stores(data: Path, listeners: ListenersSettings) -> Stores:
             _log.warning("the data folder is open to others: %s", wide)
         store = await EmbeddedStore.open(data)
         store.garbage.held_seconds, store.garbage.held_bytes = listeners.held_seconds, listeners.held_bytes
-        return stores_of(store)
+        return stores_of(store, limits)
     except OSError as error:
         raise StoresUnavailable(
             f"the data folder {data} cannot be written: {error.strerror}; choose another with --data"
@@ -61,9 +57,9 @@ async def open_stores(data: Path, listeners: ListenersSettings) -> Stores:
         raise StoresUnavailable(f"the data folder {data} cannot be used: {error}") from error
 
 
-def stores_of(store: EmbeddedStore) -> Stores:
+def stores_of(store: EmbeddedStore, limits: Limits | None = None) -> Stores:
     """The ports of an open store, which closes with them."""
-    clock = SystemClock()
+    limits = limits or own_limits(SystemClock())
     return Stores(
         mailboxes=store.mailboxes,
         queues=store.queues,
@@ -81,20 +77,22 @@ def stores_of(store: EmbeddedStore) -> Stores:
         sieve_marks=store.sieve_marks,
         global_scripts=store.global_scripts,
         sieve_lists=store.sieve_lists,
+        outbound=store.outbound,
         blobs=store.blobs,
         blobs_by_id=store.blobs_by_id,
         blob_garbage=store.blob_garbage,
         runs=store.runs,
         tasks=store.tasks,
-        failed_logins=InProcessFailedLogins(clock),
-        bans=InProcessBans(clock),
-        recent_logins=InProcessRecentLogins(clock),
-        rate_limits=InProcessRateLimits(clock),
+        failed_logins=limits.failed_logins,
+        bans=limits.bans,
+        recent_logins=limits.recent_logins,
+        rate_limits=limits.rate_limits,
         cursors=store.cursors,
         event_source=store.event_source,
         dead_letters=store.dead_letters,
         usage=store.usage,
         collection_times=COLLECTION_TIMES,
         checks=health_checks(store),
+        upkeep=store.garbage.run,
         closing=store.close,
     )

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from compostela.adapters.cassandra.effects import Entries
+from compostela.adapters.cassandra.listener_cursors import CassandraCursors
 from compostela.adapters.cassandra.listener_groups import ListenerGroups
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
 from compostela.adapters.cassandra.message_garbage import GarbageSettings
@@ -14,6 +15,7 @@ from compostela.adapters.cassandra.token_corpora import CassandraTokenCorpora
 from compostela.adapters.cassandra.unqueued_runs import RUN, CassandraRuns
 from compostela.adapters.rabbitmq.broker import RabbitBroker
 from compostela.adapters.rabbitmq.hints import RabbitHints
+from compostela.adapters.rabbitmq.peers import RabbitPeers
 from compostela.adapters.s3.bodies import S3Blobs
 from compostela.app.engines import EngineSettings
 from compostela.base.clock import Clock
@@ -22,10 +24,12 @@ from compostela.base.clock import Clock
 class MailStores(NamedTuple):
     queues: ClusterQueues
     mailboxes: CassandraMailboxes
+    cursors: CassandraCursors
     repositories: CassandraRepositories
     runs: CassandraRuns
     token_corpora: CassandraTokenCorpora
     hints: RabbitHints
+    peers: RabbitPeers
 
 
 def mail_stores_of(
@@ -37,21 +41,25 @@ def mail_stores_of(
     held_seconds: float,
 ) -> MailStores:
     entries, hints = Entries(), RabbitHints(engines.rabbit, clock)
+    mailboxes = CassandraMailboxes(
+        session,
+        blobs,
+        clock,
+        is_over=entries.is_over,
+        announce=hints.tell,
+        groups=ListenerGroups(session),
+        garbage=GarbageSettings(held_seconds=held_seconds),
+    )
+    assert mailboxes.cursors is not None
     mail = MailStores(
         ClusterQueues(session, broker, blobs, clock, engines.queues, entries.is_over),
-        CassandraMailboxes(
-            session,
-            blobs,
-            clock,
-            is_over=entries.is_over,
-            announce=hints.tell,
-            groups=ListenerGroups(session),
-            garbage=GarbageSettings(held_seconds=held_seconds),
-        ),
+        mailboxes,
+        mailboxes.cursors,
         CassandraRepositories(session, blobs, entries.is_over, clock),
         CassandraRuns(session),
         CassandraTokenCorpora(session, entries.is_over),
         hints,
+        RabbitPeers(engines.rabbit, clock, hints.node, hints.others),
     )
     entries.register(QUEUED, mail.queues.rows.is_over)
     entries.register(STORED, mail.repositories.is_over)

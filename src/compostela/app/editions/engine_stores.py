@@ -1,16 +1,18 @@
 """All ports of the distributed edition on its engines."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from compostela.adapters.cassandra.blob_references import BlobReferences
 from compostela.adapters.cassandra.blobs_by_id import CassandraBlobsById
+from compostela.adapters.cassandra.consistency_tasks import repairs
 from compostela.adapters.cassandra.dead_letters import CassandraDeadLetters
 from compostela.adapters.cassandra.dlp_rules import CassandraDlpRules
 from compostela.adapters.cassandra.domains import CassandraDomains
 from compostela.adapters.cassandra.drop_lists import CassandraDropLists
 from compostela.adapters.cassandra.greylist import CassandraGreylist
 from compostela.adapters.cassandra.lookups import Lookups
+from compostela.adapters.cassandra.outbound import outbound_stores
 from compostela.adapters.cassandra.rewriting import CassandraRewriting
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.sieve_lists import CassandraSieveLists
@@ -39,28 +41,25 @@ COLLECTION_TIMES = "17 3 * * *"
 def stores_of(
     session: CassandraSession, arriving: Path, engines: EngineSettings, held_seconds: float, closed: Callable[[], None]
 ) -> Stores:
-    """The ports on a session that is open and closes with them; `held_seconds` is for slow listener groups; `closed` is called at the end. Needs a running loop."""
+    """The ports on an open session, which closes with them; then `closed` is called. `held_seconds`: how long expunged messages
+    are kept for slow listener groups. Needs a running loop."""
     clock = SystemClock()
     blobs = S3Blobs(engines.blobs, arriving, clock)
     broker = RabbitBroker(engines.rabbit, clock, engines.queues.prefetch)
     redis, lookups = RedisEngine(engines.redis), Lookups()
     limits, delegations = limits_of(redis, clock), CassandraDelegations(session)
     mail = mail_stores_of(session, broker, blobs, clock, engines, held_seconds)
-    queues, mailboxes, runs, hints = mail.queues, mail.mailboxes, mail.runs, mail.hints
-    assert mailboxes.cursors is not None
+    queues, mailboxes, runs, hints, peers = mail.queues, mail.mailboxes, mail.runs, mail.hints, mail.peers
     by_id = CassandraBlobsById(session, blobs, clock)
-    referred = [BlobReferences(session).all, by_id.referred]
 
     async def close() -> None:
-        closing: list[Callable[[], Awaitable[None]]] = [
-            queues.close, broker.close, runs.close, mailboxes.close, hints.close, redis.close, session.close,
-        ]  # fmt: skip
-        for one in closing:
+        first = (queues.close, broker.close, runs.close, mailboxes.close)
+        for one in (*first, peers.close, hints.close, redis.close, session.close):
             await one()
         closed()
 
-    broker.start()
-    queues.start()
+    for part in (broker, queues, peers):
+        part.start()
     hints.start(mailboxes.hinted, mailboxes.look_again)
     return Stores(
         mailboxes=mailboxes,
@@ -79,20 +78,26 @@ def stores_of(
         sieve_marks=CassandraSieveMarks(session),
         global_scripts=CassandraGlobalScripts(session),
         sieve_lists=CassandraSieveLists(session),
+        outbound=outbound_stores(session),
         blobs=blobs,
         blobs_by_id=by_id,
-        blob_garbage=CollectionsInTurn([mailboxes.garbage, S3Garbage(blobs, referred)]),
+        blob_garbage=CollectionsInTurn(
+            [mailboxes.garbage, S3Garbage(blobs, [BlobReferences(session).all, by_id.referred])]
+        ),
         runs=runs,
         tasks=CassandraTasks(session),
         failed_logins=limits.failed_logins,
         bans=limits.bans,
         recent_logins=limits.recent_logins,
         rate_limits=limits.rate_limits,
-        cursors=mailboxes.cursors,
+        cursors=mail.cursors,
         event_source=mailboxes.source,
         dead_letters=CassandraDeadLetters(session),
         usage=HeadsUsage(mailboxes),
+        peers=peers,
         collection_times=COLLECTION_TIMES,
+        repairs=repairs(mailboxes.consistency, CassandraRewriting(session, lookups)),
+        is_cluster=True,
         checks=engine_checks(session, broker, blobs, redis),
         closing=close,
     )

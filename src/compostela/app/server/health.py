@@ -2,11 +2,13 @@
 
 from compostela.app.server.roles import Roles
 from compostela.base.clock import Clock
+from compostela.base.siblings import NoSiblings, Siblings
 from compostela.core.health.checks import HealthCheck, HealthStatus
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.tasks.model import TaskQuery, TaskStatus
 from compostela.core.tasks.service import Tasks
+from compostela.core.users.service import UsersRepository
 
 UNCONSUMED_SECONDS = 60.0
 """How long a mail or task may wait that only other processes take."""
@@ -25,14 +27,27 @@ def error_repository_check(repositories: MailRepositoryStore, url: RepositoryUrl
     return HealthCheck("EmptyErrorMailRepository", errors)
 
 
-def queue_consumers_check(queues: MailQueues, roles: Roles, clock: Clock) -> HealthCheck:
-    """Degraded when mails come into a queue and nothing takes them out: a queue that this process feeds and does not consume
-    (an entry is its accepter's while that lives), or one in which a mail that is ready has waited for
-    `UNCONSUMED_SECONDS`. The name is James's."""
+def directory_checks(users: UsersRepository) -> list[HealthCheck]:
+    """Unhealthy while no server of the directory answers. The name is James's."""
+    directory = users.directory
+    if directory is None:
+        return []
+
+    async def answers() -> Found:
+        await directory.probe()
+        return None
+
+    return [HealthCheck("LDAP User Server", answers)]
+
+
+def queue_consumers_check(queues: MailQueues, roles: Roles, clock: Clock, *, is_cluster: bool = False) -> HealthCheck:
+    """Degraded when mails come into a queue and nothing takes them out: one in which a mail that is ready has waited for
+    `UNCONSUMED_SECONDS`, or, unless other nodes may take its mails, a queue that this process feeds and does not consume. The
+    name is James's."""
 
     async def consumers() -> Found:
         names = sorted({*await queues.names(), *roles.feeds} - roles.consumes)
-        idle = [name for name in names if name in roles.feeds or await _waits(queues, name, clock)]
+        idle = [name for name in names if (name in roles.feeds and not is_cluster) or await _waits(queues, name, clock)]
         if not idle:
             return None
         sizes = [await queues.queue(name).size() for name in idle]
@@ -66,3 +81,15 @@ def task_consumers_check(tasks: Tasks, roles: Roles, clock: Clock) -> HealthChec
         )
 
     return HealthCheck("TaskManagerConsumers", consumers)
+
+
+def worker_checks(siblings: Siblings) -> list[HealthCheck]:
+    """Of a server with worker processes: degraded when some of them are not ready."""
+    if isinstance(siblings, NoSiblings):
+        return []
+
+    async def workers() -> Found:
+        missing = siblings.missing
+        return (HealthStatus.DEGRADED, f"{missing} of the worker processes are not ready") if missing else None
+
+    return [HealthCheck("Workers", workers)]

@@ -3,32 +3,53 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING
 
 from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
+from compostela.adapters.http.policy_fetcher import PolicyFetcher
+from compostela.adapters.http.reports import HttpsReports
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
-from compostela.app.server.health import error_repository_check, queue_consumers_check, task_consumers_check
+from compostela.app.server.health import (
+    directory_checks,
+    error_repository_check,
+    queue_consumers_check,
+    task_consumers_check,
+    worker_checks,
+)
 from compostela.app.server.hook_chains import hook_context, lmtp_chain, make_bans, smtp_chain
 from compostela.app.server.listeners import ListenerFactory, lmtp_delivery, ports_by_name
 from compostela.app.server.log_components import LOG_COMPONENTS
 from compostela.app.server.login_methods import LoginMethods
 from compostela.app.server.mail_container import MailContainer, mailet_context
 from compostela.app.server.mailbox_listeners import make_mailbox_listeners
+from compostela.app.server.preparation import Preparation
 from compostela.app.server.public_documents import PublicDocumentsListener
 from compostela.app.server.roles import roles_of
 from compostela.app.server.services import make_services
+from compostela.app.server.sibling_topics import answer_siblings
+from compostela.app.server.surroundings import Surroundings
 from compostela.app.server.tasks import make_tasks, task_work
 from compostela.app.server.webadmin import WebAdminListener
 from compostela.app.stores import Stores
 from compostela.base.clock import SystemClock
-from compostela.base.errors import InvalidArgument
+from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Problems
+from compostela.base.siblings import RELOAD, Json
+from compostela.core.connections.service import Connections
 from compostela.core.health.checks import HealthChecks
+from compostela.core.outbound.dane_policies import DanePolicies
+from compostela.core.outbound.sts_policies import StsPolicies
+from compostela.core.outbound.tls_policies import TlsPolicies
+from compostela.core.outbound.tls_report_task import SendTlsReportsTask
+from compostela.core.outbound.tls_reports import TlsResults, keep_flushing
 from compostela.doctor.service import Diagnosis
 from compostela.model.mail_address import MailAddress
+from compostela.net.connections import ListenerConnections
 from compostela.net.expulsion import keep_expelling
 from compostela.net.listeners import Listener
 from compostela.net.pop3.server import LoginDelays
@@ -39,12 +60,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+DRAIN_SECONDS = 10.0
+"""How long sessions go on undisturbed in a process that is replaced."""
 
-def make_server(configuration: Configuration, stores: Stores, problems: Problems) -> "Server | None":
+
+def make_server(
+    configuration: Configuration, stores: Stores, problems: Problems, surroundings: Surroundings | None = None
+) -> "Server | None":
     """Makes everything that the configuration names, on stores that may be unopened: no port is used. Complaints go to
-    `problems`; None after one that leaves nothing to start."""
+    `problems`; None after one that leaves nothing to start. Without `surroundings` the process is the whole server."""
     try:
-        return Server(configuration, stores, problems)
+        return Server(configuration, stores, problems, surroundings)
     except InvalidArgument as wrong:
         problems.error(configuration.container.place, str(wrong))
         return None
@@ -53,9 +79,16 @@ def make_server(configuration: Configuration, stores: Stores, problems: Problems
 class Server:
     """One process's server. `start`, `start_web` and `stop` are each called once."""
 
-    def __init__(self, configuration: Configuration, stores: Stores, problems: Problems) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        stores: Stores,
+        problems: Problems,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         """Complaints go to `problems`. Raises `InvalidArgument`."""
         self._configuration = configuration
+        self._surroundings = surroundings or Surroundings()
         self._stores = stores
         self._clock = SystemClock()
         self.services = make_services(configuration, stores, self._clock)
@@ -67,32 +100,57 @@ class Server:
         )
         self._smtp_chains = [smtp_chain(smtp, self.hook_context) for smtp in configuration.smtp]
         self._lmtp_chains = [lmtp_chain(lmtp, self.hook_context) for lmtp in configuration.lmtp]
+        sts = StsPolicies(self._dns, PolicyFetcher(self._dns).fetch, stores.outbound.sts_policies, self._clock)
+        tls_policies = TlsPolicies(DanePolicies(self._dns), sts)
+        self._tls_results = TlsResults(stores.outbound.tls_results, self._dns, self._clock)
         self.mailet_context = mailet_context(
-            configuration, stores, self.services, self._dns, self._authentication_dns, self._clock
+            configuration,
+            stores,
+            self.services,
+            self._dns,
+            self._authentication_dns,
+            tls_policies,
+            self._tls_results,
+            self._clock,
         )
         self.container = MailContainer(configuration, stores, self.mailet_context, problems)
         self.roles = roles_of(configuration, self.container.processors.mailets)
         self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
         self.mailbox_listeners = make_mailbox_listeners(configuration.listeners, stores, self._clock)
-        self.tasks = make_tasks(configuration, stores, self.services, self.mailbox_listeners, self._clock, problems)
+        context = self.mailet_context
+        tls_reports = SendTlsReportsTask(
+            stores.outbound.tls_results,
+            self._dns,
+            stores.queues,
+            HttpsReports(),
+            context.hello_name,
+            context.postmaster,
+        )
+        self.tasks = make_tasks(
+            configuration, stores, self.services, self.mailbox_listeners, tls_reports, self._clock, problems
+        )
         self._task_work = task_work(configuration, stores, self.tasks, self._clock, problems)
         self.health = HealthChecks([
             *stores.health_checks(),
             error_repository_check(stores.repositories, self.container.error_repository),
-            queue_consumers_check(stores.queues, self.roles, self._clock),
+            queue_consumers_check(stores.queues, self.roles, self._clock, is_cluster=stores.is_cluster),
             task_consumers_check(self.tasks, self.roles, self._clock),
+            *directory_checks(self.services.users),
+            *worker_checks(self._surroundings.siblings),
             *self.mailbox_listeners.health_checks(),
         ])  # fmt: skip
         self.listeners: list[Listener] = []
         self._accepting: list[Listener] = []
         """Those of SMTP and LMTP, whose sessions go before the pipeline."""
+        self._connections = Connections(ListenerConnections(self.listeners, self._clock), stores.peers)
         self._webadmin: WebAdminListener | None = None
         self._public: PublicDocumentsListener | None = None
         self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> first_start.FirstUser | None:
         """Binds all ports before anything else; gives the user that was made at the first start. Raises `BindError`,
-        `TlsError`, `KerberosError`, `TemporaryFailure`; then nothing is left open, the stores neither."""
+        `TlsError`, `KerberosError`, and `TemporaryFailure` if the stores are of this machine; then nothing is left open, the
+        stores neither."""
         try:
             return await self._start()
         except BaseException:
@@ -102,27 +160,36 @@ class Server:
     async def _start(self) -> first_start.FirstUser | None:
         configuration = self._configuration
         self._make_listeners()
+        sockets, turns = self._surroundings.sockets, self._surroundings.turns
         if configuration.webadmin.enabled:
-            self._webadmin = WebAdminListener(configuration.webadmin, configuration.locations.data)
+            self._webadmin = WebAdminListener(configuration.webadmin, configuration.locations.data, sockets)
         if configuration.autoconfiguration.enabled:
-            self._public = PublicDocumentsListener(configuration)
+            self._public = PublicDocumentsListener(configuration, sockets)
         for listener in self.listeners:
-            listener.bind()
-        services = self.services
-        await services.domains.add_configured()
-        first = await first_start.make_first_user(
-            services.users, self._stores.queues, services.domains.default_domain, self._clock.now()
-        )
-        if first is not None:
-            await first_start.read_by(services, self.mailet_context.postmaster, first)
+            listener.bind(sockets)
+        sockets.close_rest()
+        first = await self._prepare()
         await self.container.start(lambda: sum(listener.events_seen for listener in self._accepting))
-        if self.roles.group_listeners:
-            await self.mailbox_listeners.start()
+        if turns is not None:
+            turns.begin()
         for listener in self.listeners:
             await listener.start()
-        self._running.append(asyncio.create_task(keep_expelling(self.listeners, services.users.contains)))
+        self._running.append(asyncio.create_task(keep_flushing(self._tls_results)))
+        self._running.append(asyncio.create_task(keep_expelling(self.listeners, self.services.users.contains)))
         _log.info("roles of this process", extra=self.roles.fields())
         return first
+
+    async def _prepare(self) -> first_start.FirstUser | None:
+        listeners = self.mailbox_listeners if self.roles.group_listeners else None
+        preparation = Preparation(self.services, self._stores, listeners, self.mailet_context.postmaster, self._clock)
+        try:
+            return await preparation.run()
+        except TemporaryFailure as error:
+            if not self._stores.is_cluster:
+                raise
+            _log.warning("an engine is away; clients get temporary errors until it is there: %s", error)
+        self._running.append(asyncio.create_task(preparation.run_later(self._configuration.locations.data)))
+        return None
 
     def _make_listeners(self) -> None:
         configuration, stores, services = self._configuration, self._stores, self.services
@@ -135,6 +202,8 @@ class Server:
             bans=self._bans,
             locations=configuration.locations,
             clock=self._clock,
+            connections=self._surroundings.connections,
+            turns=self._surroundings.turns,
         )
         processors, workers = self.container.processors, configuration.spooler.workers
         for smtp, chain in zip(configuration.smtp, self._smtp_chains, strict=True):
@@ -154,10 +223,19 @@ class Server:
             await self._public.start(domains, ports_by_name(self.listeners), whole_address=users.virtual_hosting)
         if self._webadmin is not None:
             await self._webadmin.start(self.route_groups(levels))
+        if self._surroundings.leads:
+            self.lead()
+
+    def lead(self) -> None:
+        """Does from now on what one process does for the whole server: tasks, their schedule, the watch over health, the stores' upkeep."""
+        work: list[Callable[[], Coroutine[None, None, None]]] = [
+            partial(self.health.watch, self._configuration.health.period_seconds)
+        ]
         if self.roles.tasks:
-            self._running += [asyncio.create_task(work()) for work in self._task_work]
-        period = self._configuration.health.period_seconds
-        self._running.append(asyncio.create_task(self.health.watch(period)))
+            work += self._task_work
+        if self._stores.upkeep is not None:
+            work.append(self._stores.upkeep)
+        self._running += [asyncio.create_task(one()) for one in work]
 
     def route_groups(self, levels: LogLevels | None = None) -> list["RouteGroup"]:
         """What the administration API offers here."""
@@ -171,15 +249,24 @@ class Server:
             server_groups,
         )
 
+        siblings = self._surroundings.siblings
         return [
-            *server_groups(self.health, self.tasks, self._clock, self.reload_certificates, self._diagnosis()),
+            *server_groups(
+                self.health,
+                self.tasks,
+                self._clock,
+                self.reload_certificates,
+                self._diagnosis(),
+                self._connections,
+                siblings,
+            ),
             *account_groups(self.services, self._stores, self.tasks),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
             *explanation_groups(
                 self._configuration.container, self.mailet_context, self.services.mailboxes, self._clock
             ),
             *event_groups(self._stores, self.tasks),
-            *log_groups(levels or LogLevels(LOG_COMPONENTS, {})),
+            *log_groups(levels or LogLevels(LOG_COMPONENTS, {}), siblings),
         ]
 
     def _diagnosis(self) -> Diagnosis:
@@ -198,16 +285,42 @@ class Server:
 
     async def reload_certificates(self, port: int | None = None) -> int:
         """See `net.tls.reload`."""
+        await self._surroundings.siblings.ask(RELOAD, port)
+        return await self._reload_own(port)
+
+    async def _reload_own(self, port: int | None = None) -> int:
         public = [] if self._public is None else [self._public]
         return await reload_certificates([*self.listeners, *public], port)
+
+    def answer_siblings(self, levels: LogLevels) -> None:
+        """Does from now on what other processes of the server ask for."""
+
+        async def reload(port: Json) -> Json:
+            # what is wrong is in the log already, and said by the process that asks
+            with contextlib.suppress(InvalidArgument):
+                await self._reload_own(port if isinstance(port, int) else None)
+            return None
+
+        self._surroundings.siblings.answer(RELOAD, reload)
+        answer_siblings(self._surroundings.siblings, levels)
 
     @property
     def web_port(self) -> int | None:
         """The port of the administration API."""
         return None if self._webadmin is None else self._webadmin.port
 
+    async def drain(self) -> None:
+        """Leaves new connections to other processes, and those that are open `DRAIN_SECONDS` to end of themselves; `stop` follows."""
+        if self._surroundings.turns is not None:
+            self._surroundings.turns.end()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await asyncio.gather(*(listener.drain() for listener in self.listeners))
+
     async def stop(self) -> None:
         """Stops accepting, finishes what is in flight, and closes the stores."""
+        if self._surroundings.turns is not None:
+            self._surroundings.turns.end()
         await asyncio.gather(*(listener.stop() for listener in self.listeners))
         for web in (self._webadmin, self._public):
             if web is not None:
@@ -217,6 +330,7 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self.container.stop()
+        await self._tls_results.flush()
         await self.mailbox_listeners.stop()
         await self.close()
 

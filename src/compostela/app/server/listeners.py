@@ -14,7 +14,9 @@ from compostela.core.authentication.failure_ports import RecentLogins
 from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery
 from compostela.core.queue.model import SPOOL
+from compostela.core.rate_limits.ports import ConnectionCounts
 from compostela.core.smtp_hooks.hooks import HookChain
+from compostela.net.accepting import AcceptTurns
 from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
 from compostela.net.imap.settings import ImapSettings
@@ -52,6 +54,9 @@ class ListenerFactory:
     bans: CrowdsecBans | None
     locations: FileLocations
     clock: Clock
+    connections: ConnectionCounts
+    turns: AcceptTurns | None = None
+    """Of processes that accept at the same sockets."""
 
     def smtp(self, settings: SmtpSettings, chain: HookChain) -> Listener:
         server = self._smtp_server(settings, chain)
@@ -102,7 +107,7 @@ class ListenerFactory:
                 context = server_context(settings.tls, self.locations.resolve)
             except TlsError as error:
                 raise TlsError(f"{settings.tls.place}: {error}") from error
-        return Listener(settings, factory, context)
+        return Listener(settings, factory, self.connections, context, self.turns)
 
 
 def lmtp_delivery(

@@ -16,6 +16,8 @@ from compostela.base.settings import Problems
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.filtering.ports import Scanners
 from compostela.core.outbound.own_endpoints import OwnEndpoints
+from compostela.core.outbound.tls_policies import TlsPolicies
+from compostela.core.outbound.tls_reports import TlsResults
 from compostela.core.queue.model import SPOOL
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.mailauth.dns import AuthenticationDns
@@ -35,6 +37,8 @@ def mailet_context(
     services: Services,
     dns: DnsResolver,
     authentication_dns: AuthenticationDns,
+    tls_policies: TlsPolicies,
+    tls_results: TlsResults,
     clock: Clock,
 ) -> MailetContext:
     """Raises `InvalidArgument` when the postmaster is no address."""
@@ -66,6 +70,8 @@ def mailet_context(
         dns=dns,
         authentication_dns=authentication_dns,
         sender=SmtpClient(own),
+        tls_policies=tls_policies,
+        tls_results=tls_results,
         sieve=SieveParts(
             scripts=stores.sieve_scripts,
             global_scripts=stores.global_scripts,

@@ -9,7 +9,7 @@ from compostela.base.settings import Place
 from compostela.core.autoconfiguration.settings import AutoconfigurationSettings
 from compostela.core.domains.service import DomainList
 from compostela.doctor.examination import public_setup
-from compostela.net.listeners import bind_sockets
+from compostela.net.listening_sockets import ListeningSockets
 from compostela.net.settings import BindAddress
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
@@ -22,8 +22,14 @@ BACKLOG = 100
 MAX_CONNECTIONS = 1000
 ARRIVAL_SECONDS = 10.0
 MAX_REQUEST_BYTES = 256 * 1024
-"""Requests are a few hundred octets long; somewhat more is answered, so that whoever sent it learns why not."""
+"""Requests are a few hundred octets long; a larger one, up to this size, still gets an answer that says why it is refused."""
 FILE = "autoconfiguration.properties"
+NAME = "autoconfiguration"
+
+
+def address_of(public: AutoconfigurationSettings) -> BindAddress:
+    """Where the documents are served."""
+    return BindAddress(public.host, public.port)
 
 
 def tls_of(public: AutoconfigurationSettings) -> TlsSettings:
@@ -41,7 +47,7 @@ def tls_of(public: AutoconfigurationSettings) -> TlsSettings:
 class PublicDocumentsListener:
     """Binds first, serves when the mail ports are open. Its certificate is exchanged with those of the mail servers."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, sockets: ListeningSockets) -> None:
         """Raises `TlsError`, `BindError`."""
         self._configuration = configuration
         public = configuration.autoconfiguration
@@ -52,12 +58,12 @@ class PublicDocumentsListener:
                 self.context = server_context(tls, configuration.locations.resolve)
             except TlsError as error:
                 raise TlsError(f"{tls.place}: {error}") from error
-        self._sockets: list[socket.socket] = bind_sockets((BindAddress(public.host, public.port),), BACKLOG)
+        self._sockets: list[socket.socket] = sockets.take(NAME, (address_of(public),), BACKLOG)
         self._server: WebAdminServer | None = None
 
     @property
     def name(self) -> str:
-        return "autoconfiguration"
+        return NAME
 
     @property
     def ports(self) -> list[int]:

@@ -6,6 +6,8 @@ from compostela.app.stores import Stores
 from compostela.base.clock import Clock
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Node
+from compostela.base.siblings import Siblings
+from compostela.core.connections.service import Connections
 from compostela.core.health.checks import HealthChecks
 from compostela.core.mailbox.service import MailboxService
 from compostela.core.repository.settings import RepositorySettings
@@ -20,6 +22,8 @@ from compostela.web.webadmin.routes.address_forwards import AddressForwardRoutes
 from compostela.web.webadmin.routes.address_groups import AddressGroupRoutes
 from compostela.web.webadmin.routes.bans import BanRoutes
 from compostela.web.webadmin.routes.blobs import BlobRoutes
+from compostela.web.webadmin.routes.connections import ConnectionRoutes
+from compostela.web.webadmin.routes.consistency import ConsistencyRoutes
 from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
 from compostela.web.webadmin.routes.delegations import DelegationRoutes
 from compostela.web.webadmin.routes.dlp_rules import DlpRuleRoutes
@@ -84,9 +88,9 @@ def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:
     return [DeadLetterRoutes(stores.dead_letters, tasks)]
 
 
-def log_groups(levels: LogLevels) -> list[RouteGroup]:
-    """What this process logs."""
-    return [LogLevelRoutes(levels)]
+def log_groups(levels: LogLevels, siblings: Siblings) -> list[RouteGroup]:
+    """What the server logs."""
+    return [LogLevelRoutes(levels, siblings)]
 
 
 def server_groups(
@@ -95,12 +99,16 @@ def server_groups(
     clock: Clock,
     reload_certificates: ReloadCertificates,
     diagnosis: Diagnosis,
+    connections: Connections,
+    siblings: Siblings,
 ) -> list[RouteGroup]:
     """The server itself."""
     return [
         HealthRoutes(health),
-        MetricsRoutes(),
+        MetricsRoutes(siblings),
+        ConsistencyRoutes(tasks),
         TaskRoutes(tasks, clock),
-        ServerRoutes(reload_certificates),
+        ServerRoutes(reload_certificates, siblings),
+        ConnectionRoutes(connections),
         DoctorRoutes(diagnosis),
     ]

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from compostela.app.configuration.folder import Configuration
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
+from compostela.base.errors import InvalidArgument
 from compostela.core.authentication.service import Authenticator
 from compostela.core.authentication.throttle import Throttle
 from compostela.core.domains.service import DomainList
 from compostela.core.mailbox.service import MailboxService
 from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.sieve.service import SieveService
+from compostela.core.users.directory import UserDirectory
 from compostela.core.users.service import UsersRepository
 from compostela.processing.container import postmaster_address
 from compostela.processing.sieve_engine import SieveEngine
@@ -31,9 +33,9 @@ class Services:
 
 
 def make_services(configuration: Configuration, stores: Stores, clock: Clock) -> Services:
-    """Raises `InvalidArgument` when the postmaster is no address."""
+    """Raises `InvalidArgument` when the postmaster is no address, or the directory's settings are wrong."""
     domains = DomainList(stores.domains, configuration.domains)
-    users = UsersRepository(stores.users, domains, configuration.users)
+    users = UsersRepository(stores.users, domains, configuration.users, directory=_directory(configuration, clock))
     postmaster = postmaster_address(configuration.spooler, configuration.domains.default_domain.name)
     engine = SieveEngine(configuration.sieve.limits)
     throttle = Throttle(configuration.throttle, stores.failed_logins, stores.bans, clock, stores.users)
@@ -53,3 +55,16 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
         ),
         sieve_engine=engine,
     )
+
+
+def _directory(configuration: Configuration, clock: Clock) -> UserDirectory | None:
+    settings = configuration.users.directory
+    if settings is None:
+        return None
+    # slow to import
+    from compostela.adapters.ldap.directory import LdapDirectory
+
+    try:
+        return LdapDirectory(settings, clock)
+    except InvalidArgument as wrong:
+        raise InvalidArgument(f"usersrepository.xml: {wrong}") from wrong

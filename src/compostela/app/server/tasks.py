@@ -1,4 +1,4 @@
-"""The types of tasks that this server knows, and who runs them here."""
+"""The types of tasks that this server knows, and the runner of each."""
 
 import socket
 from collections.abc import Callable, Coroutine
@@ -17,6 +17,7 @@ from compostela.core.events.listeners import Listeners
 from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
 from compostela.core.mailbox.tasks import ClearMailboxTask
 from compostela.core.mailbox.user_data import MailboxChange, MailboxDeletion
+from compostela.core.outbound.tls_report_task import SendTlsReportsTask
 from compostela.core.queue.tasks import ClearQueueTask, DeleteFromQueueTask
 from compostela.core.repository.tasks import ClearRepositoryTask, ReprocessAllTask, ReprocessOneTask
 from compostela.core.rewriting.user_data import ForwardChange, MappingDeletion
@@ -33,6 +34,8 @@ from compostela.core.vacation.user_data import VacationChange, VacationDeletion
 
 TASKS_FILE = "tasks.properties"
 EXTENSIONS_FILE = "extensions.properties"
+TLS_REPORT_TIMES = "23 2 * * *"
+"""When TLS reports are sent without an operator's line for it: once a day, not at the full hour (RFC 8460 §4.1)."""
 
 
 def make_tasks(
@@ -40,6 +43,7 @@ def make_tasks(
     stores: Stores,
     services: Services,
     listeners: Listeners,
+    tls_reports: SendTlsReportsTask,
     clock: Clock,
     problems: Problems,
 ) -> Tasks:
@@ -69,6 +73,8 @@ def make_tasks(
         RedeliverGroupTask(stores.dead_letters, listeners),
         RedeliverOneTask(stores.dead_letters, listeners),
         CollectBlobsTask(stores.blob_garbage),
+        tls_reports,
+        *stores.repairs,
     ])  # fmt: skip
     for make in configuration.own_tasks:
         try:
@@ -119,7 +125,9 @@ def task_work(
             problems.error(line.place, f"schedule: {error}")
         else:
             known.append(line)
-    if all(line.name != CollectBlobsTask.name for line in settings.schedule):
-        known.append(ScheduledTask(stores.collection_times, CollectBlobsTask.name, {}, Place(TASKS_FILE)))
+    usual = {CollectBlobsTask.name: stores.collection_times, SendTlsReportsTask.name: TLS_REPORT_TIMES}
+    for name, times in usual.items():
+        if all(line.name != name for line in settings.schedule):
+            known.append(ScheduledTask(times, name, {}, Place(TASKS_FILE)))
     worker = TaskWorker(tasks.store, tasks.types, clock, tasks.host, settings.worker)
     return [worker.work, Scheduler(tasks, known, clock).run]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compostela.app import first_start
-from compostela.net.listeners import bind_sockets
+from compostela.net.listening_sockets import ListeningSockets
 from compostela.net.settings import BindAddress
 from compostela.web.webadmin.settings import WebAdminSettings
 
@@ -14,18 +14,23 @@ if TYPE_CHECKING:
     from compostela.web.webadmin.application import RouteGroup
     from compostela.web.webadmin.server import WebAdminServer
 
+NAME = "webadmin"
 BACKLOG = 100
+
+
+def address_of(settings: WebAdminSettings) -> BindAddress:
+    """Where it listens."""
+    return BindAddress("127.0.0.1" if settings.host == "localhost" else settings.host, settings.port)
 
 
 class WebAdminListener:
     """`start` and `stop` are each called once."""
 
-    def __init__(self, settings: WebAdminSettings, data: Path) -> None:
-        """Binds the port. `data` is the folder that keeps the administration token. Raises `BindError`."""
+    def __init__(self, settings: WebAdminSettings, data: Path, sockets: ListeningSockets) -> None:
+        """Takes the port. `data` is the folder that keeps the administration token. Raises `BindError`."""
         self._settings = settings
         self._data = data
-        host = "127.0.0.1" if settings.host == "localhost" else settings.host
-        self._sockets: list[socket.socket] = bind_sockets((BindAddress(host, settings.port),), BACKLOG)
+        self._sockets: list[socket.socket] = sockets.take(NAME, (address_of(settings),), BACKLOG)
         self._server: WebAdminServer | None = None
 
     @property

@@ -1,1 +1,1 @@
-"""Who a client is, for whom it may act, and what happens to those who guess."""
+"""Authentication of clients, delegation between users, and protection against password guessing."""

@@ -9,7 +9,7 @@ from compostela.model.username import Username
 
 _SERVICE = re.compile(r"(?P<service>[!-.0-?A-~]+)/(?P<server>[!-.0-?A-~]+)@(?P<realm>[!-.0-?A-~]+)")
 _USER = re.compile(r"(?P<name>[!-.0-?A-~]+)@(?P<realm>[!-.0-?A-~]+)")
-"""ASCII, and no instance behind a slash."""
+"""ASCII, without an instance after a slash."""
 
 
 class KerberosError(CompostelaError):
@@ -18,7 +18,7 @@ class KerberosError(CompostelaError):
 
 @dataclass(frozen=True, slots=True)
 class KerberosSettings:
-    """Who the server is to its clients, in Kerberos."""
+    """The server's identity in Kerberos."""
 
     principal: str = ""
     """`service/host@REALM`."""

@@ -21,7 +21,7 @@ class OidcSettings:
     scope: str = ""
     """What clients are told to ask the provider for."""
     audiences: tuple[str, ...] = ()
-    """For whom a token must be made out; empty for anybody."""
+    """The audiences (`aud`) of which a token must name one; empty accepts any token."""
     introspection_url: str = ""
     """Where the provider is asked whether a token is still good (RFC 7662)."""
     introspection_auth: str = field(default="", repr=False)

@@ -16,7 +16,7 @@ class TokenVerifier(Protocol):
     Embedded and distributed alike: nothing is kept but the provider's keys, in memory; each node asks for itself."""
 
     async def verify(self, token: str) -> Username:
-        """Whose it is. Raises `InvalidToken`, and `TemporaryFailure` when the provider cannot be asked."""
+        """The user of the token. Raises `InvalidToken`, and `TemporaryFailure` when the provider cannot be asked."""
         ...
 
     async def close(self) -> None:
@@ -29,14 +29,14 @@ class DelegationStore(Protocol):
 
     Every change is durable and visible to all processes when it returns. Embedded: one row a pair, found from both sides, gone
     with either user. Distributed: a row in the partition of the base and one in that of the delegate, the first written
-    first and removed last; who asks looks at the first."""
+    first and removed last; only the first decides whether a delegation exists."""
 
     async def delegates(self, base: Username) -> list[Username]:
         """In order."""
         ...
 
     async def bases(self, delegate: Username) -> list[Username]:
-        """Those for whom the user may act, in order."""
+        """The users as which `delegate` may act, in order."""
         ...
 
     async def allow(self, base: Username, delegate: Username) -> None:

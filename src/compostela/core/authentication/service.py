@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Refusal(enum.Enum):
-    """Why a login is refused. Who exists is told only to those who have proved who they are."""
+    """Why a login is refused. Whether a user exists is told only to authenticated clients."""
 
     WRONG = "Invalid credentials."
     DELEGATION = "Delegation is forbidden."
@@ -38,8 +38,8 @@ class LoginRefused(CompostelaError):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who knocks: the address, and whom the server knows beside the users: those who may act for anybody, and accounts of its
-    own."""
+    """The client at login: its address, and the server's own settings: administrators, which may act as any user, and accounts that
+    only this server has."""
 
     address: str
     administrators: Collection[Username] = ()
@@ -48,7 +48,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who has logged in: `login` has proved itself, `user` is the user it acts as, the same one without a delegation."""
+    """The result of a login: `login` is the authenticated user, `user` the one it acts as. They differ only with a delegation."""
 
     login: Username
     user: Username
@@ -73,13 +73,13 @@ class Authenticator:
         user = _username(name)
         async with self._throttle.turn(client.address):
             await self.check(client)
-            if user is None:
-                right = False
-            else:
-                right = client.accounts.verify(user, password) or await self._users.verify(user, password)
-        if user is None or not right:
+            found = await self._of_password(user, password, client) if user is not None else None
+        if found is None:
             raise await self._failed(client, name, password)
-        return await self._acting(user, acting_for, client)
+        return await self._acting(found, acting_for, client)
+
+    async def _of_password(self, name: Username, password: str, client: Client) -> Username | None:
+        return name if client.accounts.verify(name, password) else await self._users.authenticate(name, password)
 
     async def by_token(self, verifier: TokenVerifier, token: str, acting_for: str | None, client: Client) -> Identity:
         await self.check(client)
@@ -102,7 +102,7 @@ class Authenticator:
         raise await self._failed(client, names[0] if names else "", "certificate")
 
     async def by_principal(self, principal: str, own_realm: str, acting_for: str | None, client: Client) -> Identity:
-        """After a Kerberos ticket for a service of `own_realm`. Who is named without a domain is of the user's own."""
+        """Log in with a Kerberos ticket for a service of `own_realm`. An `acting_for` without a domain has the domain of the login."""
         await self.check(client)
         user = user_of_principal(principal, own_realm, virtual_hosting=self._users.virtual_hosting)
         if user is None or not await self._exists(user, client):

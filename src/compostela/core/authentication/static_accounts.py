@@ -1,4 +1,4 @@
-"""Accounts that stand in the configuration: of one server, beside the users of the repository."""
+"""Accounts from the configuration: of one server, beside the users of the repository."""
 
 import asyncio
 import hmac
@@ -33,8 +33,8 @@ class StaticAccounts:
         return any(found)
 
     async def scram(self, user: Username, like: ScramSecrets) -> ScramSecrets | None:
-        """Of the first password, made at the first question; None without such an account. With salt and iterations of `like`, what
-        would be said if there were none: nobody is to learn which accounts there are."""
+        """Secrets for the account's first password, made at the first call; None without such an account. Salt and iterations are those
+        of `like`, the answer for an unknown account, so that a client cannot learn which accounts exist."""
         if user not in self._passwords:
             return None
         made = self._scram.get(user)

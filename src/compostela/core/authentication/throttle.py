@@ -73,7 +73,7 @@ def read_throttle_settings(settings: Settings) -> ThrottleSettings:
 
 class _Turns(asyncio.Semaphore):
     users = 0
-    """Who waits or has his turn."""
+    """Logins that wait for a turn or have one."""
 
 
 class Secrets(Protocol):
@@ -114,7 +114,7 @@ class Throttle:
 
     @asynccontextmanager
     async def turn(self, address: str) -> AsyncIterator[None]:
-        """In which a password may be looked at; who waited for it may be shut out by now."""
+        """Wait for a turn to check a password. The address may have been shut out during the wait."""
         if self._is_exempt(address):
             yield
             return
@@ -148,7 +148,7 @@ class Throttle:
             await self._sleep(min(delay, self._settings.max_delay_seconds))
 
     async def succeeded(self, name: str) -> None:
-        """Who knows the password mistyped it before. The address stays counted: it may belong to a guesser with an account."""
+        """Forget the failures of a name: its user only mistyped. Those of the address stay: it may belong to a guesser with an account."""
         await self._failures.forget(f"user {name.lower()}")
 
     async def bans(self) -> list[Ban]:
@@ -190,7 +190,7 @@ class Throttle:
 
 
 def network_of(address: str) -> str:
-    """An IPv4 address, or the /64 of an IPv6 address or network, for whoever has one address there has all of them. Raises
+    """An IPv4 address, or the /64 of an IPv6 address or network, since a client there usually has all of its addresses. Raises
     `InvalidArgument`."""
     try:
         parsed = _parsed(address.partition("/")[0])

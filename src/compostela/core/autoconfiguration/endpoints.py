@@ -62,7 +62,7 @@ class Endpoint:
     """Users can log in."""
     login_required: bool = False
     authorized: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Who may relay without a login."""
+    """Networks that may relay without a login."""
     proxied: Proxied = Proxied.NO
 
     def __str__(self) -> str:

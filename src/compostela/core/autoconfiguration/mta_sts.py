@@ -29,7 +29,7 @@ class MtaStsPolicy:
         return hashlib.sha256(self.text.encode()).hexdigest()[:_ID_LENGTH]
 
     def covers(self, host: str) -> bool:
-        """§4.1: `*.` stands for exactly one label."""
+        """RFC 8461 §4.1: `*.` matches exactly one label."""
         name = host.lower().rstrip(".")
         _, _, rest = name.partition(".")
         return any(pattern == name or (pattern[:2] == "*." and pattern[2:] == rest) for pattern in self.mx)

@@ -14,7 +14,7 @@ class PublicSetup:
     """What the server calls itself: `helloName` of the server that other servers send to."""
     services: tuple[Service, ...]
     web_host: str
-    """Whose HTTPS port serves the public documents."""
+    """The host whose HTTPS port serves the public documents."""
     policy: MtaStsPolicy
     display_name: str = ""
     """What mail programs call the provider; empty for the domain."""

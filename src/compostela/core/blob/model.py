@@ -1,7 +1,7 @@
 """The bytes of a message: a small header block and a body, which may be in memory, in a file or in the store.
 
-Both are immutable. Whoever changes headers makes a new `MessageContent` with the same body, so one body serves the queue,
-a hundred recipients and all copies.
+Both are immutable. To change headers, make a new `MessageContent` with the same body: one body serves the queue, a hundred
+recipients and all copies.
 """
 
 import asyncio

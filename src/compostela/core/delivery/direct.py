@@ -1,9 +1,9 @@
 """Direct delivery: to the recipient's INBOX and nowhere else, past all mailets.
 
-A recipient is a user, or an alias (of any kind) of exactly one. Whatever else was accepted, a group, a forward, an address that leads
-outside, a postmaster who is no user, is handed to the spool, where the pipeline has the rules for it; the mail is then as
-durable as one that came by SMTP. So is a recipient of whose delivery the sender wants to hear (RFC 3461), since the pipeline writes
-the report. A user whom the pipeline will reach so anyway is left to it, so that nobody gets two copies of one mail."""
+A recipient is a user, or an alias (of any kind) of exactly one. Other accepted recipients (a group, a forward, an address that leads
+outside, a postmaster address without a user) are handed to the spool, where the pipeline has the rules for them; the mail is then as
+durable as one that came by SMTP. Recipients with a success report requested (RFC 3461) go there too, since the pipeline writes the
+report. A user that the pipeline will reach anyway is left to it, so that no user gets two copies of one mail."""
 
 import asyncio
 import logging

@@ -18,14 +18,14 @@ class Outcome(enum.Enum):
     STORAGE_FULL = enum.auto()
     """The server has no room for it now."""
     FAILED = enum.auto()
-    """It could not be done now. Whoever sent it keeps it and tries again."""
+    """It could not be done now. The client keeps the mail and tries again."""
 
 
 class MailDelivery(Protocol):
     """Takes a mail to its recipients and tells how it went with each.
 
     A recipient that fails does not fail the others. The client gives the mail again for those that failed, and for all of them
-    when the answer did not reach it. A mail that is given again may be delivered twice to those who have it, unless the
+    when the answer did not reach it. A repeated mail may be delivered twice to recipients that have it, unless the
     implementation says otherwise (the mail container does: see `UnqueuedRuns`).
     Embedded: what goes to several mailboxes is one group commit with the body stored once. Distributed: each mailbox's append
     is a quorum write of its own."""

@@ -23,6 +23,29 @@ class MxHost:
     host: str
 
 
+@dataclass(frozen=True, slots=True)
+class SecuredAnswer:
+    """`records` in presentation form, none if there are none of the type or no such name. `name` is where they are: the name
+    that was asked for, or the one that its CNAME records lead to."""
+
+    name: str
+    records: list[str]
+    is_secure: bool
+    """A resolver that is trusted has validated the records, or that there are none of the type, with DNSSEC (RFC 4035 §4.3). False
+    for a name that does not exist."""
+
+
+class SecuredDns(Protocol):
+    """Look-ups for those that must know whether an answer is validated.
+
+    Embedded and distributed alike: each process asks and remembers for itself; nothing is shared between nodes."""
+
+    async def secured(self, name: str, kind: str) -> SecuredAnswer:
+        """The answer of a resolver that is not trusted is not secure. Raises `DnsTemporaryFailure`, also for an answer that the
+        resolver found to be forged (SERVFAIL)."""
+        ...
+
+
 class DnsResolver(Protocol):
     """Asynchronous look-ups, cached for their TTL. Each raises `DnsTemporaryFailure` or `DnsNoSuchName`, the latter also for
     what cannot be a name.

@@ -1,9 +1,18 @@
 """`dnsservice.xml`."""
 
+import enum
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from compostela.base.settings import Settings
+
+
+class TrustInResolvers(enum.Enum):
+    """Whose AD bit counts."""
+
+    LOOPBACK = "loopback"
+    ALL = "all"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +27,9 @@ class DnsSettings:
     """Answers that are kept."""
     single_ip_per_mx: bool = False
     """Try only the first address of an exchanger."""
+    dnssec: TrustInResolvers = TrustInResolvers.LOOPBACK
+    """Which of the servers are believed if they say that they have validated an answer with DNSSEC, which DANE needs: those on
+    loopback addresses (`loopback`), all (`all`: the way to them must be safe), or none (`none`)."""
 
 
 DNS_PORT = 53
@@ -48,6 +60,7 @@ def read_dns_settings(settings: Settings) -> DnsSettings:
         use_system=settings.boolean("autodiscover", True),
         max_cache_size=settings.integer("maxcachesize", 50_000, minimum=1),
         single_ip_per_mx=settings.boolean("singleIPperMX", False),
+        dnssec=settings.choice("dnssec", TrustInResolvers.LOOPBACK, {one.value: one for one in TrustInResolvers}),
     )
     settings.ignored("authoritative", "negativeCacheTTL", "verbose", "setAsDNSJavaDefault", "searchpaths", "class")
     settings.finish()

@@ -21,6 +21,8 @@ class DomainList:
                 await self._store.add(domain)
 
     async def contains(self, domain: Domain) -> bool:
+        if domain == self.default_domain or domain in self._settings.domains:
+            return True  # also while the store is away
         return await self._store.contains(domain)
 
     async def all(self) -> list[Domain]:

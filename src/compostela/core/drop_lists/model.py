@@ -1,4 +1,4 @@
-"""Drop lists: which senders may not write to whom."""
+"""Drop lists: which senders may not write to which recipients."""
 
 import enum
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from compostela.model.mail_address import MailAddress
 
 
 class Scope(enum.Enum):
-    """For whom a list counts (James's words)."""
+    """The recipients that a list is for (James's words)."""
 
     GLOBAL = "global"
     DOMAIN = "domain"

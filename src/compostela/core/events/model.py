@@ -97,8 +97,8 @@ class MailboxSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class MailboxDeleted:
-    """The last that is told of a mailbox. `rows` are the messages that were in it; none after a redelivery, or if the group
-    was too far behind."""
+    """The last event of a mailbox. `rows` are the messages that were in it; empty after a redelivery, or if the group was too late
+    to have them."""
 
     mailbox: Mailbox
     rows: Rows

@@ -1,4 +1,4 @@
-"""Greylisting (RFC 6647): who writes for the first time is asked to come again, which a mail server does and much malware does not."""
+"""Greylisting (RFC 6647): the first mail of a client, sender and recipient gets 4xx. A mail server tries again, much malware does not."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class GreylistRules:
     """Times in seconds, networks in bits."""
 
     block_seconds: float = 3600.0
-    """Who comes again earlier is still too early."""
+    """A second attempt before that is refused too."""
     unseen_seconds: float = 4 * 3600.0
-    """Who comes again later than that is new."""
+    """A second attempt after that counts as the first."""
     known_seconds: float = 36 * 86400.0
     """How long, from its last mail on, a triplet is let through that has come again in time."""
     ipv4_prefix: int = 32
@@ -51,7 +51,7 @@ class Greylisting:
         return True
 
     def _key(self, address: str, sender: MailAddress | None, recipient: MailAddress) -> bytes:
-        """One-way: who wrote to whom cannot be read from the store."""
+        """A one-way hash: senders and recipients cannot be read from the store."""
         triplet = "\x00".join((self._network(address), str(sender or "").lower(), str(recipient).lower()))
         return hashlib.blake2b(triplet.encode("utf-8", "replace"), digest_size=_KEY_BYTES).digest()
 

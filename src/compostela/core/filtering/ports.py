@@ -109,8 +109,8 @@ class BanList(Protocol):
     seconds."""
 
     async def bans(self, address: str) -> bool:
-        """Answers within a time of its own. False when nothing can be learnt: who guards the server must not be able to
-        stop it. Never raises."""
+        """Whether the address is banned. Answers within a time-out of its own, with False if the service cannot be asked: a broken
+        filter must not stop the server. Never raises."""
         ...
 
 

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from compostela.base.errors import TemporaryFailure
+
 _log = logging.getLogger(__name__)
 
 CHECK_TIMEOUT_SECONDS = 10.0
@@ -65,6 +67,10 @@ async def _run(check: HealthCheck) -> HealthResult:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             found = await check.probe()
+    except TimeoutError:
+        found = HealthStatus.UNHEALTHY, f"no answer within {CHECK_TIMEOUT_SECONDS:g} s"
+    except TemporaryFailure as error:
+        found = HealthStatus.UNHEALTHY, str(error)
     except Exception as error:
         _log.exception("health check failed", extra={"component": check.component})
         return HealthResult(check.component, HealthStatus.UNHEALTHY, str(error) or type(error).__name__)

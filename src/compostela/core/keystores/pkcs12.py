@@ -11,8 +11,8 @@ _PROTECTED_KEY = bytes.fromhex("2a864886f70d010c0a0102")
 
 
 def protected_keys(store: bytes) -> list[bytes]:
-    """The private keys that stand each under its own encryption, as Java and OpenSSL write them: EncryptedPrivateKeyInfo in DER
-    (RFC 5208 §6). None for a store that is put together otherwise, or that is damaged."""
+    """The private keys that are encrypted one by one, as Java and OpenSSL write them: EncryptedPrivateKeyInfo in DER
+    (RFC 5208 §6). Empty for a store with another layout or a damaged one."""
     try:
         pfx = der.expect(store, der.SEQUENCE).content
         contents = _data_of(der.read(pfx).rest)

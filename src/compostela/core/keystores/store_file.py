@@ -82,5 +82,5 @@ def _check_iterations(pfx: bytes) -> None:
 
 
 def pem_blocks(data: bytes, label: bytes) -> list[bytes]:
-    """The PEM blocks whose label ends so (`CERTIFICATE`, `X509 CRL`, `PRIVATE KEY`), as they stand."""
+    """The PEM blocks whose label ends so (`CERTIFICATE`, `X509 CRL`, `PRIVATE KEY`), unchanged."""
     return [block[0] for block in _PEM.finditer(data) if block[1].endswith(label)]

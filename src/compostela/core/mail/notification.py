@@ -54,7 +54,7 @@ def is_asked(mail: Mail) -> bool:
 
 
 def wants(mail: Mail, recipient: MailAddress, condition: str, *, unless_told: bool) -> bool:
-    """Whether the sender is to be told when `condition` comes about; `unless_told` answers for those who did not say."""
+    """Whether the sender asked to be told of `condition`; `unless_told` is the answer if the mail has no NOTIFY for the recipient."""
     notify = notify_of(mail, recipient)
     return unless_told if notify is None else condition in notify.split(",")
 

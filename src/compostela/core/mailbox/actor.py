@@ -1,4 +1,4 @@
-"""The one who acts on mailboxes."""
+"""The user or system that acts on mailboxes."""
 
 from dataclasses import dataclass
 

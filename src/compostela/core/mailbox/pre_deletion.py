@@ -10,7 +10,7 @@ from compostela.core.mailbox.model import Mailbox, MessageRow
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """Messages that are about to be deleted, at most a thousand at a time, and the actor who deletes them."""
+    """Messages that are about to be deleted, at most a thousand at a time, and the actor that deletes them."""
 
     actor: Actor
     mailbox: Mailbox

@@ -78,6 +78,11 @@ class MailboxSession:
         """Return the actor's rights on a mailbox."""
         return self._service.rights.of(self.actor, mailbox)
 
+    def rights_of(self, actor: Actor, mailbox: Mailbox) -> Right:
+        """Return the rights of somebody else on a mailbox that this actor may administer. Raises `NoPermission`."""
+        self._check(mailbox, Right.ADMINISTER)
+        return self._service.rights.of(actor, mailbox)
+
     async def create(self, path: MailboxPath) -> Mailbox:
         """Make a mailbox and the parents that are missing. Raises `AlreadyExists`, `InvalidArgument`."""
         await self._prepare_to_create(path)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from compostela.core.blob.model import MessageContent
+from compostela.core.outbound.tls import OPPORTUNISTIC, TlsFailure, TlsPolicy
 from compostela.model.mail_address import MailAddress
 
 
@@ -70,14 +71,24 @@ class Refusal:
         return 500 <= self.code <= 599
 
 
+@dataclass(frozen=True, slots=True)
+class TlsOutcome:
+    """`is_used` when the mail went under TLS; `failure` when the policy was not met, also when it is only tested."""
+
+    is_used: bool
+    failure: TlsFailure | None = None
+
+
 @dataclass(slots=True)
 class SendResult:
-    """Who got the mail and who did not, and why."""
+    """The recipients that got the mail, and those that did not, with the reason."""
 
     delivered: list[MailAddress] = field(default_factory=list)
     refused: dict[MailAddress, Refusal] = field(default_factory=dict)
     passed_on: set[MailAddress] = field(default_factory=set)
     """Those of the delivered whose wishes for reports the next hop has taken over (RFC 3461 §5.2.1)."""
+    tls: TlsOutcome | None = None
+    """How TLS went, None when there was no conversation as far as that."""
 
 
 class SmtpSender(Protocol):
@@ -97,11 +108,14 @@ class SmtpSender(Protocol):
         wishes: Wishes = NO_WISHES,
         *,
         name: str = "",
+        tls: TlsPolicy = OPPORTUNISTIC,
     ) -> SendResult:
         """One mail to one address of a next hop. Never raises for what the peer or the network does: every recipient is
         delivered or refused; a peer that takes fewer recipients at once gets several mails. `host` is an address or a name; `name`
         the one that a certificate must be for. A wish that the peer cannot fulfil refuses the mail; those for reports and priority
         are kept to as far as the peer goes. A message that cannot be read to its end is refused for now, and never ended as if
         it were whole: the connection closes without the final dot or BDAT LAST. A next hop that is this server itself, by its
-        address or by the name it greets with, gets no mail: the refusal `leads_back`."""
+        address or by the name it greets with, gets no mail: the refusal `leads_back`. `tls` is the destination's policy: a host that does
+        not meet it is refused for now, and another one may do (RFC 7672 §2.2, RFC 8461 §5); a wish not to require TLS overrules it
+        (RFC 8689 §3)."""
         ...

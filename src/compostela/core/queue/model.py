@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EntryId
 
@@ -28,3 +29,30 @@ class QueuedMail:
     """Delivery attempts that failed so far."""
     last_error: str | None = None
     """Why the last one failed, or why the mail was sent to the processor where it is."""
+    is_held: bool = False
+    """An administrator holds it back: no consumer gets it before it is released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which entries of a queue an administrator means: those that fit every criterion that is given."""
+
+    sender: MailAddress | None = None
+    name: str | None = None
+    recipient: MailAddress | None = None
+    destination: Domain | None = None
+    """The domain of a recipient."""
+    enqueued_until: float | None = None
+    """Epoch seconds, by the clock of the node that enqueued the entry: later ones stay."""
+
+    def fits(self, mail: QueuedMail) -> bool:
+        return (
+            (self.sender is None or mail.sender == self.sender)
+            and (self.name is None or mail.name == self.name)
+            and (self.recipient is None or self.recipient in mail.recipients)
+            and (self.destination is None or any(one.domain == self.destination for one in mail.recipients))
+            and (self.enqueued_until is None or mail.enqueued_at <= self.enqueued_until)
+        )
+
+
+EVERYTHING = Selection()

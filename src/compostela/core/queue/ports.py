@@ -1,12 +1,11 @@
-"""The mail queue: durable hand-over between those who accept mail and those who process it."""
+"""The mail queue: durable hand-over from the servers that accept mail to the consumers that process it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from compostela.core.idempotency import Effect
 from compostela.core.mail.model import Mail
-from compostela.core.queue.model import NORMAL_PRIORITY, QueuedMail
-from compostela.model.mail_address import MailAddress
+from compostela.core.queue.model import EVERYTHING, NORMAL_PRIORITY, QueuedMail, Selection
 from compostela.model.numbers import EntryId
 
 MAX_DEATHS_ALONE = 3
@@ -103,21 +102,24 @@ class MailQueue(Protocol):
         twice, and none that was done before the listing began."""
         ...
 
-    async def delete(
-        self,
-        *,
-        sender: MailAddress | None = None,
-        name: str | None = None,
-        recipient: MailAddress | None = None,
-        enqueued_until: float | None = None,
-    ) -> int:
-        """Removes matching entries (all, when no criterion is given) and returns how many. A deleted entry has no further
-        effect and does not come again, also when it is in work. With `enqueued_until` (epoch seconds) later entries stay, by the
-        clock of the node that enqueued them. Cut off in its middle it may be repeated."""
+    async def delete(self, chosen: Selection = EVERYTHING) -> int:
+        """Removes the chosen entries and returns how many. A deleted entry has no further effect and does not come again, also
+        when it is in work. Cut off in its middle it may be repeated."""
         ...
 
-    async def flush(self) -> int:
-        """Makes all delayed entries ready now, in whatever process they wait."""
+    async def hold(self, chosen: Selection = EVERYTHING) -> int:
+        """Keeps the chosen entries that are in the queue now from all consumers, durably, until they are released; returns how many
+        were not held before. An entry in work goes on: it may be passed over here, or be held from its retry on. Cut off in its
+        middle it may be repeated."""
+        ...
+
+    async def release(self, chosen: Selection = EVERYTHING) -> int:
+        """Lets held entries wait again for the time they waited for, and returns how many. One that was in work when it was held,
+        and still is, may be passed over. Cut off in its middle it may be repeated."""
+        ...
+
+    async def flush(self, chosen: Selection = EVERYTHING) -> int:
+        """Makes the chosen delayed entries ready now, in whatever process they wait. Held ones stay held."""
         ...
 
 

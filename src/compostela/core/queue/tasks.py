@@ -1,14 +1,15 @@
 """Tasks on mail queues: delete mails."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from compostela.base.errors import InvalidArgument
+from compostela.core.queue.model import EVERYTHING, Selection
 from compostela.core.queue.ports import MailQueue, MailQueues
 from compostela.core.tasks.model import Json
 from compostela.core.tasks.runner import TaskContext, TaskRunner
+from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 
 
@@ -31,7 +32,7 @@ class ClearQueueTask(TaskRunner[ClearQueue]):
         return {"mailQueueName": arguments.queue, "initialCount": size, "remainingCount": size}
 
     async def run(self, arguments: ClearQueue, context: TaskContext) -> None:
-        await _delete(self._queues.queue(arguments.queue), context)
+        await _delete(self._queues.queue(arguments.queue), context, EVERYTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,24 @@ class DeleteFromQueue:
     sender: str | None = None
     name: str | None = None
     recipient: str | None = None
+    destination: str | None = None
+    """A domain."""
+
+    def selection(self) -> Selection:
+        """Raises `InvalidArgument`: without a criterion all mails would go."""
+        chosen = Selection(
+            sender=None if self.sender is None else MailAddress.parse(self.sender),
+            name=self.name,
+            recipient=None if self.recipient is None else MailAddress.parse(self.recipient),
+            destination=None if self.destination is None else Domain.parse(self.destination),
+        )
+        if [self.sender, self.name, self.recipient, self.destination].count(None) != 3:
+            raise InvalidArgument("give one of 'sender', 'name', 'recipient', 'destination'")
+        return chosen
 
 
 class DeleteFromQueueTask(TaskRunner[DeleteFromQueue]):
-    """Deletes mails of a sender, of a name, or to a recipient; later ones stay, as with `ClearQueueTask`."""
+    """Deletes mails by sender, name, recipient or destination; later ones stay, as with `ClearQueueTask`."""
 
     name = "delete-mails-from-mail-queue"
     arguments = DeleteFromQueue
@@ -54,7 +69,7 @@ class DeleteFromQueueTask(TaskRunner[DeleteFromQueue]):
         self._queues = queues
 
     async def describe(self, arguments: DeleteFromQueue) -> Json:
-        _criterion(arguments)
+        arguments.selection()
         size = await self._queues.queue(arguments.queue).size()
         return {
             "mailQueueName": arguments.queue,
@@ -63,10 +78,11 @@ class DeleteFromQueueTask(TaskRunner[DeleteFromQueue]):
             "sender": arguments.sender,
             "name": arguments.name,
             "recipient": arguments.recipient,
+            **({} if arguments.destination is None else {"destination": arguments.destination}),
         }
 
     async def run(self, arguments: DeleteFromQueue, context: TaskContext) -> None:
-        await _delete(self._queues.queue(arguments.queue), context, **_criterion(arguments))
+        await _delete(self._queues.queue(arguments.queue), context, arguments.selection())
 
 
 class _Progress(msgspec.Struct):
@@ -74,22 +90,9 @@ class _Progress(msgspec.Struct):
     """Mails that were enqueued later stay, epoch seconds."""
 
 
-async def _delete(queue: MailQueue, context: TaskContext, **criterion: Any) -> None:  # Any: an address or a name
+async def _delete(queue: MailQueue, context: TaskContext, chosen: Selection) -> None:
     if context.progress is None:
         await context.save(context.state.information, {"until": context.now()})
     progress = msgspec.convert(context.progress, _Progress)
-    await queue.delete(**criterion, enqueued_until=progress.until)
+    await queue.delete(replace(chosen, enqueued_until=progress.until))
     await context.report({**context.state.information, "remainingCount": await queue.size()})
-
-
-def _criterion(arguments: DeleteFromQueue) -> dict[str, Any]:
-    """Raises `InvalidArgument`: without a criterion all mails would go."""
-    chosen: dict[str, Any] = {  # Any: an address or a name
-        "sender": None if arguments.sender is None else MailAddress.parse(arguments.sender),
-        "name": arguments.name,
-        "recipient": None if arguments.recipient is None else MailAddress.parse(arguments.recipient),
-    }
-    given = {name: value for name, value in chosen.items() if value is not None}
-    if len(given) != 1:
-        raise InvalidArgument("give one of 'sender', 'name', 'recipient'")
-    return given

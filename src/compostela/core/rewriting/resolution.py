@@ -25,7 +25,7 @@ class MappingError(CompostelaError):
 @dataclass(slots=True)
 class Resolution:
     """Where mail for an address goes. `targets` take the recipient's place; `forwards` get a copy in the recipient's name
-    (an address that forwards to itself stands among the targets). Nothing at all: the address has no mapping."""
+    (an address that forwards to itself is one of the targets). Both empty: the address has no mapping."""
 
     targets: list[MailAddress] = field(default_factory=list)
     forwards: list[MailAddress] = field(default_factory=list)

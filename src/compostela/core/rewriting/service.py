@@ -73,7 +73,7 @@ class RecipientRewriteTable:
         )
 
     async def _readers(self, address: MailAddress) -> list[MailAddress]:
-        """Who reads the mail of an address that no mapping leads further."""
+        """The addresses that get the mail of an address without a mapping: itself, or the postmaster's for an unread role address."""
         if self._postmaster is None or not await self._is_unread_role(address):
             return [address]
         beyond = await self._mapped(self._postmaster)

@@ -1,7 +1,7 @@
 """SMTP hooks: how a server's behaviour is extended at each step of a session (James's fastfail handlers and message hooks).
 
 A hook overrides the methods of the roles that it plays. For each role the chain asks its hooks in order; the first answer
-other than `DECLINED` decides, so an accepting hook hides those behind it.
+other than `DECLINED` decides, so the hooks after an accepting one are not asked.
 """
 
 import enum
@@ -22,7 +22,7 @@ class HookCode(enum.Enum):
     """What a hook says."""
 
     OK = "ok"
-    """Accepted: nobody else is asked."""
+    """Accepted: no further hook is asked."""
     DENY = "deny"
     """Refused for good."""
     DENYSOFT = "denysoft"
@@ -79,14 +79,14 @@ class SmtpHook:
     """A connection ends after so long; 0 for any time."""
 
     accounts: StaticAccounts = NO_ACCOUNTS
-    """Who may log in at this server beside the users of the repository."""
+    """Accounts that may log in at this server beside the users of the repository."""
 
     def ehlo_lines(self, session: SmtpSession) -> Sequence[str]:
         """EHLO keywords with their values, shown before those of the server itself."""
         return ()
 
     def helo_features(self, session: SmtpSession) -> Sequence[str]:
-        """EHLO keywords with their values, shown behind those of the server itself."""
+        """EHLO keywords with their values, shown after those of the server itself."""
         return ()
 
     def mail_parameters(self) -> Sequence[str]:
@@ -128,7 +128,7 @@ RcptParameterRole = Callable[[SmtpSession, MailAddress, str, str | None], Awaita
 
 
 class HookChain:
-    """The hooks of one server, sorted by role once, so that a role that nobody plays costs nothing."""
+    """The hooks of one server, sorted by role once, so that a role without hooks costs nothing."""
 
     def __init__(self, hooks: Iterable[SmtpHook]) -> None:
         self.hooks = list(hooks)

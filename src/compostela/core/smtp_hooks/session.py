@@ -16,9 +16,8 @@ HOLD_UNTIL = "hold-until"
 class SmtpSession:
     """Facts of one connection and of its current transaction.
 
-    `relaying_allowed`: the client's address stands in `authorizedAddresses`, or it has authenticated. `attributes` live as
-    long as the transaction; hooks may put there what they tell each other, and what begins with `mail:` becomes an
-    attribute of the mail."""
+    `relaying_allowed`: the client's address is in `authorizedAddresses`, or it has authenticated. `attributes` live as
+    long as the transaction; hooks share values there, and a name that begins with `mail:` becomes an attribute of the mail."""
 
     id: str
     remote_address: str

@@ -1,4 +1,4 @@
-"""What is known of a task: what it is, how far it is, who runs it."""
+"""What is known of a task: its type, its progress, the node that runs it."""
 
 import enum
 import uuid

@@ -33,7 +33,7 @@ class UserDeletionStep(UserStep):
 class UsernameChangeStep(UserStep):
     @abc.abstractmethod
     async def change(self, old: Username, new: Username) -> None:
-        """Gives what this part keeps of `old`, who may no longer exist, to `new`."""
+        """Give this part's data of `old`, a user that may no longer exist, to `new`."""
 
 
 class StepState(enum.Enum):

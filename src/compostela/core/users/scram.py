@@ -30,8 +30,8 @@ def are_outdated(stored: str | None) -> bool:
 
 
 def secrets_of_nobody(user: Username, secret: bytes) -> ScramSecrets:
-    """For a user without secrets: always the same ones, which no password fits, so that nobody learns who exists
-    (RFC 5802 §9). `secret` is the server's own."""
+    """Secrets for an unknown user or one without its own: always the same, and no password fits, so that a client cannot learn which
+    users exist (RFC 5802 §9). `secret` is the server's own."""
     salt = hmac.digest(secret, b"salt " + user.value.encode(), hashlib.sha256)[:_SALT_BYTES]
     return ScramSecrets(ITERATIONS, salt, os.urandom(32), os.urandom(32))
 

@@ -8,8 +8,9 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from compostela.base.errors import InvalidArgument, TemporaryFailure
+from compostela.base.errors import AlreadyExists, InvalidArgument, TemporaryFailure
 from compostela.core.domains.service import DomainList
+from compostela.core.users.directory import UserDirectory
 from compostela.core.users.passwords import algorithm_of, hash_password, verify_password
 from compostela.core.users.ports import UserStore
 from compostela.core.users.scram import are_outdated, scram_secrets, secrets_of_nobody
@@ -37,7 +38,11 @@ class UsersRepository:
         domains: DomainList,
         settings: UsersSettings,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        directory: UserDirectory | None = None,
     ) -> None:
+        self.directory = directory
+        """Users outside this server. They cannot be changed here."""
+        self._has_local_users = settings.directory is None or settings.directory.local_users
         self._store = store
         self._domains = domains
         self._settings = settings
@@ -51,27 +56,52 @@ class UsersRepository:
     def virtual_hosting(self) -> bool:
         return self._settings.virtual_hosting
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether all users are in a directory that others administer."""
+        return not self._has_local_users
+
     def is_administrator(self, user: Username) -> bool:
         return user in self._settings.administrators
 
     async def add(self, user: Username, password: str) -> None:
-        """Raises `AlreadyExists`, and `InvalidArgument` for a name in the wrong form or of a foreign domain."""
+        """Raises `AlreadyExists`, and `InvalidArgument` for a name in the wrong form or of a foreign domain, or if users are in a
+        directory."""
+        self._check_writable()
         await self._check(user)
+        if self.directory is not None and await self.directory.contains(user):
+            raise AlreadyExists(f"the user {user} is in the directory")
         await self._store.add(user, await self._hash(password), await self._scram(password))
 
     async def set_password(self, user: Username, password: str) -> None:
-        """Raises `NotFound`."""
+        """Raises `NotFound`, and `InvalidArgument` if users are in a directory."""
+        self._check_writable()
         await self._store.set_password_hash(user, await self._hash(password), await self._scram(password))
 
     async def remove(self, user: Username) -> bool:
+        """Raises `InvalidArgument` if users are in a directory."""
+        self._check_writable()
         return await self._store.remove(user)
 
     async def contains(self, user: Username) -> bool:
-        """See `UserStore.exists`."""
-        return await self._store.exists(user)
+        """See `UserStore.exists` and `UserDirectory.contains`."""
+        if self._has_local_users and await self._store.exists(user):
+            return True
+        return self.directory is not None and await self.directory.contains(user)
 
     async def names(self, domain: Domain | None = None) -> AsyncIterator[Username]:
-        """Page by page; see `UserStore.names`."""
+        """Local users page by page (see `UserStore.names`), then those of a directory that are not local too."""
+        if self._has_local_users:
+            async for user in self._local_names(domain):
+                yield user
+        if self.directory is None:
+            return
+        async for batch in self.directory.names(domain):
+            for user in batch:
+                if not (self._has_local_users and await self._store.exists(user)):
+                    yield user
+
+    async def _local_names(self, domain: Domain | None) -> AsyncIterator[Username]:
         page = await self._store.names(domain=domain, limit=PAGE)
         while True:
             for user in page.names:
@@ -81,7 +111,21 @@ class UsersRepository:
             page = await self._store.names(domain=domain, cursor=page.next_cursor, limit=PAGE)
 
     async def verify(self, user: Username, password: str) -> bool:
-        """Whether it is the user's password. An unknown user takes as long as a wrong password."""
+        """Whether it is the password of this very user."""
+        return await self.authenticate(user, password) == user
+
+    async def authenticate(self, name: Username, password: str) -> Username | None:
+        """The user whose password it is, None for a wrong one. In a directory the user may have another name than the one at the
+        login. An unknown user takes as long as a wrong password."""
+        directory = self.directory
+        if directory is not None and not (self._has_local_users and await self._store.exists(name)):
+            user = await directory.authenticate(name, password)
+            if user is None and self._settings.verify_failure_delay_seconds:
+                await self._sleep(self._settings.verify_failure_delay_seconds)
+            return user
+        return name if await self._verify_local(name, password) else None
+
+    async def _verify_local(self, user: Username, password: str) -> bool:
         stored = await self._store.password_hash(user)
         known = stored is not None
         if stored is None:
@@ -101,7 +145,7 @@ class UsersRepository:
         return False
 
     async def scram_secrets(self, name: str) -> ScramSecrets:
-        """What SCRAM needs of a user's password; for a user without it, or for nobody, secrets that no password fits."""
+        """The SCRAM secrets of a user; for one without them, or an unknown name, secrets that no password fits."""
         try:
             user = Username.parse(name)
         except InvalidArgument:
@@ -124,7 +168,9 @@ class UsersRepository:
         user = self.name_of(address)
         if user is None or not await self.contains(user):
             return None
-        if not self._settings.virtual_hosting and not await self._domains.contains(address.domain):
+        # a directory may have users of domains that are not ours
+        is_named_by_domain = self._settings.virtual_hosting and self.directory is None
+        if not is_named_by_domain and not await self._domains.contains(address.domain):
             return None
         return user
 
@@ -137,6 +183,12 @@ class UsersRepository:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self.directory is not None:
+            self.directory.close()
+
+    def _check_writable(self) -> None:
+        if self.is_read_only:
+            raise InvalidArgument("users are in a directory, which is read-only here: change them there")
 
     async def _check(self, user: Username) -> None:
         if not self._settings.virtual_hosting:

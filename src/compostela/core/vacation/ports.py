@@ -1,4 +1,4 @@
-"""Where vacation settings are kept, and who has had an answer."""
+"""The store of vacation settings and of the senders that have had an answer."""
 
 from typing import Protocol
 
@@ -20,7 +20,7 @@ class VacationStore(Protocol):
         ...
 
     async def set(self, user: Username, vacation: Vacation) -> None:
-        """Replace the settings and forget who was answered, as one step: a new text may go to everyone again. May be repeated.
+        """Replace the settings and forget the answered senders, as one step: a new text may go to everyone again. May be repeated.
         Raises `StorageFull`, `TemporaryFailure`."""
         ...
 
@@ -29,7 +29,7 @@ class VacationStore(Protocol):
         ...
 
     async def move(self, user: Username, new: Username) -> None:
-        """Give the settings of `user`, and who was answered, to `new`, as one step. Settings that `new` has already stay. May be
+        """Give the settings of `user`, and its answered senders, to `new`, as one step. Settings that `new` has already stay. May be
         repeated. Raises `TemporaryFailure`."""
         ...
 

@@ -1,4 +1,4 @@
-"""Vacation settings, and who was answered, of a user who is renamed or deleted."""
+"""Vacation settings and answered senders of a user that is renamed or deleted."""
 
 from compostela.core.users.data_steps import UserDeletionStep, UsernameChangeStep
 from compostela.core.vacation.ports import VacationStore

@@ -11,6 +11,7 @@ from compostela.mailauth.dkim.tags import DkimSyntaxError, parse_tags, without_s
 
 SENDER_DOMAIN = "%MAIL_FROM"
 """As `d=` of a template: the domain of the envelope's sender."""
+FIELD_NAME = "DKIM-Signature"
 _LINE_OCTETS = 72
 _COMPUTED = ("v", "a", "b", "bh", "t", "l")
 _EXAMPLE_DOMAIN = "sender.example"
@@ -69,30 +70,37 @@ class DkimSigner:
         self._template = template
         self._key = key
 
-    def sign(self, header: bytes, body: Octets, domain: str, now: float) -> bytes:
-        """A DKIM-Signature field without its last line end, to stand on top of the header block. `domain` in A-labels, `now` in
-        epoch seconds. Pure, and reads the body once."""
+    def sign(
+        self,
+        header: bytes,
+        body: Octets,
+        domain: str,
+        now: float,
+        *,
+        field_name: str = FIELD_NAME,
+        first_tag: str = "v=1",
+    ) -> bytes:
+        """A DKIM-Signature field, or another of its form, without its last line end, for the top of the header block. `domain` in A-labels,
+        `now` in epoch seconds. Pure, and reads the body once."""
         template = self._template
         hashes = BodyHashes(relaxed=template.relaxed_body)
         for piece in pieces(body):
             hashes.update(piece)
         (digest,) = hashes.digests().values()
-        field = self._unsigned(domain, digest, now)
+        field = self._unsigned(f"{field_name}: {first_tag};", domain, digest, now)
         by_name = fields_by_name(header)
         signed = signed_fields(header, by_name, template.fields, relaxed=template.relaxed_header)
         last = relaxed_field(field).removesuffix(b"\r\n") if template.relaxed_header else field
-        value = base64.b64encode(self._key.sign(signed + last))
-        lines = (value[start : start + _LINE_OCTETS] for start in range(0, len(value), _LINE_OCTETS))
-        return field + b"\r\n\t".join(lines)
+        return field + folded_signature(self._key.sign(signed + last))
 
-    def _unsigned(self, domain: str, body_hash: bytes, now: float) -> bytes:
+    def _unsigned(self, beginning: str, domain: str, body_hash: bytes, now: float) -> bytes:
         """The field up to `b=`, whose value is added when the rest is signed."""
         template = self._template
         canonical = "/".join("relaxed" if one else "simple" for one in (template.relaxed_header, template.relaxed_body))
-        tags = [("v", "1"), ("a", self._key.algorithm.value), ("c", canonical), ("d", domain), ("s", template.selector)]
+        tags = [("a", self._key.algorithm.value), ("c", canonical), ("d", domain), ("s", template.selector)]
         tags += [("t", str(int(now)))] if template.timed else []
         tags += template.others
-        lines, line = [], "DKIM-Signature:"
+        lines, line = [], beginning
         names = [name.decode() for name in template.fields]
         items = [f"{name}={value};" for name, value in tags]
         items += [f"h={names[0]}", *(f":{name}" for name in names[1:])]
@@ -104,3 +112,9 @@ class DkimSigner:
             else:
                 line += item if item.startswith(":") else " " + item
         return "\r\n".join([*lines, line, "\tb="]).encode()
+
+
+def folded_signature(signature: bytes) -> bytes:
+    """The value of `b=`, on several lines."""
+    value = base64.b64encode(signature)
+    return b"\r\n\t".join(value[start : start + _LINE_OCTETS] for start in range(0, len(value), _LINE_OCTETS))

@@ -6,7 +6,7 @@ the body, which is pure work for a thread; and with the keys from DNS a result f
 
 import asyncio
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -96,17 +96,7 @@ class DkimVerification:
 
     def body_digests(self, body: Octets) -> dict[BodyKey, BodyDigest]:
         """Pure; for `conclude`. The body is read once in pieces, and not at all without a signature that can be read."""
-        keys = {_body_key(one.signature) for one in self._candidates if one.signature is not None}
-        lengths = {relaxed: [length for other, length in keys if other is relaxed] for relaxed, _ in keys}
-        hashes = {relaxed: BodyHashes(relaxed=relaxed, lengths=of) for relaxed, of in lengths.items()}
-        for piece in pieces(body) if hashes else ():
-            for one in hashes.values():
-                one.update(piece)
-        return {
-            (relaxed, length): BodyDigest(digest, one.size)
-            for relaxed, one in hashes.items()
-            for length, digest in one.digests().items()
-        }
+        return digests_of([one.signature for one in self._candidates if one.signature is not None], body)
 
     async def conclude(
         self, digests: Mapping[BodyKey, BodyDigest], dns: AuthenticationDns, now: float
@@ -124,14 +114,14 @@ class DkimVerification:
             except (DnsFailure, TimeoutError) as error:
                 results.append(_result(one.signature, DkimStatus.TEMPERROR, f"DNS: {error}"))
                 continue
-            results.append(self._verified(one.field, one.signature, digests[_body_key(one.signature)], keys, now))
+            results.append(self._verified(one.field, one.signature, digests[body_key(one.signature)], keys, now))
         return results
 
     def _verified(
         self, field: Field, signature: Signature, body: BodyDigest, keys: list[str], now: float
     ) -> DkimResult:
         try:
-            key, verify = _usable_key(keys, signature)
+            key, verify = usable_key(keys, signature)
         except DkimSyntaxError as error:
             return _result(signature, DkimStatus.PERMERROR, str(error))
         status, reason = self._checked(field, signature, body, verify, now)
@@ -172,11 +162,26 @@ def _candidate(field: Field) -> _Candidate:
         return _Candidate(field, None, str(error))
 
 
-def _body_key(signature: Signature) -> BodyKey:
+def digests_of(signatures: Sequence[Signature], body: Octets) -> dict[BodyKey, BodyDigest]:
+    """The hashes that signatures need. Pure; the body is read once in pieces, and not at all without a signature."""
+    keys = {body_key(one) for one in signatures}
+    lengths = {relaxed: [length for other, length in keys if other is relaxed] for relaxed, _ in keys}
+    hashes = {relaxed: BodyHashes(relaxed=relaxed, lengths=of) for relaxed, of in lengths.items()}
+    for piece in pieces(body) if hashes else ():
+        for one in hashes.values():
+            one.update(piece)
+    return {
+        (relaxed, length): BodyDigest(digest, one.size)
+        for relaxed, one in hashes.items()
+        for length, digest in one.digests().items()
+    }
+
+
+def body_key(signature: Signature) -> BodyKey:
     return signature.relaxed_body, signature.body_length
 
 
-def _usable_key(texts: list[str], signature: Signature) -> tuple[KeyRecord, Verifier]:
+def usable_key(texts: list[str], signature: Signature) -> tuple[KeyRecord, Verifier]:
     """The first that fits. Raises `DkimSyntaxError` with the reason of the last."""
     problem = DkimSyntaxError("there is no key")
     for text in texts[:MAX_KEYS]:

@@ -56,6 +56,7 @@ MAILBOX_DELETED = "BYE Selected mailbox has been deleted"
 _FAREWELLS = {
     CloseReason.SILENCE: "BYE Autologout; idle for too long.",
     CloseReason.REMOVED: "BYE The account is removed.",
+    CloseReason.DISCONNECTED: "BYE An administrator ends the connection.",
 }
 
 _commands = counter("imapCommands", "IMAP commands")
@@ -64,6 +65,7 @@ _commands = counter("imapCommands", "IMAP commands")
 class ImapProtocol(GatheringHost):
     """One connection; also what commands work with (`Context` and `Output`)."""
 
+    protocol = "IMAP"
     log = logging.getLogger("compostela.net.imap")
 
     __slots__ = (
@@ -138,6 +140,15 @@ class ImapProtocol(GatheringHost):
     @property
     def account(self) -> Username | None:
         return self.state.user
+
+    def _details(self) -> dict[str, str]:
+        view, user = self.state.view, self.state.user
+        return {
+            "loggedInUser": "" if user is None else user.value,
+            "isCompressed": "false",
+            "selectedMailbox": "" if view is None else view.mailbox.path.name,
+            "isIdling": str(self._idle_tag is not None).lower(),
+        }
 
     def _announce_close(self, reason: CloseReason) -> None:
         if self._message is not None:

@@ -45,6 +45,7 @@ _CLOSING = {
     CloseReason.SHUTDOWN: responses.bye("The server is shutting down", responses.TRYLATER),
     CloseReason.SILENCE: responses.bye("Nothing came for too long"),
     CloseReason.REMOVED: responses.bye("The account is removed"),
+    CloseReason.DISCONNECTED: responses.bye("An administrator ends the connection"),
     CloseReason.LIFESPAN: responses.bye("The connection has been there for too long"),
 }
 
@@ -54,6 +55,7 @@ _commands = counter("manageSieveCommands", "ManageSieve commands")
 class ManageSieveProtocol(GreetingHost):
     """One connection."""
 
+    protocol = "MANAGESIEVE"
     log = logging.getLogger("compostela.net.managesieve")
 
     __slots__ = (

@@ -8,17 +8,20 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from compostela.base.errors import CompostelaError
 from compostela.core.blob.model import MessageContent
 from compostela.core.outbound.own_endpoints import NO_ENDPOINTS, OwnEndpoints, leads_back
-from compostela.core.outbound.ports import NO_WISHES, Refusal, SendOptions, SendResult, Wishes
+from compostela.core.outbound.ports import NO_WISHES, Refusal, SendOptions, SendResult, TlsOutcome, Wishes
+from compostela.core.outbound.tls import OPPORTUNISTIC, Demand, TlsFailure, TlsFailureType, TlsPolicy
 from compostela.mime.conversion import CannotConvert
 from compostela.mime.headers import Headers
 from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
 from compostela.net.outbound.content import Unreadable, body_chunks, fitting, message_lines, shape_of, stuffed_chunk
 from compostela.net.outbound.envelope import limit_of, mail_line, needs_utf8, rcpt_line, size_limit
+from compostela.net.outbound.tls import AnchorFound, PolicyNotMet, check_dane, context_for, failure_of
 
 _log = logging.getLogger(__name__)
 
@@ -85,14 +88,18 @@ class SmtpClient:
         wishes: Wishes = NO_WISHES,
         *,
         name: str = "",
+        tls: TlsPolicy = OPPORTUNISTIC,
     ) -> SendResult:
         result = SendResult()
         left = list(recipients)
         refusal: Refusal | None = None
+        policy, anchor = OPPORTUNISTIC if wishes.require_tls is False else tls, None
+        failure: TlsFailure | None = None
         while left and refusal is None:
-            conversation = _Conversation(host, port, options, wishes, name or host, self._own)
+            conversation = _Conversation(host, port, options, wishes, name or host, self._own, policy, anchor)
             try:
                 await conversation.open()
+                result.tls = TlsOutcome(conversation.is_tls, failure)
                 left = await conversation.transact(sender, left, content, result)
                 await conversation.quit()
             except (_Failed, OSError, ssl.SSLError, TimeoutError, EOFError, UnicodeError) as error:
@@ -105,6 +112,15 @@ class SmtpClient:
             except _Refused as refused:
                 refusal = refused.refusal
                 await conversation.quit()  # RFC 5321 §4.1.1.10
+            except AnchorFound as found:
+                anchor = found.anchor
+            except PolicyNotMet as error:
+                failure = error.failure
+                result.tls = TlsOutcome(is_used=False, failure=failure)
+                if policy.is_testing:
+                    policy = OPPORTUNISTIC
+                else:
+                    refusal = Refusal(0, f"{host}:{port}: {error}", is_of_host=True)
             except _NoTls as error:
                 # any encryption is better than none, and none better than no mail (RFC 7435 §1.2)
                 _log.info("TLS with %s:%d failed, going on without: %s", host, port, error)
@@ -158,18 +174,29 @@ class _Refused(Exception):
 
 class _Conversation:
     def __init__(
-        self, host: str, port: int, options: SendOptions, wishes: Wishes, name: str, own: OwnEndpoints
+        self,
+        host: str,
+        port: int,
+        options: SendOptions,
+        wishes: Wishes,
+        name: str,
+        own: OwnEndpoints,
+        policy: TlsPolicy,
+        anchor: bytes | None,
     ) -> None:
+        """`anchor` is the authority of the policy's TLSA records, once it is known."""
         self._host = host
         self._port = port
         self._options = options
         self._wishes = wishes
         self._name = name
         self._own = own
+        self._policy = policy
+        self._anchor = anchor
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._features: dict[str, str] = {}
-        self._is_tls = False
+        self.is_tls = False
 
     async def open(self) -> None:
         """Connects, greets, upgrades to TLS and logs in, as far as the options and the peer want it."""
@@ -186,13 +213,17 @@ class _Conversation:
         self._check_name(greeting)
         await self._hello()
         required = self._wishes.require_tls is True
-        if (required or self._options.use_starttls) and "STARTTLS" in self._features:
+        demanded = self._policy.is_mandatory
+        if (required or demanded or self._options.use_starttls) and "STARTTLS" in self._features:
             await self._upgrade(required)
-        if required and not (self._is_tls and "REQUIRETLS" in self._features):
+        if demanded and not self.is_tls:
+            text = f"{self._name} offers no TLS, which the policy of {self._policy.domain} demands"
+            raise PolicyNotMet(TlsFailure(TlsFailureType.STARTTLS_NOT_SUPPORTED, text))
+        if required and not (self.is_tls and "REQUIRETLS" in self._features):
             # whoever sits in between can offer REQUIRETLS in the clear and refuse STARTTLS
             raise _Refused(_NO_REQUIRETLS)
         if self._options.user is not None:
-            if self._options.use_starttls and not self._is_tls:
+            if self._options.use_starttls and not self.is_tls:
                 # a middlebox can take STARTTLS out of the answer; another try may reach the real host
                 raise _Failed("TLS is not offered, so the password is not sent; startTLS 'false' allows it")
             await self._log_in()
@@ -377,26 +408,28 @@ class _Conversation:
             return
         if not await self._is_silent():
             raise _Failed("octets in the clear behind the go-ahead for TLS")
-        context = ssl.create_default_context()
         verify = required or (self._options.verify_certificate and self._wishes.require_tls is not False)
-        if not verify:
-            # opportunistic: any encryption is better than none (RFC 7435)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
+        context = context_for(self._policy, self._anchor, verify=verify)
         try:
             async with _within(self._options.connect_seconds, "no end of the TLS handshake"):
                 await self._writer.start_tls(context, server_hostname=self._name)
-        except ssl.SSLCertVerificationError as error:
-            if not required:
-                raise
+        except (_Failed, OSError, ssl.SSLError) as error:
+            self._handshake_failed(error, required=required, verify=verify)
+        tls = self._writer.get_extra_info("ssl_object")
+        if self._policy.demand is Demand.DANE and self._anchor is None:
+            check_dane(self._policy, tls, self._name)
+        self.is_tls = True
+        await self._hello()
+
+    def _handshake_failed(self, error: _Failed | OSError, *, required: bool, verify: bool) -> NoReturn:
+        if required and isinstance(error, ssl.SSLCertVerificationError):
             text = f"550 5.7.30 the certificate of {self._name} is not valid: {error.verify_message}"
             raise _Refused(Refusal(550, text, is_of_host=True)) from error
-        except (_Failed, OSError, ssl.SSLError) as error:
-            if verify or self._options.user is not None:
-                raise
-            raise _NoTls(str(error) or type(error).__name__) from error
-        self._is_tls = True
-        await self._hello()
+        if self._policy.is_mandatory:
+            raise PolicyNotMet(failure_of(error, self._name)) from error
+        if verify or self._options.user is not None:
+            raise error
+        raise _NoTls(str(error) or type(error).__name__) from error
 
     async def _is_silent(self) -> bool:
         """Whether nothing has come behind the last reply: it would pass for answers given under TLS (RFC 3207 §6)."""

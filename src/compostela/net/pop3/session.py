@@ -12,6 +12,7 @@ from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.authentication.service import Identity
 from compostela.core.mailbox.actor import Actor
+from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange, NotOffered
 from compostela.net.gathering_host import GatheringHost
 from compostela.net.listeners import Listener
@@ -40,10 +41,11 @@ _commands = counter("pop3Commands", "POP3 commands")
 class Pop3Protocol(GatheringHost):
     """One connection; also the `Output` of its commands."""
 
+    protocol = "POP3"
     log = logging.getLogger("compostela.net.pop3")
 
     __slots__ = (
-        "_auth", "_bound", "_engine", "_exchange", "_faults", "_login_failures", "_name", "_server", "_tls", "_transaction", "_utf8",
+        "_auth", "_bound", "_engine", "_exchange", "_faults", "_login_failures", "_name", "_server", "_tls", "_transaction", "_user", "_utf8",
     )  # fmt: skip
 
     def __init__(self, server: Pop3Server, listener: Listener, tls: bool) -> None:
@@ -56,6 +58,7 @@ class Pop3Protocol(GatheringHost):
         self._auth: Auth | None = None
         self._exchange: Exchange | None = None
         self._transaction: Transaction | None = None
+        self._user: Username | None = None
         self._utf8 = False
         self._login_failures = 0
         self._faults = 0
@@ -95,6 +98,10 @@ class Pop3Protocol(GatheringHost):
             self._transaction = None
 
     # what the listener asks
+
+    @property
+    def login(self) -> Username | None:
+        return self._user
 
     def _has_work(self) -> bool:
         """Marks of DELE are no work to be kept: a session that ends without QUIT removes nothing (RFC 1939 §6)."""
@@ -275,7 +282,7 @@ class Pop3Protocol(GatheringHost):
             _log.exception("a maildrop could not be opened")
             self._reply(command, replies.MAILDROP_FAILED)
             return
-        self._transaction = Transaction(maildrop, self, utf8=self._utf8)
+        self._transaction, self._user = Transaction(maildrop, self, utf8=self._utf8), user
         # RFC 6856 §2.1: text beyond ASCII only in UTF-8 mode
         is_shown = self._utf8 or user.value.isascii()
         self._reply(command, replies.ok(f"Welcome {user}" if is_shown else "Welcome"))

@@ -10,6 +10,7 @@ import logging
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.smtp_hooks.session import SmtpSession
+from compostela.model.username import Username
 from compostela.net.authentication.logins import NotOffered
 from compostela.net.incoming_message import MAX_SWALLOWED_BYTES, IncomingMessage
 from compostela.net.listeners import Listener
@@ -46,6 +47,7 @@ _FAREWELLS = {
     CloseReason.SHUTDOWN: replies.SHUTTING_DOWN,
     CloseReason.SILENCE: replies.TIMED_OUT,
     CloseReason.LIFESPAN: replies.LIVED_TOO_LONG,
+    CloseReason.DISCONNECTED: replies.DISCONNECTED,
 }
 
 _commands = counter("smtpCommands", "SMTP commands")
@@ -118,6 +120,10 @@ class SmtpProtocol(SessionHost):
 
     def _has_work(self) -> bool:
         return self._session.sender_given
+
+    @property
+    def login(self) -> Username | None:
+        return self._session.user
 
     def _announce_close(self, reason: CloseReason) -> None:
         self._drop_message()

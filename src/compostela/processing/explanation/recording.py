@@ -10,7 +10,7 @@ from compostela.core.mailbox.actor import SYSTEM
 from compostela.core.mailbox.model import Mailbox
 from compostela.core.mailbox.service import MailboxService
 from compostela.core.mailbox.session import MailboxSession
-from compostela.core.queue.model import NORMAL_PRIORITY, SPOOL, QueuedMail
+from compostela.core.queue.model import EVERYTHING, NORMAL_PRIORITY, SPOOL, QueuedMail, Selection
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem, Turn
 from compostela.core.rate_limits.ports import RateLimit
 from compostela.core.repository.ports import MailRepository, MailRepositoryStore, RepositoryQuery, RepositoryUrl
@@ -104,17 +104,16 @@ class RecordingQueue:
         for one in nothing:
             yield one
 
-    async def delete(
-        self,
-        *,
-        sender: MailAddress | None = None,
-        name: str | None = None,
-        recipient: MailAddress | None = None,
-        enqueued_until: float | None = None,
-    ) -> int:
+    async def delete(self, chosen: Selection = EVERYTHING) -> int:
         raise NotInDryRun("a dry run removes nothing from a queue")
 
-    async def flush(self) -> int:
+    async def hold(self, chosen: Selection = EVERYTHING) -> int:
+        raise NotInDryRun("a dry run holds nothing in a queue")
+
+    async def release(self, chosen: Selection = EVERYTHING) -> int:
+        raise NotInDryRun("a dry run releases nothing in a queue")
+
+    async def flush(self, chosen: Selection = EVERYTHING) -> int:
         raise NotInDryRun("a dry run flushes no queue")
 
 

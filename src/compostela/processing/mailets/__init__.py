@@ -3,6 +3,7 @@
 from compostela.processing.mailet import MailetFactory
 from compostela.processing.mailets import (
     amqp,
+    arc,
     attachments,
     attributes,
     bayes,
@@ -13,6 +14,7 @@ from compostela.processing.mailets import (
     contacts,
     debug,
     dkim,
+    dmarc,
     filters,
     flowed,
     header_values,
@@ -20,6 +22,7 @@ from compostela.processing.mailets import (
     http,
     local_delivery,
     managesieve,
+    mdn,
     null,
     rate_limits,
     recipients,
@@ -31,6 +34,7 @@ from compostela.processing.mailets import (
     smime_sign,
     storage,
     storing,
+    sub_addressing,
     texts,
     vacation,
 )
@@ -40,6 +44,8 @@ MAILETS: dict[str, MailetFactory] = {
     mailet.__name__: mailet
     for mailet in (
         amqp.AmqpForwardAttribute,
+        arc.ARCSign,
+        arc.ARCVerify,
         attributes.RemoveAllMailAttributes,
         attributes.RemoveMailAttribute,
         attributes.SetMailAttribute,
@@ -54,7 +60,9 @@ MAILETS: dict[str, MailetFactory] = {
         calendars.ICalendarParser,
         contacts.ContactExtractor,
         dkim.DKIMSign,
+        dkim.EncapsulatedDKIMSign,
         dkim.DKIMVerify,
+        dmarc.DMARC,
         headers.AddDeliveredToHeader,
         headers.AddSubjectPrefix,
         headers.LogMessage,
@@ -65,6 +73,7 @@ MAILETS: dict[str, MailetFactory] = {
         http.SerialiseToHTTP,
         local_delivery.LocalDelivery,
         managesieve.ManageSieveMailet,
+        mdn.ExtractMDNOriginalJMAPMessageId,
         null.Null,
         RemoteDelivery,
         rewriting.RecipientRewriteTable,
@@ -83,6 +92,7 @@ MAILETS: dict[str, MailetFactory] = {
         smime.SMIMEDecrypt,
         smime_sign.SMIMESign,
         smime_sign.Sign,
+        sub_addressing.SubAddressing,
         vacation.VacationMailet,
         filters.ClamAVScan,
         filters.RspamdScanner,
@@ -131,9 +141,3 @@ MAILETS: dict[str, MailetFactory] = {
 
 MAILETS_WITHOUT_EFFECT = frozenset({"JMAPFiltering"})
 """Named by the packaged pipeline, and let every mail pass until they exist."""
-
-MAILETS_NOT_YET = frozenset({
-    "EncapsulatedDKIMSign",
-    "ExtractMDNOriginalJMAPMessageId",
-    "SubAddressing",
-})  # fmt: skip

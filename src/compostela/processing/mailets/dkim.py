@@ -4,16 +4,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from compostela.base.settings import Settings
+from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.model import Mail
 from compostela.mailauth.dkim.private_key import PrivateKey, load_private_key
 from compostela.mailauth.dkim.signing import SENDER_DOMAIN, DkimSigner, SignatureTemplate, parse_template
 from compostela.mailauth.dkim.verification import DkimResult, DkimStatus, DkimVerification
 from compostela.mailauth.dns import a_labels
 from compostela.mime import headers
+from compostela.mime.builder import message_part, singlepart
 from compostela.model.domain import Domain
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 
+MAX_ENCAPSULATED_BYTES = 10 * 1024 * 1024
+_ENVELOPE_FIELDS = frozenset(
+    {b"from", b"to", b"cc", b"reply-to", b"subject", b"date", b"message-id", b"in-reply-to", b"references"}
+)
 RESULT, FLAG = "jDKIM.AUTHRESULT", "jDKIM.AUTHRESULT.FLAG"
 
 
@@ -25,6 +31,15 @@ def read_signing(
         raise ValueError("there is neither 'privateKey' nor 'privateKeyFilepath'")
     key = load_private_key(pem.encode() if pem else resolve(url).read_bytes(), password)
     return parse_template(template, key.algorithm.value), key
+
+
+async def dkim_of(mail: Mail, context: MailetContext) -> list[DkimResult]:
+    """A result for each signature, from the top."""
+    verification = await DkimVerification.of(mail.content.header)
+    if not verification.is_signed:
+        return []
+    digests = await mail.content.body.apply(verification.body_digests)
+    return await verification.conclude(digests, context.authentication_dns, context.clock.now())
 
 
 class DKIMSign(Mailet):
@@ -66,6 +81,22 @@ class DKIMSign(Mailet):
         return a_labels(domain.name)
 
 
+class EncapsulatedDKIMSign(DKIMSign):
+    """Puts the message, as it is, into a new one, and signs that as `DKIMSign` does: signatures of the message inside go on holding. The new message
+    has the fields `From`, `To`, `Cc`, `Reply-To`, `Subject`, `Date`, `Message-ID`, `In-Reply-To` and `References` of the one inside. Messages above
+    10 MB, and those that would not be signed, are left alone."""
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        if await self._domain(mail) is None or mail.size > MAX_ENCAPSULATED_BYTES:
+            return
+        copied = [field for field in headers.fields(mail.content.header) if field.name.lower() in _ENVELOPE_FIELDS]
+        own = b"".join(mail.content.header[field.start : field.end] for field in copied)
+        part = message_part(await mail.content.read())
+        header, body = singlepart([("MIME-Version", "1.0")], part)
+        mail.content = MessageContent(own + header, MemoryBody(body))
+        await super().service(mail, run)
+
+
 class DKIMVerify(Mailet):
     """Notes in attributes what the signatures are worth: `jDKIM.AUTHRESULT`, a text, and `jDKIM.AUTHRESULT.FLAG`, whether one
     holds, which is absent when there is none."""
@@ -73,16 +104,13 @@ class DKIMVerify(Mailet):
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         settings.ignored("forceCRLF")
-        self._dns = context.authentication_dns
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        verification = await DkimVerification.of(mail.content.header)
         mail.attributes.pop(FLAG, None)
-        if not verification.is_signed:
+        results = await dkim_of(mail, self.context)
+        if not results:
             mail.attributes[RESULT] = "neutral (no signatures)"
             return
-        digests = await mail.content.body.apply(verification.body_digests)
-        results = await verification.conclude(digests, self._dns, self.context.clock.now())
         holding = [one for one in results if one.status is DkimStatus.PASS]
         mail.attributes[RESULT] = "; ".join(map(_text, holding or results))
         mail.attributes[FLAG] = bool(holding)

@@ -2,21 +2,19 @@
 
 import logging
 from collections.abc import Sequence
-from ipaddress import ip_network
 
 from compostela.base.concurrency import side_by_side
 from compostela.base.settings import Settings
 from compostela.core.filtering.ports import FilterUnavailable, MailFacts, RspamdVerdict
 from compostela.core.mail.attributes import HELO, SMTP_AUTH_USER, SPAM_FLAG, SPAM_STATUS
 from compostela.core.mail.model import GHOST, Mail
-from compostela.core.networks import is_in, read_networks
 from compostela.core.queue.model import SPOOL
-from compostela.mailauth.spf.evaluation import check_host
-from compostela.mailauth.spf.result import SpfIdentity, received_spf
+from compostela.mailauth.spf.result import received_spf
 from compostela.mime.headers import add_first, field_line
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.mailets.header_values import replace_field
+from compostela.processing.mailets.spf_check import read_ignored_networks, spf_of
 from compostela.processing.pipeline_run import PipelineRun, part_name
 
 _log = logging.getLogger(__name__)
@@ -27,10 +25,6 @@ INFECTED = "org.apache.james.infected"
 INFECTED_HEADER = "X-MessageIsInfected"
 RSPAMD_FLAG = "org.apache.james.rspamd.flag"
 RSPAMD_STATUS = "org.apache.james.rspamd.status"
-_PRIVATE = tuple(
-    ip_network(text)
-    for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fe80::/10", "fc00::/7")
-)
 _SPAM_ACTIONS = frozenset({"add header", "rewrite subject", "reject"})
 
 
@@ -42,25 +36,14 @@ class SPF(Mailet):
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         self._adds_header = settings.boolean("addHeader", False)
-        ignores_local = settings.boolean("ignoreLocalIps", True)
-        given = read_networks(settings, "ignoredNetworks", context.host_addresses)
-        self._ignored = given or (_PRIVATE if ignores_local else ())
+        self._ignored = read_ignored_networks(settings, context)
         settings.ignored("debug")
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        helo = str(mail.attributes.get(HELO, ""))
-        if is_in(mail.remote_address, self._ignored) or (mail.sender is None and not helo):
+        found = await spf_of(mail, self.context, self._ignored)
+        if found is None:
             return
-        identity = SpfIdentity(mail.remote_address, helo or "unknown", mail.sender)
-        result = await check_host(
-            identity.ip,
-            identity.domain,
-            identity.address,
-            identity.helo,
-            self.context.authentication_dns,
-            now=self.context.clock.now(),
-            receiver=self.context.hello_name,
-        )
+        identity, result = found
         mail.attributes[SPF_RESULT] = result.code.value
         if result.explanation is not None:
             mail.attributes[SPF_EXPLANATION] = result.explanation

@@ -49,13 +49,16 @@ class VacationMailet(Mailet):
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         if mail.sender is None or is_of_program(str(mail.sender)):
             return
+        answered: set[Username] = set()
         for recipient in mail.recipients:
             user = await self.context.users.user_for(recipient)
-            if user is None:
+            if user is None or user in answered:
                 continue
             vacation = await self.context.vacations.get(user)
-            if vacation.is_active(self.context.clock.now()):
-                await self._answer(mail, mail.sender, recipient, user, vacation, run)
+            if not vacation.is_active(self.context.clock.now()):
+                continue
+            if await self._answer(mail, mail.sender, recipient, user, vacation, run):
+                answered.add(user)
 
     async def _answer(
         self,
@@ -65,24 +68,26 @@ class VacationMailet(Mailet):
         user: Username,
         vacation: Vacation,
         run: PipelineRun,
-    ) -> None:
+    ) -> bool:
+        """Return False if the mail is not to be answered for this recipient."""
         own = {*await self.context.rewriting.addresses_of(user), recipient}
         header = Headers(mail.content.header)
         to = self._reply_address(header, sender)
         if sender in own or to in own or is_of_program(str(to)):
-            return
+            return False
         if not (is_personal(mail.content.header) and _is_named(header, own)):
-            return
+            return False
         now = self.context.clock.now()
         until = min(now + MAX_PERIOD_SECONDS, now + MAX_PERIOD_SECONDS if vacation.to_at is None else vacation.to_at)
         if not await self.context.vacations.claim(user, to, run.entry, now, until):
-            return
+            return False
         effect = run.effect("vacation", recipient)
         answer = notice(mail, to, self._content(mail, header, to, recipient, vacation), now, effect)
         if self._is_from_user:
             answer.sender = recipient
         await self.context.queues.queue(SPOOL).enqueue(answer, effect=effect)
         _log.info("vacation answered", extra={"mail": mail.name, "user": str(user), "recipient": str(to)})
+        return True
 
     def _reply_address(self, header: Headers, sender: MailAddress) -> MailAddress:
         value = header.get(b"Reply-To") if self._mode is ReplyMode.REPLY_TO_HEADER else None

@@ -3,6 +3,7 @@
 from compostela.processing.mailet import MatcherFactory
 from compostela.processing.matchers import (
     certificates,
+    directory,
     dlp,
     drop_lists,
     expressions,
@@ -65,8 +66,13 @@ MATCHERS: dict[str, MatcherFactory] = {
         certificates.IsX509CertificateSubject,
         expressions.FileRegexMatcher,
         expressions.GenericRegexMatcher,
+        expressions.NESSpamCheck,
         mailing_lists.CommandListservMatcher,
         mailing_lists.IsFromMailingList,
+        directory.HasLDAPAttribute,
+        directory.IsInLDAPGroup,
+        directory.SenderHasLDAPAttribute,
+        directory.SenderIsInLDAPGroup,
         dlp.DLP,
         drop_lists.IsInDropList,
         networks.InSpammerBlacklist,
@@ -94,11 +100,3 @@ MATCHERS["RecipientDomainIs"] = recipient.HostIs
 MATCHERS["TooManyRecipients"] = recipient.RecipientCountExceeds
 MATCHERS["SenderHostIs"] = sender.SenderDomainIs
 MATCHERS["CommandForListserv"] = mailing_lists.CommandListservMatcher
-
-MATCHERS_NOT_YET = frozenset({
-    "HasLDAPAttribute",
-    "IsInLDAPGroup",
-    "NESSpamCheck",
-    "SenderHasLDAPAttribute",
-    "SenderIsInLDAPGroup",
-})  # fmt: skip

@@ -1,9 +1,12 @@
 """One try to send a mail."""
 
 import logging
+from collections.abc import Callable
 
 from compostela.core.mail.model import Mail
-from compostela.core.outbound.ports import SendResult, SmtpSender
+from compostela.core.outbound.ports import Refusal, SendResult, SmtpSender
+from compostela.core.outbound.tls import OPPORTUNISTIC, TlsFailure, TlsFailureType, TlsPolicy, TlsSession
+from compostela.core.outbound.tls_policies import TlsPolicies
 from compostela.processing.remote_delivery.next_hops import Hop
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
 from compostela.processing.remote_delivery.wishes import wishes_of
@@ -11,16 +14,42 @@ from compostela.processing.remote_delivery.wishes import wishes_of
 _log = logging.getLogger(__name__)
 
 
-async def attempt(mail: Mail, hops: list[Hop], sender: SmtpSender, settings: RemoteDeliverySettings) -> SendResult:
-    """Tries the next hops in order until one has dealt with every recipient."""
+NO_POLICIES = TlsPolicies()
+
+
+async def attempt(
+    mail: Mail,
+    hops: list[Hop],
+    sender: SmtpSender,
+    settings: RemoteDeliverySettings,
+    policies: TlsPolicies = NO_POLICIES,
+    note: Callable[[Hop, SendResult, TlsSession | None], None] | None = None,
+) -> SendResult:
+    """Tries the next hops in order until one has dealt with every recipient. `note` is told of each try, and of how TLS went if
+    the policies were asked."""
     total = SendResult()
     left = list(mail.recipients)
     wishes = wishes_of(mail)
     for hop in hops:
         _log.debug("delivery attempt", extra={"mail": mail.name, "hop": hop, "recipients": len(left)})
-        result = await sender.send(
-            hop.address, hop.port, mail.sender, left, mail.content, settings.options, wishes, name=hop.name
-        )
+        policy = await _policy(mail, hop, settings, policies)
+        if policy.failure is not None and not policy.is_testing and wishes.require_tls is not False:
+            refusal = Refusal(0, policy.failure.text, is_of_host=True)
+            result = SendResult(refused=dict.fromkeys(left, refusal))
+        else:
+            result = await sender.send(
+                hop.address,
+                hop.port,
+                mail.sender,
+                left,
+                mail.content,
+                settings.options,
+                wishes,
+                name=hop.name,
+                tls=policy,
+            )
+        if note is not None:
+            note(hop, result, _session(policy, hop, result))
         if _log.isEnabledFor(logging.DEBUG):
             _tell(mail, hop, result)
         total.delivered += result.delivered
@@ -42,6 +71,25 @@ async def attempt(mail: Mail, hops: list[Hop], sender: SmtpSender, settings: Rem
         if not left:
             break
     return total
+
+
+async def _policy(mail: Mail, hop: Hop, settings: RemoteDeliverySettings, policies: TlsPolicies) -> TlsPolicy:
+    """Of the domain's exchanger: a gateway is the operator's own choice."""
+    if settings.gateways or not hop.name or not settings.tls_policies:
+        return OPPORTUNISTIC
+    return await policies.find(mail.recipients[0].domain, hop.name, hop.port)
+
+
+def _session(policy: TlsPolicy, hop: Hop, result: SendResult) -> TlsSession | None:
+    """How TLS went, None if that is not known."""
+    if policy.failure is not None:
+        return TlsSession(policy, hop.name, hop.address, policy.failure)
+    if result.tls is None:
+        return None
+    failure = result.tls.failure
+    if failure is None and not result.tls.is_used:
+        failure = TlsFailure(TlsFailureType.STARTTLS_NOT_SUPPORTED, f"{hop.name} offers no TLS")
+    return TlsSession(policy, hop.name, hop.address, failure)
 
 
 def _tell(mail: Mail, hop: Hop, result: SendResult) -> None:

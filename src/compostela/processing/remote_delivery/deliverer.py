@@ -15,6 +15,7 @@ from compostela.core.mail.attributes import (
 )
 from compostela.core.mail.model import ERROR, Mail
 from compostela.core.outbound.ports import Refusal, SendResult
+from compostela.core.outbound.tls import TlsSession
 from compostela.core.queue.model import SPOOL
 from compostela.core.queue.ports import QueueItem
 from compostela.model.mail_address import MailAddress
@@ -23,7 +24,7 @@ from compostela.processing.mailet import MailetContext
 from compostela.processing.parking import Parking
 from compostela.processing.pipeline_run import PipelineRun, part_name
 from compostela.processing.remote_delivery.attempt import attempt
-from compostela.processing.remote_delivery.next_hops import NextHops
+from compostela.processing.remote_delivery.next_hops import Hop, NextHops
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
 
 _log = logging.getLogger(__name__)
@@ -66,7 +67,12 @@ class Deliverer:
             _log.debug("next hops", extra={"mail": mail.name, "domain": str(domain), "hops": found})
         if isinstance(hops, Refusal):
             return SendResult(refused=dict.fromkeys(mail.recipients, hops))
-        return await attempt(mail, hops, self._context.sender, self._settings)
+
+        def note(_: Hop, __: SendResult, session: TlsSession | None) -> None:
+            if session is not None and not self._settings.gateways:
+                self._context.tls_results.note(domain, session)
+
+        return await attempt(mail, hops, self._context.sender, self._settings, self._context.tls_policies, note)
 
     async def _later(
         self, item: QueueItem, mail: Mail, deferred: dict[Refusal, list[MailAddress]], run: PipelineRun

@@ -39,6 +39,8 @@ class RemoteDeliverySettings:
     """How long a mail is under way before a sender who asked for it is told of the delay."""
     drain_seconds: float
     """How long deliveries may go on when the server stops; then they are cut off and done again later."""
+    tls_policies: bool
+    """Whether the TLS policies of destinations are kept to: DANE (RFC 7672) and MTA-STS (RFC 8461). Gateways have none."""
     options: SendOptions
     """How to speak to a next hop."""
 
@@ -70,6 +72,7 @@ def read_remote_delivery_settings(settings: Settings, hello_name: str) -> Remote
         use_priority=settings.boolean("usePriority", False),
         delay_notice_seconds=settings.duration("delayNotice", 4 * 3600.0, unit="s"),
         drain_seconds=settings.duration("drainTime", DRAIN_SECONDS, unit="s"),
+        tls_policies=settings.boolean("tlsPolicies", True),
         options=options,
     )
     settings.ignored("debug", *(node.name for node in settings.node.children if node.name.startswith("mail.")))

@@ -86,6 +86,7 @@ UNABLE = reply(451, "4.3.0", "Unable to process request")
 TIMED_OUT = reply(421, "4.4.2", "Connection timed out, closing transmission channel")
 SHUTTING_DOWN = reply(421, "4.3.2", "Service closing transmission channel")
 LIVED_TOO_LONG = reply(421, "4.4.2", "Connection has lasted too long, closing transmission channel")
+DISCONNECTED = reply(421, "4.3.2", "An administrator ends the connection, closing transmission channel")
 TOO_MANY_CONNECTIONS = reply(421, "4.7.0", "Too many connections, closing transmission channel")
 TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors, closing transmission channel")
 

@@ -1,7 +1,7 @@
 """Mail queues. Record 0013 lists their queries."""
 
 QUEUE_TABLES = (
-    # the truth of an entry. `revision` is -1 for a while when an entry that an effect made has ended; `work` is who has it in work
+    # the state of an entry. `revision` is -1 for a while after an entry that an effect made has ended; `work` names its consumer
     """CREATE TABLE IF NOT EXISTS queue_entry (entry text PRIMARY KEY, revision bigint, facts blob, mail blob, work blob)
         WITH compaction = {'class': 'LeveledCompactionStrategy'}""",
     # the entries that were enqueued in a minute

@@ -35,7 +35,7 @@ class MessageStore(Protocol):
     `expunge` and `remove` of many messages may go in steps, in UID order, each atomic with a ModSeq of its own.
     **Log.** At least 50,000 changes and 30 days are kept for each mailbox, and longer for the slowest listener group. A message's
     content can be read until every group that needs it has passed its expunge.
-    **Errors.** `NotFound` when the mailbox is gone (who asks for one message finds nothing then). `StorageFull` when nothing was done.
+    **Errors.** `NotFound` when the mailbox is gone (a read of one message gives None then). `StorageFull` when nothing was done.
     `TemporaryFailure` when it is not known to be done: a caller that repeats uses an effect or is idempotent. `expunge` and
     `remove` work on a full disk, from the reserve. Reads in one process see that process's finished writes.
     """

@@ -1,4 +1,4 @@
-"""/log/levels: how much this process logs."""
+"""/log/levels: how much the server logs."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -6,15 +6,17 @@ from starlette.routing import Route
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.log_levels import LogLevels
+from compostela.base.siblings import LOG_LEVELS, Siblings
 from compostela.web.webadmin.errors import invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, no_content, read_json
 
 
 class LogLevelRoutes:
-    """Changes hold until the process ends."""
+    """Changes hold until the server ends, in all its processes."""
 
-    def __init__(self, levels: LogLevels) -> None:
+    def __init__(self, levels: LogLevels, siblings: Siblings) -> None:
         self._levels = levels
+        self._siblings = siblings
 
     def routes(self) -> list[Route]:
         return [
@@ -42,11 +44,14 @@ class LogLevelRoutes:
             self._levels.set(component, form["level"])
         except InvalidArgument as error:
             raise invalid(str(error)) from error
+        await self._siblings.ask(LOG_LEVELS, {component: form["level"]})
         return no_content()
 
     async def reset(self, request: Request) -> Response:
         """Go back to the level of the start."""
-        self._levels.reset(self._component(request))
+        component = self._component(request)
+        self._levels.reset(component)
+        await self._siblings.ask(LOG_LEVELS, {component: None})
         return no_content()
 
     def _component(self, request: Request) -> str:

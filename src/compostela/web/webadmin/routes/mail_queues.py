@@ -5,14 +5,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from compostela.base.clock import as_datetime
-from compostela.core.queue.model import QueuedMail
+from compostela.core.queue.model import QueuedMail, Selection
 from compostela.core.queue.ports import MailQueue, MailQueues
 from compostela.core.queue.tasks import ClearQueue, ClearQueueTask, DeleteFromQueue, DeleteFromQueueTask
 from compostela.core.tasks.service import Tasks
+from compostela.model.domain import Domain
+from compostela.model.mail_address import MailAddress
 from compostela.web.webadmin.errors import invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, no_content, read_json
 from compostela.web.webadmin.parameters import boolean_of, limit_of
 from compostela.web.webadmin.tasks import submitted
+
+_CRITERIA = ("sender", "name", "recipient", "destination")
 
 
 class MailQueueRoutes:
@@ -27,8 +31,8 @@ class MailQueueRoutes:
             Route("/mailQueues/{queue}/mails", self.browse, methods=["GET"]),
             Route("/mailQueues/{queue}/mails/{mail}", self.show, methods=["GET"]),
             Route("/mailQueues/{queue}/mails", self.delete, methods=["DELETE"]),
-            Route("/mailQueues/{queue}/mails", self.flush, methods=["PATCH"]),
-            Route("/mailQueues/{queue}", self.flush, methods=["PATCH"]),
+            Route("/mailQueues/{queue}/mails", self.change, methods=["PATCH"]),
+            Route("/mailQueues/{queue}", self.change, methods=["PATCH"]),
         ]
 
     async def names(self, _: Request) -> Response:
@@ -41,7 +45,7 @@ class MailQueueRoutes:
         return JsonResponse({"name": queue.name, "size": await queue.size()})
 
     async def browse(self, request: Request) -> Response:
-        """Mails of a queue; `delayed` and `limit` choose. Size, arrival, attempts and the last error are ours."""
+        """Mails of a queue; `delayed` and `limit` choose. Size, arrival, attempts, the last error and `held` are ours."""
         queue = await self._queue(request)
         mails = queue.browse(delayed=boolean_of(request, "delayed", None), limit=limit_of(request))
         return JsonResponse([_document(mail) async for mail in mails])
@@ -56,23 +60,29 @@ class MailQueueRoutes:
         raise not_found(f"There is no mail {name} in the queue {queue.name}")
 
     async def delete(self, request: Request) -> Response:
-        """A task that deletes all mails, or those of one `sender`, `name` or `recipient`."""
+        """A task that deletes all mails, or those of one `sender`, `name`, `recipient` or `destination` (a domain)."""
         queue = await self._queue(request)
-        given = [name for name in ("sender", "name", "recipient") if request.query_params.get(name)]
+        given = [name for name in _CRITERIA if request.query_params.get(name)]
         if len(given) > 1:
-            raise invalid("You should provide only one of the query parameters 'sender', 'name', 'recipient'")
+            raise invalid(f"You should provide only one of the query parameters {', '.join(map(repr, _CRITERIA))}")
         if not given:
             return await submitted(self._tasks, ClearQueueTask.name, ClearQueue(queue.name))
         criterion = {given[0]: request.query_params[given[0]]}
         return await submitted(self._tasks, DeleteFromQueueTask.name, DeleteFromQueue(queue.name, **criterion))
 
-    async def flush(self, request: Request) -> Response:
-        """With `delayed=true` and the body `{"delayed":false}`: delayed mails are ready now."""
+    async def change(self, request: Request) -> Response:
+        """With `delayed=true` and the body `{"delayed":false}`: delayed mails are ready now. With the body `{"held":true}` no consumer gets the mails
+        until `{"held":false}` releases them; the answer says how many mails changed. `sender`, `name`, `recipient` and `destination` choose; mails
+        that fit all of them are meant."""
         queue = await self._queue(request)
         form = await read_json(request, dict[str, bool])
+        chosen = _selection(request)
+        if form in ({"held": True}, {"held": False}):
+            changed = await (queue.hold(chosen) if form["held"] else queue.release(chosen))
+            return JsonResponse({"changedMailCount": changed})
         if boolean_of(request, "delayed", None) is not True or form != {"delayed": False}:
-            raise invalid('Only delayed=true with the body {"delayed":false} is supported')
-        await queue.flush()
+            raise invalid('Only {"held":true}, {"held":false}, and delayed=true with {"delayed":false} are supported')
+        await queue.flush(chosen)
         return no_content()
 
     async def _queue(self, request: Request) -> MailQueue:
@@ -80,6 +90,17 @@ class MailQueueRoutes:
         if name not in await self._queues.names():
             raise not_found(f"{name} can not be found")
         return self._queues.queue(name)
+
+
+def _selection(request: Request) -> Selection:
+    given = request.query_params
+    sender, recipient, destination = given.get("sender"), given.get("recipient"), given.get("destination")
+    return Selection(
+        sender=MailAddress.parse(sender) if sender else None,
+        name=given.get("name") or None,
+        recipient=MailAddress.parse(recipient) if recipient else None,
+        destination=Domain.parse(destination) if destination else None,
+    )
 
 
 def _document(mail: QueuedMail) -> dict[str, object]:
@@ -95,6 +116,7 @@ def _document(mail: QueuedMail) -> dict[str, object]:
         "arrival": _time(mail.enqueued_at),
         "attempts": mail.failures,
         "lastError": mail.last_error,
+        "held": mail.is_held,
     }
     return document
 

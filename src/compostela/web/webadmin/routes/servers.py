@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from compostela.base.siblings import RestartRefused, Siblings
 from compostela.web.webadmin.errors import ApiError, invalid
 from compostela.web.webadmin.json import no_content
 
@@ -15,11 +16,24 @@ files are wrong; then the old certificates stay in force."""
 
 
 class ServerRoutes:
-    def __init__(self, reload_certificates: ReloadCertificates) -> None:
+    def __init__(self, reload_certificates: ReloadCertificates, siblings: Siblings) -> None:
         self._reload_certificates = reload_certificates
+        self._siblings = siblings
 
     def routes(self) -> list[Route]:
-        return [Route("/servers", self.change, methods=["POST"])]
+        return [
+            Route("/servers", self.change, methods=["POST"]),
+            Route("/servers/restart", self.restart, methods=["POST"]),
+        ]
+
+    async def restart(self, _: Request) -> Response:
+        """Put new worker processes, with the configuration and code that are there now, in the place of all. 202 when the configuration is right:
+        the present workers end when the new ones are ready. 409 with the reason otherwise, or when the server has no workers."""
+        try:
+            await self._siblings.restart()
+        except RestartRefused as refused:
+            raise ApiError(409, "WrongState", str(refused)) from refused
+        return Response(status_code=202)
 
     async def change(self, request: Request) -> Response:
         """With `reload-certificate`, reads the certificates of all servers with TLS again, or with `port` those of one; 400 when there is

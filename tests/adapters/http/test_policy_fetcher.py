@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.dns.resolver import DnspythonResolver
+from compostela.adapters.http import policy_fetcher as https
+from compostela.adapters.http.policy_fetcher import PolicyFetcher
 from compostela.app import first_start
 from compostela.core.dns.settings import DnsSettings
-from compostela.doctor.wire import https
-from compostela.doctor.wire.https import PolicyFetcher
 from tests.name_server import name_server
 
 HOST = "mta-sts.example.org"

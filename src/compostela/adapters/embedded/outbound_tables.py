@@ -1,0 +1,13 @@
+"""Tables for mail that leaves."""
+
+OUTBOUND_TABLES = (
+    # MTA-STS policies of other domains
+    """CREATE TABLE sts_policy (
+        domain TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL, text TEXT NOT NULL, fetched_at REAL NOT NULL, until REAL NOT NULL
+    ) WITHOUT ROWID, STRICT""",
+    # how TLS sessions went, by day (since 1970) and domain of the recipients
+    """CREATE TABLE tls_result (
+        day INTEGER NOT NULL, domain TEXT NOT NULL, result BLOB NOT NULL, sessions INTEGER NOT NULL,
+        PRIMARY KEY (day, domain, result)
+    ) WITHOUT ROWID, STRICT""",
+)

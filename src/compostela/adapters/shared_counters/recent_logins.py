@@ -1,0 +1,49 @@
+"""Recent logins that all workers share."""
+
+import logging
+
+from compostela.adapters.shared_counters.engine import CountersFile, Execute
+from compostela.base.clock import Clock
+from compostela.base.complaints import Complaints
+from compostela.base.errors import TemporaryFailure
+from compostela.core.authentication.failure_ports import RecentLogins
+
+_log = logging.getLogger(__name__)
+
+MAX_KNOWN = 50_000
+"""Addresses at once; the one whose login is longest ago is forgotten first."""
+_KNOWN = "recent logins are known to this worker alone"
+_TRIM = "DELETE FROM login WHERE address IN (SELECT address FROM login ORDER BY at DESC LIMIT -1 OFFSET ?)"
+
+
+class SharedRecentLogins:
+    """See `compostela.core.authentication.failure_ports`. While the file cannot be used, `meanwhile` keeps those of this worker."""
+
+    def __init__(self, file: CountersFile, clock: Clock, meanwhile: RecentLogins, most: int = MAX_KNOWN) -> None:
+        self._file = file
+        self._clock = clock
+        self._meanwhile = meanwhile
+        self._most = most
+        self._complaints = Complaints(_log, clock)
+
+    async def note(self, address: str) -> None:
+        def job(execute: Execute) -> None:
+            execute("INSERT OR REPLACE INTO login VALUES (?, ?)", (address, self._clock.now()))
+            if self._file.is_time_to_trim():
+                execute(_TRIM, (self._most,))
+
+        try:
+            self._file.change(job)
+        except TemporaryFailure as error:
+            self._complaints.error(_KNOWN, error)
+            await self._meanwhile.note(address)
+
+    async def within(self, address: str, seconds: float) -> bool:
+        if await self._meanwhile.within(address, seconds):
+            return True
+        try:
+            rows = self._file.read("SELECT at FROM login WHERE address = ?", (address,))
+        except TemporaryFailure as error:
+            self._complaints.error(_KNOWN, error)
+            return False
+        return bool(rows) and self._clock.now() - rows[0][0] <= seconds

@@ -1,0 +1,35 @@
+"""`workers.properties`."""
+
+import os
+from dataclasses import dataclass
+
+from compostela.base.errors import InvalidArgument
+from compostela.base.settings import Settings
+from compostela.base.worker_table import MAX_WORKERS
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersSettings:
+    """`workers.properties`."""
+
+    workers: int = 1
+    """Processes that serve clients side by side, at most 64; `auto` is one for each core that the server may use. With 1 there is one process and no
+    supervisor."""
+
+
+def parse_workers(text: str) -> int:
+    """A number from 1 to `MAX_WORKERS`, or `auto`. Raises `InvalidArgument`."""
+    if text == AUTO:
+        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MAX_WORKERS):
+        raise InvalidArgument(f"{text!r} is neither a number from 1 to {MAX_WORKERS} nor {AUTO}")
+    return int(text)
+
+
+def read_workers_settings(settings: Settings) -> WorkersSettings:
+    """Reads the whole file."""
+    read = WorkersSettings(workers=settings.parsed("workers", 1, parse_workers))
+    settings.finish()
+    return read

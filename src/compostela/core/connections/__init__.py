@@ -1,0 +1,1 @@
+"""Open connections of clients, on this process and on others."""

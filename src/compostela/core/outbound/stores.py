@@ -1,0 +1,14 @@
+"""What an edition keeps for mail that leaves."""
+
+from dataclasses import dataclass
+
+from compostela.core.outbound.sts_ports import StsPolicyStore
+from compostela.core.outbound.tls_reports import TlsResultStore
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundStores:
+    """Policies of other domains, and how TLS went with their servers."""
+
+    sts_policies: StsPolicyStore
+    tls_results: TlsResultStore

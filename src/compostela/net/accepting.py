@@ -1,0 +1,141 @@
+"""Accepting at sockets that several processes share.
+
+The kernel wakes all processes that wait at a socket, and the first takes the connection: of a burst one process may take all, and its core has all
+the work while others are idle. So each process writes its number of connections into a table that all map, and one that has more than
+another leaves a new connection to that one for a moment.
+"""
+
+import asyncio
+import errno
+import logging
+import mmap
+import socket
+from collections.abc import Callable
+
+from compostela.base.worker_table import ABSENT, TABLE_OCTETS
+
+_log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 0.003
+"""How long a connection is left to others."""
+PAUSE_SECONDS = 0.5
+"""No connection is accepted for this time when the process or the system has no descriptor left."""
+MAX_AT_ONCE = 16
+"""Connections that one round of the loop accepts."""
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class AcceptTurns:
+    """The table of connections by process. `number` is this process's place."""
+
+    def __init__(self, table: int, number: int) -> None:
+        """`table` is the descriptor of a file as `compostela.base.worker_table` describes it."""
+        self._octets = mmap.mmap(table, TABLE_OCTETS)
+        self._counts = memoryview(self._octets).cast("q")
+        self._number = number
+        self._beginning = 0
+
+    def begin(self) -> None:
+        """This process accepts."""
+        self._counts[self._number] = 0
+
+    def end(self) -> None:
+        """This process accepts no more."""
+        self._counts[self._number] = ABSENT
+
+    def accepted(self) -> None:
+        """A connection has come that is not counted yet."""
+        self._beginning += 1
+
+    def has_begun(self) -> None:
+        """It is counted, or gone."""
+        self._beginning -= 1
+
+    def entered(self) -> None:
+        if self._counts[self._number] != ABSENT:
+            self._counts[self._number] += 1
+
+    def left(self) -> None:
+        if 0 < self._counts[self._number] != ABSENT:
+            self._counts[self._number] -= 1
+
+    def is_anothers(self) -> bool:
+        """Whether a process that accepts has fewer connections than this."""
+        return min(self._counts.tolist()) < self._counts[self._number] + self._beginning
+
+    def close(self) -> None:
+        self._counts.release()
+        self._octets.close()
+
+
+class SharedAcceptor:
+    """Accepts at one listening socket from its making until `close`. Needs a running loop."""
+
+    def __init__(self, bound: socket.socket, factory: Callable[[], asyncio.Protocol], turns: AcceptTurns) -> None:
+        self._bound = bound
+        self._factory = factory
+        self._turns = turns
+        self._loop = asyncio.get_running_loop()
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+        self._loop.add_reader(bound, self._ready)
+
+    def close(self) -> None:
+        """The socket itself stays open."""
+        self._is_closed = True
+        self._loop.remove_reader(self._bound)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def settle(self) -> None:
+        """Returns when every connection that was accepted has its protocol."""
+        while self._beginning:
+            await asyncio.wait(self._beginning)
+
+    def _ready(self) -> None:
+        if self._turns.is_anothers():
+            self._pause(PATIENCE_SECONDS)
+        else:
+            self._accept()
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._bound)
+        self._timer = self._loop.call_later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        # whatever the others did: what still waits is taken
+        self._timer = None
+        self._loop.add_reader(self._bound, self._ready)
+        self._accept()
+
+    def _accept(self) -> None:
+        for _ in range(MAX_AT_ONCE):
+            try:
+                connection, _ = self._bound.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in _EXHAUSTED:
+                    raise
+                _log.error("a connection cannot be accepted: %s", error.strerror)
+                self._loop.remove_reader(self._bound)
+                self._pause(PAUSE_SECONDS)
+                return
+            connection.setblocking(False)
+            self._turns.accepted()
+            beginning = self._loop.create_task(self._begin(connection))
+            self._beginning.add(beginning)
+            beginning.add_done_callback(self._beginning.discard)
+            if self._turns.is_anothers():
+                return
+
+    async def _begin(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._factory, connection)
+        except OSError as error:
+            # the client is gone
+            connection.close()
+            _log.debug("a connection did not begin", extra={"reason": str(error)})
+        finally:
+            self._turns.has_begun()

@@ -1,0 +1,168 @@
+"""Counters that workers share keep to the contracts, are bounded, and do without their file when it fails."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from compostela.adapters.in_process.bans import InProcessBans
+from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
+from compostela.adapters.in_process.rate_limits import InProcessRateLimits
+from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
+from compostela.adapters.shared_counters import engine
+from compostela.adapters.shared_counters.bans import SharedBans
+from compostela.adapters.shared_counters.connection_counts import SharedConnections
+from compostela.adapters.shared_counters.engine import FILE, RETRY_SECONDS, CountersFile
+from compostela.adapters.shared_counters.failed_logins import SharedFailedLogins
+from compostela.adapters.shared_counters.rate_limits import SharedRateLimits
+from compostela.adapters.shared_counters.recent_logins import SharedRecentLogins
+from compostela.core.authentication.failure_ports import Ban
+from compostela.core.rate_limits.ports import RateLimit
+from tests.contracts.fakes import FakeClock
+from tests.contracts.limits import (
+    BansContract,
+    ConnectionCountsContract,
+    FailedLoginsContract,
+    RateLimitsContract,
+    RecentLoginsContract,
+    counted,
+    entered,
+)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def file(tmp_path: Path, clock: FakeClock) -> Iterator[CountersFile]:
+    opened = CountersFile(tmp_path, clock.monotonic)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def file_elsewhere(tmp_path: Path, clock: FakeClock) -> Iterator[CountersFile]:
+    opened = CountersFile(tmp_path, clock.monotonic)
+    yield opened
+    opened.close()
+
+
+def failed_logins_on(file: CountersFile, clock: FakeClock, most: int = 100) -> SharedFailedLogins:
+    return SharedFailedLogins(file, clock, InProcessFailedLogins(clock), most)
+
+
+def bans_on(file: CountersFile, clock: FakeClock, most: int = 100) -> SharedBans:
+    return SharedBans(file, clock, InProcessBans(clock), most)
+
+
+def recent_logins_on(file: CountersFile, clock: FakeClock, most: int = 100) -> SharedRecentLogins:
+    return SharedRecentLogins(file, clock, InProcessRecentLogins(clock), most)
+
+
+def rate_limits_on(file: CountersFile, clock: FakeClock, most: int = 100) -> SharedRateLimits:
+    return SharedRateLimits(file, clock, InProcessRateLimits(clock), most)
+
+
+class TestSharedFailedLogins(FailedLoginsContract):
+    @pytest.fixture
+    def failed_logins(self, file: CountersFile, clock: FakeClock) -> SharedFailedLogins:
+        return failed_logins_on(file, clock)
+
+    @pytest.fixture
+    def failed_logins_elsewhere(self, file_elsewhere: CountersFile, clock: FakeClock) -> SharedFailedLogins:
+        return failed_logins_on(file_elsewhere, clock)
+
+
+class TestSharedBans(BansContract):
+    @pytest.fixture
+    def bans(self, file: CountersFile, clock: FakeClock) -> SharedBans:
+        return bans_on(file, clock)
+
+    @pytest.fixture
+    def bans_elsewhere(self, file_elsewhere: CountersFile, clock: FakeClock) -> SharedBans:
+        return bans_on(file_elsewhere, clock)
+
+
+class TestSharedRecentLogins(RecentLoginsContract):
+    @pytest.fixture
+    def recent_logins(self, file: CountersFile, clock: FakeClock) -> SharedRecentLogins:
+        return recent_logins_on(file, clock)
+
+    @pytest.fixture
+    def recent_logins_elsewhere(self, file_elsewhere: CountersFile, clock: FakeClock) -> SharedRecentLogins:
+        return recent_logins_on(file_elsewhere, clock)
+
+
+class TestSharedRateLimits(RateLimitsContract):
+    @pytest.fixture
+    def rate_limits(self, file: CountersFile, clock: FakeClock) -> SharedRateLimits:
+        return rate_limits_on(file, clock)
+
+    @pytest.fixture
+    def rate_limits_elsewhere(self, file_elsewhere: CountersFile, clock: FakeClock) -> SharedRateLimits:
+        return rate_limits_on(file_elsewhere, clock)
+
+
+class TestSharedConnections(ConnectionCountsContract):
+    @pytest.fixture
+    def connections(self, file: CountersFile, clock: FakeClock) -> SharedConnections:
+        return SharedConnections(file, clock, 1)
+
+    @pytest.fixture
+    def connections_elsewhere(self, file_elsewhere: CountersFile, clock: FakeClock) -> SharedConnections:
+        return SharedConnections(file_elsewhere, clock, 2)
+
+
+async def test_a_flood_of_keys_is_forgotten_from_its_beginning(
+    file: CountersFile, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "TRIM_EVERY", 1)
+    failures, bans = failed_logins_on(file, clock, 10), bans_on(file, clock, 10)
+    logins, limits = recent_logins_on(file, clock, 10), rate_limits_on(file, clock, 10)
+    for number in range(50):
+        clock.advance(0.01)
+        await counted(failures, f"{number}", b"1")
+        await bans.add(Ban(f"192.0.2.{number}", 1, clock.now() + 900))
+        await limits.take(f"{number}", 1, RateLimit(1, 3600))
+        await logins.note(f"{number}")
+    assert [await counted(failures, key, b"2") for key in ("49", "0")] == [2, 1]
+    assert [ban.address for ban in await bans.all()] == [f"192.0.2.{number}" for number in range(40, 50)]
+    assert [await limits.take(key, 1, RateLimit(1, 3600)) for key in ("49", "0")] == [False, True]
+    assert [await logins.within(key, 60) for key in ("49", "40", "39")] == [True, True, False]
+
+
+async def test_a_locked_file_hangs_no_caller_and_the_worker_counts_for_itself(
+    tmp_path: Path, file: CountersFile, file_elsewhere: CountersFile, clock: FakeClock
+) -> None:
+    failures, bans, limits = failed_logins_on(file, clock), bans_on(file, clock), rate_limits_on(file, clock)
+    connections = SharedConnections(file, clock, 1)
+    elsewhere = SharedConnections(file_elsewhere, clock, 2)
+    assert entered(connections)
+    locker = apsw.Connection(str(tmp_path / FILE))
+    locker.execute("BEGIN IMMEDIATE")
+    assert entered(connections)
+    connections.leave("smtp", "192.0.2.7")
+    assert [await counted(failures, "a", attempt) for attempt in (b"1", b"2")] == [1, 2]
+    await bans.add(Ban("192.0.2.7", 1, clock.now() + 900))
+    assert await bans.find("192.0.2.7") is not None
+    assert [await limits.take("ann", 1, RateLimit(1, 60)) for _ in range(2)] == [True, False]
+    locker.execute("ROLLBACK")
+    locker.close()
+    clock.advance(RETRY_SECONDS)
+    assert entered(connections)
+    assert [entered(elsewhere) for _ in range(2)] == [True, False], "two of the other worker's are open"
+    assert await counted(failures, "a", b"1") == 1, "in the file it is the first"
+    assert [ban.address for ban in await bans.all()] == ["192.0.2.7"]
+
+
+def test_connections_of_a_dead_worker_are_forgotten(
+    file: CountersFile, file_elsewhere: CountersFile, clock: FakeClock
+) -> None:
+    dead, living = SharedConnections(file, clock, 1), SharedConnections(file_elsewhere, clock, 2)
+    assert [entered(dead) for _ in range(3)] == [True] * 3
+    assert not entered(living)
+    living.forget([1, 3])
+    assert [entered(living) for _ in range(4)] == [True] * 3 + [False]

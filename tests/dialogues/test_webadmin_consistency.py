@@ -1,0 +1,29 @@
+"""The tasks that compare what is kept twice: an edition that keeps nothing twice refuses them with a sentence."""
+
+import pytest
+
+from tests.dialogues.webadmin import Api, api
+
+__all__ = ["api"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/mailboxes?task=RecomputeMailboxCounters",
+        "/mailboxes?task=SolveMessageRecentInconsistencies",
+        "/messages?task=SolveInconsistencies",
+        "/cassandra/mappings?action=SolveInconsistencies",
+    ],
+)
+async def test_the_embedded_edition_has_none(api: Api, path: str) -> None:
+    status, answer = await api.ask("POST", path)
+    assert status == 400
+    assert "keeps nothing twice" in str(answer)
+
+
+async def test_names_are_compared_only_by_an_administrator_who_confirms_it(api: Api) -> None:
+    status, answer = await api.ask("POST", "/mailboxes?task=SolveInconsistencies")
+    assert status == 400
+    assert "I-KNOW-WHAT-I-M-DOING" in str(answer)
+    assert await api.status("POST", "/mailboxes?task=Other") == 400

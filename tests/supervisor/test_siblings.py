@@ -1,0 +1,116 @@
+"""Questions between workers, by way of what the supervisor does with them."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from compostela.app.supervisor.messages import decode, encode
+from compostela.app.supervisor.questions import routed
+from compostela.app.worker import SupervisedWorker
+from compostela.base.siblings import NoSiblings, Siblings
+from tests.contracts.siblings import SiblingsContract
+
+
+class TestNoSiblings(SiblingsContract):
+    @pytest.fixture
+    def siblings(self) -> Siblings:
+        return NoSiblings()
+
+    @pytest.fixture
+    def others(self) -> Sequence[Siblings]:
+        return []
+
+
+class Exchange:
+    """Passes messages on as the supervisor does; a restart is refused."""
+
+    def __init__(self) -> None:
+        self.workers: dict[int, SupervisedWorker] = {}
+        self.is_lost = asyncio.Event()
+        self.ended: list[set[int]] = []
+        self._writers: dict[int, asyncio.StreamWriter] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def never(self) -> None:
+        """No worker is told to drain."""
+
+    async def add(self, number: int) -> None:
+        ours, theirs = socket.socketpair()
+        reader, self._writers[number] = await asyncio.open_unix_connection(sock=ours)
+        self._tasks[number] = asyncio.create_task(self._listen(number, reader))
+        self.workers[number] = SupervisedWorker(
+            theirs, lead=lambda _: None, ended=self.ended.append, drain=self.never, orphaned=self.is_lost.set
+        )
+        await self.workers[number].start()
+
+    def tell(self, living: list[int], missing: int) -> None:
+        for writer in self._writers.values():
+            writer.write(encode({"is": "workers", "living": living, "missing": missing}))
+
+    async def _listen(self, number: int, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            message = decode(line)
+            if message["is"] == "restart":
+                self._writers[number].write(encode({"is": "restarting", "id": message["id"], "problem": "not now"}))
+            elif message["is"] in ("ask", "answer"):
+                for to, passed_on in routed(number, message, list(self._writers)):
+                    self._writers[to].write(encode(passed_on))
+
+    def lose(self, number: int) -> None:
+        """The channel of a worker closes."""
+        self._tasks[number].cancel()
+        self._writers.pop(number).close()
+
+    async def close(self) -> None:
+        for worker in self.workers.values():
+            await worker.stop()
+        for number in list(self._writers):
+            self.lose(number)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Exchange]:
+    made = Exchange()
+    for number in (1, 2, 3):
+        await made.add(number)
+    yield made
+    await made.close()
+
+
+class TestSupervisedWorker(SiblingsContract):
+    @pytest.fixture
+    def siblings(self, exchange: Exchange) -> Siblings:
+        return exchange.workers[2]
+
+    @pytest.fixture
+    def others(self, exchange: Exchange) -> Sequence[Siblings]:
+        return [exchange.workers[number] for number in (1, 3)]
+
+
+async def test_a_worker_that_dies_while_it_is_asked_is_not_waited_for(exchange: Exchange) -> None:
+    is_asked, never = asyncio.Event(), asyncio.Event()
+
+    async def hangs(_: object) -> None:
+        is_asked.set()
+        await never.wait()
+
+    async def works(_: object) -> str:
+        return "here"
+
+    exchange.workers[1].answer("where", hangs)
+    exchange.workers[3].answer("where", works)
+    exchange.tell([1, 2, 3], 0)
+    asking = asyncio.create_task(exchange.workers[2].ask("where"))
+    await is_asked.wait()
+    exchange.tell([2, 3], 1)
+    assert await asking == ["here"]
+    assert exchange.workers[2].missing == 1
+    assert {1} in exchange.ended
+
+
+async def test_a_worker_learns_that_the_supervisor_is_gone(exchange: Exchange) -> None:
+    exchange.lose(2)
+    await exchange.is_lost.wait()
