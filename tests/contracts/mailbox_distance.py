@@ -89,7 +89,7 @@ class Follower:
 
 
 async def check_log(store: MailboxStore, mailbox: MailboxId) -> None:
-    """The counts are right, and whoever reads the log from its beginning knows the mailbox."""
+    """The counts are right, and a reader of the whole log knows the mailbox."""
     await check_counts(store, mailbox)
     follower = Follower(store, mailbox)
     await follower.look()
@@ -97,7 +97,7 @@ async def check_log(store: MailboxStore, mailbox: MailboxId) -> None:
 
 
 async def check_tree(store: MailboxStore, *names: str) -> None:
-    """Bob has at most one mailbox, with one of these names, and whoever reads the log of the tree knows the tree."""
+    """Bob has at most one mailbox, with one of these names, and a reader of the tree's whole log knows the tree."""
     page = await store.tree(BOB, ModSeq(0))
     assert page.is_last
     known: dict[MailboxId | None, MailboxPath] = {}
