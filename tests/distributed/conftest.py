@@ -5,10 +5,12 @@ the tables that were written are emptied.
 """
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,16 +50,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def cassandra_settings(worker_id: str) -> "CassandraSettings":
+def cassandra_settings(worker_id: str) -> "Iterator[CassandraSettings]":
     """A keyspace of this worker with all tables, empty."""
-    settings = CassandraSettings(
-        hosts=(Host("127.0.0.1", CASSANDRA_PORT),),
-        keyspace=f"test_{_CHECKOUT}_{worker_id}",
-        create_keyspace=True,
-        request_seconds=60.0,
-    )
-    asyncio.run(_make_tables(settings))
-    return settings
+    with (Path(tempfile.gettempdir()) / f"compostela-test-keyspace-{_CHECKOUT}-{worker_id}").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pytest.fail("another run of this checkout uses the tables: its tests and these would see each other's rows")
+        settings = CassandraSettings(
+            hosts=(Host("127.0.0.1", CASSANDRA_PORT),),
+            keyspace=f"test_{_CHECKOUT}_{worker_id}",
+            create_keyspace=True,
+            request_seconds=60.0,
+        )
+        asyncio.run(_make_tables(settings))
+        yield settings
 
 
 async def _make_tables(settings: "CassandraSettings") -> None:
