@@ -12,11 +12,13 @@ from pathlib import Path
 
 from bench import (
     measure_chain,
+    measure_distributed,
     measure_idle,
     measure_imap,
     measure_large,
     measure_news,
     measure_pop3,
+    measure_relay,
     measure_sieve,
     measure_smtp,
     measure_start,
@@ -62,14 +64,25 @@ GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "idle": lambda effort, _: measure_idle.measure(effort),
     "large": lambda effort, _: measure_large.measure(effort),
     "news": lambda effort, _: measure_news.measure(effort),
+    "relay": lambda effort, _: measure_relay.measure(effort),
     "sieve": lambda effort, _: measure_sieve.measure(effort),
 }
+BY_NAME: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
+    "distributed": lambda effort, _: measure_distributed.measure(effort)
+}
+"""Only if asked for: they need what is not on every machine."""
 WITH_PEER = {"smtp", "imap", "pop3"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=GROUPS, metavar="NAME", help=f"some of: {', '.join(GROUPS)}")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[*GROUPS, *BY_NAME],
+        metavar="NAME",
+        help=f"some of: {', '.join([*GROUPS, *BY_NAME])}; the last one needs running engines (dev/engines)",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="fewer messages, one run of each instead of a median of three"
     )
@@ -92,7 +105,7 @@ def main() -> None:
                 peer = peers.Peer(folder / "peer")
                 stack.callback(peer.stop)
                 peer.start()
-            rows += GROUPS[name](Effort(folder, options.quick, options.workers), peer)
+            rows += (GROUPS | BY_NAME)[name](Effort(folder, options.quick, options.workers), peer)
     print(json.dumps([row.as_dict() for row in rows], indent=1) if options.json else table.render(rows))
     print(f"{time.perf_counter() - start:.0f} s in all", file=sys.stderr)
 

@@ -94,7 +94,7 @@ class ServerProcess:
             f"enabled = true\nhost = 127.0.0.1\nport = {self.web}\npassword = {TOKEN}\n"
         )
         (self.conf / "autoconfiguration.properties").write_text(f"enabled = true\nport = {self.public}\n")
-        # on loopback, where nobody listens: an examination needs to ask nobody for it
+        # on loopback, without a listener: an examination needs no service to find the address
         (self.conf / "doctor.properties").write_text("public.addresses = 127.0.0.25\n")
 
     @property

@@ -230,12 +230,13 @@ def run(kills: int, seed: int, folder: Path, *, workers: int = 1, progress: bool
         print()
     if not server.is_running():
         server.start()
-    _wait_for_empty_queue(server)
+    wait_for_empty_queue(server)
     server.stop()
     return asyncio.run(_count(server.data, ledger))
 
 
-def _wait_for_empty_queue(server: ServerProcess) -> None:
+def wait_for_empty_queue(server: ServerProcess) -> None:
+    """Gives up after a while: the count tells what is left."""
     connection = apsw.Connection(str(server.data / DATABASE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
     end = time.monotonic() + DRAIN_SECONDS
     while connection.execute("SELECT count(*) FROM queue_entry").get:

@@ -10,7 +10,7 @@ from compostela.base.ids import new_id
 from compostela.core.outbound.tls_reports import TlsResult
 from compostela.model.domain import Domain
 
-_ADD = "INSERT INTO tls_result (day, domain, batch, counts) VALUES (?, ?, ?, ?) USING TIMESTAMP 1 AND TTL ?"
+_ADD = "INSERT INTO tls_result (day, domain, part, counts) VALUES (?, ?, ?, ?) USING TIMESTAMP 1 AND TTL ?"
 _DOMAINS = "SELECT domain FROM tls_result WHERE day = ?"
 _RESULTS = "SELECT counts FROM tls_result WHERE day = ? AND domain = ?"
 _REMOVE = "DELETE FROM tls_result USING TIMESTAMP 2 WHERE day = ? AND domain = ?"

@@ -3,5 +3,5 @@
 OUTBOUND_TABLES = (
     "CREATE TABLE IF NOT EXISTS sts_policy (domain text PRIMARY KEY, id text, policy text, fetched_at double, until double)",
     # days since 1970; a row for each time that a node adds some
-    """CREATE TABLE IF NOT EXISTS tls_result (day int, domain text, batch text, counts blob, PRIMARY KEY (day, domain, batch))""",
+    """CREATE TABLE IF NOT EXISTS tls_result (day int, domain text, part text, counts blob, PRIMARY KEY (day, domain, part))""",
 )
