@@ -29,6 +29,8 @@ SILENCE_SECONDS = 60.0
 """A worker that gives no sign of life for so long is killed."""
 START_SECONDS = 120.0
 """A worker that is not ready in this time is killed."""
+RESTART_SECONDS = 300.0
+"""A rolling restart whose new workers are not all ready in this time is given up."""
 STOP_SECONDS = 60.0
 """A worker that was told to end is killed after this time."""
 EXIT_FAILURE = 1
@@ -61,6 +63,7 @@ class Supervisor:
         """Workers that asked for a rolling restart, with the id of the question."""
         self._previous: Plan | None = None
         """During a rolling restart, the plan of the workers that are to end."""
+        self._restart_until = 0.0
         self._told: Message = {}
 
     def run(self) -> int:
@@ -210,6 +213,8 @@ class Supervisor:
             if is_late:
                 _log.error("a worker does not answer and is killed", extra={"worker": worker.number})
                 worker.kill()
+        if self._previous is not None and now > self._restart_until:
+            self._give_up_restart(now)
         if self._planner is not None and now > self._planner.deadline:
             self._planner.stop()
             self._on_planned("reading the configuration takes too long")
@@ -279,6 +284,7 @@ class Supervisor:
             else:
                 self._previous, self._plan, self._bound = self._plan, result, bound
                 self._generation += 1
+                self._restart_until = time.monotonic() + RESTART_SECONDS
                 self._not_before, self._pause = 0.0, FIRST_PAUSE_SECONDS
         if isinstance(result, str):
             _log.error("the rolling restart is given up, the workers go on: %s", result)
@@ -305,7 +311,7 @@ class Supervisor:
         _log.info("the rolling restart is done", extra={"workers": self._plan.workers})
 
     def _give_up_restart(self, now: float) -> None:
-        """The first of the new workers did not get ready: those before go on."""
+        """New workers did not get ready: those before go on."""
         assert self._previous is not None
         _log.error("the rolling restart is given up, the workers go on: a new one did not get ready")
         for worker in self._of(self._generation):
