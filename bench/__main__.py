@@ -18,6 +18,7 @@ from bench import (
     measure_large,
     measure_news,
     measure_pop3,
+    measure_relay,
     measure_sieve,
     measure_smtp,
     measure_start,
@@ -29,7 +30,8 @@ from bench.sides import Effort, Side
 
 
 def smtp(effort: Effort, peer: Side | None) -> list[table.Row]:
-    ours, accepting = Ours(effort.folder / "ours"), Ours(effort.folder / "accepting", accept_only=True)
+    ours = Ours(effort.folder / "ours", workers=effort.workers)
+    accepting = Ours(effort.folder / "accepting", accept_only=True, workers=effort.workers)
     with contextlib.ExitStack() as stack:
         for side in (ours, accepting):
             stack.callback(side.stop)
@@ -38,7 +40,7 @@ def smtp(effort: Effort, peer: Side | None) -> list[table.Row]:
 
 
 def imap(effort: Effort, peer: Side | None) -> list[table.Row]:
-    ours = Ours(effort.folder / "ours")
+    ours = Ours(effort.folder / "ours", workers=effort.workers)
     with contextlib.ExitStack() as stack:
         stack.callback(ours.stop)
         ours.start_with_users()
@@ -62,6 +64,7 @@ GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "idle": lambda effort, _: measure_idle.measure(effort),
     "large": lambda effort, _: measure_large.measure(effort),
     "news": lambda effort, _: measure_news.measure(effort),
+    "relay": lambda effort, _: measure_relay.measure(effort),
     "sieve": lambda effort, _: measure_sieve.measure(effort),
 }
 BY_NAME: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
@@ -83,6 +86,7 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="fewer messages, one run of each instead of a median of three"
     )
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of ours, for smtp and imap")
     parser.add_argument("--json", action="store_true", help="the rows as JSON")
     options = parser.parse_args()
     rows: list[table.Row] = []
@@ -101,7 +105,7 @@ def main() -> None:
                 peer = peers.Peer(folder / "peer")
                 stack.callback(peer.stop)
                 peer.start()
-            rows += (GROUPS | BY_NAME)[name](Effort(folder, options.quick), peer)
+            rows += (GROUPS | BY_NAME)[name](Effort(folder, options.quick, options.workers), peer)
     print(json.dumps([row.as_dict() for row in rows], indent=1) if options.json else table.render(rows))
     print(f"{time.perf_counter() - start:.0f} s in all", file=sys.stderr)
 

@@ -101,8 +101,18 @@ async def test_a_forward_does_not_pass_wishes_on(tmp_path: Path) -> None:
         await greet(c)
         await send(c, BOB_SENDS, "RCPT TO:<ann@example.org> NOTIFY=SUCCESS")
         assert await reports(server, ANN) == []
+        (report,) = await reports(server)
+        has(report, "Final-Recipient: rfc822; ann@example.org", "Action: expanded", "Status: 2.0.0")
+        assert len(await messages(server, BOB)) == 2
+
+
+async def test_no_report_is_sent_about_a_disposition_notification(tmp_path: Path) -> None:
+    peer = Peer({"RCPT": "550 5.1.1 no such user"})
+    async with relaying(tmp_path, peer) as (server, c):
+        mdn = "Content-Type: multipart/report; report-type=disposition-notification; boundary=b\r\n\r\n--b--"
+        await send(c, f"{BOB_SENDS}", "RCPT TO:<x@y.example> NOTIFY=FAILURE,SUCCESS", text=mdn)
         assert await reports(server) == []
-        assert len(await messages(server, BOB)) == 1
+        assert await messages(server, BOB) == []
 
 
 async def test_the_members_of_a_group_are_reported(tmp_path: Path) -> None:
@@ -121,7 +131,7 @@ async def test_a_failure_is_reported_with_what_the_sender_wants_back(tmp_path: P
     async with relaying(tmp_path, peer) as (server, c):
         await send(c, f"{BOB_SENDS} ENVID=e1 RET={returns}", "RCPT TO:<x@y.example>")
         (report,) = await reports(server)
-        has(report, "Original-Envelope-Id: e1", "Action: failed", "Status: 5.1.1")
+        has(report, "Original-Envelope-Id: e1", "Action: failed", "Status: 5.1.1", "Remote-MTA: dns; 127.0.0.1")
         assert ("Content-Type: message/rfc822\r\n" in report, "hello" in report) == (whole, whole)
 
 
@@ -204,7 +214,7 @@ async def test_after_the_last_try_the_report_quotes_the_last_reply(tmp_path: Pat
 
 
 async def test_what_no_next_hop_has_said_is_no_diagnostic_of_smtp(tmp_path: Path) -> None:
-    container_ = container(1)  # a port where nobody listens
+    container_ = container(1)  # a port without a listener
     async with (
         running(tmp_path, handlers=DSN, elements=NETWORK, container=container_) as server,
         conversation(server.ports["smtp"]) as c,

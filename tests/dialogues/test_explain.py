@@ -34,10 +34,10 @@ CONTAINER = """<mailetcontainer>
 
 
 async def explained(
-    server: Server, recipients: list[str], message: str = "Subject: x\r\n\r\nhello\r\n"
+    server: Server, recipients: list[str], message: str = "Subject: x\r\n\r\nhello\r\n", **facts: str
 ) -> dict[str, Any]:
     base = f"http://127.0.0.1:{server.under_test.web_port}"
-    query = [("sender", "a@b.example"), *(("recipient", one) for one in recipients)]
+    query = [("sender", "a@b.example"), *(("recipient", one) for one in recipients), *facts.items()]
     async with (
         aiohttp.ClientSession(headers={"Password": "secret"}) as client,
         client.post(f"{base}/explain", params=query, data=message.encode()) as answer,
@@ -98,3 +98,71 @@ async def test_a_wrong_question_is_400(tmp_path: Path) -> None:
             for query in ({}, {"recipient": "@@"}, {"recipient": str(BOB), "sender": "@@"}):
                 async with client.post(url, params=query, data=b"") as answer:
                     assert answer.status == 400
+
+
+HANDLERS = """<handler class="GreylistHandler"/>
+<handler class="SpamTrapHandler"><spamTrapRecip>trap@example.org</spamTrapRecip></handler>
+<handler class="ValidRcptHandler"/>"""
+
+
+async def test_the_hooks_of_smtp_are_asked_with_the_facts_of_the_connection(tmp_path: Path) -> None:
+    recipients = [str(BOB), "nobody@example.org", "x@elsewhere.example"]
+    async with running(
+        tmp_path, container=CONTAINER, handlers=HANDLERS, files={"webadmin.properties": WEBADMIN}
+    ) as server:
+        await server.under_test.start_web()
+        for _ in range(2):  # the first time has left no trace in the greylist
+            told = await explained(server, recipients, hooks="true", remoteAddress="192.0.2.1")
+            assert [(one["hook"], one["recipient"]) for one in told["hooks"]] == [
+                ("GreylistHandler", "bob@example.org"),
+                ("ValidRcptHandler", "nobody@example.org"),
+                ("AuthRequiredToRelayRcptHook", "x@elsewhere.example"),
+            ]
+            assert told["mails"] == []
+            assert ends(told)["bob@example.org"] == ["451 4.4.3 Temporary rejected: Please try again later."]
+            assert ends(told)["x@elsewhere.example"][0].startswith("530 5.7.0")
+        told = await explained(
+            server,
+            [*recipients, "trap@example.org"],
+            "From: bob@example.org\r\n\r\nhello\r\n",
+            hooks="true",
+            user=str(BOB),
+            sender=str(BOB),
+        )
+        assert [(one["hook"], one["recipient"]) for one in told["hooks"]] == [
+            ("ValidRcptHandler", "nobody@example.org"),
+            ("ValidRcptHandler", "trap@example.org"),
+        ]
+        assert ends(told)["x@elsewhere.example"] == ["put into the queue outgoing"]
+        assert ends(told)["nobody@example.org"][0].startswith("550 5.1.1")
+
+
+async def test_one_mailet_is_tried_on_one_mail(tmp_path: Path) -> None:
+    async with running(tmp_path, container=CONTAINER, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        told = await explained(
+            server,
+            [str(BOB), "x@elsewhere.example"],
+            mailet="ToProcessor",
+            match="RecipientIsLocal",
+            **{"parameter.processor": "error"},
+        )
+        (step,) = [
+            step
+            for mail in told["mails"]
+            for step in mail["steps"]
+            if step["mailet"] == "ToProcessor" and step["matched"]
+        ]
+        assert (step["matcher"], step["recipients"]) == ("RecipientIsLocal", ["bob@example.org"])
+        assert step["changes"] == ["goes to the processor error"]
+        assert ends(told)["x@elsewhere.example"] == ["goes on to what comes after the mailet"]
+        url = f"http://127.0.0.1:{server.under_test.web_port}/explain"
+        async with aiohttp.ClientSession(headers={"Password": "secret"}) as client:
+            for query, complaint in (
+                ({"mailet": "ToProcesor"}, "did you mean 'ToProcessor'?"),
+                ({"mailet": "ToProcessor"}, "processor"),
+                ({"mailet": "Null", "parameter.odd": "1"}, "odd"),
+                ({"hooks": "true", "smtpServer": "7"}, "There is no SMTP server 7"),
+            ):
+                async with client.post(url, params={"recipient": str(BOB), **query}, data=b"") as answer:
+                    assert (answer.status, complaint in await answer.text()) == (400, True)

@@ -119,7 +119,7 @@ def unopened_stores() -> Stores:
         sieve_marks=port("sieve_marks"),
         global_scripts=port("global_scripts"),
         sieve_lists=port("sieve_lists"),
-        outbound=OutboundStores(port("MTA-STS policies"), port("TLS results")),
+        outbound=OutboundStores(port("MTA-STS policies"), port("TLS results"), port("traces")),
         blobs=port("blobs"),
         blobs_by_id=port("blobs by id"),
         blob_garbage=port("blob garbage"),

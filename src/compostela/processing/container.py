@@ -26,6 +26,7 @@ _MATCHER_POLICIES = {
     "propagate": Policy.PROPAGATE,
 }
 DEFAULT_WORKERS = 100
+TRACE_SECONDS = 3 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class SpoolerSettings:
     """Received fields of one mail; with more it is in a loop and goes to the error processor (RFC 5321 §6.3)."""
     drain_seconds: float = DRAIN_SECONDS
     """How long mails in process may go on when the server stops; then they are cut off and processed again later."""
+    trace_seconds: float = TRACE_SECONDS
+    """How long it is kept what happened to mails, for `compostela trace`; 0: nothing is recorded."""
     error_repository: str = "var/mail/error/"
     """Where mails go whose processing keeps failing."""
 
@@ -52,6 +55,7 @@ def read_spooler_settings(root: Node, problems: Problems) -> SpoolerSettings:
         workers=settings.integer("spooler/threads", DEFAULT_WORKERS, minimum=0),
         max_received=settings.integer("spooler/maxReceived", MAX_RECEIVED, minimum=1),
         drain_seconds=settings.duration("spooler/drainTime", DRAIN_SECONDS, unit="s"),
+        trace_seconds=settings.duration("spooler/traceRetention", TRACE_SECONDS, unit="s"),
         error_repository=settings.text("spooler/errorRepository", "var/mail/error/"),
     )
     settings.ignored("enableJmx")
@@ -185,7 +189,7 @@ class _ProcessorBuilder:
     def _match_of(self, settings: Settings) -> tuple[str, bool]:
         match, unmatch = settings.text("match", ""), settings.text("notmatch", "")
         if match and unmatch:
-            settings.error("match and notmatch can't stand together")
+            settings.error("match and notmatch can't be used together")
         return (match or unmatch or "All"), bool(unmatch)
 
     def _pair(self, settings: Settings) -> Pair | None:

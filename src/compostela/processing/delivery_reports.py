@@ -13,6 +13,7 @@ from compostela.core.mail.attributes import (
     BINARY,
     DELIVERY_ERROR,
     DELIVERY_ERROR_CODE,
+    DELIVERY_REMOTE_MTA,
     IS_DELIVERY_PERMANENT_ERROR,
     REQUIRE_TLS,
     SENT_BY_MAILET,
@@ -42,10 +43,11 @@ _EXPIRED = "4.4.7"
 """Of a mail that was tried in vain to the end (RFC 3463 §3.5)."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _REPLY = re.compile(r"[245][0-9]{2}(?:[ -]|$)")
-_PREFIXES = {DELAYED: "Delayed:", DELIVERED: "Delivered:", RELAYED: "Relayed:"}
+_PREFIXES = {DELAYED: "Delayed:", DELIVERED: "Delivered:", RELAYED: "Relayed:", EXPANDED: "Forwarded:"}
 _TEXTS = {
     DELAYED: "Your message could not yet be delivered. You need do nothing: the server goes on trying.",
     DELIVERED: "Your message was delivered.",
+    EXPANDED: "Your message reached its recipient, who has it forwarded elsewhere: no more will be heard of it.",
     RELAYED: "Your message was handed to a server that does not report about deliveries: no more will be heard of it.",
 }
 
@@ -60,7 +62,7 @@ class Attachment(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReportForm:
-    """How a report looks. `default_status` stands where no reply of a next hop gives a better one."""
+    """The form of a report. `default_status` is used if no reply of a next hop gives a better one."""
 
     action: str
     sender: MailAddress
@@ -86,7 +88,7 @@ async def enqueue_report(
     """A report of the server itself, to a sender who asked for it with NOTIFY."""
     condition = condition_of(action)
     told = [one for one in recipients if notification.wants(mail, one, condition, unless_told=False)]
-    if mail.sender is None or not told:
+    if mail.sender is None or not told or is_disposition_notification(mail):
         return
     effect = run.effect(f"report/{action}", *told)
     part = mail.copy(mail.name, told)
@@ -99,7 +101,7 @@ async def enqueue_report(
 
 
 def notice(mail: Mail, to: MailAddress, content: MessageContent, now: float, effect: Effect) -> Mail:
-    """The mail that carries a report: from nobody, and guarded as the original was (RFC 8689 §5)."""
+    """The mail that carries a report: with the empty sender, and with REQUIRETLS if the original had it (RFC 8689 §5)."""
     made = Mail(
         name=part_name(mail, effect),
         sender=None,
@@ -116,6 +118,12 @@ def notice(mail: Mail, to: MailAddress, content: MessageContent, now: float, eff
     if is_international(mail):
         made.attributes[SMTP_UTF8] = True
     return made
+
+
+def is_disposition_notification(mail: Mail) -> bool:
+    """Whether the mail is an MDN: no report is sent about one, whatever its sender (RFC 8098 §3)."""
+    kind = (Headers(mail.content.header).get(b"Content-Type") or b"").lower()
+    return b"multipart/report" in kind and b"disposition-notification" in kind
 
 
 def is_international(mail: Mail) -> bool:
@@ -190,8 +198,14 @@ def _status(recipient: MailAddress, error: str, mail: Mail, form: ReportForm) ->
         status=_status_code(line, mail, form),
         # the type smtp is for replies alone (RFC 3464 §2.3.6, §9.3)
         diagnostic=f"{'smtp' if _REPLY.match(line) else 'x-compostela'}; {line}" if line else None,
+        remote_mta=_remote_mta(mail),
         last_attempt_at=mail.last_updated_at or None,
     )
+
+
+def _remote_mta(mail: Mail) -> str | None:
+    host = mail.attributes.get(DELIVERY_REMOTE_MTA)
+    return host if isinstance(host, str) else None
 
 
 def _status_code(line: str, mail: Mail, form: ReportForm) -> str:

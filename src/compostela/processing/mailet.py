@@ -28,6 +28,7 @@ from compostela.core.rate_limits.ports import RateLimits
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.core.repository.settings import RepositorySettings
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.tracing.tracer import Tracer
 from compostela.core.users.service import UsersRepository
 from compostela.core.vacation.ports import VacationStore
 from compostela.core.web_forms.ports import FormPoster
@@ -86,6 +87,8 @@ class MailetContext(MatcherContext):
     """What destinations demand of TLS."""
     tls_results: TlsResults
     """Counts how TLS went with next hops."""
+    tracer: Tracer
+    """Notes what happens to mails."""
     sieve: SieveParts
     scanners: Scanners
     rspamd: RspamdSettings
@@ -130,10 +133,10 @@ class Mailet(ABC):
 
 
 class Matcher(ABC):
-    """Chooses recipients. `condition` is what stands behind the first `=` in `match`, or ""."""
+    """Chooses recipients. `condition` is the text after the first `=` in `match`, or ""."""
 
     matches_all = False
-    """True for a matcher that always gives every recipient: nobody needs to ask it."""
+    """True for a matcher that always gives every recipient: it is not called."""
 
     def __init__(self, condition: str, settings: Settings, context: MatcherContext) -> None:
         self.condition = condition

@@ -131,10 +131,7 @@ class MailProcessors:
                     if matched:
                         if _log.isEnabledFor(logging.DEBUG):
                             _tell(pair, part.mail, here)
-                        if self._observer is None or self._observer.serves(pair, part.mail, here):
-                            await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
-                        if self._observer is not None:
-                            self._observer.served(pair, part.mail, here)
+                        await self._observed(pair, part.mail, here, run.at(place, part.id, part.passed))
                     elif self._observer is not None:
                         self._observer.passes_by(pair, part.mail, here)
                     if part.mail.state != here:
@@ -148,7 +145,6 @@ class MailProcessors:
         for one in staying:
             if self._observer is not None:
                 self._observer.falls_off(one.mail, here)
-                continue
             _log.error(
                 "a mail fell off the end of a processor and is lost to its recipients",
                 extra={"mail": one.mail.name, "processor": here, "recipients": len(one.mail.recipients)},
@@ -186,7 +182,7 @@ class MailProcessors:
     def _matcher_failed(self, pair: Pair, mail: Mail, here: str, error: Exception) -> Sequence[MailAddress]:
         match pair.on_matcher_exception:
             case Policy.NO_MATCH | Policy.IGNORE:
-                _log.warning("a matcher failed and matches nobody", exc_info=error, extra={"mail": mail.name})
+                _log.warning("a matcher failed and matches no recipient", exc_info=error, extra={"mail": mail.name})
                 return []
             case Policy.MATCH_ALL:
                 _log.warning("a matcher failed and matches everybody", exc_info=error, extra={"mail": mail.name})
@@ -194,6 +190,16 @@ class MailProcessors:
             case policy:
                 self._failed(mail, here, error, policy)
                 return []
+
+    async def _observed(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
+        if self._observer is None:
+            await self._serve(pair, mail, here, run)
+            return
+        try:
+            if self._observer.serves(pair, mail, here):
+                await self._serve(pair, mail, here, run)
+        finally:
+            self._observer.served(pair, mail, here)
 
     async def _serve(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
         try:

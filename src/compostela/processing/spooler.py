@@ -12,10 +12,12 @@ from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ER
 from compostela.core.mail.model import Mail
 from compostela.core.queue.ports import MailQueue, QueueItem
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
+from compostela.core.tracing.tracer import Tracer
 from compostela.processing.acceptance_priority import AcceptancePriority
 from compostela.processing.parking import Parking
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors
+from compostela.processing.tracing import note_taken_up
 from compostela.processing.workers import DRAIN_SECONDS, QueueWorkers
 
 _log = logging.getLogger(__name__)
@@ -45,8 +47,10 @@ class Spooler:
         activity: Callable[[], int] = lambda: 0,
         *,
         drain_seconds: float = DRAIN_SECONDS,
+        tracer: Tracer | None = None,
     ) -> None:
         self._processors = processors
+        self._tracer = tracer
         self._parking = Parking(repositories, error_repository)
         self._activity = activity
         self._workers = QueueWorkers("spooler", workers, queue, self._process, drain_seconds=drain_seconds)
@@ -66,6 +70,8 @@ class Spooler:
             return
         recipients = list(mail.recipients)
         started = time.monotonic()
+        if self._tracer is not None:
+            note_taken_up(self._tracer, mail)
         original = mail.copy(mail.name, recipients)
         try:
             await self._processors.execute(mail, PipelineRun(item.entry))
@@ -84,6 +90,8 @@ class Spooler:
         failures = mail.attributes.get(attribute, 0)
         count = (failures if isinstance(failures, int) else 0) + 1
         mail.attributes[attribute] = count
+        if self._tracer is not None:
+            self._tracer.note(mail, "failed", mail.state, "", mail.recipients, (f"attempt {count}: {error}",))
         if is_temporary:
             _log.warning("a mail cannot be processed now: %s", error, extra={"mail": mail.name, "failures": count})
         else:

@@ -5,6 +5,7 @@ import logging
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Settings
 from compostela.core.filtering.greylisting import Greylisting, GreylistRules
+from compostela.core.filtering.ports import GreylistStore, SeenTriplet
 from compostela.core.networks import is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer
 from compostela.core.smtp_hooks.session import SmtpSession
@@ -34,7 +35,7 @@ class GreylistHandler(SmtpHook):
             ipv6_prefix=settings.integer("ipv6Prefix", usual.ipv6_prefix, minimum=16, maximum=128),
         )
         if rules.block_seconds >= rules.unseen_seconds:
-            settings.error("'unseenLifeTime' must be longer than 'tempBlockTime': nobody could pass", "unseenLifeTime")
+            settings.error("'unseenLifeTime' must be longer than 'tempBlockTime': no mail could pass", "unseenLifeTime")
         self._domains = context.domains
         self._spared = read_networks(settings, "whitelistedNetworks", context.host_addresses)
         self._greylisting = Greylisting(context.greylist, rules, context.clock)
@@ -52,6 +53,19 @@ class GreylistHandler(SmtpHook):
             _log.warning("greylisting has no store, the recipient is let through: %s", error)
             return DECLINED
         return DECLINED if passes else _COME_AGAIN
+
+
+class UnchangedGreylist:
+    """The store in a dry run: triplets that are known count, none is remembered."""
+
+    def __init__(self, real: GreylistStore) -> None:
+        self._real = real
+
+    async def find(self, key: bytes) -> SeenTriplet | None:
+        return await self._real.find(key)
+
+    async def remember(self, key: bytes, seen: SeenTriplet) -> None:
+        return
 
 
 HOOKS: dict[str, HookFactory] = {

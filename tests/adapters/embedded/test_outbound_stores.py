@@ -5,8 +5,11 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.outbound.sts_ports import StsPolicyStore
 from compostela.core.outbound.tls_reports import TlsResultStore
+from compostela.core.tracing.ports import TraceBatch, TraceStore
 from tests.adapters.embedded.distance import clock, elsewhere, eventually, store
+from tests.contracts.fakes import START
 from tests.contracts.outbound_stores import StsPolicyStoreContract, TlsResultStoreContract
+from tests.contracts.traces import MAIL, TraceStoreContract, event
 
 __all__ = ["clock", "elsewhere", "eventually", "store"]
 
@@ -29,3 +32,26 @@ class TestEmbeddedTlsResults(TlsResultStoreContract):
     @pytest.fixture
     def results_elsewhere(self, elsewhere: EmbeddedStore) -> TlsResultStore:
         return elsewhere.outbound.tls_results
+
+
+class TestEmbeddedTraces(TraceStoreContract):
+    @pytest.fixture
+    def traces(self, store: EmbeddedStore) -> TraceStore:
+        return store.outbound.traces
+
+    @pytest.fixture
+    def traces_elsewhere(self, elsewhere: EmbeddedStore) -> TraceStore:
+        return elsewhere.outbound.traces
+
+
+async def test_what_is_too_old_or_too_much_makes_room(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    traces = store.outbound.traces
+    await traces.add([TraceBatch("old", MAIL, [event(1)])], START, START + 10)
+    await traces.add([TraceBatch("new", MAIL, [event(1)])], START + 11, START + 100)
+    assert await traces.read("old") == []
+    assert await traces.read("new") == [event(1)]
+    monkeypatch.setattr(traces, "_max_rows", 3)
+    for number in range(5):
+        await traces.add([TraceBatch(str(number), MAIL, [event(1)])], START, START + 100)
+    found = [trace for trace in ("new", "0", "1", "2", "3", "4") if await traces.read(trace)]
+    assert found == ["2", "3", "4"]

@@ -25,6 +25,7 @@ from compostela.adapters.cassandra.tables.repositories import REPOSITORY_TABLES
 from compostela.adapters.cassandra.tables.runs import RUN_TABLES
 from compostela.adapters.cassandra.tables.tasks import TASK_TABLES
 from compostela.adapters.cassandra.tables.tokens import TOKEN_TABLES
+from compostela.adapters.cassandra.tables.traces import TRACE_TABLES
 from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
 
@@ -52,6 +53,8 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     BLOB_TABLES,
     # TLS policies of other domains, and TLS reports
     OUTBOUND_TABLES,
+    # what happened to mails
+    TRACE_TABLES,
 )
 
 # Two nodes that create a table at once at two coordinators would give it two ids, and what was written under one would be lost

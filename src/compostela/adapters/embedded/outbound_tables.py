@@ -1,4 +1,4 @@
-"""Tables for mail that leaves."""
+"""Tables for mail that leaves, and for what happened to mails."""
 
 OUTBOUND_TABLES = (
     # MTA-STS policies of other domains
@@ -10,4 +10,11 @@ OUTBOUND_TABLES = (
         day INTEGER NOT NULL, domain TEXT NOT NULL, result BLOB NOT NULL, sessions INTEGER NOT NULL,
         PRIMARY KEY (day, domain, result)
     ) WITHOUT ROWID, STRICT""",
+)
+
+TRACE_TABLES = (
+    # a row for each mail and write; `mail` is the name under which it was accepted
+    "CREATE TABLE trace (id INTEGER PRIMARY KEY, trace TEXT NOT NULL, mail TEXT NOT NULL, until REAL NOT NULL, events BLOB NOT NULL) STRICT",
+    "CREATE INDEX trace_trace ON trace (trace)",
+    "CREATE INDEX trace_mail ON trace (mail)",
 )

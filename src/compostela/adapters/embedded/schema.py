@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import apsw
 
-from compostela.adapters.embedded.outbound_tables import OUTBOUND_TABLES
+from compostela.adapters.embedded.outbound_tables import OUTBOUND_TABLES, TRACE_TABLES
 from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
 
@@ -389,6 +389,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     SIEVE_LIST_TABLES,
     TOKEN_CORPUS_TABLES,
     OUTBOUND_TABLES,
+    TRACE_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -54,6 +54,7 @@ from compostela.adapters.embedded.sts_policies import EmbeddedStsPolicies
 from compostela.adapters.embedded.tasks import EmbeddedTasks
 from compostela.adapters.embedded.tls_results import EmbeddedTlsResults
 from compostela.adapters.embedded.token_corpora import EmbeddedTokenCorpora
+from compostela.adapters.embedded.traces import EmbeddedTraces
 from compostela.adapters.embedded.unqueued_runs import EmbeddedRuns
 from compostela.adapters.embedded.vacations import EmbeddedVacations
 from compostela.adapters.embedded.writer import Transaction, Writer
@@ -115,7 +116,9 @@ class EmbeddedStore:
         self.sieve_lists = EmbeddedSieveLists(self._writer, self._reader)
         self.sieve_marks = EmbeddedSieveMarks(self._writer, self._reader)
         self.outbound = OutboundStores(
-            EmbeddedStsPolicies(self._writer, self._reader), EmbeddedTlsResults(self._writer, self._reader)
+            EmbeddedStsPolicies(self._writer, self._reader),
+            EmbeddedTlsResults(self._writer, self._reader),
+            EmbeddedTraces(self._writer, self._reader),
         )
         self.tasks = EmbeddedTasks(self._writer, self._reader, self._ownership, self._signals)
         self.blob_garbage = BlobCollector(self._writer, self._reader, self.blobs)

@@ -31,6 +31,7 @@ click.UsageError.exit_code = EXIT_USAGE
         "queue": "compostela.app.cli.queues:queue",
         "task": "compostela.app.cli.tasks:task",
         "explain": "compostela.app.cli.explaining:explain",
+        "trace": "compostela.app.cli.tracing:trace",
         "repository": "compostela.app.cli.repositories:repository",
         "blob": "compostela.app.cli.blobs:blob",
         "doctor": "compostela.app.cli.diagnosis:doctor",

@@ -42,6 +42,7 @@ from compostela.base.settings import Problems
 from compostela.base.siblings import RELOAD, Json
 from compostela.core.connections.service import Connections
 from compostela.core.health.checks import HealthChecks
+from compostela.core.health.reception import reception_checks
 from compostela.core.outbound.dane_policies import DanePolicies
 from compostela.core.outbound.sts_policies import StsPolicies
 from compostela.core.outbound.tls_policies import TlsPolicies
@@ -137,6 +138,13 @@ class Server:
             task_consumers_check(self.tasks, self.roles, self._clock),
             *directory_checks(self.services.users),
             *worker_checks(self._surroundings.siblings),
+            *reception_checks(
+                configuration.health,
+                self.services.users,
+                self.services.mailboxes.system,
+                stores.queues,
+                self._clock,
+            ),
             *self.mailbox_listeners.health_checks(),
         ])  # fmt: skip
         self.listeners: list[Listener] = []
@@ -240,6 +248,7 @@ class Server:
     def route_groups(self, levels: LogLevels | None = None) -> list["RouteGroup"]:
         """What the administration API offers here."""
         # slow to import
+        from compostela.app.server.hook_rehearsal import HookRehearsal
         from compostela.app.server.route_groups import (
             account_groups,
             event_groups,
@@ -263,7 +272,11 @@ class Server:
             *account_groups(self.services, self._stores, self.tasks),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
             *explanation_groups(
-                self._configuration.container, self.mailet_context, self.services.mailboxes, self._clock
+                self._configuration.container,
+                self.mailet_context,
+                self.services.mailboxes,
+                [HookRehearsal(smtp, self.hook_context) for smtp in self._configuration.smtp],
+                self._clock,
             ),
             *event_groups(self._stores, self.tasks),
             *log_groups(levels or LogLevels(LOG_COMPONENTS, {}), siblings),

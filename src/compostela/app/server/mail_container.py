@@ -20,6 +20,7 @@ from compostela.core.outbound.tls_policies import TlsPolicies
 from compostela.core.outbound.tls_reports import TlsResults
 from compostela.core.queue.model import SPOOL
 from compostela.core.repository.ports import RepositoryUrl
+from compostela.core.tracing.tracer import Tracer
 from compostela.mailauth.dns import AuthenticationDns
 from compostela.net.host_addresses import system_addresses
 from compostela.net.outbound.client import SmtpClient
@@ -29,6 +30,7 @@ from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.processor import MailProcessors
 from compostela.processing.sieve_parts import SieveParts
 from compostela.processing.spooler import Spooler
+from compostela.processing.tracing import TracingObserver
 
 
 def mailet_context(
@@ -72,6 +74,7 @@ def mailet_context(
         sender=SmtpClient(own),
         tls_policies=tls_policies,
         tls_results=tls_results,
+        tracer=Tracer(stores.outbound.traces, clock, configuration.spooler.trace_seconds),
         sieve=SieveParts(
             scripts=stores.sieve_scripts,
             global_scripts=stores.global_scripts,
@@ -111,13 +114,18 @@ class MailContainer:
         self._stores = stores
         self._workers = configuration.spooler.workers
         self._drain_seconds = configuration.spooler.drain_seconds
-        self.processors = MailProcessors(build_processors(configuration.container, problems, context))
+        self._tracer = context.tracer
+        observer = TracingObserver(self._tracer) if self._tracer.is_on else None
+        self.processors = MailProcessors(build_processors(configuration.container, problems, context), observer)
         self.error_repository: RepositoryUrl = error_repository(configuration.spooler, configuration.repositories)
         self._started: list[Mailet] = []
         self._spooler: Spooler | None = None
+        self._flushing: asyncio.Task[None] | None = None
 
     async def start(self, acceptance: Callable[[], int]) -> None:
         """`acceptance` counts what the servers that take mail have done: see `AcceptancePriority`."""
+        if self._tracer.is_on:
+            self._flushing = asyncio.create_task(self._tracer.keep_flushing())
         for mailet in self.processors.mailets:
             self._started.append(mailet)
             await mailet.start()
@@ -131,6 +139,7 @@ class MailContainer:
                 self._workers,
                 acceptance,
                 drain_seconds=self._drain_seconds,
+                tracer=self._tracer,
             )
             await self._spooler.start()
 
@@ -140,3 +149,7 @@ class MailContainer:
             await self._spooler.stop()
         # each may drain a queue of its own
         await asyncio.gather(*(mailet.stop() for mailet in self._started))
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.gather(self._flushing, return_exceptions=True)
+            await self._tracer.flush()

@@ -1,6 +1,9 @@
 """The route groups of the administration API, each made from what it works on."""
 
+from collections.abc import Sequence
+
 from compostela.app.server.explanation_routes import ExplanationRoutes
+from compostela.app.server.hook_rehearsal import HookRehearsal
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
@@ -40,6 +43,7 @@ from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRou
 from compostela.web.webadmin.routes.sieve import SieveRoutes
 from compostela.web.webadmin.routes.sieve_lists import SieveListRoutes
 from compostela.web.webadmin.routes.tasks import TaskRoutes
+from compostela.web.webadmin.routes.traces import TraceRoutes
 from compostela.web.webadmin.routes.user_mailboxes import UserMailboxRoutes
 from compostela.web.webadmin.routes.users import UserRoutes
 from compostela.web.webadmin.routes.vacations import VacationRoutes
@@ -77,10 +81,15 @@ def mail_groups(stores: Stores, settings: RepositorySettings, tasks: Tasks, cloc
 
 
 def explanation_groups(
-    container: Node, context: MailetContext, mailboxes: MailboxService, clock: Clock
+    container: Node,
+    context: MailetContext,
+    mailboxes: MailboxService,
+    rehearsals: Sequence[HookRehearsal],
+    clock: Clock,
 ) -> list[RouteGroup]:
-    """What the mail container would do."""
-    return [ExplanationRoutes(Explainer(container, context, mailboxes), clock)]
+    """What the mail container would do, and what it did."""
+    explainer = Explainer(container, context, mailboxes)
+    return [ExplanationRoutes(explainer, rehearsals, clock), TraceRoutes(context.tracer)]
 
 
 def event_groups(stores: Stores, tasks: Tasks) -> list[RouteGroup]:

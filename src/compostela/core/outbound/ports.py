@@ -65,6 +65,8 @@ class Refusal:
     text: str
     is_of_host: bool = False
     leads_back: bool = False
+    host: str = ""
+    """The next hop that said so, if one did."""
 
     @property
     def is_permanent(self) -> bool:

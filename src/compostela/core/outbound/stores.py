@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from compostela.core.outbound.sts_ports import StsPolicyStore
 from compostela.core.outbound.tls_reports import TlsResultStore
+from compostela.core.tracing.ports import TraceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +13,5 @@ class OutboundStores:
 
     sts_policies: StsPolicyStore
     tls_results: TlsResultStore
+    traces: TraceStore
+    """What happened to mails, of those too that did not leave."""

@@ -10,7 +10,7 @@ from compostela.core.smtp_hooks.hooks import HookChain
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.domain import Domain
 from compostela.net.authentication.logins import Logins
-from compostela.net.smtp.settings import Announce, SmtpSettings
+from compostela.net.smtp.settings import SmtpSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,6 @@ class SmtpServer:
     def is_authorized(self, address: str) -> bool:
         """Whether a client may relay by its address."""
         return is_in(address, self.settings.authorized_networks)
-
-    def announces_auth(self, authorized: bool) -> bool:
-        match self.settings.announce:
-            case Announce.ALWAYS:
-                return self.settings.auth_enabled
-            case Announce.UNAUTHORIZED:
-                return self.settings.auth_enabled and not authorized
-            case Announce.NEVER:
-                return False
 
     def mechanisms(self, session: SmtpSession) -> list[str]:
         """Names of the mechanisms that may be used on this channel."""

@@ -4,9 +4,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Problems
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.mailbox.service import MailboxService
+from compostela.core.tracing.tracer import Tracer
 from compostela.model.numbers import EntryId
 from compostela.processing.container import build_processors
 from compostela.processing.explanation.model import Explanation, Step, names_of, sender_of
@@ -25,6 +27,7 @@ from compostela.processing.processor import MailProcessors, Pair, PipelineObserv
 MOST_MAILS = 100
 """Mails that one dry run follows: those that mailets make are followed too."""
 _PACKAGE = "compostela."
+_LOST = "lost: the processor {processor} ends without a mailet for it"
 
 
 class Explainer:
@@ -35,9 +38,10 @@ class Explainer:
         self._context = context
         self._mailboxes = mailboxes
 
-    async def explain(self, mail: Mail) -> Explanation:
-        """Follow the mail, and those that mailets make of it, to their ends."""
-        run = _Run()
+    async def explain(self, mail: Mail, container: Node | None = None) -> Explanation:
+        """Follow the mail, and those that mailets make of it, to their ends. `container` takes the place of the server's own. Raises
+        `InvalidArgument` if it is wrong."""
+        run = _Run(_LOST if container is None else "goes on to what comes after the mailet")
         context = replace(
             self._context,
             mailboxes=RecordingSession(self._mailboxes, run.note),
@@ -45,9 +49,13 @@ class Explainer:
             queues=RecordingQueues(self._context.queues, run.note, run.waiting.append),
             rate_limits=UntouchedRateLimits(run.note),
             repositories=RecordingRepositories(self._context.repositories, run.note),
+            tracer=Tracer(self._context.tracer.store, self._context.clock, 0.0),
             sieve=replace(self._context.sieve, marks=RecordingMarks(self._context.sieve.marks)),
         )
-        processors = MailProcessors(build_processors(self._container, Problems(), context), run)
+        problems = Problems()
+        processors = MailProcessors(build_processors(container or self._container, problems, context), run)
+        if container is not None and problems.found:
+            raise InvalidArgument("; ".join(map(str, problems.found)))
         run.waiting.append(mail)
         for number in range(MOST_MAILS):
             if not run.waiting:
@@ -64,8 +72,10 @@ class Explainer:
 class _Run(PipelineObserver):
     """What is noted while it goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, beyond: str) -> None:
+        """`beyond` is what becomes of a mail at the end of a processor."""
         self.told = Explanation()
+        self._beyond = beyond
         self.waiting: deque[Mail] = deque()
         self._step: Step | None = None
         self._before: tuple[str, list[str], str] = ("", [], "")
@@ -115,7 +125,7 @@ class _Run(PipelineObserver):
                 step.changes.append(f"error: {mail.error_message.strip().splitlines()[-1]}")
 
     def falls_off(self, mail: Mail, processor: str) -> None:
-        self.told.end(mail.recipients, f"lost: the processor {processor} ends without a mailet for it")
+        self.told.end(mail.recipients, self._beyond.format(processor=processor))
 
 
 def _step(pair: Pair, mail: Mail, processor: str, *, matched: bool) -> Step:

@@ -10,7 +10,14 @@ from compostela.core.queue.model import SPOOL
 from compostela.mime.builder import multipart, singlepart, text_part
 from compostela.model.mail_address import MailAddress
 from compostela.processing import delivery_reports
-from compostela.processing.delivery_reports import Attachment, ReportForm, is_international, notice, original_part
+from compostela.processing.delivery_reports import (
+    Attachment,
+    ReportForm,
+    is_disposition_notification,
+    is_international,
+    notice,
+    original_part,
+)
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 
@@ -44,7 +51,7 @@ class _Notification(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         told = [one for one in mail.recipients if notification.wants(mail, one, self.condition, unless_told=True)]
-        if mail.sender is not None and told:
+        if mail.sender is not None and told and not is_disposition_notification(mail):
             about = mail if len(told) == len(mail.recipients) else mail.copy(mail.name, told)
             effect = run.effect("notice", *mail.recipients)
             content = await self._build(about, mail.sender)

@@ -14,11 +14,12 @@ class Null(Mailet):
 
 
 class NoOperation(Mailet):
-    """Stands for a mailet that does not exist yet: lets every mail pass, takes any parameter."""
+    """Takes the place of a mailet that does not exist yet: lets every mail pass and takes any parameter. The mailet itself is reported,
+    so its parameters are not."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        settings.ignored(*{child.name for child in settings.node.children})
+        settings.read_elsewhere(*{child.name for child in settings.node.children})
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         return

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from compostela.core.mail.model import Mail
 from compostela.core.outbound.ports import Refusal, SendResult, SmtpSender
@@ -58,7 +59,7 @@ async def attempt(
             before = total.refused.get(recipient)
             if before is None or before.is_permanent or not refusal.is_of_host:
                 # what one host never does, another that asked to wait may do later
-                total.refused[recipient] = refusal
+                total.refused[recipient] = replace(refusal, host=hop.name or hop.address) if refusal.code else refusal
         for recipient in result.delivered:
             total.refused.pop(recipient, None)
         # a refusal for now, or a connection that failed, leaves hope for the next host

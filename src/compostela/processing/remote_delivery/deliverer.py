@@ -8,6 +8,7 @@ from compostela.core.mail import notification
 from compostela.core.mail.attributes import (
     DELIVERY_ERROR,
     DELIVERY_ERROR_CODE,
+    DELIVERY_REMOTE_MTA,
     DELIVERY_RETRIES,
     DSN_DELAY_REPORTED,
     DSN_NOTIFY,
@@ -24,7 +25,8 @@ from compostela.processing.mailet import MailetContext
 from compostela.processing.parking import Parking
 from compostela.processing.pipeline_run import PipelineRun, part_name
 from compostela.processing.remote_delivery.attempt import attempt
-from compostela.processing.remote_delivery.next_hops import Hop, NextHops
+from compostela.processing.remote_delivery.destinations import Destinations
+from compostela.processing.remote_delivery.next_hops import Hop, NextHops, Routes
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
 
 _log = logging.getLogger(__name__)
@@ -37,11 +39,19 @@ _failed = counter("remoteDeliveryFailures", "Mails that could not be delivered")
 class Deliverer:
     """One for all workers of a queue; each worker has one mail in its hands."""
 
-    def __init__(self, settings: RemoteDeliverySettings, context: MailetContext) -> None:
+    def __init__(
+        self,
+        settings: RemoteDeliverySettings,
+        context: MailetContext,
+        routes: Routes | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """`routes` and `workers` stand in for what the settings say."""
         self._settings = settings
         self._context = context
         self._parking = Parking(context.repositories, context.error_repository)
-        self._hops = NextHops(settings, context.dns, context.own)
+        self._hops = routes or NextHops(settings, context.dns, context.own)
+        self._destinations = Destinations(workers or settings.workers, context.clock)
 
     async def deliver(self, item: QueueItem) -> None:
         """One try; then the entry is done or waits for the next one."""
@@ -49,7 +59,12 @@ class Deliverer:
         trace_id.set(mail.trace_id)
         if await self._parking.park_killer(item):
             return
-        result = await self._send(mail)
+        destination = "" if self._settings.gateways else mail.recipients[0].domain.name
+        if (seconds := self._destinations.wait_seconds(destination)) > 0 and destination:
+            _log.debug("delivery waits for its destination", extra={"mail": mail.name, "seconds": seconds})
+            await item.retry(mail, seconds)
+            return
+        result = await self._tried(mail, destination)
         run = PipelineRun(item.entry).at("remote-delivery", passed=_retries(mail))
         if result.delivered:
             _sent.inc()
@@ -59,6 +74,20 @@ class Deliverer:
             await self._bounce(mail, recipients, refusal, run, permanent=True)
         await self._later(item, mail, _grouped(result, permanent=False), run)
 
+    async def _tried(self, mail: Mail, destination: str) -> SendResult:
+        result = None
+        self._destinations.begin(destination)
+        try:
+            result = await self._send(mail)
+        finally:
+            self._destinations.end(destination, result, self._delay(_retries(mail)))
+        return result
+
+    def _delay(self, retries: int) -> float:
+        """Seconds before the next try, after so many."""
+        delays = self._settings.delays
+        return delays[min(retries, len(delays) - 1)] if delays else 0.0
+
     async def _send(self, mail: Mail) -> SendResult:
         domain = mail.recipients[0].domain
         hops = await self._hops.find(domain)
@@ -66,13 +95,31 @@ class Deliverer:
             found = hops.text if isinstance(hops, Refusal) else " ".join(map(str, hops))
             _log.debug("next hops", extra={"mail": mail.name, "domain": str(domain), "hops": found})
         if isinstance(hops, Refusal):
+            self._context.tracer.note(mail, "attempt", str(domain), "", mail.recipients, (hops.text,))
             return SendResult(refused=dict.fromkeys(mail.recipients, hops))
 
-        def note(_: Hop, __: SendResult, session: TlsSession | None) -> None:
+        def note(hop: Hop, tried: SendResult, session: TlsSession | None) -> None:
+            self._note_attempt(mail, hop, tried, session)
             if session is not None and not self._settings.gateways:
                 self._context.tls_results.note(domain, session)
 
         return await attempt(mail, hops, self._context.sender, self._settings, self._context.tls_policies, note)
+
+    def _note_attempt(self, mail: Mail, hop: Hop, tried: SendResult, session: TlsSession | None) -> None:
+        tracer = self._context.tracer
+        if tried.delivered:
+            is_safe = session is not None and session.failure is None
+            tracer.note(
+                mail,
+                "end",
+                str(hop),
+                "RemoteDelivery",
+                tried.delivered,
+                (f"sent {'with' if is_safe else 'without'} TLS",),
+            )
+        for permanent in (True, False):
+            for refusal, recipients in _grouped(tried, permanent=permanent).items():
+                tracer.note(mail, "attempt", str(hop), "RemoteDelivery", recipients, (refusal.text,))
 
     async def _later(
         self, item: QueueItem, mail: Mail, deferred: dict[Refusal, list[MailAddress]], run: PipelineRun
@@ -97,14 +144,18 @@ class Deliverer:
         again.last_updated_at = self._context.clock.now()
         await self._tell_of_delay(again, refusal, run)
         _retried.inc()
-        delay = self._settings.delays[min(retries, len(self._settings.delays) - 1)]
+        delay = self._delay(retries)
         _log.info(
             "delivery deferred: %s", refusal.text, extra={"mail": mail.name, "retry": retries + 1, "delay": delay}
+        )
+        self._context.tracer.note(
+            again, "deferred", "", "RemoteDelivery", recipients, (f"for {delay:g} s: {refusal.text}",)
         )
         await item.retry(again, delay)
 
     async def _succeeded(self, mail: Mail, result: SendResult, run: PipelineRun) -> None:
-        """Whoever asked to be told of success is told by the next hop, or else that the mail was relayed (RFC 3461 §5.2.2)."""
+        """A sender that asked for a success report gets it from the next hop, or else a report that the mail was relayed
+        (RFC 3461 §5.2.2)."""
         if self._settings.on_success is not None:
             await self._to_processor(mail, result.delivered, self._settings.on_success, run, result.passed_on)
         elif DSN_NOTIFY in mail.attributes:
@@ -112,7 +163,7 @@ class Deliverer:
             await enqueue_report(mail, untold, RELAYED, self._context, run)
 
     async def _tell_of_delay(self, mail: Mail, refusal: Refusal, run: PipelineRun) -> None:
-        """Once, to those who asked for it."""
+        """Report the delay, once, to a sender that asked for it."""
         if DSN_NOTIFY not in mail.attributes or mail.attributes.get(DSN_DELAY_REPORTED):
             return
         if self._context.clock.now() - mail.arrived_at >= self._settings.delay_notice_seconds:
@@ -133,6 +184,7 @@ class Deliverer:
         told = told or refusal.text
         _failed.inc()
         _log.info("delivery failed: %s", told, extra={"mail": mail.name, "recipients": len(recipients)})
+        self._context.tracer.note(mail, "failed", "", "RemoteDelivery", recipients, (told,))
         effect = run.effect("bounce", *recipients)
         bounce = mail.copy(part_name(mail, effect), recipients)
         bounce.error_message = told
@@ -141,6 +193,8 @@ class Deliverer:
         bounce.attributes[IS_DELIVERY_PERMANENT_ERROR] = permanent
         if refusal.code:
             bounce.attributes[DELIVERY_ERROR_CODE] = refusal.code
+        if refusal.host:
+            bounce.attributes[DELIVERY_REMOTE_MTA] = refusal.host
         bounce.state = self._settings.bounce_processor or ERROR
         await self._context.queues.queue(SPOOL).enqueue(bounce, effect=effect)
 

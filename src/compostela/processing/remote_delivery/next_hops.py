@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol
 
 from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure, MxHost
 from compostela.core.networks import parse_address
@@ -26,6 +27,14 @@ class Hop:
     def __str__(self) -> str:
         place = f"{self.address}:{self.port}"
         return f"{self.name}[{place}]" if self.name and self.name != self.address else place
+
+
+class Routes(Protocol):
+    """Where a domain's mail goes. Embedded and distributed alike: each process finds it out for itself."""
+
+    async def find(self, domain: Domain) -> list[Hop] | Refusal:
+        """Addresses to try, best first."""
+        ...
 
 
 class NextHops:

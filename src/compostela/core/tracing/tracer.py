@@ -1,0 +1,93 @@
+"""Notes what happens to mails, cheaply: events wait in memory and are written together."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from compostela.base.clock import Clock
+from compostela.base.complaints import Complaints
+from compostela.base.errors import CompostelaError
+from compostela.base.metrics import counter
+from compostela.core.mail.model import Mail
+from compostela.core.tracing.ports import TraceBatch, TraceEvent, TraceStore
+from compostela.model.mail_address import MailAddress
+
+_log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 1.0
+MAX_PENDING = 20_000
+"""Events that wait to be written; others are dropped, and counted."""
+MAX_RECIPIENTS = 100
+"""Of one event."""
+MAX_DETAIL_CHARACTERS = 1000
+"""Of one item of detail."""
+
+_dropped = counter("droppedTraceEvents", "Events of mails that were not recorded")
+
+
+def accepted_name(name: str) -> str:
+    """The name under which a mail was accepted, of one of its parts: parts add words after a hyphen."""
+    return "-".join(name.split("-", 2)[:2])
+
+
+class Tracer:
+    """Events of this process. A crash loses those of the last second."""
+
+    def __init__(self, store: TraceStore, clock: Clock, kept_seconds: float) -> None:
+        """With `kept_seconds` 0 nothing is recorded."""
+        self.store = store
+        self._clock = clock
+        self._kept_seconds = kept_seconds
+        self.is_on = kept_seconds > 0
+        self._pending: list[tuple[str, float, str, str, str, str, Sequence[MailAddress], Sequence[str]]] = []
+        self._complaints = Complaints(_log, clock)
+
+    def note(
+        self,
+        mail: Mail,
+        what: str,
+        place: str = "",
+        by: str = "",
+        recipients: Sequence[MailAddress] = (),
+        detail: Sequence[str] = (),
+        at: float | None = None,
+    ) -> None:
+        """Takes the values as they are now. `at` is epoch seconds, now if it is not given."""
+        if not self.is_on:
+            return
+        if len(self._pending) >= MAX_PENDING:
+            _dropped.inc()
+            return
+        moment = self._clock.now() if at is None else at
+        self._pending.append(
+            (mail.trace_id, moment, mail.name, what, place, by, tuple(recipients[:MAX_RECIPIENTS]), detail)
+        )
+
+    async def flush(self) -> None:
+        """Writes what was noted. What cannot be written is dropped, counted and logged."""
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        groups: dict[tuple[str, str], list[TraceEvent]] = {}
+        for trace, at, name, what, place, by, recipients, detail in pending:
+            told = tuple(one[:MAX_DETAIL_CHARACTERS] for one in detail)
+            event = TraceEvent(at, name, what, place, by, tuple(map(str, recipients)), told)
+            groups.setdefault((trace, accepted_name(name)), []).append(event)
+        batches = [TraceBatch(trace, name, events) for (trace, name), events in groups.items()]
+        try:
+            now = self._clock.now()
+            await self.store.add(batches, now, now + self._kept_seconds)
+        except CompostelaError as error:
+            _dropped.inc(len(pending))
+            self._complaints.error("what happened to mails cannot be recorded", error)
+
+    async def read(self, id: str) -> list[TraceEvent]:
+        """See `TraceStore.read`: with what this process has noted until now. Raises `TemporaryFailure`."""
+        await self.flush()
+        return await self.store.read(id)
+
+    async def keep_flushing(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.flush()

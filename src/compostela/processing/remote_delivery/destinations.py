@@ -1,0 +1,73 @@
+"""Keeps a destination that is dead or slow from taking all workers.
+
+A destination proves itself by taking a mail; until then few workers try it at a time. When none of its hosts can be talked to, its other
+mails wait for a while without being tried. Neither counts as a try of these mails. What is known is the process's own and is
+lost with it."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from compostela.base.clock import Clock
+from compostela.core.outbound.ports import SendResult
+
+MAX_DESTINATIONS = 10_000
+"""Destinations that are remembered; those unused for longest are forgotten."""
+AT_ONCE = 5
+"""Tries at the same time of a destination that has not proved itself, and at most half of the workers."""
+BUSY_SECONDS = 1.0
+"""How long a mail waits for such a destination."""
+FIRST_PAUSE_SECONDS = 60.0
+"""How long a destination is left alone that could not be reached; doubled each time in a row."""
+MAX_PAUSE_SECONDS = 900.0
+
+
+@dataclass(slots=True)
+class _State:
+    in_work: int = 0
+    is_proved: bool = False
+    failures: int = 0
+    suspended_until: float = 0.0
+
+
+class Destinations:
+    """Of one outgoing queue in one process."""
+
+    def __init__(self, workers: int, clock: Clock) -> None:
+        self._at_once = max(1, min(AT_ONCE, workers // 2))
+        self._clock = clock
+        self._states: OrderedDict[str, _State] = OrderedDict()
+
+    def wait_seconds(self, destination: str) -> float:
+        """How long a mail must wait before it may be tried, 0 if it may be tried now."""
+        state = self._states.get(destination)
+        if state is None:
+            return 0.0
+        left = state.suspended_until - self._clock.now()
+        if left > 0:
+            return left
+        return 0.0 if state.is_proved or state.in_work < self._at_once else BUSY_SECONDS
+
+    def begin(self, destination: str) -> None:
+        """A try begins."""
+        self._states.setdefault(destination, _State()).in_work += 1
+        self._states.move_to_end(destination)
+        if len(self._states) > MAX_DESTINATIONS:
+            oldest = next(iter(self._states.items()))
+            if not oldest[1].in_work:
+                del self._states[oldest[0]]
+
+    def end(self, destination: str, result: SendResult | None, delay_seconds: float) -> None:
+        """A try has ended, with None if it was cut off. `delay_seconds`: when its mail would be tried again; no pause is longer."""
+        state = self._states.get(destination)
+        if state is None:
+            return
+        state.in_work -= 1
+        if result is None:
+            return
+        if result.delivered or any(refusal.code for refusal in result.refused.values()):
+            state.is_proved, state.failures, state.suspended_until = True, 0, 0.0
+            return
+        state.is_proved = False
+        state.failures += 1
+        pause = min(FIRST_PAUSE_SECONDS * 2 ** min(state.failures - 1, 10), MAX_PAUSE_SECONDS, delay_seconds)
+        state.suspended_until = self._clock.now() + pause

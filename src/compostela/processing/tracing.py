@@ -1,0 +1,61 @@
+"""Notes the steps of the container that changed something."""
+
+from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT
+from compostela.core.mail.model import GHOST, ROOT, Mail
+from compostela.core.tracing.tracer import Tracer
+from compostela.model.mail_address import MailAddress
+from compostela.processing.processor import Pair, PipelineObserver, matcher_text
+
+Before = tuple[MailAddress | None, tuple[MailAddress, ...], bytes]
+
+
+def note_taken_up(tracer: Tracer, mail: Mail) -> None:
+    """That the spooler has a mail; one that is new arrived at its time."""
+    sender = f"from {mail.sender or '<>'}"
+    if mail.state == ROOT and not {PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT} & mail.attributes.keys():
+        came = f"from the host {mail.remote_host} [{mail.remote_address}]"
+        detail = (sender, came, f"{mail.size} octets")
+        tracer.note(mail, "arrived", mail.state, "", mail.recipients, detail, at=mail.arrived_at)
+    else:
+        tracer.note(mail, "taken up", mail.state, "", mail.recipients, (sender,))
+
+
+class TracingObserver(PipelineObserver):
+    """For all mails of a process at once: what a mail was like before a mailet waits under the mail's identity."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._before: dict[int, Before] = {}
+
+    def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
+        return
+
+    def serves(self, pair: Pair, mail: Mail, processor: str) -> bool:
+        self._before[id(mail)] = (mail.sender, tuple(mail.recipients), mail.content.header)
+        return True
+
+    def served(self, pair: Pair, mail: Mail, processor: str) -> None:
+        sender, recipients, header = self._before.pop(id(mail))
+        is_same = mail.state == processor and mail.content.header is header and mail.sender is sender
+        if is_same and len(mail.recipients) == len(recipients) and tuple(mail.recipients) == recipients:
+            return
+        by = f"{matcher_text(pair)} -> {type(pair.mailet).__name__}"
+        if mail.state == GHOST:
+            self._tracer.note(mail, "end", processor, by, recipients)
+            return
+        changes = []
+        if tuple(mail.recipients) != recipients:
+            changes.append(f"recipients: {', '.join(map(str, mail.recipients)) or 'none'}")
+        if mail.sender != sender:
+            changes.append(f"sender: {mail.sender or '<>'}")
+        if mail.content.header != header:
+            changes.append("the header is changed")
+        if mail.state != processor:
+            changes.append(f"goes to the processor {mail.state}")
+            if mail.error_message:
+                changes.append(f"error: {mail.error_message.strip().splitlines()[-1]}")
+        if changes:
+            self._tracer.note(mail, "step", processor, by, recipients, changes)
+
+    def falls_off(self, mail: Mail, processor: str) -> None:
+        self._tracer.note(mail, "end", processor, "", mail.recipients, ("lost: the processor has no mailet for it",))

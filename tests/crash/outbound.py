@@ -1,0 +1,231 @@
+"""Kills the server while mails go through its pipeline to three destinations, one of which is down, and counts what arrived.
+
+    python -m tests.crash.outbound --mails 1000 --kills 100 [--seed 1]
+
+Each mail goes to one recipient at each destination. At the end each recipient of the two that work has each mail that was answered with 250, or
+it is parked; of the third the sender has one report for each mail, never two. A next hop may get a mail twice, if the server died between
+its answer and the note of it (SMTP knows no better): how often is told.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import random
+import re
+import shutil
+import smtplib
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from compostela.adapters.embedded.database import DATABASE_NAME
+from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.core.repository.ports import RepositoryUrl
+from compostela.model.username import Username
+from tests.contracts.next_hop import Peer
+from tests.crash.harness import LAST_MOMENT_SECONDS, Ledger, inconsistencies, wait_for_empty_queue
+from tests.ports import free_port
+from tests.server_process import ServerProcess
+
+SENDER = "user0@example.org"
+DESTINATIONS = ("one.example", "two.example", "down.example")
+CONNECTIONS = 4
+LONGEST_LIFE_MAILS = 20
+_MARK = re.compile(rb"^X-Mark: (\S+)\r?$", re.MULTILINE)
+_ERRORS = RepositoryUrl.parse("var/mail/error")
+_DELIVERY = """<mailet match="HostIs={host}" class="RemoteDelivery">
+    <outgoing>to-{host}</outgoing><gateway>127.0.0.1:{port}</gateway><delayTime>100, 100, 100</delayTime><maxRetries>3</maxRetries>
+    <deliveryThreads>10</deliveryThreads><bounceProcessor>bounces</bounceProcessor>
+</mailet>"""
+_CONTAINER = """<mailetcontainer><spooler><threads>20</threads></spooler><processors>
+    <processor state="root">
+        <mailet match="RecipientIsLocal" class="LocalDelivery"/>
+        {deliveries}
+    </processor>
+    <processor state="bounces"><mailet match="All" class="DSNBounce"><passThrough>false</passThrough></mailet></processor>
+    <processor state="error">
+        <mailet match="All" class="ToRepository"><repositoryPath>var/mail/error</repositoryPath></mailet>
+    </processor>
+</processors></mailetcontainer>"""
+
+
+@dataclass
+class Verdict:
+    """What the count gave. `repeated`: how often a next hop got a mail again."""
+
+    acknowledged: int
+    lost: list[str]
+    doubled: list[str]
+    inconsistent: list[str]
+    repeated: int
+    parked: int
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.doubled or self.inconsistent)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.acknowledged} acknowledged; lost {len(self.lost)}, reported twice {len(self.doubled)}, "
+            f"inconsistencies {len(self.inconsistent)}, sent again {self.repeated}, parked {self.parked}"
+        )
+
+
+@contextlib.contextmanager
+def next_hops(count: int) -> Iterator[list[Peer]]:
+    """Servers that take everything, in a thread of their own."""
+    peers, loop, are_ready = [Peer() for _ in range(count)], asyncio.new_event_loop(), threading.Event()
+    is_over = asyncio.Event()
+
+    async def serve() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            for peer in peers:
+                await stack.enter_async_context(peer.running())
+            are_ready.set()
+            await is_over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        assert are_ready.wait(30)
+        yield peers
+    finally:
+        loop.call_soon_threadsafe(is_over.set)
+        thread.join()
+        loop.close()
+
+
+class Load:
+    """Clients that send what is left to be sent until the server is gone."""
+
+    def __init__(self, server: ServerProcess, ledger: Ledger, mails: Iterator[str]) -> None:
+        self._server = server
+        self._ledger = ledger
+        self._mails = mails
+        self._lock = threading.Lock()
+        self._sending = CONNECTIONS
+        self._threads = [threading.Thread(target=self._run) for _ in range(CONNECTIONS)]
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def is_over(self) -> bool:
+        """Whether every client has ended: all is sent, or the server is gone."""
+        return self._sending == 0
+
+    def _run(self) -> None:
+        try:
+            self._send()
+        finally:
+            with self._ledger.changed:
+                self._sending -= 1
+                self._ledger.changed.notify_all()
+
+    def _next(self) -> str | None:
+        with self._lock:
+            return next(self._mails, None)
+
+    def _send(self) -> None:
+        smtp = smtplib.SMTP(timeout=30)
+        try:
+            smtp.connect("127.0.0.1", self._server.smtp)
+            smtp.login(SENDER, "secret")
+            while (mark := self._next()) is not None:
+                recipients = tuple(f"x@{host}" for host in DESTINATIONS)
+                self._ledger.begin(mark, recipients)
+                text = f"From: {SENDER}\r\nSubject: crash\r\nX-Mark: {mark}\r\n\r\nhello\r\n"
+                smtp.sendmail(SENDER, recipients, text.encode())
+                self._ledger.acknowledge(mark)
+        except (OSError, smtplib.SMTPException):
+            return
+        finally:
+            smtp.close()
+
+
+def run(mails: int, kills: int, seed: int, folder: Path) -> Verdict:
+    """The whole experiment: mails are sent between the kills; after the last one the rest is sent and all of it goes out."""
+    dice = random.Random(seed)
+    server, ledger = ServerProcess(folder), Ledger()
+    with next_hops(2) as peers:
+        ports = [*(peer.port for peer in peers), free_port()]
+        deliveries = "".join(
+            _DELIVERY.format(host=host, port=port) for host, port in zip(DESTINATIONS, ports, strict=True)
+        )
+        (server.conf / "mailetcontainer.xml").write_text(_CONTAINER.format(deliveries=deliveries))
+        server.start()
+        server.wait_for_web()
+        server.add_user(SENDER)
+        server.stop()
+        marks = iter([f"m-{number}" for number in range(mails)])
+        for _ in range(kills):
+            server.start()
+            load = Load(server, ledger, marks)
+            ledger.wait_for_more(dice.randint(0, LONGEST_LIFE_MAILS), load.is_over)
+            time.sleep(dice.uniform(0.0, LAST_MOMENT_SECONDS))
+            server.kill()
+            load.join()
+        server.start()
+        Load(server, ledger, marks).join()
+        wait_for_empty_queue(server)
+        server.stop()
+        return asyncio.run(_count(server.data, ledger, peers))
+
+
+async def _count(data: Path, ledger: Ledger, peers: list[Peer]) -> Verdict:
+    arrived = {
+        host: Counter(found[1].decode() for data in peer.data if (found := _MARK.search(data)))
+        for host, peer in zip(DESTINATIONS, peers, strict=False)
+    }
+    store = await EmbeddedStore.open(data)
+    reports: Counter[str] = Counter()
+    for mailbox in await store.mailboxes.of_user(Username.parse(SENDER)):
+        uids, _ = await store.mailboxes.uids(mailbox.id)
+        for uid in uids:
+            stored = await store.mailboxes.message(mailbox.id, uid)
+            assert stored is not None
+            if (found := _MARK.search(await stored.content.read())) is not None:
+                reports[found[1].decode()] += 1
+    parked: Counter[str] = Counter()
+    repository = await store.repositories.select(_ERRORS)
+    async for key in repository.keys():
+        mail = await repository.retrieve(key)
+        if mail is not None and (found := _MARK.search(await mail.content.read())) is not None:
+            parked[found[1].decode()] += 1
+    await store.close()
+    marks = ledger.acknowledged
+    lost = [f"{mark} to {host}" for mark in marks for host in arrived if not arrived[host][mark] and not parked[mark]]
+    lost += [f"{mark}: no report" for mark in marks if not reports[mark] and not parked[mark]]
+    doubled = [f"{mark}: {count} reports" for mark, count in reports.items() if count > 1]
+    repeated = sum(count - 1 for one in arrived.values() for count in one.values())
+    return Verdict(len(marks), lost, doubled, inconsistencies(data / DATABASE_NAME), repeated, len(parked))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mails", type=int, default=1000)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
+    options = parser.parse_args()
+    print(f"seed {options.seed}")
+    folder = Path(tempfile.mkdtemp(prefix="compostela-crash-"))
+    verdict = run(options.mails, options.kills, options.seed, folder)
+    print(f"{options.kills} kills: {verdict}")
+    for line in [*verdict.lost, *verdict.doubled, *verdict.inconsistent][:50]:
+        print(f"  {line}")
+    if verdict.is_clean:
+        shutil.rmtree(folder)
+    else:
+        print(f"the data folder and the log are kept: {folder}")
+    sys.exit(0 if verdict.is_clean else 1)
+
+
+if __name__ == "__main__":
+    main()
