@@ -12,9 +12,17 @@ import pytest
 from compostela.adapters.cassandra.effects import Entries
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
 from compostela.adapters.cassandra.session import CassandraSession
-from compostela.adapters.rabbitmq.hints import EXCHANGE, HeardNodes, OutgoingHints, RabbitHints
+from compostela.adapters.rabbitmq.hints import (
+    ALIVE_SECONDS,
+    EXCHANGE,
+    MISSED_SECONDS,
+    HeardNodes,
+    OutgoingHints,
+    RabbitHints,
+)
 from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.model.numbers import MailboxId, ModSeq
+from tests.contracts.distance import Eventually
 from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_parts import a_mailbox, message
 from tests.distributed.bodies import Bodies
@@ -31,6 +39,7 @@ class Node:
 
     def __init__(self, session: CassandraSession, bodies: Bodies, broker: str) -> None:
         clock, self.bodies = FakeClock(), bodies
+        self.clock = clock
         self.looks = asyncio.Semaphore(0)
         self.hints = RabbitHints(
             RabbitSettings(uris=(broker,), last_pause_seconds=0.2), clock, look_within_seconds=0.01
@@ -137,6 +146,46 @@ async def test_the_loss_of_a_hint_is_noticed(
         await awaited(is_woken)
         end()
     await silent.close()
+
+
+async def test_heads_are_read_seldom_only_while_all_nodes_are_heard_of(
+    nodes: tuple[Node, Node], eventually: Eventually
+) -> None:
+    one, two = nodes
+    assert not two.hints.come(), "it has just been connected"
+    two.clock.advance(ALIVE_SECONDS)
+
+    async def is_heard() -> bool:
+        return one.hints.node in two.hints.others()
+
+    await eventually(is_heard)
+    assert two.hints.come()
+    await one.hints.close()
+    two.clock.advance(ALIVE_SECONDS + 1)
+    assert not two.hints.come(), "it may be at work without the broker"
+    two.clock.advance(MISSED_SECONDS)
+    assert two.hints.come()
+
+
+async def test_watchers_rest_while_hints_come(session: FaultySession, session_elsewhere: CassandraSession) -> None:
+    bodies, come = Bodies(), [True]
+    one, two = (
+        CassandraMailboxes(
+            each, bodies, FakeClock(), is_over=Entries().is_over, look_seconds=0.001, hints_come=lambda: bool(come)
+        )
+        for each in (session, session_elsewhere)
+    )
+    mailbox = await a_mailbox(one, "Work")
+    is_woken, end = woken_by(two, mailbox)
+    await one.append(mailbox, [message()])
+    for _ in range(20):
+        await two.head(mailbox)
+    assert not is_woken.is_set()
+    come.clear()
+    await awaited(is_woken)
+    end()
+    for store in (one, two):
+        await store.close()
 
 
 async def test_hints_go_on_after_the_connection_was_lost(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compostela.adapters.s3.bodies import S3Blobs
+from compostela.adapters.s3.bodies import S3Blobs, S3Body
 from compostela.adapters.s3.bucket import PART_BYTES, PIECE_BYTES
 from compostela.adapters.s3.settings import BlobEncryption, BlobSettings
 from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
@@ -18,7 +18,7 @@ from tests.contracts.blobs import BodyContract, BodyStoreContract, MakeBody, Spi
 from tests.contracts.distance import cut_off
 from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_messages import StoredOctets
-from tests.distributed.s3.seaweed import octets_in
+from tests.distributed.s3.seaweed import make_bucket, octets_in, remove_bucket
 from tests.ports import free_port
 
 SECRET = BlobEncryption("a password", b"a salt of tests")
@@ -77,7 +77,7 @@ class TestBodiesKeptInS3(BodyStoreContract):
         return S3Blobs(blob_settings, tmp_path / "elsewhere", clock)
 
 
-async def kept(blobs: S3Blobs, data: bytes) -> Body:
+async def kept(blobs: S3Blobs, data: bytes) -> S3Body:
     return blobs.body(await blobs.keep(MemoryBody(data)), len(data))
 
 
@@ -101,6 +101,29 @@ async def test_a_body_that_is_kept_in_a_later_generation_is_put_there(
     assert old == new
     assert await stored_octets() == 2 * len(data)
     assert await blobs.body(new, 5000).read() == data
+
+
+@pytest.mark.parametrize("coding", ["plain", "both"])
+async def test_after_a_move_to_another_bucket_the_old_one_is_read(
+    blob_settings: BlobSettings, tmp_path: Path, clock: FakeClock, coding: str
+) -> None:
+    settings, moved = CODINGS[coding](blob_settings), f"{blob_settings.bucket}-moved"
+    data, empty = octets(5000), replace(settings, bucket=moved)
+    old = await kept(S3Blobs(settings, tmp_path / "one", clock), data)
+    await asyncio.to_thread(make_bucket, moved)
+    try:
+        with pytest.raises(TemporaryFailure):
+            await S3Blobs(empty, tmp_path / "two", clock).body(BlobId(old.name.blob), 5000).read()
+        blobs = S3Blobs(replace(empty, fallback_bucket=blob_settings.bucket), tmp_path / "three", clock)
+        body = blobs.body(BlobId(old.name.blob), 5000)
+        assert await (await body.opened()).read() == data
+        clock.advance(settings.generation_seconds)
+        later = await blobs.keep(body)
+        assert await S3Blobs(empty, tmp_path / "four", clock).body(later, 5000).read() == data
+        same = await blobs.keep(await spilled(blobs, data))
+        assert await S3Blobs(empty, tmp_path / "five", clock).body(same, 5000).read() == data
+    finally:
+        await asyncio.to_thread(remove_bucket, moved)
 
 
 async def _id(blobs: S3Blobs, data: bytes) -> BlobId:
@@ -224,7 +247,10 @@ async def test_a_store_that_refuses_or_is_away_is_a_temporary_failure(
 async def test_a_store_that_gives_no_answer_is_given_up_in_time(
     blob_settings: BlobSettings, tmp_path: Path, clock: FakeClock
 ) -> None:
+    writers: list[asyncio.StreamWriter] = []
+
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         await reader.read()
         writer.close()
 
@@ -237,3 +263,7 @@ async def test_a_store_that_gives_no_answer_is_given_up_in_time(
             for call in (blobs.keep(MemoryBody(b"x")), blobs.bucket.check()):
                 with pytest.raises(TemporaryFailure):
                     await call
+    # the driver may keep its connections
+    for writer in writers:
+        writer.close()
+    await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)

@@ -23,7 +23,7 @@ def test_everything() -> None:
         "implementation=objectstorage\ndeduplication.enable=false\ndeduplication.gc.generation.duration=15\n"
         "deduplication.gc.generation.family=2\nobjectstorage.s3.endPoint=http://s3:8080/\nobjectstorage.s3.region=eu-west-1\n"
         "objectstorage.s3.accessKeyId=id\nobjectstorage.s3.secretKey=word\nobjectstorage.s3.http.concurrency=7\n"
-        "objectstorage.bucketPrefix=p-\nobjectstorage.namespace=mails\nobjectstorage.s3.trustall=true\n"
+        "objectstorage.bucketPrefix=p-\nobjectstorage.namespace=mails\nobjectstorage.namespace.read.fallback=old\nobjectstorage.s3.trustall=true\n"
         "objectstorage.s3.upload.retry.maxAttempts=3\nobjectstorage.s3.upload.retry.backoffDurationMillis=20\n"
         "compression.enable=true\ncompression.threshold=32K\ncompression.min-ratio=0.8\n"
         "encryption.aes.enable=true\nencryption.aes.password=word\nencryption.aes.salt=00ff\n"
@@ -36,6 +36,7 @@ def test_everything() -> None:
         access_key="id",
         secret_key="word",
         bucket="p-mails",
+        fallback_bucket="old",
         is_certificate_checked=False,
         concurrency=7,
         upload_retries=3,

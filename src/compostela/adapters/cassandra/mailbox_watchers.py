@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 4.0
 """How often the heads of watched mailboxes are read."""
+SURE_LOOK_SECONDS = 60.0
+"""The same while hints are known to come from every node that was ever heard of."""
 _GONE = -1
 
 
@@ -26,9 +28,17 @@ class _Watch:
 class Watchers:
     """Those of a process."""
 
-    def __init__(self, log: MailboxLogTable, look_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self,
+        log: MailboxLogTable,
+        look_seconds: float = LOOK_SECONDS,
+        hints_come: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`hints_come` tells whether hints of other nodes come: then heads are read every `SURE_LOOK_SECONDS` only, for a node that
+        was never heard of."""
         self._table = log
         self._look_seconds = look_seconds
+        self._hints_come = hints_come
         self._watches: dict[str, list[_Watch]] = {}
         self._looking: asyncio.Task[None] | None = None
 
@@ -75,8 +85,13 @@ class Watchers:
                 watch.wake()
 
     async def _look(self) -> None:
+        rested = 0.0
         while True:
             await asyncio.sleep(self._look_seconds)
+            rested += self._look_seconds
+            if self._hints_come() and rested < SURE_LOOK_SECONDS:
+                continue
+            rested = 0.0
             try:
                 await self.look()
             except TemporaryFailure as error:

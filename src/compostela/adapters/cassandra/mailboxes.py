@@ -36,7 +36,7 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
     `announce` is called on the loop after each publish, with the highest ModSeq, and with None when a mailbox is deleted; other nodes
     pass it on to `hinted`. `is_over` is asked about the entries of effects. With `groups` listener groups are told of changes: `cursors` and
     `source` are their ports. `held_from` tells how far they have read, `look_seconds` how often heads of watched mailboxes are
-    read. With `keeps_states=False` every call begins cold, as on a node that has just started."""
+    read, and `hints_come` whether other nodes' hints make that needless. With `keeps_states=False` every call begins cold, as on a node that has just started."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         announce: Announce | None = None,
         held_from: HeldFrom | None = None,
         look_seconds: float = LOOK_SECONDS,
+        hints_come: Callable[[], bool] = lambda: False,
         keeps_states: bool = True,
         groups: ListenerGroups | None = None,
         settle_seconds: float = SETTLE_SECONDS,
@@ -61,7 +62,7 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
             MailboxLogTable(session), MailboxPageTable(session), KeptLogTable(session), MessageTable(session, bodies)
         )
         logs = OpenLogs(tables, keeps=keeps_states)
-        watchers = Watchers(tables.log, look_seconds)
+        watchers = Watchers(tables.log, look_seconds, hints_come)
         projector = Projector(tables, settings, clock, held_from)
 
         def tell(mailbox: str, modseq: int | None) -> None:

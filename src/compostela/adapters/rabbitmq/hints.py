@@ -29,6 +29,8 @@ BATCH_SECONDS = 0.01
 HEARTBEAT_SECONDS = 1.0
 ALIVE_SECONDS = 3.0
 """A node that is silent for longer is not counted among the living."""
+MISSED_SECONDS = 600.0
+"""For so long a node that fell silent may be at work without a way to the broker."""
 LOOK_WITHIN_SECONDS = 5.0
 MAX_HINTS_OF_A_BATCH = 1000
 MAX_WAITING = 10_000
@@ -133,6 +135,13 @@ class RabbitHints:
                 "it is not known yet which other nodes there are: RabbitMQ is not connected for long enough"
             )
         return self._heard.since(now - ALIVE_SECONDS)
+
+    def come(self) -> bool:
+        """Whether the hints of all nodes come that have been heard of in the last `MISSED_SECONDS`."""
+        now = self._clock.monotonic()
+        if self._heard is None or now - self._connected_at < ALIVE_SECONDS:
+            return False
+        return self._heard.since(now - ALIVE_SECONDS) == self._heard.since(now - MISSED_SECONDS)
 
     def tell(self, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """The mailbox has changed up to this ModSeq, or is deleted (None)."""

@@ -177,7 +177,7 @@ class S3Blobs:
             name = await self._put(name, await asyncio.to_thread(path.read_bytes), size)
         elif not size:
             name = await self._put(name, b"", 0)
-        elif not self._settings.is_deduplicating or await self.bucket.size(name.blob) != size:
+        elif not self._settings.is_deduplicating or await self.bucket.size(name.blob, in_fallback=False) != size:
             await self.bucket.put(name.blob, path, size)
         return S3Body(self, name, size)
 

@@ -35,6 +35,8 @@ class BlobSettings:
     secret_key: str = ""
     bucket: str = "james"
     """`objectstorage.bucketPrefix` and `objectstorage.namespace` together. The bucket must exist."""
+    fallback_bucket: str = ""
+    """Where objects are looked for that are not in the bucket, after a move to another one. Nothing is written there, and nothing removed."""
     is_certificate_checked: bool = True
     concurrency: int = 100
     """Requests at once; others wait."""
@@ -73,7 +75,7 @@ def read_blob_settings(settings: Settings) -> BlobSettings:
         "deduplication.gc.generation.duration", 30 * DAY_SECONDS, unit="days", minimum=3600.0
     )
     settings.not_yet(
-        "cache.enable", "cache.cassandra.ttl", "cache.sizeThresholdInBytes", "objectstorage.namespace.read.fallback",
+        "cache.enable", "cache.cassandra.ttl", "cache.sizeThresholdInBytes",
         "encryption.s3.sse.c.enable", "encryption.s3.sse.c.master.key.algorithm", "encryption.s3.sse.c.master.key.password",
         "encryption.s3.sse.c.master.key.salt", "blob.export.implementation", "blob.export.localFile.directory",
         "objectstorage.s3.truststore.path", "objectstorage.s3.truststore.type", "objectstorage.s3.truststore.secret",
@@ -86,6 +88,7 @@ def read_blob_settings(settings: Settings) -> BlobSettings:
         access_key=settings.text("objectstorage.s3.accessKeyId", ""),
         secret_key=settings.text("objectstorage.s3.secretKey", ""),
         bucket=prefix + settings.text("objectstorage.namespace", "james"),
+        fallback_bucket=settings.text("objectstorage.namespace.read.fallback", ""),
         is_certificate_checked=not settings.boolean("objectstorage.s3.trustall", False),
         concurrency=settings.integer("objectstorage.s3.http.concurrency", 100, minimum=1),
         connect_seconds=settings.duration("objectstorage.s3.connection.timeout", 5.0, minimum=0.001),

@@ -47,6 +47,7 @@ def mail_stores_of(
         clock,
         is_over=entries.is_over,
         announce=hints.tell,
+        hints_come=hints.come,
         groups=ListenerGroups(session),
         garbage=GarbageSettings(held_seconds=held_seconds),
     )

@@ -129,5 +129,5 @@ class MessageStore(Protocol):
         Without it changes from now on are reported.
 
         This is only a hint that there is something to read: it may come late (embedded: within a second from another process;
-        distributed: 5 s) or in vain, and says nothing of what changed."""
+        distributed: 5 s, a minute from a node that never reached the broker) or in vain, and says nothing of what changed."""
         ...
