@@ -76,6 +76,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/mypy examples
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.odd_words
 
 clean:
 	rm -rf $(VENV)

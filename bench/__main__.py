@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import (
     measure_chain,
+    measure_distributed,
     measure_idle,
     measure_imap,
     measure_large,
@@ -29,7 +30,8 @@ from bench.sides import Effort, Side
 
 
 def smtp(effort: Effort, peer: Side | None) -> list[table.Row]:
-    ours, accepting = Ours(effort.folder / "ours"), Ours(effort.folder / "accepting", accept_only=True)
+    ours = Ours(effort.folder / "ours", workers=effort.workers)
+    accepting = Ours(effort.folder / "accepting", accept_only=True, workers=effort.workers)
     with contextlib.ExitStack() as stack:
         for side in (ours, accepting):
             stack.callback(side.stop)
@@ -38,7 +40,7 @@ def smtp(effort: Effort, peer: Side | None) -> list[table.Row]:
 
 
 def imap(effort: Effort, peer: Side | None) -> list[table.Row]:
-    ours = Ours(effort.folder / "ours")
+    ours = Ours(effort.folder / "ours", workers=effort.workers)
     with contextlib.ExitStack() as stack:
         stack.callback(ours.stop)
         ours.start_with_users()
@@ -65,15 +67,26 @@ GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "relay": lambda effort, _: measure_relay.measure(effort),
     "sieve": lambda effort, _: measure_sieve.measure(effort),
 }
+BY_NAME: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
+    "distributed": lambda effort, _: measure_distributed.measure(effort)
+}
+"""Only if asked for: they need what is not on every machine."""
 WITH_PEER = {"smtp", "imap", "pop3"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=GROUPS, metavar="NAME", help=f"some of: {', '.join(GROUPS)}")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[*GROUPS, *BY_NAME],
+        metavar="NAME",
+        help=f"some of: {', '.join([*GROUPS, *BY_NAME])}; the last one needs running engines (dev/engines)",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="fewer messages, one run of each instead of a median of three"
     )
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of ours, for smtp and imap")
     parser.add_argument("--json", action="store_true", help="the rows as JSON")
     options = parser.parse_args()
     rows: list[table.Row] = []
@@ -92,7 +105,7 @@ def main() -> None:
                 peer = peers.Peer(folder / "peer")
                 stack.callback(peer.stop)
                 peer.start()
-            rows += GROUPS[name](Effort(folder, options.quick), peer)
+            rows += (GROUPS | BY_NAME)[name](Effort(folder, options.quick, options.workers), peer)
     print(json.dumps([row.as_dict() for row in rows], indent=1) if options.json else table.render(rows))
     print(f"{time.perf_counter() - start:.0f} s in all", file=sys.stderr)
 

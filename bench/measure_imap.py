@@ -76,7 +76,7 @@ def _mix(side: Side, sessions: int) -> dict[tuple[str, str], float]:
 
 
 async def _single(side: Side, repeats: int) -> dict[tuple[str, str], float]:
-    """One connection that has the server to itself. "First time" is of messages that nobody has asked for; otherwise the
+    """One connection that has the server to itself. "First time" is of messages that no client has fetched; otherwise the
     first answers, which fill caches, do not count."""
     listing, reader, writer = [await ImapClient.connect(side.imap) for _ in range(3)]
     await listing.login(LONG, PASSWORD)

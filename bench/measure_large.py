@@ -48,7 +48,7 @@ def measure(effort: Effort) -> list[Row]:
             at_most(10),
         ),
         Row("another session's NOOP meanwhile, longest of all", "ms", max(held_up) * 1000),
-        Row("NOOP when nobody selects, longest", "ms", max(quiet, default=0.0) * 1000),
+        Row("NOOP without SELECTs, longest", "ms", max(quiet, default=0.0) * 1000),
     ]
 
 

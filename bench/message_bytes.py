@@ -1,7 +1,7 @@
 """`python -m bench.message_bytes`: where message bytes should live. Rows of the database, a file each, and append-only
 segments, each with the row that refers to the bytes: durable mails a second, CPU, octets written for an octet of mail.
 
-The figures stand in docs/decisions/0002-message-bytes.md."""
+The figures are in docs/decisions/0002-message-bytes.md."""
 
 import argparse
 import os

@@ -27,7 +27,7 @@ def sample_handlers() -> str:
 
 class Ours:
     """With the handlers of the sample configuration, or with other ones; with the packaged mail container, or with that of a file; from this
-    checkout, or from another one that has its own `.venv`."""
+    checkout, or from another one that has its own `.venv`; with worker processes."""
 
     def __init__(
         self,
@@ -37,10 +37,11 @@ class Ours:
         handlers: str = "",
         container: Path | None = None,
         checkout: Path | None = None,
+        workers: int = 1,
     ) -> None:
         self._checkout = checkout
         self._python = sys.executable if checkout is None else str(checkout / ".venv" / "bin" / "python")
-        self.server = ServerProcess(folder, python=self._python, awaited=("smtp", "imap"))
+        self.server = ServerProcess(folder, python=self._python, awaited=("smtp", "imap"), workers=workers)
         servers = self.server.conf / "smtpserver.xml"
         assert VALID_RECIPIENT in servers.read_text()
         servers.write_text(servers.read_text().replace(VALID_RECIPIENT, handlers or sample_handlers()))
@@ -62,6 +63,8 @@ class Ours:
     def start_with_users(self, users: tuple[str, ...] = (*SMTP_USERS, *IMAP_USERS, PROBE)) -> None:
         self.start()
         self.server.wait_for_web()
+        if self.server.workers > 1:
+            self.server.wait_for_workers()
         connection = http.client.HTTPConnection("127.0.0.1", self.server.web, timeout=30)
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
         for user in users:

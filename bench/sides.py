@@ -35,6 +35,8 @@ class Effort:
 
     folder: Path
     quick: bool = False
+    workers: int = 1
+    """Worker processes of ours."""
 
     @property
     def repeats(self) -> int:

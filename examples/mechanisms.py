@@ -1,4 +1,4 @@
-"""A SASL mechanism of one's own: tickets of a web application that has its users logged in already, so that it needs nobody's password.
+"""A SASL mechanism of one's own: tickets of a web application whose users are logged in already, so that it needs no passwords.
 
 In smtpserver.xml and imapserver.xml:
 

@@ -61,7 +61,7 @@ class DirectoryServer:
         return f"ldaps://127.0.0.1:{self.tls_port}"
 
     def attributes(self, **more: str) -> str:
-        """Those of `<usersrepository>`; `more` stand in for those of their names."""
+        """The attributes of `<usersrepository>`; `more` replaces or adds to the defaults."""
         given = {
             "class": "org.apache.james.user.ldap.ReadOnlyUsersLDAPRepository",
             "ldapHost": self.url,

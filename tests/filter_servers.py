@@ -1,4 +1,4 @@
-"""What stands in on loopback for programs that judge mail, where they are to do what the real ones seldom do."""
+"""Fakes, on loopback, of programs that judge mail, for behaviour that the real ones seldom show."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Ports for programs that are started again: nobody takes one of them while its program is down."""
+"""Ports for programs that are restarted: no other program takes one of them while its program is down."""
 
 import fcntl
 import os
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _FIRST = 10_000
 _BLOCK = 200
 _GIVEN_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
-"""The ports that the system gives out by itself, to whoever asks for any: other tests, and every connection."""
+"""The ports that the system gives out for port 0 and for outgoing connections: to other tests, and to every connection."""
 
 
 def free_port() -> int:
-    """A TCP port of this process alone (other workers, and other runs of the tests, keep away from it), which the system gives to nobody. It
-    may be given again after some two hundred more."""
+    """A TCP port of this process alone (other workers, and other runs of the tests, keep away from it), which the system does not give
+    out. It may be given again after some two hundred more."""
     ports = _ports()
     for _ in range(_BLOCK):
         port = next(ports)

@@ -66,7 +66,7 @@ async def clamd(folder: Path) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def rspamd(folder: Path) -> AsyncIterator[int]:
-    """The port of its normal worker. It asks nobody on the network."""
+    """The port of its normal worker. It makes no requests to the network."""
     port = free_port()
     for name, text in _RSPAMD.items():
         path = folder / "local.d" / name

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -93,7 +94,7 @@ class ServerProcess:
             f"enabled = true\nhost = 127.0.0.1\nport = {self.web}\npassword = {TOKEN}\n"
         )
         (self.conf / "autoconfiguration.properties").write_text(f"enabled = true\nport = {self.public}\n")
-        # on loopback, where nobody listens: an examination needs to ask nobody for it
+        # on loopback, without a listener: an examination needs no service to find the address
         (self.conf / "doctor.properties").write_text("public.addresses = 127.0.0.25\n")
 
     @property
@@ -110,7 +111,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             [
                 self.python, "-m", "compostela", "serve", "--conf", str(self.conf), "--data", str(self.data),
-                "--log-level", "warning", "--workers", str(self.workers),
+                "--log-level", "warning", *(["--workers", str(self.workers)] if self.workers > 1 else []),
             ],
             stdout=log,
             stderr=log,
@@ -122,6 +123,11 @@ class ServerProcess:
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise RuntimeError(f"the server did not start: {self.log()}")
                 time.sleep(0.01)
+        if self.workers > 1:
+            # the supervisor opens the ports before there is a worker
+            with socket.create_connection(("127.0.0.1", getattr(self, self.awaited[0])), START_SECONDS) as client:
+                if not client.recv(1):
+                    raise RuntimeError(f"no worker answers: {self.log()}")
 
     def wait_for_web(self) -> None:
         end = time.monotonic() + START_SECONDS
@@ -155,6 +161,16 @@ class ServerProcess:
             return [int(pid) for pid in path.read_text().split()]
         except OSError:
             return []
+
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def kill_worker(self, dice: random.Random) -> None:
+        """One of those that are there, if there is any at this moment."""
+        workers = self.worker_pids()
+        if workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(dice.choice(workers), signal.SIGKILL)
 
     def kill(self) -> None:
         """As if the power of the process had gone; with workers, of their supervisor. Returns when all have ended."""

@@ -1,1 +1,1 @@
-"""Tools for those who work on the code; not part of the package."""
+"""Tools for developers of the code; not part of the package."""

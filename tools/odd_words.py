@@ -17,11 +17,11 @@ from pathlib import Path
 import click
 
 FOLDERS = ("src", "tests", "bench", "tools", "examples")
-LIMIT = 0.5
+LIMIT = 0.3
 _PERSONS = "users?|senders?|recipients?|owners?|operators?|clients?|callers?|people|persons?|readers?|members?|delegates?|administrators?"
 _ODD = re.compile(
-    r"\bbehind\b(?! an? (?:\w+ )?(?:proxy|balancer|gateway|NAT)| proxies)"
-    r"|\b(?:whoever|whomever|nobody|thereof|stood)\b|\bstands?\b(?! alone)|\bwhom?\b|(?:^|[.:;] +)Whose\b",
+    r"(?<!left )(?<!lag )(?<!lags )\bbehind\b(?! (?:an? )?(?:\w+ )?(?:proxy|balancer|gateway|NAT)| proxies)"
+    r"|\b(?:whoever|whomever|nobody|thereof|stood)\b|\bstands?\b(?! alone| still|-)|\bwhom?\b|(?:^|[.:;] +)Whose\b",
     re.IGNORECASE,
 )
 _AFTER_PERSON = re.compile(rf"\b(?:{_PERSONS})\W+(?:\w+\W+)?$", re.IGNORECASE)

@@ -59,7 +59,7 @@ def node_files(request_seconds: float) -> dict[str, str]:
     """The configuration of a node on these engines, by the names of its files. `request_seconds`: time-out of a request to Cassandra."""
     return {
         "cassandra.properties": f"cassandra.nodes=127.0.0.1:{CQL}\ncassandra.keyspace={KEYSPACE}\ncassandra.keyspace.create=true\n",
-        "cassandra-driver.conf": f"datastax-java-driver.basic.request.timeout = {request_seconds} seconds\n",
+        "cassandra-driver.conf": f"datastax-java-driver.basic.request.timeout = {request_seconds:.0f} seconds\n",
         "rabbitmq.properties": f"uri=amqp://guest:guest@127.0.0.1:{AMQP}/\n",
         "blob.properties": (
             f"implementation=s3\nobjectstorage.s3.endPoint=http://127.0.0.1:{S3}\n"

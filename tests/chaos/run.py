@@ -37,6 +37,7 @@ from tests.consistency.session import Known
 USERS = ("ann@example.org", "ben@example.org")
 SENDERS_OF_A_NODE = 2
 LAST_COMMANDS_SECONDS = 180.0
+END_SECONDS = 10.0
 _KEYWORDS = ("$One", "$Two")
 
 
@@ -97,8 +98,8 @@ class Run:
                 await ask(http, "PUT", f"/users/{user}", {"password": PASSWORD})
         for user in USERS:
             async with logged_in(self.nodes[1], user, Known()) as session:
-                for mailbox in ("Work", "Archive"):
-                    await ok(session, f"CREATE {mailbox}")
+                # Archive is made at the first login
+                await ok(session, "CREATE Work")
 
     def _clients(self, is_stopping: asyncio.Event) -> list[Client]:
         clients: list[Client] = []
@@ -138,12 +139,13 @@ class Run:
             _, late = await asyncio.wait(running, timeout=LAST_COMMANDS_SECONDS)
             self.ledger.faults += [f"{task.get_name()} does not end" for task in late]
         finally:
+            is_stopping.set()
             for task in running:
                 task.cancel()
-            results = await asyncio.gather(*running, return_exceptions=True)
-        for client, result in zip(clients, results, strict=True):
-            if isinstance(result, Exception):
-                raise RuntimeError(f"{client.name} failed") from result
+            ended, _ = await asyncio.wait(running, timeout=END_SECONDS)
+        for task in ended:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise RuntimeError(f"{task.get_name()} failed") from error
         self.report.disturbances = disturbances.done
         return clients
 

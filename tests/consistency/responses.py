@@ -26,7 +26,7 @@ def parse(response: bytes) -> list[Value]:
     """The values of a response whose rest is not free text."""
     values, end = _list(response, 0, None)
     if end != len(response):
-        raise Broken(f"something behind the end: {response!r}")
+        raise Broken(f"something after the end: {response!r}")
     return values
 
 

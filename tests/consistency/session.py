@@ -24,7 +24,7 @@ class Seen:
 
 @dataclass
 class Known:
-    """What all sessions together know: whose bytes stand behind a mailbox, UIDVALIDITY and UID. That never changes."""
+    """What all sessions together know: the message that a mailbox, UIDVALIDITY and UID name. That never changes."""
 
     contents: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class Session:
         self.validity = int(done.codes[b"UIDVALIDITY"])
 
     async def command(self, text: str, literal: bytes | None = None) -> Done:
-        """Sends it, with a literal behind it, and takes in all that comes until it is done."""
+        """Send a command, optionally with a literal, and read all responses up to the tagged one."""
         self._number += 1
         tag = b"a%d" % self._number
         line = tag + b" " + text.encode()

@@ -6,7 +6,7 @@ from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFa
 from compostela.model.domain import Domain
 
 FAILING = "failing.example"
-"""Whose name servers give SERVFAIL."""
+"""A domain whose name servers give SERVFAIL."""
 ZONE: dict[str, dict[str, list[str]]] = {
     "many.example": {"MX": ["20 mx2.many.example.", "10 mx1.many.example.", "30 mx0.many.example."]},
     "mx1.many.example": {"A": ["192.0.2.1"], "AAAA": ["2001:db8::1"]},

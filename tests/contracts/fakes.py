@@ -8,7 +8,7 @@ START = 1_800_000_000.0
 
 
 class FakeClock:
-    """Stands still until it is told to go on."""
+    """A clock that advances only when it is told to."""
 
     def __init__(self, now: float = START) -> None:
         self.time = now

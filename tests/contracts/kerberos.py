@@ -1,5 +1,5 @@
-"""What the acceptor's side of a security context keeps to. A subclass gives the fixtures `context` and `another`, both of
-one service, and `initiator`, bob@EXAMPLE.ORG, who talks to it."""
+"""The contract of the acceptor's side of a security context. A subclass gives the fixtures `context` and `another`, both of
+one service, and `initiator`, its client bob@EXAMPLE.ORG."""
 
 import pytest
 

@@ -220,7 +220,7 @@ class MailboxChangesContract:
         assert seen == set(range(empty + 1, await modseq_of(mailboxes, mailbox) + 1)), "ModSeqs are dense"
 
     async def test_whoever_follows_the_log_knows_the_mailbox(self, mailboxes: MailboxStore) -> None:
-        """A reader of the log alone, while others write, ends with what is there and was never told of a change behind the
+        """A reader of the log alone, while others write, ends with the mailbox's state, and never gets a change from before the
         point that it had reached."""
         mailbox = await a_mailbox(mailboxes)
         known: dict[Uid, Flags] = {}

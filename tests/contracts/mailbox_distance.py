@@ -89,7 +89,7 @@ class Follower:
 
 
 async def check_log(store: MailboxStore, mailbox: MailboxId) -> None:
-    """The counts are right, and whoever reads the log from its beginning knows the mailbox."""
+    """The counts are right, and a reader of the whole log knows the mailbox."""
     await check_counts(store, mailbox)
     follower = Follower(store, mailbox)
     await follower.look()
@@ -97,7 +97,7 @@ async def check_log(store: MailboxStore, mailbox: MailboxId) -> None:
 
 
 async def check_tree(store: MailboxStore, *names: str) -> None:
-    """Bob has at most one mailbox, with one of these names, and whoever reads the log of the tree knows the tree."""
+    """Bob has at most one mailbox, with one of these names, and a reader of the tree's whole log knows the tree."""
     page = await store.tree(BOB, ModSeq(0))
     assert page.is_last
     known: dict[MailboxId | None, MailboxPath] = {}
@@ -371,6 +371,7 @@ class MailboxDistanceContract:
 
     # bounds
 
+    @pytest.mark.slow
     async def test_calls_on_a_large_mailbox_come_in_bounded_steps(
         self, mailboxes: MailboxStore, mailboxes_elsewhere: MailboxStore
     ) -> None:

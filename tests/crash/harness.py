@@ -1,7 +1,8 @@
 """Loads the server, kills it at random moments, and counts what is there at the end.
 
-    python -m tests.crash.harness --kills 500 [--seed 1]
+    python -m tests.crash.harness --kills 500 [--seed 1] [--workers 2]
 
+With workers, most kills are those of one of them, and the others are those of the supervisor, which ends all.
 Every mail carries a mark of its own. A mail that was answered with 250 (or OK APPEND) must be there exactly once for each
 recipient; one that was not may be there once, never twice; nothing may be left in the queue, and every counter must agree
 with what it counts. A mail during which alone the server died three times is parked in the error repository (see
@@ -20,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +40,10 @@ IMAP_CONNECTIONS = 2
 LONGEST_LIFE_MAILS = 20
 LONGEST_WAIT_SECONDS = 60.0
 LAST_MOMENT_SECONDS = 0.02
+CLIENT_SECONDS = 60.0
+"""How long a client waits for the server: a worker that comes for others takes its time on a busy machine."""
+KILLED_WORKERS = 0.75
+"""The share of kills that are of one worker, if there are several."""
 DRAIN_SECONDS = 120.0
 _REPOSITORY = RepositoryUrl.parse("var/mail/error")
 _PARKED = "The server process died"
@@ -62,11 +68,11 @@ class Ledger:
             self.acknowledged.add(mark)
             self.changed.notify_all()
 
-    def wait_for_more(self, count: int, seconds: float = LONGEST_WAIT_SECONDS) -> None:
-        """Until `count` more mails were acknowledged, or for so long if there are no more."""
+    def wait_for_more(self, count: int, is_over: Callable[[], bool]) -> None:
+        """Until `count` more mails were acknowledged, or no more will be."""
         with self.changed:
             due = len(self.acknowledged) + count
-            self.changed.wait_for(lambda: len(self.acknowledged) >= due, seconds)
+            self.changed.wait_for(lambda: len(self.acknowledged) >= due or is_over(), LONGEST_WAIT_SECONDS)
 
 
 @dataclass
@@ -107,13 +113,29 @@ class Load:
         self._stop = threading.Event()
         targets = [self._smtp] * SMTP_CONNECTIONS + [self._imap] * IMAP_CONNECTIONS + [self._lmtp] * LMTP_CONNECTIONS
         self._threads = [
-            threading.Thread(target=target, args=(f"{round_number}-{number}", random.Random(f"{seed}/{round_number}/{number}")))
+            threading.Thread(
+                target=self._run,
+                args=(target, f"{round_number}-{number}", random.Random(f"{seed}/{round_number}/{number}")),
+            )
             for number, target in enumerate(targets)
         ]  # fmt: skip
 
     def start(self) -> None:
+        self._sending = len(self._threads)
         for thread in self._threads:
             thread.start()
+
+    def is_over(self) -> bool:
+        """Whether every client has lost its server."""
+        return self._sending == 0
+
+    def _run(self, target: Callable[[str, random.Random], None], name: str, dice: random.Random) -> None:
+        try:
+            target(name, dice)
+        finally:
+            with self._ledger.changed:
+                self._sending -= 1
+                self._ledger.changed.notify_all()
 
     def join(self) -> None:
         self._stop.set()
@@ -121,7 +143,7 @@ class Load:
             thread.join()
 
     def _smtp(self, name: str, dice: random.Random) -> None:
-        smtp = smtplib.SMTP(timeout=10)
+        smtp = smtplib.SMTP(timeout=CLIENT_SECONDS)
         try:
             smtp.connect("127.0.0.1", self._server.smtp)
             number = 0
@@ -139,7 +161,7 @@ class Load:
     def _lmtp(self, name: str, dice: random.Random) -> None:
         lmtp = smtplib.LMTP()
         try:
-            lmtp.timeout = 10
+            lmtp.timeout = CLIENT_SECONDS
             lmtp.connect("127.0.0.1", self._server.lmtp)
             lmtp.ehlo("client.example")  # it says LHLO
             number = 0
@@ -160,7 +182,7 @@ class Load:
 
     def _imap(self, name: str, dice: random.Random) -> None:
         try:
-            imap = imaplib.IMAP4("127.0.0.1", self._server.imap, timeout=10)
+            imap = imaplib.IMAP4("127.0.0.1", self._server.imap, timeout=CLIENT_SECONDS)
         except _CONNECTION_ERRORS:
             return
         try:
@@ -180,29 +202,34 @@ class Load:
             imap.shutdown()
 
 
-def run(kills: int, seed: int, folder: Path, *, progress: bool = False) -> Verdict:
+def run(kills: int, seed: int, folder: Path, *, workers: int = 1, progress: bool = False) -> Verdict:
     """The whole experiment."""
     dice = random.Random(seed)
-    server, ledger = ServerProcess(folder), Ledger()
+    server, ledger = ServerProcess(folder, workers=workers), Ledger()
     server.start()
     server.wait_for_web()
     for user in USERS:
         server.add_user(user)
     server.stop()
     for number in range(kills):
-        server.start()
+        if not server.is_running():
+            server.start()
         load = Load(server, ledger, number, seed)
         load.start()
         # lives are counted in mails, not in seconds: a busy machine does as much in each
-        ledger.wait_for_more(dice.randint(0, LONGEST_LIFE_MAILS))
+        ledger.wait_for_more(dice.randint(0, LONGEST_LIFE_MAILS), load.is_over)
         time.sleep(dice.uniform(0.0, LAST_MOMENT_SECONDS))
-        server.kill()
+        if workers > 1 and dice.random() < KILLED_WORKERS:
+            server.kill_worker(dice)
+        else:
+            server.kill()
         load.join()
         if progress:
             print(f"\rkill {number + 1} of {kills}, {len(ledger.acknowledged)} acknowledged", end="", flush=True)
     if progress:
         print()
-    server.start()
+    if not server.is_running():
+        server.start()
     wait_for_empty_queue(server)
     server.stop()
     return asyncio.run(_count(server.data, ledger))
@@ -284,10 +311,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     print(f"seed {options.seed}")
     folder = Path(tempfile.mkdtemp(prefix="compostela-crash-"))
-    verdict = run(options.kills, options.seed, folder, progress=True)
+    verdict = run(options.kills, options.seed, folder, workers=options.workers, progress=True)
     print(f"{options.kills} kills: {verdict}")
     for line in [*verdict.lost, *verdict.doubled, *verdict.inconsistent][:50]:
         print(f"  {line}")

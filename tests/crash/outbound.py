@@ -108,13 +108,26 @@ class Load:
         self._ledger = ledger
         self._mails = mails
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._send) for _ in range(CONNECTIONS)]
+        self._sending = CONNECTIONS
+        self._threads = [threading.Thread(target=self._run) for _ in range(CONNECTIONS)]
         for thread in self._threads:
             thread.start()
 
     def join(self) -> None:
         for thread in self._threads:
             thread.join()
+
+    def is_over(self) -> bool:
+        """Whether every client has ended: all is sent, or the server is gone."""
+        return self._sending == 0
+
+    def _run(self) -> None:
+        try:
+            self._send()
+        finally:
+            with self._ledger.changed:
+                self._sending -= 1
+                self._ledger.changed.notify_all()
 
     def _next(self) -> str | None:
         with self._lock:
@@ -155,7 +168,7 @@ def run(mails: int, kills: int, seed: int, folder: Path) -> Verdict:
         for _ in range(kills):
             server.start()
             load = Load(server, ledger, marks)
-            ledger.wait_for_more(dice.randint(0, LONGEST_LIFE_MAILS), seconds=5.0)
+            ledger.wait_for_more(dice.randint(0, LONGEST_LIFE_MAILS), load.is_over)
             time.sleep(dice.uniform(0.0, LAST_MOMENT_SECONDS))
             server.kill()
             load.join()

@@ -288,7 +288,7 @@ def _bodies(data: Path) -> list[str]:
 
 
 def _moments(recorder: Recorder, states: int, dice: random.Random) -> list[int]:
-    """Events before which the power goes: at the end of a sync, just behind an acknowledgement, anywhere."""
+    """Events before which the power goes: at the end of a sync, just after an acknowledgement, anywhere."""
     kinds = {
         "sync": [number for number, event in enumerate(recorder.events) if event[0] in ("sync", "syncdir")],
         "acknowledged": [

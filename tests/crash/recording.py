@@ -47,10 +47,10 @@ class Recorder:
     def _is_inside(self, path: str) -> bool:
         return path == self.folder or path.startswith(self.folder + "/")
 
-    # files, whoever opens them
+    # files, opened by any module
 
     def opened(self, path: str) -> int:
-        """The file behind a name that was opened for writing, and perhaps made."""
+        """The file of a name that was opened for writing, and perhaps created."""
         with self._lock:
             file = self._names.get(path)
             if file is None:
@@ -183,7 +183,7 @@ class Recorder:
 
 
 class _RecordingVfs(apsw.VFS):
-    """In front of the default VFS, in whose place it stands while it is registered."""
+    """A layer above the default VFS, which it replaces while it is registered."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

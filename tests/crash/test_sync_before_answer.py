@@ -103,7 +103,7 @@ def traced(server: ServerProcess, trace: Path) -> Iterator[None]:
 
 
 def a_mail(size: int) -> tuple[str, bytes]:
-    """A mark that stands in the header, and a message that cannot be compressed."""
+    """A mark that the header contains, and a message that cannot be compressed."""
     dice = random.Random(size)
     mark = f"mark-{dice.getrandbits(128):032x}"
     octets = bytes(set(range(1, 256)) - set(b"\r\n."))
@@ -120,7 +120,7 @@ def _synced_between(calls: list[Call], write: Call, answer: Call) -> bool:
 
 
 def _answer_to_data(calls: list[Call]) -> Call:
-    """The first 250 behind a 354."""
+    """The first 250 after a 354."""
     asked = next(call for call in calls if call.octets.startswith(b"354"))
     return next(call for call in calls if call.began > asked.began and call.octets.startswith(b"250"))
 

@@ -20,7 +20,7 @@ from tests.dialogues.server import Server, running
 from tests.name_server import NameServer, name_server
 
 ADDRESS = "127.0.0.25"
-"""On loopback, so that nothing that is tried leaves the machine; nobody listens there."""
+"""On loopback, so that no attempt leaves the machine; no server listens there."""
 REVERSE = "25.0.0.127.in-addr.arpa"
 BLOCK_LIST = "bl.example"
 

@@ -22,7 +22,7 @@ async def with_hooks(
     helo: str = "client.example",
     **options: str,
 ) -> AsyncIterator[tuple[Conversation, NameServer]]:
-    """Behind EHLO."""
+    """A conversation after EHLO."""
     async with (
         name_server(zone or {}, failing=failing, silent=silent) as names,
         running(folder, handlers=handlers, dns=names.address, identity="disabled", **options) as server,

@@ -98,8 +98,8 @@ async def running(
     users: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Server]:
     """bob and ann of example.org, password `secret`. With `lmtp`, the elements of its server, there is one. `dns` is the address of
-    the only name server; `smtp` the form of smtpserver.xml; `files` stand in for those of their names;
-    `users` with their passwords for bob and ann. A folder may be served again."""
+    the only name server; `smtp` the form of smtpserver.xml; `files` replace those of their names, and
+    `users` with their passwords bob and ann. A folder may be served again."""
     conf, data = folder / "conf", folder / "data"
     conf.mkdir(exist_ok=True)
     values = {"ssl": str(ssl).lower(), "identity": identity, "size": size, "elements": elements, "handlers": handlers}

@@ -86,7 +86,7 @@ async def test_plain_auth_can_be_taken_away(tmp_path: Path) -> None:
 
 
 async def test_no_login_in_a_transaction_and_none_twice(tmp_path: Path) -> None:
-    """RFC 4954 §4; pipelined commands are dealt with in their order, behind the answer to the exchange."""
+    """RFC 4954 §4; pipelined commands are handled in their order, after the reply to the exchange."""
     bob = "AUTH PLAIN " + b64(b"\0bob@example.org\0secret")
     async with serving(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)

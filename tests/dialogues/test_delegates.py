@@ -1,4 +1,4 @@
-"""A session on mailboxes knows who has logged in and as whom it acts, whichever protocol opened it."""
+"""A session on mailboxes knows the user that logged in and the user as which it acts, whichever protocol opened it."""
 
 import base64
 from pathlib import Path

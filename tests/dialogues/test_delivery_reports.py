@@ -214,7 +214,7 @@ async def test_after_the_last_try_the_report_quotes_the_last_reply(tmp_path: Pat
 
 
 async def test_what_no_next_hop_has_said_is_no_diagnostic_of_smtp(tmp_path: Path) -> None:
-    container_ = container(1)  # a port where nobody listens
+    container_ = container(1)  # a port without a listener
     async with (
         running(tmp_path, handlers=DSN, elements=NETWORK, container=container_) as server,
         conversation(server.ports["smtp"]) as c,

@@ -4,16 +4,19 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from compostela.app.configuration.folder import load
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems, Severity
 from compostela.core.health.checks import HealthStatus
+from compostela.model.scram import ScramSecrets
 from compostela.model.username import Username
 from tests.dialogues.conversation import Conversation, conversation
 from tests.dialogues.server import Server, running
 from tests.dialogues.test_authentication import b64, greet
+from tests.dialogues.webadmin import WEBADMIN, Api
 from tests.directory_server import STAFF, DirectoryServer, needs_slapd, running_directory
 from tests.ports import free_port
 from tests.unit.processing.pipeline import a_mail, matcher
@@ -71,6 +74,43 @@ async def test_administrators_may_act_for_others(tmp_path: Path, directory: Dire
             async with conversation(server.ports["smtp"]) as c:
                 await greet(c)
                 assert (await login(c, user, acting_for="eve@example.org")).startswith(answer)
+
+
+async def test_a_users_password_from_before_the_directory_is_worth_nothing(
+    tmp_path: Path, directory: DirectoryServer
+) -> None:
+    async with running(tmp_path, users={"eve@example.org": "earlier"}):
+        pass
+    async with serving(tmp_path, directory.attributes()) as server:
+        users = server.under_test.services.users
+        assert not await users.verify(EVE, "earlier")
+        secrets = await users.scram_secrets(EVE.value)
+        assert ScramSecrets.derive(b"earlier", secrets.salt, secrets.iterations) != secrets
+
+
+async def test_webadmin_lists_and_verifies_and_says_what_cannot_be_done(
+    tmp_path: Path, directory: DirectoryServer
+) -> None:
+    files = {
+        "usersrepository.xml": f"<usersrepository {directory.attributes()}>{HOSTING}</usersrepository>",
+        "webadmin.properties": WEBADMIN,
+    }
+    async with running(tmp_path, files=files, users={}) as server:
+        await server.under_test.start_web()
+        base = f"http://127.0.0.1:{server.under_test.web_port}"
+        async with aiohttp.ClientSession(headers={"Password": "secret"}) as client:
+            api = Api(client, base)
+            status, listed = await api.ask("GET", "/users")
+            assert (status, sorted(one["username"] for one in listed)) == (
+                200, ["ann@example.org", "bob@example.org", "eve@example.org"],
+            )  # fmt: skip
+            assert await api.status("POST", "/users/eve@example.org/verify", {"password": "secret"}) == 204
+            assert await api.status("HEAD", "/users/nobody@example.org") == 404
+            for method, path in (("PUT", "/users/new@example.org"), ("PUT", "/users/eve@example.org?force")):
+                status, said = await api.ask(method, path, {"password": "other"})
+                assert status == 400
+                assert "read-only" in str(said)
+            assert await api.status("DELETE", "/users/eve@example.org") == 400
 
 
 async def test_its_users_cannot_be_changed_here(tmp_path: Path, directory: DirectoryServer) -> None:

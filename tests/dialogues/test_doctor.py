@@ -93,7 +93,7 @@ async def test_a_network_of_everybody_is_an_open_relay(tmp_path: Path) -> None:
 
 async def test_an_open_relay_is_found_out(tmp_path: Path) -> None:
     async with examined(tmp_path, handlers='<handler class="tests.dialogues.test_doctor.OpenHook"/>') as server:
-        # the kit's own ValidRcptHandler stands before: only foreign addresses come through
+        # the kit's own ValidRcptHandler is asked first: only foreign addresses come through
         found = await server.findings("relay")
         assert found[0].severity is Severity.ERROR
         assert "RCPT TO:<relay-test@example.com> (plain address)" in found[0].what

@@ -1,4 +1,4 @@
-"""A server that cannot start leaves nothing behind."""
+"""A server that cannot start releases its ports and its data folder."""
 
 import socket
 from pathlib import Path

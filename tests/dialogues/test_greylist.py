@@ -40,7 +40,7 @@ async def test_he_is_too_early_for_an_hour(tmp_path: Path) -> None:
     async with with_hooks(tmp_path, greylist()) as (c, _):
         await c.client("MAIL FROM:<ann@sender.example>", *["RCPT TO:<bob@example.org>"] * 3)
         await c.server("250 2.1.0", *[COME_AGAIN] * 3)
-        # mail for these is taken from anybody; who is not there is refused for good
+        # mail for these is taken from anybody; an unknown recipient is refused for good
         await c.client("RCPT TO:<postmaster@example.org>", "RCPT TO:<nobody@example.org>", "RCPT TO:<x@far.example>")
         await c.server("250 2.1.5", "550 5.1.1", "530 5.7.0")
 
@@ -97,7 +97,7 @@ DATABASE = "<repositoryPath>db://maildb/greylist</repositoryPath><sqlFile>file:/
         (
             "<unseenLifeTime>30 minutes</unseenLifeTime>",
             Severity.ERROR,
-            ["'unseenLifeTime' must be longer than 'tempBlockTime': nobody could pass"],
+            ["'unseenLifeTime' must be longer than 'tempBlockTime': no mail could pass"],
         ),
     ],
 )

@@ -9,7 +9,7 @@ from compostela.base.settings import Problems, Severity
 
 
 async def complaints(folder: Path, name: str, parameters: str) -> list[tuple[int, str]]:
-    """The `handler` stands on line 1, its parameters on line 2."""
+    """The `handler` is on line 1, its parameters are on line 2."""
     handler = f'<handler class="{name}">\n{parameters}</handler>'
     (folder / "smtpserver.xml").write_text(
         f"<smtpservers><smtpserver><handlerchain>{handler}</handlerchain></smtpserver></smtpservers>"

@@ -1,5 +1,5 @@
-"""A change that is durable is answered OK whatever fails to be read behind it, and a session outlives a store that fails for
-a while: a client that is told NO does it again, and has it twice."""
+"""A durable change is answered OK even if a read after it fails, and a session survives a store that fails for a while: a
+client that gets NO repeats the command, and has the message twice."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Packaged handlers that ask nobody outside, by James's names, at the wire."""
+"""Packaged handlers that need no outside service, by James's names, at the wire."""
 
 from pathlib import Path
 

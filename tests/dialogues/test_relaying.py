@@ -1,4 +1,4 @@
-"""Who may send where, and in whose name: the relay rule against the known tricks, and verifyIdentity, at the wire."""
+"""Relaying and sender identity: the relay rule against the known tricks, and verifyIdentity, at the wire."""
 
 from pathlib import Path
 
@@ -316,7 +316,7 @@ async def test_networks_that_relay_may_use_local_senders(tmp_path: Path) -> None
         assert len(await messages(server, BOB)) == 1
 
 
-# who of the networks may send, and which mappings make a recipient
+# which networks may send, and which mappings make a recipient
 
 LISTED = """<handler class="org.apache.james.smtpserver.fastfail.AllowedUnauthenticatedSender"><allowedSenders>
 <allowedSender>printer@example.org</allowedSender><allowedSender fromIps="127.0.0.0/30, ::1">near@example.org</allowedSender>

@@ -141,7 +141,7 @@ async def test_commands_and_their_answers(tmp_path: Path, mail: EmailMessage, st
 async def test_only_users_that_have_logged_in_give_commands_and_only_for_themselves(
     tmp_path: Path, sender: str, login: bool
 ) -> None:
-    """Anybody can write any sender's address into a mail; the mail is then for whoever reads that mailbox."""
+    """Anybody can write any sender's address into a mail; the mail is then for the reader of that mailbox."""
     async with serving(tmp_path) as server:
         await send(server, command('PUTSCRIPT "x"', b"keep;"), sender=sender, login=login)
         for user in (BOB, ANN):

@@ -70,7 +70,7 @@ async def test_an_address_book_that_nobody_filled_is_empty_and_valid(tmp_path: P
 
 
 async def test_mail_to_a_list_goes_to_its_members(tmp_path: Path) -> None:
-    """RFC 6134 §2.8, the example of a mailing list: who may post, and whom it reaches."""
+    """RFC 6134 §2.8, the example of a mailing list: which senders may post, and which members it reaches."""
     async with running(tmp_path, identity="disabled") as server:
         await server.under_test.services.sieve.put_list(None, FRIENDS, ["ann@example.org", "no address"])
         await put(

@@ -82,7 +82,7 @@ async def serving(folder: Path) -> AsyncIterator[Server]:
 
 @contextlib.asynccontextmanager
 async def greeted(server: Server, name: str, helo: str = "client.example") -> AsyncIterator[tuple[Conversation, str]]:
-    """Behind EHLO, with the lines of its answer as one text."""
+    """A conversation after EHLO, and the lines of its reply as one text."""
     async with conversation(server.ports[name], "::1" if name == "ipv6" else "127.0.0.1") as c:
         await c.server("220 ")
         await c.client(f"EHLO {helo}")
@@ -246,7 +246,7 @@ def test_wrong_values_are_errors(tmp_path: Path, element: str, complaint: str) -
     [
         (
             f"<auth><required>true</required></auth>{NO_AUTH}",
-            "required has no effect with NoAuthCmdHandlerLoader, where nobody can log in",
+            "required has no effect with NoAuthCmdHandlerLoader, which has no logins",
         ),
         (
             '<handlerchain><handler class="org.apache.james.smtpserver.NoAuthCmdHandlerLoader"/></handlerchain>',
@@ -254,7 +254,7 @@ def test_wrong_values_are_errors(tmp_path: Path, element: str, complaint: str) -
         ),
         (
             "<proxyRequired>true</proxyRequired><authorizedAddresses>192.0.2.1</authorizedAddresses>",
-            "authorizedAddresses: without proxyNetworks whoever reaches the port can call himself one of these, and send to anybody",
+            "authorizedAddresses: without proxyNetworks any client can claim one of these addresses, and send to anybody",
         ),
     ],
 )
@@ -278,7 +278,7 @@ def test_networks_that_are_everybody_are_warned_of(tmp_path: Path, networks: str
     text = f"<smtpservers><smtpserver>{element}<helloName/></smtpserver></smtpservers>"
     found = problems_of(tmp_path / "conf", text).of(Severity.WARNING)
     assert [one.message for one in found if "open relay" in one.message] == [
-        f"authorizedAddresses: whoever is in {one} may send to anybody: this is an open relay" for one in told
+        f"authorizedAddresses: every client in {one} may send to anybody: this is an open relay" for one in told
     ]
 
 

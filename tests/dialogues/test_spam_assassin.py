@@ -44,7 +44,7 @@ def spamd() -> Iterator[int]:
         Path(site, "local.cf").write_text("use_bayes 0\nuse_auto_whitelist 0\n")
         identity = []
         if os.geteuid() == 0:
-            # it serves nobody as root
+            # it serves no request as root
             Path(name).chmod(0o755)
             shutil.chown(home, "nobody", "nogroup")
             identity = ["--username=nobody", "--groupname=nogroup"]

@@ -41,8 +41,8 @@ async def running(
     elements: str = "",
     lmtp: dict[str, str] | None = None,
 ) -> AsyncIterator[TlsServer]:
-    """Servers by name with what stands in their `tls`, and with `elements` beside it; a name that ends in s has TLS from the
-    first octet."""
+    """Servers by name, each with the contents of its `tls` element, and with `elements` beside it; a name that ends in s has TLS
+    from the first octet."""
     conf, data = folder / "conf", folder / "data"
     conf.mkdir()
     for file in KEYS.iterdir():

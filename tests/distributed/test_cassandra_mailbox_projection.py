@@ -222,6 +222,7 @@ class Counted:
         return self.reads, self.writes, self.publishes
 
 
+@pytest.mark.slow
 async def test_how_often_calls_ask(session: FaultySession, bodies: Bodies) -> None:
     """(reads, plain writes, conditional writes) of each call, warm and cold."""
     store = a_store(session, bodies, Mode(NEVER))

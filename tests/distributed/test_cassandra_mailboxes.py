@@ -49,5 +49,6 @@ class TestCassandraMailboxDistance(MailboxDistanceContract):
     pass
 
 
+@pytest.mark.slow
 class TestCassandraMailboxInterruptions(MailboxInterruptionsContract):
     pass

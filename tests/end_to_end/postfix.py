@@ -74,7 +74,7 @@ class Postfix:
     port: int
 
     def waiting(self) -> list[dict[str, object]]:
-        """What stands in its queue, as `postqueue -j` tells it."""
+        """The entries of its queue, from `postqueue -j`."""
         done = self._run("postqueue", "-c", str(self.folder / "conf"), "-j")
         return [json.loads(line) for line in done.splitlines()]
 

@@ -1,4 +1,4 @@
-"""The real CrowdSec's local API, where its programs are installed, tells our server whom to turn away."""
+"""The real CrowdSec's local API, where its programs are installed, tells our server which clients to refuse."""
 
 import shutil
 import socket
@@ -35,7 +35,7 @@ on_success: break
 
 
 class CrowdSec:
-    """A local API without an agent, which asks nobody on the Internet."""
+    """A local API without an agent, and without connections to the Internet."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()

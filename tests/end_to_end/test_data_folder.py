@@ -1,4 +1,4 @@
-"""The data folder as an operator sees it: who may read it, and a start without its database."""
+"""The data folder as an operator sees it: its modes, and a start without its database."""
 
 import os
 import shutil

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.programs import needs
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
@@ -15,8 +17,15 @@ def run(*command: str | Path) -> None:
 
 
 @needs("docker-compose")
-def test_docker_compose_accepts_the_compose_file() -> None:
-    run("docker-compose", "-f", PACKAGING / "docker" / "compose.yaml", "config", "-q")
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.distributed.yaml"])
+def test_docker_compose_accepts_the_compose_file(name: str) -> None:
+    run("docker-compose", "-f", PACKAGING / "docker" / name, "config", "-q")
+
+
+@needs("kubernetes-validate")
+@pytest.mark.parametrize("name", ["compostela.yaml", "engines.yaml"])
+def test_kubernetes_accepts_the_manifests(name: str) -> None:
+    run("kubernetes-validate", "--strict", "--quiet", "--no-warn", PACKAGING / "kubernetes" / name)
 
 
 @needs("systemd-analyze")

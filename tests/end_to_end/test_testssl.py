@@ -17,7 +17,7 @@ from tests.server_process import ServerProcess
 CONF = Path(__file__).parents[2] / "conf"
 CHECKS = ("--protocols", "--standard", "--server-defaults", "--vulnerable")
 SELF_SIGNED = frozenset({"cert_chain_of_trust", "cert_revocation"})
-"""What is found in any certificate that no authority signed: nobody vouches for it, and nobody says where it is revoked."""
+"""Findings for any self-signed certificate: it has no chain of trust and no address for revocation."""
 HARMLESS = frozenset({"OK", "INFO", "LOW", "DEBUG", "WARN"})
 """WARN: the scanner itself could not look (its OpenSSL has no RC4); what must have been looked at is in MUST."""
 MUST = frozenset(

@@ -46,7 +46,7 @@ def protocols() -> list[type]:
 
 
 def ports() -> list[type]:
-    """Protocols but for those that are a part of another, as seen by one who needs no more of it."""
+    """Protocols, without those that only repeat a part of another for a caller that needs no more."""
     every = protocols()
     return [one for one in every if not any(members_of(one).keys() < members_of(other).keys() for other in every)]
 

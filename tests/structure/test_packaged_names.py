@@ -181,7 +181,7 @@ JAMES_MATCHERS = [
     "Xor",
 ]
 MAILETS_THAT_DO_NOTHING = {"JMAPFiltering": "there is no JMAP yet, so no user has filtering rules"}
-OUR_OWN_MAILETS = {"ARCSign", "ARCVerify", "DMARC"}
+OUR_OWN_MAILETS = {"ARCSign", "ARCVerify", "DMARC", "SRS"}
 
 
 def test_every_mailet_is_there_or_has_a_reason() -> None:

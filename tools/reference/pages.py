@@ -135,6 +135,7 @@ _WORDS = {
     "imapserver/idCommandResponse/field/value": "Its value.",
     "autodetect": "Manage the machine's own name as a domain.",
     "autodetectIP": "Manage its addresses as domains.",
+    "srs/enabled": "Rewrite senders. Without the element `srs`, they are not rewritten.",
     "supportsVirtualHosting": "Older spelling of `enableVirtualHosting`.",
     "ldapHost": "One or more URLs: `ldap://host:389`, `ldaps://host:636`. With one of them, or James's class for it, users are in a directory; see the operators' page on LDAP.",
     "ldapHosts": "As `ldapHost`.",

@@ -1,5 +1,5 @@
 """Settings that note what is asked of them: a component's reader, run on them, tells every name that it knows, with its type
-and its default. What a name means stands at the field of the settings class that it goes to."""
+and its default. What a name means is in the docstring of the field of the settings class that it goes to."""
 
 import ast
 import inspect

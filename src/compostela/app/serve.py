@@ -30,7 +30,7 @@ from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.base.listening import BindError
 from compostela.base.log import start_logging
 from compostela.base.log_levels import LogLevels
-from compostela.base.service_manager import handed_sockets, notify
+from compostela.base.service_manager import handed_sockets, notify, watchdog_seconds
 from compostela.base.settings import Problems, Severity
 from compostela.core.authentication.kerberos import KerberosError
 from compostela.net.listening_sockets import ListeningSockets
@@ -177,6 +177,7 @@ async def _serve(
         await shared.ready()
     else:
         notify("READY=1")
+        loop.call_soon(_show_life, loop)
     await stop.wait()
     if shared is None:
         notify("STOPPING=1")
@@ -184,6 +185,14 @@ async def _serve(
     await server.stop()
     if shared is not None:
         await shared.stop()
+
+
+def _show_life(loop: asyncio.AbstractEventLoop) -> None:
+    """Tells systemd that the event loop runs, from now on and as often as it asks for."""
+    seconds = watchdog_seconds()
+    if seconds is not None:
+        notify("WATCHDOG=1")
+        loop.call_later(seconds / 2, _show_life, loop)
 
 
 async def _is_any_task_left() -> bool:

@@ -200,7 +200,7 @@ class Settings:
             if not nodes:
                 return None
             if len(nodes) > 1:
-                self.problems.error(nodes[1].place, f"<{name}> stands twice in <{self.node.name}>")
+                self.problems.error(nodes[1].place, f"duplicate element <{name}> in <{self.node.name}>")
             self._sections[name] = Settings(nodes[0], self.problems)
         return self._sections[name]
 
@@ -302,7 +302,7 @@ class Settings:
     def _find(self, name: str) -> tuple[str, Place] | None:
         nodes = self._nodes(name)
         if len(nodes) > 1:
-            self.problems.error(nodes[1].place, f"<{name}> stands twice in <{self.node.name}>")
+            self.problems.error(nodes[1].place, f"duplicate element <{name}> in <{self.node.name}>")
         if nodes:
             return nodes[0].text, nodes[0].place
         attribute = self._attribute(name)

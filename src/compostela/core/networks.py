@@ -80,7 +80,9 @@ def _wildcard(text: str) -> Network:
     parts = text.split(".")
     fixed = [part for part in parts if part != "*"]
     if "/" in text or len(parts) > 4 or parts[: len(fixed)] != fixed:
-        raise InvalidArgument(f"{text!r} is not an address or a network: stars stand at the end, as in '10.1.*'")
+        raise InvalidArgument(
+            f"{text!r} is not an address or a network: stars are allowed at the end only, as in '10.1.*'"
+        )
     try:
         return ip_network(f"{'.'.join([*fixed, '0', '0', '0', '0'][:4])}/{8 * len(fixed)}")
     except ValueError as error:

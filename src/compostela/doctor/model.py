@@ -64,7 +64,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose login is tried. The mail goes to the user's own address."""
+    """A user to log in as. The test mail goes to the user's own address."""
 
     user: str
     password: str = field(repr=False)

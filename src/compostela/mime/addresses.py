@@ -120,8 +120,8 @@ class _Parser:
 
 
 def _tokens(value: bytes) -> list[bytes]:
-    """Each comment is one token (RFC 5322 §3.2.2). A parenthesis or a quote that nothing closes begins no comment and no quoted
-    string, nor does any after it: what follows must not be hidden from those who look for authors."""
+    """Split into tokens; each comment is one (RFC 5322 §3.2.2). A parenthesis or quote that is not closed begins no comment or
+    quoted string, nor does any after it: the rest must not be hidden from a search for authors."""
     if b"(" not in value:
         out = _TOKEN.findall(value)
     else:

@@ -24,7 +24,7 @@ class BuiltPart:
 
 
 def header_block(headers: HeaderList, *, utf8: bool = False) -> bytes:
-    """Fields and the empty line; with `utf8` values stand as they are (RFC 6532)."""
+    """Fields and the empty line; with `utf8` values are not encoded (RFC 6532)."""
     if utf8:
         lines = [f"{name}: {' '.join(value.splitlines())}".encode("utf-8", "replace") for name, value in headers]
     else:

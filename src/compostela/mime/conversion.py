@@ -104,8 +104,8 @@ def _encoded(entity: _Entity, fits: Fits, default_kind: bytes, depth: int) -> _E
 
 
 def _with_empty_line(entity: _Entity) -> _Entity:
-    """Without the line, what was no field in the first line of the body may look like one when it is encoded. Where a line that
-    is no field stands among the fields, readers disagree on where the body begins."""
+    """Add the empty line after the header if it is missing: the body's first line may look like a field once it is encoded. Raises
+    `CannotConvert` for a header with a line that is no field, since readers disagree on where the body begins then."""
     end = 0
     for field in fields(entity.header):
         if field.start != end:
@@ -166,8 +166,8 @@ def _multipart(body: bytes, boundary: bytes | None, fits: Fits, kind: bytes, dep
 
 
 def _between(octets: bytes, in_part: bool, fits: Fits, default_kind: bytes, depth: int) -> bytes:
-    """A part with the line end that belongs to its delimiter. Before the first one and behind the last there is nothing that
-    anybody reads."""
+    """Convert a part, with the line end that belongs to its delimiter. Text before the first part and after the last is dropped, since
+    no reader shows it."""
     if fits(octets):
         return octets
     if not in_part:

@@ -70,7 +70,7 @@ def encode(text: str) -> str:
 
 
 def _runs(text: str) -> list[str]:
-    """Words, those that need encoding and stand together as one."""
+    """Words; adjacent words that need encoding are one."""
     runs: list[str] = []
     for word in text.split(" "):
         if runs and not word.isascii() and not runs[-1].isascii():

@@ -40,8 +40,7 @@ class _Scanner:
         self._parts = 0
 
     def values(self, block: bytes) -> dict[bytes, bytes]:
-        """The first value of each field that the structure needs, unfolded; address fields that stand more than once are
-        joined."""
+        """The first value of each field that the structure needs, unfolded; repeated address fields are joined."""
         found: dict[bytes, bytes] = {}
         for number, field in enumerate(fields(block)):
             if number >= self._limits.header_fields:

@@ -1,6 +1,6 @@
 """The structure of a message, computed once: envelope fields and the tree of parts with octet offsets.
 
-Offsets count from the start of the body (the octet behind the header block). The stored form is versioned; whoever meets
+Offsets count from the start of the body (the octet after the header block). The stored form is versioned; a reader that finds
 another version computes the structure again.
 """
 

@@ -1,4 +1,4 @@
-"""Where a mailbox stands: namespace, owner and hierarchical name."""
+"""The path of a mailbox: namespace, owner and hierarchical name."""
 
 from dataclasses import dataclass
 

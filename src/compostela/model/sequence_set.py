@@ -13,7 +13,7 @@ _SET = re.compile(rb"%b(?:,%b)*" % (_ITEM, _ITEM))
 
 @dataclass(frozen=True, slots=True)
 class SequenceSet:
-    """Ranges as given; 0 stands for `*`."""
+    """Ranges as given; 0 means `*`."""
 
     ranges: tuple[tuple[int, int], ...]
 

@@ -1,9 +1,9 @@
 """What comes before a session: a PROXY header, a TLS handshake, or both in the order that the settings name.
 
 An `Admission` is the first protocol of such a connection. When all is there it hands the transport to a session, which then knows the
-client's own address. Until then the connection counts against the limits like any other: who opens connections and never
-begins gets no more of them than who is served. A connection without a header, from a peer that is not believed, or beyond
-a limit is closed without a word.
+client's own address. Until then the connection counts against the limits like any other, so a client cannot hold more
+connections by never starting a session. A connection without a header, from a peer that is not trusted, or beyond a limit is
+closed without a reply.
 """
 
 import asyncio

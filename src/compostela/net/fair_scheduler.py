@@ -1,4 +1,4 @@
-"""Greedy sessions stand in line.
+"""Greedy sessions wait for turns.
 
 A session that has more to do than its share asks for a turn, and one of those that wait is let go on in each round of the event
 loop. So a session that asks for little waits for at most one share of another's work, however many others are greedy. Now and then
@@ -52,7 +52,7 @@ class FairScheduler:
         try:
             go_on()
         finally:
-            # behind the call: who asks again in the meantime stands at the end, and starts no second round
+            # after the call: a session that asks again in it is put at the end, and does not start a second round
             self._waiting.popleft()
             if self._waiting:
                 loop.call_soon(self._next)

@@ -9,7 +9,7 @@ MEMORY_BYTES = 256 * 1024
 """Larger messages go to disk as they arrive."""
 MAX_HEADER_BYTES = 1024 * 1024
 MAX_SWALLOWED_BYTES = 256 * 1024 * 1024
-"""So much behind what could be taken, and the peer's end is no longer waited for."""
+"""Octets that are read and dropped after a limit is passed. Beyond them the server does not wait for the message's end."""
 HEADER_STEP_BYTES = 64 * 1024
 """A header block that has not ended is looked through again once so much has come to it."""
 MAX_PIECES = 512

@@ -32,7 +32,7 @@ class Session(Protocol):
 
     @property
     def account(self) -> Username | None:
-        """Whose data the session reads and changes; None before a login."""
+        """The user whose data the session reads and changes; None before a login."""
         ...
 
     @property

@@ -18,7 +18,7 @@ from compostela.net.tls.channel import TlsChannel, channel_of
 from compostela.net.tls.upgrade import upgrade
 
 SHARE_BYTES = 128 * 1024
-"""Nothing more is read while so much waits; and who has sent so much at once reads on when it is his turn."""
+"""Octets that may wait before reading stops. A session that has sent so much at once reads on when it has a turn."""
 SHARE_EVENTS = 64
 """So much of one session is dealt with before others have their turn; a client may send many thousand commands at once."""
 CLOSE_SECONDS = 30.0

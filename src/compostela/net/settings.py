@@ -166,7 +166,7 @@ def check_ports(files: Iterable[tuple[Place, Iterable[ServerSettings]]], problem
 
 
 def _water_marks(settings: Settings) -> tuple[int, int] | None:
-    """As in James one stands for the other when only one is given."""
+    """The high and the low mark, in octets. If only one is given, both have its value, as in James."""
     high, low = settings.size("highWriteBufferWaterMark", 0), settings.size("lowWriteBufferWaterMark", 0)
     if not high and not low:
         return None

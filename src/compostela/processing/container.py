@@ -189,7 +189,7 @@ class _ProcessorBuilder:
     def _match_of(self, settings: Settings) -> tuple[str, bool]:
         match, unmatch = settings.text("match", ""), settings.text("notmatch", "")
         if match and unmatch:
-            settings.error("match and notmatch can't stand together")
+            settings.error("match and notmatch can't be used together")
         return (match or unmatch or "All"), bool(unmatch)
 
     def _pair(self, settings: Settings) -> Pair | None:

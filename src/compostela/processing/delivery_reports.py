@@ -62,7 +62,7 @@ class Attachment(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReportForm:
-    """How a report looks. `default_status` stands where no reply of a next hop gives a better one."""
+    """The form of a report. `default_status` is used if no reply of a next hop gives a better one."""
 
     action: str
     sender: MailAddress
@@ -101,7 +101,7 @@ async def enqueue_report(
 
 
 def notice(mail: Mail, to: MailAddress, content: MessageContent, now: float, effect: Effect) -> Mail:
-    """The mail that carries a report: from nobody, and guarded as the original was (RFC 8689 §5)."""
+    """The mail that carries a report: with the empty sender, and with REQUIRETLS if the original had it (RFC 8689 §5)."""
     made = Mail(
         name=part_name(mail, effect),
         sender=None,

@@ -133,10 +133,10 @@ class Mailet(ABC):
 
 
 class Matcher(ABC):
-    """Chooses recipients. `condition` is what stands behind the first `=` in `match`, or ""."""
+    """Chooses recipients. `condition` is the text after the first `=` in `match`, or ""."""
 
     matches_all = False
-    """True for a matcher that always gives every recipient: nobody needs to ask it."""
+    """True for a matcher that always gives every recipient: it is not called."""
 
     def __init__(self, condition: str, settings: Settings, context: MatcherContext) -> None:
         self.condition = condition

@@ -182,7 +182,7 @@ class MailProcessors:
     def _matcher_failed(self, pair: Pair, mail: Mail, here: str, error: Exception) -> Sequence[MailAddress]:
         match pair.on_matcher_exception:
             case Policy.NO_MATCH | Policy.IGNORE:
-                _log.warning("a matcher failed and matches nobody", exc_info=error, extra={"mail": mail.name})
+                _log.warning("a matcher failed and matches no recipient", exc_info=error, extra={"mail": mail.name})
                 return []
             case Policy.MATCH_ALL:
                 _log.warning("a matcher failed and matches everybody", exc_info=error, extra={"mail": mail.name})

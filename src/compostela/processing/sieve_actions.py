@@ -162,7 +162,7 @@ class Execution:
         try:
             members = await lists.members(await lists.seen_by(self._user, name), name) or []
         except NotFound:
-            members = []  # deleted since the script ran, or the address book that nobody has filled
+            members = []  # the list was deleted since the script ran, or is an address book without entries
         most = self._context.sieve.settings.list_recipients
         if len(members) > most:
             _log.warning("a script redirects to more than %d members of a list", most, extra=self._fields())

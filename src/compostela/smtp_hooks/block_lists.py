@@ -39,9 +39,9 @@ _UNSURE = defer(451, "4.7.1", "Temporarily rejected: Problem on block list looku
 
 
 class DNSRBLHandler(SmtpHook):
-    """Refuses at RCPT what comes from an address on a black list and on no white list. The lists are asked once a
-    connection, the black ones at once and the white ones only about a client on a black one. Clients that may relay are
-    not asked about. At RCPT and not before, so that whoever is listed by mistake can write to the postmaster."""
+    """Refuses at RCPT mail from an address on a black list and on no white list. The lists are asked once a connection, the black
+    ones all together and the white ones only about a client on a black one. Clients that may relay are not looked up. The refusal
+    comes at RCPT and not before, so that a client that is listed by mistake can write to the postmaster."""
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
@@ -158,7 +158,8 @@ def _text(part: Part, data: bytes) -> str:
 
 
 def _candidates(host: str) -> list[str]:
-    """Without a list of public suffixes: for a.b.example.co.uk co.uk, which nobody lists, and example.co.uk."""
+    """The names to look up. There is no list of public suffixes: for a.b.example.co.uk they are co.uk, which no list has, and
+    example.co.uk."""
     labels = host.split(".")
     if labels[-1].isdigit():
         try:

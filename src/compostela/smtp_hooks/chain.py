@@ -35,8 +35,8 @@ def build_chain(
     relaxed: bool = False,
     check_recipients: bool = False,
 ) -> HookChain:
-    """Complaints about handlers go to their settings' problems. With `check_recipients` a ValidRcptHandler stands in the chain,
-    configured or not; a ReceivedLimitHandler always does."""
+    """Mistakes in handlers go to their settings' problems. With `check_recipients` a ValidRcptHandler is in the chain, configured or
+    not; a ReceivedLimitHandler always is."""
     hooks = [hook for hook in (_configured(handler, context) for handler in handlers) if hook is not None]
     nothing = handlers[0] if handlers else _no_settings()
     hooks.append(AuthRequiredToRelayRcptHook(nothing, context))

@@ -25,7 +25,7 @@ MAX_SHOWN = 100
 
 
 class Entity(enum.Enum):
-    """Where the domain of a sender stands."""
+    """Where the domain of a sender is taken from."""
 
     ENVELOPE = "envelope"
     HEADERS = "headers"
@@ -93,7 +93,7 @@ class DKIMHook(SmtpHook):
 
 
 def _told(result: DkimResult) -> str:
-    unsigned = f"{result.unsigned_octets} octets behind l=" if result.unsigned_octets else ""
+    unsigned = f"{result.unsigned_octets} octets after l=" if result.unsigned_octets else ""
     return " ".join(filter(None, (f"{result.domain}: {result.status.value}", result.reason, unsigned)))
 
 

@@ -29,7 +29,7 @@ _BAD_ORIGINAL = deny(501, "5.5.4", "Syntactically incorrect value for ORCPT para
 
 
 class DSNEhloHook(SmtpHook):
-    """Shows `DSN` to those who greet with EHLO."""
+    """Shows `DSN` in the reply to EHLO."""
 
     def helo_features(self, session: SmtpSession) -> Sequence[str]:
         return ("DSN",)

@@ -73,7 +73,7 @@ class _CrowdsecHook(SmtpHook):
 
 
 class CrowdsecSMTPConnectHandler(_CrowdsecHook):
-    """Turns away at the connection whom CrowdSec bans, with 554 instead of the greeting (`crowdsec.properties`)."""
+    """Refuses connections of clients that CrowdSec bans, with 554 instead of the greeting (`crowdsec.properties`)."""
 
     async def on_connect(self, session: SmtpSession) -> HookResult:
         return (
@@ -82,7 +82,7 @@ class CrowdsecSMTPConnectHandler(_CrowdsecHook):
 
 
 class CrowdsecEhloHook(_CrowdsecHook):
-    """Refuses HELO and EHLO of whom CrowdSec bans (`crowdsec.properties`)."""
+    """Refuses HELO and EHLO of clients that CrowdSec bans (`crowdsec.properties`)."""
 
     async def on_helo(self, session: SmtpSession, name: str) -> HookResult:
         return _BANNED if await self._is_banned(session) else DECLINED

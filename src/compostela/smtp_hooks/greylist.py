@@ -35,7 +35,7 @@ class GreylistHandler(SmtpHook):
             ipv6_prefix=settings.integer("ipv6Prefix", usual.ipv6_prefix, minimum=16, maximum=128),
         )
         if rules.block_seconds >= rules.unseen_seconds:
-            settings.error("'unseenLifeTime' must be longer than 'tempBlockTime': nobody could pass", "unseenLifeTime")
+            settings.error("'unseenLifeTime' must be longer than 'tempBlockTime': no mail could pass", "unseenLifeTime")
         self._domains = context.domains
         self._spared = read_networks(settings, "whitelistedNetworks", context.host_addresses)
         self._greylisting = Greylisting(context.greylist, rules, context.clock)

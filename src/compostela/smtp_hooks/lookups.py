@@ -75,8 +75,8 @@ Verdict = Callable[[Sequence[str]], bool | None]
 
 def is_listed(addresses: Sequence[str]) -> bool | None:
     """Answers are in 127.0.0.0/8 (RFC 5782 §2.1): anything else comes from a name server that invents answers or from a
-    domain with a new owner. With 127.255.255.0/24 public lists tell whoever asks too much or through a public resolver
-    that they do not answer him."""
+    domain with a new owner. With 127.255.255.0/24 public lists say that they do not
+    answer this client, since it asks too often or through a public resolver."""
     answers = [ip_address(address) for address in addresses]
     if any(answer in _REFUSALS for answer in answers):
         return None

@@ -18,14 +18,14 @@ _BAD_PRIORITY = deny(501, "5.5.4", "Syntactically incorrect value for MT-PRIORIT
 
 
 class SmtpMtPriorityEhloHook(SmtpHook):
-    """Shows `MT-PRIORITY` to those who greet with EHLO."""
+    """Shows `MT-PRIORITY` in the reply to EHLO."""
 
     def helo_features(self, session: SmtpSession) -> Sequence[str]:
         return ("MT-PRIORITY",)
 
 
 class SmtpMtPriorityParameterHook(SmtpHook):
-    """MT-PRIORITY of MAIL: -9 to 9. A priority above 0 is for those who may relay; that of others is lowered to 0
+    """MT-PRIORITY of MAIL: -9 to 9. A priority above 0 is for clients that may relay; that of others is lowered to 0
     (RFC 6710 §4.1)."""
 
     def mail_parameters(self) -> Sequence[str]:

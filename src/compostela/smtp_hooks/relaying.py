@@ -1,4 +1,4 @@
-"""Who may send where: the relay rule, required authentication, and whose name a sender may use."""
+"""The relay rule, required authentication, and the sender addresses that a user may use."""
 
 import re
 
@@ -20,7 +20,7 @@ _DOMAIN = re.compile(
 )
 """A name with a dot that is no address: what a real server calls itself."""
 _AUTHORS = (b"From", b"Sender", b"Resent-From", b"Resent-Sender")
-"""Fields in which a reader's program shows who has sent a message (RFC 5322 §3.6.2, §3.6.6)."""
+"""Fields that mail programs show as the sender of a message (RFC 5322 §3.6.2, §3.6.6)."""
 _AUTHENTICATE = deny(530, "5.7.0", "Authentication Required")  # RFC 4954 §6
 _DENIED = deny(550, "5.7.1", "Requested action not taken: relaying denied")
 _WRONG_SENDER = deny(503, "5.7.1", "Incorrect Authentication for Specified Email Address")
@@ -85,7 +85,7 @@ class SenderAuthIdentifyVerificationHook(SmtpHook):
         return DECLINED
 
     async def _check_mailbox(self, session: SmtpSession, mailbox: str) -> HookResult:
-        """Of a stranger's address the domain alone counts: that nobody here can have the local part makes it no less ours."""
+        """Without a login only the domain counts: an address of ours is refused even if no user can have its local part."""
         try:
             if session.user is not None:
                 return await self._check(session, MailAddress.parse(mailbox))
@@ -116,7 +116,7 @@ def _hidden(field: bytes) -> list[addresses.Address]:
 
 
 class AcceptRecipientIfRelayingIsAllowed(SmtpHook):
-    """Takes any recipient from those who may relay; stands before hooks that check recipients."""
+    """Accepts any recipient from clients that may relay. Put it before hooks that check recipients."""
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         return OK if session.relaying_allowed else DECLINED

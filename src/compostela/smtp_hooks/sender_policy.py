@@ -73,7 +73,7 @@ class SPFHandler(SmtpHook):
 
 
 def _refusal(result: SpfResult, domain: str) -> HookResult:
-    """The explanation is said to be the domain's own, for anything may stand in it (RFC 7208 §6.2)."""
+    """The reply says that the explanation is the domain's own, since it may contain anything (RFC 7208 §6.2)."""
     if result.explanation is None:
         return deny(554, "5.7.1", f"Blocked by SPF: {domain} does not let this host send its mail")
     told = f"Blocked by SPF: {domain} explains: {result.explanation}"

@@ -1,4 +1,4 @@
-"""SMTPUTF8 (RFC 6531): addresses and header fields in UTF-8, for those who declare them.
+"""SMTPUTF8 (RFC 6531): addresses and header fields in UTF-8, for clients that declare them.
 
 Without the declaration the server itself refuses an address that is not ASCII, whatever hooks there are."""
 

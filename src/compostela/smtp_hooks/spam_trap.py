@@ -50,9 +50,9 @@ class BlockedAddresses:
 
 
 class SpamTrapHandler(SmtpHook):
-    """Whoever gives an address of `spamTrapRecip` as recipient is refused, and so is every recipient from the same client
-    address for `blockTime`, on all servers of the process that have this handler. Clients that may relay are neither
-    trapped nor refused, so that one user's mistake does not shut out his office."""
+    """Refuses recipients in `spamTrapRecip`, and then every recipient from the same client address for `blockTime`, on all servers
+    of the process that have this handler. Clients that may relay are neither trapped nor refused, so that one user's mistake does
+    not shut out a whole office."""
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)

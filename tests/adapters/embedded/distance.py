@@ -21,7 +21,7 @@ Run = Callable[..., Any]
 
 
 class WriterFaults:
-    """Stands between the ports of a store and its writer."""
+    """A fault injector between the ports of a store and its writer."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

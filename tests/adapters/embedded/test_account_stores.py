@@ -69,7 +69,7 @@ class TestEmbeddedRewriting(RewritingStoreContract):
 
 
 async def test_a_change_whose_caller_was_cancelled_is_not_forgotten(store: EmbeddedStore) -> None:
-    """The change happens all the same, so nobody may go on with what was before it."""
+    """The change happens all the same, so no reader may go on with the old state."""
 
     async def add_and_ask(domain: Domain) -> None:
         try:

@@ -31,7 +31,7 @@ SMALL, LARGE = b"small", os.urandom(300_000)
 
 
 def quiet(step: str, done: int, total: int) -> None:
-    """Nobody looks at the progress."""
+    """The progress is ignored."""
 
 
 async def append(store: EmbeddedStore, *bodies: bytes) -> None:

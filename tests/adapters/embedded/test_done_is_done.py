@@ -1,4 +1,4 @@
-"""What is durable is not answered with an error, whatever fails behind the commit."""
+"""What is durable is not answered with an error, whatever fails after the commit."""
 
 import pytest
 

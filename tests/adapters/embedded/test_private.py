@@ -1,4 +1,4 @@
-"""Nobody but the server's user reads what the store writes, whatever the umask."""
+"""Only the server's user can read what the store writes, whatever the umask."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Two processes that write to one folder as fast as they can: neither waits long. Figures of longer runs stand in
+"""Two processes that write to one folder as fast as they can: neither waits long. Figures of longer runs are in
 `docs/developers/durability.md`; they are made with
 
     python -m tests.adapters.embedded.test_two_writers --seconds 30

@@ -3,6 +3,7 @@ attempts and deaths alone, and keeps it in work until it is killed, or until its
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from compostela.adapters.cassandra.session import CassandraSession
@@ -11,16 +12,19 @@ from compostela.core.queue.ports import QueueItem
 from compostela.processing.workers import QueueWorkers
 from tests.contracts.fakes import FakeClock
 from tests.distributed.conftest import CASSANDRA_PORT
-from tests.distributed.queue.kit import QueueNode
+from tests.distributed.queue.kit import SETTINGS, QueueNode
 from tests.distributed.s3.seaweed import blob_settings_of
 
 WORKERS = 3
+DEAD_AFTER_SECONDS = 5.0
+"""Tests wait for it when they have killed this process."""
 
 
 async def main(keyspace: str, uri: str, bucket: str, folder: Path) -> None:
     hosts = (Host("127.0.0.1", CASSANDRA_PORT),)
     session = await CassandraSession.open(CassandraSettings(hosts=hosts, keyspace=keyspace))
-    node = await QueueNode.start(session, uri, blob_settings_of(bucket), folder, FakeClock())
+    settings = replace(SETTINGS, dead_after_seconds=DEAD_AFTER_SECONDS)
+    node = await QueueNode.start(session, uri, blob_settings_of(bucket), folder, FakeClock(), settings)
 
     async def process(item: QueueItem) -> None:
         sys.stdout.write(f"{item.mail.name} {item.attempts} {item.deaths_alone}\n")

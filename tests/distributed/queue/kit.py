@@ -18,7 +18,8 @@ from compostela.base.clock import Clock
 from compostela.base.errors import TemporaryFailure
 
 SECONDS = 60.0
-SETTINGS = QueueSettings(poll_seconds=0.05, beat_seconds=0.5, dead_after_seconds=3.0, sweep_seconds=3600.0)
+SETTINGS = QueueSettings(poll_seconds=0.05, beat_seconds=0.5, dead_after_seconds=60.0, sweep_seconds=3600.0)
+"""A busy machine is no dead node: only nodes that are killed expire soon."""
 
 
 @dataclass

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from compostela.adapters.rabbitmq.broker import RabbitBroker
+from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.queue.ports import MailQueues
 from compostela.model.numbers import EffectKey
-from tests.contracts.distance import Faulty
+from tests.contracts.distance import SKEW_SECONDS, Faulty
 from tests.contracts.fakes import FakeClock, a_mail
 from tests.distributed.queue.kit import SECONDS, QueueNode
 from tests.distributed.queue.rabbit import make_vhost, remove_vhost
@@ -39,6 +41,21 @@ async def test_what_the_broker_lost_is_handed_out_again(node: QueueNode, broker_
     assert await taken(node, 3) == {"0", "1", "2"}
     assert await node.queues.sweep() == 0
     assert await queue.size() == 1
+
+
+async def test_what_a_node_with_a_clock_that_is_ahead_enqueued_is_handed_out_again(
+    node: QueueNode, node_elsewhere: QueueNode, broker_uri: str, clock: FakeClock
+) -> None:
+    """That node may be dead: its time would come in an hour."""
+    await node_elsewhere.queues.queue("spool").enqueue(a_mail("ahead"))
+    await node_elsewhere.queues.queue("spool").enqueue(a_mail("delayed"), delay_seconds=86400)
+    await wipe_broker(broker_uri, node)
+    assert await node.queues.sweep() == 0, "it may be new"
+    clock.advance(SKEW_SECONDS / 4)
+    assert await node.queues.sweep() == 1
+    assert await taken(node, 1) == {"ahead"}
+    clock.advance(SKEW_SECONDS / 4)
+    assert await node.queues.sweep() == 0
 
 
 async def test_mail_is_accepted_while_the_broker_is_away(node: QueueNode, broker_uri: str) -> None:
@@ -132,3 +149,15 @@ async def test_a_large_body_is_kept_apart_and_survives_the_queue(node: QueueNode
     await item.retry(item.mail)
     again = await asyncio.wait_for(queue.dequeue(), SECONDS)
     assert await again.mail.content.body.read() == body
+
+
+async def test_a_broker_is_closed_while_it_connects(broker_uri: str, clock: FakeClock) -> None:
+    """A server whose configuration is wrong closes its stores a moment after it has opened them; the driver takes a cancellation for itself
+    at some of its steps."""
+    for rounds in range(0, 400, 20):
+        broker = RabbitBroker(RabbitSettings((broker_uri,)), clock, 1)
+        broker.start()
+        for _ in range(rounds):
+            await asyncio.sleep(0.0001)
+        async with asyncio.timeout(SECONDS):
+            await broker.close()

@@ -1,4 +1,4 @@
-"""`compostela dns`: what stands in the configuration comes out as records."""
+"""`compostela dns`: the configuration comes out as records."""
 
 import hashlib
 import json

@@ -67,8 +67,8 @@ def test_factories_of_james_are_known(package: str) -> None:
         ("XOAUTH2", "XOAUTH2 needs the element 'oidc'"),
         ("compostela.protocols.sasl.passwords.Plain", "is no class of SaslMechanismFactory"),
         (f"{__name__}.Misnamed", "cannot be the name of a mechanism"),
-        (f"PLAIN {__name__}.OwnPlain", "PLAIN stands there twice"),
-        (f"{__name__}.OwnPlain PLAIN", "PLAIN stands there twice"),
+        (f"PLAIN {__name__}.OwnPlain", "duplicate mechanism PLAIN"),
+        (f"{__name__}.OwnPlain PLAIN", "duplicate mechanism PLAIN"),
     ],
 )
 def test_what_cannot_be_chosen(names: str, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""Greedy sessions stand in line."""
+"""Greedy sessions wait for turns."""
 
 import asyncio
 

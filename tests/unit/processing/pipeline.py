@@ -47,7 +47,7 @@ async def server_context(folder: Path, dns: str = "") -> AsyncIterator[MailetCon
 
 
 def a_mail(message: str | bytes = "Subject: x\r\n\r\nhello\r\n", sender: str | None = SENDER, *recipients: str) -> Mail:
-    """To bob, if nobody is given."""
+    """A mail to bob if no recipient is given."""
     data = message if isinstance(message, bytes) else message.encode()
     end = header_end(data)
     return Mail(
@@ -68,7 +68,7 @@ def matcher(match: str, context: MailetContext) -> Matcher:
     return factory(condition, settings, context)
 
 
-def mailet(name: str, context: MailetContext, **parameters: str | Sequence[str]) -> Mailet:
+def mailet(name: str, context: MailetContext, /, **parameters: str | Sequence[str]) -> Mailet:
     """As `<mailet class="name">` with these children makes it. Raises `InvalidArgument` with the complaints."""
     problems, place = Problems(), Place("test")
     texts = [

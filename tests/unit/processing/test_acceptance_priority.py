@@ -1,4 +1,4 @@
-"""Acceptance first: who waits, and for how long."""
+"""Acceptance first: which work waits, and for how long."""
 
 import asyncio
 

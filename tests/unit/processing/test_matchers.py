@@ -1,4 +1,4 @@
-"""Every matcher: whom it matches, whom not, and which conditions it refuses."""
+"""Every matcher: which recipients it matches and which not, and which conditions it refuses."""
 
 import base64
 import datetime as dt

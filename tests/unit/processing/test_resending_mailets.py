@@ -1,4 +1,4 @@
-"""Mailets that send a mail on or tell of it: whom, from whom, and with what."""
+"""Mailets that send a mail on or report it: the recipients, the sender and the content."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -21,7 +21,7 @@ DAY = 86400
 
 
 class At:
-    """A clock that stands still."""
+    """A clock that does not advance."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

@@ -18,18 +18,10 @@ from compostela.adapters.cassandra.queue_hand import Hand, Message, Waiting, dec
 from compostela.adapters.cassandra.queue_listing import entries_of
 from compostela.adapters.cassandra.queue_nodes import Nodes
 from compostela.adapters.cassandra.queue_release import release_until
-from compostela.adapters.cassandra.queue_rows import (
-    MADE,
-    QUEUED,
-    Entry,
-    Facts,
-    Note,
-    QueueRows,
-    facts_of,
-)
+from compostela.adapters.cassandra.queue_rows import MADE, QUEUED, Entry, Facts, Note, QueueRows, facts_of
 from compostela.adapters.cassandra.queue_rule import QueueRule, write_held
 from compostela.adapters.cassandra.queue_settings import QueueSettings
-from compostela.adapters.cassandra.queue_sweep import sweep
+from compostela.adapters.cassandra.queue_sweep import Ahead, sweep
 from compostela.adapters.cassandra.queue_turns import SUSPECT_DEATHS, Turns
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
@@ -121,6 +113,7 @@ class ClusterQueue:
         self._hand = Hand(parts.clock)
         self._held: dict[EntryId, Held] = {}
         self._unpublished: dict[EntryId, Message] = {}
+        self._ahead = Ahead(parts.clock)
         self._is_consuming = False
         self.is_used = False  # this process has put something into it, or takes from it
         self._rule = QueueRule(name, parts.rows, parts.nodes, parts.clock, self._publish)
@@ -475,8 +468,8 @@ class ClusterQueue:
         """Publishes again what the broker has lost, and tidies up. Return how many entries were lost. Raises `TemporaryFailure`."""
         if await self._broker.ready(self.name):
             return 0  # what is old may wait there
-        now = self._clock.now()
-        lost = await sweep(self.name, self._rows, self._nodes, now - self._settings.lost_after_seconds, self._has)
+        times = (self._clock.now(), self._settings.lost_after_seconds)
+        lost = await sweep(self.name, self._rows, self._nodes, *times, self._has, self._ahead)
         for entry, revision, facts in lost:
             await self._publish(entry, revision, facts)
         await self._count.recount()

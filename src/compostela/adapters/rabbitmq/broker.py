@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
-from compostela.adapters.rabbitmq.connection import ERRORS, disconnect, keep_connected, until_closed
+from compostela.adapters.rabbitmq.connection import ERRORS, disconnect, ended, keep_connected, until_closed
 from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
@@ -103,8 +103,7 @@ class RabbitBroker:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
         await self._disconnect()
 
     async def check(self) -> None:

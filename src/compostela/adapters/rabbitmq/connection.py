@@ -15,6 +15,7 @@ from compostela.base.complaints import Complaints
 # the driver logs each attempt to connect; the user of the connection says once that it is away
 logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
 
+CANCEL_SECONDS = 0.1
 ERRORS = (AMQPError, ConnectionError, OSError, TimeoutError, RuntimeError)
 """What aio-pika raises when the broker is away: it uses `RuntimeError` for a channel that is closed."""
 
@@ -35,6 +36,13 @@ async def keep_connected(
         number += 1
         await asyncio.sleep(pause)
         pause = min(2 * pause, settings.last_pause_seconds)
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end. The driver may take a cancellation for itself while it connects, so it is repeated."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_SECONDS)
 
 
 async def until_closed(connection: AbstractConnection, channel: AbstractChannel) -> None:

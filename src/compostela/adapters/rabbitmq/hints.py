@@ -15,7 +15,7 @@ import aio_pika
 import msgspec
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
-from compostela.adapters.rabbitmq.connection import disconnect, keep_connected, until_closed
+from compostela.adapters.rabbitmq.connection import disconnect, ended, keep_connected, until_closed
 from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
@@ -155,9 +155,7 @@ class RabbitHints:
         ]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*map(ended, self._tasks))
 
     async def _serve(self, connection: AbstractConnection, heard: Callable[[MailboxId, ModSeq | None], None]) -> None:
         nodes = HeardNodes()

@@ -42,6 +42,7 @@ from compostela.net.authentication.mechanisms import SCRAM, SCRAM_PLUS
 from compostela.net.imap.settings import ImapSettings, read_imap_settings
 from compostela.net.lmtp.settings import LmtpSettings, read_lmtp_settings
 from compostela.net.managesieve.settings import ManageSieveSettings, read_managesieve_settings
+from compostela.net.own_names import own_names
 from compostela.net.pop3.settings import Pop3Settings, read_pop3_settings
 from compostela.net.settings import ServerSettings, check_ports
 from compostela.net.smtp.settings import SmtpSettings, read_smtp_settings
@@ -160,7 +161,7 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         spooler=read_spooler_settings(container, problems),
         sieve=source.root("sieve.properties", read_sieve_settings),
         throttle=source.root("authentication.properties", read_throttle_settings),
-        domains=source.root("domainlist.xml", read_domain_list_settings),
+        domains=source.root("domainlist.xml", _read_domain_list),
         users=source.root("usersrepository.xml", read_users_settings),
         rewriting=source.root("recipientrewritetable.xml", read_rewriting_settings),
         repositories=source.root("mailrepositorystore.xml", read_repository_settings),
@@ -182,6 +183,10 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
     check_ports(configuration.files_of_servers, problems)
     _check_scram(configuration, problems)
     return configuration
+
+
+def _read_domain_list(settings: Settings) -> DomainListSettings:
+    return read_domain_list_settings(settings, lambda addresses: own_names(addresses=addresses))
 
 
 def _check_scram(configuration: Configuration, problems: Problems) -> None:

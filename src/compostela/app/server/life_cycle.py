@@ -42,6 +42,7 @@ from compostela.base.settings import Problems
 from compostela.base.siblings import RELOAD, Json
 from compostela.core.connections.service import Connections
 from compostela.core.health.checks import HealthChecks
+from compostela.core.health.reception import reception_checks
 from compostela.core.outbound.dane_policies import DanePolicies
 from compostela.core.outbound.sts_policies import StsPolicies
 from compostela.core.outbound.tls_policies import TlsPolicies
@@ -137,6 +138,13 @@ class Server:
             task_consumers_check(self.tasks, self.roles, self._clock),
             *directory_checks(self.services.users),
             *worker_checks(self._surroundings.siblings),
+            *reception_checks(
+                configuration.health,
+                self.services.users,
+                self.services.mailboxes.system,
+                stores.queues,
+                self._clock,
+            ),
             *self.mailbox_listeners.health_checks(),
         ])  # fmt: skip
         self.listeners: list[Listener] = []

@@ -11,6 +11,7 @@ from compostela.core.authentication.throttle import Throttle
 from compostela.core.domains.service import DomainList
 from compostela.core.mailbox.service import MailboxService
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.rewriting.srs import SenderRewriting
 from compostela.core.sieve.service import SieveService
 from compostela.core.users.directory import UserDirectory
 from compostela.core.users.service import UsersRepository
@@ -42,7 +43,9 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
     return Services(
         domains=domains,
         users=users,
-        rewriting=RecipientRewriteTable(stores.rewriting, domains, users, configuration.rewriting, postmaster),
+        rewriting=RecipientRewriteTable(
+            stores.rewriting, domains, users, configuration.rewriting, postmaster, _srs(configuration, stores, clock)
+        ),
         mailboxes=MailboxService(stores.mailboxes, clock),
         throttle=throttle,
         authenticator=Authenticator(users, stores.delegations, throttle),
@@ -55,6 +58,14 @@ def make_services(configuration: Configuration, stores: Stores, clock: Clock) ->
         ),
         sieve_engine=engine,
     )
+
+
+def _srs(configuration: Configuration, stores: Stores, clock: Clock) -> SenderRewriting | None:
+    settings = configuration.rewriting.srs
+    if settings is None:
+        return None
+    domain = settings.domain or configuration.domains.default_domain
+    return SenderRewriting(domain, settings.max_age_days, stores.users.secret, clock)
 
 
 def _directory(configuration: Configuration, clock: Clock) -> UserDirectory | None:

@@ -24,7 +24,7 @@ LOOK_SECONDS = 1.0
 """How often times are looked at when nothing else happens."""
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 10.0
-"""The longest pause before a worker is started for one that ended; it doubles with each that lived for a shorter time than this."""
+"""The longest pause before a worker is started for one that ended; it doubles until one gets ready."""
 SILENCE_SECONDS = 60.0
 """A worker that gives no sign of life for so long is killed."""
 START_SECONDS = 120.0
@@ -121,6 +121,7 @@ class Supervisor:
 
     def _on_ready(self, worker: Worker) -> None:
         worker.is_ready = True
+        self._pause = FIRST_PAUSE_SECONDS
         _log.info("a worker is ready", extra={"worker": worker.number, "pid": worker.process.pid})
         if not self._was_ready and len(self._ready(self._generation)) == self._plan.workers:
             self._was_ready = True
@@ -160,7 +161,7 @@ class Supervisor:
             )
         except OSError as error:
             _log.error("a worker cannot be started: %s", error)
-            self._back_off(now, 0.0)
+            self._back_off(now)
             return
         self._workers[number] = worker
         self._is_first = False
@@ -192,10 +193,9 @@ class Supervisor:
                 self._status = status if status > 0 else EXIT_FAILURE
                 self._stop(now)
                 return
-        self._back_off(now, now - worker.started_at)
+        self._back_off(now)
 
-    def _back_off(self, now: float, lived_seconds: float) -> None:
-        self._pause = FIRST_PAUSE_SECONDS if lived_seconds > MAX_PAUSE_SECONDS else self._pause
+    def _back_off(self, now: float) -> None:
         self._not_before = now + self._pause
         self._pause = min(2 * self._pause, MAX_PAUSE_SECONDS)
 

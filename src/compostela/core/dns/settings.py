@@ -8,7 +8,7 @@ from compostela.base.settings import Settings
 
 
 class TrustInResolvers(enum.Enum):
-    """Whose AD bit counts."""
+    """Which resolvers' AD bit is trusted."""
 
     LOOPBACK = "loopback"
     ALL = "all"

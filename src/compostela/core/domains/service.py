@@ -40,5 +40,5 @@ class DomainList:
         if domain == self.default_domain:
             raise InvalidArgument(f"{domain} is the default domain and can't be removed")
         if domain in self._settings.domains:
-            raise InvalidArgument(f"{domain} stands in the configuration: remove it there")
+            raise InvalidArgument(f"{domain} comes from domainlist.xml: remove it there, or turn autodetect off")
         return await self._store.remove(domain)

@@ -36,7 +36,7 @@ SAVE_CHANGES = 100
 MAX_LOGS = 1000
 """Logs that a group has in work at once, those that wait for a retry included."""
 PENDING_PAGE = 100
-BELOW_FLOOR = "the log no longer holds these changes: the group was too far behind; it gets a snapshot instead"
+BELOW_FLOOR = "the log no longer holds these changes: the group came too late for them; it gets a snapshot instead"
 
 
 class GroupRunner:

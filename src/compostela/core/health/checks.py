@@ -39,6 +39,7 @@ class HealthCheck:
 
     component: str
     probe: Callable[[], Awaitable[tuple[HealthStatus, str] | None]]
+    timeout_seconds: float = CHECK_TIMEOUT_SECONDS
 
 
 class HealthChecks:
@@ -65,7 +66,7 @@ class HealthChecks:
 
 async def _run(check: HealthCheck) -> HealthResult:
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+        async with asyncio.timeout(check.timeout_seconds):
             found = await check.probe()
     except TimeoutError:
         found = HealthStatus.UNHEALTHY, f"no answer within {CHECK_TIMEOUT_SECONDS:g} s"

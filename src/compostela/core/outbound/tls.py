@@ -56,7 +56,7 @@ class TlsPolicy:
     type: PolicyType = PolicyType.NONE
     demand: Demand = Demand.NOTHING
     domain: str = ""
-    """Whose policy it is: the recipients' domain, or the exchanger of TLSA records (RFC 8460 §4.2)."""
+    """The domain of the policy: the recipients' domain, or the exchanger that has TLSA records (RFC 8460 §4.2)."""
     records: tuple[TlsaRecord, ...] = ()
     text: tuple[str, ...] = ()
     """The policy as it was published, a line an item."""

@@ -16,7 +16,7 @@ class TlsPolicies:
     async def find(self, domain: Domain, host: str, port: int) -> TlsPolicy:
         """What counts for an exchanger of the domain. Does not raise: a policy that cannot be met has a `failure`."""
         if self._dane is not None and (policy := await self._dane.find(domain, host, port)) is not None:
-            # an MTA-STS policy must not stand in for a DANE policy that fails (RFC 8461 §2)
+            # an MTA-STS policy must not replace a DANE policy that fails (RFC 8461 §2)
             return policy
         if self._sts is not None and (policy := await self._sts.find(domain, host)) is not None:
             return policy

@@ -25,10 +25,12 @@ class MappingError(CompostelaError):
 @dataclass(slots=True)
 class Resolution:
     """Where mail for an address goes. `targets` take the recipient's place; `forwards` get a copy in the recipient's name
-    (an address that forwards to itself is one of the targets). Both empty: the address has no mapping."""
+    (an address that forwards to itself is one of the targets). Both empty: the address has no mapping. With `is_return` the only
+    forward is the sender of a mail that was passed on: reports come back to it as they are."""
 
     targets: list[MailAddress] = field(default_factory=list)
     forwards: list[MailAddress] = field(default_factory=list)
+    is_return: bool = False
 
     @property
     def is_empty(self) -> bool:

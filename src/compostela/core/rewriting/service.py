@@ -11,6 +11,7 @@ from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.core.rewriting.ports import RewritingStore
 from compostela.core.rewriting.resolution import TOO_MANY, MappingError, MappingReader, Resolution, Resolver
 from compostela.core.rewriting.settings import RewritingSettings
+from compostela.core.rewriting.srs import SenderRewriting
 from compostela.core.users.service import UsersRepository
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
@@ -34,13 +35,15 @@ class RecipientRewriteTable:
         users: UsersRepository,
         settings: RewritingSettings,
         postmaster: MailAddress | None = None,
+        srs: SenderRewriting | None = None,
     ) -> None:
-        """`postmaster` gets the mail of postmaster and abuse in each managed domain, unless these have a user or a mapping."""
+        """`srs` rewrites senders, if that is on. `postmaster` gets the mail of postmaster and abuse in each managed domain, unless these have a user or a mapping."""
         self._store = store
         self._domains = domains
         self._users = users
         self._settings = settings
         self._postmaster = postmaster
+        self.srs = srs
         self._resolver = Resolver(store, settings.recursive, settings.mapping_limit)
         self._adding = asyncio.Lock()
         """A mapping is checked and added before the next one is checked."""
@@ -49,6 +52,8 @@ class RecipientRewriteTable:
 
     async def resolve(self, address: MailAddress) -> Resolution:
         """Where mail for the address goes; an empty resolution leaves the address as it is. Raises `MappingError`."""
+        if self.srs is not None and (original := await self.srs.original(address)) is not None:
+            return Resolution(forwards=[original], is_return=True)
         found = await self._mapped(address)
         leaves = [address] if found.is_empty else [*found.targets, *found.forwards]
         if not any([await self._is_unread_role(leaf) for leaf in leaves]):
@@ -58,6 +63,13 @@ class RecipientRewriteTable:
         targets = [reader for leaf in found.targets for reader in await self._readers(leaf)]
         forwards = [reader for leaf in found.forwards for reader in await self._readers(leaf)]
         return Resolution(list(dict.fromkeys(targets)), list(dict.fromkeys(forwards)))
+
+    async def passed_on_sender(self, sender: MailAddress | None) -> MailAddress | None:
+        """The rewritten sender of a mail that goes on to another domain. The sender itself if it is one of ours, if senders are not
+        rewritten, or if the new one would be too long."""
+        if self.srs is None or sender is None or await self._domains.contains(sender.domain):
+            return sender
+        return await self.srs.rewritten(sender) or sender
 
     async def _mapped(self, address: MailAddress) -> Resolution:
         return NOTHING if await self._store.is_empty() else await self._resolver.resolve(address)

@@ -1,4 +1,4 @@
-"""A directory of users outside this server (LDAP): who is in it, and whether a password is right."""
+"""A directory of users outside this server (LDAP): its users, and whether a password is right."""
 
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -13,7 +13,7 @@ ABSENT_SECONDS = 5.0
 
 
 class UserDirectory(Protocol):
-    """Users whom others administer. It is read-only; each method raises `TemporaryFailure` if no server of the directory
+    """Users that are administered elsewhere. It is read-only; each method raises `TemporaryFailure` if no server of the directory
     answers within its time limits.
 
     Embedded and distributed alike: nothing is kept but answers about existence, in memory, for `PRESENT_SECONDS` and
@@ -24,8 +24,8 @@ class UserDirectory(Protocol):
         ...
 
     async def authenticate(self, name: Username, password: str) -> Username | None:
-        """The user whose password it is, who may have another name than the one at the login; None for a wrong password, a
-        user that does not exist and an empty password (RFC 4513 §5.1.2)."""
+        """The user with this login name and password; its name may differ from the login name. None for a wrong password, a user that
+        does not exist and an empty password (RFC 4513 §5.1.2)."""
         ...
 
     def names(self, domain: Domain | None = None) -> AsyncIterator[list[Username]]:

@@ -7,11 +7,8 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Settings
 from compostela.model.domain import Domain
 
-CLASSES = frozenset({
-    "org.apache.james.user.ldap.ReadOnlyUsersLDAPRepository",
-    "ReadOnlyUsersLDAPRepository",
-    "UsersLDAPRepository",
-})  # fmt: skip
+CLASSES = frozenset({"ReadOnlyUsersLDAPRepository", "UsersLDAPRepository"})
+"""James's names for a directory, without their package."""
 SCHEMES = ("ldap", "ldaps")
 MAX_POOL = 256
 
@@ -63,7 +60,8 @@ class DirectorySettings:
 
 def names_directory(settings: Settings) -> bool:
     """Whether the file names a directory."""
-    return settings.text("class", "") in CLASSES or settings.has("ldapHost") or settings.has("ldapHosts")
+    short = settings.text("class", "").rpartition(".")[2]
+    return short in CLASSES or settings.has("ldapHost") or settings.has("ldapHosts")
 
 
 def read_directory_settings(settings: Settings) -> DirectorySettings:

@@ -17,6 +17,7 @@ from compostela.base.errors import InvalidArgument
 _NAME = re.compile(r"(PBKDF2-SHA512|PBKDF2|MD5|SHA-1|SHA-256|SHA-512|NONE)(?:-(\d+)-(\d+))?(?:/(\w+))?", re.IGNORECASE)
 _MODES = frozenset({"plain", "salted", "legacy", "legacy_salted"})
 _DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
+_WEAKEST_FIRST = ("NONE", "MD5", "SHA-1", "SHA-256", "SHA-512")
 _SALT_BYTES = 16
 MAX_ITERATIONS = 10_000_000
 
@@ -50,9 +51,15 @@ class Algorithm:
         return cls(name, rounds, key_bits, mode)
 
     def is_easier_than(self, other: "Algorithm") -> bool:
-        """Whether what it hashed is easier to guess: it has fewer iterations, outside the PBKDF2 family none. More of a weaker
-        hash do not count."""
-        return self.iterations < other.iterations and (self.name, other.name) != ("PBKDF2-SHA512", "PBKDF2")
+        """Whether what it hashed is easier to guess: it has fewer iterations, outside the PBKDF2 family none. More of a weaker hash do
+        not count. Without iterations it has a weaker hash, or no salt."""
+        if self.iterations or other.iterations:
+            return self.iterations < other.iterations and (self.name, other.name) != ("PBKDF2-SHA512", "PBKDF2")
+        return (_WEAKEST_FIRST.index(self.name), self._is_salted) < (_WEAKEST_FIRST.index(other.name), other._is_salted)
+
+    @property
+    def _is_salted(self) -> bool:
+        return self.mode.endswith("salted")
 
     def __str__(self) -> str:
         numbers = f"-{self.iterations}-{self.key_bits}" if self.iterations else ""

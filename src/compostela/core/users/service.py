@@ -150,7 +150,8 @@ class UsersRepository:
             user = Username.parse(name)
         except InvalidArgument:
             user = Username(name.lower())
-        stored = await self._store.scram(user)
+        # a store may still have users from before there was a directory
+        stored = await self._store.scram(user) if self._has_local_users else None
         if stored is not None:
             return ScramSecrets.parse(stored)
         return secrets_of_nobody(user, await self._store.secret("scram"))

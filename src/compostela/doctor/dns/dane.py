@@ -33,7 +33,9 @@ async def _of_host(subject: Subject, host: str, dns: Lookups) -> Finding:
     records = await dns.records(name, "TLSA")
     if not records:
         text = f"There is no TLSA record at {name}."
-        why = "In a zone with DNSSEC it tells other servers which key to expect, so that nobody can stand in between."
+        why = (
+            "In a zone with DNSSEC it tells other servers which key to expect, so that the mail cannot be intercepted."
+        )
         return Finding(Severity.INFO, host, text, why, fix)
     if subject.certificate is None:
         text = f"The TLSA records at {name} cannot be compared: the server's certificate cannot be read."

@@ -50,8 +50,8 @@ def _changed(record: Record, known: dict[str, str], **changes: str) -> str:
 
 
 async def _reports(rua: str, domain: str, place: str, dns: Lookups, fix: str) -> list[Finding]:
-    """`place` is where the record stands."""
-    why = "Nobody tells you when your own mail fails."
+    """`place` is the name of the record's domain."""
+    why = "You do not learn when your own mail fails."
     targets = [one.strip() for one in rua.split(",") if one.strip()]
     if not targets:
         return [Finding(Severity.INFO, domain, f"DMARC of {domain} asks for no reports.", why, fix)]

@@ -42,8 +42,8 @@ async def check_exchangers(subject: Subject, domain: str, dns: Lookups) -> list[
 
 
 def _certificate(subject: Subject, domain: str, host: str, fix: str) -> Finding | None:
-    """Of another name of this server: who checks the certificate looks for the name in the MX record (RFC 8461 §4.1). That
-    of `helloName` is examined where certificates are."""
+    """For another name of this server: a sender that checks the certificate looks for the name in the MX record (RFC 8461 §4.1).
+    `helloName` itself is examined with the certificates."""
     if host == subject.host or subject.certificate is None or subject.certificate.covers(host):
         return None
     text = f"The certificate does not name {host}, by which the MX record of {domain} leads here."
@@ -65,7 +65,7 @@ async def _target(domain: str, host: str, dns: Lookups, fix: str) -> Finding | N
     if await dns.records(host, "CNAME"):
         text = f"The exchanger {host} is an alias (CNAME)."
         why = "RFC 2181 §10.3 forbids it, and some servers do not follow."
-        return Finding(Severity.WARNING, domain, text, why, f"an MX record with the name that {host} stands for")
+        return Finding(Severity.WARNING, domain, text, why, f"an MX record with the name to which {host} leads")
     if not await dns.addresses(host):
         text = f"The exchanger {host} has no address."
         return Finding(Severity.ERROR, domain, text, "Mail waits there for nothing.", f"{host}. A <its address>")

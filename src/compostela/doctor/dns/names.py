@@ -1,4 +1,4 @@
-"""The server's own name, and domains that nobody else can know."""
+"""The server's own name, and domains that other servers cannot look up."""
 
 from compostela.doctor.model import Finding, Severity
 from compostela.doctor.subject import Subject, is_public_name

@@ -204,8 +204,8 @@ def host_records(subject: Subject) -> list[Record]:
 
 
 def dane(subject: Subject, host: str) -> list[Record]:
-    """3 1 1: this key and no other, whoever signed its certificate (RFC 7672 §3.1.1). `host` is a name of the server that
-    MX records have."""
+    """The TLSA record `3 1 1`: this key only, whichever authority signed its certificate (RFC 7672 §3.1.1). `host` is a name of the
+    server from MX records."""
     if subject.certificate is None:
         return []
     value = f"3 1 1 {hashlib.sha256(subject.certificate.public_key).hexdigest()}"

@@ -19,7 +19,7 @@ async def check_reverse(subject: Subject, dns: Lookups) -> list[Finding]:
                 Severity.ERROR,
                 subject.host,
                 f"{subject.host} has no address in DNS.",
-                "Nobody can deliver mail to it, and its own mail is refused.",
+                "Other servers cannot deliver mail to it, and refuse its mail.",
                 "\n".join(wanted) or f"{subject.host}. A <the server's public address>",
             )
         )

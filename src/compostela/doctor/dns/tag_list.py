@@ -12,6 +12,6 @@ def tags(text: str) -> dict[str, str]:
 
 
 def version(text: str) -> str:
-    """The value of `v`, which must stand first; empty without it."""
+    """The value of `v`, which must be the first tag; empty without it."""
     name, equals, value = text.partition(";")[0].partition("=")
     return value.strip() if equals and name.strip().lower() == "v" else ""

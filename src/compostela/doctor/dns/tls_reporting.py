@@ -12,7 +12,7 @@ async def check_tls_reporting(subject: Subject, domain: str, dns: Lookups) -> li
     records = [one for one in await dns.txt(f"_smtp._tls.{domain}") if version(one) == "TLSRPTv1"]
     if not records:
         text = f"{domain} asks for no reports about TLS."
-        return [Finding(Severity.INFO, domain, text, "Nobody tells you when others cannot reach you over TLS.", fix)]
+        return [Finding(Severity.INFO, domain, text, "You do not learn when others cannot reach you over TLS.", fix)]
     targets = [one.strip() for one in tags(records[0]).get("rua", "").split(",")]
     if len(records) > 1 or not all(one.startswith(("mailto:", "https://")) for one in targets):
         text = f"The TLS-RPT record of {domain} is not one record with mailto: or https: addresses."

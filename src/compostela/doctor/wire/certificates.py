@@ -38,7 +38,7 @@ def unverified_context() -> ssl.SSLContext:
 
 def read_certificate(der: bytes) -> Certificate:
     """Raises ValueError."""
-    # only who examines a server pays for the library
+    # imported late: only an examination needs the library
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 

@@ -16,7 +16,7 @@ MAX_LINES = 100
 MAX_LINE_BYTES = 4096
 CLOSING = 421
 NAME = "diagnosis.invalid"
-"""What the client calls itself (RFC 2606): a name of nobody."""
+"""The client's name in HELO: a reserved one, which no host has (RFC 2606)."""
 
 
 class DialogueFailed(Exception):
@@ -200,4 +200,4 @@ def proxy_header(address: str, port: int) -> bytes:
 
 
 STRANGERS = ("192.0.2.77", "198.51.100.77", "203.0.113.77")
-"""Addresses that belong to nobody (RFC 5737)."""
+"""Addresses reserved for documentation, which no host has (RFC 5737)."""

@@ -65,12 +65,12 @@ async def check_ports(subject: Subject, answers: Sequence[Answer], public: Seque
             )
             found.append(Finding(Severity.INFO, str(answer.endpoint), text, fix=fix))
         elif answer.problem:
-            text, why = f"{answer.problem}.", "Whoever needs this port gets nothing."
+            text, why = f"{answer.problem}.", "Clients of this port are not served."
             found.append(Finding(Severity.ERROR, str(answer.endpoint), text, why, "see the server's log"))
         else:
             found.append(Finding(Severity.OK, str(answer.endpoint), f"{answer.endpoint} answers."))
     found += _missing(subject)
-    # a proxy stands at the public address of a server that wants its header
+    # the public address of a server that expects a PROXY header belongs to the proxy
     direct = [one.endpoint for one in answers if not one.problem and one.endpoint.proxied is Proxied.NO]
     outside = [(endpoint, address) for endpoint in direct for address in public]
     found += await asyncio.gather(*(_from_outside(endpoint, address) for endpoint, address in outside))
@@ -84,7 +84,7 @@ def _missing(subject: Subject) -> list[Finding]:
             Severity.WARNING,
             str(one),
             f"{one.name} takes LMTP from all addresses of the machine.",
-            "LMTP knows no login: who reaches the port delivers past all that SMTP checks.",
+            "LMTP has no login: any client that reaches the port delivers past all that SMTP checks.",
             f"<bind>127.0.0.1:{one.port}</bind> of {one.name} in lmtpserver.xml, or a firewall",
         )
         for one in subject.endpoints
@@ -98,7 +98,7 @@ def _missing(subject: Subject) -> list[Finding]:
     if smtp and all(ip_address(one.host).is_loopback and not one.everywhere for one in subject.endpoints):
         text = "All servers listen on the loopback address only."
         fix = "<bind>0.0.0.0:25</bind> in smtpserver.xml, and so on"
-        found.append(Finding(Severity.WARNING, "server", text, "Nobody else can reach them.", fix))
+        found.append(Finding(Severity.WARNING, "server", text, "Other machines cannot reach them.", fix))
     return found
 
 

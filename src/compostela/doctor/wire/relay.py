@@ -100,7 +100,7 @@ def _stranger(endpoint: Endpoint) -> ComesFrom | None:
 
 def _origins(endpoint: Endpoint) -> Iterator[ComesFrom]:
     if endpoint.everywhere:
-        # whoever connects to an address of the machine from the machine has that address himself
+        # a client on this machine that connects to one of its addresses has that address itself
         own = _own_address(6 if ":" in endpoint.host else 4)
         if own is not None:
             yield ComesFrom(own, own)
@@ -161,7 +161,7 @@ def _foreign(subject: Subject) -> str:
 
 
 async def _try_unknown(talk: Dialogue, helo: str, domain: str, attempts: _Attempts) -> bool:
-    """Whether a user of the domain is taken who surely does not exist."""
+    """Whether the server accepts a recipient of the domain that surely does not exist."""
     nobody = f"<no-such-user-{secrets.token_hex(6)}@{domain}>"
     await talk.command(f"{talk.endpoint.speaks.hello} {helo}".encode())
     accepted = (await talk.command(b"MAIL FROM:<>")).accepted and (
@@ -240,6 +240,6 @@ def _judged(endpoint: Endpoint, attempts: _Attempts, origin: str) -> list[Findin
     if not open_by:
         text = f"{endpoint} refused all {attempts.tried} attempts to relay, from {origin}."
         if attempts.takes_unknown_users:
-            text = f"{endpoint} relayed for nobody in {attempts.tried} attempts, from {origin}."
+            text = f"{endpoint} relayed no mail in {attempts.tried} attempts, from {origin}."
         found.append(Finding(Severity.OK, str(endpoint), text))
     return found

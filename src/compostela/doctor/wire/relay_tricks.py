@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Trick:
-    """`foreign`: the address lies outside whoever reads it. Otherwise it is one of the server's own domains, with a route in
+    """`foreign`: the address is outside the server's domains, however it is read. Otherwise it is in one of them, with a route in
     its local part that a server must not follow."""
 
     name: str

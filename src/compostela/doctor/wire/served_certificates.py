@@ -34,7 +34,7 @@ async def check_certificates(subject: Subject, endpoints: Sequence[Endpoint]) ->
             served.setdefault(der, []).append(endpoint)
         else:
             text = f"{endpoint} serves no certificate: {der}."
-            found.append(Finding(Severity.ERROR, str(endpoint), text, "Nobody can use TLS there.", _KEY))
+            found.append(Finding(Severity.ERROR, str(endpoint), text, "Clients cannot use TLS there.", _KEY))
     for der, where in served.items():
         ports = ", ".join(f"{one.name} {one.port}" for one in where)
         certificate = read_certificate(der)
@@ -116,7 +116,7 @@ async def _trust(subject: Subject, endpoint: Endpoint, ports: str, login: bool) 
         else:
             severity, why = (
                 Severity.INFO,
-                "Most servers deliver all the same, but nobody can tell you from an impostor.",
+                "Most servers deliver all the same, but they cannot tell you from an impostor.",
             )
         text = f"The certificate is not trusted: {reason}."
         return Finding(severity, ports, text, why, f"a certificate of a public authority: {_KEY}")

@@ -1,4 +1,4 @@
-"""Whether a port takes protocols and ciphers that nobody should use any more, or no TLS at all."""
+"""Whether a port takes obsolete protocols and ciphers, or no TLS at all."""
 
 import ssl
 import warnings
@@ -11,7 +11,7 @@ from compostela.doctor.wire.dialogue import NAME, DialogueFailed, dialogue
 _OLD = {"TLS 1.0": ssl.TLSVersion.TLSv1, "TLS 1.1": ssl.TLSVersion.TLSv1_1}
 _AVAILABLE = {"TLS 1.0": ssl.HAS_TLSv1, "TLS 1.1": ssl.HAS_TLSv1_1}
 WEAK_CIPHERS = "aNULL:eNULL:3DES:RC4:DES:EXPORT:MD5:SEED:IDEA:RC2"
-_WHY = "Whoever listens on the way can read along, and audits fail."
+_WHY = "The traffic can be read on the way, and audits fail."
 
 
 async def check_tls_strength(endpoint: Endpoint) -> list[Finding]:
@@ -36,7 +36,7 @@ async def check_tls_strength(endpoint: Endpoint) -> list[Finding]:
         return [Finding(Severity.WARNING, str(endpoint), text, _WHY, fix)]
     if not await _shakes_hands(endpoint, unverified_context()):
         text = f"{endpoint} takes neither TLS 1.2 nor TLS 1.3."
-        return [Finding(Severity.ERROR, str(endpoint), text, "Nobody can use TLS there.", "see the server's log")]
+        return [Finding(Severity.ERROR, str(endpoint), text, "Clients cannot use TLS there.", "see the server's log")]
     rest = f" ({', '.join(untried)} cannot be tried from this machine)" if untried else ""
     return [Finding(Severity.OK, str(endpoint), f"{endpoint} takes neither TLS 1.0 and 1.1 nor weak ciphers{rest}.")]
 
@@ -94,5 +94,5 @@ async def check_clear_passwords(endpoint: Endpoint) -> list[Finding]:
     if offered:
         text = f"{endpoint} takes passwords without TLS."
         fix = f"<auth><requireSSL>true</requireSSL></auth> in the server {endpoint.name}"
-        return [Finding(Severity.ERROR, str(endpoint), text, "Whoever listens on the way reads the password.", fix)]
+        return [Finding(Severity.ERROR, str(endpoint), text, "The password can be read on the way.", fix)]
     return [Finding(Severity.OK, str(endpoint), f"{endpoint} takes no password before TLS.")]

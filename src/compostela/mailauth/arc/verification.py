@@ -6,6 +6,7 @@ In three steps as with DKIM: the sets of the header block, the hash of the body,
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from compostela.mailauth.arc.chain import (
     MAX_SETS,
@@ -24,7 +25,15 @@ from compostela.mailauth.dkim.canonical import Octets, relaxed_field, without_si
 from compostela.mailauth.dkim.selection import fields_by_name, signed_fields
 from compostela.mailauth.dkim.signature import Signature
 from compostela.mailauth.dkim.tags import DkimSyntaxError
-from compostela.mailauth.dkim.verification import MAX_SECONDS, BodyDigest, BodyKey, body_key, digests_of, usable_key
+from compostela.mailauth.dkim.verification import (
+    AT_ONCE_BYTES,
+    MAX_SECONDS,
+    BodyDigest,
+    BodyKey,
+    body_key,
+    digests_of,
+    usable_key,
+)
 from compostela.mailauth.dns import AuthenticationDns, DnsFailure
 from compostela.mime.headers import Field
 
@@ -55,6 +64,11 @@ class ArcVerification:
             self._read()
         except (BrokenChain, DkimSyntaxError) as error:
             self.problem = str(error)
+
+    @classmethod
+    async def of(cls, header: bytes) -> Self:
+        """In another thread when there may be many fields to tell apart."""
+        return cls(header) if len(header) <= AT_ONCE_BYTES else await asyncio.to_thread(cls, header)
 
     def _read(self) -> None:
         self._sets = read_sets(self._by_name)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 _BLANKS = re.compile(rb"[ \t]{2,}|\t")
-"""What one blank stands for, if it is not one blank."""
+"""White space that is replaced by one blank, other than one blank."""
 _UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
 _SIGNATURE_VALUE = re.compile(rb"((?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
 _LINE_ENDS = b"\r\n" * 4096
@@ -52,7 +52,7 @@ class BodyCanonicaliser:
         self._line_ends = 0
         """Line ends that are not given yet: at the end of the body they do not count."""
         self._blank = b""
-        """White space behind them (relaxed)."""
+        """White space after these line ends (relaxed)."""
         self._return = b""
         """A CR at the end of the last piece, which may be half a line end."""
         self._empty = True

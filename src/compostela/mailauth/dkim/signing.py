@@ -43,7 +43,7 @@ def parse_template(text: str, algorithm: str) -> SignatureTemplate:
     if tags.get("a", algorithm).lower() != algorithm:
         raise DkimSyntaxError(f"a={tags['a']} does not fit the key, which is one for {algorithm}")
     if "l" in tags:
-        raise DkimSyntaxError("l= lets anybody add to the message behind what is signed (RFC 6376 §8.2)")
+        raise DkimSyntaxError("l= lets anybody add to the signed message (RFC 6376 §8.2)")
     by_sender = tags["d"] == SENDER_DOMAIN
     # the rules of a signature are those of its template
     values = {**tags, "v": "1", "a": algorithm, "b": "AA==", "bh": "AA==", "t": "0"}
@@ -80,8 +80,8 @@ class DkimSigner:
         field_name: str = FIELD_NAME,
         first_tag: str = "v=1",
     ) -> bytes:
-        """A DKIM-Signature field, or another of its form, without its last line end, for the top of the header block. `domain` in A-labels,
-        `now` in epoch seconds. Pure, and reads the body once."""
+        """A DKIM-Signature field, or another of its form, without its last line end, to be put on top of the header block. `domain` in
+        A-labels, `now` in epoch seconds. Pure, and reads the body once."""
         template = self._template
         hashes = BodyHashes(relaxed=template.relaxed_body)
         for piece in pieces(body):

@@ -13,8 +13,8 @@ class DkimSyntaxError(ValueError):
 
 
 def parse_tags(text: str) -> dict[str, str]:
-    """Values without the white space around them, in the order of the list. Raises `DkimSyntaxError` for what is no tag and
-    for a tag that stands twice."""
+    """Values without the white space around them, in the order of the list. Raises `DkimSyntaxError` for text that is no tag and
+    for a duplicate tag."""
     found: dict[str, str] = {}
     pieces = text.split(";")
     if not pieces[-1].strip(_SPACE):
@@ -25,7 +25,7 @@ def parse_tags(text: str) -> dict[str, str]:
             raise DkimSyntaxError(f"{piece.strip(_SPACE)[:40]!r} is no tag")
         name, value = tag.groups()
         if name in found:
-            raise DkimSyntaxError(f"{name}= stands twice")
+            raise DkimSyntaxError(f"duplicate {name}=")
         found[name] = value.strip(_SPACE)
     return found
 

@@ -52,7 +52,7 @@ class DkimResult:
     testing: bool = False
     """The domain only tries DKIM out: a failure means no more than no signature (RFC 6376 §3.6.1)."""
     unsigned_octets: int = 0
-    """Of the canonical body, behind what l= covers: anybody may have added them (RFC 6376 §8.2)."""
+    """Octets of the canonical body after those that l= covers: anybody may have added them (RFC 6376 §8.2)."""
 
 
 BodyKey = tuple[bool, int | None]

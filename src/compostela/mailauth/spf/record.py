@@ -51,7 +51,7 @@ class Directive:
     qualifier: Qualifier
     kind: Kind
     text: str
-    """As it stands in the record."""
+    """As written in the record."""
     domain: MacroString | None = None
     network: IPv4Network | IPv6Network | None = None
     cidr4: int = 32
@@ -92,11 +92,11 @@ def _add_modifier(record: SpfRecord, name: str, value: str) -> None:
     match name:
         case "redirect":
             if record.redirect is not None:
-                raise SpfSyntaxError("redirect= stands twice")
+                raise SpfSyntaxError("duplicate redirect=")
             record.redirect = parse_domain_spec(value)
         case "exp":
             if record.explanation is not None:
-                raise SpfSyntaxError("exp= stands twice")
+                raise SpfSyntaxError("duplicate exp=")
             record.explanation = parse_domain_spec(value)
         case _:
             parse_macro_string(value)

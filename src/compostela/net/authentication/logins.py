@@ -61,10 +61,10 @@ class Logins:
     administrators: frozenset[Username] = frozenset()
     accounts: StaticAccounts = NO_ACCOUNTS
     noted_by: RecentLogins | None = None
-    """Who is told from where somebody has logged in."""
+    """Notified of the address of each login."""
 
     def client(self, address: str) -> Client:
-        """Whoever is at that address."""
+        """The client at that address."""
         return Client(address, self.administrators, self.accounts)
 
     async def note(self, identity: Identity, method: str, address: str) -> None:
@@ -88,7 +88,7 @@ class Logins:
 
     def _gssapi(self) -> Mechanism:
         if self.kerberos is None:
-            raise InvalidArgument("this mechanism has no server behind it")
+            raise InvalidArgument("this mechanism is not configured")
         return Gssapi(self.kerberos())
 
     def _make(self, name: str, channel: TlsChannel | None, plus_offered: bool) -> Mechanism:
@@ -205,7 +205,7 @@ class Exchange:
                 proof = self._response.hex()
                 raise await self._logins.authenticator.disproved(name, proof, reason, self._client)
             case _:
-                raise InvalidArgument("this mechanism has no server behind it")
+                raise InvalidArgument("this mechanism is not configured")
 
 
 def _tell(event: str, method: str, address: str, **fields: str) -> None:

@@ -1,4 +1,4 @@
-"""The names of mechanisms, as they stand in `saslMechanisms`, and mechanisms of an operator's own."""
+"""The names of mechanisms, as written in `saslMechanisms`, and mechanisms of an operator's own."""
 
 import re
 from typing import cast
@@ -37,8 +37,8 @@ class SaslMechanismFactory:
     """Whether a password crosses the wire as it is: then `plainAuthEnabled` says whether the mechanism is there."""
 
     def __init__(self, auth: Settings) -> None:
-        """`auth` is the server's element, in which the mechanism may have elements of its own; what nobody asks for is reported as
-        unknown. Complaints go to `auth.error`."""
+        """`auth` is the server's element, in which the mechanism may have elements of its own; elements that are not read are
+        reported as unknown. Report mistakes with `auth.error`."""
 
     def make(self, channel: TlsChannel | None) -> Mechanism:
         """For one exchange on that channel, None without TLS."""
@@ -56,7 +56,7 @@ def read_mechanisms(auth: Settings, *, with_login: bool) -> tuple[tuple[str, ...
             if name is None or (own is None and not _is_possible(auth, name, with_login=with_login)):
                 continue
             if name in found and (own, found[name]) != (None, None):
-                auth.error(f"{name} stands there twice", "saslMechanisms")
+                auth.error(f"duplicate mechanism {name}", "saslMechanisms")
             found[name] = own
     return tuple(found), {name: own for name, own in found.items() if own is not None}
 

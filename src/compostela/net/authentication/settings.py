@@ -31,7 +31,7 @@ class AuthSettings:
     oidc: OidcSettings | None = None
     """The identity provider whose tokens are taken."""
     kerberos: KerberosSettings | None = None
-    """Who the server is in Kerberos."""
+    """The server's identity in Kerberos."""
     own: Mapping[str, SaslMechanismFactory] = field(default_factory=dict)
     """The operator's own among the mechanisms."""
 

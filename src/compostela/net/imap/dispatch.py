@@ -1,4 +1,4 @@
-"""Which command is allowed when, and who does it (RFC 3501 §3)."""
+"""In which state each command is allowed, and the method that runs it (RFC 3501 §3)."""
 
 from collections.abc import Callable, Coroutine
 

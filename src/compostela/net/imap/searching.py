@@ -174,7 +174,7 @@ class _Tests:
         return lambda row: test(row) if test is not None and isinstance(row, MessageRow) else None
 
     def _row_test(self, name: str, number: int) -> Callable[[MessageRow], bool] | None:
-        """None for a date that stands in the message."""
+        """None for a date that is read from the message."""
         then = self._now - number
         match name:
             case "LARGER":

@@ -28,7 +28,7 @@ class ImapServer:
     blobs: BlobStore
     clock: Clock
     bans: BanList | None = None
-    """Who is asked about each client, before the greeting."""
+    """Asked about each client before the greeting."""
 
     def capabilities(self, *, tls: bool, logged_in: bool, bound: frozenset[str]) -> str:
         """`bound` are mechanisms that the TLS channel makes possible."""

@@ -22,7 +22,7 @@ _REPLIES: dict[Outcome, Callable[[MailAddress], bytes]] = {
 
 
 class LmtpCommands(Commands):
-    """Behind the final dot there is a reply for each RCPT that was accepted, in their order; a recipient that was given twice is
+    """After the final dot there is a reply for each accepted RCPT, in their order; a recipient that was given twice is
     answered twice and gets the mail once (RFC 2033 §4.2)."""
 
     greeting_needed = replies.LHLO_FIRST
@@ -56,7 +56,7 @@ class LmtpCommands(Commands):
         outcomes = await self._delivery.deliver(received, sent)
         if Outcome.DELIVERED in outcomes.values():
             self.note_accepted(received)
-        # who was put in another's place by a hook answers for him
+        # a recipient that a hook replaced has the outcome of its replacements
         others = [outcome for recipient, outcome in outcomes.items() if recipient not in self._accepted]
         instead = next((outcome for outcome in others if outcome is not Outcome.DELIVERED), Outcome.DELIVERED)
         return b"".join(_REPLIES[outcomes.get(one, instead)](one) for one in self._accepted)

@@ -53,7 +53,7 @@ def _read_server(settings: Settings) -> LmtpSettings:
     )
     chain = settings.section("handlerchain")
     way = _way(chain)
-    # there are no logins, and so nobody who may relay or whose identity could be looked at
+    # LMTP has no logins: no client may relay, and there is no identity to verify
     settings.ignored("auth", "authRequired", "handler/authRequired", "authorizedAddresses", "verifyIdentity")
     if chain is not None:
         chain.ignored("authRequired")
@@ -76,7 +76,7 @@ def _read_server(settings: Settings) -> LmtpSettings:
 
 
 def _way(chain: Settings | None) -> _Way:
-    """The loader stands in `coreHandlersPackage` or, as in James's samples, among the handlers."""
+    """The loader is in `coreHandlersPackage` or, as in James's samples, one of the handlers."""
     loader, handlers = read_handler_chain(chain, (CORE_LOADER, CONTAINER_LOADER))
     through, split = loader == CONTAINER_LOADER, False
     hooks: list[Settings] = []

@@ -121,12 +121,12 @@ class SmtpClient:
 
 
 class _NoTls(Exception):
-    """The handshake failed, and nobody insists on TLS."""
+    """The handshake failed, and TLS is not required."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Parcel:
-    """A mail as it goes over one connection, whoever of its recipients it goes to."""
+    """A mail in the form that one connection needs, the same for all its recipients."""
 
     mail: str
     """The MAIL command."""
@@ -214,7 +214,7 @@ class _Conversation:
             text = f"{self._name} offers no TLS, which the policy of {self._policy.domain} demands"
             raise PolicyNotMet(TlsFailure(TlsFailureType.STARTTLS_NOT_SUPPORTED, text))
         if required and not (self.is_tls and "REQUIRETLS" in self._features):
-            # whoever sits in between can offer REQUIRETLS in the clear and refuse STARTTLS
+            # an attacker on the way can offer REQUIRETLS in the clear and refuse STARTTLS
             raise _Refused(_NO_REQUIRETLS)
         if self._options.user is not None:
             if self._options.use_starttls and not self.is_tls:
@@ -282,7 +282,7 @@ class _Conversation:
     async def _transaction(
         self, parcel: "_Parcel", recipients: list[MailAddress], content: MessageContent, result: SendResult
     ) -> tuple[int, list[MailAddress]]:
-        """One mail; gives how many recipients it has reached, and those who were too many for it."""
+        """Send one mail. Return how many recipients it has reached, and the recipients beyond the next hop's limit."""
         lines = [parcel.mail, *(rcpt_line(recipient, self._features, self._wishes) for recipient in recipients)]
         accepted, surplus = await self._envelope(lines, recipients, result)
         if not accepted:
@@ -306,7 +306,7 @@ class _Conversation:
     async def _envelope(
         self, lines: list[str], recipients: list[MailAddress], result: SendResult
     ) -> tuple[list[MailAddress], list[MailAddress]]:
-        """Says MAIL and RCPT; gives the recipients that were accepted, and those who were too many beside them."""
+        """Send MAIL and RCPT. Return the accepted recipients, and those beyond the next hop's limit."""
         pipelining = "PIPELINING" in self._features
         if pipelining:
             self._write("".join(f"{line}\r\n" for line in lines).encode())
@@ -398,11 +398,11 @@ class _Conversation:
         go_ahead = await self._command("STARTTLS")
         if not go_ahead.is_positive:
             if self._options.user is not None:
-                # nor does whoever sits in between get the password for an answer
+                # an attacker on the way must not get the password by such an answer
                 raise _Failed(f"TLS was offered and is refused: {go_ahead.refusal.text}")
             return
         if not await self._is_silent():
-            raise _Failed("octets in the clear behind the go-ahead for TLS")
+            raise _Failed("octets in the clear after the go-ahead for TLS")
         verify = required or (self._options.verify_certificate and self._wishes.require_tls is not False)
         context = context_for(self._policy, self._anchor, verify=verify)
         try:
@@ -427,7 +427,7 @@ class _Conversation:
         raise _NoTls(str(error) or type(error).__name__) from error
 
     async def _is_silent(self) -> bool:
-        """Whether nothing has come behind the last reply: it would pass for answers given under TLS (RFC 3207 §6)."""
+        """Whether nothing came after the last reply: such octets would pass for replies under TLS (RFC 3207 §6)."""
         assert self._reader is not None
         try:
             async with asyncio.timeout(0):

@@ -16,7 +16,7 @@ def needs_utf8(
     sender: MailAddress | None, recipients: Iterable[MailAddress], content: MessageContent, wishes: Wishes
 ) -> bool:
     """Whether only a next hop with SMTPUTF8 can take the mail (RFC 6531 §3.2): a domain outside of ASCII has A-labels, a local
-    part has not. A header in UTF-8 that nobody declared goes as it came."""
+    part has not. An undeclared header in UTF-8 is sent as it came."""
     addresses = [*recipients] if sender is None else [sender, *recipients]
     return any(not one.is_ascii for one in addresses) or (wishes.utf8 and not content.header.isascii())
 

@@ -11,7 +11,7 @@ from compostela.net.authentication.logins import Logins
 from compostela.net.pop3.settings import Pop3Settings
 
 MAX_KNOWN = 50_000
-"""Users whose last login is remembered for LOGIN-DELAY; the one who logged in longest ago is forgotten first."""
+"""Users whose last login is remembered for LOGIN-DELAY; the one with the oldest login is forgotten first."""
 
 
 class LoginDelays:

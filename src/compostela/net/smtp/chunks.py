@@ -8,7 +8,7 @@ from compostela.protocols.smtp.engine import has_bare_line_end
 class Chunks:
     """What is known of the chunks of one message, which live until the last one, a refusal or the end of the transaction.
 
-    A message that is not declared as BINARYMIME is text, whose lines end with CRLF: a server behind us might take anything
+    A message that is not declared as BINARYMIME is text, whose lines end with CRLF: the next server might take anything
     else for a line end and see commands in the message."""
 
     __slots__ = ("_ends_with_cr", "_is_binary", "_is_text", "is_last", "size", "wrong")

@@ -38,7 +38,7 @@ class Commands:
         self.server = server
         self.session = session
         self.disconnect = False
-        """Set when the connection is to be closed behind the answer."""
+        """Set when the connection is to be closed after the reply."""
 
     # greeting
 
@@ -212,7 +212,7 @@ class Commands:
         return None
 
     async def accept(self, message: IncomingMessage) -> bytes:
-        """Behind the final dot: 250 means that the mail is durable."""
+        """The reply after the final dot: 250 means that the mail is durable."""
         received = await self.receive(message)
         if isinstance(received, bytes):
             return received

@@ -17,7 +17,7 @@ def received_line(session: SmtpSession, now: float) -> bytes:
     name = _OF_COMMENTS.sub(r"\\\g<0>", name)
     helo = f" ({session.greeting_verb} {name})" if name else ""
     literal = f"[IPv6:{session.remote_address}]" if ":" in session.remote_address else f"[{session.remote_address}]"
-    # an address of IPv6 is no domain, and stands as a literal where one is wanted (RFC 5321 §4.1.3)
+    # an IPv6 address is no domain: it is written as a literal in place of one (RFC 5321 §4.1.3)
     host = literal if ":" in session.remote_host else session.remote_host
     lines = [f"Received: from {host}{helo} ({literal})"]
     if session.tls_protocol is not None:

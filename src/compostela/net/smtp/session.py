@@ -322,7 +322,7 @@ class SmtpProtocol(SessionHost):
         return answer
 
     def _start_chunk(self, argument: bytes) -> bytes | None:
-        """BDAT (RFC 3030 §2): the octets behind it are taken or swallowed; the answer waits for their end."""
+        """BDAT (RFC 3030 §2): the octets after it are taken or dropped; the reply comes after them."""
         try:
             size, last = grammar.parse_bdat(argument)
         except grammar.BadChunk:
@@ -349,7 +349,7 @@ class SmtpProtocol(SessionHost):
         assert chunks is not None
         wrong = chunks.problem(self._message)
         if self._message is not None and (chunks.is_last or wrong is not None):
-            # behind a refused chunk there is no transaction: further ones are swallowed and refused
+            # after a refused chunk there is no transaction: further chunks are dropped and refused
             answer = await self._end_of_message(wrong)
             return answer if chunks.is_last or wrong is None else wrong
         if wrong is not None:

@@ -12,7 +12,7 @@ from compostela.net.settings import ServerSettings, one_line, read_server_settin
 
 
 class Announce(enum.Enum):
-    """Who sees AUTH in the answer to EHLO."""
+    """When AUTH is shown in the reply to EHLO."""
 
     NEVER = "never"
     ALWAYS = "always"
@@ -46,11 +46,11 @@ class SmtpSettings:
 
     server: ServerSettings
     announce: Announce = Announce.NEVER
-    """Who is told of AUTH."""
+    """When AUTH is advertised."""
     auth_enabled: bool = True
     """False with the handlers' package without AUTH, and with `authRequired` false and no `auth`."""
     auth_required: bool = False
-    """Refuse MAIL from whoever has neither authenticated nor an authorised address."""
+    """Refuse MAIL from clients that have neither authenticated nor an authorised address."""
     auth: AuthSettings = DEFAULT_AUTH
     authorized_networks: tuple[Network, ...] = ()
     """Addresses that may relay without a login."""
@@ -63,9 +63,9 @@ class SmtpSettings:
     helo_enforced: bool = True
     """MAIL needs HELO or EHLO before."""
     brackets_enforced: bool = True
-    """Addresses stand in angle brackets."""
+    """Addresses must be in angle brackets."""
     greeting: str = ""
-    """Text behind 220."""
+    """Text after 220."""
     disabled_features: frozenset[str] = frozenset()
     """EHLO keywords that are not shown."""
     max_recipients: int = 1000
@@ -113,7 +113,7 @@ def _read_server(settings: Settings) -> SmtpSettings:
     required = auth.boolean("required", False) if auth else False
     if auth is not None and required and loader == NO_AUTH_LOADER:
         auth.problems.warning(
-            auth.place_of("required"), f"required has no effect with {NO_AUTH_LOADER}, where nobody can log in"
+            auth.place_of("required"), f"required has no effect with {NO_AUTH_LOADER}, which has no logins"
         )
     read = SmtpSettings(
         server=server,
@@ -144,12 +144,12 @@ def _authorized(settings: Settings, server: ServerSettings) -> tuple[Network, ..
     )
     for one in too_large(networks):
         settings.problems.warning(
-            place, f"authorizedAddresses: whoever is in {one} may send to anybody: this is an open relay"
+            place, f"authorizedAddresses: every client in {one} may send to anybody: this is an open relay"
         )
     if networks and server.proxy is not None and not server.proxy.networks:
         settings.problems.warning(
             place,
-            "authorizedAddresses: without proxyNetworks whoever reaches the port can call himself one of these, and send to anybody",
+            "authorizedAddresses: without proxyNetworks any client can claim one of these addresses, and send to anybody",
         )
     return networks
 

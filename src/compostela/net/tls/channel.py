@@ -16,7 +16,7 @@ class TlsChannel:
     """A TLS channel after its handshake. `SessionHost.tls_channel` gives it to every host; None there means no TLS.
 
     `peer_certificate` is there only when the server asked for one (`clientAuth`), the client gave one, and it was checked
-    against the trust store; so EXTERNAL (RFC 4422 §A) may believe what stands in it."""
+    against the trust store; so EXTERNAL (RFC 4422 §A) may trust its contents."""
 
     protocol: str
     """`TLSv1.2` or `TLSv1.3`."""

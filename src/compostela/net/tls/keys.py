@@ -1,8 +1,8 @@
 """Keys of a server: read from its key store or PEM files and put into an SSL context, never in clear onto a disk.
 
-`ssl` takes keys from files only. A key that stands in PEM is read from the operator's own file. One that comes out of a key
-store goes through a file in memory (memfd), and encrypted at that, under a password of 256 random bits that lives as long as
-the call: neither a look through /proc nor a swapped page shows the key.
+`ssl` takes keys from files only. A key in PEM is read from the operator's own file. A key from a key store goes through a file in
+memory (memfd), encrypted with a password of 256 random bits that lives as long as the call: neither /proc nor a swapped page shows
+the key.
 """
 
 import secrets

@@ -65,7 +65,7 @@ class TlsSettings:
     client_auth: ClientAuthSettings | None = None
     """Whether and how clients show certificates."""
     place: Place = NOWHERE
-    """Where the block stands, for complaints."""
+    """The place of the block, for error messages."""
 
     @property
     def offered(self) -> bool:

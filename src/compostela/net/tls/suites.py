@@ -105,6 +105,6 @@ def available_suites() -> frozenset[str]:
 
 
 def iana_names() -> list[str]:
-    """All names that may stand in a configuration, for guessing what was meant."""
+    """All names that a configuration may have, to suggest the nearest for an unknown one."""
     names = [f"TLS_{exchange}_WITH_{cipher}" for exchange in _EXCHANGES for cipher in _CIPHERS]
     return [*TLS13_SUITES, *(name for name in names if openssl_name(name) in available_suites())]

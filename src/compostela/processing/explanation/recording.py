@@ -194,7 +194,7 @@ class RecordingMarks:
 
 
 class RecordingVacations:
-    """Vacations: the settings count; who was answered before does not, for looking is taking the right to answer."""
+    """Vacations: the settings are read; earlier answers are ignored, since a lookup would also claim the right to answer."""
 
     def __init__(self, vacations: VacationStore, note: Note) -> None:
         self._vacations = vacations

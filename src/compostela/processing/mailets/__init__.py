@@ -77,6 +77,7 @@ MAILETS: dict[str, MailetFactory] = {
         null.Null,
         RemoteDelivery,
         rewriting.RecipientRewriteTable,
+        rewriting.SRS,
         rate_limits.GlobalRateLimit,
         rate_limits.PerRecipientRateLimit,
         rate_limits.PerSenderRateLimit,

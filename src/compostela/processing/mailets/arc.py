@@ -20,7 +20,7 @@ RESULTS = "compostela.authentication.results"
 
 
 async def arc_of(mail: Mail, context: MailetContext) -> ArcResult:
-    verification = ArcVerification(mail.content.header)
+    verification = await ArcVerification.of(mail.content.header)
     digests = await mail.content.body.apply(verification.body_digests)
     return await verification.conclude(digests, context.authentication_dns, context.clock.now())
 
@@ -61,7 +61,7 @@ class ARCSign(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         header, now = mail.content.header, self.context.clock.now()
-        verification = ArcVerification(header)
+        verification = await ArcVerification.of(header)
         if not verification.may_be_sealed:
             return
         digests = await mail.content.body.apply(verification.body_digests)

@@ -1,4 +1,4 @@
-"""The mailet that tells whom a user writes to, for an address book."""
+"""The mailet that collects the addresses that a user writes to, for an address book."""
 
 import json
 
@@ -16,7 +16,7 @@ MAX_CONTACTS = 1000
 class ContactExtractor(Mailet):
     """Puts the envelope sender and the addresses in To, Cc and Bcc into `attribute`, as the JSON
     `{"userEmail": "ann@example.org", "emails": ["bob@example.org"]}`: each address once, at most 1,000. Without sender or without
-    addresses there is no attribute. Whose mail counts is for the matcher to say, as `SMTPAuthSuccessful`; the mailet belongs before
+    addresses there is no attribute. Choose the mails with the matcher, for instance `SMTPAuthSuccessful`; put the mailet before
     `RemoveMimeHeader` of Bcc."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:

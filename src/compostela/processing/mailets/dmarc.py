@@ -1,4 +1,4 @@
-"""DMARC: does the domain of the author stand for the mail (RFC 7489)?"""
+"""DMARC: whether the mail is authenticated for its author's domain (RFC 7489)."""
 
 import zlib
 from collections.abc import Sequence

@@ -100,11 +100,11 @@ class ClamAVScan(Mailet):
 
 
 class RspamdScanner(Mailet):
-    """Has rspamd look at the mail. Each recipient's copy gets the fields `org.apache.james.rspamd.flag` (`YES` or `NO`) and `….status`. A mail with
-    a virus goes to `virusProcessor`, one that rspamd rejects to `rejectSpamProcessor`; `rewriteSubject` takes over the subject that rspamd
-    proposes. With `perUserBayes` each recipient is asked about alone, and those of whom the mail is rejected go on as a mail of their own.
-    URL, password, timeout and `perUserBayes` are those of rspamd.properties unless the mailet has its own. A mail that rspamd cannot judge is an
-    error: see `onMailetException`."""
+    """Has rspamd check the mail. Each recipient's copy gets the fields `org.apache.james.rspamd.flag` (`YES` or `NO`) and `….status`.
+    A mail with a virus goes to `virusProcessor`, one that rspamd rejects to `rejectSpamProcessor`; `rewriteSubject` takes over the
+    subject that rspamd proposes. With `perUserBayes` rspamd is asked for each recipient alone, and recipients whose mail is rejected
+    go on as a mail of their own. URL, password, timeout and `perUserBayes` are those of rspamd.properties unless the mailet has its
+    own. A mail that rspamd cannot check is an error: see `onMailetException`."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)

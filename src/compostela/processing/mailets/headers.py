@@ -4,13 +4,16 @@ import logging
 
 from compostela.base.settings import Settings
 from compostela.core.delivery.headers import DELIVERED_TO
-from compostela.core.mail.model import Mail
+from compostela.core.mail.model import GHOST, Mail
 from compostela.mime import headers
 from compostela.mime.encoded_words import decode
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 
 _log = logging.getLogger(__name__)
+
+MAX_LOGGED_BYTES = 64 * 1024
+"""Of a header block or body in the log."""
 
 
 class RemoveMimeHeader(Mailet):
@@ -37,7 +40,7 @@ class RemoveMimeHeader(Mailet):
 
 
 class RemoveMimeHeaderByPrefix(Mailet):
-    """Removes the fields whose name begins so."""
+    """Removes the fields whose name begins so, also from the headers of single recipients."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -46,6 +49,10 @@ class RemoveMimeHeaderByPrefix(Mailet):
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         block = headers.remove_where(mail.content.header, lambda name: name.lower().startswith(self._prefix))
         mail.content = mail.content.with_header(block)
+        mail.per_recipient_headers = {
+            who: [(name, value) for name, value in pairs if not name.lower().encode().startswith(self._prefix)]
+            for who, pairs in mail.per_recipient_headers.items()
+        }
 
 
 class SetMimeHeader(Mailet):
@@ -82,14 +89,26 @@ class AddDeliveredToHeader(Mailet):
 
 
 class LogMessage(Mailet):
-    """Writes the header block to the log."""
+    """Writes the header block (`headers`) and the body (`body`, at most `maxBody` octets of it, 0 for the most that is written at all,
+    64 KiB) to the log, after `comment`. Without `passThrough` that is the end of the mail."""
+
+    acts_outside = True
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         self._headers = settings.boolean("headers", True)
+        self._body = settings.boolean("body", True)
+        self._max_body = settings.integer("maxBody", 0, minimum=0) or MAX_LOGGED_BYTES
         self._comment = settings.text("comment", "")
-        settings.ignored("body", "maxBody", "passThrough")
+        self._pass_through = settings.boolean("passThrough", True)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        shown = mail.content.header.decode("utf-8", "replace") if self._headers else ""
-        _log.info("%s %s", self._comment, shown, extra={"mail": mail.name, "size": mail.size})
+        extra: dict[str, object] = {"mail": mail.name, "size": mail.size}
+        if self._headers:
+            extra["header"] = mail.content.header[:MAX_LOGGED_BYTES].decode("utf-8", "replace")
+        if self._body:
+            length = min(self._max_body, MAX_LOGGED_BYTES)
+            extra["body"] = (await mail.content.body.read(0, length)).decode("utf-8", "replace")
+        _log.info("message: %s", self._comment, extra=extra)
+        if not self._pass_through:
+            mail.state = GHOST

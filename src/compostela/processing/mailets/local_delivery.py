@@ -28,7 +28,7 @@ _delivered = counter("localDeliveredMails", "Mails delivered to mailboxes")
 class LocalDelivery(Mailet):
     """Stores the mail for each recipient, with Return-Path and the recipient's own header fields on top. The body is stored
     once for all of them. Recipients whose delivery fails for good go, as a mail of their own, to the error processor. With
-    `consume`, senders who asked for it (NOTIFY=SUCCESS) are told of the delivery; without it that is for a mailet behind."""
+    `consume`, senders who asked for it (NOTIFY=SUCCESS) are told of the delivery; without it a later mailet has to do that."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)

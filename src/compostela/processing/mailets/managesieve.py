@@ -115,7 +115,7 @@ class ManageSieveMailet(Mailet):
         mail.state = GHOST
 
     async def _user(self, mail: Mail) -> Username | None:
-        """Whose scripts the mail is about; None if it is no command."""
+        """The user whose scripts the mail is about; None if it is no command."""
         name = mail.attributes.get(SMTP_AUTH_USER)
         if not isinstance(name, str) or mail.sender is None or not is_personal(mail.content.header):
             return None

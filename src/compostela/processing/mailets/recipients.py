@@ -1,4 +1,4 @@
-"""Mailets that change for whom and when a mail is processed."""
+"""Mailets that change the recipients of a mail, or when it is processed."""
 
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo

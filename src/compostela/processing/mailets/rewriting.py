@@ -1,6 +1,7 @@
 """RecipientRewriteTable: recipients become what the rewrite table says."""
 
 import logging
+from collections.abc import Sequence
 
 from compostela.base.concurrency import side_by_side
 from compostela.base.settings import Settings
@@ -26,7 +27,10 @@ class RecipientRewriteTable(Mailet):
     a loop takes the recipient to the error processor.
 
     A forwarded mail gets a `Delivered-To` field of the recipient. A mail that has one already was forwarded for this
-    recipient before: it is not forwarded again (5.4.6). The recipient's own copy is delivered all the same."""
+    recipient before: it is not forwarded again (5.4.6). The recipient's own copy is delivered all the same.
+
+    With `srs` in recipientrewritetable.xml, a forward to another domain keeps its sender, rewritten, and reports to a rewritten sender go
+    back to the real one."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -50,6 +54,9 @@ class RecipientRewriteTable(Mailet):
                 continue
             if resolution.is_empty:
                 _add(changed, recipient)
+                continue
+            if resolution.is_return:
+                made.append(self._return(mail, recipient, resolution, run))
                 continue
             notification.inherit(mail, recipient, resolution.targets)
             for target in resolution.targets:
@@ -98,7 +105,12 @@ class RecipientRewriteTable(Mailet):
         copy = mail.copy(part_name(mail, effect), targets)
         copy.state = ROOT
         copy.content = mail.content.with_header(add_first(mail.content.header, delivered_to(recipient)))
-        if self._rewrite_sender:
+        passed_on = await self._passed_on_sender(mail, targets)
+        if passed_on is not None:
+            copy.sender = passed_on
+            notification.inherit(copy, recipient, targets)
+            copy.attributes[SENT_BY_MAILET] = True
+        elif self._rewrite_sender:
             copy.sender = recipient if mail.sender is not None else None
             # reports of the copy go to the recipient, who asked for none
             notification.forget(copy)
@@ -108,6 +120,26 @@ class RecipientRewriteTable(Mailet):
             notification.inherit(copy, recipient, targets)
         copy.attributes[RECORDED_RECIPIENTS] = [*sorted(seen), str(recipient).lower()]
         return [(copy, effect)]
+
+    async def _passed_on_sender(self, mail: Mail, targets: Sequence[MailAddress]) -> MailAddress | None:
+        """The sender by SRS; None if senders are not rewritten so, or if the mail stays here."""
+        if self.context.rewriting.srs is None or mail.sender is None:
+            return None
+        if all([await self.context.domains.contains(target.domain) for target in targets]):
+            return None
+        found = await self.context.rewriting.passed_on_sender(mail.sender)
+        return None if found == mail.sender else found
+
+    def _return(
+        self, mail: Mail, recipient: MailAddress, resolution: Resolution, run: PipelineRun
+    ) -> tuple[Mail, Effect]:
+        """A report on a mail that was passed on, for its real sender."""
+        effect = run.effect("return", recipient)
+        copy = mail.copy(part_name(mail, effect), resolution.forwards)
+        copy.state = ROOT
+        notification.inherit(copy, recipient, resolution.forwards)
+        copy.attributes[SENT_BY_MAILET] = True
+        return copy, effect
 
     def _to_error(self, mail: Mail, wrong: list[MailAddress], run: PipelineRun) -> tuple[Mail, Effect]:
         effect = run.effect("rewriting-error", *wrong)
@@ -119,3 +151,16 @@ class RecipientRewriteTable(Mailet):
 def _add(recipients: list[MailAddress], recipient: MailAddress) -> None:
     if recipient not in recipients:
         recipients.append(recipient)
+
+
+class SRS(Mailet):
+    """Rewrites the sender of mail that goes on to other domains, if it is none of ours (`srs` in recipientrewritetable.xml must be there). For the
+    mails of aliases and groups, before `RemoteDelivery`; forwards are rewritten by `RecipientRewriteTable`."""
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context)
+        if context.rewriting.srs is None:
+            settings.error("the mailet SRS needs <srs/> in recipientrewritetable.xml")
+
+    async def service(self, mail: Mail, run: PipelineRun) -> None:
+        mail.sender = await self.context.rewriting.passed_on_sender(mail.sender)

@@ -48,12 +48,13 @@ class ToRepository(Mailet):
 
 
 class ToSenderDomainRepository(Mailet):
-    """Stores the mail in the repository of its sender's domain, `<urlPrefix><domain>`."""
+    """Stores the mail in the repository of its sender's domain, `<urlPrefix><domain>`. A mail without sender goes on, and without
+    `allowRepositoryCreation` one whose repository does not exist."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
         self._prefix = settings.required("urlPrefix")
-        self._pass_through = settings.boolean("passThrough", True)
+        self._pass_through = settings.boolean("passThrough", False)
         self._may_create = settings.boolean("allowRepositoryCreation", True)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:

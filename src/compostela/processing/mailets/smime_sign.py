@@ -109,7 +109,7 @@ class SMIMESign(Mailet):
             "[headers]": header.decode("utf-8", "replace").strip(),
         }
         text = self._explanation
-        # the header last: what stands in it is not replaced
+        # the header last: macros in its text are not replaced
         for macro, value in values.items():
             text = text.replace(macro, value)
         return text

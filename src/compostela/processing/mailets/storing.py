@@ -35,8 +35,8 @@ class ToSenderFolder(Mailet):
 
 
 class MailToAllUsers(Mailet):
-    """Sends the mail to every user, in mails of at most 100 recipients, and goes on with the mail itself. Choose with matchers who may
-    do so."""
+    """Sends the mail to every user, in mails of at most 100 recipients, and goes on with the mail itself. Restrict its
+    senders with a matcher."""
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         batch: list[MailAddress] = []

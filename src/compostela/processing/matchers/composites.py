@@ -20,7 +20,7 @@ class _Composite(Matcher):
 
 
 class And(_Composite):
-    """Those whom all operands match."""
+    """Recipients that all operands match."""
 
     async def match(self, mail: Mail) -> Recipients:
         found = set(mail.recipients)
@@ -32,7 +32,7 @@ class And(_Composite):
 
 
 class Or(_Composite):
-    """Those whom any operand matches."""
+    """Recipients that any operand matches."""
 
     async def match(self, mail: Mail) -> Recipients:
         found: set[MailAddress] = set()
@@ -44,7 +44,7 @@ class Or(_Composite):
 
 
 class Not(_Composite):
-    """Those whom no operand matches."""
+    """Recipients that no operand matches."""
 
     async def match(self, mail: Mail) -> Recipients:
         found = set(mail.recipients)
@@ -54,7 +54,7 @@ class Not(_Composite):
 
 
 class Xor(_Composite):
-    """Those whom an odd number of operands match."""
+    """Recipients that an odd number of operands match."""
 
     async def match(self, mail: Mail) -> Recipients:
         found: set[MailAddress] = set()

@@ -24,21 +24,21 @@ class _Requested(Matcher):
 
 
 class DSNSuccessRequested(_Requested):
-    """Recipients of whose delivery the sender wants to be told; with `shouldMatchByDefault` also those of whom nothing was
-    said."""
+    """Recipients with NOTIFY=SUCCESS: the sender wants a report of the delivery. With `shouldMatchByDefault` also recipients without
+    NOTIFY."""
 
     _word = notification.SUCCESS
 
 
 class DSNDelayRequested(_Requested):
-    """Recipients of whose delay the sender wants to be told; with `shouldMatchByDefault` also those of whom nothing was said."""
+    """Recipients with NOTIFY=DELAY: the sender wants a report of a delay. With `shouldMatchByDefault` also recipients without NOTIFY."""
 
     _word = notification.DELAY
 
 
 class DSNFailureRequested(_Requested):
-    """Recipients of whose failure the sender wants to be told, and those of whom nothing was said; without the latter with
-    `shouldNotMatchByDefault`."""
+    """Recipients with NOTIFY=FAILURE, and recipients without NOTIFY: the sender wants a report of a failure. With
+    `shouldNotMatchByDefault` only the former."""
 
     _word = notification.FAILURE
     _flag = "shouldNotMatchByDefault"

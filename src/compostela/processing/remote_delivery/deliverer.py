@@ -154,7 +154,8 @@ class Deliverer:
         await item.retry(again, delay)
 
     async def _succeeded(self, mail: Mail, result: SendResult, run: PipelineRun) -> None:
-        """Whoever asked to be told of success is told by the next hop, or else that the mail was relayed (RFC 3461 §5.2.2)."""
+        """A sender that asked for a success report gets it from the next hop, or else a report that the mail was relayed
+        (RFC 3461 §5.2.2)."""
         if self._settings.on_success is not None:
             await self._to_processor(mail, result.delivered, self._settings.on_success, run, result.passed_on)
         elif DSN_NOTIFY in mail.attributes:
@@ -162,7 +163,7 @@ class Deliverer:
             await enqueue_report(mail, untold, RELAYED, self._context, run)
 
     async def _tell_of_delay(self, mail: Mail, refusal: Refusal, run: PipelineRun) -> None:
-        """Once, to those who asked for it."""
+        """Report the delay, once, to a sender that asked for it."""
         if DSN_NOTIFY not in mail.attributes or mail.attributes.get(DSN_DELAY_REPORTED):
             return
         if self._context.clock.now() - mail.arrived_at >= self._settings.delay_notice_seconds:

@@ -34,7 +34,7 @@ class RemoteDeliverySettings:
     load_balancing: bool
     """Whether the gateways are tried in random order."""
     use_priority: bool
-    """Whether MAIL_PRIORITY decides who goes first."""
+    """Whether MAIL_PRIORITY decides which mail goes first."""
     delay_notice_seconds: float
     """How long a mail is under way before a sender who asked for it is told of the delay."""
     drain_seconds: float

@@ -82,7 +82,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """What stands before the literal. `date` in epoch seconds."""
+    """The arguments before the literal. `date` in epoch seconds."""
 
     mailbox: str
     flags: Flags

@@ -3,8 +3,8 @@
 The host feeds `receive` and takes one event at a time with `next_event`; so commands that a client sends ahead wait in a
 bounded buffer. Any split of the input gives the same events, save that `AppendData` comes in other pieces.
 
-APPEND's message is not collected: an `AppendStarted` event tells what stands before it, then come `AppendData` and, at the
-end of the command, `AppendEnded`. Whether a client that waits may send its message is the host's to say: with `+ Ok`, or
+APPEND's message is not collected: an `AppendStarted` event has the arguments before it, then come `AppendData` and, at the
+end of the command, `AppendEnded`. The host decides whether a client that waits may send its message: with `+ Ok`, or
 with `refuse_append`. All that is collected has a limit: a line, the lines of one command together, its literals together.
 """
 
@@ -43,7 +43,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Faulty:
-    """A command that cannot be read; `tag` is `*` when not even that was there. `unknown`: nobody knows its name."""
+    """A command that cannot be parsed; `tag` is `*` if it had none. `unknown`: there is no command of that name."""
 
     tag: bytes
     name: str
@@ -150,7 +150,7 @@ class ImapEngine(InputBuffer):
         self._want_line = True
 
     def forget(self) -> None:
-        """Throws away what waits: nothing from before a TLS handshake may live on behind it."""
+        """Drop the waiting input: nothing from before a TLS handshake may be used after it."""
         self._drop()
         self._reset()
 
@@ -228,7 +228,7 @@ class ImapEngine(InputBuffer):
             self._argument = None
         marker = _LITERAL.search(line) if line.endswith(b"}") else None
         if self._in_append and line and not self._discards:
-            # one message only (no MULTIAPPEND), and nothing behind it
+            # one message only (no MULTIAPPEND), and nothing after it
             self._discards, self._fault = True, AppendEnded(ILLEGAL)
         if self._discards:
             return self._discard(marker)
@@ -265,7 +265,7 @@ class ImapEngine(InputBuffer):
         return _CONTINUE if waits else None
 
     def _has_mailbox(self, head: re.Match[bytes]) -> bool:
-        """Whether the mailbox stands before the literal, so that the literal is the message."""
+        """Whether the mailbox came before the literal, so that the literal is the message."""
         return len(self._pieces) > 1 or bool(self._pieces[0][head.end() :].strip())
 
     def _too_large(self, size: int, *, waits: bool) -> Event | None:

@@ -1,7 +1,7 @@
 """Tokens of IMAP commands: atoms, strings, lists, and the sections of FETCH as one token each (RFC 3501 §9).
 
 Time is linear in the length of the command; lists nest no deeper than `MAX_DEPTH`. Atoms are taken more widely than the
-grammar has them (octets above 127, wildcards, backslashes): the parser says what may stand where.
+grammar has them (octets above 127, wildcards, backslashes): the parser decides where each is allowed.
 """
 
 import re

@@ -74,7 +74,7 @@ class UnknownCommand(SyntaxFault):
 
 
 def parse_append(tokens: list[Token], size: int) -> commands.Append:
-    """What stands before APPEND's literal."""
+    """Parse the arguments before APPEND's literal."""
     mailbox = _mailbox(tokens, 0)
     flags, date, position = Flags(), None, 1
     if position < len(tokens) and isinstance(tokens[position], list):
@@ -242,7 +242,7 @@ def _fetch(uid: bool, tokens: list[Token]) -> commands.Fetch:
 
 
 def _fetch_tail(tokens: list[Token], uid: bool) -> FetchTail:
-    """What follows the messages: the fields of `Fetch` behind the first."""
+    """Parse the arguments after the messages: the fields of `Fetch` after the first."""
     changed_since = None
     if len(tokens) == 2:
         changed_since = _modifier(_list(tokens, 1), "CHANGEDSINCE")
@@ -266,7 +266,7 @@ def _store(uid: bool, tokens: list[Token]) -> commands.Store:
 
 
 def _store_tail(tokens: list[Token], uid: bool) -> StoreTail:
-    """What follows the messages: the fields of `Store` behind the first."""
+    """Parse the arguments after the messages: the fields of `Store` after the first."""
     position, unchanged = 0, None
     if tokens and isinstance(tokens[0], list):
         unchanged, position = _modifier(tokens[0], "UNCHANGEDSINCE"), 1

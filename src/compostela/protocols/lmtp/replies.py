@@ -1,4 +1,4 @@
-"""Replies of the LMTP server that SMTP does not have: one for each recipient behind the final dot (RFC 2033 §4.2)."""
+"""Replies of the LMTP server that SMTP does not have: one for each recipient after the final dot (RFC 2033 §4.2)."""
 
 from compostela.model.mail_address import MailAddress
 from compostela.protocols.smtp.replies import reply

@@ -1,7 +1,7 @@
 """Reads PROXY headers, versions 1 and 2 (HAProxy's "The PROXY protocol", sections 2.1 to 2.3).
 
-Feed the reader until it gives a header; what lies behind it belongs to the client. A header is never guessed at: octets that
-are not exactly one are a `BadProxyHeader`, behind which the connection is of no use. Work and memory are bounded by 107
+Feed the reader until it gives a header; the octets after it belong to the client. A header is never guessed: octets that
+are not exactly one are a `BadProxyHeader`, after which the connection cannot be used. Work and memory are bounded by 107
 octets for version 1 and by 16 + 65,535 for version 2.
 """
 
@@ -55,7 +55,7 @@ class ProxyHeaderReader:
         self._needed = 0
 
     def receive(self, octets: bytes) -> tuple[ProxyHeader, bytes] | None:
-        """The header and what came behind it, once it is complete. Raises `BadProxyHeader`."""
+        """The header and the octets after it, once it is complete. Raises `BadProxyHeader`."""
         self._buffer += octets
         if len(self._buffer) < self._needed:
             return None
@@ -163,6 +163,6 @@ def _crc32c(octets: bytes) -> int:
 
 
 def _text(address: IPv4Address | IPv6Address) -> str:
-    """An IPv4 address behind an IPv6 socket is the IPv4 address, for lists of networks and limits."""
+    """The text of an address; an IPv4-mapped IPv6 address as IPv4, for lists of networks and limits."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(mapped or address)

@@ -1,4 +1,4 @@
-"""EXTERNAL (RFC 4422, appendix A): the TLS client certificate says who it is."""
+"""EXTERNAL (RFC 4422, appendix A): the TLS client certificate identifies the user."""
 
 from compostela.base.errors import InvalidArgument
 from compostela.protocols.sasl.mechanism import CertificateCredentials, Challenge, Mechanism, Step

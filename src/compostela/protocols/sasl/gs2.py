@@ -19,5 +19,5 @@ def unescape(name: str) -> str:
     """`=2C` and `=3D` are a comma and an equals sign (RFC 5802 §5.1). Raises `InvalidArgument`."""
     pieces = name.split("=")
     if not all(piece[:2] in ("2C", "3D") for piece in pieces[1:]):
-        raise InvalidArgument("an equals sign in a name stands for a comma or itself")
+        raise InvalidArgument("an equals sign in a name must begin =2C or =3D")
     return pieces[0] + "".join(("," if piece[:2] == "2C" else "=") + piece[2:] for piece in pieces[1:])

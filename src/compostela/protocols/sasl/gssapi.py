@@ -1,4 +1,4 @@
-"""GSSAPI (RFC 4752): a Kerberos ticket says who it is. There is no security layer: TLS protects the channel."""
+"""GSSAPI (RFC 4752): a Kerberos ticket identifies the user. There is no security layer: TLS protects the channel."""
 
 from typing import Protocol
 

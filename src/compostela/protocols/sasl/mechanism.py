@@ -1,5 +1,5 @@
 """A SASL exchange as octets (RFC 4422): what the server says, and what the client claims at its end. Mechanisms know no protocol
-and no users; the host encodes and decodes base64, and asks those who know the users about the claim."""
+and no users; the host encodes and decodes base64, and checks the claim against the users."""
 
 from dataclasses import dataclass, field
 
@@ -34,7 +34,7 @@ class TokenCredentials:
 
 @dataclass(frozen=True, slots=True)
 class CertificateCredentials:
-    """The client certificate of the TLS channel says who it is."""
+    """The client certificate of the TLS channel identifies the user."""
 
     authorization_id: str | None = None
 

@@ -41,8 +41,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LineTooLong:
-    """A line beyond the limit; it was thrown away up to its end. If it was asked for, no other is waited for. `announced_chunk`
-    when it was a BDAT: how many octets behind it are no commands is not known."""
+    """A line beyond the limit; it was discarded up to its end. A pending request for a line is over with it. `announced_chunk`: True if
+    the line was BDAT: the chunk size is unknown, so the stream cannot be resynchronised."""
 
     announced_chunk: bool = False
 
@@ -119,8 +119,8 @@ class SmtpEngine:
         self._broken = False
 
     def receive(self, octets: bytes) -> None:
-        """Adds what arrived. The host stops reading while `buffered` is above its limit. Behind a `BadLineEnd` nothing is
-        kept any more."""
+        """Add octets that arrived. The host stops reading while `buffered` is above its limit. After a `BadLineEnd` octets are
+        dropped."""
         if self._broken:
             return
         if self._start == len(self._buffer) and not self._arrived:
@@ -149,7 +149,7 @@ class SmtpEngine:
         self._want_line = True
 
     def forget(self) -> None:
-        """Throws away what waits: nothing that was sent before a TLS handshake may live on behind it (RFC 3207 §4.2)."""
+        """Drop the waiting input: nothing that was sent before a TLS handshake may be used after it (RFC 3207 §4.2)."""
         self._buffer, self._start = b"", 0
         self._arrived, self._waiting = [], 0
 
@@ -199,7 +199,8 @@ class SmtpEngine:
         if self._want_line:
             self._want_line = False
             return Line(line)
-        # any white space: were a tab a part of the verb, octets behind a BDAT that others understand would be commands
+        # split at any white space: if a tab were part of the verb, the octets after such a BDAT would be read as commands here, while
+        # other servers read them as a chunk
         verb, *rest = line.split(None, 1) or (b"",)
         return Command(verb.upper(), rest[0].rstrip() if rest else b"")
 

@@ -64,7 +64,7 @@ def _split(keyword: re.Pattern[bytes], argument: bytes, brackets: bool) -> tuple
     if path is not None:
         text, rest = path.group(1), argument[path.end() :]
     elif brackets or (bare := _BARE.match(argument, start.end())) is None:
-        raise MissingBrackets("an address stands in angle brackets")
+        raise MissingBrackets("the address needs angle brackets")
     else:
         text, rest = bare.group(), argument[bare.end() :]
     try:
@@ -85,7 +85,7 @@ def _parameters(rest: bytes) -> dict[str, str | None]:
         return {}
     words = rest.split()
     if rest[:1] not in (b" ", b"\t") or len(words) > MAX_PARAMETERS:
-        raise BadPath("parameters follow behind a blank")
+        raise BadPath("a blank is missing before the parameters")
     found: dict[str, str | None] = {}
     for word in words:
         keyword, equals, octets = word.partition(b"=")

@@ -3,7 +3,7 @@
 import re
 
 MAX_TEXT = 480
-"""Octets behind the codes."""
+"""Octets of text after the codes."""
 _UNPRINTABLE = re.compile(rb"[^!-~]")
 
 

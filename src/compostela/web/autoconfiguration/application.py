@@ -82,7 +82,7 @@ class PublicDocuments:
         return JSONResponse({"Protocol": "AutodiscoverV1", "Url": f"https://autodiscover.{domain}{outlook.XML_PATH}"})
 
     async def policy(self, request: Request) -> Response:
-        """RFC 8461 §3.3: at the host `mta-sts.` with the domain behind it."""
+        """The policy file, at the host `mta-sts.` followed by the domain (RFC 8461 §3.3)."""
         if await self._managed(_host(request)) is None:
             return Response(status_code=404)
         return Response(self._setup.policy.text, media_type="text/plain", headers=_CACHED)

@@ -9,8 +9,8 @@ MEDIA_TYPE = "application/xml"
 
 
 def client_config(setup: PublicSetup, domain: str, *, whole_address: bool) -> bytes:
-    """`whole_address`: users log in with it, not with the local part. The client takes the first server that it can use, so
-    TLS from the beginning stands first."""
+    """`whole_address`: users log in with the whole address, not with the local part. The client takes the first server that it can
+    use, so servers with TLS from the first octet come first."""
     root = etree.Element("clientConfig", version="1.1")
     provider = etree.SubElement(root, "emailProvider", id=domain)
     name = setup.display_name or domain

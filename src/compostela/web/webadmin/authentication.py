@@ -1,4 +1,4 @@
-"""Who may use the administration API: passwords in three classes (James's `Password` header or a bearer token)."""
+"""Access to the administration API: passwords in three classes (James's `Password` header or a bearer token)."""
 
 import hmac
 import math
@@ -18,7 +18,7 @@ _READING = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class Passwords:
-    """The secrets in force. No secret at all: nobody needs one."""
+    """The passwords in force. Without any, the API needs none."""
 
     full: tuple[str, ...] = ()
     readonly: tuple[str, ...] = ()

@@ -20,8 +20,8 @@ READING_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """With whoever sends requests; 0 for no limit. What the server does with a request may take longer, and between two the
-    library's own limit holds."""
+    """Limits of incoming requests; 0 for no limit. The handling of a request is not limited; between two requests the library's own
+    time-out applies."""
 
     arrival_seconds: float = 0.0
     """For a whole request, from the connection or from the first octet after another request."""

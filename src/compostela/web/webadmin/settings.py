@@ -8,7 +8,7 @@ from compostela.core.networks import parse_address
 
 @dataclass(frozen=True, slots=True)
 class WebAdminSettings:
-    """Where the administration API listens and who may use it."""
+    """Where the administration API listens and its passwords."""
 
     enabled: bool = False
     """Start the HTTP server."""
@@ -23,7 +23,7 @@ class WebAdminSettings:
     passwords_nodelete: tuple[str, ...] = ()
     """Secrets that may do everything but DELETE."""
     generate_password: bool = True
-    """Without any password, make one at each start. When false, and no password is set, nobody needs one."""
+    """Without any password, make one at each start. When false, and no password is set, the API needs none."""
     cors_enabled: bool = False
     """Answer with CORS headers."""
     cors_origin: str = "*"

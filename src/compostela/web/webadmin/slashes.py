@@ -1,6 +1,6 @@
 """`%2F` in a path is a slash inside a name (RFC 3986 §2.2): it ends no segment.
 
-Servers hand out paths decoded. So the raw path is decoded here with a stand-in for such slashes, which routes take for any other
+Servers hand out paths decoded. So the raw path is decoded here with a placeholder for such slashes, which routes treat as any other
 character of a name, and which becomes a slash again in the parameters.
 """
 

@@ -1,10 +1,16 @@
 """Rules of the domain list."""
 
+import socket
+from pathlib import Path
+
 import pytest
 
+from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import InvalidArgument
-from compostela.core.domains.settings import read_domain_list_settings
+from compostela.core.domains.service import DomainList
+from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
 from compostela.model.domain import LOCALHOST, Domain
+from compostela.net.own_names import own_names
 from tests.unit.core.accounts import Accounts, element, reader
 
 
@@ -32,11 +38,50 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOMAIN", "Env.example")
     settings, problems = reader(
         element("autodetect", "false"),
-        element("autodetectIP", "true"),
         element("defaultDomain", "Example.org"),
         element("domainnames", "", element("domainname", "a.example"), element("domainname", "no@domain")),
     )
     read = read_domain_list_settings(settings)
     assert read.default_domain == Domain("example.org")
     assert read.domains == (Domain("a.example"), Domain("env.example"))
-    assert sorted(problem.severity.value for problem in problems.found) == ["error", "not yet in effect"]
+    assert sorted(problem.severity.value for problem in problems.found) == ["error"]
+
+
+def detected(addresses: bool) -> list[Domain]:
+    return [Domain("[192.0.2.1]")] if addresses else [Domain("host.example")]
+
+
+@pytest.mark.parametrize(
+    ("autodetect", "with_addresses", "default", "wanted_default", "wanted"),
+    [
+        ("true", "false", "", "host.example", ["host.example"]),
+        ("true", "true", "example.org", "example.org", ["host.example", "[192.0.2.1]"]),
+        ("false", "true", "", "localhost", ["[192.0.2.1]"]),
+        ("false", "false", "", "localhost", []),
+    ],
+)
+def test_the_machines_own_names_are_managed_if_that_is_asked_for(
+    autodetect: str, with_addresses: str, default: str, wanted_default: str, wanted: list[str]
+) -> None:
+    settings, problems = reader(
+        element("autodetect", autodetect), element("autodetectIP", with_addresses), element("defaultDomain", default)
+    )
+    read = read_domain_list_settings(settings, detected)
+    assert (read.default_domain.name, [one.name for one in read.domains]) == (wanted_default, wanted)
+    assert problems.found == []
+
+
+async def test_detected_domains_are_added_and_stay(tmp_path: Path) -> None:
+    store = await EmbeddedStore.open(tmp_path)
+    domains = DomainList(store.domains, DomainListSettings(domains=(*detected(True), *detected(False))))
+    await domains.add_configured()
+    for domain in (*detected(True), *detected(False)):
+        assert await domains.contains(domain)
+        with pytest.raises(InvalidArgument, match="autodetect"):
+            await domains.remove(domain)
+    await store.close()
+
+
+def test_what_this_machine_is_called() -> None:
+    assert [one.name for one in own_names(addresses=False)] == [socket.gethostname().lower()]
+    assert all(one.name.startswith("[") for one in own_names(addresses=True))

@@ -1,4 +1,4 @@
-"""Listeners that fail, hang or burn the processor: nobody else waits, and nothing is lost silently."""
+"""Listeners that fail, hang or burn the processor: no other listener waits, and nothing is lost silently."""
 
 import asyncio
 import threading

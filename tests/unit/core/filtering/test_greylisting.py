@@ -93,5 +93,5 @@ async def test_a_known_triplet_is_not_written_with_every_mail(
     for _ in range(100):
         await greylisting.passes(CLIENT, ANN, BOB)
         clock.advance(HOUR)
-    # the first attempt, the first that passes, and two in the four days behind it
+    # the first attempt, the first that passes, and two in the four days after it
     assert len(written) == 4

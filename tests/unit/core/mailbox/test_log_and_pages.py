@@ -1,5 +1,5 @@
-"""Log, state, pages and projector together, on a store that is a few dictionaries: what is read is what was written, whoever
-projects and trims when, and however cold the reader is."""
+"""Log, state, pages and projector together, on a store that is a few dictionaries: what is read is what was written, whichever
+process projects and trims when, and however cold the reader is."""
 
 import random
 from dataclasses import dataclass, field

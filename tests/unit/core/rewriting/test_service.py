@@ -1,4 +1,4 @@
-"""The recipient rewrite table: where mail goes, and who may send as whom."""
+"""The recipient rewrite table: where mail goes, and which users may send as which addresses."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tasks begin by themselves, once, whoever looks."""
+"""Tasks begin by themselves, once, however many processes look."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime

@@ -48,7 +48,11 @@ async def test_a_changed_password_is_forgotten(accounts: Accounts) -> None:
         ("PBKDF2-SHA512-11-512", "PBKDF2-SHA512-10-512", False),
         ("PBKDF2-SHA512-10-512", "PBKDF2-5000-512", False),
         ("PBKDF2-SHA512-10-512", "MD5", False),
-        ("MD5", "SHA-512", False),
+        ("MD5", "SHA-512", True),
+        ("SHA-512", "MD5", False),
+        ("SHA-1", "SHA-1/salted", True),
+        ("SHA-1/salted", "SHA-1", False),
+        ("NONE", "SHA-256", True),
     ],
 )
 async def test_a_login_renews_a_hash_that_is_easier_to_guess(

@@ -15,7 +15,7 @@ NO_EXPLANATION = "DEFAULT"
 
 
 def zone_of(data: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """The suite writes policies as SPF records, which stand for TXT records where a name has none of its own."""
+    """The suite writes policies as SPF records, which also count as TXT records where a name has none of its own."""
     return {name: list(_records(records)) for name, records in data.items()}
 
 

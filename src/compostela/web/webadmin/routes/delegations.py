@@ -1,4 +1,4 @@
-"""/users/{username}/authorizedUsers: who may act for a user."""
+"""/users/{username}/authorizedUsers: the users that may act for a user."""
 
 from starlette.requests import Request
 from starlette.responses import Response

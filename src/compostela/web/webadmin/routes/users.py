@@ -97,8 +97,8 @@ class UserRoutes:
         )
 
     async def rename(self, request: Request) -> Response:
-        """With `action=rename`, a task that gives what is kept of a user to another, who exists, step by step; `fromStep` begins
-        later, `force` takes a user who does not exist."""
+        """With `action=rename`, submit a task that gives a user's data to another existing user, step by step. `fromStep` begins at a
+        later step; with `force` the old user need not exist."""
         chosen_of(request, "action", ["rename"])
         old, new = username_of(request), username_of(request, "new")
         if old == new:
