@@ -52,6 +52,16 @@ class SmtpSenderContract:
         assert codes(await sent(sender, peer)) == {BOB: 554, CAROL: 554}
         assert peer.lines[-1] == "QUIT"  # RFC 5321 §4.1.1.10
 
+    async def test_mail_after_mail(self, sender: SmtpSender) -> None:
+        peer = Peer()
+        async with peer.running():
+            for number in range(3):
+                message = content(f"{number}\r\n".encode())
+                result = await sender.send(HOST, peer.port, None, [BOB, CAROL], message, SendOptions())
+                assert result.delivered == [BOB, CAROL]
+            await sender.close()
+        assert [data[-3:] for data in peer.data] == [b"0\r\n", b"1\r\n", b"2\r\n"]
+
     async def test_the_null_sender(self, sender: SmtpSender) -> None:
         peer = Peer()
         assert (await sent(sender, peer)).delivered == [BOB, CAROL]

@@ -1,13 +1,64 @@
 """The SMTP client keeps to the contract of senders."""
 
+import asyncio
+
 import pytest
 
-from compostela.core.outbound.ports import SmtpSender
+from compostela.core.outbound.ports import SendOptions, SmtpSender, Wishes
 from compostela.net.outbound.client import SmtpClient
+from tests.contracts.next_hop import BOB, CAROL, HANG_UP, HOST, Peer, codes, content
 from tests.contracts.outbound import SmtpSenderContract
+from tests.dialogues.waiting import eventually
 
 
 class TestSmtpClient(SmtpSenderContract):
     @pytest.fixture
     def sender(self) -> SmtpSender:
         return SmtpClient()
+
+
+class Once(dict[str, str]):
+    """Gives each reply only once."""
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        return self.pop(key, default)
+
+
+async def test_a_connection_takes_several_mails() -> None:
+    client, peer = SmtpClient(idle_seconds=60.0), Peer()
+    async with peer.running():
+        for _ in range(3):
+            assert (await client.send(HOST, peer.port, None, [BOB], content(), SendOptions())).delivered == [BOB]
+        both = await asyncio.gather(
+            *(client.send(HOST, peer.port, None, [one], content(), SendOptions()) for one in (BOB, CAROL))
+        )
+        assert [result.delivered for result in both] == [[BOB], [CAROL]]
+        # what another mail demands is not proved by this connection
+        wishes = Wishes(require_tls=True)
+        assert codes(await client.send(HOST, peer.port, None, [BOB], content(), SendOptions(), wishes)) == {BOB: 550}
+        await client.close()
+    assert peer.verbs().count("EHLO") == 3
+    assert peer.verbs().count("QUIT") == 3
+
+
+@pytest.mark.parametrize("ending", ["421 4.4.2 bye", HANG_UP])
+async def test_a_connection_that_was_ended_while_it_waited_costs_no_mail(ending: str) -> None:
+    client, peer = SmtpClient(idle_seconds=60.0), Peer()
+    async with peer.running():
+        assert (await client.send(HOST, peer.port, None, [BOB], content(), SendOptions())).delivered == [BOB]
+        peer.replies = Once({"MAIL": ending})
+        assert (await client.send(HOST, peer.port, None, [BOB], content(), SendOptions())).delivered == [BOB]
+        await client.close()
+    assert len(peer.data) == 2
+
+
+async def test_a_connection_waits_for_a_moment_only() -> None:
+    client, peer = SmtpClient(idle_seconds=0.01), Peer()
+    async with peer.running():
+        assert (await client.send(HOST, peer.port, None, [BOB], content(), SendOptions())).delivered == [BOB]
+
+        async def is_over() -> bool | None:
+            return "QUIT" in peer.verbs() or None
+
+        await eventually(is_over)
+        await client.close()

@@ -32,6 +32,9 @@ from compostela.processing.sieve_parts import SieveParts
 from compostela.processing.spooler import Spooler
 from compostela.processing.tracing import TracingObserver
 
+IDLE_SECONDS = 2.0
+"""How long a connection to a next hop waits for another mail."""
+
 
 def mailet_context(
     configuration: Configuration,
@@ -71,7 +74,7 @@ def mailet_context(
         error_repository=error_repository(configuration.spooler, configuration.repositories),
         dns=dns,
         authentication_dns=authentication_dns,
-        sender=SmtpClient(own),
+        sender=SmtpClient(own, IDLE_SECONDS),
         tls_policies=tls_policies,
         tls_results=tls_results,
         tracer=Tracer(stores.outbound.traces, clock, configuration.spooler.trace_seconds),
@@ -114,6 +117,7 @@ class MailContainer:
         self._stores = stores
         self._workers = configuration.spooler.workers
         self._drain_seconds = configuration.spooler.drain_seconds
+        self._sender = context.sender
         self._tracer = context.tracer
         observer = TracingObserver(self._tracer) if self._tracer.is_on else None
         self.processors = MailProcessors(build_processors(configuration.container, problems, context), observer)
@@ -149,6 +153,7 @@ class MailContainer:
             await self._spooler.stop()
         # each may drain a queue of its own
         await asyncio.gather(*(mailet.stop() for mailet in self._started))
+        await self._sender.close()
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.gather(self._flushing, return_exceptions=True)

@@ -119,5 +119,9 @@ class SmtpSender(Protocol):
         it were whole: the connection closes without the final dot or BDAT LAST. A next hop that is this server itself, by its
         address or by the name it greets with, gets no mail: the refusal `leads_back`. `tls` is the destination's policy: a host that does
         not meet it is refused for now, and another one may do (RFC 7672 §2.2, RFC 8461 §5); a wish not to require TLS overrules it
-        (RFC 8689 §3)."""
+        (RFC 8689 §3). A connection may be used for several mails, one after the other."""
+        ...
+
+    async def close(self) -> None:
+        """Ends connections that wait for another mail. Called once, after the last `send`."""
         ...

@@ -21,6 +21,8 @@ from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
 from compostela.net.outbound.content import Unreadable, body_chunks, fitting, message_lines, shape_of, stuffed_chunk
 from compostela.net.outbound.envelope import limit_of, mail_line, needs_utf8, rcpt_line, size_limit
+from compostela.net.outbound.idle_connections import IdleConnections
+from compostela.net.outbound.reply import Reply
 from compostela.net.outbound.tls import AnchorFound, PolicyNotMet, check_dane, context_for, failure_of
 
 _log = logging.getLogger(__name__)
@@ -32,8 +34,8 @@ _NO_REQUIRETLS = Refusal(550, "550 5.7.30 REQUIRETLS support required: the next 
 _NO_BINARY = Refusal(554, "554 5.6.3 the next hop does not take binary content", is_of_host=True)
 _NO_EIGHT_BIT = "554 5.6.3 the next hop takes 7 bit only, which the content cannot be made"
 _NO_UTF8 = Refusal(553, "553 5.6.7 the next hop does not take internationalised mail", is_of_host=True)
+_CLOSING = 421
 _NUL = Refusal(554, "554 5.6.0 the message holds NUL octets, which servers might drop")
-_ENHANCED = re.compile(r"[245]\.(\d{1,3}\.\d{1,3})\b")
 _REPLY = re.compile(rb"(\d{3})([ -]?)(.*)")
 
 
@@ -41,41 +43,17 @@ class _Failed(CompostelaError):
     """The connection broke, timed out, or the peer does not speak SMTP."""
 
 
-class _Reply:
-    __slots__ = ("code", "lines")
-
-    def __init__(self, code: int, lines: list[str]) -> None:
-        self.code = code
-        self.lines = lines
-
-    @property
-    def refusal(self) -> Refusal:
-        text = f"{self.code} {' '.join(self.lines)}"[:1000]
-        return Refusal(self.code, text) if 400 <= self.code <= 599 else Refusal(0, f"an answer out of place: {text}")
-
-    @property
-    def is_positive(self) -> bool:
-        """Done (RFC 5321 §4.2.1). What only asks for more, as 354 does, is no answer to a message."""
-        return 200 <= self.code < 300
-
-    @property
-    def is_of_too_many(self) -> bool:
-        """Said of a recipient when the peer takes no more with this mail. 552 is the code of old (RFC 5321 §4.5.3.1.10)."""
-        enhanced = _ENHANCED.match(self.lines[0])
-        return self.code in (452, 552) and (enhanced is None or enhanced.group(1) == "5.3")
-
-    @property
-    def is_go_ahead(self) -> bool:
-        """The message may come."""
-        return 300 <= self.code < 400
-
-
 class SmtpClient:
     """See `compostela.core.outbound.ports.SmtpSender`."""
 
-    def __init__(self, own: OwnEndpoints = NO_ENDPOINTS) -> None:
-        """`own`: how this server would be met as a next hop."""
+    def __init__(self, own: OwnEndpoints = NO_ENDPOINTS, idle_seconds: float = 0.0) -> None:
+        """`own`: how this server would be met as a next hop. `idle_seconds`: how long a connection waits for another mail; 0 for
+        a connection each."""
         self._own = own
+        self._idle: IdleConnections[_Conversation] = IdleConnections(idle_seconds)
+
+    async def close(self) -> None:
+        await self._idle.close()
 
     async def send(
         self,
@@ -96,20 +74,28 @@ class SmtpClient:
         policy, anchor = OPPORTUNISTIC if wishes.require_tls is False else tls, None
         failure: TlsFailure | None = None
         while left and refusal is None:
-            conversation = _Conversation(host, port, options, wishes, name or host, self._own, policy, anchor)
+            key = (host, port, name, options, policy, anchor, wishes.require_tls)
+            idle, is_kept = self._idle.take(key), False
+            conversation = idle or _Conversation(host, port, options, wishes, name or host, self._own, policy, anchor)
             try:
-                await conversation.open()
+                await (conversation.open() if idle is None else conversation.go_on(wishes))
                 result.tls = TlsOutcome(conversation.is_tls, failure)
                 left = await conversation.transact(sender, left, content, result)
-                await conversation.quit()
+                is_kept = not left and self._idle.put(key, conversation)
+                if not is_kept:
+                    await conversation.quit()
             except (_Failed, OSError, ssl.SSLError, TimeoutError, EOFError, UnicodeError) as error:
                 # UnicodeError: a host of no form that the system's resolver knows
+                if idle is not None and not conversation.has_begun_message:
+                    continue  # it was ended while it waited
                 refusal = Refusal(0, f"{host}:{port}: {error or type(error).__name__}")
             except Unreadable as error:
                 # the connection ends here, inside the message: the peer must not take what it got for the whole
                 _log.error("a message on its way out cannot be read: %s", error)
                 refusal = Refusal(0, "the message cannot be read from the store")
             except _Refused as refused:
+                if idle is not None and refused.refusal.code == _CLOSING and not conversation.has_begun_message:
+                    continue
                 refusal = refused.refusal
                 await conversation.quit()  # RFC 5321 §4.1.1.10
             except AnchorFound as found:
@@ -126,7 +112,8 @@ class SmtpClient:
                 _log.info("TLS with %s:%d failed, going on without: %s", host, port, error)
                 options = replace(options, use_starttls=False)
             finally:
-                await conversation.close()
+                if not is_kept:
+                    await conversation.close()
         if refusal is not None:
             for recipient in set(recipients).difference(result.delivered):
                 result.refused.setdefault(recipient, refusal)
@@ -197,6 +184,13 @@ class _Conversation:
         self._writer: asyncio.StreamWriter | None = None
         self._features: dict[str, str] = {}
         self.is_tls = False
+        self.has_begun_message = False
+        """DATA or BDAT was said for the mail at hand: what becomes of it may be unknown."""
+
+    async def go_on(self, wishes: Wishes) -> None:
+        """Another mail over the same connection."""
+        self._wishes = wishes
+        self.has_begun_message = False
 
     async def open(self) -> None:
         """Connects, greets, upgrades to TLS and logs in, as far as the options and the peer want it."""
@@ -294,6 +288,7 @@ class _Conversation:
         if not accepted:
             await self._command("RSET")
             return 0, []
+        self.has_begun_message = True
         if parcel.is_binary:
             reply = await self._chunks(parcel.header, content)
         else:
@@ -347,7 +342,7 @@ class _Conversation:
             last = chunk[-2:] if len(chunk) > 1 else (last + chunk)[-2:]
         self._write(b".\r\n" if last == b"\r\n" else b"\r\n.\r\n")
 
-    async def _chunks(self, header: bytes, content: MessageContent) -> _Reply:
+    async def _chunks(self, header: bytes, content: MessageContent) -> Reply:
         """The message with BDAT (RFC 3030): its body octet for octet, its header as lines."""
         assert self._writer is not None
         reply = await self._chunk(with_crlf(header))
@@ -358,7 +353,7 @@ class _Conversation:
                 reply = await self._chunk(chunk)
         return await self._command("BDAT 0 LAST", DATA_SECONDS) if reply.is_positive else reply
 
-    async def _chunk(self, octets: bytes) -> _Reply:
+    async def _chunk(self, octets: bytes) -> Reply:
         self._write(b"BDAT %d\r\n" % len(octets))
         self._write(octets)
         await self._drain()
@@ -392,7 +387,7 @@ class _Conversation:
             await self._expect(reply, is_of_host=True)
         self._check_name(reply)
 
-    def _check_name(self, reply: _Reply) -> None:
+    def _check_name(self, reply: Reply) -> None:
         """The peer's name comes first in its greeting and in its answer to EHLO and HELO (RFC 5321 §4.2, §4.1.1.1)."""
         name = reply.lines[0].partition(" ")[0]
         if self._own.has_name(name):
@@ -446,11 +441,11 @@ class _Conversation:
         token = base64.b64encode(f"\x00{self._options.user}\x00{self._options.password or ''}".encode()).decode()
         await self._expect(await self._command(f"AUTH PLAIN {token}"))
 
-    async def _command(self, line: str, seconds: float | None = None) -> _Reply:
+    async def _command(self, line: str, seconds: float | None = None) -> Reply:
         self._write(f"{line}\r\n".encode())
         return await self._reply(_verb(line), seconds)
 
-    async def _expect(self, reply: _Reply, *, is_of_host: bool = False) -> None:
+    async def _expect(self, reply: Reply, *, is_of_host: bool = False) -> None:
         if not reply.is_positive:
             raise _Refused(replace(reply.refusal, is_of_host=is_of_host))
 
@@ -463,7 +458,7 @@ class _Conversation:
         async with _within(self._options.reply_seconds, "the next hop does not take the message"):
             await self._writer.drain()
 
-    async def _reply(self, to: str, seconds: float | None = None) -> _Reply:
+    async def _reply(self, to: str, seconds: float | None = None) -> Reply:
         seconds = seconds or self._options.reply_seconds
         async with _within(seconds, f"no answer to {to}"):
             reply = await self._read_reply()
@@ -472,7 +467,7 @@ class _Conversation:
             _log.debug("next hop replies", extra={"hop": f"{self._host}:{self._port}", "reply": text})
         return reply
 
-    async def _read_reply(self) -> _Reply:
+    async def _read_reply(self) -> Reply:
         assert self._reader is not None
         lines: list[str] = []
         while len(lines) < MAX_REPLY_LINES:
@@ -487,5 +482,5 @@ class _Conversation:
                 raise _Failed("an answer that is not SMTP")
             lines.append(match.group(3).decode("utf-8", "replace"))
             if match.group(2) != b"-":
-                return _Reply(int(match.group(1)), lines)
+                return Reply(int(match.group(1)), lines)
         raise _Failed("a reply has too many lines")
