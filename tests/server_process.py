@@ -10,8 +10,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.ports import free_port
 
@@ -204,6 +206,12 @@ class ServerProcess:
         )
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout
+
+    def ask(self, path: str) -> Any:
+        """JSON of WebAdmin."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.web}{path}", headers={"Password": TOKEN})
+        with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:
+            return json.load(answer)
 
     def add_user(self, name: str, password: str = "secret") -> None:
         self.command("user", "add", name, "--password", password)

@@ -17,7 +17,7 @@ import pytest
 
 from compostela.adapters.embedded.disk import free_bytes
 from tests.full_disk import Filler, small_disk
-from tests.server_process import TOKEN, ServerProcess
+from tests.server_process import ServerProcess
 
 DISK_BYTES = 88 * 1024 * 1024
 BALLAST_BYTES = 24 * 1024 * 1024
@@ -85,10 +85,7 @@ def is_refused_at_mail(server: ServerProcess) -> bool:
 
 
 def waiting(server: ServerProcess) -> int:
-    request = urllib.request.Request(f"http://127.0.0.1:{server.web}/mailQueues/spool", headers={"Password": TOKEN})
-    with urllib.request.urlopen(request) as answer:
-        size: int = json.load(answer)["size"]
-    return size
+    return int(server.ask("/mailQueues/spool")["size"])
 
 
 def cause_of(server: ServerProcess, component: str) -> str | None:

@@ -156,6 +156,17 @@ def test_another_worker_comes_for_one_that_is_killed(server: ServerProcess) -> N
         assert imap.login(USER, "secret")[0] == "OK"
 
 
+def test_the_users_of_all_workers_are_listed_whichever_answers(server: ServerProcess) -> None:
+    users = [f"user{number}@example.org" for number in range(MANY)]
+    with contextlib.ExitStack() as stack:
+        for user in users:
+            server.add_user(user)
+            imap = stack.enter_context(imaplib.IMAP4("127.0.0.1", server.imap, LIMIT_SECONDS))
+            assert imap.login(user, "secret")[0] == "OK"
+        for _ in range(4):
+            assert set(server.ask("/servers/connectedUsers")) == set(users)
+
+
 def test_connections_of_a_killed_worker_count_no_longer(server: ServerProcess) -> None:
     connections = [socket.create_connection(("127.0.0.1", server.smtps), LIMIT_SECONDS) for _ in range(MANY)]
     for pid in server.worker_pids():

@@ -3,13 +3,16 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 import pytest
 
+from compostela.adapters.in_process.sibling_peers import SiblingPeers
 from compostela.app.supervisor.messages import decode, encode
 from compostela.app.supervisor.questions import routed
 from compostela.app.worker import SupervisedWorker
 from compostela.base.siblings import NoSiblings, Siblings
+from tests.contracts.peers import PeersContract
 from tests.contracts.siblings import SiblingsContract
 
 
@@ -88,6 +91,23 @@ class TestSupervisedWorker(SiblingsContract):
     @pytest.fixture
     def others(self, exchange: Exchange) -> Sequence[Siblings]:
         return [exchange.workers[number] for number in (1, 3)]
+
+
+def _with_name(name: bytes, question: bytes) -> bytes:
+    return name + b":" + question
+
+
+class TestSiblingPeers(PeersContract):
+    @pytest.fixture
+    def peers(self, exchange: Exchange) -> SiblingPeers:
+        return SiblingPeers(exchange.workers[2])
+
+    @pytest.fixture
+    def others(self, exchange: Exchange) -> list[bytes]:
+        names = {1: b"first", 3: b"third"}
+        for number, name in names.items():
+            SiblingPeers(exchange.workers[number]).serve(partial(_with_name, name))
+        return list(names.values())
 
 
 async def test_a_worker_that_dies_while_it_is_asked_is_not_waited_for(exchange: Exchange) -> None:

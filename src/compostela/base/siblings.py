@@ -11,6 +11,8 @@ LOG_LEVELS = "log levels"
 """Tells levels by component, None for that of the start; the answer is what was changed since the start."""
 METRICS = "metrics"
 """Asks for `compostela.base.metrics.snapshot`."""
+PEERS = "peers"
+"""Asks what the port `compostela.core.connections.ports.Peers` carries."""
 RELOAD = "certificates"
 """Tells to read certificates again, of a port or with None of all."""
 

@@ -3,6 +3,7 @@
 The sums are in the form of `sha256sum`, so a backup can be checked without this program.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -153,7 +154,9 @@ class ArchiveSink(Sink):
         self._file.close()
 
     def give_up(self) -> None:
-        self._file.close()
+        # it still writes what is buffered, which a full disk does not take
+        with contextlib.suppress(OSError):
+            self._file.close()
         self.partial.unlink(missing_ok=True)
         self.staging.unlink(missing_ok=True)
 

@@ -11,6 +11,7 @@ from compostela.adapters.dns.authentication import ResolverDns
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.adapters.http.policy_fetcher import PolicyFetcher
 from compostela.adapters.http.reports import HttpsReports
+from compostela.adapters.in_process.sibling_peers import SiblingPeers
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
 from compostela.app.server.health import (
@@ -150,7 +151,9 @@ class Server:
         self.listeners: list[Listener] = []
         self._accepting: list[Listener] = []
         """Those of SMTP and LMTP, whose sessions go before the pipeline."""
-        self._connections = Connections(ListenerConnections(self.listeners, self._clock), stores.peers)
+        # in a cluster each worker is a node, and its siblings are among its peers
+        peers = stores.peers if stores.is_cluster else SiblingPeers(self._surroundings.siblings)
+        self._connections = Connections(ListenerConnections(self.listeners, self._clock), peers)
         self._webadmin: WebAdminListener | None = None
         self._public: PublicDocumentsListener | None = None
         self._running: list[asyncio.Task[None]] = []
