@@ -104,12 +104,12 @@ async def test_replies(tmp_path: Path, commands: list[str], answer: str) -> None
 
 
 async def test_a_login_that_cannot_be_checked_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(user: Username, password: str) -> bool:
+    async def broken(name: Username, password: str) -> Username | None:
         raise TemporaryFailure("the directory is away")
 
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await greet(c)
-        monkeypatch.setattr(server.under_test.services.users, "verify", broken)
+        monkeypatch.setattr(server.under_test.services.users, "authenticate", broken)
         await c.client(f"AUTH PLAIN {plain('bob@example.org')}", "NOOP")
         await c.server("451 4.3.0 Unable to process request", "250 2.0.0 OK")
 

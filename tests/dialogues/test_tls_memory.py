@@ -108,7 +108,8 @@ async def all_is_given_back(server: TlsServer, before: Counter[str]) -> None:
     except TimeoutError:
         pytest.fail(f"left in memory: {living() - before}")
     for listener in server.under_test.listeners:
-        assert (listener._sessions, listener._waiting, listener._addresses) == (set(), {}, {})
+        assert (listener._sessions, listener._waiting) == (set(), {})
+    assert server.under_test._surroundings.connections._counts == {}
 
 
 @pytest.fixture(autouse=True)
