@@ -62,7 +62,8 @@ class MailQueueRoutes:
     async def delete(self, request: Request) -> Response:
         """A task that deletes all mails, or those of one `sender`, `name`, `recipient` or `destination` (a domain)."""
         queue = await self._queue(request)
-        given = [name for name in _CRITERIA if request.query_params.get(name)]
+        _check_criteria(request)
+        given = [name for name in _CRITERIA if name in request.query_params]
         if len(given) > 1:
             raise invalid(f"You should provide only one of the query parameters {', '.join(map(repr, _CRITERIA))}")
         if not given:
@@ -92,14 +93,22 @@ class MailQueueRoutes:
         return self._queues.queue(name)
 
 
+def _check_criteria(request: Request) -> None:
+    """Refuses an empty criterion: the variable of a script that has no value must not choose all mails."""
+    for name in _CRITERIA:
+        if request.query_params.get(name) == "":
+            raise invalid(f"The query parameter '{name}' is empty: leave it out to choose all mails")
+
+
 def _selection(request: Request) -> Selection:
+    _check_criteria(request)
     given = request.query_params
     sender, recipient, destination = given.get("sender"), given.get("recipient"), given.get("destination")
     return Selection(
-        sender=MailAddress.parse(sender) if sender else None,
-        name=given.get("name") or None,
-        recipient=MailAddress.parse(recipient) if recipient else None,
-        destination=Domain.parse(destination) if destination else None,
+        sender=None if sender is None else MailAddress.parse(sender),
+        name=given.get("name"),
+        recipient=None if recipient is None else MailAddress.parse(recipient),
+        destination=None if destination is None else Domain.parse(destination),
     )
 
 
