@@ -95,7 +95,8 @@ async def test_a_wrong_question_is_400(tmp_path: Path) -> None:
         await server.under_test.start_web()
         url = f"http://127.0.0.1:{server.under_test.web_port}/explain"
         async with aiohttp.ClientSession(headers={"Password": "secret"}) as client:
-            for query in ({}, {"recipient": "@@"}, {"recipient": str(BOB), "sender": "@@"}):
+            number = {"recipient": str(BOB), "hooks": "true", "smtpServer": "²"}
+            for query in ({}, {"recipient": "@@"}, {"recipient": str(BOB), "sender": "@@"}, number):
                 async with client.post(url, params=query, data=b"") as answer:
                     assert answer.status == 400
 

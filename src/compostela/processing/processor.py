@@ -246,6 +246,12 @@ def matcher_text(pair: Pair) -> str:
     return f"{'Not ' if pair.inverted else ''}{type(pair.matcher).__name__}{condition}"
 
 
+def error_line(mail: Mail) -> str:
+    """The last line of the mail's error message, empty if there is none."""
+    lines = (mail.error_message or "").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
 def _places(processor: Processor) -> list[str]:
     """A name for each pair that does not depend on its position, but for pairs that look the same."""
     places: list[str] = []

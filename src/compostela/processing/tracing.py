@@ -4,7 +4,7 @@ from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ER
 from compostela.core.mail.model import GHOST, ROOT, Mail
 from compostela.core.tracing.tracer import Tracer
 from compostela.model.mail_address import MailAddress
-from compostela.processing.processor import Pair, PipelineObserver, matcher_text
+from compostela.processing.processor import Pair, PipelineObserver, error_line, matcher_text
 
 Before = tuple[MailAddress | None, tuple[MailAddress, ...], bytes]
 
@@ -52,8 +52,8 @@ class TracingObserver(PipelineObserver):
             changes.append("the header is changed")
         if mail.state != processor:
             changes.append(f"goes to the processor {mail.state}")
-            if mail.error_message:
-                changes.append(f"error: {mail.error_message.strip().splitlines()[-1]}")
+            if line := error_line(mail):
+                changes.append(f"error: {line}")
         if changes:
             self._tracer.note(mail, "step", processor, by, recipients, changes)
 

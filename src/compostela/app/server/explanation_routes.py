@@ -110,7 +110,7 @@ class ExplanationRoutes:
 
     def _rehearsal(self, query: QueryParams) -> HookRehearsal:
         number = query.get("smtpServer", "0")
-        if not number.isdigit() or int(number) >= len(self._rehearsals):
+        if not number.isdecimal() or int(number) >= len(self._rehearsals):
             raise invalid(f"There is no SMTP server {number}: they are numbered from 0")
         return self._rehearsals[int(number)]
 

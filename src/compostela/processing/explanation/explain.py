@@ -22,7 +22,14 @@ from compostela.processing.explanation.recording import (
 )
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
-from compostela.processing.processor import MailProcessors, Pair, PipelineObserver, PropagatedError, matcher_text
+from compostela.processing.processor import (
+    MailProcessors,
+    Pair,
+    PipelineObserver,
+    PropagatedError,
+    error_line,
+    matcher_text,
+)
 
 MOST_MAILS = 100
 """Mails that one dry run follows: those that mailets make are followed too."""
@@ -121,8 +128,8 @@ class _Run(PipelineObserver):
             step.changes.append("the header is changed")
         if mail.state != processor:
             step.changes.append(f"goes to the processor {mail.state}")
-            if mail.error_message:
-                step.changes.append(f"error: {mail.error_message.strip().splitlines()[-1]}")
+            if line := error_line(mail):
+                step.changes.append(f"error: {line}")
 
     def falls_off(self, mail: Mail, processor: str) -> None:
         self.told.end(mail.recipients, self._beyond.format(processor=processor))
