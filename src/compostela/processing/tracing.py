@@ -41,7 +41,9 @@ class TracingObserver(PipelineObserver):
             return
         by = f"{matcher_text(pair)} -> {type(pair.mailet).__name__}"
         if mail.state == GHOST:
-            self._tracer.note(mail, "end", processor, by, recipients)
+            queues = pair.mailet.consumes
+            told = [f"goes to the queue {', '.join(queues)}"] if queues else []
+            self._tracer.note(mail, "step" if queues else "end", processor, by, recipients, told)
             return
         changes = []
         if tuple(mail.recipients) != recipients:
@@ -57,5 +59,6 @@ class TracingObserver(PipelineObserver):
         if changes:
             self._tracer.note(mail, "step", processor, by, recipients, changes)
 
-    def falls_off(self, mail: Mail, processor: str) -> None:
+    def falls_off(self, mail: Mail, processor: str) -> bool:
         self._tracer.note(mail, "end", processor, "", mail.recipients, ("lost: the processor has no mailet for it",))
+        return True

@@ -131,8 +131,9 @@ class _Run(PipelineObserver):
             if line := error_line(mail):
                 step.changes.append(f"error: {line}")
 
-    def falls_off(self, mail: Mail, processor: str) -> None:
+    def falls_off(self, mail: Mail, processor: str) -> bool:
         self.told.end(mail.recipients, self._beyond.format(processor=processor))
+        return False
 
 
 def _step(pair: Pair, mail: Mail, processor: str, *, matched: bool) -> Step:
