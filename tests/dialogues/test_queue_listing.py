@@ -129,3 +129,18 @@ async def test_an_empty_criterion_does_not_choose_all_mails(tmp_path: Path, verb
         ):
             assert answer.status == 400, await answer.text()
         assert [mail.is_held async for mail in outgoing.browse()] == [False]
+
+
+async def test_mails_without_a_sender_are_chosen_by_the_null_sender(tmp_path: Path) -> None:
+    files = {"webadmin.properties": WEBADMIN}
+    async with running(tmp_path, container=NO_WORKERS, files=files) as server:
+        await server.under_test.start_web()
+        outgoing = server.store.queues.queue("outgoing")
+        await outgoing.enqueue(a_mail("mail"))
+        await outgoing.enqueue(a_mail("report", sender=None))
+        status, text = await command(server, "queue", "hold", "outgoing", "--sender", "<>")
+        assert (status, text) == (0, "1 mails of outgoing are held\n")
+        assert [mail.name async for mail in outgoing.browse() if mail.is_held] == ["report"]
+        status, text = await command(server, "queue", "remove", "outgoing", "--yes", "--sender", "<>")
+        assert (status, text) == (0, "1 mails deleted\n")
+        assert [mail.name async for mail in outgoing.browse()] == ["mail"]

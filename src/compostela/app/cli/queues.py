@@ -71,7 +71,7 @@ def _not_empty(_: click.Context, option: click.Parameter, value: str | None) -> 
 
 _CRITERIA = (
     click.option("--mail", "name", callback=_not_empty, help="The mail of this name."),
-    click.option("--sender", callback=_not_empty, help="Mails of this sender."),
+    click.option("--sender", callback=_not_empty, help="Mails of this sender; <> for reports and others without one."),
     click.option("--recipient", callback=_not_empty, help="Mails to this recipient."),
     click.option("--destination", callback=_not_empty, help="Mails to a recipient of this domain."),
 )

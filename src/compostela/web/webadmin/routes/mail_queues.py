@@ -9,8 +9,6 @@ from compostela.core.queue.model import QueuedMail, Selection
 from compostela.core.queue.ports import MailQueue, MailQueues
 from compostela.core.queue.tasks import ClearQueue, ClearQueueTask, DeleteFromQueue, DeleteFromQueueTask
 from compostela.core.tasks.service import Tasks
-from compostela.model.domain import Domain
-from compostela.model.mail_address import MailAddress
 from compostela.web.webadmin.errors import invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, no_content, read_json
 from compostela.web.webadmin.parameters import boolean_of, limit_of
@@ -103,13 +101,7 @@ def _check_criteria(request: Request) -> None:
 def _selection(request: Request) -> Selection:
     _check_criteria(request)
     given = request.query_params
-    sender, recipient, destination = given.get("sender"), given.get("recipient"), given.get("destination")
-    return Selection(
-        sender=None if sender is None else MailAddress.parse(sender),
-        name=given.get("name"),
-        recipient=None if recipient is None else MailAddress.parse(recipient),
-        destination=None if destination is None else Domain.parse(destination),
-    )
+    return Selection.parse(given.get("sender"), given.get("name"), given.get("recipient"), given.get("destination"))
 
 
 def _document(mail: QueuedMail) -> dict[str, object]:
