@@ -171,6 +171,24 @@ async def test_one_mailet_is_tried_on_one_mail(tmp_path: Path) -> None:
                     assert (answer.status, complaint in await answer.text()) == (400, True)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "change"),
+    [
+        ({"mailet": "SetMailAttribute", "parameter.kind": "list"}, "attribute kind: list"),
+        ({"mailet": "ARCVerify"}, "attribute compostela.arc.result: none"),
+        ({"mailet": "AddFooter", "parameter.text": "bye"}, "the body is changed"),
+        ({"mailet": "RemoveAllMailAttributes"}, "attribute org.apache.james.HELO is removed"),
+    ],
+)
+async def test_what_a_mailet_does_to_attributes_and_body_is_told(
+    tmp_path: Path, parameters: dict[str, str], change: str
+) -> None:
+    async with running(tmp_path, container=CONTAINER, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        told = await explained(server, [str(BOB)], helo="client.example", **parameters)
+        assert change in [one for step in told["mails"][0]["steps"] for one in step["changes"]]
+
+
 async def test_a_client_that_may_relay_is_known_by_its_address(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
