@@ -79,7 +79,8 @@ class SmtpClient:
             conversation = idle or _Conversation(host, port, options, wishes, name or host, self._own, policy, anchor)
             try:
                 await (conversation.open() if idle is None else conversation.go_on(wishes))
-                result.tls = TlsOutcome(conversation.is_tls, failure)
+                is_new = idle is None or (result.tls is not None and result.tls.is_new)
+                result.tls = TlsOutcome(conversation.is_tls, failure, is_new)
                 left = await conversation.transact(sender, left, content, result)
                 is_kept = not left and self._idle.put(key, conversation)
                 if not is_kept:
