@@ -34,6 +34,7 @@ from compostela.model.numbers import EffectKey, Uid
 from compostela.model.uid_set import UidSet
 from compostela.model.username import Username
 from tests.contracts.fakes import a_mail
+from tests.dialogues.waiting import eventually
 from tests.distributed.cassandra_faults import FaultySession, NotingSession
 from tests.distributed.nodes import EngineFiles, blob_settings, broker_uri, engine_files, redis_server
 from tests.distributed.round_trips import Trips, counted_drivers, counting
@@ -91,6 +92,11 @@ async def start(
             stack.push_async_callback(stores.close)
             services = make_services(configuration, stores, SystemClock())
             stack.callback(services.users.close)
+
+            async def reaches_all_engines() -> bool | None:
+                return not any([await check.probe() for check in stores.checks]) or None
+
+            await eventually(reaches_all_engines)
             return Node(stores, services)
 
         yield start
