@@ -302,9 +302,10 @@ class Server:
     async def reload_certificates(self, port: int | None = None) -> int:
         """See `net.tls.reload`."""
         await self._surroundings.siblings.ask(RELOAD, port)
-        return await self._reload_own(port)
+        return await self.reload_own_certificates(port)
 
-    async def _reload_own(self, port: int | None = None) -> int:
+    async def reload_own_certificates(self, port: int | None = None) -> int:
+        """Those of this process."""
         public = [] if self._public is None else [self._public]
         return await reload_certificates([*self.listeners, *public], port)
 
@@ -314,7 +315,7 @@ class Server:
         async def reload(port: Json) -> Json:
             # what is wrong is in the log already, and said by the process that asks
             with contextlib.suppress(InvalidArgument):
-                await self._reload_own(port if isinstance(port, int) else None)
+                await self.reload_own_certificates(port if isinstance(port, int) else None)
             return None
 
         self._surroundings.siblings.answer(RELOAD, reload)
