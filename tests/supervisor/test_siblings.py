@@ -11,7 +11,8 @@ from compostela.adapters.in_process.sibling_peers import SiblingPeers
 from compostela.app.supervisor.messages import MAX_LINE_BYTES, decode, encode
 from compostela.app.supervisor.questions import routed
 from compostela.app.worker import SupervisedWorker
-from compostela.base.siblings import NoSiblings, Siblings
+from compostela.base.errors import TemporaryFailure
+from compostela.base.siblings import PEERS, NoSiblings, Siblings
 from tests.contracts.peers import PeersContract
 from tests.contracts.siblings import SiblingsContract
 
@@ -132,6 +133,26 @@ async def test_a_worker_that_dies_while_it_is_asked_is_not_waited_for(exchange: 
     assert await asking == ["here"]
     assert exchange.workers[2].missing == 1
     assert {1} in exchange.ended
+
+
+async def test_a_worker_that_hangs_has_no_answer_and_its_peers_are_told(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compostela.app.worker.ANSWER_SECONDS", 0.2)
+    never = asyncio.Event()
+
+    async def hangs(_: object) -> None:
+        await never.wait()
+
+    async def works(_: object) -> str:
+        return "here"
+
+    for topic in ("where", PEERS):
+        exchange.workers[1].answer(topic, hangs)
+        exchange.workers[3].answer(topic, works)
+    assert sorted(map(str, await exchange.workers[2].ask("where"))) == ["None", "here"]
+    with pytest.raises(TemporaryFailure):
+        await SiblingPeers(exchange.workers[2]).ask(b"who is connected")
 
 
 async def test_a_worker_learns_that_the_supervisor_is_gone(exchange: Exchange) -> None:

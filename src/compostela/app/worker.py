@@ -122,6 +122,8 @@ class SupervisedWorker:
                 await question.is_over.wait()
         except TimeoutError:
             _log.warning("not all workers have answered", extra={"topic": topic})
+            silent = {None} if question.asked is None else question.asked - question.answers.keys()
+            return [*question.answers.values(), *(None for _ in silent)]
         finally:
             del self._questions[number]
         return list(question.answers.values())
