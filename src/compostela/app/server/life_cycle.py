@@ -338,10 +338,9 @@ class Server:
         """Stops accepting, finishes what is in flight, and closes the stores."""
         if self._surroundings.turns is not None:
             self._surroundings.turns.end()
-        await asyncio.gather(*(listener.stop() for listener in self.listeners))
-        for web in (self._webadmin, self._public):
-            if web is not None:
-                await web.stop()
+        # all at once: another server may wait for the ports while sessions finish
+        webs = [web for web in (self._webadmin, self._public) if web is not None]
+        await asyncio.gather(*(one.stop() for one in (*self.listeners, *webs)))
         for task in self._running:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
