@@ -10,6 +10,7 @@ import pytest
 from compostela.app import first_start
 from compostela.core.blob.model import MessageContent
 from compostela.core.outbound.ports import SendOptions, SmtpSender, Wishes
+from compostela.core.outbound.tls import TlsFailureType
 from compostela.mime.lines import has_bare_line_ends
 from tests.contracts.fakes import address
 from tests.contracts.next_hop import (
@@ -377,7 +378,12 @@ class SmtpSenderContract:
     async def test_mail_goes_without_tls_where_tls_fails_and_nobody_insists(self, sender: SmtpSender) -> None:
         broken = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # a server without a certificate
         peer = Peer(features=(*EVERY_FEATURE, "STARTTLS", "REQUIRETLS", "AUTH PLAIN"), tls=broken)
-        assert (await sent(sender, peer)).delivered == [BOB, CAROL]
+        result = await sent(sender, peer)
+        assert result.delivered == [BOB, CAROL]
+        assert result.tls is not None
+        assert result.tls.failure is not None
+        # in reports, a handshake that fails is not a server without STARTTLS (RFC 8460 §4.3)
+        assert (result.tls.is_used, result.tls.failure.type) == (False, TlsFailureType.VALIDATION_FAILURE)
         assert peer.verbs()[:4] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
         peer.lines.clear()
         assert codes(await sent(sender, peer, wishes=Wishes(require_tls=True))) == {BOB: 0, CAROL: 0}

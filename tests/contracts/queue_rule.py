@@ -65,6 +65,8 @@ class QueueRuleContract:
         ("chosen", "names"),
         [
             (Selection(sender=address("X@example.org")), ["two"]),
+            (Selection.parse("X@example.org", None, None, "b.example"), ["two"]),
+            (Selection.parse("<>", None, None, None), []),
             (Selection(recipient=address("bob@b.example")), ["two", "three"]),
             (Selection(name="three"), ["three"]),
             (Selection(name="three", destination=Domain("a.example")), []),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from compostela.base.errors import InvalidArgument
-from compostela.core.mail.attributes import SMTP_AUTH_USER
+from compostela.core.mail.attributes import SENT_BY_MAILET, SMTP_AUTH_USER
 from compostela.core.mail.model import Mail
 from compostela.mailauth.dkim.private_key import load_private_key
 from compostela.processing.mailet import MailetContext
@@ -91,6 +91,26 @@ async def test_own_users_and_neighbours_are_not_looked_at_and_cannot_forge_resul
         done = await served(mailet("DMARC", context), mail)
         assert "compostela.dmarc.result" not in done.attributes
         assert b"Authentication-Results" not in done.content.header
+
+
+async def test_a_forward_is_not_judged_by_its_new_sender(context: MailetContext) -> None:
+    dmarc = mailet("DMARC", context, rejectProcessor="rejected")
+    first = await served(dmarc, arriving())
+    copy = first.copy("mail-forward", first.recipients)
+    copy.sender = first.recipients[0]
+    copy.attributes[SENT_BY_MAILET] = True
+    again = await served(dmarc, copy, 1)
+    assert (said(again), again.state, again.content.header) == (("pass", "none"), "root", first.content.header)
+
+
+async def test_mail_that_is_made_here_is_not_looked_at(context: MailetContext) -> None:
+    mail = arriving(address="198.51.100.1")
+    mail.attributes[SENT_BY_MAILET] = True
+    mail.content = mail.content.with_header(
+        b"Authentication-Results: mail.example.org; dmarc=pass\r\n" + mail.content.header
+    )
+    done = await served(mailet("DMARC", context, rejectProcessor="rejected"), mail)
+    assert (done.state, b"Authentication-Results" in done.content.header) == ("root", False)
 
 
 async def test_a_mail_without_one_author_is_an_error(context: MailetContext) -> None:

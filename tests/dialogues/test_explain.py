@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from compostela.core.queue.model import SPOOL
 from compostela.model.username import Username
 from tests.dialogues.server import BOB, Server, running
+from tests.dialogues.test_processing import NETWORK
 
 WEBADMIN = "enabled=true\nhost=127.0.0.1\nport=0\npassword=secret\n"
 SCRIPT = b'require ["fileinto", "copy"];\nredirect :copy "ann@elsewhere.example"; fileinto "Lists";'
@@ -95,7 +97,8 @@ async def test_a_wrong_question_is_400(tmp_path: Path) -> None:
         await server.under_test.start_web()
         url = f"http://127.0.0.1:{server.under_test.web_port}/explain"
         async with aiohttp.ClientSession(headers={"Password": "secret"}) as client:
-            for query in ({}, {"recipient": "@@"}, {"recipient": str(BOB), "sender": "@@"}):
+            number = {"recipient": str(BOB), "hooks": "true", "smtpServer": "²"}
+            for query in ({}, {"recipient": "@@"}, {"recipient": str(BOB), "sender": "@@"}, number):
                 async with client.post(url, params=query, data=b"") as answer:
                     assert answer.status == 400
 
@@ -166,3 +169,37 @@ async def test_one_mailet_is_tried_on_one_mail(tmp_path: Path) -> None:
             ):
                 async with client.post(url, params={"recipient": str(BOB), **query}, data=b"") as answer:
                     assert (answer.status, complaint in await answer.text()) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "change"),
+    [
+        ({"mailet": "SetMailAttribute", "parameter.kind": "list"}, "attribute kind: list"),
+        ({"mailet": "ARCVerify"}, "attribute compostela.arc.result: none"),
+        ({"mailet": "AddFooter", "parameter.text": "bye"}, "the body is changed"),
+        ({"mailet": "RemoveAllMailAttributes"}, "attribute org.apache.james.HELO is removed"),
+    ],
+)
+async def test_what_a_mailet_does_to_attributes_and_body_is_told(
+    tmp_path: Path, parameters: dict[str, str], change: str
+) -> None:
+    async with running(tmp_path, container=CONTAINER, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        told = await explained(server, [str(BOB)], helo="client.example", **parameters)
+        assert change in [one for step in told["mails"][0]["steps"] for one in step["changes"]]
+
+
+async def test_a_client_that_may_relay_is_known_by_its_address(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path, elements=NETWORK, files={"webadmin.properties": WEBADMIN}) as server:
+        await server.under_test.start_web()
+        for address, end in (
+            ("127.0.0.1", "put into the queue outgoing"),
+            ("192.0.2.1", "put into the repository embedded://var/mail/relay-denied/"),
+        ):
+            told = await explained(server, ["x@elsewhere.example"], remoteAddress=address)
+            assert ends(told)["x@elsewhere.example"] == [end]
+        # a dry run loses no mail, so the log has no word of it
+        await explained(server, ["x@elsewhere.example"], mailet="RemoveMimeHeader", **{"parameter.name": "bcc"})
+        assert "is lost" not in caplog.text

@@ -4,16 +4,22 @@ import asyncio
 import json
 from pathlib import Path
 
+import aiohttp
+import pytest
 from click.testing import CliRunner
 
 from compostela.app.cli import main
+from tests.contracts.fakes import a_mail
 from tests.dialogues.conversation import conversation
 from tests.dialogues.server import Server, running
 from tests.dialogues.test_first_day import WEBADMIN
 from tests.dialogues.test_processing import NETWORK, next_hop, send
 from tests.dialogues.waiting import eventually
 
-REFUSED = "451 4.7.1 come back\ttomorrow"
+NO_WORKERS = """<mailetcontainer><spooler><threads>0</threads></spooler><processors>
+<processor state="root"><mailet match="All" class="Null"/></processor>
+<processor state="error"><mailet match="All" class="Null"/></processor></processors></mailetcontainer>"""
+REFUSED = "451 4.7.1 come back\ttomorrow\x1b[2J"
 
 
 async def command(server: Server, *arguments: str) -> tuple[int, str]:
@@ -44,7 +50,7 @@ async def test_a_deferred_mail_is_shown_with_its_last_error_and_the_next_attempt
             assert str(mail["nextDelivery"]) > str(mail["arrival"])
             assert isinstance(mail["size"], int)
             status, text = await command(server, "queue", "show", "outgoing", str(mail["name"]))
-            assert (status, "last error: 451 4.7.1 come back tomorrow" in text) == (0, True)
+            assert (status, "last error: 451 4.7.1 come back tomorrow?[2J" in text) == (0, True)
             assert (
                 json.loads((await command(server, "queue", "show", "outgoing", str(mail["name"]), "--json"))[1]) == mail
             )
@@ -101,3 +107,40 @@ async def test_mails_are_held_released_flushed_and_deleted_by_destination_sender
             gone = ("queue", "remove", "outgoing", "--yes", "--destination", "elsewhere.example")
             assert await command(server, *gone) == (0, "1 mails deleted\n")
             assert await shown() == []
+
+
+@pytest.mark.parametrize("verb", ["hold", "release", "flush", "remove"])
+async def test_an_empty_criterion_does_not_choose_all_mails(tmp_path: Path, verb: str) -> None:
+    files = {"webadmin.properties": WEBADMIN}
+    async with running(tmp_path, container=NO_WORKERS, files=files) as server:
+        await server.under_test.start_web()
+        outgoing = server.store.queues.queue("outgoing")
+        await outgoing.enqueue(a_mail(recipients=("x@elsewhere.example",)))
+        agreed = ("--yes",) if verb == "remove" else ()
+        status, text = await command(server, "queue", verb, "outgoing", *agreed, "--sender", "")
+        assert (status, "is empty" in text) == (64, True), text
+        method, body = ("DELETE", None) if verb == "remove" else ("PATCH", {"held": verb == "hold"})
+        if verb == "flush":
+            body = {"delayed": False}
+        url = f"http://127.0.0.1:{server.under_test.web_port}/mailQueues/outgoing/mails?delayed=true&recipient="
+        async with (
+            aiohttp.ClientSession(headers={"Password": "full"}) as client,
+            client.request(method, url, json=body) as answer,
+        ):
+            assert answer.status == 400, await answer.text()
+        assert [mail.is_held async for mail in outgoing.browse()] == [False]
+
+
+async def test_mails_without_a_sender_are_chosen_by_the_null_sender(tmp_path: Path) -> None:
+    files = {"webadmin.properties": WEBADMIN}
+    async with running(tmp_path, container=NO_WORKERS, files=files) as server:
+        await server.under_test.start_web()
+        outgoing = server.store.queues.queue("outgoing")
+        await outgoing.enqueue(a_mail("mail"))
+        await outgoing.enqueue(a_mail("report", sender=None))
+        status, text = await command(server, "queue", "hold", "outgoing", "--sender", "<>")
+        assert (status, text) == (0, "1 mails of outgoing are held\n")
+        assert [mail.name async for mail in outgoing.browse() if mail.is_held] == ["report"]
+        status, text = await command(server, "queue", "remove", "outgoing", "--yes", "--sender", "<>")
+        assert (status, text) == (0, "1 mails deleted\n")
+        assert [mail.name async for mail in outgoing.browse()] == ["mail"]

@@ -34,6 +34,8 @@ async def test_a_mail_is_followed_from_its_arrival_to_each_recipients_end(tmp_pa
                 return {"x@elsewhere.example", str(BOB)} <= set(ends) or None
 
             assert await eventually(over)
+            handed = [one for one in await tracer.read(name) if "goes to the queue outgoing" in one.detail]
+            assert [one.what for one in handed] == ["step"]
             status, output = await command(server, "trace", name, "--json")
             assert status == 0, output
             events = json.loads(output)["events"]

@@ -81,8 +81,8 @@ class PipelineObserver(ABC):
         """The mailet had the mail, or was left out."""
 
     @abstractmethod
-    def falls_off(self, mail: Mail, processor: str) -> None:
-        """No pair is left for the mail."""
+    def falls_off(self, mail: Mail, processor: str) -> bool:
+        """No pair is left for the mail. Return whether a mail is lost by it, and not only in a dry run."""
 
 
 class MailProcessors:
@@ -143,8 +143,8 @@ class MailProcessors:
             if not staying:
                 break
         for one in staying:
-            if self._observer is not None:
-                self._observer.falls_off(one.mail, here)
+            if self._observer is not None and not self._observer.falls_off(one.mail, here):
+                continue
             _log.error(
                 "a mail fell off the end of a processor and is lost to its recipients",
                 extra={"mail": one.mail.name, "processor": here, "recipients": len(one.mail.recipients)},
@@ -244,6 +244,12 @@ def matcher_text(pair: Pair) -> str:
         return "None" if pair.inverted else "All"
     condition = f"={pair.matcher.condition}" if pair.matcher.condition else ""
     return f"{'Not ' if pair.inverted else ''}{type(pair.matcher).__name__}{condition}"
+
+
+def error_line(mail: Mail) -> str:
+    """The last line of the mail's error message, empty if there is none."""
+    lines = (mail.error_message or "").strip().splitlines()
+    return lines[-1] if lines else ""
 
 
 def _places(processor: Processor) -> list[str]:

@@ -51,7 +51,7 @@ class Spooler:
     ) -> None:
         self._processors = processors
         self._tracer = tracer
-        self._parking = Parking(repositories, error_repository)
+        self._parking = Parking(repositories, error_repository, tracer)
         self._activity = activity
         self._workers = QueueWorkers("spooler", workers, queue, self._process, drain_seconds=drain_seconds)
 

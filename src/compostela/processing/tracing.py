@@ -4,7 +4,7 @@ from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ER
 from compostela.core.mail.model import GHOST, ROOT, Mail
 from compostela.core.tracing.tracer import Tracer
 from compostela.model.mail_address import MailAddress
-from compostela.processing.processor import Pair, PipelineObserver, matcher_text
+from compostela.processing.processor import Pair, PipelineObserver, error_line, matcher_text
 
 Before = tuple[MailAddress | None, tuple[MailAddress, ...], bytes]
 
@@ -41,7 +41,9 @@ class TracingObserver(PipelineObserver):
             return
         by = f"{matcher_text(pair)} -> {type(pair.mailet).__name__}"
         if mail.state == GHOST:
-            self._tracer.note(mail, "end", processor, by, recipients)
+            queues = pair.mailet.consumes
+            told = [f"goes to the queue {', '.join(queues)}"] if queues else []
+            self._tracer.note(mail, "step" if queues else "end", processor, by, recipients, told)
             return
         changes = []
         if tuple(mail.recipients) != recipients:
@@ -52,10 +54,11 @@ class TracingObserver(PipelineObserver):
             changes.append("the header is changed")
         if mail.state != processor:
             changes.append(f"goes to the processor {mail.state}")
-            if mail.error_message:
-                changes.append(f"error: {mail.error_message.strip().splitlines()[-1]}")
+            if line := error_line(mail):
+                changes.append(f"error: {line}")
         if changes:
             self._tracer.note(mail, "step", processor, by, recipients, changes)
 
-    def falls_off(self, mail: Mail, processor: str) -> None:
+    def falls_off(self, mail: Mail, processor: str) -> bool:
         self._tracer.note(mail, "end", processor, "", mail.recipients, ("lost: the processor has no mailet for it",))
+        return True

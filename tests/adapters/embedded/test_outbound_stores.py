@@ -3,12 +3,13 @@
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.adapters.embedded.tls_results import KEPT_DAYS
 from compostela.core.outbound.sts_ports import StsPolicyStore
 from compostela.core.outbound.tls_reports import TlsResultStore
 from compostela.core.tracing.ports import TraceBatch, TraceStore
 from tests.adapters.embedded.distance import clock, elsewhere, eventually, store
 from tests.contracts.fakes import START
-from tests.contracts.outbound_stores import StsPolicyStoreContract, TlsResultStoreContract
+from tests.contracts.outbound_stores import FINE, ORG, StsPolicyStoreContract, TlsResultStoreContract
 from tests.contracts.traces import MAIL, TraceStoreContract, event
 
 __all__ = ["clock", "elsewhere", "eventually", "store"]
@@ -42,6 +43,13 @@ class TestEmbeddedTraces(TraceStoreContract):
     @pytest.fixture
     def traces_elsewhere(self, elsewhere: EmbeddedStore) -> TraceStore:
         return elsewhere.outbound.traces
+
+
+async def test_results_whose_report_cannot_be_sent_are_not_kept_for_ever(store: EmbeddedStore) -> None:
+    results = store.outbound.tls_results
+    for day in (1, 2, 2 + KEPT_DAYS):
+        await results.add(day, ORG, {FINE: 1})
+    assert [len(await results.domains(day)) for day in (1, 2, 2 + KEPT_DAYS)] == [0, 1, 1]
 
 
 async def test_what_is_too_old_or_too_much_makes_room(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ async def fetching(
 
 
 async def test_a_policy_is_fetched_from_the_address_that_dns_gives(tmp_path: Path) -> None:
-    async with fetching(tmp_path, b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nversion: STSv1\r\n") as fetcher:
+    async with fetching(tmp_path, b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\nversion: STSv1\r\n") as fetcher:
         assert await fetcher.fetch(HOST, PATH) == "version: STSv1\r\n"
 
 
@@ -60,6 +60,7 @@ async def test_a_policy_is_fetched_from_the_address_that_dns_gives(tmp_path: Pat
     [
         (b"HTTP/1.1 301 Moved\r\nLocation: https://elsewhere.example/\r\n\r\n", "the answer is 301"),
         (b"HTTP/1.1 404 Not Found\r\n\r\n", "the answer is 404"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nversion: STSv1\r\n", "the answer is cut off"),
         (b"220 mail.example.org ESMTP\r\n", "does not answer as HTTP"),
     ],
 )

@@ -43,6 +43,11 @@ async def test_no_store_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not (tmp_path / "data").exists()
 
 
+async def test_srs_opens_no_store(tmp_path: Path) -> None:
+    (tmp_path / "recipientrewritetable.xml").write_text("<recipientrewritetable><srs/></recipientrewritetable>")
+    assert await complaints(tmp_path) == []
+
+
 async def test_a_class_that_uses_a_store_before_the_server_starts_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """DANE for SMTP (RFC 7672): next hops that prove themselves with TLSA records, and those that do not."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256, sha512
 from pathlib import Path
@@ -121,11 +121,18 @@ async def test_the_name_and_the_dates_count_with_an_authority_alone(tmp_path: Pa
     ]
     anchored = policy(forms(2, chain.authority)[1])
     for name, failure in ((NAME, None), ("other.example", TlsFailureType.CERTIFICATE_EXPIRED)):
-        result = await sent(SmtpClient(), chain.peer(), name=name, tls=anchored)
+        result = await sent(SmtpClient(), chain.peer(), name=name, tls=replace(anchored, domain=name))
         assert codes(result) == {BOB: 0, CAROL: 0}
         assert result.tls is not None
         assert result.tls.failure is not None
         assert failure in (None, result.tls.failure.type)
+
+
+async def test_of_an_alias_the_name_with_the_records_counts(tmp_path: Path) -> None:
+    chain = chain_of(tmp_path)
+    anchored = policy(forms(2, chain.authority)[1])
+    result = await sent(SmtpClient(), chain.peer(), name="alias.signed.example", tls=anchored)
+    assert (result.delivered, result.tls) == ([BOB, CAROL], TlsOutcome(is_used=True))
 
 
 async def test_a_server_that_no_record_names_gets_no_mail(tmp_path: Path) -> None:

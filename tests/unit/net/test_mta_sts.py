@@ -8,7 +8,7 @@ import json
 import ssl
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,15 @@ from compostela.core.outbound.tls_reports import DAY_SECONDS, TlsResults
 from compostela.core.queue.model import SPOOL
 from compostela.core.tasks.model import TaskState
 from compostela.core.tasks.runner import TaskContext
+from compostela.core.tracing.tracer import accepted_name
 from compostela.model.domain import Domain
-from tests.contracts.fakes import FakeClock, address
-from tests.contracts.next_hop import EVERY_FEATURE, Peer
+from compostela.processing.remote_delivery.deliverer import Deliverer
+from compostela.processing.remote_delivery.next_hops import Hop
+from tests.contracts.fakes import FakeClock, a_mail, address
+from tests.contracts.next_hop import EVERY_FEATURE, HOST, Peer
 from tests.name_server import NameServer, name_server
-from tests.unit.net.test_dane import tried
+from tests.unit.net.test_dane import settings, tried
+from tests.unit.processing.pipeline import server_context
 
 SHOP = Domain("shop.example")
 MX = "mx.shop.example"
@@ -139,6 +143,32 @@ async def test_a_tested_policy_is_reported_and_the_mail_goes(world: World, tls: 
         assert (session.failure and session.failure.type) == failure
 
 
+@dataclass
+class OneHop:
+    """One exchanger for every domain."""
+
+    hop: Hop
+
+    async def find(self, domain: Domain) -> list[Hop]:
+        return [self.hop]
+
+
+async def test_a_trace_tells_of_tls_also_if_a_tested_policy_is_not_met(
+    world: World, tls: ssl.SSLContext, tmp_path: Path
+) -> None:
+    world.publish(policy("testing"))
+    (tmp_path / "server").mkdir()
+    async with server_context(tmp_path / "server") as own, Peer(features=TLS, tls=tls).running() as peer:
+        context = replace(own, tls_policies=TlsPolicies(sts=world.policies()))
+        hop = Hop(HOST, peer.port, "other.shop.example")
+        queue = context.queues.queue("outgoing")
+        await queue.enqueue(a_mail(recipients=("x@shop.example",)))
+        await Deliverer(settings(), context, OneHop(hop)).deliver(await queue.dequeue())
+        await context.sender.close()
+        (event,) = await context.tracer.read("mail1")
+        assert (event.what, event.detail) == ("end", ("sent with TLS",))
+
+
 async def test_a_policy_outlives_a_restart_and_the_loss_of_its_record(world: World) -> None:
     world.publish(policy())
     found = await world.policies().find(SHOP, MX)
@@ -214,6 +244,8 @@ async def test_a_report_of_the_day_goes_to_the_domain_that_asks_for_it(world: Wo
     assert await run() == {"days": 7, "sentReportCount": 1, "failedReportCount": 0}
     item = await world.store.queues.queue(SPOOL).dequeue()
     assert item.mail.recipients == [address("tls@shop.example")]
+    # a trace of it does not have other reports in it
+    assert accepted_name(item.mail.name) == item.mail.name
     assert item.mail.attributes[REQUIRE_TLS] is False
     message = email.message_from_bytes(await item.mail.content.read(), policy=email.policy.default)
     assert message["TLS-Report-Domain"] == "shop.example"

@@ -4,8 +4,14 @@ import asyncio
 
 import pytest
 
+from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.outbound.ports import SendOptions, SmtpSender, Wishes
+from compostela.core.outbound.tls import TlsSession
 from compostela.net.outbound.client import SmtpClient
+from compostela.processing.remote_delivery.attempt import attempt
+from compostela.processing.remote_delivery.next_hops import Hop
+from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
+from tests.contracts.fakes import a_mail
 from tests.contracts.next_hop import BOB, CAROL, HANG_UP, HOST, Peer, codes, content
 from tests.contracts.outbound import SmtpSenderContract
 from tests.dialogues.waiting import eventually
@@ -39,6 +45,22 @@ async def test_a_connection_takes_several_mails() -> None:
         await client.close()
     assert peer.verbs().count("EHLO") == 3
     assert peer.verbs().count("QUIT") == 3
+
+
+async def test_tls_of_a_kept_connection_is_told_once() -> None:
+    client, peer = SmtpClient(idle_seconds=60.0), Peer()
+    sessions: list[TlsSession | None] = []
+    async with peer.running():
+        for _ in range(2):
+            await attempt(
+                a_mail(),
+                [Hop(HOST, peer.port, "mx.example.org")],
+                client,
+                read_remote_delivery_settings(Settings(Node("mailet", Place("")), Problems()), "own.example"),
+                note=lambda _, __, session: sessions.append(session),
+            )
+        await client.close()
+    assert [session is not None for session in sessions] == [True, False]
 
 
 @pytest.mark.parametrize("ending", ["421 4.4.2 bye", HANG_UP])

@@ -47,6 +47,22 @@ def test_no_pause_is_longer_than_the_time_to_the_next_try() -> None:
     assert destinations.wait_seconds("b.example") == 0
 
 
+def test_a_pause_is_lifted_for_mails_from_before_it_and_not_for_each_of_them() -> None:
+    clock = FakeClock()
+    destinations = Destinations(10, clock)
+    destinations.begin("a.example")
+    destinations.end("a.example", DEAD, 3600)
+    put_back_at = clock.now()
+    clock.advance(1)
+    destinations.lift("a.example", put_back_at)
+    assert destinations.wait_seconds("a.example") == 0
+    destinations.begin("a.example")
+    destinations.end("a.example", DEAD, 3600)
+    destinations.lift("a.example", put_back_at)
+    assert destinations.wait_seconds("a.example") == 120
+    destinations.lift("unknown.example", put_back_at)
+
+
 def test_what_is_remembered_is_bounded() -> None:
     destinations = Destinations(1, FakeClock())
     for number in range(MAX_DESTINATIONS + 10):

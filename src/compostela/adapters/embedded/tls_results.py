@@ -9,14 +9,17 @@ from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.core.outbound.tls_reports import TlsResult
 from compostela.model.domain import Domain
 
+KEPT_DAYS = 30
+"""Results whose report cannot be sent are removed after so many days."""
 _ADD = """INSERT INTO tls_result VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (day, domain, result) DO UPDATE SET sessions = sessions + ?4"""
+_REMOVE_OLD = "DELETE FROM tls_result WHERE day < ?"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(TlsResult).decode
 
 
 class EmbeddedTlsResults:
-    """See `compostela.core.outbound.tls_reports.TlsResultStore`."""
+    """See `compostela.core.outbound.tls_reports.TlsResultStore`. Each `add` removes what is too old."""
 
     def __init__(self, writer: Writer, reader: Reader) -> None:
         self._writer = writer
@@ -26,6 +29,7 @@ class EmbeddedTlsResults:
         rows = [(day, domain.name, _encode(result), count) for result, count in counts.items()]
 
         def job(tx: Transaction) -> None:
+            tx.execute(_REMOVE_OLD, (day - KEPT_DAYS,))
             for row in rows:
                 tx.execute(_ADD, row)
 

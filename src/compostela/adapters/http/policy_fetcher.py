@@ -1,6 +1,7 @@
 """Fetching an MTA-STS policy as other servers do (RFC 8461 §3.3): HTTPS, a valid certificate, no redirection."""
 
 import asyncio
+import re
 import ssl
 
 from compostela.core.dns.ports import DnsNoSuchName, DnsResolver
@@ -8,6 +9,7 @@ from compostela.core.dns.ports import DnsNoSuchName, DnsResolver
 FETCH_SECONDS = 15.0
 MAX_POLICY_BYTES = 64 * 1024
 HTTPS_PORT = 443
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?:\r\n|$)", re.IGNORECASE)
 
 
 class PolicyFetcher:
@@ -51,4 +53,13 @@ class PolicyFetcher:
             raise OSError(f"{host} does not answer as HTTP")
         if status[1] != b"200":
             raise OSError(f"the answer is {status[1].decode('latin-1')[:20]}")
+        if len(data) <= MAX_POLICY_BYTES and len(body) < _content_length(head):
+            # what is left of it may be a policy that lacks exchangers
+            raise OSError("the answer is cut off")
         return body[:MAX_POLICY_BYTES].decode("utf-8", "replace")
+
+
+def _content_length(head: bytes) -> int:
+    """0 if the answer does not say how long it is."""
+    found = _CONTENT_LENGTH.search(head)
+    return int(found[1]) if found is not None else 0

@@ -198,7 +198,9 @@ class LdapDirectory:
                 wanted = self._user_filter()
                 connection.search(base, wanted, attributes=[self._name_attribute], paged_size=PAGE, paged_cookie=cookie)
                 found += _entries(connection)
-                cookie = connection.result["controls"][_PAGED]["value"]["cookie"]
+                # a server that does not know the control gives everything at once
+                paged = connection.result.get("controls", {}).get(_PAGED)
+                cookie = paged["value"]["cookie"] if paged is not None else None
                 if not cookie:
                     return found
             _log.warning(

@@ -16,6 +16,7 @@ from ldap3.core.exceptions import (
     LDAPInvalidCredentialsResult,
     LDAPInvalidDNSyntaxResult,
     LDAPInvalidPortError,
+    LDAPNoSuchObjectResult,
     LDAPResponseTimeoutError,
     LDAPSSLConfigurationError,
     LDAPUnavailableResult,
@@ -35,6 +36,7 @@ _WRONG_PASSWORD = (
     LDAPInappropriateAuthenticationResult,
     LDAPUnwillingToPerformResult,
     LDAPInvalidDNSyntaxResult,
+    LDAPNoSuchObjectResult,
 )
 
 

@@ -3,6 +3,7 @@
 import copy
 import functools
 import http.client
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 60
 TASK_SECONDS = 3600.0
 LOOK_SECONDS = 0.2
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def with_client(command: Callable[Concatenate["Client", P], None]) -> Callable[..., None]:
@@ -216,6 +218,11 @@ def _reason(status: int, answer: Any) -> str:
 def part(text: str) -> str:
     """A path parameter."""
     return quote(text, safe="@")
+
+
+def printable(text: str) -> str:
+    """The text without control characters: what other servers say must not steer the terminal."""
+    return _CONTROL.sub("?", text)
 
 
 def show(value: object, as_json: bool, text: str | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from compostela.app.cli.client import Client, add_old_name, confirm, part, with_client, yes_option
+from compostela.app.cli.client import Client, add_old_name, confirm, part, printable, with_client, yes_option
 
 MAX_ERROR_CHARACTERS = 1000
 """Of an error in the list; JSON has all of it."""
@@ -52,7 +52,7 @@ def _described(mail: dict[str, Any]) -> str:
         f"  arrived {mail['arrival']}, failed attempts: {mail['attempts']}, next: {_next(mail)}",
     ]
     if mail["lastError"]:
-        error = " ".join(mail["lastError"].split())
+        error = printable(" ".join(mail["lastError"].split()))
         lines.append(f"  last error: {error[:MAX_ERROR_CHARACTERS]}")
     return "\n".join(lines)
 
@@ -62,11 +62,18 @@ def _next(mail: dict[str, Any]) -> str:
     return f"held ({due} once it is released)" if mail["held"] else due
 
 
+def _not_empty(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """An empty variable of a script must not choose all mails."""
+    if value == "":
+        raise click.BadParameter("is empty: leave it out to choose all mails", param=option)
+    return value
+
+
 _CRITERIA = (
-    click.option("--mail", "name", help="The mail of this name."),
-    click.option("--sender", help="Mails of this sender."),
-    click.option("--recipient", help="Mails to this recipient."),
-    click.option("--destination", help="Mails to a recipient of this domain."),
+    click.option("--mail", "name", callback=_not_empty, help="The mail of this name."),
+    click.option("--sender", callback=_not_empty, help="Mails of this sender; <> for reports and others without one."),
+    click.option("--recipient", callback=_not_empty, help="Mails to this recipient."),
+    click.option("--destination", callback=_not_empty, help="Mails to a recipient of this domain."),
 )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from compostela.app.cli.client import Client, part, with_client
+from compostela.app.cli.client import Client, part, printable, with_client
 
 
 @click.command()
@@ -27,5 +27,5 @@ def _text(told: dict[str, Any]) -> str:
         lines.append(f"  {event['time']}  {event['what']}{f': {where}' if where else ''}")
         if event["recipients"]:
             lines.append(f"      {', '.join(event['recipients'])}")
-        lines += [f"      {' '.join(one.split())}" for one in event["detail"]]
+        lines += [f"      {printable(' '.join(one.split()))}" for one in event["detail"]]
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from compostela.base.clock import Clock
 from compostela.base.ids import new_id
 from compostela.base.settings import Node, Place
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.mail.attributes import HELO, SMTP_AUTH_USER
+from compostela.core.mail.attributes import HELO, SMTP_AUTH_USER, SMTP_IS_AUTH_NETWORK
 from compostela.core.mail.model import ERROR, ROOT, Mail
 from compostela.mime.headers import header_end
 from compostela.mime.lines import with_crlf
@@ -65,6 +65,8 @@ class ExplanationRoutes:
             mail.attributes[HELO] = helo
         if user := query.get("user"):
             mail.attributes[SMTP_AUTH_USER] = str(Username.parse(user))
+        elif self._rehearsals and self._rehearsal(query).is_authorized(mail.remote_address):
+            mail.attributes[SMTP_IS_AUTH_NETWORK] = True
         steps: list[HookStep] = []
         refused: list[End] = []
         if boolean_of(request, "hooks", False):
@@ -110,7 +112,7 @@ class ExplanationRoutes:
 
     def _rehearsal(self, query: QueryParams) -> HookRehearsal:
         number = query.get("smtpServer", "0")
-        if not number.isdigit() or int(number) >= len(self._rehearsals):
+        if not number.isdecimal() or int(number) >= len(self._rehearsals):
             raise invalid(f"There is no SMTP server {number}: they are numbered from 0")
         return self._rehearsals[int(number)]
 

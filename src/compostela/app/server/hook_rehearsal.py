@@ -47,13 +47,17 @@ class HookRehearsal:
         self._settings = settings
         self._context = context
 
+    def is_authorized(self, address: str) -> bool:
+        """Whether a client with this address may relay without a login."""
+        return is_in(address, self._settings.authorized_networks)
+
     async def rehearse(self, mail: Mail, connection: Connection) -> list[HookStep]:
         """Takes the recipients that would be refused out of the mail: all, if the mail itself is refused. Hooks of messages may
         change it."""
         context = replace(self._context, greylist=UnchangedGreylist(self._context.greylist), _shared={})
         fresh = tuple(Settings(handler.node, Problems()) for handler in self._settings.handlers)
         chain = smtp_chain(replace(self._settings, handlers=fresh), context)
-        is_authorized = is_in(connection.address, self._settings.authorized_networks)
+        is_authorized = self.is_authorized(connection.address)
         session = SmtpSession(
             id=mail.trace_id,
             remote_address=connection.address,

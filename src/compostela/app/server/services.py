@@ -65,7 +65,8 @@ def _srs(configuration: Configuration, stores: Stores, clock: Clock) -> SenderRe
     if settings is None:
         return None
     domain = settings.domain or configuration.domains.default_domain
-    return SenderRewriting(domain, settings.max_age_days, stores.users.secret, clock)
+    # a check of the configuration makes the services and opens no store
+    return SenderRewriting(domain, settings.max_age_days, lambda name: stores.users.secret(name), clock)
 
 
 def _directory(configuration: Configuration, clock: Clock) -> UserDirectory | None:

@@ -60,6 +60,8 @@ def parse_policy(text: str) -> MtaStsPolicy:
         raise ValueError(f"the mode {mode[:40]!r} is none of testing, enforce, none")
     if not age.isdecimal() or len(age) > 10:
         raise ValueError("'max_age' is missing or no number")
+    if "" in mx:
+        raise ValueError("an 'mx' is empty")
     if not mx and mode != MtaStsMode.NONE.value:
         raise ValueError("no 'mx' is named")
     return MtaStsPolicy(mode, tuple(mx), int(age))

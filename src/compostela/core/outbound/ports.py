@@ -79,6 +79,8 @@ class TlsOutcome:
 
     is_used: bool
     failure: TlsFailure | None = None
+    is_new: bool = True
+    """False if the mail went over a connection that another mail had opened: one session of a report (RFC 8460 §4.1)."""
 
 
 @dataclass(slots=True)

@@ -113,7 +113,8 @@ class SendTlsReportsTask(TaskRunner[SendTlsReports]):
 
     async def _mail(self, report: TlsReport, to: MailAddress, now: float) -> None:
         mail = Mail(
-            name=f"tls-report-{report.id.partition('@')[0]}",
+            # one hyphen: parts of a mail are told by what comes after the second
+            name=f"TlsReport-{report.id.partition('@')[0]}",
             sender=self._contact,
             recipients=[to],
             content=report.mail(str(to), now),

@@ -95,12 +95,13 @@ class TlsResults:
 
     def note(self, domain: Domain, session: TlsSession) -> None:
         """One session with an exchanger of the domain."""
-        results = self._pending.setdefault((int(self._clock.now() // DAY_SECONDS), domain), {})
+        key = int(self._clock.now() // DAY_SECONDS), domain
         result = TlsResult.of(session, domain)
-        if result not in results:
+        if result not in self._pending.get(key, {}):
             if self._count >= MAX_PENDING:
                 return
             self._count += 1
+        results = self._pending.setdefault(key, {})
         results[result] = results.get(result, 0) + 1
 
     async def flush(self) -> None:

@@ -12,6 +12,7 @@ HIGHEST_PRIORITY = 9
 
 SPOOL = "spool"
 OUTGOING = "outgoing"
+NULL_SENDER = "<>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,26 @@ class Selection:
     recipient: MailAddress | None = None
     destination: Domain | None = None
     """The domain of a recipient."""
+    has_null_sender: bool = False
+    """Only mails without a sender, such as reports."""
     enqueued_until: float | None = None
     """Epoch seconds, by the clock of the node that enqueued the entry: later ones stay."""
+
+    @classmethod
+    def parse(cls, sender: str | None, name: str | None, recipient: str | None, destination: str | None) -> "Selection":
+        """What was given as texts; `<>` is the null sender. Raises `InvalidArgument`."""
+        return cls(
+            sender=None if sender in (None, NULL_SENDER) else MailAddress.parse(sender),
+            name=name,
+            recipient=None if recipient is None else MailAddress.parse(recipient),
+            destination=None if destination is None else Domain.parse(destination),
+            has_null_sender=sender == NULL_SENDER,
+        )
 
     def fits(self, mail: QueuedMail) -> bool:
         return (
             (self.sender is None or mail.sender == self.sender)
+            and (not self.has_null_sender or mail.sender is None)
             and (self.name is None or mail.name == self.name)
             and (self.recipient is None or self.recipient in mail.recipients)
             and (self.destination is None or any(one.domain == self.destination for one in mail.recipients))

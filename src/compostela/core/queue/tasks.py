@@ -9,8 +9,6 @@ from compostela.core.queue.model import EVERYTHING, Selection
 from compostela.core.queue.ports import MailQueue, MailQueues
 from compostela.core.tasks.model import Json
 from compostela.core.tasks.runner import TaskContext, TaskRunner
-from compostela.model.domain import Domain
-from compostela.model.mail_address import MailAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +46,7 @@ class DeleteFromQueue:
 
     def selection(self) -> Selection:
         """Raises `InvalidArgument`: without a criterion all mails would go."""
-        chosen = Selection(
-            sender=None if self.sender is None else MailAddress.parse(self.sender),
-            name=self.name,
-            recipient=None if self.recipient is None else MailAddress.parse(self.recipient),
-            destination=None if self.destination is None else Domain.parse(self.destination),
-        )
+        chosen = Selection.parse(self.sender, self.name, self.recipient, self.destination)
         if [self.sender, self.name, self.recipient, self.destination].count(None) != 3:
             raise InvalidArgument("give one of 'sender', 'name', 'recipient', 'destination'")
         return chosen

@@ -79,7 +79,8 @@ class SmtpClient:
             conversation = idle or _Conversation(host, port, options, wishes, name or host, self._own, policy, anchor)
             try:
                 await (conversation.open() if idle is None else conversation.go_on(wishes))
-                result.tls = TlsOutcome(conversation.is_tls, failure)
+                is_new = idle is None or (result.tls is not None and result.tls.is_new)
+                result.tls = TlsOutcome(conversation.is_tls, failure, is_new)
                 left = await conversation.transact(sender, left, content, result)
                 is_kept = not left and self._idle.put(key, conversation)
                 if not is_kept:
@@ -110,6 +111,7 @@ class SmtpClient:
             except _NoTls as error:
                 # any encryption is better than none, and none better than no mail (RFC 7435 §1.2)
                 _log.info("TLS with %s:%d failed, going on without: %s", host, port, error)
+                failure = failure or error.failure
                 options = replace(options, use_starttls=False)
             finally:
                 if not is_kept:
@@ -122,6 +124,10 @@ class SmtpClient:
 
 class _NoTls(Exception):
     """The handshake failed, and TLS is not required."""
+
+    def __init__(self, failure: TlsFailure) -> None:
+        super().__init__(failure.text)
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +413,7 @@ class _Conversation:
         context = context_for(self._policy, self._anchor, verify=verify)
         try:
             async with _within(self._options.connect_seconds, "no end of the TLS handshake"):
-                await self._writer.start_tls(context, server_hostname=self._name)
+                await self._writer.start_tls(context, server_hostname=self._tls_name)
         except (_Failed, OSError, ssl.SSLError) as error:
             self._handshake_failed(error, required=required, verify=verify)
         tls = self._writer.get_extra_info("ssl_object")
@@ -424,7 +430,12 @@ class _Conversation:
             raise PolicyNotMet(failure_of(error, self._name)) from error
         if verify or self._options.user is not None:
             raise error
-        raise _NoTls(str(error) or type(error).__name__) from error
+        raise _NoTls(failure_of(error, self._name)) from error
+
+    @property
+    def _tls_name(self) -> str:
+        """Of an exchanger whose name is an alias, the name where its TLSA records are (RFC 7672 §3.2.2, §8.1)."""
+        return self._policy.domain if self._policy.demand is Demand.DANE else self._name
 
     async def _is_silent(self) -> bool:
         """Whether nothing came after the last reply: such octets would pass for replies under TLS (RFC 3207 §6)."""

@@ -70,7 +70,8 @@ def failure_of(error: Exception, host: str) -> TlsFailure:
     if isinstance(error, ssl.SSLCertVerificationError):
         kind = _FAILURES.get(error.verify_code, TlsFailureType.VALIDATION_FAILURE)
         return TlsFailure(kind, f"the certificate of {host} is not valid: {error.verify_message}")
-    return TlsFailure(TlsFailureType.VALIDATION_FAILURE, f"the TLS handshake with {host} failed: {error}")
+    reason = str(error) or type(error).__name__
+    return TlsFailure(TlsFailureType.VALIDATION_FAILURE, f"the TLS handshake with {host} failed: {reason}")
 
 
 def _presented_chain(tls: ssl.SSLObject) -> list[bytes]:

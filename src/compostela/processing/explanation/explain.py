@@ -1,11 +1,13 @@
 """The dry run itself."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Problems
+from compostela.core.blob.model import Body
+from compostela.core.mail.attributes import AttributeValue
 from compostela.core.mail.model import GHOST, Mail
 from compostela.core.mailbox.service import MailboxService
 from compostela.core.tracing.tracer import Tracer
@@ -22,10 +24,19 @@ from compostela.processing.explanation.recording import (
 )
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
-from compostela.processing.processor import MailProcessors, Pair, PipelineObserver, PropagatedError, matcher_text
+from compostela.processing.processor import (
+    MailProcessors,
+    Pair,
+    PipelineObserver,
+    PropagatedError,
+    error_line,
+    matcher_text,
+)
 
 MOST_MAILS = 100
 """Mails that one dry run follows: those that mailets make are followed too."""
+MAX_VALUE = 200
+"""Characters of an attribute that are told."""
 _PACKAGE = "compostela."
 _LOST = "lost: the processor {processor} ends without a mailet for it"
 
@@ -79,6 +90,8 @@ class _Run(PipelineObserver):
         self.waiting: deque[Mail] = deque()
         self._step: Step | None = None
         self._before: tuple[str, list[str], str] = ("", [], "")
+        self._attributes: dict[str, AttributeValue] = {}
+        self._body: Body | None = None
         self._has_ended = False
 
     def note(self, what: str, ending: Sequence[object]) -> None:
@@ -97,6 +110,7 @@ class _Run(PipelineObserver):
         self._step = _step(pair, mail, processor, matched=True)
         record.steps.append(self._step)
         self._before = sender_of(mail), names_of(mail.recipients), mail.content.header.decode("latin-1")
+        self._attributes, self._body = dict(mail.attributes), mail.content.body
         self._has_ended = False
         if _is_left_out(pair.mailet):
             self._step.effects.append("left out: a dry run does not know all that it would do")
@@ -119,13 +133,24 @@ class _Run(PipelineObserver):
             step.changes.append(f"sender: {sender_of(mail)}")
         if mail.content.header.decode("latin-1") != header:
             step.changes.append("the header is changed")
+        if mail.content.body is not self._body:
+            step.changes.append("the body is changed")
+        step.changes += _attribute_changes(self._attributes, mail.attributes)
         if mail.state != processor:
             step.changes.append(f"goes to the processor {mail.state}")
-            if mail.error_message:
-                step.changes.append(f"error: {mail.error_message.strip().splitlines()[-1]}")
+            if line := error_line(mail):
+                step.changes.append(f"error: {line}")
 
-    def falls_off(self, mail: Mail, processor: str) -> None:
+    def falls_off(self, mail: Mail, processor: str) -> bool:
         self.told.end(mail.recipients, self._beyond.format(processor=processor))
+        return False
+
+
+def _attribute_changes(before: Mapping[str, AttributeValue], now: Mapping[str, AttributeValue]) -> list[str]:
+    changed = [
+        f"attribute {name}: {str(value)[:MAX_VALUE]}" for name, value in now.items() if before.get(name) != value
+    ]
+    return changed + [f"attribute {name} is removed" for name in before if name not in now]
 
 
 def _step(pair: Pair, mail: Mail, processor: str, *, matched: bool) -> Step:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
-from compostela.core.mail.attributes import SMTP_AUTH_USER
+from compostela.core.mail.attributes import SENT_BY_MAILET, SMTP_AUTH_USER
 from compostela.core.mail.model import Mail
 from compostela.core.networks import is_in
 from compostela.mailauth.arc.chain import ChainStatus
@@ -38,7 +38,8 @@ class DMARC(Mailet):
 
     With `addHeader` (the default) the mail gets an Authentication-Results field (RFC 8601), and fields that pretend to be of this server are
     taken out. A mail that fails keeps its way (disposition `none`) if its chain of ARC seals holds and all sealers are among
-    `trustedSealers`. Mail of users who have logged in, and of clients in `ignoredNetworks`, by default private ones, is not looked at."""
+    `trustedSealers`. Mail of users who have logged in, mail that this server makes or forwards, and mail of clients in `ignoredNetworks`, by
+    default private ones, is not looked at."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -53,11 +54,15 @@ class DMARC(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         server = self.context.hello_name
+        is_own = SENT_BY_MAILET in mail.attributes
+        if is_own and DMARC_RESULT in mail.attributes:
+            # a forward of a mail that was looked at: its sender is ours now, and so is its field
+            return
         if self._adds_header:
             header = without_results_of(mail.content.header, server)
             if header != mail.content.header:
                 mail.content = mail.content.with_header(header)
-        if SMTP_AUTH_USER in mail.attributes or is_in(mail.remote_address, self._ignored):
+        if is_own or SMTP_AUTH_USER in mail.attributes or is_in(mail.remote_address, self._ignored):
             return
         spf, dkim = await spf_of(mail, self.context, self._ignored), await dkim_of(mail, self.context)
         arc = await arc_of(mail, self.context)

@@ -82,10 +82,10 @@ async def _policy(mail: Mail, hop: Hop, settings: RemoteDeliverySettings, polici
 
 
 def _session(policy: TlsPolicy, hop: Hop, result: SendResult) -> TlsSession | None:
-    """How TLS went, None if that is not known."""
+    """How TLS went, None if that is not known or was told before, of the connection's first mail."""
     if policy.failure is not None:
         return TlsSession(policy, hop.name, hop.address, policy.failure)
-    if result.tls is None:
+    if result.tls is None or not result.tls.is_new:
         return None
     failure = result.tls.failure
     if failure is None and not result.tls.is_used:

@@ -10,6 +10,7 @@ from compostela.core.mail.attributes import (
     DELIVERY_ERROR_CODE,
     DELIVERY_REMOTE_MTA,
     DELIVERY_RETRIES,
+    DELIVERY_WAIT,
     DSN_DELAY_REPORTED,
     DSN_NOTIFY,
     IS_DELIVERY_PERMANENT_ERROR,
@@ -49,7 +50,7 @@ class Deliverer:
         """`routes` and `workers` stand in for what the settings say."""
         self._settings = settings
         self._context = context
-        self._parking = Parking(context.repositories, context.error_repository)
+        self._parking = Parking(context.repositories, context.error_repository, context.tracer)
         self._hops = routes or NextHops(settings, context.dns, context.own)
         self._destinations = Destinations(workers or settings.workers, context.clock)
 
@@ -60,9 +61,11 @@ class Deliverer:
         if await self._parking.park_killer(item):
             return
         destination = "" if self._settings.gateways else mail.recipients[0].domain.name
+        if (put_back_at := self._flushed_since(mail)) is not None:
+            self._destinations.lift(destination, put_back_at)
         if (seconds := self._destinations.wait_seconds(destination)) > 0 and destination:
             _log.debug("delivery waits for its destination", extra={"mail": mail.name, "seconds": seconds})
-            await item.retry(mail, seconds)
+            await self._put_back(item, mail, seconds)
             return
         result = await self._tried(mail, destination)
         run = PipelineRun(item.entry).at("remote-delivery", passed=_retries(mail))
@@ -83,6 +86,19 @@ class Deliverer:
             self._destinations.end(destination, result, self._delay(_retries(mail)))
         return result
 
+    async def _put_back(self, item: QueueItem, mail: Mail, seconds: float) -> None:
+        now = self._context.clock.now()
+        mail.attributes[DELIVERY_WAIT] = [now, now + seconds]
+        await item.retry(mail, seconds)
+
+    def _flushed_since(self, mail: Mail) -> float | None:
+        """When a mail was put back (epoch seconds) that comes before its time, because an administrator flushed the queue; else None."""
+        match mail.attributes.get(DELIVERY_WAIT):
+            case [float(put_back_at), float(due_at)] if self._context.clock.now() < due_at:
+                return put_back_at
+            case _:
+                return None
+
     def _delay(self, retries: int) -> float:
         """Seconds before the next try, after so many."""
         delays = self._settings.delays
@@ -99,24 +115,18 @@ class Deliverer:
             return SendResult(refused=dict.fromkeys(mail.recipients, hops))
 
         def note(hop: Hop, tried: SendResult, session: TlsSession | None) -> None:
-            self._note_attempt(mail, hop, tried, session)
+            self._note_attempt(mail, hop, tried)
             if session is not None and not self._settings.gateways:
                 self._context.tls_results.note(domain, session)
 
         return await attempt(mail, hops, self._context.sender, self._settings, self._context.tls_policies, note)
 
-    def _note_attempt(self, mail: Mail, hop: Hop, tried: SendResult, session: TlsSession | None) -> None:
+    def _note_attempt(self, mail: Mail, hop: Hop, tried: SendResult) -> None:
         tracer = self._context.tracer
         if tried.delivered:
-            is_safe = session is not None and session.failure is None
-            tracer.note(
-                mail,
-                "end",
-                str(hop),
-                "RemoteDelivery",
-                tried.delivered,
-                (f"sent {'with' if is_safe else 'without'} TLS",),
-            )
+            # a policy that is only tested may have failed all the same
+            how = "with" if tried.tls is not None and tried.tls.is_used else "without"
+            tracer.note(mail, "end", str(hop), "RemoteDelivery", tried.delivered, (f"sent {how} TLS",))
         for permanent in (True, False):
             for refusal, recipients in _grouped(tried, permanent=permanent).items():
                 tracer.note(mail, "attempt", str(hop), "RemoteDelivery", recipients, (refusal.text,))
@@ -151,7 +161,7 @@ class Deliverer:
         self._context.tracer.note(
             again, "deferred", "", "RemoteDelivery", recipients, (f"for {delay:g} s: {refusal.text}",)
         )
-        await item.retry(again, delay)
+        await self._put_back(item, again, delay)
 
     async def _succeeded(self, mail: Mail, result: SendResult, run: PipelineRun) -> None:
         """A sender that asked for a success report gets it from the next hop, or else a report that the mail was relayed

@@ -26,6 +26,7 @@ class _State:
     in_work: int = 0
     is_proved: bool = False
     failures: int = 0
+    suspended_at: float = 0.0
     suspended_until: float = 0.0
 
 
@@ -46,6 +47,13 @@ class Destinations:
         if left > 0:
             return left
         return 0.0 if state.is_proved or state.in_work < self._at_once else BUSY_SECONDS
+
+    def lift(self, destination: str, put_back_at: float) -> None:
+        """Ends a pause that had begun when a mail was put back (epoch seconds): an administrator lets the mail come before its time. A
+        pause that is newer stays, so of many mails that come at once not all try a dead destination."""
+        state = self._states.get(destination)
+        if state is not None and put_back_at >= state.suspended_at:
+            state.suspended_until = 0.0
 
     def begin(self, destination: str) -> None:
         """A try begins."""
@@ -70,4 +78,5 @@ class Destinations:
         state.is_proved = False
         state.failures += 1
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(state.failures - 1, 10), MAX_PAUSE_SECONDS, delay_seconds)
-        state.suspended_until = self._clock.now() + pause
+        state.suspended_at = self._clock.now()
+        state.suspended_until = state.suspended_at + pause

@@ -24,6 +24,11 @@ def test_any_text_is_a_policy_or_a_value_error(text: str) -> None:
         return
 
 
+def test_an_empty_exchanger_makes_no_policy_that_no_host_meets() -> None:
+    with pytest.raises(ValueError, match="an 'mx' is empty"):
+        parse_policy("version: STSv1\nmode: enforce\nmx:\nmax_age: 100\n")
+
+
 def test_the_id_changes_with_the_policy_alone() -> None:
     one = own_policy(MtaStsMode.TESTING, ["mail.example.org"], 86_400)
     assert one.id == own_policy(MtaStsMode.TESTING, ["mail.example.org"], 86_400).id

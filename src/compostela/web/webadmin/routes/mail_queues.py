@@ -9,8 +9,6 @@ from compostela.core.queue.model import QueuedMail, Selection
 from compostela.core.queue.ports import MailQueue, MailQueues
 from compostela.core.queue.tasks import ClearQueue, ClearQueueTask, DeleteFromQueue, DeleteFromQueueTask
 from compostela.core.tasks.service import Tasks
-from compostela.model.domain import Domain
-from compostela.model.mail_address import MailAddress
 from compostela.web.webadmin.errors import invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, no_content, read_json
 from compostela.web.webadmin.parameters import boolean_of, limit_of
@@ -62,7 +60,8 @@ class MailQueueRoutes:
     async def delete(self, request: Request) -> Response:
         """A task that deletes all mails, or those of one `sender`, `name`, `recipient` or `destination` (a domain)."""
         queue = await self._queue(request)
-        given = [name for name in _CRITERIA if request.query_params.get(name)]
+        _check_criteria(request)
+        given = [name for name in _CRITERIA if name in request.query_params]
         if len(given) > 1:
             raise invalid(f"You should provide only one of the query parameters {', '.join(map(repr, _CRITERIA))}")
         if not given:
@@ -92,15 +91,17 @@ class MailQueueRoutes:
         return self._queues.queue(name)
 
 
+def _check_criteria(request: Request) -> None:
+    """Refuses an empty criterion: the variable of a script that has no value must not choose all mails."""
+    for name in _CRITERIA:
+        if request.query_params.get(name) == "":
+            raise invalid(f"The query parameter '{name}' is empty: leave it out to choose all mails")
+
+
 def _selection(request: Request) -> Selection:
+    _check_criteria(request)
     given = request.query_params
-    sender, recipient, destination = given.get("sender"), given.get("recipient"), given.get("destination")
-    return Selection(
-        sender=MailAddress.parse(sender) if sender else None,
-        name=given.get("name") or None,
-        recipient=MailAddress.parse(recipient) if recipient else None,
-        destination=Domain.parse(destination) if destination else None,
-    )
+    return Selection.parse(given.get("sender"), given.get("name"), given.get("recipient"), given.get("destination"))
 
 
 def _document(mail: QueuedMail) -> dict[str, object]:
