@@ -111,6 +111,15 @@ def test_the_signal_does_as_the_command(server: ServerProcess) -> None:
     server.wait_for_workers()
 
 
+def test_the_signal_of_a_restart_ends_no_worker_that_gets_it_too(server: ServerProcess) -> None:
+    """As by `systemctl kill`, which sends it to every process of the service."""
+    before = server.worker_pids()
+    for pid in before:
+        os.kill(pid, signal.SIGUSR2)
+    wait_until(lambda: server.log().count("SIGUSR2") == 2 or server.worker_pids() != before, "nothing happens")
+    assert server.worker_pids() == before
+
+
 def test_a_wrong_configuration_leaves_the_workers_as_they_are(server: ServerProcess) -> None:
     before = server.worker_pids()
     change_size(server, "much")

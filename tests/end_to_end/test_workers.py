@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server_process import ServerProcess
+from tests.server_process import ServerProcess, wait_for_ends
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -177,6 +177,36 @@ def test_connections_of_a_killed_worker_count_no_longer(server: ServerProcess) -
         connection.close()
     with smtplib.SMTP_SSL("127.0.0.1", server.smtps, timeout=LIMIT_SECONDS) as smtp:
         assert smtp.noop()[0] == 250
+
+
+def test_without_their_supervisor_workers_close_all_ports_and_finish_what_is_in_flight(server: ServerProcess) -> None:
+    assert server.process is not None
+    workers = server.worker_pids()
+    with socket.create_connection(("127.0.0.1", server.smtp), LIMIT_SECONDS) as client:
+        replies = client.makefile("rb")
+        assert replies.readline().startswith(b"220 ")
+        for command, code in (
+            (b"HELO x", b"250"),
+            (b"MAIL FROM:<a@example.com>", b"250"),
+            (b"RCPT TO:<user@example.org>", b"250"),
+            (b"DATA", b"354"),
+        ):
+            client.sendall(command + b"\r\n")
+            assert replies.readline().startswith(code)
+        server.process.kill()
+        server.process.wait()
+
+        def is_open(port: int) -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        for port in (server.smtp, server.imap, server.web, server.public):
+            wait_until(lambda port=port: not is_open(port), "a port stays open")
+        client.sendall(b"Subject: last words\r\n\r\nx\r\n.\r\n")
+        assert replies.readline().startswith(b"250"), "the mail is cut off before the ports are free"
+    wait_for_ends(workers)
+    server.start()
+    server.wait_for_workers()
 
 
 def test_without_their_supervisor_workers_end_and_the_next_start_has_the_ports(server: ServerProcess) -> None:

@@ -8,10 +8,11 @@ from functools import partial
 import pytest
 
 from compostela.adapters.in_process.sibling_peers import SiblingPeers
-from compostela.app.supervisor.messages import decode, encode
+from compostela.app.supervisor.messages import MAX_LINE_BYTES, decode, encode
 from compostela.app.supervisor.questions import routed
 from compostela.app.worker import SupervisedWorker
-from compostela.base.siblings import NoSiblings, Siblings
+from compostela.base.errors import TemporaryFailure
+from compostela.base.siblings import PEERS, NoSiblings, Siblings
 from tests.contracts.peers import PeersContract
 from tests.contracts.siblings import SiblingsContract
 
@@ -41,7 +42,7 @@ class Exchange:
 
     async def add(self, number: int) -> None:
         ours, theirs = socket.socketpair()
-        reader, self._writers[number] = await asyncio.open_unix_connection(sock=ours)
+        reader, self._writers[number] = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE_BYTES)
         self._tasks[number] = asyncio.create_task(self._listen(number, reader))
         self.workers[number] = SupervisedWorker(
             theirs, lead=lambda _: None, ended=self.ended.append, drain=self.never, orphaned=self.is_lost.set
@@ -49,8 +50,11 @@ class Exchange:
         await self.workers[number].start()
 
     def tell(self, living: list[int], missing: int) -> None:
-        for writer in self._writers.values():
-            writer.write(encode({"is": "workers", "living": living, "missing": missing}))
+        for number in self._writers:
+            self.send(number, encode({"is": "workers", "living": living, "missing": missing}))
+
+    def send(self, number: int, octets: bytes) -> None:
+        self._writers[number].write(octets)
 
     async def _listen(self, number: int, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():
@@ -131,6 +135,44 @@ async def test_a_worker_that_dies_while_it_is_asked_is_not_waited_for(exchange: 
     assert {1} in exchange.ended
 
 
+async def test_a_worker_that_hangs_has_no_answer_and_its_peers_are_told(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compostela.app.worker.ANSWER_SECONDS", 0.2)
+    never = asyncio.Event()
+
+    async def hangs(_: object) -> None:
+        await never.wait()
+
+    async def works(_: object) -> str:
+        return "here"
+
+    for topic in ("where", PEERS):
+        exchange.workers[1].answer(topic, hangs)
+        exchange.workers[3].answer(topic, works)
+    assert sorted(map(str, await exchange.workers[2].ask("where"))) == ["None", "here"]
+    with pytest.raises(TemporaryFailure):
+        await SiblingPeers(exchange.workers[2]).ask(b"who is connected")
+
+
 async def test_a_worker_learns_that_the_supervisor_is_gone(exchange: Exchange) -> None:
     exchange.lose(2)
     await exchange.is_lost.wait()
+
+
+async def test_a_worker_that_cannot_read_a_message_ends_and_is_not_deaf_for_ever(exchange: Exchange) -> None:
+    exchange.send(2, b"no message\n")
+    await exchange.is_lost.wait()
+
+
+async def test_an_answer_that_is_too_long_is_none_and_the_channel_goes_on(exchange: Exchange) -> None:
+    async def much(_: object) -> str:
+        return "x" * MAX_LINE_BYTES
+
+    async def little(_: object) -> str:
+        return "here"
+
+    exchange.workers[1].answer("what", much)
+    exchange.workers[3].answer("what", little)
+    for _ in range(2):
+        assert sorted(map(str, await exchange.workers[2].ask("what"))) == ["None", "here"]

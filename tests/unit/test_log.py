@@ -54,6 +54,19 @@ def test_an_event_is_one_object_as_json() -> None:
     assert json.loads(line)["user"] == EVIL
 
 
+@pytest.mark.parametrize("json", [True, False])
+def test_a_line_has_the_fields_of_its_process_and_an_event_may_have_its_own(*, json: bool) -> None:
+    written = io.StringIO()
+    listener = start_logging(LogLevels({}, {}), json=json, stream=written, fields={"worker": 2})
+    log = logging.getLogger("compostela")
+    log.info("mail accepted")
+    log.info("a worker ended", extra={"worker": 3})
+    listener.stop()
+    first, second = written.getvalue().splitlines()
+    assert ('"worker":2' if json else " worker=2") in first
+    assert ('"worker":3' if json else " worker=3") in second
+
+
 def test_a_value_forges_no_field_on_the_console() -> None:
     written = io.StringIO()
     listener = start_logging(LogLevels({}, {}), json=False, stream=written)

@@ -121,7 +121,7 @@ _WORDS = {
     "*server/auth/oidc/userinfo/url": "Where the provider is asked whose token it is, without introspection.",
     "imapserver/plainAuthDisallowed": "Older spelling of `auth/requireSSL`.",
     "imapserver/auth/adminUsers/adminUser": "Users who may act for anybody on this server.",
-    "workers": "Processes that serve clients side by side, at most 64; `auto` is one for each core. With 1 there is no supervisor.",
+    "workers": "Processes that serve clients side by side, at most 64; `auto` is one for each core that the server may use, a quota of CPU time included. With 1 there is no supervisor.",
     "failures.limit": "Different failed logins of an address within the window after which it is shut out; 0 for any number.",
     "failures.window": "After that a failure is forgotten.",
     "ban.duration": "How long an address is shut out.",

@@ -3,12 +3,11 @@
 import asyncio
 import os
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from compostela.adapters.shared_counters.engine import remove_file
+from compostela.adapters.shared_counters.engine import counters_files
 from compostela.app.checking import check, report
 from compostela.app.configuration.folder import Configuration
 from compostela.app.server import public_documents, webadmin
@@ -28,14 +27,15 @@ def checked(conf: Path, data: Path, problems: Problems) -> Configuration:
     return configuration
 
 
-def plan_of(configuration: Configuration, workers: int, command: list[str]) -> Plan:
-    """`command` starts a worker."""
+def plan_of(configuration: Configuration, data: Path, workers: int, command: list[str]) -> Plan:
+    """`data` is the data folder; `command` starts a worker."""
     sockets = [
         PlannedSocket(socket_key(name, address.host, address.port), address.host, address.port, backlog)
         for name, addresses, backlog in _servers(configuration)
         for address in addresses
     ]
-    return Plan(workers, command, list({one.key: one for one in sockets}.values()))
+    stale = [str(path) for path in counters_files(data)]
+    return Plan(workers, command, list({one.key: one for one in sockets}.values()), stale)
 
 
 def _servers(configuration: Configuration) -> Iterable[tuple[str, Iterable[BindAddress], int]]:
@@ -59,15 +59,9 @@ def worker_command(conf: Path, data: Path, workers: int | None, levels: LogLevel
     return [*command, "--json"] if log_json else command
 
 
-def become_supervisor(plan: Plan, data: Path, levels: LogLevels, *, log_json: bool) -> NoReturn:
-    """Goes on as the supervisor, with the same process id. Raises `StartError`."""
-    try:
-        remove_file(data)
-    except OSError as error:
-        raise StartError(
-            f"the data folder {data} cannot be written: {error.strerror}; choose another with --data"
-        ) from error
-    with tempfile.TemporaryFile() as file:
+def become_supervisor(plan: Plan, levels: LogLevels, *, log_json: bool) -> NoReturn:
+    """Goes on as the supervisor, with the same process id."""
+    with os.fdopen(os.memfd_create("compostela-plan"), "wb") as file:
         file.write(plan.encoded())
         file.flush()
         os.set_inheritable(file.fileno(), True)

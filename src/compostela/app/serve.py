@@ -62,17 +62,18 @@ class ServeOptions:
 
 def serve(options: ServeOptions) -> int:
     """Gives the exit status."""
-    listener = start_logging(options.levels, json=options.log_json)
+    place = inherited() if options.is_worker else None
+    fields = {} if place is None else {"worker": place.number}
+    listener = start_logging(options.levels, json=options.log_json, fields=fields)
     os.umask(PRIVATE_UMASK)
     _allow_many_connections()
     problems = Problems()
     try:
-        place = inherited() if options.is_worker else None
         configuration = load(options.conf, options.data, problems)
         if place is None and (options.workers or configuration.workers.workers) > 1:
             plan = plan_for(options)
             listener.stop()
-            become_supervisor(plan, options.data, options.levels, log_json=options.log_json)
+            become_supervisor(plan, options.levels, log_json=options.log_json)
         with _runner() as runner:
             runner.run(_serve(options, configuration, problems, place))
             if runner.run(_is_any_task_left()):
@@ -94,7 +95,7 @@ def plan_for(options: ServeOptions) -> Plan:
     for problem in problems.of(Severity.WARNING):
         _log.warning("%s", problem)
     command = worker_command(options.conf, options.data, options.workers, options.levels, log_json=options.log_json)
-    return plan_of(configuration, options.workers or configuration.workers.workers, command)
+    return plan_of(configuration, options.data, options.workers or configuration.workers.workers, command)
 
 
 def _allow_many_connections() -> None:
@@ -128,6 +129,8 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     # a hangup before there is something to read again must not end the process
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    # 'systemctl kill' sends a signal to all processes of a service
+    loop.add_signal_handler(signal.SIGUSR2, _log.warning, "SIGUSR2 is for a supervisor of workers: ignored here")
     shared = None if place is None else Shared(place, data, stop.set)
     surroundings = Surroundings(ListeningSockets(handed_sockets())) if shared is None else shared.surroundings
     try:
@@ -207,13 +210,13 @@ async def _is_any_task_left() -> bool:
 
 
 def _reload_on_hangup(loop: asyncio.AbstractEventLoop, server: Server) -> None:
-    """SIGHUP: certificates are read again, as by `compostela certificate reload`."""
+    """SIGHUP: certificates are read again, as by `compostela certificate reload`. The supervisor sends it to each worker."""
     running: set[asyncio.Task[None]] = set()
 
     async def reload() -> None:
         # the error is in the log already
         with contextlib.suppress(InvalidArgument):
-            await server.reload_certificates()
+            await server.reload_own_certificates()
 
     def begin() -> None:
         task = loop.create_task(reload())

@@ -1,7 +1,6 @@
 """A worker process: what it inherits from the supervisor, and its end of the channel. See `compostela.app.supervisor.messages`."""
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -23,8 +22,10 @@ _log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 2.0
 """How long a question waits for the answers of the others."""
-RESTART_SECONDS = 150.0
-"""How long reading the configuration for a rolling restart may take, as this worker sees it."""
+RESTART_SECONDS = 55.0
+"""How long reading the configuration for a rolling restart may take, as this worker sees it: the command waits for a minute."""
+MAX_ANSWER_BYTES = MAX_LINE_BYTES - 1024
+"""The supervisor passes an answer on in a longer message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,8 @@ class SupervisedWorker:
                 await question.is_over.wait()
         except TimeoutError:
             _log.warning("not all workers have answered", extra={"topic": topic})
+            silent = {None} if question.asked is None else question.asked - question.answers.keys()
+            return [*question.answers.values(), *(None for _ in silent)]
         finally:
             del self._questions[number]
         return list(question.answers.values())
@@ -161,9 +164,13 @@ class SupervisedWorker:
             await asyncio.sleep(ALIVE_SECONDS)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while line := await reader.readline():
                 self._take(decode(line))
+        except (ValueError, KeyError, TypeError):
+            _log.exception("a message of the supervisor cannot be read")
+        except OSError as error:
+            _log.debug("the channel to the supervisor is broken", extra={"reason": str(error)})
         _log.error("the supervisor is gone: this worker ends")
         self._orphaned()
 
@@ -200,4 +207,8 @@ class SupervisedWorker:
             body = await self._answers[message["topic"]](message["body"])
         except Exception:
             _log.exception("a question of another worker is not answered", extra={"topic": message["topic"]})
-        self._send({"is": "answer", "id": message["id"], "to": message["from"], "body": body})
+        answer: Message = {"is": "answer", "id": message["id"], "to": message["from"], "body": body}
+        if len(encode(answer)) > MAX_ANSWER_BYTES:
+            _log.error("an answer to another worker is too long", extra={"topic": message["topic"]})
+            answer["body"] = None
+        self._send(answer)

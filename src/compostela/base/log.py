@@ -10,6 +10,7 @@ import queue
 import re
 import sys
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TextIO
 
 import orjson
@@ -19,6 +20,7 @@ from compostela.base.log_levels import LogLevels
 trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", default="")
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_FIELDS: Mapping[str, object] = MappingProxyType({})
 _PLAIN = re.compile(r"[^\s\"=\\]+")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "trace", "taskName"}
 
@@ -93,18 +95,27 @@ class JsonFormatter(logging.Formatter):
 class _Handler(logging.handlers.QueueHandler):
     """Takes the trace from the context of the caller, then leaves the writing to the listener's thread."""
 
+    def __init__(self, lines: "queue.Queue[logging.LogRecord]", fields: Mapping[str, object]) -> None:
+        super().__init__(lines)
+        self._of_process = fields
+
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         record.trace = getattr(record, "trace", "") or trace_id.get()
+        for name, value in self._of_process.items():
+            vars(record).setdefault(name, value)
         return record
 
 
-def start_logging(levels: LogLevels, *, json: bool, stream: TextIO = sys.stderr) -> logging.handlers.QueueListener:
-    """Sets up the root logger; the caller stops the listener at the end, which writes what is left."""
+def start_logging(
+    levels: LogLevels, *, json: bool, stream: TextIO = sys.stderr, fields: Mapping[str, object] = _NO_FIELDS
+) -> logging.handlers.QueueListener:
+    """Sets up the root logger; the caller stops the listener at the end, which writes what is left. `fields` are those of the process, in every
+    line."""
     writer = logging.StreamHandler(stream)
     writer.setFormatter(JsonFormatter() if json else ConsoleFormatter())
     lines: queue.Queue[logging.LogRecord] = queue.Queue(-1)
     root = logging.getLogger()
-    root.handlers[:] = [_Handler(lines)]
+    root.handlers[:] = [_Handler(lines, fields)]
     levels.apply()
     listener = logging.handlers.QueueListener(lines, writer)
     listener.start()

@@ -26,7 +26,7 @@ class Siblings(Protocol):
     without one is alone."""
 
     async def ask(self, topic: str, body: Json = None) -> list[Json]:
-        """The answers of the others, in no order; None of one that cannot answer. Those that do not answer in time are left out. Never raises."""
+        """The answers of the others, in no order; None of one that cannot answer, or not in time. Those that end meanwhile are left out. Never raises."""
         ...
 
     def answer(self, topic: str, answer: Answer) -> None:

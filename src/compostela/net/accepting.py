@@ -78,12 +78,10 @@ class SharedAcceptor:
         self._loop = asyncio.get_running_loop()
         self._beginning: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._is_closed = False
         self._loop.add_reader(bound, self._ready)
 
     def close(self) -> None:
         """The socket itself stays open."""
-        self._is_closed = True
         self._loop.remove_reader(self._bound)
         if self._timer is not None:
             self._timer.cancel()

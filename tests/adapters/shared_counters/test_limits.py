@@ -158,6 +158,17 @@ async def test_a_locked_file_hangs_no_caller_and_the_worker_counts_for_itself(
     assert [ban.address for ban in await bans.all()] == ["192.0.2.7"]
 
 
+def test_what_a_dead_worker_has_left_goes_with_the_first_count_of_the_next_one_of_its_number(
+    file: CountersFile, file_elsewhere: CountersFile, clock: FakeClock
+) -> None:
+    """Whatever kept others from forgetting it, such as a full disk."""
+    dead, living = SharedConnections(file, clock, 1), SharedConnections(file_elsewhere, clock, 2)
+    assert [entered(dead) for _ in range(3)] == [True] * 3
+    next_one = SharedConnections(file, clock, 1)
+    assert next_one.enter("imap", "192.0.2.7", most=3, most_of_address=0)
+    assert entered(living)
+
+
 def test_connections_of_a_dead_worker_are_forgotten(
     file: CountersFile, file_elsewhere: CountersFile, clock: FakeClock
 ) -> None:

@@ -29,8 +29,8 @@ class SharedConnections:
         self._file = file
         self._worker = worker
         self._own: Counter[Key] = Counter()
-        self._is_stale = False
-        """Whether a write failed: the next one writes all rows."""
+        self._is_stale = True
+        """Whether rows of a worker before that had this number may be there, or a write failed: the next one writes all rows."""
         self._complaints = Complaints(_log, clock)
 
     def enter(self, server: str, address: str | None, *, most: int, most_of_address: int) -> bool:

@@ -41,10 +41,9 @@ CREATE INDEX IF NOT EXISTS rate_used ON rate (used);
 """
 
 
-def remove_file(data: Path) -> None:
-    """Before the first worker starts. Raises `OSError`."""
-    for ending in _ENDINGS:
-        (data / f"{FILE}{ending}").unlink(missing_ok=True)
+def counters_files(data: Path) -> list[Path]:
+    """What is removed before the first worker starts."""
+    return [data / f"{FILE}{ending}" for ending in _ENDINGS]
 
 
 class CountersFile:

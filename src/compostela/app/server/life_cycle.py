@@ -302,9 +302,10 @@ class Server:
     async def reload_certificates(self, port: int | None = None) -> int:
         """See `net.tls.reload`."""
         await self._surroundings.siblings.ask(RELOAD, port)
-        return await self._reload_own(port)
+        return await self.reload_own_certificates(port)
 
-    async def _reload_own(self, port: int | None = None) -> int:
+    async def reload_own_certificates(self, port: int | None = None) -> int:
+        """Those of this process."""
         public = [] if self._public is None else [self._public]
         return await reload_certificates([*self.listeners, *public], port)
 
@@ -314,7 +315,7 @@ class Server:
         async def reload(port: Json) -> Json:
             # what is wrong is in the log already, and said by the process that asks
             with contextlib.suppress(InvalidArgument):
-                await self._reload_own(port if isinstance(port, int) else None)
+                await self.reload_own_certificates(port if isinstance(port, int) else None)
             return None
 
         self._surroundings.siblings.answer(RELOAD, reload)
@@ -337,10 +338,9 @@ class Server:
         """Stops accepting, finishes what is in flight, and closes the stores."""
         if self._surroundings.turns is not None:
             self._surroundings.turns.end()
-        await asyncio.gather(*(listener.stop() for listener in self.listeners))
-        for web in (self._webadmin, self._public):
-            if web is not None:
-                await web.stop()
+        # all at once: another server may wait for the ports while sessions finish
+        webs = [web for web in (self._webadmin, self._public) if web is not None]
+        await asyncio.gather(*(one.stop() for one in (*self.listeners, *webs)))
         for task in self._running:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

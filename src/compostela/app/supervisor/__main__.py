@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from logging.handlers import QueueListener
 
 from compostela.app.supervisor.plan import Plan
 from compostela.app.supervisor.sockets import ServerSockets
@@ -24,14 +25,22 @@ def main() -> int:
     listener = start_logging(LogLevels({}, read_levels(levels)), json=as_json)
     try:
         supervisor = Supervisor(plan, ServerSockets(handed_sockets()))
+        # not before: another server that runs on the data folder has the ports
+        plan.remove_stale_files()
     except BindError as error:
-        listener.stop()
-        print(f"compostela: {error}", file=sys.stderr)
-        return EXIT_FAILURE
+        return _failure(listener, str(error))
+    except OSError as error:
+        return _failure(listener, f"{error.filename} cannot be removed: {error.strerror}")
     gc.collect()
     status = supervisor.run()
     listener.stop()
     return status
+
+
+def _failure(listener: QueueListener, problem: str) -> int:
+    listener.stop()
+    print(f"compostela: {problem}", file=sys.stderr)
+    return EXIT_FAILURE
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from compostela.app.supervisor.plan import Plan
 
 MAX_OUTPUT_BYTES = 1024 * 1024
 READ_BYTES = 65536
-SECONDS = 120.0
-"""The longest that it may take."""
+SECONDS = 50.0
+"""The longest that it may take: `compostela restart` waits for a minute."""
 
 
 class Planner:

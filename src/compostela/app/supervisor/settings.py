@@ -1,8 +1,8 @@
 """`workers.properties`."""
 
-import os
 from dataclasses import dataclass
 
+from compostela.app.supervisor.cores import usable_cores
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.base.worker_table import MAX_WORKERS
@@ -15,14 +15,14 @@ class WorkersSettings:
     """`workers.properties`."""
 
     workers: int = 1
-    """Processes that serve clients side by side, at most 64; `auto` is one for each core that the server may use. With 1 there is one process and no
-    supervisor."""
+    """Processes that serve clients side by side, at most 64; `auto` is one for each core that the server may use, where a quota of CPU time (`docker
+    run --cpus`, `CPUQuota=`) counts too. With 1 there is one process and no supervisor."""
 
 
 def parse_workers(text: str) -> int:
     """A number from 1 to `MAX_WORKERS`, or `auto`. Raises `InvalidArgument`."""
     if text == AUTO:
-        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+        return min(usable_cores(), MAX_WORKERS)
     if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MAX_WORKERS):
         raise InvalidArgument(f"{text!r} is neither a number from 1 to {MAX_WORKERS} nor {AUTO}")
     return int(text)

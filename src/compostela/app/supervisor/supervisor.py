@@ -28,7 +28,7 @@ MAX_PAUSE_SECONDS = 10.0
 SILENCE_SECONDS = 60.0
 """A worker that gives no sign of life for so long is killed."""
 START_SECONDS = 120.0
-"""A worker that is not ready in this time is killed."""
+"""A worker that is not ready in this time is killed, unless it is the first of a start: it may have a data folder to migrate."""
 RESTART_SECONDS = 300.0
 """A rolling restart whose new workers are not all ready in this time is given up."""
 STOP_SECONDS = 60.0
@@ -140,7 +140,11 @@ class Supervisor:
         return [one for one in self._of(generation) if one.is_ready]
 
     def _fill(self, now: float) -> None:
-        """Starts what is missing, the first worker of a generation alone: it brings the data folder up to date."""
+        """Starts what is missing, the first worker of a generation alone: it brings the data folder up to date. The old workers of one rolling
+        restart end before the next one starts new ones: there are never more than twice as many."""
+        serving = [one for one in self._workers.values() if one.is_ready and not one.is_leaving]
+        if self._previous is not None and serving and any(one.is_leaving for one in self._workers.values()):
+            return
         present = self._of(self._generation)
         wanted = self._plan.workers if any(one.is_ready for one in present) else 1
         for _ in range(wanted - len(present)):
@@ -209,7 +213,8 @@ class Supervisor:
             elif worker.is_ready:
                 is_late = now - worker.last_sign_at > SILENCE_SECONDS
             else:
-                is_late = now - worker.started_at > START_SECONDS
+                is_first = not self._was_ready and not self._ready(self._generation)
+                is_late = not is_first and now - worker.started_at > START_SECONDS
             if is_late:
                 _log.error("a worker does not answer and is killed", extra={"worker": worker.number})
                 worker.kill()
@@ -282,6 +287,7 @@ class Supervisor:
             except BindError as error:
                 result = str(error)
             else:
+                _log.info("the configuration is right, new workers follow", extra={"workers": result.workers})
                 self._previous, self._plan, self._bound = self._plan, result, bound
                 self._generation += 1
                 self._restart_until = time.monotonic() + RESTART_SECONDS

@@ -24,6 +24,8 @@ from compostela.core.tasks.service import Tasks
 _log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
+LOOK_BACK = timedelta(minutes=2)
+"""How far back a process looks that begins: the one that looked before it may have ended, or hung until it was killed, without seeing a time."""
 LONGEST_GAP = timedelta(hours=1)
 """Times that passed while the process slept or was down for longer are not made up for."""
 FIELDS = 5
@@ -96,7 +98,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Submits what is due, until it is cancelled."""
-        looked = self._now()
+        looked = self._now() - LOOK_BACK
         while self._lines:
             await self._sleep(LOOK_SECONDS)
             looked = await self.submit_due(looked)

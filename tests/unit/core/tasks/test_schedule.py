@@ -1,5 +1,6 @@
 """Tasks begin by themselves, once, however many processes look."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +60,21 @@ async def test_times_that_were_missed_are_made_up_for_once(store: EmbeddedStore)
     since = as_datetime(clock.now())
     clock.advance(86400)
     assert await scheduler.submit_due(since) == as_datetime(clock.now())
+    assert await tasks.waiting() == 1
+
+
+async def test_a_time_that_a_process_did_not_live_to_see_is_seen_by_the_next_one(store: EmbeddedStore) -> None:
+    clock = FakeClock(NOON.timestamp() + 3)
+    tasks = tasks_of(store.tasks, clock, Scripted(nothing))
+    looks = iter([True])
+
+    async def sleep(seconds: float) -> None:
+        clock.advance(seconds)
+        if not next(looks, False):
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Scheduler(tasks, [line("0 12 * * * scripted")], clock, sleep).run()
     assert await tasks.waiting() == 1
 
 
