@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What is told of a connection. `endpoint` is the name of the server that it came in at."""
+    """One connection, as WebAdmin lists it. `endpoint` is the name of the server that accepted it."""
 
     protocol: str
     endpoint: str
@@ -20,4 +20,4 @@ class Channel:
     username: str | None = None
     """After a login."""
     details: dict[str, str] = field(default_factory=dict)
-    """What the protocol has to say, by James's names."""
+    """Further facts of the protocol, under James's names."""

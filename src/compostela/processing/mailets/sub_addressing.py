@@ -26,10 +26,10 @@ def without_detail(address: MailAddress) -> tuple[MailAddress, str]:
 
 
 class SubAddressing(Mailet):
-    """The recipient `user+folder` becomes `user`, if there is such a user, and local delivery stores the mail in the mailbox of this name, in any case and
-    with `%` escapes decoded, if it exists and the sender has the right `p` on it: a user who has logged in and owns it. With `anyoneMayPost`
-    everybody has that right. Otherwise the mail goes to INBOX. Put it before the check of local recipients, and have `ValidRcptHandler` take such
-    addresses (`subAddressing`)."""
+    """Delivers mail for `user+folder` to the mailbox `folder` of `user`. The name is compared without regard to case, after its `%`
+    escapes are decoded. The mail goes to INBOX if there is no such mailbox, or if the sender may not post to it: only its owner may, after
+    a login. With `anyoneMayPost` all senders may. A recipient is left as it is if no user has the name before the `+`. Place this mailet
+    before the check of local recipients, and set `subAddressing` on `ValidRcptHandler`, which otherwise refuses such recipients."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -67,7 +67,7 @@ class SubAddressing(Mailet):
 
 
 def _sender_of(mail: Mail) -> Username | None:
-    """The user who has logged in to send the mail."""
+    """The user that was logged in on the SMTP session; None without a login."""
     name = mail.attributes.get(SMTP_AUTH_USER)
     try:
         return Username.parse(name) if isinstance(name, str) else None

@@ -26,8 +26,8 @@ async def attempt(
     policies: TlsPolicies = NO_POLICIES,
     note: Callable[[Hop, SendResult, TlsSession | None], None] | None = None,
 ) -> SendResult:
-    """Tries the next hops in order until one has dealt with every recipient. `note` is told of each try, and of how TLS went if
-    the policies were asked."""
+    """Try the next hops in order until each recipient is accepted or permanently refused. `note` is called after each try, with the TLS
+    session if a TLS policy was looked up."""
     total = SendResult()
     left = list(mail.recipients)
     wishes = wishes_of(mail)
