@@ -9,11 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from tests.node_packages import install, why_no_node
+from tests.node_packages import install, needs_node
 from tests.ports import free_port
-from tests.programs import ALL
 
 FOLDER = Path(__file__).parent.parent / "dev" / "oidc"
 INTROSPECTION_AUTH = "Basic bWFpbC1zZXJ2ZXI6bWFpbC1zZXJ2ZXItc2VjcmV0"  # mail-server:mail-server-secret
@@ -21,11 +18,8 @@ AUDIENCE = "urn:mail"
 CLIENT = "mail-client"
 
 
-MISSING = why_no_node("the identity provider")
-needs_identity_provider = pytest.mark.skipif(
-    bool(MISSING) and not ALL, reason=f"{MISSING}: not installed (.ci/run installs it)"
-)
-"""For tests with access tokens: a fresh machine without node leaves them out, and .ci/run fails without it."""
+needs_identity_provider = needs_node("the identity provider")
+"""For tests with access tokens."""
 
 
 @dataclass(frozen=True)

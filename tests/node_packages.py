@@ -5,12 +5,21 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from tests.programs import ALL
+
 INSTALL_SECONDS = 90
 OLDEST_NODE = 20
 
 
-def why_no_node(what: str) -> str:
-    """Why `what` cannot run here, or nothing."""
+def needs_node(what: str) -> pytest.MarkDecorator:
+    """For tests with `what`, which a machine without a recent node leaves out. Where `.ci/run` has installed one they fail instead."""
+    missing = _missing(what)
+    return pytest.mark.skipif(bool(missing) and not ALL, reason=f"{missing}: not installed")
+
+
+def _missing(what: str) -> str:
     if shutil.which("node") is None or shutil.which("npm") is None:
         return f"{what} needs node and npm"
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20, check=True).stdout

@@ -10,11 +10,11 @@ import pytest
 from imapclient import IMAPClient
 
 from tests.clients.sample import HOST, PASSWORD, SampleServer
-from tests.node_packages import install, why_no_node
+from tests.node_packages import install, needs_node
 
 IMAPFLOW = Path(__file__).parents[2] / "dev" / "imapflow"
 SECONDS = 60
-NO_NODE = why_no_node("ImapFlow")
+needs_imapflow = needs_node("ImapFlow")
 
 
 def run(command: Sequence[str | Path], home: Path, answers: str = "") -> str:
@@ -135,7 +135,7 @@ push "<copy-message>{target}<enter>y<quit>"
     assert chosen in trace.read_text(errors="replace")
 
 
-@pytest.mark.skipif(bool(NO_NODE), reason=NO_NODE)
+@needs_imapflow
 def test_imapflow(sample: SampleServer, user: str) -> None:
     install(IMAPFLOW, "imapflow")
     command = ["node", "client.mjs", HOST, str(sample.imap), str(sample.certificate), user, PASSWORD]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients.sample import HOST, PASSWORD, SampleServer
 from tests.clients.test_reading import run
-from tests.end_to_end.postfix import running_postfix, why_not
+from tests.end_to_end.postfix import needs_postfix, running_postfix
 
 TEXT = "Good day.\n"
 
@@ -50,7 +50,7 @@ set hostname = client.example
 
 
 @pytest.mark.runs("postfix")
-@pytest.mark.skipif(bool(why_not()), reason=why_not())
+@needs_postfix
 def test_postfix(sample: SampleServer, make_user: Callable[[], str], tmp_path: Path) -> None:
     """A smart host's client. By default Postfix takes no mechanism that tells the password, not even under TLS."""
     ann, bob = make_user(), make_user()

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.ports import free_port
+from tests.programs import needs
 
 WAIT_SECONDS = 30.0
 
@@ -59,11 +59,7 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-def why_not() -> str:
-    """Why it cannot be started here, or nothing."""
-    if shutil.which("postfix", path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
-        return "postfix is not installed (.ci/run installs it)"
-    return "" if os.geteuid() == 0 else "Postfix starts as root alone"
+needs_postfix = needs("postfix", as_root=True)
 
 
 @dataclass(frozen=True)

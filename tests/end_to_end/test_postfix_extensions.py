@@ -3,8 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.outbound.ports import SendOptions, Wishes
 from compostela.model.mail_address import MailAddress
@@ -12,9 +10,9 @@ from compostela.model.username import Username
 from compostela.net.outbound.client import SmtpClient
 from tests.dialogues.server import PASSWORD, running
 from tests.dialogues.test_smtp_extensions import DSN, KEEPING, UTF8, kept
-from tests.end_to_end.postfix import running_postfix, why_not
+from tests.end_to_end.postfix import needs_postfix, running_postfix
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+pytestmark = needs_postfix
 BOB, RENÉE = MailAddress.parse("bob@example.org"), MailAddress.parse("renée@example.org")
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.end_to_end.mailbox import fetch_all, session
-from tests.end_to_end.postfix import Postfix, running_postfix, why_not
+from tests.end_to_end.postfix import Postfix, needs_postfix, running_postfix
 from tests.server_process import SMTP_SERVER, TLS, ServerProcess
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+pytestmark = needs_postfix
 
 FOREIGN = "someone@foreign.example"
 DUE = "Subject: through a peer\r\n\r\n.dots\r\n..more\r\n"

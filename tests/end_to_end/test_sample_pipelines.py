@@ -18,9 +18,9 @@ from tests.dialogues.test_first_day import WEBADMIN
 from tests.dialogues.test_processing import NETWORK, messages
 from tests.dialogues.test_queue_listing import command
 from tests.dialogues.waiting import eventually
-from tests.end_to_end.postfix import Postfix, running_postfix, why_not
+from tests.end_to_end.postfix import Postfix, needs_postfix, running_postfix
 
-pytestmark = [pytest.mark.skipif(bool(why_not()), reason=why_not()), pytest.mark.slow]
+pytestmark = [needs_postfix, pytest.mark.slow]
 
 SAMPLE = (Path(__file__).parents[2] / "conf" / "mailetcontainer.xml").read_text()
 NEXT_HOP = (
