@@ -5,7 +5,7 @@ import logging
 from compostela.base.settings import Settings
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer, deny
 from compostela.core.smtp_hooks.session import SmtpSession
-from compostela.mailauth.spf.evaluation import check_host
+from compostela.mailauth.spf.evaluation import check_identity
 from compostela.mailauth.spf.result import SpfCode, SpfIdentity, SpfResult, received_spf
 from compostela.model.mail_address import MailAddress
 from compostela.smtp_hooks.context import HookContext, HookFactory
@@ -36,15 +36,7 @@ class SPFHandler(SmtpHook):
         if (session.relaying_allowed and not self._checks_all) or (sender is None and session.helo is None):
             return DECLINED
         identity = SpfIdentity(session.remote_address, session.helo or "unknown", sender)
-        result = await check_host(
-            identity.ip,
-            identity.domain,
-            identity.address,
-            identity.helo,
-            self._dns,
-            now=self._clock.now(),
-            receiver=session.hello_name,
-        )
+        result = await check_identity(identity, self._dns, self._clock.now(), session.hello_name)
         session.attributes[SPF_HEADER] = received_spf(result, identity, session.hello_name)
         _log.info(
             "SPF checked",

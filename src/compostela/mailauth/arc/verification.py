@@ -21,8 +21,8 @@ from compostela.mailauth.arc.chain import (
     read_sets,
     sealed_octets,
 )
-from compostela.mailauth.dkim.canonical import Octets, relaxed_field, without_signature
-from compostela.mailauth.dkim.selection import fields_by_name, signed_fields
+from compostela.mailauth.dkim.canonical import Octets, without_signature
+from compostela.mailauth.dkim.selection import fields_by_name, signed_octets
 from compostela.mailauth.dkim.signature import Signature
 from compostela.mailauth.dkim.tags import DkimSyntaxError
 from compostela.mailauth.dkim.verification import (
@@ -35,7 +35,6 @@ from compostela.mailauth.dkim.verification import (
     usable_key,
 )
 from compostela.mailauth.dns import AuthenticationDns, DnsFailure
-from compostela.mime.headers import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class ArcVerification:
         if signature.body_length is not None or signature.body_hash != body.digest:
             raise BrokenChain("the body was changed")
         last = self._sets[-1].message_signature
-        signed = self._signed_octets(last, signature)
+        signed = signed_octets(self._header, self._by_name, last, signature.fields, relaxed=signature.relaxed_header)
         await _check_signature(signature, signed, dns, "the message signature does not fit")
         for number in range(len(self._sets), 0, -1):
             own = self._sets[number - 1].seal
@@ -126,13 +125,6 @@ class ArcVerification:
                 self._header, self._sets[:number], without_signature(self._header[own.start : own.end])
             )
             await _check_signature(self._seals[number - 1].signature, octets, dns, f"seal {number} does not fit")
-
-    def _signed_octets(self, own: Field, signature: Signature) -> bytes:
-        relaxed = signature.relaxed_header
-        signed = signed_fields(self._header, self._by_name, signature.fields, relaxed=relaxed, own=own)
-        field = without_signature(self._header[own.start : own.end])
-        last = relaxed_field(field) if relaxed else field
-        return signed + last.removesuffix(b"\r\n")
 
 
 async def _check_signature(signature: Signature, octets: bytes, dns: AuthenticationDns, problem: str) -> None:

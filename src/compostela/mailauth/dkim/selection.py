@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from compostela.mailauth.dkim.canonical import relaxed_field
+from compostela.mailauth.dkim.canonical import relaxed_field, without_signature
 from compostela.mime.headers import Field, fields
 
 SIGNATURE_FIELD = b"dkim-signature"
@@ -29,6 +29,15 @@ def signed_fields(
     left = {name: [field for field in by_name.get(name, ()) if field is not own] for name in set(names)}
     octets = [_octets(header, left[name].pop()) for name in names if left[name]]
     return b"".join(map(relaxed_field, octets) if relaxed else octets)
+
+
+def signed_octets(
+    header: bytes, by_name: Mapping[bytes, list[Field]], own: Field, names: Iterable[bytes], *, relaxed: bool
+) -> bytes:
+    """What a signature signs (§3.7): the fields of h=, then the signature's own field without its value and without its line end."""
+    signed = signed_fields(header, by_name, names, relaxed=relaxed, own=own)
+    field = without_signature(_octets(header, own))
+    return signed + (relaxed_field(field) if relaxed else field).removesuffix(b"\r\n")
 
 
 def _octets(header: bytes, field: Field) -> bytes:

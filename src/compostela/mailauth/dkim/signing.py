@@ -64,9 +64,10 @@ def parse_template(text: str, algorithm: str) -> SignatureTemplate:
 
 
 class DkimSigner:
-    """Signs with one key."""
+    """Signs with one key. `domain` is the template's, which may be `SENDER_DOMAIN`."""
 
     def __init__(self, template: SignatureTemplate, key: PrivateKey) -> None:
+        self.domain = template.domain
         self._template = template
         self._key = key
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from compostela.mailauth.dkim.canonical import BodyHashes, Octets, pieces, relaxed_field, without_signature
+from compostela.mailauth.dkim.canonical import BodyHashes, Octets, pieces
 from compostela.mailauth.dkim.key import KeyRecord, Verifier, parse_key, verifier_of
-from compostela.mailauth.dkim.selection import SIGNATURE_FIELD, fields_by_name, signed_fields
+from compostela.mailauth.dkim.selection import SIGNATURE_FIELD, fields_by_name, signed_octets
 from compostela.mailauth.dkim.signature import Signature, parse_signature
 from compostela.mailauth.dkim.tags import DkimSyntaxError
 from compostela.mailauth.dns import AuthenticationDns, DnsFailure
@@ -142,17 +142,10 @@ class DkimVerification:
             return DkimStatus.PERMERROR, "l= is longer than the body"
         if body.digest != signature.body_hash:
             return DkimStatus.FAIL, "the body was changed"
-        if not verify(signature.signature, self._signed_octets(field, signature)):
+        octets = signed_octets(self._header, self._fields, field, signature.fields, relaxed=signature.relaxed_header)
+        if not verify(signature.signature, octets):
             return DkimStatus.FAIL, "the signature does not fit"
         return DkimStatus.PASS, ""
-
-    def _signed_octets(self, own: Field, signature: Signature) -> bytes:
-        """§3.7: the fields of h=, then the signature itself without its value and its line end."""
-        relaxed = signature.relaxed_header
-        signed = signed_fields(self._header, self._fields, signature.fields, relaxed=relaxed, own=own)
-        field = without_signature(self._header[own.start : own.end])
-        last = relaxed_field(field) if relaxed else field
-        return signed + last.removesuffix(b"\r\n")
 
 
 def _candidate(field: Field) -> _Candidate:

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from compostela.mailauth.dns import MAX_NAME, AuthenticationDns, DnsFailure, a_labels, is_queryable
 from compostela.mailauth.spf.macros import MacroString, SpfSyntaxError, expand, parse_macro_string
 from compostela.mailauth.spf.record import LOOKING_UP, Directive, Kind, SpfRecord, parse_record, select
-from compostela.mailauth.spf.result import SpfCode, SpfResult
+from compostela.mailauth.spf.result import SpfCode, SpfIdentity, SpfResult
 
 MAX_EXPLANATION = 400
 """Characters of an explanation that are passed on: it has to fit into a reply."""
@@ -43,6 +43,13 @@ class _PermError(Exception):
 
 class _NoMatch(Exception):
     """The term cannot match: its macros have no form that DNS could be asked for."""
+
+
+async def check_identity(identity: SpfIdentity, dns: AuthenticationDns, now: float, receiver: str) -> SpfResult:
+    """`check_host` of a client at its MAIL FROM or HELO."""
+    return await check_host(
+        identity.ip, identity.domain, identity.address, identity.helo, dns, now=now, receiver=receiver
+    )
 
 
 async def check_host(

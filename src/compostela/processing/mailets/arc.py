@@ -9,7 +9,7 @@ from compostela.mailauth.arc.sealing import ArcSealer
 from compostela.mailauth.arc.verification import ArcResult, ArcVerification
 from compostela.mime.authentication_results import MethodResult, results_text
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.mailets.dkim import read_signing
+from compostela.processing.mailets.dkim import signer_of
 from compostela.processing.pipeline_run import PipelineRun
 
 _log = logging.getLogger(__name__)
@@ -49,20 +49,12 @@ class ARCSign(Mailet):
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        settings.ignored("forceCRLF")
-        template = settings.required("signatureTemplate")
-        pem, url = settings.text("privateKey", ""), settings.text("privateKeyFilepath", "")
-        password = settings.text("privateKeyPassword", "")
-        try:
-            self._sealer = ArcSealer(*read_signing(context.resolve, template, pem, url, password))
-        except (OSError, ValueError, TypeError) as error:
-            if template:
-                settings.error(f"ARCSign cannot seal: {error}")
+        self._sealer = signer_of(settings, context, ArcSealer, "ARCSign cannot seal")
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         header, now = mail.content.header, self.context.clock.now()
-        verification = await ArcVerification.of(header)
-        if not verification.may_be_sealed:
+        verification, sealer = await ArcVerification.of(header), self._sealer
+        if sealer is None or not verification.may_be_sealed:
             return
         digests = await mail.content.body.apply(verification.body_digests)
         found = await verification.conclude(digests, self.context.authentication_dns, now)
@@ -70,7 +62,7 @@ class ARCSign(Mailet):
             _log.warning("a mail is not sealed", extra={"mail": mail.name, "reason": found.reason})
             return
         results = str(mail.attributes.get(RESULTS, "")) or self._own_results(found)
-        sealed = await mail.content.body.apply(lambda body: self._sealer.seal(header, body, results, found.status, now))
+        sealed = await mail.content.body.apply(lambda body: sealer.seal(header, body, results, found.status, now))
         mail.content = mail.content.with_header(sealed)
 
     def _own_results(self, found: ArcResult) -> str:

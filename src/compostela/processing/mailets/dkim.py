@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
@@ -16,6 +17,7 @@ from compostela.model.domain import Domain
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 
+Signer = TypeVar("Signer")
 MAX_ENCAPSULATED_BYTES = 10 * 1024 * 1024
 _ENVELOPE_FIELDS = frozenset(
     {b"from", b"to", b"cc", b"reply-to", b"subject", b"date", b"message-id", b"in-reply-to", b"references"}
@@ -33,6 +35,25 @@ def read_signing(
     return parse_template(template, key.algorithm.value), key
 
 
+def signer_of(
+    settings: Settings, context: MailetContext, make: Callable[[SignatureTemplate, PrivateKey], Signer], problem: str
+) -> Signer | None:
+    """What `make` makes of the parameters of `DKIMSign`. Return None after a complaint, which begins with `problem`. `make` raises
+    `ValueError` with a reason."""
+    # every message that comes in has such line ends
+    settings.ignored("forceCRLF")
+    template = settings.required("signatureTemplate")
+    pem, url = settings.text("privateKey", ""), settings.text("privateKeyFilepath", "")
+    password = settings.text("privateKeyPassword", "")
+    if not template:
+        return None
+    try:
+        return make(*read_signing(context.resolve, template, pem, url, password))
+    except (OSError, ValueError, TypeError) as error:
+        settings.error(f"{problem}: {error}")
+        return None
+
+
 async def dkim_of(mail: Mail, context: MailetContext) -> list[DkimResult]:
     """A result for each signature, from the top."""
     verification = await DkimVerification.of(mail.content.header)
@@ -48,33 +69,21 @@ class DKIMSign(Mailet):
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        # every message that comes in has such line ends
-        settings.ignored("forceCRLF")
-        template = settings.required("signatureTemplate")
-        pem, url = settings.text("privateKey", ""), settings.text("privateKeyFilepath", "")
-        password = settings.text("privateKeyPassword", "")
         self._default = settings.parsed("defaultDomain", None, Domain.parse)
-        self._template: SignatureTemplate | None = None
-        try:
-            self._template, key = read_signing(context.resolve, template, pem, url, password)
-        except (OSError, ValueError, TypeError) as error:
-            if template:
-                settings.error(f"DKIMSign cannot sign: {error}")
-        else:
-            self._signer = DkimSigner(self._template, key)
+        self._signer = signer_of(settings, context, DkimSigner, "DKIMSign cannot sign")
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        domain = await self._domain(mail)
-        if domain is None:
+        signer, domain = self._signer, await self._domain(mail)
+        if signer is None or domain is None:
             return
         header, now = mail.content.header, self.context.clock.now()
-        field = await mail.content.body.apply(lambda body: self._signer.sign(header, body, domain, now))
+        field = await mail.content.body.apply(lambda body: signer.sign(header, body, domain, now))
         mail.content = mail.content.with_header(headers.add_first(header, field))
 
     async def _domain(self, mail: Mail) -> str | None:
         """In A-labels; None for mail that is not to be signed."""
-        if self._template is None or self._template.domain != SENDER_DOMAIN:
-            return self._template.domain if self._template is not None else None
+        if self._signer is None or self._signer.domain != SENDER_DOMAIN:
+            return self._signer.domain if self._signer is not None else None
         domain = mail.sender.domain if mail.sender is not None else self._default
         if domain is None or not await self.context.domains.contains(domain):
             return None

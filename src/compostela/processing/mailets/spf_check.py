@@ -6,7 +6,7 @@ from compostela.base.settings import Settings
 from compostela.core.mail.attributes import HELO
 from compostela.core.mail.model import Mail
 from compostela.core.networks import Network, is_in, read_networks
-from compostela.mailauth.spf.evaluation import check_host
+from compostela.mailauth.spf.evaluation import check_identity
 from compostela.mailauth.spf.result import SpfIdentity, SpfResult
 from compostela.processing.mailet import MailetContext
 
@@ -32,13 +32,5 @@ async def spf_of(
     if is_in(mail.remote_address, ignored) or (mail.sender is None and not helo):
         return None
     identity = SpfIdentity(mail.remote_address, helo or "unknown", mail.sender)
-    result = await check_host(
-        identity.ip,
-        identity.domain,
-        identity.address,
-        identity.helo,
-        context.authentication_dns,
-        now=context.clock.now(),
-        receiver=context.hello_name,
-    )
+    result = await check_identity(identity, context.authentication_dns, context.clock.now(), context.hello_name)
     return identity, result
