@@ -14,8 +14,8 @@ from compostela.app.configuration.locations import TOKEN_FILE
 from compostela.app.server.services import Services
 from compostela.base.errors import AlreadyExists, CompostelaError
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.mail.attributes import SENT_BY_MAILET
 from compostela.core.mail.model import Mail
+from compostela.core.mail.own import own_mail
 from compostela.core.queue.model import SPOOL
 from compostela.core.queue.ports import MailQueues
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
@@ -166,15 +166,7 @@ def _welcome(to: MailAddress, domain: Domain, now: float) -> Mail:
         f"Compostela <postmaster@{domain}>", f"<{to}>", "Welcome to Compostela", str(domain), now
     )
     header, body = singlepart(headers, text_part(WELCOME))
-    return Mail(
-        name=f"welcome-{int(now)}",
-        sender=None,
-        recipients=[to],
-        content=MessageContent(header, MemoryBody(body)),
-        arrived_at=now,
-        last_updated_at=now,
-        attributes={SENT_BY_MAILET: True},
-    )
+    return own_mail(f"welcome-{int(now)}", None, [to], MessageContent(header, MemoryBody(body)), now)
 
 
 def from_here(host: str) -> str:

@@ -16,10 +16,10 @@ from compostela.core.mail.attributes import (
     DELIVERY_REMOTE_MTA,
     IS_DELIVERY_PERMANENT_ERROR,
     REQUIRE_TLS,
-    SENT_BY_MAILET,
     SMTP_UTF8,
 )
-from compostela.core.mail.model import ROOT, Mail
+from compostela.core.mail.model import Mail
+from compostela.core.mail.own import own_mail
 from compostela.core.queue.model import SPOOL
 from compostela.mime.builder import BuiltPart, HeaderList, message_part, multipart, standard_headers, text_part
 from compostela.mime.dsn import RecipientStatus, status_part
@@ -47,8 +47,8 @@ _PREFIXES = {DELAYED: "Delayed:", DELIVERED: "Delivered:", RELAYED: "Relayed:", 
 _TEXTS = {
     DELAYED: "Your message could not yet be delivered. You need do nothing: the server goes on trying.",
     DELIVERED: "Your message was delivered.",
-    EXPANDED: "Your message reached its recipient, who has it forwarded elsewhere: no more will be heard of it.",
-    RELAYED: "Your message was handed to a server that does not report about deliveries: no more will be heard of it.",
+    EXPANDED: "Your message was accepted and forwarded to another address. You will get no further reports about it.",
+    RELAYED: "Your message was handed to a server that does not report deliveries. You will get no further reports about it.",
 }
 
 
@@ -102,17 +102,8 @@ async def enqueue_report(
 
 def notice(mail: Mail, to: MailAddress, content: MessageContent, now: float, effect: Effect) -> Mail:
     """The mail that carries a report: with the empty sender, and with REQUIRETLS if the original had it (RFC 8689 §5)."""
-    made = Mail(
-        name=part_name(mail, effect),
-        sender=None,
-        recipients=[to],
-        content=content,
-        state=ROOT,
-        arrived_at=now,
-        last_updated_at=now,
-        attributes={SENT_BY_MAILET: True},
-        trace_id=mail.trace_id,
-    )
+    made = own_mail(part_name(mail, effect), None, [to], content, now)
+    made.trace_id = mail.trace_id
     if mail.attributes.get(REQUIRE_TLS) is True:
         made.attributes[REQUIRE_TLS] = True
     if is_international(mail):

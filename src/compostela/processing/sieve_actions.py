@@ -11,6 +11,7 @@ from compostela.core.idempotency import Effect
 from compostela.core.mail.attributes import BINARY, REQUIRE_TLS, SENT_BY_MAILET, SMTP_UTF8
 from compostela.core.mail.hops import was_delivered_to
 from compostela.core.mail.model import ROOT, Mail
+from compostela.core.mail.own import own_mail
 from compostela.core.mailbox.special_uses import mailbox_of_use
 from compostela.core.queue.model import SPOOL
 from compostela.core.sieve.lists import normal_list_name
@@ -256,17 +257,9 @@ class Execution:
     ) -> None:
         """From the null sender, so that nothing answers it."""
         now = self._context.clock.now()
-        made = Mail(
-            name=part_name(self._mail, effect),
-            sender=None,
-            recipients=to,
-            content=MessageContent(header, MemoryBody(body)),
-            state=ROOT,
-            arrived_at=now,
-            last_updated_at=now,
-            attributes={SENT_BY_MAILET: True, **(attributes or {})},
-            trace_id=self._mail.trace_id,
-        )
+        made = own_mail(part_name(self._mail, effect), None, to, MessageContent(header, MemoryBody(body)), now)
+        made.attributes.update(attributes or {})
+        made.trace_id = self._mail.trace_id
         await self._context.queues.queue(SPOOL).enqueue(made, effect=effect)
 
     def _carried(self) -> dict[str, bool]:

@@ -8,8 +8,8 @@ from compostela.base.ids import new_id
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.health.checks import HealthCheck, HealthStatus
 from compostela.core.health.settings import HealthSettings
-from compostela.core.mail.attributes import SENT_BY_MAILET
 from compostela.core.mail.model import Mail
+from compostela.core.mail.own import own_mail
 from compostela.core.mailbox.model import Mailbox
 from compostela.core.mailbox.session import MailboxSession
 from compostela.core.queue.model import SPOOL
@@ -112,12 +112,4 @@ def _mail(address: MailAddress, token: str, now: float) -> Mail:
     text = "The server sends this mail to itself to see whether it arrives.\n"
     headers = standard_headers(str(address), str(address), "Reception check", address.domain.name, now)
     header, body = singlepart([*headers, (FIELD, token), ("Auto-Submitted", "auto-generated")], text_part(text))
-    return Mail(
-        name=f"reception-{token}",
-        sender=address,
-        recipients=[address],
-        content=MessageContent(header, MemoryBody(body)),
-        arrived_at=now,
-        last_updated_at=now,
-        attributes={SENT_BY_MAILET: True},
-    )
+    return own_mail(f"reception-{token}", address, [address], MessageContent(header, MemoryBody(body)), now)

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from compostela.base.errors import CompostelaError, InvalidArgument, TemporaryFailure
 from compostela.core.dns.ports import DnsResolver, DnsTemporaryFailure
-from compostela.core.mail.attributes import REQUIRE_TLS, SENT_BY_MAILET
-from compostela.core.mail.model import ROOT, Mail
+from compostela.core.mail.attributes import REQUIRE_TLS
+from compostela.core.mail.own import own_mail
 from compostela.core.outbound.tls_report_form import TlsReport
 from compostela.core.outbound.tls_reports import DAY_SECONDS, TlsResultStore, receivers_of
 from compostela.core.queue.model import SPOOL
@@ -112,18 +112,11 @@ class SendTlsReportsTask(TaskRunner[SendTlsReports]):
         return True
 
     async def _mail(self, report: TlsReport, to: MailAddress, now: float) -> None:
-        mail = Mail(
-            # one hyphen: parts of a mail are told by what comes after the second
-            name=f"TlsReport-{report.id.partition('@')[0]}",
-            sender=self._contact,
-            recipients=[to],
-            content=report.mail(str(to), now),
-            state=ROOT,
-            arrived_at=now,
-            last_updated_at=now,
-            # a report of failures must arrive in spite of them (RFC 8460 §3)
-            attributes={SENT_BY_MAILET: True, REQUIRE_TLS: False},
-        )
+        # one hyphen: parts of a mail are told by what comes after the second
+        name = f"TlsReport-{report.id.partition('@')[0]}"
+        mail = own_mail(name, self._contact, [to], report.mail(str(to), now), now)
+        # a report of failures must arrive in spite of them (RFC 8460 §3)
+        mail.attributes[REQUIRE_TLS] = False
         await self._queues.queue(SPOOL).enqueue(mail)
 
 
