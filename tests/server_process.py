@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -220,12 +221,32 @@ class ServerProcess:
         return (self.folder / "log").read_text()
 
 
+@contextlib.contextmanager
+def running_workers(server: ServerProcess, *users: str) -> Iterator[ServerProcess]:
+    """A server with several workers, all of them ready, and these users. It is stopped at the end, which must go well."""
+    server.start()
+    try:
+        server.wait_for_workers()
+        for user in users:
+            server.add_user(user)
+        yield server
+        assert server.stop() == 0
+    finally:
+        if server.process is not None and server.process.poll() is None:
+            server.kill()
+
+
+def wait_until(is_so: Callable[[], bool], what: str) -> None:
+    """Polls; `what` is the message of the failure after `START_SECONDS`."""
+    end = time.monotonic() + START_SECONDS
+    while not is_so():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
 def wait_for_ends(pids: list[int]) -> None:
     """Until processes that are not this one's children have ended."""
-    end = time.monotonic() + START_SECONDS
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        assert time.monotonic() < end, "workers go on without their supervisor"
-        time.sleep(0.02)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "workers go on without their supervisor")
 
 
 def _is_open(port: int) -> bool:

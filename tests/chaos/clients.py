@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ CONNECTION_ERRORS = (OSError, EOFError)
 
 
 @dataclass
-class Client:
+class Client(ABC):
     """One client of one node. `run` goes on until `is_stopping` is set."""
 
     name: str
@@ -58,9 +59,9 @@ class Client:
                     self.fault(f"the session broke although {self.node} was up: {error!r}")
             await asyncio.sleep(PAUSE_SECONDS)
 
+    @abstractmethod
     async def session(self) -> None:
-        """One connection. Raises what `run` takes."""
-        raise NotImplementedError
+        """Use one connection until it ends. Raises the errors that `run` handles."""
 
     async def repeat(self, step: Callable[[], Awaitable[None]]) -> None:
         """The steps of one connection, which is used further after a temporary error."""

@@ -15,6 +15,23 @@ async def counted(failures: FailedLogins, key: str, attempt: bytes) -> int:
     return await failures.count(key, attempt, window_seconds=600, most=5)
 
 
+async def forgets_from_the_beginning(
+    failures: FailedLogins, bans: Bans, logins: RecentLogins, limits: RateLimits, clock: FakeClock
+) -> None:
+    """After a flood of 50 keys, each of the four keeps the last ten, which is its limit."""
+    limit = RateLimit(1, 3600.0)
+    for number in range(50):
+        clock.advance(0.01)
+        await counted(failures, f"{number}", b"1")
+        await bans.add(Ban(f"192.0.2.{number}", 1, clock.now() + 900))
+        await limits.take(f"{number}", 1, limit)
+        await logins.note(f"{number}")
+    assert [await counted(failures, key, b"2") for key in ("49", "0")] == [2, 1]
+    assert [ban.address for ban in await bans.all()] == [f"192.0.2.{number}" for number in range(40, 50)]
+    assert [await limits.take(key, 1, limit) for key in ("49", "0")] == [False, True]
+    assert [await logins.within(key, 60) for key in ("49", "40", "39")] == [True, True, False]
+
+
 class FailedLoginsContract:
     ports = (FailedLogins,)
 

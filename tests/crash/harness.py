@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import apsw
 
@@ -307,15 +308,19 @@ def inconsistencies(database: Path) -> list[str]:
     return found + [f"integrity: {row[0]}" for row in check if row[0] != "ok"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=500)
+def command(description: str | None, kills: int) -> argparse.ArgumentParser:
+    """The options of every experiment; `kills` is the default of their number."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=kills)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
-    parser.add_argument("--workers", type=int, default=1)
-    options = parser.parse_args()
+    return parser
+
+
+def conclude(options: argparse.Namespace, experiment: Callable[[Path], Verdict]) -> NoReturn:
+    """Runs an experiment in a folder of its own, shows what came of it, and ends the process. The folder is kept if something is wrong."""
     print(f"seed {options.seed}")
     folder = Path(tempfile.mkdtemp(prefix="compostela-crash-"))
-    verdict = run(options.kills, options.seed, folder, workers=options.workers, progress=True)
+    verdict = experiment(folder)
     print(f"{options.kills} kills: {verdict}")
     for line in [*verdict.lost, *verdict.doubled, *verdict.inconsistent][:50]:
         print(f"  {line}")
@@ -324,6 +329,13 @@ def main() -> None:
     else:
         print(f"the data folder and the log are kept: {folder}")
     sys.exit(0 if verdict.is_clean else 1)
+
+
+def main() -> None:
+    parser = command(__doc__, 500)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    conclude(options, lambda folder: run(options.kills, options.seed, folder, workers=options.workers, progress=True))
 
 
 if __name__ == "__main__":

@@ -7,15 +7,11 @@ it is parked; of the third the sender has one report for each mail, never two. A
 its answer and the note of it (SMTP knows no better): how often is told.
 """
 
-import argparse
 import asyncio
 import contextlib
 import random
 import re
-import shutil
 import smtplib
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -28,7 +24,15 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.username import Username
 from tests.contracts.next_hop import Peer
-from tests.crash.harness import LAST_MOMENT_SECONDS, Ledger, inconsistencies, wait_for_empty_queue
+from tests.crash.harness import (
+    LAST_MOMENT_SECONDS,
+    Ledger,
+    Verdict,
+    command,
+    conclude,
+    inconsistencies,
+    wait_for_empty_queue,
+)
 from tests.ports import free_port
 from tests.server_process import ServerProcess
 
@@ -55,19 +59,10 @@ _CONTAINER = """<mailetcontainer><spooler><threads>20</threads></spooler><proces
 
 
 @dataclass
-class Verdict:
-    """What the count gave. `repeated`: how often a next hop got a mail again."""
+class OutboundVerdict(Verdict):
+    """`doubled` are reports that came twice; `repeated` says how often a next hop got a mail again."""
 
-    acknowledged: int
-    lost: list[str]
-    doubled: list[str]
-    inconsistent: list[str]
-    repeated: int
-    parked: int
-
-    @property
-    def is_clean(self) -> bool:
-        return not (self.lost or self.doubled or self.inconsistent)
+    repeated: int = 0
 
     def __str__(self) -> str:
         return (
@@ -150,7 +145,7 @@ class Load:
             smtp.close()
 
 
-def run(mails: int, kills: int, seed: int, folder: Path) -> Verdict:
+def run(mails: int, kills: int, seed: int, folder: Path) -> OutboundVerdict:
     """The whole experiment: mails are sent between the kills; after the last one the rest is sent and all of it goes out."""
     dice = random.Random(seed)
     server, ledger = ServerProcess(folder), Ledger()
@@ -179,7 +174,7 @@ def run(mails: int, kills: int, seed: int, folder: Path) -> Verdict:
         return asyncio.run(_count(server.data, ledger, peers))
 
 
-async def _count(data: Path, ledger: Ledger, peers: list[Peer]) -> Verdict:
+async def _count(data: Path, ledger: Ledger, peers: list[Peer]) -> OutboundVerdict:
     arrived = {
         host: Counter(found[1].decode() for data in peer.data if (found := _MARK.search(data)))
         for host, peer in zip(DESTINATIONS, peers, strict=False)
@@ -205,26 +200,17 @@ async def _count(data: Path, ledger: Ledger, peers: list[Peer]) -> Verdict:
     lost += [f"{mark}: no report" for mark in marks if not reports[mark] and not parked[mark]]
     doubled = [f"{mark}: {count} reports" for mark, count in reports.items() if count > 1]
     repeated = sum(count - 1 for one in arrived.values() for count in one.values())
-    return Verdict(len(marks), lost, doubled, inconsistencies(data / DATABASE_NAME), repeated, len(parked))
+    wrong = inconsistencies(data / DATABASE_NAME)
+    return OutboundVerdict(
+        len(marks), len(ledger.sent) - len(marks), lost, doubled, wrong, parked=len(parked), repeated=repeated
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command(__doc__, 100)
     parser.add_argument("--mails", type=int, default=1000)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
     options = parser.parse_args()
-    print(f"seed {options.seed}")
-    folder = Path(tempfile.mkdtemp(prefix="compostela-crash-"))
-    verdict = run(options.mails, options.kills, options.seed, folder)
-    print(f"{options.kills} kills: {verdict}")
-    for line in [*verdict.lost, *verdict.doubled, *verdict.inconsistent][:50]:
-        print(f"  {line}")
-    if verdict.is_clean:
-        shutil.rmtree(folder)
-    else:
-        print(f"the data folder and the log are kept: {folder}")
-    sys.exit(0 if verdict.is_clean else 1)
+    conclude(options, lambda folder: run(options.mails, options.kills, options.seed, folder))
 
 
 if __name__ == "__main__":

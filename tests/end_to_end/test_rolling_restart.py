@@ -5,13 +5,12 @@ import signal
 import smtplib
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.server_process import ServerProcess
+from tests.server_process import ServerProcess, running_workers, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -21,23 +20,8 @@ USER = "user@example.org"
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path, workers=2)
-    process.start()
-    try:
-        process.wait_for_workers()
-        process.add_user(USER)
+    with running_workers(ServerProcess(tmp_path, workers=2), USER) as process:
         yield process
-        assert process.stop() == 0
-    finally:
-        if process.process is not None and process.process.poll() is None:
-            process.kill()
-
-
-def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + LIMIT_SECONDS
-    while not is_so():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
 
 
 class Clients:

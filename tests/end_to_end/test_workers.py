@@ -7,13 +7,12 @@ import select
 import signal
 import smtplib
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.server_process import ServerProcess, wait_for_ends
+from tests.server_process import ServerProcess, running_workers, wait_for_ends, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -39,23 +38,8 @@ def server_in(folder: Path) -> ServerProcess:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    process = server_in(tmp_path_factory.mktemp("workers"))
-    process.start()
-    try:
-        process.wait_for_workers()
-        process.add_user(USER)
+    with running_workers(server_in(tmp_path_factory.mktemp("workers")), USER) as process:
         yield process
-        assert process.stop() == 0
-    finally:
-        if process.process is not None and process.process.poll() is None:
-            process.kill()
-
-
-def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + LIMIT_SECONDS
-    while not is_so():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
 
 
 def open_sockets(pid: int) -> int:

@@ -7,8 +7,8 @@ from compostela.adapters.in_process.connection_counts import InProcessConnection
 from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
 from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
-from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins, RecentLogins
-from compostela.core.rate_limits.ports import ConnectionCounts, RateLimit, RateLimits
+from compostela.core.authentication.failure_ports import Bans, FailedLogins, RecentLogins
+from compostela.core.rate_limits.ports import ConnectionCounts, RateLimits
 from tests.contracts.fakes import FakeClock
 from tests.contracts.limits import (
     BansContract,
@@ -16,7 +16,7 @@ from tests.contracts.limits import (
     FailedLoginsContract,
     RateLimitsContract,
     RecentLoginsContract,
-    counted,
+    forgets_from_the_beginning,
 )
 
 
@@ -76,18 +76,10 @@ class TestInProcessConnections(ConnectionCountsContract):
 
 
 async def test_a_flood_of_keys_is_forgotten_from_its_beginning(clock: FakeClock) -> None:
-    logins = InProcessRecentLogins(clock, 10)
-    failures, bans, limits = (
+    await forgets_from_the_beginning(
         InProcessFailedLogins(clock, 10),
         InProcessBans(clock, 10),
+        InProcessRecentLogins(clock, 10),
         InProcessRateLimits(clock, 10),
+        clock,
     )
-    for number in range(50):
-        await counted(failures, f"{number}", b"1")
-        await bans.add(Ban(f"192.0.2.{number}", 1, clock.now() + 900))
-        await limits.take(f"{number}", 1, RateLimit(1, 60))
-        await logins.note(f"{number}")
-    assert [await counted(failures, key, b"2") for key in ("49", "0")] == [2, 1]
-    assert [ban.address for ban in await bans.all()] == [f"192.0.2.{number}" for number in range(40, 50)]
-    assert [await limits.take(key, 1, RateLimit(1, 60)) for key in ("49", "0")] == [False, True]
-    assert [await logins.within(key, 60) for key in ("49", "40", "39")] == [True, True, False]

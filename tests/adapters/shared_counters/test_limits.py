@@ -28,6 +28,7 @@ from tests.contracts.limits import (
     RecentLoginsContract,
     counted,
     entered,
+    forgets_from_the_beginning,
 )
 
 
@@ -122,16 +123,7 @@ async def test_a_flood_of_keys_is_forgotten_from_its_beginning(
     monkeypatch.setattr(engine, "TRIM_EVERY", 1)
     failures, bans = failed_logins_on(file, clock, 10), bans_on(file, clock, 10)
     logins, limits = recent_logins_on(file, clock, 10), rate_limits_on(file, clock, 10)
-    for number in range(50):
-        clock.advance(0.01)
-        await counted(failures, f"{number}", b"1")
-        await bans.add(Ban(f"192.0.2.{number}", 1, clock.now() + 900))
-        await limits.take(f"{number}", 1, RateLimit(1, 3600))
-        await logins.note(f"{number}")
-    assert [await counted(failures, key, b"2") for key in ("49", "0")] == [2, 1]
-    assert [ban.address for ban in await bans.all()] == [f"192.0.2.{number}" for number in range(40, 50)]
-    assert [await limits.take(key, 1, RateLimit(1, 3600)) for key in ("49", "0")] == [False, True]
-    assert [await logins.within(key, 60) for key in ("49", "40", "39")] == [True, True, False]
+    await forgets_from_the_beginning(failures, bans, logins, limits, clock)
 
 
 async def test_a_locked_file_hangs_no_caller_and_the_worker_counts_for_itself(
