@@ -1,4 +1,4 @@
-"""Where short-lived limits are counted: in this process, or in the file that the workers of one server share."""
+"""Where the embedded edition counts short-lived limits: in this process, or in the file that the workers of one server share."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from compostela.core.rate_limits.ports import RateLimits
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The ports of the embedded edition that no store keeps."""
+    """The ports that no durable store keeps."""
 
     failed_logins: FailedLogins
     bans: Bans

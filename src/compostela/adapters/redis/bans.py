@@ -6,7 +6,7 @@ from compostela.adapters.redis.engine import RedisEngine
 from compostela.adapters.redis.keys import PREFIX
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
-from compostela.base.errors import TemporaryFailure
+from compostela.core.authentication.bans_elsewhere import BansElsewhere
 from compostela.core.authentication.failure_ports import Ban, Bans
 
 _log = logging.getLogger(__name__)
@@ -44,71 +44,40 @@ return found
 """
 
 
-class RedisBans:
-    """See `compostela.core.authentication.failure_ports`. While Redis is away, `meanwhile` keeps the bans of this process; they
-    stay in force in this process when Redis is back. Bans that only Redis knows let their addresses in meanwhile."""
+class RedisBans(BansElsewhere):
+    """See `compostela.core.authentication.failure_ports`."""
 
     def __init__(
         self, engine: RedisEngine, clock: Clock, meanwhile: Bans, prefix: str = PREFIX, most: int = MAX_BANS
     ) -> None:
+        super().__init__(meanwhile, Complaints(_log, clock), "bans are kept in this process while Redis is away")
         self._engine = engine
         self._clock = clock
-        self._meanwhile = meanwhile
         self._key = f"{{{prefix}:bans}}"
         self._most = most
-        self._complaints = Complaints(_log, clock)
 
-    async def add(self, ban: Ban) -> None:
+    async def _add(self, ban: Ban) -> None:
         now = repr(self._clock.now())
-        try:
-            await self._engine.run(_ADD, self._key, ban.address, ban.failures, repr(ban.until), now, self._most)
-        except TemporaryFailure as error:
-            self._complain(error)
-            await self._meanwhile.add(ban)
+        await self._engine.run(_ADD, self._key, ban.address, ban.failures, repr(ban.until), now, self._most)
 
-    async def find(self, address: str) -> Ban | None:
-        meanwhile = await self._meanwhile.find(address)
-        if meanwhile is not None:
-            return meanwhile
-        try:
-            value = await self._engine.read("HGET", self._key, f"@{address}")
-        except TemporaryFailure as error:
-            self._complain(error)
-            return None
-        return self._in_force(address, value)
+    async def _find(self, address: str) -> Ban | None:
+        return self._in_force(address, await self._engine.read("HGET", self._key, f"@{address}"))
 
-    async def all(self) -> list[Ban]:
-        meanwhile = await self._meanwhile.all()
-        try:
-            pairs = await self._engine.read("HGETALL", self._key)
-        except TemporaryFailure as error:
-            self._complain(error)
-            return meanwhile
+    async def _all(self) -> list[Ban]:
+        pairs = await self._engine.read("HGETALL", self._key)
         assert isinstance(pairs, dict)
         numbered = sorted(
             (int(value.split()[0]), field[1:].decode(), value) for field, value in pairs.items() if field[:1] == b"@"
         )
         known = [self._in_force(address, value) for _, address, value in numbered]
-        only_here = {ban.address for ban in meanwhile}
-        return [ban for ban in known if ban is not None and ban.address not in only_here] + meanwhile
+        return [ban for ban in known if ban is not None]
 
-    async def remove(self, address: str) -> bool:
-        was_here = await self._meanwhile.remove(address)
-        try:
-            value = await self._engine.run(_REMOVE, self._key, address)
-        except TemporaryFailure as error:
-            self._complain(error)
-            return was_here
-        return self._in_force(address, value) is not None or was_here
+    async def _remove(self, address: str) -> bool:
+        value = await self._engine.run(_REMOVE, self._key, address)
+        return self._in_force(address, value) is not None
 
-    async def remove_all(self) -> bool:
-        was_here = await self._meanwhile.remove_all()
-        try:
-            found = await self._engine.run(_REMOVE_ALL, self._key, repr(self._clock.now()))
-        except TemporaryFailure as error:
-            self._complain(error)
-            return was_here
-        return bool(found) or was_here
+    async def _remove_all(self) -> bool:
+        return bool(await self._engine.run(_REMOVE_ALL, self._key, repr(self._clock.now())))
 
     def _in_force(self, address: str, value: object) -> Ban | None:
         if not isinstance(value, bytes):
@@ -116,6 +85,3 @@ class RedisBans:
         _, failures, until = value.split()
         ban = Ban(address, int(failures), float(until))
         return ban if ban.until > self._clock.now() else None
-
-    def _complain(self, error: TemporaryFailure) -> None:
-        self._complaints.error("bans are kept in this process while Redis is away", error)
