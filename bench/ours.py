@@ -26,8 +26,8 @@ def sample_handlers() -> str:
 
 
 class Ours:
-    """With the handlers of the sample configuration, or with other ones; with the packaged mail container, or with that of a file; from this
-    checkout, or from another one that has its own `.venv`; with worker processes."""
+    """With the handlers of the sample configuration, or with other ones; with the packaged mail container, or with that of a file;
+    from this checkout, or from another one that has its own `.venv`; with worker processes."""
 
     def __init__(
         self,

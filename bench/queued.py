@@ -3,8 +3,8 @@
     python -m bench.queued --mails 100000 --destinations 1000
 
 The outgoing queue is filled, and the store opened anew; then RemoteDelivery's workers empty it into a sink. DNS is left out: each
-destination has one next hop. Told as JSON: seconds until the first mail after the start, seconds until all mails but those of the dead destination are
-gone, the largest pause between two of them, and memory."""
+destination has one next hop. Told as JSON: seconds until the first mail after the start, seconds until all mails but those of the
+dead destination are gone, the largest pause between two of them, and memory."""
 
 import argparse
 import asyncio

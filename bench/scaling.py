@@ -1,5 +1,6 @@
-"""`python -m bench.scaling`: what more worker processes give. The groups `smtp` and `imap` with each number of workers, one after the other;
-the numbers take turns, so a machine that gets slower or faster meets all alike. A figure is the median of its runs, with the lowest and the highest."""
+"""`python -m bench.scaling`: what more worker processes give. The groups `smtp` and `imap` with each number of workers, one after
+the other; the numbers take turns, so a machine that gets slower or faster meets all alike. A figure is the median of its runs, with
+the lowest and the highest."""
 
 import argparse
 import sys

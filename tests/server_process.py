@@ -44,7 +44,8 @@ TOKEN = "token-of-tests"
 
 @dataclass
 class ServerProcess:
-    """Configuration, data and process. Plain and TLS ports of SMTP, IMAP and POP3, one of SMTP behind a proxy, LMTP, ManageSieve; passwords are taken without TLS too."""
+    """Configuration, data and process. Plain and TLS ports of SMTP, IMAP and POP3, one of SMTP behind a proxy, LMTP, ManageSieve;
+    passwords are taken without TLS too."""
 
     folder: Path
     smtp: int = field(default_factory=free_port)

@@ -63,8 +63,8 @@ def _flags_of(done: Done, uid: int) -> set[str] | None:
 
 @dataclass
 class Worker(Client):
-    """Works on the messages of one user: APPEND, STORE, MOVE, EXPUNGE. What it was told of a message, a worker on the other node must find so:
-    before a command it looks with NOOP, and the message must be there."""
+    """Works on the messages of one user: APPEND, STORE, MOVE, EXPUNGE. What it was told of a message, a worker on the other node
+    must find so: before a command it looks with NOOP, and the message must be there."""
 
     user: str = ""
     known: Known = field(default_factory=Known)

@@ -1,8 +1,8 @@
 """What the clients were told, and what must be there in the end.
 
 Each mail has a mark. Of a mark the ledger knows, for each user, whether its message must be there (it was acknowledged), may be there
-(the outcome is unknown), or must be gone (its expunge was acknowledged), and which keywords it must have. A message may be there twice only
-if a MOVE of it had an unknown outcome: MOVE is a copy and then an expunge (see the port `MailboxStore`)."""
+(the outcome is unknown), or must be gone (its expunge was acknowledged), and which keywords it must have. A message may be there
+twice only if a MOVE of it had an unknown outcome: MOVE is a copy and then an expunge (see the port `MailboxStore`)."""
 
 import random
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,5 @@
-"""A node whose clock is wrong: `python -m tests.chaos.node SECONDS serve …` runs `compostela serve …` with a clock that many seconds ahead.
+"""A node whose clock is wrong: `python -m tests.chaos.node SECONDS serve …` runs `compostela serve …` with a clock that many
+seconds ahead.
 
 Only our own clock is changed. S3 refuses requests that are signed with a time more than 15 minutes off, so a machine whose clock is an
 hour off would have no bodies at all: that is a fault of S3, which the harness draws by itself."""

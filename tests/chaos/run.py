@@ -2,8 +2,8 @@
 
     python -m tests.chaos.run --seconds 120 --seed 7
 
-It starts engines of its own (`dev/engines install` must have been run once) on ports of their own, and ends them. What is drawn from the seed is what
-clients do and which disturbances come in which order; when a command meets one is up to the machine. In the end:
+It starts engines of its own (`dev/engines install` must have been run once) on ports of their own, and ends them. What is drawn
+from the seed is what clients do and which disturbances come in which order; when a command meets one is up to the machine. In the end:
 
 - every acknowledged message is there exactly once, with its octets and the keywords that it was given; none that was expunged has come back;
 - both nodes show the same UIDs, ModSeqs, flags and counts;

@@ -1,5 +1,6 @@
 """What counters of failed logins, bans, recent logins and rate limits keep to. Subclasses give the fixtures `clock` (set by
-hand), and `failed_logins`, `bans`, `recent_logins`, `rate_limits` or `connections` with the same as another node has it: `…_elsewhere`."""
+hand), and `failed_logins`, `bans`, `recent_logins`, `rate_limits` or `connections` with the same as another node has it:
+`…_elsewhere`."""
 
 import asyncio
 

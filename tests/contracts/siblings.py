@@ -1,4 +1,5 @@
-"""What processes of one server keep to when they ask each other. Subclasses give the fixtures `siblings`, one process, and `others`, all others."""
+"""What processes of one server keep to when they ask each other. Subclasses give the fixtures `siblings`, one process, and
+`others`, all others."""
 
 from collections.abc import Sequence
 

@@ -317,7 +317,8 @@ def command(description: str | None, kills: int) -> argparse.ArgumentParser:
 
 
 def conclude(options: argparse.Namespace, experiment: Callable[[Path], Verdict]) -> NoReturn:
-    """Runs an experiment in a folder of its own, shows what came of it, and ends the process. The folder is kept if something is wrong."""
+    """Runs an experiment in a folder of its own, shows what came of it, and ends the process. The folder is kept if something is
+    wrong."""
     print(f"seed {options.seed}")
     folder = Path(tempfile.mkdtemp(prefix="compostela-crash-"))
     verdict = experiment(folder)

@@ -2,9 +2,9 @@
 
     python -m tests.crash.outbound --mails 1000 --kills 100 [--seed 1]
 
-Each mail goes to one recipient at each destination. At the end each recipient of the two that work has each mail that was answered with 250, or
-it is parked; of the third the sender has one report for each mail, never two. A next hop may get a mail twice, if the server died between
-its answer and the note of it (SMTP knows no better): how often is told.
+Each mail goes to one recipient at each destination. At the end each recipient of the two that work has each mail that was answered
+with 250, or it is parked; of the third the sender has one report for each mail, never two. A next hop may get a mail twice, if the
+server died between its answer and the note of it (SMTP knows no better): how often is told.
 """
 
 import asyncio

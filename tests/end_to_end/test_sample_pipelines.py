@@ -1,5 +1,5 @@
-"""The sample pipelines between two real Postfixes: one sends, the other is the next hop, which takes some mails, defers, refuses, hangs up in
-DATA, or takes its time."""
+"""The sample pipelines between two real Postfixes: one sends, the other is the next hop, which takes some mails, defers, refuses,
+hangs up in DATA, or takes its time."""
 
 import asyncio
 import contextlib

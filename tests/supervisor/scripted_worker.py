@@ -1,5 +1,5 @@
-"""Takes the place of `compostela serve` for a supervisor under test. The argument is a folder: `plan` in it is the plan of a rolling restart, and what
-happens is noted there in files."""
+"""Takes the place of `compostela serve` for a supervisor under test. The argument is a folder: `plan` in it is the plan of a
+rolling restart, and what happens is noted there in files."""
 
 import json
 import os

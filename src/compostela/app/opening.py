@@ -11,8 +11,8 @@ from compostela.core.events.settings import ListenersSettings
 async def open_stores(
     data: Path, listeners: ListenersSettings, engines: EngineSettings | None, limits: Limits | None = None
 ) -> Stores:
-    """`listeners` says how much is kept for slow listener groups; `limits` are those of workers, which the distributed edition does not need.
-    Raises `StoresUnavailable`."""
+    """`listeners` says how much is kept for slow listener groups; `limits` are those of workers, which the distributed edition does
+    not need. Raises `StoresUnavailable`."""
     if engines is None:
         from compostela.app.editions import embedded
 

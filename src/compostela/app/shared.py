@@ -24,7 +24,8 @@ class Shared:
     """The worker's side of everything that is the whole server's. Needs a running loop."""
 
     def __init__(self, place: Inheritance, data: Path, end: Callable[[], None]) -> None:
-        """`end` is called when others have taken the place of this worker and its sessions have ended, and when the supervisor is gone."""
+        """`end` is called when others have taken the place of this worker and its sessions have ended, and when the supervisor is
+        gone."""
         self._end = end
         self._place = place
         self._file = CountersFile(data)

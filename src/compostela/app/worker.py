@@ -61,7 +61,7 @@ class _Question:
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def look(self, living: set[int] | None = None) -> None:
-        """Whether it is over now; `living` are the workers that may still answer."""
+        """Close the question if all have answered. `living` are the workers that may still answer; the others are not waited for."""
         if self.asked is not None and living is not None:
             self.asked &= living | self.answers.keys()
         if self.asked is not None and self.asked <= self.answers.keys():
@@ -80,8 +80,8 @@ class SupervisedWorker:
         drain: Callable[[], Awaitable[None]],
         orphaned: Callable[[], None],
     ) -> None:
-        """`lead` is called with the numbers of the living when this worker does from now on what one does for all, `ended` with the numbers of workers that are no more, `drain` when
-        others have taken its place, `orphaned` when the supervisor is gone."""
+        """`lead` is called with the numbers of the living workers when this worker becomes the leader, `ended` with the numbers of
+        workers that have ended, `drain` when other workers have taken its place, `orphaned` when the supervisor is gone."""
         self._channel = channel
         self._lead = lead
         self._ended = ended

@@ -56,8 +56,8 @@ def _argument(value: object) -> object:
 
 
 class ConsoleFormatter(logging.Formatter):
-    """For people: time, level, trace, text, then `key=value`. A value of more than one word is in quotes, as a field and in the text, so a peer cannot
-    forge fields. What a peer has said makes no lines of its own and moves no cursor:
+    """For people: time, level, trace, text, then `key=value`. A value of more than one word is in quotes, as a field and in the
+    text, so a peer cannot forge fields. What a peer has said makes no lines of its own and moves no cursor:
     control characters are escaped, and the lines of a trace, in which an error may repeat it, are indented."""
 
     default_time_format = "%H:%M:%S"
@@ -109,8 +109,8 @@ class _Handler(logging.handlers.QueueHandler):
 def start_logging(
     levels: LogLevels, *, json: bool, stream: TextIO = sys.stderr, fields: Mapping[str, object] = _NO_FIELDS
 ) -> logging.handlers.QueueListener:
-    """Sets up the root logger; the caller stops the listener at the end, which writes what is left. `fields` are those of the process, in every
-    line."""
+    """Sets up the root logger; the caller stops the listener at the end, which writes what is left. `fields` are those of the
+    process, in every line."""
     writer = logging.StreamHandler(stream)
     writer.setFormatter(JsonFormatter() if json else ConsoleFormatter())
     lines: queue.Queue[logging.LogRecord] = queue.Queue(-1)

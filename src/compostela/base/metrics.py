@@ -95,7 +95,8 @@ def all_metrics() -> list[Metric]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A metric as one process, or several together, have it. `numbers` of a histogram are the counts by bucket, then the total in seconds."""
+    """A metric as one process, or several together, have it. `numbers` of a histogram are the counts by bucket, then the total in
+    seconds."""
 
     kind: str
     name: str

@@ -22,11 +22,12 @@ class RestartRefused(Exception):
 
 
 class Siblings(Protocol):
-    """The other worker processes of this server on this machine. Embedded and distributed alike: they are reached by way of the supervisor; a process
-    without one is alone."""
+    """The other worker processes of this server on this machine. Embedded and distributed alike: they are reached by way of the
+    supervisor; a process without one is alone."""
 
     async def ask(self, topic: str, body: Json = None) -> list[Json]:
-        """The answers of the others, in no order; None of one that cannot answer, or not in time. Those that end meanwhile are left out. Never raises."""
+        """The answers of the others, in no order; None of one that cannot answer, or not in time. Those that end meanwhile are left
+        out. Never raises."""
         ...
 
     def answer(self, topic: str, answer: Answer) -> None:
@@ -34,7 +35,8 @@ class Siblings(Protocol):
         ...
 
     async def restart(self) -> None:
-        """Put new processes with the present code and configuration in the place of all. Returns when the configuration is found to be right. Raises
+        """Put new processes with the present code and configuration in the place of all. Returns when the configuration is found to
+        be right. Raises
         `RestartRefused`."""
         ...
 

@@ -84,7 +84,8 @@ class Check:
 
 async def examine(checks: Sequence[Check], seconds: float) -> list[Finding]:
     """Runs all checks; each has so many seconds, and the whole four times as many. Findings come in the order of the
-    checks, those that there was no time left for at the end; what two of them say in the same words (of an exchanger that two domains share) comes once."""
+    checks, those that there was no time left for at the end; what two of them say in the same words (of an exchanger that two
+    domains share) comes once."""
     end = asyncio.get_running_loop().time() + ALL_CHECKS * seconds
     places = asyncio.Semaphore(AT_ONCE)
     turn = asyncio.Lock()

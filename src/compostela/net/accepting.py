@@ -1,8 +1,8 @@
 """Accepting at sockets that several processes share.
 
-The kernel wakes all processes that wait at a socket, and the first takes the connection: of a burst one process may take all, and its core has all
-the work while others are idle. So each process writes its number of connections into a table that all map, and one that has more than
-another leaves a new connection to that one for a moment.
+The kernel wakes all processes that wait at a socket, and the first takes the connection: of a burst one process may take all, and
+its core has all the work while others are idle. So each process writes its number of connections into a table that all map, and one
+that has more than another leaves a new connection to that one for a moment.
 """
 
 import asyncio
@@ -117,7 +117,6 @@ class SharedAcceptor:
                 if error.errno not in _EXHAUSTED:
                     raise
                 _log.error("a connection cannot be accepted: %s", error.strerror)
-                self._loop.remove_reader(self._bound)
                 self._pause(PAUSE_SECONDS)
                 return
             connection.setblocking(False)

@@ -152,8 +152,8 @@ async def test_a_large_body_is_kept_apart_and_survives_the_queue(node: QueueNode
 
 
 async def test_a_broker_is_closed_while_it_connects(broker_uri: str, clock: FakeClock) -> None:
-    """A server whose configuration is wrong closes its stores a moment after it has opened them; the driver takes a cancellation for itself
-    at some of its steps."""
+    """A server whose configuration is wrong closes its stores a moment after it has opened them; the driver takes a cancellation
+    for itself at some of its steps."""
     for rounds in range(0, 400, 20):
         broker = RabbitBroker(RabbitSettings((broker_uri,)), clock, 1)
         broker.start()

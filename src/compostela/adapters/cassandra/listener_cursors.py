@@ -1,8 +1,8 @@
 """Listener groups and their cursors: see `compostela.core.events.ports.CursorStore` for what it promises.
 
 A new group is given all logs at once, and a second time after every process knows it and what was under way is published:
-what changed in between without a note is noted then. A node that dies in between leaves the group unseeded, and the next that registers it
-goes on.
+what changed in between without a note is noted then. A node that dies in between leaves the group unseeded, and the next that
+registers it goes on.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from compostela.model.username import Username
 _log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = STALE_SECONDS + 4 * REPEAT_SECONDS
-"""When every process knows a new group, and what was published without knowing it is over: a publish is sent again for `REPEAT_SECONDS`, and its
-last request may take its time."""
+"""When every process knows a new group, and what was published without knowing it is over: a publish is sent again for
+`REPEAT_SECONDS`, and its last request may take its time."""
 
 
 class CassandraCursors:

@@ -1,7 +1,7 @@
 """Compares what Cassandra has twice about mailboxes, and mends it.
 
-The truth is the log of a mailbox with its pages. Kept beside it: the counters of the head, the name in the user's tree, the places in the rows
-of messages. Mailboxes at work may be compared too: counters are compared in one moment, names are looked up again before
+The truth is the log of a mailbox with its pages. Kept beside it: the counters of the head, the name in the user's tree, the places
+in the rows of messages. Mailboxes at work may be compared too: counters are compared in one moment, names are looked up again before
 they count as wrong, and places only where the pages show all changes.
 """
 

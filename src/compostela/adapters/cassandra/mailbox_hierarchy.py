@@ -179,8 +179,8 @@ class CassandraHierarchy:
             await self._remove_mailbox(user, mailbox)
 
     async def _close_if_empty(self, user: Username, mailbox: MailboxId) -> None:
-        """Close an empty mailbox: no message can be added to it any more. The row of the name notes it first, so that after a crash the next process
-        that reads the name goes on. Raises `NotEmpty`."""
+        """Close an empty mailbox: no message can be added to it any more. The row of the name notes it first, so that after a crash
+        the next process that reads the name goes on. Raises `NotEmpty`."""
         for _ in range(CONFLICTS):
             revision, head = await self._log_table.head(mailbox)
             if head.is_closed:

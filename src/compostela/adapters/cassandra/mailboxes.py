@@ -34,9 +34,11 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
     """See `compostela.core.mailbox.ports.MailboxStore`.
 
     `announce` is called on the loop after each publish, with the highest ModSeq, and with None when a mailbox is deleted; other nodes
-    pass it on to `hinted`. `is_over` is asked about the entries of effects. With `groups` listener groups are told of changes: `cursors` and
+    pass it on to `hinted`. `is_over` is asked about the entries of effects. With `groups` listener groups are told of changes:
+    `cursors` and
     `source` are their ports. `held_from` tells how far they have read, `look_seconds` how often heads of watched mailboxes are
-    read, and `hints_come` whether other nodes' hints make that needless. With `keeps_states=False` every call begins cold, as on a node that has just started."""
+    read, and `hints_come` whether other nodes' hints make that needless. With `keeps_states=False` every call begins cold, as on a
+    node that has just started."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Facts that are found from two sides: a row that is the truth and a reverse row that leads to it.
 
 The row of the truth is written first and removed first, each time under a condition, so that the last call wins whatever the clocks of
-nodes say. The reverse row follows. A reverse row without its truth is ignored, and the reader that meets it removes it. A call that is cut off
-between the two leaves either that, or a truth without a reverse row, which the same call made again completes.
+nodes say. The reverse row follows. A reverse row without its truth is ignored, and the reader that meets it removes it. A call that
+is cut off between the two leaves either that, or a truth without a reverse row, which the same call made again completes.
 """
 
 from collections.abc import Sequence

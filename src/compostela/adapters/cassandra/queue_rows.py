@@ -1,8 +1,8 @@
 """The rows of queue entries: see record 0013.
 
-An entry has a *revision*, which each change raises by one conditional write: a retry, a release, a death. What was published under an older
-revision is found to be old. Rows that are only written once have the timestamp 1, and are removed with 2. A node notes what it has in work
-without a condition, in a column of its own.
+An entry has a *revision*, which each change raises by one conditional write: a retry, a release, a death. What was published under
+an older revision is found to be old. Rows that are only written once have the timestamp 1, and are removed with 2. A node notes
+what it has in work without a condition, in a column of its own.
 """
 
 import asyncio
@@ -74,7 +74,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     place: str
     """Sorts entries that were enqueued at the same time: the ids of those that effects made do not tell which was first."""
     published: int = 1
-    """The revision that was published, or is to be when the entry is due: a message of another one is old. A death raises the revision only."""
+    """The revision that was published, or is to be when the entry is due: a message of another one is old. A death raises the
+    revision only."""
     deaths: int = 0
     deaths_alone: int = 0
     failures: int = 0

@@ -18,8 +18,8 @@ MAX_AHEAD = 100_000
 
 
 class Ahead:
-    """Ready entries that a node enqueued whose clock is ahead of this one: for how long this process has known each. Their time says nothing
-    here, and that node may have died."""
+    """Ready entries that a node enqueued whose clock is ahead of this one: for how long this process has known each. Their time
+    says nothing here, and that node may have died."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,6 +1,7 @@
 """Only the server's user reads the data folder: files have mode 0600 and folders 0700, whatever the umask.
 
-The server creates files and folders with these modes. Modes of existing ones belong to the operator: wider ones are reported, not changed.
+The server creates files and folders with these modes. Modes of existing ones belong to the operator: wider ones are reported, not
+changed.
 """
 
 import contextlib

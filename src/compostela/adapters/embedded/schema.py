@@ -1,7 +1,8 @@
 """The tables of the embedded store and their forward migrations.
 
 `PRAGMA user_version` holds the number of the last migration that ran. Migrations only go forward, all that are due in one
-transaction, so a database has its old version or the new one whatever interrupts them. A database that is newer than this code is refused, because older code would break what newer code promised.
+transaction, so a database has its old version or the new one whatever interrupts them. A database that is newer than this code is
+refused, because older code would break what newer code promised.
 """
 
 import logging

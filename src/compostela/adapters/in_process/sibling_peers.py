@@ -9,7 +9,8 @@ from compostela.core.connections.ports import Answering
 
 
 class SiblingPeers:
-    """See `compostela.core.connections.ports`. Questions go by way of the supervisor, as compressed base64: a message there is bounded."""
+    """See `compostela.core.connections.ports`. Questions go by way of the supervisor, as compressed base64: a message there is
+    bounded."""
 
     def __init__(self, siblings: Siblings) -> None:
         self._siblings = siblings

@@ -1,8 +1,8 @@
 """Hints between nodes that a mailbox has changed, over a fanout exchange.
 
-Hints are collected for 10 ms and sent as one batch, which is not kept by the broker and not confirmed. Batches of a node are numbered, and
-each second one goes out even if it is empty. So a node that misses a batch learns of it from the next one, and looks at all that it
-watches. It does so after it was connected, too. Nodes look at a moment of their own, so that they do not all read at once.
+Hints are collected for 10 ms and sent as one batch, which is not kept by the broker and not confirmed. Batches of a node are
+numbered, and each second one goes out even if it is empty. So a node that misses a batch learns of it from the next one, and looks
+at all that it watches. It does so after it was connected, too. Nodes look at a moment of their own, so that they do not all read at once.
 """
 
 import asyncio

@@ -211,8 +211,8 @@ class S3Blobs:
         return self._settings.generation_seconds
 
     def is_of_present(self, blob: BlobId) -> bool:
-        """Whether an object is of the present generation, or of a later one by the clock of another node. Raises `NotFound` for what is no
-        id of ours."""
+        """Whether an object is of the present generation, or of a later one by the clock of another node. Raises `NotFound` for
+        what is no id of ours."""
         name = ObjectName.parse(blob)
         return name.family == self.family and name.generation >= self.generation()
 

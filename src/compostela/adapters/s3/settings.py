@@ -36,7 +36,8 @@ class BlobSettings:
     bucket: str = "james"
     """`objectstorage.bucketPrefix` and `objectstorage.namespace` together. The bucket must exist."""
     fallback_bucket: str = ""
-    """Where objects are looked for that are not in the bucket, after a move to another one. Nothing is written there, and nothing removed."""
+    """Where objects are looked for that are not in the bucket, after a move to another one. Nothing is written there, and nothing
+    removed."""
     is_certificate_checked: bool = True
     concurrency: int = 100
     """Requests at once; others wait."""

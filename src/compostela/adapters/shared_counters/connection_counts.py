@@ -22,8 +22,8 @@ Key = tuple[str, str]
 
 
 class SharedConnections:
-    """See `compostela.core.rate_limits.ports`. While the file cannot be used, only the connections of this worker count. What no limit applies to
-    is not written."""
+    """See `compostela.core.rate_limits.ports`. While the file cannot be used, only the connections of this worker count. What no
+    limit applies to is not written."""
 
     def __init__(self, file: CountersFile, clock: Clock, worker: int) -> None:
         self._file = file

@@ -44,8 +44,8 @@ def explain(
     parameters: tuple[str, ...],
     everything: bool,
 ) -> None:
-    """Tell what the mail container would do with the message in FILE, and where it would end for each recipient. Nothing is changed. Mailets of
-    your own are left out, for they may do anything."""
+    """Tell what the mail container would do with the message in FILE, and where it would end for each recipient. Nothing is
+    changed. Mailets of your own are left out, for they may do anything."""
     try:
         message = file.read_bytes()
     except OSError as error:

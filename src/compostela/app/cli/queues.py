@@ -31,8 +31,8 @@ def list_queues(client: Client) -> None:
 @click.option("--delayed/--ready", default=None, help="Only mails that wait for their time, or only others.")
 @with_client
 def show_queue(client: Client, name: str, mail: str | None, limit: int, delayed: bool | None) -> None:
-    """Show the mails of the queue NAME, or the one with the name MAIL: sender, recipients, size, arrival, failed attempts, the next attempt and the
-    last error."""
+    """Show the mails of the queue NAME, or the one with the name MAIL: sender, recipients, size, arrival, failed attempts, the next
+    attempt and the last error."""
     path = f"/mailQueues/{part(name)}/mails"
     if mail is not None:
         found = client.call("GET", f"{path}/{part(mail).replace('/', '%2F')}")
@@ -103,7 +103,8 @@ def flush_queue(client: Client, /, queue_name: str, **given: str | None) -> None
 @_choosing
 @with_client
 def hold_mails(client: Client, /, queue_name: str, **given: str | None) -> None:
-    """Hold mails back that are in the queue NAME now, all or those that fit what is given, until `queue release`. What is in work goes on."""
+    """Hold mails back that are in the queue NAME now, all or those that fit what is given, until `queue release`. What is in work
+    goes on."""
     _hold(client, queue_name, given, held=True)
 
 

@@ -11,8 +11,9 @@ from compostela.app.cli.client import Client, part, printable, with_client
 @click.argument("id")
 @with_client
 def trace(client: Client, /, id: str) -> None:
-    """Tell what happened to the mail ID: its name (`compostela queue show`, `mail` in the log), or the trace id in the log, which covers all mails of its
-    SMTP session. Each step that changed something, each delivery attempt, and where it ended for each recipient."""
+    """Tell what happened to the mail ID: its name (`compostela queue show`, `mail` in the log), or the trace id in the log, which
+    covers all mails of its SMTP session. Each step that changed something, each delivery attempt, and where it ended for each
+    recipient."""
     told = client.call("GET", f"/traces/{part(id).replace('/', '%2F')}")
     client.show(told, _text(told))
 

@@ -1,4 +1,5 @@
-"""The distributed edition: Cassandra, RabbitMQ, S3 and Redis, for any number of nodes. It opens the stores; `app.server` does all else."""
+"""The distributed edition: Cassandra, RabbitMQ, S3 and Redis, for any number of nodes. It opens the stores; `app.server` does all
+else."""
 
 import logging
 from pathlib import Path

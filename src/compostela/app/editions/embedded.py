@@ -35,8 +35,8 @@ def check_folder(data: Path, problems: Problems) -> None:
 
 
 async def open_stores(data: Path, listeners: ListenersSettings, limits: Limits | None = None) -> Stores:
-    """Makes or opens the data folder. `listeners` says how much is kept for slow listener groups; without `limits` this process counts for itself.
-    Raises `StoresUnavailable`."""
+    """Makes or opens the data folder. `listeners` says how much is kept for slow listener groups; without `limits` this process
+    counts for itself. Raises `StoresUnavailable`."""
     try:
         make_folder(data)
         probe = data / f".write-{os.getpid()}"

@@ -39,11 +39,12 @@ class ExplanationRoutes:
         return [Route("/explain", self.explain, methods=["POST"])]
 
     async def explain(self, request: Request) -> Response:
-        """What the mail container would do with the message in the body, step by step, and where it would end for each recipient. Nothing is
-        changed. `recipient` (one or several) is compulsory; `sender` is empty for the null sender; `remoteAddress`, `helo` and `user` (a login)
-        say how the mail came; `state` is the processor that it enters, `root` by default. With `hooks=true` the hooks of an SMTP server are asked
-        first (`smtpServer` is its number, 0 by default; `tls` the version of TLS, none by default); the recipients that they refuse go no further.
-        With `mailet`, and maybe `match`, the mail meets this one mailet alone; parameters that begin with `parameter.` are its children."""
+        """What the mail container would do with the message in the body, step by step, and where it would end for each recipient.
+        Nothing is changed. `recipient` (one or several) is compulsory; `sender` is empty for the null sender; `remoteAddress`,
+        `helo` and `user` (a login) say how the mail came; `state` is the processor that it enters, `root` by default. With
+        `hooks=true` the hooks of an SMTP server are asked first (`smtpServer` is its number, 0 by default; `tls` the version of
+        TLS, none by default); the recipients that they refuse go no further. With `mailet`, and maybe `match`, the mail meets this
+        one mailet alone; parameters that begin with `parameter.` are its children."""
         query = request.query_params
         recipients = [MailAddress.parse(one) for one in query.getlist("recipient")]
         if not recipients:

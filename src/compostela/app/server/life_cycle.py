@@ -238,7 +238,8 @@ class Server:
             self.lead()
 
     def lead(self) -> None:
-        """Does from now on what one process does for the whole server: tasks, their schedule, the watch over health, the stores' upkeep."""
+        """Does from now on what one process does for the whole server: tasks, their schedule, the watch over health, the stores'
+        upkeep."""
         work: list[Callable[[], Coroutine[None, None, None]]] = [
             partial(self.health.watch, self._configuration.health.period_seconds)
         ]

@@ -6,8 +6,8 @@ from compostela.app.supervisor.messages import Message
 
 
 def routed(sender: int, message: Message, ready: Collection[int]) -> Iterator[tuple[int, Message]]:
-    """What to send to which worker for a message of `sender`. A question goes to all others that are ready. Raises `KeyError` for what is no
-    question and no answer."""
+    """What to send to which worker for a message of `sender`. A question goes to all others that are ready. Raises `KeyError` for
+    what is no question and no answer."""
     if message["is"] == "answer":
         yield message["to"], {"is": "answered", "id": message["id"], "from": sender, "body": message["body"]}
         return

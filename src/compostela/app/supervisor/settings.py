@@ -15,8 +15,8 @@ class WorkersSettings:
     """`workers.properties`."""
 
     workers: int = 1
-    """Processes that serve clients side by side, at most 64; `auto` is one for each core that the server may use, where a quota of CPU time (`docker
-    run --cpus`, `CPUQuota=`) counts too. With 1 there is one process and no supervisor."""
+    """Processes that serve clients side by side, at most 64; `auto` is one for each core that the server may use, where a quota of
+    CPU time (`docker run --cpus`, `CPUQuota=`) counts too. With 1 there is one process and no supervisor."""
 
 
 def parse_workers(text: str) -> int:

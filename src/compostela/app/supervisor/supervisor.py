@@ -140,8 +140,8 @@ class Supervisor:
         return [one for one in self._of(generation) if one.is_ready]
 
     def _fill(self, now: float) -> None:
-        """Starts what is missing, the first worker of a generation alone: it brings the data folder up to date. The old workers of one rolling
-        restart end before the next one starts new ones: there are never more than twice as many."""
+        """Starts what is missing, the first worker of a generation alone: it brings the data folder up to date. The old workers of
+        one rolling restart end before the next one starts new ones: there are never more than twice as many."""
         serving = [one for one in self._workers.values() if one.is_ready and not one.is_leaving]
         if self._previous is not None and serving and any(one.is_leaving for one in self._workers.values()):
             return

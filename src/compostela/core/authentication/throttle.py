@@ -87,8 +87,8 @@ class Secrets(Protocol):
 class Throttle:
     """The rules. What is counted is in the ports; turns are those of the process.
 
-    A guess is counted as a digest under the key `SECRET`, which all processes share, so that the same guess counts once in the whole cluster. As
-    long as the key cannot be read, a key of the process takes its place."""
+    A guess is counted as a digest under the key `SECRET`, which all processes share, so that the same guess counts once in the
+    whole cluster. As long as the key cannot be read, a key of the process takes its place."""
 
     def __init__(
         self,
@@ -148,7 +148,8 @@ class Throttle:
             await self._sleep(min(delay, self._settings.max_delay_seconds))
 
     async def succeeded(self, name: str) -> None:
-        """Forget the failures of a name: its user only mistyped. Those of the address stay: it may belong to a guesser with an account."""
+        """Forget the failures of a name: its user only mistyped. Those of the address stay: it may belong to a guesser with an
+        account."""
         await self._failures.forget(f"user {name.lower()}")
 
     async def bans(self) -> list[Ban]:

@@ -24,8 +24,8 @@ Detect = Callable[[bool], Sequence[Domain]]
 
 
 def read_domain_list_settings(settings: Settings, detect: Detect = lambda _: ()) -> DomainListSettings:
-    """Reads the whole file. The environment variable DOMAIN names one domain more. With `autodetect` the machine's own name is managed, and
-    is the default domain if that would be `localhost`; with `autodetectIP` its addresses are too."""
+    """Reads the whole file. The environment variable DOMAIN names one domain more. With `autodetect` the machine's own name is
+    managed, and is the default domain if that would be `localhost`; with `autodetectIP` its addresses are too."""
     default = settings.parsed("defaultDomain", LOCALHOST, Domain.parse)
     names = settings.section("domainnames")
     domains: list[Domain] = []

@@ -35,8 +35,8 @@ class QueueItem(Protocol):
 
     @property
     def deaths_alone(self) -> int:
-        """How many of these deaths came while the queue kept all other entries waiting for this one. From `MAX_DEATHS_ALONE` on the consumer
-        does not process the mail: it stores it in the error repository with the reason and calls `done`."""
+        """How many of these deaths came while the queue kept all other entries waiting for this one. From `MAX_DEATHS_ALONE` on the
+        consumer does not process the mail: it stores it in the error repository with the reason and calls `done`."""
         ...
 
     async def done(self) -> None:

@@ -37,7 +37,8 @@ class RecipientRewriteTable:
         postmaster: MailAddress | None = None,
         srs: SenderRewriting | None = None,
     ) -> None:
-        """`srs` rewrites senders, if that is on. `postmaster` gets the mail of postmaster and abuse in each managed domain, unless these have a user or a mapping."""
+        """`srs` rewrites senders, if that is on. `postmaster` gets the mail of postmaster and abuse in each managed domain, unless
+        these have a user or a mapping."""
         self._store = store
         self._domains = domains
         self._users = users

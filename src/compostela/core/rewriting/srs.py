@@ -1,8 +1,9 @@
 """The Sender Rewriting Scheme: mail that is passed on to another domain gets a sender of ours, which leads back to the real one.
 
-`ann@remote.example` becomes `SRS0=hash=day=remote.example=ann@our.example`; an address that another server has made by this scheme becomes
-`SRS1=hash=server==rest@our.example`, so that it grows no further. The hash is made with a secret of this server, so that others cannot have us send
-mail to an address of theirs, and the day ends that after `max_age_days`.
+`ann@remote.example` becomes `SRS0=hash=day=remote.example=ann@our.example`; an address that another server has made by this scheme
+becomes
+`SRS1=hash=server==rest@our.example`, so that it grows no further. The hash is made with a secret of this server, so that others
+cannot have us send mail to an address of theirs, and the day ends that after `max_age_days`.
 """
 
 import base64
@@ -69,7 +70,8 @@ class SenderRewriting:
         return None if len(local.encode()) > MAX_LOCAL_PART else MailAddress(local, self.domain)
 
     async def original(self, address: MailAddress) -> MailAddress | None:
-        """Where mail to a rewritten address goes; None for any other address. Raises `MappingError` for one that is not ours or too old."""
+        """Where mail to a rewritten address goes; None for any other address. Raises `MappingError` for one that is not ours or too
+        old."""
         if address.domain != self.domain:
             return None
         try:

@@ -25,7 +25,8 @@ _log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 LOOK_BACK = timedelta(minutes=2)
-"""How far back a process looks that begins: the one that looked before it may have ended, or hung until it was killed, without seeing a time."""
+"""How far back a process looks that begins: the one that looked before it may have ended, or hung until it was killed, without
+seeing a time."""
 LONGEST_GAP = timedelta(hours=1)
 """Times that passed while the process slept or was down for longer are not made up for."""
 FIELDS = 5

@@ -26,8 +26,8 @@ class ArcSealer:
 
     def seal(self, header: bytes, body: Octets, results: str, found: ChainStatus, now: float) -> bytes:
         """The header block with a set more, for a message with less than `MAX_SETS` of them. `results` is the value of this server's
-        Authentication-Results, on one line; `found` what it thinks of the sets that are there. The seal of a broken chain covers its own set alone
-        (§5.1.2). `now` in epoch seconds. Pure."""
+        Authentication-Results, on one line; `found` what it thinks of the sets that are there. The seal of a broken chain covers
+        its own set alone (§5.1.2). `now` in epoch seconds. Pure."""
         instance = highest_instance(fields_by_name(header)) + 1
         domain = self._template.domain
         signature = self._signer.sign(

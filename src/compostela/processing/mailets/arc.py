@@ -30,7 +30,8 @@ def arc_result(result: ArcResult) -> MethodResult:
 
 
 class ARCVerify(Mailet):
-    """Notes in attributes what the chain of ARC seals is worth: `compostela.arc.result` (`none`, `pass` or `fail`) and, for a chain that holds,
+    """Notes in attributes what the chain of ARC seals is worth: `compostela.arc.result` (`none`, `pass` or `fail`) and, for a chain
+    that holds,
     `compostela.arc.sealers`, the domains that sealed it, from the first to the last."""
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
@@ -42,10 +43,11 @@ class ARCVerify(Mailet):
 
 
 class ARCSign(Mailet):
-    """Seals mail that is passed on to others, with what this server found out about it: the results of a `DMARC` mailet before, or else of
-    the chain alone. What changes the message afterwards breaks the seal: let it be the last before `RemoteDelivery`. Parameters are those of
-    `DKIMSign`; `d=` is one of your domains, and `h=` has no ARC fields. A chain that an earlier handler called broken, one of 50 sets, and one whose
-    keys cannot be had for now get no further set."""
+    """Seals mail that is passed on to others, with what this server found out about it: the results of a `DMARC` mailet before, or
+    else of the chain alone. What changes the message afterwards breaks the seal: let it be the last before `RemoteDelivery`.
+    Parameters are those of
+    `DKIMSign`; `d=` is one of your domains, and `h=` has no ARC fields. A chain that an earlier handler called broken, one of 50
+    sets, and one whose keys cannot be had for now get no further set."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)

@@ -91,9 +91,9 @@ class DKIMSign(Mailet):
 
 
 class EncapsulatedDKIMSign(DKIMSign):
-    """Puts the message, as it is, into a new one, and signs that as `DKIMSign` does: signatures of the message inside go on holding. The new message
-    has the fields `From`, `To`, `Cc`, `Reply-To`, `Subject`, `Date`, `Message-ID`, `In-Reply-To` and `References` of the one inside. Messages above
-    10 MB, and those that would not be signed, are left alone."""
+    """Puts the message, as it is, into a new one, and signs that as `DKIMSign` does: signatures of the message inside go on
+    holding. The new message has the fields `From`, `To`, `Cc`, `Reply-To`, `Subject`, `Date`, `Message-ID`, `In-Reply-To` and
+    `References` of the one inside. Messages above 10 MB, and those that would not be signed, are left alone."""
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         if await self._domain(mail) is None or mail.size > MAX_ENCAPSULATED_BYTES:

@@ -33,13 +33,13 @@ DMARC_DOMAIN = "compostela.dmarc.domain"
 class DMARC(Mailet):
     """Checks SPF, DKIM and ARC, and whether one of the first two speaks for the domain of the From field, in DMARC's sense (RFC 7489).
     Attributes: `compostela.dmarc.result` (`none`, `pass`, `fail`, `temperror`, `permerror`), `….domain`, that of the author, and
-    `….disposition`, what its record asks to be done with this very mail: `none`, `quarantine` or `reject`, `pct` and `sp` considered. Mail to be
-    rejected goes to `rejectProcessor`, mail to be quarantined to `quarantineProcessor`, if they are set.
+    `….disposition`, what its record asks to be done with this very mail: `none`, `quarantine` or `reject`, `pct` and `sp`
+    considered. Mail to be rejected goes to `rejectProcessor`, mail to be quarantined to `quarantineProcessor`, if they are set.
 
-    With `addHeader` (the default) the mail gets an Authentication-Results field (RFC 8601), and fields that pretend to be of this server are
-    taken out. A mail that fails keeps its way (disposition `none`) if its chain of ARC seals holds and all sealers are among
-    `trustedSealers`. Mail of users who have logged in, mail that this server makes or forwards, and mail of clients in `ignoredNetworks`, by
-    default private ones, is not looked at."""
+    With `addHeader` (the default) the mail gets an Authentication-Results field (RFC 8601), and fields that pretend to be of this
+    server are taken out. A mail that fails keeps its way (disposition `none`) if its chain of ARC seals holds and all sealers are among
+    `trustedSealers`. Mail of users who have logged in, mail that this server makes or forwards, and mail of clients in
+    `ignoredNetworks`, by default private ones, is not looked at."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)

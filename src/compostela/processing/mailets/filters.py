@@ -29,9 +29,9 @@ _SPAM_ACTIONS = frozenset({"add header", "rewrite subject", "reject"})
 
 
 class SPF(Mailet):
-    """Asks whether the sender's domain, or with the null sender the name given at HELO, lets the client use its name (RFC 7208). The result
-    is noted in the attributes `org.apache.james.transport.mailets.spf.result` and `….explanation`, and with `addHeader` in a Received-SPF
-    field. Clients in `ignoredNetworks`, by default private ones, are not asked about."""
+    """Asks whether the sender's domain, or with the null sender the name given at HELO, lets the client use its name (RFC 7208).
+    The result is noted in the attributes `org.apache.james.transport.mailets.spf.result` and `….explanation`, and with `addHeader`
+    in a Received-SPF field. Clients in `ignoredNetworks`, by default private ones, are not asked about."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -54,8 +54,8 @@ class SPF(Mailet):
 
 class SpamAssassin(Mailet):
     """Has spamd look at the mail and notes what it says in the attributes `org.apache.james.spamassassin.status`
-    (`Yes, hits=7.5 required=5.0`) and `….flag` (`YES` or `NO`), and in header fields of these names for each recipient. A mail that spamd cannot
-    judge goes on without them."""
+    (`Yes, hits=7.5 required=5.0`) and `….flag` (`YES` or `NO`), and in header fields of these names for each recipient. A mail that
+    spamd cannot judge goes on without them."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)

@@ -154,8 +154,8 @@ def _add(recipients: list[MailAddress], recipient: MailAddress) -> None:
 
 
 class SRS(Mailet):
-    """Rewrites the sender of mail that goes on to other domains, if it is none of ours (`srs` in recipientrewritetable.xml must be there). For the
-    mails of aliases and groups, before `RemoteDelivery`; forwards are rewritten by `RecipientRewriteTable`."""
+    """Rewrites the sender of mail that goes on to other domains, if it is none of ours (`srs` in recipientrewritetable.xml must be
+    there). For the mails of aliases and groups, before `RemoteDelivery`; forwards are rewritten by `RecipientRewriteTable`."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)

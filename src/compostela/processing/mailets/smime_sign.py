@@ -36,11 +36,12 @@ The header of the message as it was given to the server:
 
 
 class SMIMESign(Mailet):
-    """Signs the message with the key of `keyStoreFileName` (JKS, PKCS #12 or PEM; the password is `keyStorePassword`) whose name is `keyAlias`,
-    which may be left out if there is one key; `keyAliasPassword` is the password of the key if it is another. RSA and EC keys sign
-    with SHA-256. Only mail of authenticated senders is signed: its envelope sender is the user's address and the only one in From, or it
-    is the postmaster's and `postmasterSigns` is true; a message that is signed or encrypted stays as it is. With `rebuildFrom` From
-    becomes the address of the certificate, with the sender's as its name, and Reply-To the former From if there was none. The text file
+    """Signs the message with the key of `keyStoreFileName` (JKS, PKCS #12 or PEM; the password is `keyStorePassword`) whose name is
+    `keyAlias`, which may be left out if there is one key; `keyAliasPassword` is the password of the key if it is another. RSA and
+    EC keys sign with SHA-256. Only mail of authenticated senders is signed: its envelope sender is the user's address and the only
+    one in From, or it is the postmaster's and `postmasterSigns` is true; a message that is signed or encrypted stays as it is. With
+    `rebuildFrom` From becomes the address of the certificate, with the sender's as its name, and Reply-To the former From if there
+    was none. The text file
     `explanationText`, none if it is empty, is attached; `[signerName]` (the parameter `signerName`, or else the name in the certificate),
     `[signerAddress]`, `[reversePath]` and `[headers]` are replaced in it. What changes the message afterwards breaks the signature."""
 

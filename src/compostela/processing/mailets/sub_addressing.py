@@ -27,9 +27,10 @@ def without_detail(address: MailAddress) -> tuple[MailAddress, str]:
 
 class SubAddressing(Mailet):
     """Delivers mail for `user+folder` to the mailbox `folder` of `user`. The name is compared without regard to case, after its `%`
-    escapes are decoded. The mail goes to INBOX if there is no such mailbox, or if the sender may not post to it: only its owner may, after
-    a login. With `anyoneMayPost` all senders may. A recipient is left as it is if no user has the name before the `+`. Place this mailet
-    before the check of local recipients, and set `subAddressing` on `ValidRcptHandler`, which otherwise refuses such recipients."""
+    escapes are decoded. The mail goes to INBOX if there is no such mailbox, or if the sender may not post to it: only its owner
+    may, after a login. With `anyoneMayPost` all senders may. A recipient is left as it is if no user has the name before the `+`.
+    Place this mailet before the check of local recipients, and set `subAddressing` on `ValidRcptHandler`, which otherwise refuses
+    such recipients."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)

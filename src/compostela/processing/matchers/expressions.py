@@ -58,8 +58,8 @@ _SPAM_PROGRAMS = {
 
 
 class NESSpamCheck(Matcher):
-    """A header field looks as programs for spam wrote it in 1999: an empty Message-ID, a Subject that begins with `ADV:`, and the like. For
-    configurations that name it; a spam filter of today knows more."""
+    """A header field looks as programs for spam wrote it in 1999: an empty Message-ID, a Subject that begins with `ADV:`, and the
+    like. For configurations that name it; a spam filter of today knows more."""
 
     _signs = tuple((name, re.compile(text, re.IGNORECASE)) for name, text in _SPAM_PROGRAMS.items())
 

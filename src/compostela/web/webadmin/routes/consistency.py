@@ -49,10 +49,11 @@ class ConsistencyRoutes:
         ]
 
     async def mailboxes(self, request: Request) -> Response:
-        """A task on all mailboxes (`task`): `SolveInconsistencies` compares names and mailboxes, with James's header `I-KNOW-WHAT-I-M-DOING:
-        ALL-SERVICES-ARE-OFFLINE` (needed; the servers may stay up) and `maxIterations`; `RecomputeMailboxCounters`,
-        `SolveMessageDeletedInconsistencies` and `SolveMessageRecentInconsistencies` count messages. `autoMerge` and `trustMessageProjection`
-        are accepted and reported."""
+        """A task on all mailboxes (`task`): `SolveInconsistencies` compares names and mailboxes, with James's header
+        `I-KNOW-WHAT-I-M-DOING: ALL-SERVICES-ARE-OFFLINE` (needed; the servers may stay up) and `maxIterations`;
+        `RecomputeMailboxCounters`,
+        `SolveMessageDeletedInconsistencies` and `SolveMessageRecentInconsistencies` count messages. `autoMerge` and
+        `trustMessageProjection` are accepted and reported."""
         match chosen_of(request, "task", _MAILBOX_TASKS):
             case "SolveInconsistencies":
                 if request.headers.get(CONFIRMATION) != CONFIRMED:
@@ -71,7 +72,8 @@ class ConsistencyRoutes:
                 return await self._submitted(SOLVE_FLAGS, SolveFlags(CountedFlag.RECENT))
 
     async def messages(self, request: Request) -> Response:
-        """A task that compares messages and the places where they are noted (`task=SolveInconsistencies`), `messagesPerSecond` at most."""
+        """A task that compares messages and the places where they are noted (`task=SolveInconsistencies`), `messagesPerSecond` at
+        most."""
         chosen_of(request, "task", ("SolveInconsistencies",))
         pace = positive_of(request, "messagesPerSecond", MESSAGES_PER_SECOND)
         return await self._submitted(SOLVE_MESSAGES, SolveMessages(pace))

@@ -70,9 +70,9 @@ class MailQueueRoutes:
         return await submitted(self._tasks, DeleteFromQueueTask.name, DeleteFromQueue(queue.name, **criterion))
 
     async def change(self, request: Request) -> Response:
-        """With `delayed=true` and the body `{"delayed":false}`: delayed mails are ready now. With the body `{"held":true}` no consumer gets the mails
-        until `{"held":false}` releases them; the answer says how many mails changed. `sender`, `name`, `recipient` and `destination` choose; mails
-        that fit all of them are meant."""
+        """With `delayed=true` and the body `{"delayed":false}`: delayed mails are ready now. With the body `{"held":true}` no
+        consumer gets the mails until `{"held":false}` releases them; the answer says how many mails changed. `sender`, `name`,
+        `recipient` and `destination` choose; mails that fit all of them are meant."""
         queue = await self._queue(request)
         form = await read_json(request, dict[str, bool])
         chosen = _selection(request)

@@ -27,8 +27,9 @@ class ServerRoutes:
         ]
 
     async def restart(self, _: Request) -> Response:
-        """Put new worker processes, with the configuration and code that are there now, in the place of all. 202 when the configuration is right:
-        the present workers end when the new ones are ready. 409 with the reason otherwise, or when the server has no workers."""
+        """Put new worker processes, with the configuration and code that are there now, in the place of all. 202 when the
+        configuration is right: the present workers end when the new ones are ready. 409 with the reason otherwise, or when the
+        server has no workers."""
         try:
             await self._siblings.restart()
         except RestartRefused as refused:
