@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
-import apsw
 import pytest
 
 from compostela.adapters.embedded import store as embedded_store
-from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.web.webadmin import request_limits
 from compostela.web.webadmin.server import MAX_CONCURRENT_REQUESTS
+from tests import databases
 from tests.dialogues.conversation import conversation
 from tests.dialogues.server import BOB, Server, running
 from tests.dialogues.waiting import eventually
@@ -94,7 +93,7 @@ async def test_health_is_bad_while_every_mail_is_refused(tmp_path: Path, monkeyp
 
 async def test_health_is_bad_while_no_mail_can_be_queued(tmp_path: Path) -> None:
     async with administered(tmp_path) as (server, address), conversation(server.ports["smtp"]) as c:
-        with contextlib.closing(apsw.Connection(str(tmp_path / "data" / DATABASE_NAME))) as database:
+        with contextlib.closing(databases.opened(tmp_path / "data")) as database:
             database.execute("ALTER TABLE queue_entry RENAME TO away")
             await c.server("220 ")
             await c.client("EHLO client.example")

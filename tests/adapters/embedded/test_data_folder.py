@@ -7,7 +7,6 @@ import shutil
 import time
 from pathlib import Path
 
-import apsw
 import pytest
 
 from compostela.adapters.embedded.database import DATABASE_NAME
@@ -17,6 +16,7 @@ from compostela.core.blob.model import Body, MemoryBody, MessageContent
 from compostela.core.mailbox.model import NewMessage
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
+from tests import databases
 from tests.contracts.blobs import spilled
 from tests.contracts.mailbox_parts import DATE, HEADER, octets_of
 
@@ -52,7 +52,7 @@ def _remove_database(folder: Path) -> None:
 
 def _without_marks(folder: Path) -> None:
     """As a release before this one left it."""
-    connection = apsw.Connection(str(folder / DATABASE_NAME))
+    connection = databases.opened(folder)
     connection.execute("DELETE FROM setting WHERE name = 'created-at'")
     connection.close()
     for path in (folder / ID_FILE, folder / "blobs" / ID_FILE):
@@ -80,7 +80,7 @@ async def test_a_folder_without_its_database_is_not_a_new_server(tmp_path: Path,
     if loss == "emptied":
         (folder / DATABASE_NAME).touch()
     elif loss == "without tables":
-        connection = apsw.Connection(str(folder / DATABASE_NAME))
+        connection = databases.opened(folder)
         connection.execute("PRAGMA journal_mode=WAL; CREATE TABLE t (a); DROP TABLE t")
         connection.close()
     with pytest.raises(WrongFolder, match="put the database back from a backup"):
@@ -140,7 +140,7 @@ async def test_a_folder_of_the_release_before_gets_its_marks(tmp_path: Path, mis
 async def test_a_crash_of_an_older_release_between_tables_and_id_is_made_good(tmp_path: Path) -> None:
     await _use(tmp_path)
     _without_marks(tmp_path)
-    connection = apsw.Connection(str(tmp_path / DATABASE_NAME))
+    connection = databases.opened(tmp_path)
     connection.execute("DELETE FROM setting")
     connection.close()
     await _use(tmp_path)
@@ -214,7 +214,7 @@ async def test_a_file_that_nothing_refers_to_is_collected(tmp_path: Path, caplog
 async def test_what_a_crash_left_is_collected(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     await _use(tmp_path, *(os.urandom(300_000) for _ in range(3)))
     known = _files(tmp_path)
-    connection = apsw.Connection(str(tmp_path / DATABASE_NAME))
+    connection = databases.opened(tmp_path)
     connection.execute("UPDATE setting SET value = ? WHERE name = 'created-at'", (str(time.time() - 3 * DAY),))
     connection.close()
     left = tmp_path / "blobs" / "zz" / "left"

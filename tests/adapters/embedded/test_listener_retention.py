@@ -21,6 +21,7 @@ from compostela.core.health.checks import HealthChecks, HealthStatus
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.flags import NO_FLAGS
 from compostela.model.numbers import ModSeq
+from tests import databases
 from tests.contracts.fakes import START, FakeClock
 from tests.contracts.listeners import pass_all
 from tests.contracts.mailbox_parts import a_mailbox, fill, message, uids
@@ -207,7 +208,7 @@ async def test_the_oldest_content_goes_when_it_takes_more_than_the_limit(
 
 @contextlib.contextmanager
 def raw(folder: Path) -> Iterator[apsw.Connection]:
-    connection = apsw.Connection(str(folder / DATABASE_NAME))
+    connection = databases.opened(folder)
     try:
         yield connection
     finally:

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-import apsw
 import pytest
 
-from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
+from tests import databases
 from tests.adapters.embedded.distance import (
     clock,
     elsewhere,
@@ -45,7 +44,7 @@ class TestEmbeddedQueue(MailQueueContract):
     def failing_store(self, tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
         @contextmanager
         def failing() -> Iterator[None]:
-            database = apsw.Connection(str(tmp_path / DATABASE_NAME))
+            database = databases.opened(tmp_path)
             database.set_busy_timeout(10_000)
             database.execute("ALTER TABLE queue_entry RENAME TO away")
             try:
@@ -84,7 +83,7 @@ async def test_a_damaged_entry_kills_no_consumer(
     queue = store.queues.queue("spool")
     await queue.enqueue(a_mail("damaged"), delay_seconds=60)
     await queue.enqueue(a_mail("whole"), delay_seconds=61)
-    database = apsw.Connection(str(tmp_path / DATABASE_NAME))
+    database = databases.opened(tmp_path)
     database.execute(f"UPDATE queue_entry SET {damage} WHERE name = 'damaged'")
     database.close()
     clock.advance(62)

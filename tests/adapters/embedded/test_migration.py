@@ -29,6 +29,7 @@ from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.domain import Domain
 from compostela.model.flags import NO_FLAGS, Flags, SystemFlag
 from compostela.model.numbers import ModSeq, Uid
+from tests import databases
 from tests.contracts.fakes import address
 from tests.contracts.mailbox_parts import BOB, DELETED, SEEN, flags_of, path
 from tests.full_disk import Filler, small_disk
@@ -70,7 +71,7 @@ def unpack(target: Path) -> Path:
 
 
 def version_of(folder: Path) -> int:
-    connection = apsw.Connection(str(folder / DATABASE_NAME))
+    connection = databases.opened(folder)
     try:
         return int(connection.execute("PRAGMA user_version").get)
     finally:

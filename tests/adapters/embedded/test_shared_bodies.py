@@ -5,16 +5,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import apsw
 import pytest
 
-from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.embedded.writer import Transaction
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
 from compostela.core.mailbox.model import NewMessage
 from compostela.model.numbers import MailboxId
+from tests import databases
 from tests.adapters.embedded.test_mailbox_store import mailboxes, store
 from tests.contracts.blobs import spilled
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox, octets_of
@@ -27,7 +26,7 @@ Damage = Callable[[Path], None]
 
 
 def _change(folder: Path, statement: str) -> None:
-    connection = apsw.Connection(str(folder / DATABASE_NAME))
+    connection = databases.opened(folder)
     connection.execute(statement)
     connection.close()
 

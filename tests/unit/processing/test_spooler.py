@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import apsw
 import pytest
 
-from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import TemporaryFailure
 from compostela.core.mail.model import ERROR, GHOST, ROOT, Mail
@@ -16,6 +14,7 @@ from compostela.processing.mailet import Mailet
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors, Pair, Processor
 from compostela.processing.spooler import MAX_FAILURES, MAX_TEMPORARY_FAILURES, Spooler
+from tests import databases
 from tests.contracts.distance import eventually_within
 from tests.contracts.fakes import FakeClock, a_mail
 
@@ -88,7 +87,7 @@ async def test_the_worker_outlives_a_store_that_fails_while_it_puts_a_mail_back(
 ) -> None:
     mailet.raising.append(asyncio.CancelledError())
     queue = store.queues.queue("spool")
-    database = apsw.Connection(str(tmp_path / DATABASE_NAME))
+    database = databases.opened(tmp_path)
     database.set_busy_timeout(10_000)
     # updates of entries fail, new ones do not
     database.execute(
