@@ -80,7 +80,7 @@ class Flood:
 
 async def idle(flood: Flood) -> None:
     """Connections that are opened and never say a word."""
-    kept = []
+    kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     while len(kept) < flood.connections and not flood.over():
         opened = await asyncio.gather(*(flood.connect() for _ in range(OPEN_AT_ONCE)), return_exceptions=True)
         kept += [one for one in opened if not isinstance(one, BaseException)]
@@ -92,7 +92,7 @@ async def idle(flood: Flood) -> None:
 
 async def slow(flood: Flood) -> None:
     """Commands that come octet by octet and never end."""
-    kept = []
+    kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     while len(kept) < flood.connections and not flood.over():
         kept += await asyncio.gather(*(flood.connect() for _ in range(OPEN_AT_ONCE)))
     while not flood.over():

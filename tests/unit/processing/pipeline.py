@@ -85,9 +85,7 @@ def mailet(name: str, context: MailetContext, /, **parameters: str | Sequence[st
 
 async def served(made: Mailet, mail: Mail, number: int = 0) -> Mail:
     """The mail after the mailet, at the place `number` of the processor root. A run with the same number is the same run again."""
-    run = PipelineRun(EntryId(f"entry-{number}"))
-    run.at("root", number)
-    await made.service(mail, run)
+    await made.service(mail, PipelineRun(EntryId(f"entry-{number}")).at(f"root/{number}"))
     return mail
 
 
