@@ -75,16 +75,14 @@ class SupervisedWorker:
         self,
         channel: socket.socket,
         *,
-        lead: Callable[[set[int]], None],
-        ended: Callable[[set[int]], None],
+        lead: Callable[[], None],
         drain: Callable[[], Awaitable[None]],
         orphaned: Callable[[], None],
     ) -> None:
-        """`lead` is called with the numbers of the living workers when this worker becomes the leader, `ended` with the numbers of
-        workers that have ended, `drain` when other workers have taken its place, `orphaned` when the supervisor is gone."""
+        """`lead` is called when this worker becomes the leader, `drain` when other workers have taken its place, `orphaned` when the
+        supervisor is gone."""
         self._channel = channel
         self._lead = lead
-        self._ended = ended
         self._drain = drain
         self._orphaned = orphaned
         self._writer: asyncio.StreamWriter | None = None
@@ -92,7 +90,6 @@ class SupervisedWorker:
         self._questions: dict[int, _Question] = {}
         self._restarts: dict[int, asyncio.Future[str | None]] = {}
         self._next = 0
-        self._living: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.missing = 0
 
@@ -177,7 +174,7 @@ class SupervisedWorker:
     def _take(self, message: Message) -> None:
         match message["is"]:
             case "lead":
-                self._lead(self._living)
+                self._lead()
             case "drain":
                 self._begin(self._drain())
             case "workers":
@@ -195,9 +192,6 @@ class SupervisedWorker:
 
     def _on_workers(self, living: set[int], missing: int) -> None:
         self.missing = missing
-        gone, self._living = self._living - living, living
-        if gone:
-            self._ended(gone)
         for question in self._questions.values():
             question.look(living)
 
