@@ -16,7 +16,7 @@ from compostela.app.supervisor.messages import (
     decode,
     encode,
 )
-from compostela.base.siblings import Answer, Json, RestartRefused
+from compostela.base.siblings import NO_RESTART, Answer, Json, RestartRefused, RollingRestart
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +92,7 @@ class SupervisedWorker:
         self._next = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self.missing = 0
+        self.last_restart = NO_RESTART
 
     async def start(self) -> None:
         """Begins to listen to the supervisor."""
@@ -178,7 +179,9 @@ class SupervisedWorker:
             case "drain":
                 self._begin(self._drain())
             case "workers":
-                self._on_workers(set(message["living"]), message["missing"])
+                self.missing, self.last_restart = message["missing"], RollingRestart(**message["restart"])
+                for one in self._questions.values():
+                    one.look(set(message["living"]))
             case "asked":
                 self._begin(self._reply(message))
             case "asking" if question := self._questions.get(message["id"]):
@@ -189,11 +192,6 @@ class SupervisedWorker:
                 question.look()
             case "restarting" if (waiting := self._restarts.get(message["id"])) and not waiting.done():
                 waiting.set_result(message["problem"])
-
-    def _on_workers(self, living: set[int], missing: int) -> None:
-        self.missing = missing
-        for question in self._questions.values():
-            question.look(living)
 
     async def _reply(self, message: Message) -> None:
         body: Json = None
