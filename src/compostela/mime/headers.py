@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from compostela.mime.encoded_words import encode
 
-# anchored: a long line that is no field is looked at once, not once from each of its octets
-_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)", re.MULTILINE)
+FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)", re.MULTILINE)
+"""One field: its name, and its raw value, perhaps with the CR of its line end. Anchored: a long line that is no field is looked at once, not
+once from each of its octets."""
 _STARTS_HEADER = re.compile(rb"[!-9;-~]{1,998}[ \t]*:|>?From |\r?\n")
 _BLANK = re.compile(rb"(?:\A|\n)(\r?\n)")
 _UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
@@ -50,7 +51,7 @@ def header_end(message: bytes | memoryview) -> int:
 
 def fields(block: bytes) -> Iterator[Field]:
     """The fields in order; lines that are no field are passed over."""
-    for match in _FIELD.finditer(block):
+    for match in FIELD.finditer(block):
         yield Field(match.group(1), match.group(2).removesuffix(b"\r"), match.start(), match.end())
 
 

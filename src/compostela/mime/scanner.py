@@ -9,7 +9,7 @@ from mmap import mmap
 
 from compostela.mime import addresses, parameters
 from compostela.mime.comments import without_comments
-from compostela.mime.headers import fields, starts_header, unfold
+from compostela.mime.headers import FIELD, starts_header, unfold
 from compostela.mime.structure import DEFAULT_LIMITS, VERSION, Envelope, Limits, Part, Structure
 from compostela.mime.text import UUENCODED
 
@@ -42,15 +42,16 @@ class _Scanner:
     def values(self, block: bytes) -> dict[bytes, bytes]:
         """The first value of each field that the structure needs, unfolded; repeated address fields are joined."""
         found: dict[bytes, bytes] = {}
-        for number, field in enumerate(fields(block)):
+        # without an object for each field: this is done for every message
+        for number, match in enumerate(FIELD.finditer(block)):
             if number >= self._limits.header_fields:
                 break
-            name = field.name.lower()
+            name = match[1].lower()
             if name in _WANTED:
                 if name not in found:
-                    found[name] = unfold(field.value)
+                    found[name] = unfold(match[2])
                 elif name in (b"to", b"cc", b"bcc"):
-                    found[name] += b", " + unfold(field.value)
+                    found[name] += b", " + unfold(match[2])
         return found
 
     def part(
@@ -85,7 +86,8 @@ class _Scanner:
         disposition, disposition_parameters = parameters.parse(values.get(b"content-disposition", b""))
         if disposition_parameters and not disposition:
             disposition = b"attachment"
-        language = without_comments(values.get(b"content-language", b""))
+        spoken = values.get(b"content-language")
+        language = without_comments(spoken) if spoken else b""
         return Part(
             type=kind,
             subtype=subtype,

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import NamedTuple
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.mail.attributes import MAILET_ERROR
@@ -65,8 +66,28 @@ class _Part:
     passed: int = 0
 
 
+class Before(NamedTuple):
+    """What a mail was like before a mailet had it."""
+
+    sender: MailAddress | None
+    recipients: tuple[MailAddress, ...]
+    header: bytes
+    state: str
+
+    def is_like(self, mail: Mail) -> bool:
+        return (
+            mail.state == self.state
+            and mail.content.header is self.header
+            and mail.sender is self.sender
+            and tuple(mail.recipients) == self.recipients
+        )
+
+
 class PipelineObserver(ABC):
     """Is told of each step."""
+
+    sees_all = True
+    """False: `served` is called only if sender, recipients, header or state may have changed."""
 
     @abstractmethod
     def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
@@ -77,8 +98,8 @@ class PipelineObserver(ABC):
         """The mailet is about to get the mail. Return False to leave it out."""
 
     @abstractmethod
-    def served(self, pair: Pair, mail: Mail, processor: str) -> None:
-        """The mailet had the mail, or was left out."""
+    def served(self, pair: Pair, mail: Mail, processor: str, before: "Before") -> None:
+        """The mailet had the mail, or was left out. See `sees_all`."""
 
     @abstractmethod
     def falls_off(self, mail: Mail, processor: str) -> bool:
@@ -131,7 +152,7 @@ class MailProcessors:
                     if matched:
                         if _log.isEnabledFor(logging.DEBUG):
                             _tell(pair, part.mail, here)
-                        await self._observed(pair, part.mail, here, run.at(place, part.id, part.passed))
+                        await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
                     elif self._observer is not None:
                         self._observer.passes_by(pair, part.mail, here)
                     if part.mail.state != here:
@@ -191,24 +212,20 @@ class MailProcessors:
                 self._failed(mail, here, error, policy)
                 return []
 
-    async def _observed(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
-        if self._observer is None:
-            await self._serve(pair, mail, here, run)
-            return
-        try:
-            if self._observer.serves(pair, mail, here):
-                await self._serve(pair, mail, here, run)
-        finally:
-            self._observer.served(pair, mail, here)
-
     async def _serve(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
+        observer = self._observer
+        before = Before(mail.sender, tuple(mail.recipients), mail.content.header, here)
         try:
-            await pair.mailet.service(mail, run)
+            if observer is None or observer.serves(pair, mail, here):
+                await pair.mailet.service(mail, run)
         except Exception as error:
             if pair.on_mailet_exception is Policy.IGNORE:
                 _log.warning("a mailet failed and is ignored", exc_info=error, extra={"mail": mail.name})
                 return
             self._failed(mail, here, error, pair.on_mailet_exception)
+        finally:
+            if observer is not None and (observer.sees_all or not before.is_like(mail)):
+                observer.served(pair, mail, here, before)
 
     @staticmethod
     def _failed(mail: Mail, here: str, error: Exception, policy: OnException) -> None:
