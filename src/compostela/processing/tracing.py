@@ -4,7 +4,7 @@ from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ER
 from compostela.core.mail.model import GHOST, ROOT, Mail
 from compostela.core.tracing.tracer import Tracer
 from compostela.model.mail_address import MailAddress
-from compostela.processing.processor import Pair, PipelineObserver, error_line, matcher_text
+from compostela.processing.processor import Pair, PipelineObserver, error_line
 
 Before = tuple[MailAddress | None, tuple[MailAddress, ...], bytes]
 
@@ -12,7 +12,9 @@ Before = tuple[MailAddress | None, tuple[MailAddress, ...], bytes]
 def note_taken_up(tracer: Tracer, mail: Mail) -> None:
     """That the spooler has a mail; one that is new arrived at its time."""
     sender = f"from {mail.sender or '<>'}"
-    if mail.state == ROOT and not {PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT} & mail.attributes.keys():
+    if mail.state == ROOT and not (
+        PROCESSING_ERROR_COUNT in mail.attributes or TEMPORARY_ERROR_COUNT in mail.attributes
+    ):
         came = f"from the host {mail.remote_host} [{mail.remote_address}]"
         detail = (sender, came, f"{mail.size} octets")
         tracer.note(mail, "arrived", mail.state, "", mail.recipients, detail, at=mail.arrived_at)
@@ -37,13 +39,12 @@ class TracingObserver(PipelineObserver):
     def served(self, pair: Pair, mail: Mail, processor: str) -> None:
         sender, recipients, header = self._before.pop(id(mail))
         is_same = mail.state == processor and mail.content.header is header and mail.sender is sender
-        if is_same and len(mail.recipients) == len(recipients) and tuple(mail.recipients) == recipients:
+        if is_same and tuple(mail.recipients) == recipients:
             return
-        by = f"{matcher_text(pair)} -> {type(pair.mailet).__name__}"
         if mail.state == GHOST:
             queues = pair.mailet.consumes
             told = [f"goes to the queue {', '.join(queues)}"] if queues else []
-            self._tracer.note(mail, "step" if queues else "end", processor, by, recipients, told)
+            self._tracer.note(mail, "step" if queues else "end", processor, pair.text, recipients, told)
             return
         changes = []
         if tuple(mail.recipients) != recipients:
@@ -57,7 +58,7 @@ class TracingObserver(PipelineObserver):
             if line := error_line(mail):
                 changes.append(f"error: {line}")
         if changes:
-            self._tracer.note(mail, "step", processor, by, recipients, changes)
+            self._tracer.note(mail, "step", processor, pair.text, recipients, changes)
 
     def falls_off(self, mail: Mail, processor: str) -> bool:
         self._tracer.note(mail, "end", processor, "", mail.recipients, ("lost: the processor has no mailet for it",))

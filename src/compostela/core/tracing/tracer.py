@@ -68,11 +68,16 @@ class Tracer:
         pending, self._pending = self._pending, []
         if not pending:
             return
+        by_name: dict[tuple[str, str], list[TraceEvent]] = {}
         groups: dict[tuple[str, str], list[TraceEvent]] = {}
         for trace, at, name, what, place, by, recipients, detail in pending:
-            told = tuple(one[:MAX_DETAIL_CHARACTERS] for one in detail)
+            told = tuple([one[:MAX_DETAIL_CHARACTERS] for one in detail])
             event = TraceEvent(at, name, what, place, by, tuple(map(str, recipients)), told)
-            groups.setdefault((trace, accepted_name(name)), []).append(event)
+            # most mails keep one name, which is looked at once
+            events = by_name.get((trace, name))
+            if events is None:
+                events = by_name[(trace, name)] = groups.setdefault((trace, accepted_name(name)), [])
+            events.append(event)
         batches = [TraceBatch(trace, name, events) for (trace, name), events in groups.items()]
         try:
             now = self._clock.now()
