@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from mmap import mmap
 from typing import NamedTuple
 
 from compostela.mime.encoded_words import encode
 
-FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)", re.MULTILINE)
-"""One field: its name, and its raw value, perhaps with the CR of its line end. Anchored: a long line that is no field is looked at once, not
-once from each of its octets."""
+# anchored: a long line that is no field is looked at once, not once from each of its octets
+_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)", re.MULTILINE)
 _STARTS_HEADER = re.compile(rb"[!-9;-~]{1,998}[ \t]*:|>?From |\r?\n")
 _BLANK = re.compile(rb"(?:\A|\n)(\r?\n)")
 _UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
@@ -51,8 +51,14 @@ def header_end(message: bytes | memoryview) -> int:
 
 def fields(block: bytes) -> Iterator[Field]:
     """The fields in order; lines that are no field are passed over."""
-    for match in FIELD.finditer(block):
+    for match in _FIELD.finditer(block):
         yield Field(match.group(1), match.group(2).removesuffix(b"\r"), match.start(), match.end())
+
+
+def names_and_values(block: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    """Name in lower case and raw value of the first `limit` fields in order, for a caller that needs no octet positions."""
+    found = [match.groups() for match in islice(_FIELD.finditer(block), limit)]
+    return [(name.lower(), value) for name, value in found]
 
 
 def unfold(value: bytes) -> bytes:

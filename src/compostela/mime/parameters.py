@@ -2,7 +2,6 @@
 values that should be quoted."""
 
 import re
-from functools import lru_cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from compostela.mime.charsets import decode_tolerant
@@ -20,8 +19,6 @@ _UNQUOTED_NEXT = re.compile(
 """Where a parameter begins although no semicolon comes before it."""
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 MAX_PARAMETERS = 100
-MAX_REMEMBERED_BYTES = 100
-"""Longer values are parsed each time."""
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 
@@ -31,10 +28,6 @@ def parse(value: bytes) -> tuple[bytes, Parameters]:
     form of RFC 2231 keeps its charset and its octets, and its name the asterisk: `get` decodes it."""
     if not value:
         return b"", ()
-    return _remembered(value) if len(value) <= MAX_REMEMBERED_BYTES else _parsed(value)
-
-
-def _parsed(value: bytes) -> tuple[bytes, Parameters]:
     value = without_comments(value, after_equals=False).lstrip()
     head = _TOKEN_HEAD.match(value)
     text, start = (head.group(), head.end()) if head is not None else (b"", 0)
@@ -54,10 +47,6 @@ def _parsed(value: bytes) -> tuple[bytes, Parameters]:
         joined_name, joined = _joined(name, pieces)
         plain.setdefault(joined_name, joined)
     return text, tuple(plain.items())
-
-
-# most messages say `text/plain; charset=utf-8` and the like
-_remembered = lru_cache(maxsize=1024)(_parsed)
 
 
 def _pairs(value: bytes, start: int) -> list[tuple[bytes, bytes]]:

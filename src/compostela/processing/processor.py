@@ -47,6 +47,18 @@ class Pair:
     mailet: Mailet
     on_matcher_exception: OnException = ERROR
     on_mailet_exception: OnException = ERROR
+    matches_all: bool = field(init=False)
+    """True if the mailet gets each mail whole, as most mailets do."""
+    matcher_text: str = field(init=False)
+    """The matcher as the configuration has it."""
+    text: str = field(init=False)
+    """Matcher and mailet, for what is told of a step."""
+
+    def __post_init__(self) -> None:
+        matcher_text = _matcher_text(self.matcher, self.inverted)
+        object.__setattr__(self, "matches_all", self.matcher is None and not self.inverted)
+        object.__setattr__(self, "matcher_text", matcher_text)
+        object.__setattr__(self, "text", f"{matcher_text} -> {type(self.mailet).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +69,7 @@ class Processor:
     pairs: Sequence[Pair] = field(default_factory=tuple)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """A mail on its way through the processors: what was split off has an id of its own; `passed` counts processors."""
 
     mail: Mail
@@ -143,14 +154,14 @@ class MailProcessors:
         left: list[_Part] = []
         here = whole.mail.state
         staying = [whole]
+        is_told = _log.isEnabledFor(logging.DEBUG)
         for pair, place in zip(processor.pairs, self._places[processor.name], strict=True):
             going_on: list[_Part] = []
             for one in staying:
-                # most pairs take whatever comes
-                is_whole = pair.matcher is None and not pair.inverted
-                for part, matched in ((one, True),) if is_whole else await self._split(pair, one, here, run, place):
+                parts = ((one, True),) if pair.matches_all else await self._split(pair, one, here, run, place)
+                for part, matched in parts:
                     if matched:
-                        if _log.isEnabledFor(logging.DEBUG):
+                        if is_told:
                             _tell(pair, part.mail, here)
                         await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
                     elif self._observer is not None:
@@ -248,19 +259,18 @@ def _tell(pair: Pair, mail: Mail, here: str) -> None:
         extra={
             "mail": mail.name,
             "processor": here,
-            "matcher": matcher_text(pair),
+            "matcher": pair.matcher_text,
             "mailet": type(pair.mailet).__name__,
             "recipients": len(mail.recipients),
         },
     )
 
 
-def matcher_text(pair: Pair) -> str:
-    """The matcher as the configuration has it."""
-    if pair.matcher is None:
-        return "None" if pair.inverted else "All"
-    condition = f"={pair.matcher.condition}" if pair.matcher.condition else ""
-    return f"{'Not ' if pair.inverted else ''}{type(pair.matcher).__name__}{condition}"
+def _matcher_text(matcher: Matcher | None, inverted: bool) -> str:
+    if matcher is None:
+        return "None" if inverted else "All"
+    condition = f"={matcher.condition}" if matcher.condition else ""
+    return f"{'Not ' if inverted else ''}{type(matcher).__name__}{condition}"
 
 
 def error_line(mail: Mail) -> str:

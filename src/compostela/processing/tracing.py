@@ -3,7 +3,7 @@
 from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT
 from compostela.core.mail.model import GHOST, ROOT, Mail
 from compostela.core.tracing.tracer import Tracer
-from compostela.processing.processor import Before, Pair, PipelineObserver, error_line, matcher_text
+from compostela.processing.processor import Before, Pair, PipelineObserver, error_line
 
 
 def note_taken_up(tracer: Tracer, mail: Mail) -> None:
@@ -33,11 +33,10 @@ class TracingObserver(PipelineObserver):
 
     def served(self, pair: Pair, mail: Mail, processor: str, before: Before) -> None:
         sender, recipients, header, _ = before
-        by = f"{matcher_text(pair)} -> {type(pair.mailet).__name__}"
         if mail.state == GHOST:
             queues = pair.mailet.consumes
             told = [f"goes to the queue {', '.join(queues)}"] if queues else []
-            self._tracer.note(mail, "step" if queues else "end", processor, by, recipients, told)
+            self._tracer.note(mail, "step" if queues else "end", processor, pair.text, recipients, told)
             return
         changes = []
         if tuple(mail.recipients) != recipients:
@@ -51,7 +50,7 @@ class TracingObserver(PipelineObserver):
             if line := error_line(mail):
                 changes.append(f"error: {line}")
         if changes:
-            self._tracer.note(mail, "step", processor, by, recipients, changes)
+            self._tracer.note(mail, "step", processor, pair.text, recipients, changes)
 
     def falls_off(self, mail: Mail, processor: str) -> bool:
         self._tracer.note(mail, "end", processor, "", mail.recipients, ("lost: the processor has no mailet for it",))

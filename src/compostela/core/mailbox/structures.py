@@ -7,7 +7,10 @@ from compostela.core.blob.model import MessageContent
 from compostela.mime.scanner import describe
 
 MAX_REMEMBERED = 256
-_TRACE = re.compile(rb"(?:(?:received|return-path|delivered-to)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*+)*+", re.IGNORECASE)
+_TRACE_FIELDS = re.compile(
+    rb"(?:(?:received|return-path|delivered-to)[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+\n)*+", re.IGNORECASE
+)
+"""What a delivery adds on top of a header."""
 
 
 class StructureNotes:
@@ -32,5 +35,5 @@ class StructureNotes:
 
 def _fields_that_matter(header: bytes) -> bytes:
     """The header without what a delivery adds on top of it."""
-    added = _TRACE.match(header)
+    added = _TRACE_FIELDS.match(header)
     return header if added is None else header[added.end() :]

@@ -31,7 +31,6 @@ from compostela.processing.processor import (
     PipelineObserver,
     PropagatedError,
     error_line,
-    matcher_text,
 )
 
 MOST_MAILS = 100
@@ -153,7 +152,7 @@ def _attribute_changes(before: Mapping[str, AttributeValue], now: Mapping[str, A
 
 
 def _step(pair: Pair, mail: Mail, processor: str, *, matched: bool) -> Step:
-    return Step(processor, matcher_text(pair), type(pair.mailet).__name__, names_of(mail.recipients), matched)
+    return Step(processor, pair.matcher_text, type(pair.mailet).__name__, names_of(mail.recipients), matched)
 
 
 def _is_left_out(mailet: Mailet) -> bool:
