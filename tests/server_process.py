@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 
 START_SECONDS = 60.0
 TLS = (

@@ -23,7 +23,7 @@ from compostela.adapters.shared_counters.recent_logins import SharedRecentLogins
 from compostela.base.worker_table import make_table, mark_absent
 from compostela.core.authentication.failure_ports import Ban
 from compostela.core.rate_limits.ports import RateLimit
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.contracts.limits import (
     BansContract,
     ConnectionCountsContract,
