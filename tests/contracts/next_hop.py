@@ -52,6 +52,8 @@ class Peer:
     data: list[bytes] = field(default_factory=list)
     chunks: list[bytes] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
+    is_implicit: bool = False
+    """TLS begins with the connection."""
     max_recipients: tuple[int, str] = (1_000_000, "")
     """So many recipients of one mail are taken; others get this reply."""
     port: int = 0
@@ -59,7 +61,7 @@ class Peer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Peer"]:
-        server = await asyncio.start_server(self._talk, HOST, 0)
+        server = await asyncio.start_server(self._talk, HOST, 0, ssl=self.tls if self.is_implicit else None)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
             yield self

@@ -19,6 +19,8 @@ class SendOptions:
     """How long a connection may take to come about."""
     reply_seconds: float = 180.0
     """How long a reply may take."""
+    implicit_tls: bool = False
+    """TLS begins with the connection (RFC 8314 §3). Without it nothing is sent."""
     use_starttls: bool = True
     """Upgrade when it is offered. With `user` it must be."""
     verify_certificate: bool = False

@@ -208,13 +208,16 @@ class _Conversation:
         peer = self._writer.get_extra_info("peername")
         if peer is not None and self._own.has_address(*peer[:2]):
             raise _Refused(leads_back(f"{self._host}:{self._port}"))
+        required = self._wishes.require_tls is True
+        if self._options.implicit_tls:
+            await self._shake_hands(required)
         greeting = await self._reply("the connection")
         await self._expect(greeting, is_of_host=True)
         self._check_name(greeting)
         await self._hello()
-        required = self._wishes.require_tls is True
         demanded = self._policy.is_mandatory
-        if (required or demanded or self._options.use_starttls) and "STARTTLS" in self._features:
+        may_upgrade = required or demanded or self._options.use_starttls
+        if may_upgrade and not self.is_tls and "STARTTLS" in self._features:
             await self._upgrade(required)
         if demanded and not self.is_tls:
             text = f"{self._name} offers no TLS, which the policy of {self._policy.domain} demands"
@@ -409,6 +412,11 @@ class _Conversation:
             return
         if not await self._is_silent():
             raise _Failed("octets in the clear after the go-ahead for TLS")
+        await self._shake_hands(required)
+        await self._hello()
+
+    async def _shake_hands(self, required: bool) -> None:
+        assert self._writer is not None
         verify = required or (self._options.verify_certificate and self._wishes.require_tls is not False)
         context = context_for(self._policy, self._anchor, verify=verify)
         try:
@@ -420,7 +428,6 @@ class _Conversation:
         if self._policy.demand is Demand.DANE and self._anchor is None:
             check_dane(self._policy, tls, self._name)
         self.is_tls = True
-        await self._hello()
 
     def _handshake_failed(self, error: _Failed | OSError, *, required: bool, verify: bool) -> NoReturn:
         if required and isinstance(error, ssl.SSLCertVerificationError):
@@ -428,6 +435,8 @@ class _Conversation:
             raise _Refused(Refusal(550, text, is_of_host=True)) from error
         if self._policy.is_mandatory:
             raise PolicyNotMet(failure_of(error, self._name)) from error
+        if self._options.implicit_tls:
+            raise _Failed(failure_of(error, self._name).text) from error
         if verify or self._options.user is not None:
             raise error
         raise _NoTls(failure_of(error, self._name)) from error

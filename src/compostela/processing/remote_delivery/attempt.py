@@ -44,7 +44,7 @@ async def attempt(
                 mail.sender,
                 left,
                 mail.content,
-                settings.options,
+                settings.implicit_options if hop.implicit_tls else settings.options,
                 wishes,
                 name=hop.name,
                 tls=policy,

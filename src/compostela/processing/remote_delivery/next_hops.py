@@ -1,7 +1,7 @@
 """Where a domain's mail goes: gateways, or its mail exchangers (RFC 5321 §5)."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from compostela.core.networks import parse_address
 from compostela.core.outbound.own_endpoints import OwnEndpoints, leads_back
 from compostela.core.outbound.ports import Refusal
 from compostela.model.domain import Domain
-from compostela.processing.remote_delivery.settings import SMTP_PORT, RemoteDeliverySettings
+from compostela.processing.remote_delivery.settings import SMTP_PORT, SMTPS_PORT, RemoteDeliverySettings
 
 MAX_HOPS = 10
 
@@ -23,6 +23,8 @@ class Hop:
     port: int
     name: str = ""
     """The name that led to the address, for its certificate."""
+    implicit_tls: bool = False
+    """TLS begins with the connection (RFC 8314 §3)."""
 
     def __str__(self) -> str:
         place = f"{self.address}:{self.port}"
@@ -49,6 +51,12 @@ class NextHops:
 
     async def find(self, domain: Domain) -> list[Hop] | Refusal:
         """A refusal without a code is tried again later."""
+        found = await self._found(domain)
+        if isinstance(found, Refusal) or not self._settings.implicit_tls:
+            return found
+        return [one for hop in found for one in _with_implicit_tls(hop)]
+
+    async def _found(self, domain: Domain) -> list[Hop] | Refusal:
         if self._settings.gateways:
             gateways = [Hop(host, port, host) for host, port in self._settings.gateways]
             if self._settings.load_balancing:
@@ -115,6 +123,13 @@ class NextHops:
         if _is_loopback(address) or self._own.has_address(address, SMTP_PORT):
             return leads_back(str(domain))
         return [Hop(address, SMTP_PORT)]
+
+
+def _with_implicit_tls(hop: Hop) -> tuple[Hop, ...]:
+    """Port 465 comes before port 25; another port, which the operator has named, has TLS from the start alone."""
+    if hop.port != SMTP_PORT:
+        return (replace(hop, implicit_tls=True),)
+    return replace(hop, port=SMTPS_PORT, implicit_tls=True), hop
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,6 +1,6 @@
 """Parameters of RemoteDelivery."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compostela.base.settings import Settings
 from compostela.core.outbound.ports import SendOptions
@@ -9,6 +9,7 @@ from compostela.processing.remote_delivery.schedule import parse_schedule
 from compostela.processing.workers import DRAIN_SECONDS
 
 SMTP_PORT = 25
+SMTPS_PORT = 465
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,15 @@ class RemoteDeliverySettings:
     """Whether the TLS policies of destinations are kept to: DANE (RFC 7672) and MTA-STS (RFC 8461). Gateways have none."""
     options: SendOptions
     """How to speak to a next hop."""
+    implicit_tls: bool
+    """Whether TLS from the start, on port 465, is tried before port 25. A gateway's own port has it alone."""
+    trust_all_certificates: bool
+    """With `sslEnable`: whether the certificate may be any. STARTTLS without a policy takes any as it is."""
+
+    @property
+    def implicit_options(self) -> SendOptions:
+        """How to speak to a next hop with TLS from the start."""
+        return replace(self.options, implicit_tls=True, verify_certificate=not self.trust_all_certificates)
 
 
 def read_remote_delivery_settings(settings: Settings, hello_name: str) -> RemoteDeliverySettings:
@@ -74,11 +84,10 @@ def read_remote_delivery_settings(settings: Settings, hello_name: str) -> Remote
         drain_seconds=settings.duration("drainTime", DRAIN_SECONDS, unit="s"),
         tls_policies=settings.boolean("tlsPolicies", True),
         options=options,
+        implicit_tls=settings.boolean("sslEnable", False),
+        trust_all_certificates=settings.boolean("sslTrustAllCerts", False),
     )
     settings.ignored("debug", *(node.name for node in settings.node.children if node.name.startswith("mail.")))
-    for name in ("sslEnable", "sslTrustAllCerts"):
-        if settings.boolean(name, False):
-            settings.not_yet(name)
     settings.ignored("verifyServerIdentity")
     return read
 
