@@ -1,5 +1,6 @@
 """Settings that are declared on the fields of their class."""
 
+import enum
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import pytest
 
 from compostela.base.declared import (
     Boolean,
+    Choice,
     Duration,
     Element,
     Group,
@@ -28,10 +30,16 @@ def _upper(text: str) -> str:
     return text.upper()
 
 
+class Mode(enum.Enum):
+    SOFT = 1
+    HARD = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     steps: Annotated[int, Integer("run.steps", minimum=1, maximum=9)] = 5
     octets: Annotated[int, Size("run.size", unit="K")] = 1024
+    mode: Annotated[Mode, Choice("run.mode", {"soft": Mode.SOFT, "hard": Mode.HARD})] = Mode.SOFT
     unset: int = 7
 
 
@@ -45,7 +53,12 @@ class Example:
     names: Annotated[tuple[str, ...], Many("names", _upper)] = ("NONE",)
 
 
-READ = Reader(Example, not_yet=("later",))
+def _check(made: Example, settings: Settings) -> None:
+    if made.is_on and not made.names:
+        settings.error("'on' needs names", "on")
+
+
+READ = Reader(Example, not_yet=("later",), check=_check)
 
 
 def read(*given: tuple[str, str]) -> tuple[Example, list[str]]:
@@ -63,8 +76,15 @@ def test_what_is_absent_has_the_default_of_its_field() -> None:
 
 
 def test_every_kind_is_read_and_a_group_is_in_the_same_file() -> None:
-    given = (("on", "yes"), ("pause", "1500"), ("names", "a, b"), ("run.steps", "9"), ("run.size", "2"))
-    assert read(*NEEDED, *given) == (Example("k", "HERE", Limits(9, 2048), True, 1.5, ("A", "B")), [])
+    given = (
+        ("on", "yes"),
+        ("pause", "1500"),
+        ("names", "a, b"),
+        ("run.steps", "9"),
+        ("run.size", "2"),
+        ("run.mode", "Hard"),
+    )
+    assert read(*NEEDED, *given) == (Example("k", "HERE", Limits(9, 2048, Mode.HARD), True, 1.5, ("A", "B")), [])
 
 
 @pytest.mark.parametrize(
@@ -74,6 +94,7 @@ def test_every_kind_is_read_and_a_group_is_in_the_same_file() -> None:
         ("run.steps", "10", "x.properties:3: run.steps: must be at most 9, but is 10"),
         ("run.steps", "many", "x.properties:3: run.steps: 'many' is not a whole number"),
         ("run.size", "big", "x.properties:3: run.size: 'big' is not a size"),
+        ("run.mode", "hrd", "x.properties:3: run.mode: 'hrd' is none of soft, hard; did you mean 'hard'?"),
         ("on", "perhaps", "x.properties:3: on: 'perhaps' is neither true nor false"),
         ("pause", "100", "x.properties:3: pause: must be at least 0.5 s, but is '100'"),
         ("names", "1", "x.properties:3: names: '1' has other characters than letters"),
@@ -97,7 +118,17 @@ def test_the_reference_has_name_type_bounds_and_default_of_every_element() -> No
         Element("place", "a word", "required", Example, "place"),
         Element("run.steps", "whole number, at least 1, at most 9", 5, Limits, "steps"),
         Element("run.size", "size (a bare number is in K)", 1024, Limits, "octets"),
+        Element("run.mode", "one of `soft`, `hard`", "soft", Limits, "mode"),
         Element("on", "true or false", False, Example, "is_on"),
         Element("pause", "duration (a bare number is in ms), at least 0.5 s", "1 s", Example, "pause_seconds"),
         Element("names", "list", ("NONE",), Example, "names"),
+    ]
+
+
+def test_what_does_not_fit_together_is_reported_at_its_place() -> None:
+    made, complaints = read(*NEEDED, ("on", "true"), ("names", "1"))
+    assert made.is_on
+    assert complaints == [
+        "x.properties:4: names: '1' has other characters than letters",
+        "x.properties:3: 'on' needs names",
     ]

@@ -14,8 +14,9 @@ is its meaning. `read` makes the class from what an operator wrote, so `composte
 See decision record 0016.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from enum import Enum
 from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
 
 from compostela.base.errors import InvalidArgument
@@ -70,6 +71,14 @@ class Integer(_Named):
 
 
 @dataclass(frozen=True, slots=True)
+class Port(Integer):
+    """A TCP port; 0 has a meaning of its own where the field says so."""
+
+    minimum: int | None = 0
+    maximum: int | None = 65_535
+
+
+@dataclass(frozen=True, slots=True)
 class Duration(_Named):
     """A time, read as seconds; `unit` is that of a bare number, `minimum` is in seconds."""
 
@@ -100,6 +109,23 @@ class Size(_Named):
 
     def read(self, settings: Settings, default: Any) -> object:
         return settings.size(self.name, default, unit=self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(_Named):
+    """One of `names`, in any case, as the value that belongs to it."""
+
+    names: Mapping[str, Enum]
+
+    @property
+    def kind(self) -> str:
+        return "one of " + ", ".join(f"`{name}`" for name in self.names)
+
+    def read(self, settings: Settings, default: Any) -> object:
+        return settings.choice(self.name, default, dict(self.names))
+
+    def shown(self, default: object) -> object:
+        return next(name for name, value in self.names.items() if value is default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +169,7 @@ class Group:
     """A field whose class declares further elements of the same file."""
 
 
-Declaration = Text | Boolean | Integer | Duration | Size | Parsed | Many
+Declaration = Text | Boolean | Integer | Duration | Size | Choice | Parsed | Many
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +201,16 @@ def read(declared: type[Declared], settings: Settings, **given: object) -> Decla
 
 @dataclass(frozen=True, slots=True)
 class Reader(Generic[Declared]):
-    """Reads a whole file into `declared`. `not_yet` names elements of parts that do not exist yet."""
+    """Reads a whole file into `declared`. `not_yet` names elements of parts that do not exist yet; `check` reports what does not fit together."""
 
     declared: type[Declared]
     not_yet: tuple[str, ...] = ()
+    check: Callable[[Declared, Settings], None] | None = None
 
     def __call__(self, settings: Settings) -> Declared:
         made = read(self.declared, settings)
+        if self.check is not None:
+            self.check(made, settings)
         settings.not_yet(*self.not_yet)
         settings.finish()
         return made

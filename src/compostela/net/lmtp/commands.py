@@ -11,6 +11,7 @@ from compostela.net.incoming_message import IncomingMessage
 from compostela.net.smtp.commands import Commands
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.lmtp import replies
+from compostela.protocols.lmtp.state import LMTP
 from compostela.protocols.smtp.replies import TOO_MANY_RECIPIENTS
 
 _REPLIES: dict[Outcome, Callable[[MailAddress], bytes]] = {
@@ -25,7 +26,7 @@ class LmtpCommands(Commands):
     """After the final dot there is a reply for each accepted RCPT, in their order; a recipient that was given twice is
     answered twice and gets the mail once (RFC 2033 §4.2)."""
 
-    greeting_needed = replies.LHLO_FIRST
+    refusals = LMTP
 
     def __init__(self, server: SmtpServer, delivery: MailDelivery, session: SmtpSession) -> None:
         super().__init__(server, session)

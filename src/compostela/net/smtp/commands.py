@@ -17,8 +17,9 @@ from compostela.model.mail_address import MailAddress
 from compostela.net.incoming_message import IncomingMessage
 from compostela.net.smtp.received import received_line
 from compostela.net.smtp.server import SmtpServer
-from compostela.protocols.smtp import grammar, replies
+from compostela.protocols.smtp import grammar, replies, state
 from compostela.protocols.smtp.replies import multiline, reply
+from compostela.protocols.smtp.state import State
 
 _log = logging.getLogger(__name__)
 
@@ -32,13 +33,26 @@ _BODIES = frozenset({"7BIT", "8BITMIME", "BINARYMIME"})
 class Commands:
     """State and answers of one session; it writes nothing and reads nothing itself."""
 
-    greeting_needed = replies.HELO_FIRST
+    refusals = state.SMTP
+    """What is refused in which state."""
 
     def __init__(self, server: SmtpServer, session: SmtpSession) -> None:
         self.server = server
         self.session = session
         self.disconnect = False
         """Set when the connection is to be closed after the reply."""
+
+    def refusal(self, verb: str) -> bytes | None:
+        """Return the answer to a command that is not allowed now, None if it is allowed."""
+        return state.refusal(self.refusals, verb, self._state)
+
+    @property
+    def _state(self) -> State:
+        session = self.session
+        if session.sender_given:
+            return State.RECIPIENTS if session.recipients else State.SENDER
+        needs_greeting = self.server.settings.helo_enforced and session.helo is None
+        return State.START if needs_greeting else State.GREETED
 
     # greeting
 
@@ -91,10 +105,9 @@ class Commands:
 
     async def mail(self, argument: bytes) -> bytes:
         settings, session = self.server.settings, self.session
-        if session.sender_given:
-            return replies.SENDER_SPECIFIED
-        if settings.helo_enforced and session.helo is None:
-            return self.greeting_needed
+        refused = self.refusal("MAIL")
+        if refused is not None:
+            return refused
         if 0 < settings.max_mails <= session.transactions:
             return replies.TOO_MANY_MAILS
         try:
@@ -154,8 +167,9 @@ class Commands:
 
     async def rcpt(self, argument: bytes) -> bytes:
         session = self.session
-        if not session.sender_given:
-            return replies.MAIL_FIRST
+        refused = self.refusal("RCPT")
+        if refused is not None:
+            return refused
         if len(session.recipients) >= self.server.settings.max_recipients:
             return replies.TOO_MANY_RECIPIENTS
         try:
@@ -201,15 +215,7 @@ class Commands:
         """Why DATA is not possible now, None when it is."""
         if argument:
             return replies.DATA_ARGUMENT
-        return self.check_message() or (replies.BINARY_NEEDS_CHUNKS if self.session.is_binary else None)
-
-    def check_message(self) -> bytes | None:
-        """Why no message may come now, by DATA or BDAT."""
-        if not self.session.sender_given:
-            return replies.NO_SENDER
-        if not self.session.recipients:
-            return replies.NO_RECIPIENTS
-        return None
+        return self.refusal("DATA") or (replies.BINARY_NEEDS_CHUNKS if self.session.is_binary else None)
 
     async def accept(self, message: IncomingMessage) -> bytes:
         """The reply after the final dot: 250 means that the mail is durable."""

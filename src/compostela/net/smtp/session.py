@@ -328,7 +328,7 @@ class SmtpProtocol(SessionHost):
         except grammar.BadChunk:
             return self._lose_chunk(replies.BDAT_USAGE)
         if self._chunks is None:
-            self._chunks = Chunks(self._commands.check_message(), is_binary=self._session.is_binary)
+            self._chunks = Chunks(self._commands.refusal("BDAT"), is_binary=self._session.is_binary)
             if self._chunks.wrong is None:
                 self._message = self._new_message()
             elif size > MAX_SWALLOWED_BYTES:
@@ -377,8 +377,9 @@ class SmtpProtocol(SessionHost):
     async def _begin_auth(self, argument: bytes) -> bytes:
         if self._session.user is not None:
             return replies.ALREADY_AUTHENTICATED
-        if self._session.sender_given:
-            return replies.AUTH_IN_MAIL
+        refused = self._commands.refusal("AUTH")
+        if refused is not None:
+            return refused
         if not self._server.settings.auth_enabled:
             return replies.unrecognized(b"AUTH")
         words = argument.split()
@@ -389,9 +390,9 @@ class SmtpProtocol(SessionHost):
             exchange = self._server.logins.begin(
                 name, self._address, self.tls_channel, tls=self._session.is_tls, bound=self._session.bound_mechanisms
             )
-        except NotOffered as refused:
+        except NotOffered as wrong:
             # RFC 4954 §6
-            return replies.AUTH_NEEDS_TLS if refused.needs_tls else replies.AUTH_UNKNOWN
+            return replies.AUTH_NEEDS_TLS if wrong.needs_tls else replies.AUTH_UNKNOWN
         self._auth = AuthExchange(exchange, self._session, name)
         return self._auth_step(*await self._auth.begin(words[1] if len(words) == 2 else None))
 
