@@ -11,22 +11,28 @@ from compostela.base.settings import Settings, nearest
 def load_extension(
     settings: Settings, kind: str, base: type, name: str, group: str, known: Iterable[str], place: str | None = None
 ) -> Callable[..., object] | None:
+    """See `find_extension`. None after a complaint, of the element `place` in the settings or of all of them."""
+    try:
+        return find_extension(kind, base, name, group, known)
+    except InvalidArgument as error:
+        settings.error(str(error), place)
+        return None
+
+
+def find_extension(kind: str, base: type, name: str, group: str, known: Iterable[str] = ()) -> Callable[..., object]:
     """What makes objects of the class that is the entry point of that name in the group, or that the dotted path names
     (`package.module.Class`, `package.module:Class`); a function that makes them will do too. It raises `InvalidArgument` when
-    that fails or what comes is no `base`. None after a complaint, of the element `place` in the settings or of all of them; `known`
-    are names that may have been meant. What is there and cannot be imported is complained about with the reason."""
+    that fails or what comes is no `base`. Raises `InvalidArgument` with the reason if there is no such class or it cannot be
+    imported; `known` are names that may have been meant."""
     module, _, attribute = name.replace(":", ".").rpartition(".")
     try:
         found = _found(name, group, module, attribute)
     except Exception as error:  # whatever a module of somebody else's does when it is imported
-        settings.error(f"the {kind} {name!r} cannot be loaded: {type(error).__name__}: {error}", place)
-        return None
+        raise InvalidArgument(f"the {kind} {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
     if found is None:
-        settings.error(f"there is no {kind} {name!r}{nearest(name.rpartition('.')[2], known)}", place)
-        return None
+        raise InvalidArgument(f"there is no {kind} {name!r}{nearest(name.rpartition('.')[2], known)}")
     if not callable(found) or (isinstance(found, type) and not issubclass(found, base)):
-        settings.error(f"{name!r} is no class of {base.__name__}", place)
-        return None
+        raise InvalidArgument(f"{name!r} is no class of {base.__name__}")
     return _maker(found, kind, base, name)
 
 

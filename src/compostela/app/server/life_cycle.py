@@ -133,6 +133,8 @@ class Server:
         )
         self._task_work = task_work(configuration, stores, self.tasks, self._clock, problems)
         self.health = HealthChecks([
+            # a packaged one takes precedence over one's own of the same name
+            *configuration.health.additional,
             *stores.health_checks(),
             error_repository_check(stores.repositories, self.container.error_repository),
             queue_consumers_check(stores.queues, self.roles, self._clock, is_cluster=stores.is_cluster),

@@ -7,7 +7,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from compostela.base.errors import CompostelaError
@@ -20,7 +20,7 @@ from compostela.mime.headers import Headers
 from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
 from compostela.net.outbound.content import Unreadable, body_chunks, fitting, message_lines, shape_of, stuffed_chunk
-from compostela.net.outbound.envelope import limit_of, mail_line, needs_utf8, rcpt_line, size_limit
+from compostela.net.outbound.envelope import Parcel, limit_of, mail_line, needs_utf8, rcpt_line, size_limit
 from compostela.net.outbound.idle_connections import IdleConnections
 from compostela.net.outbound.reply import Reply
 from compostela.net.outbound.tls import AnchorFound, PolicyNotMet, check_dane, context_for, failure_of
@@ -128,18 +128,6 @@ class _NoTls(Exception):
     def __init__(self, failure: TlsFailure) -> None:
         super().__init__(failure.text)
         self.failure = failure
-
-
-@dataclass(frozen=True, slots=True)
-class _Parcel:
-    """A mail in the form that one connection needs, the same for all its recipients."""
-
-    mail: str
-    """The MAIL command."""
-    header: bytes
-    converted: bytes | None
-    """The body when it is not the one of the content."""
-    is_binary: bool
 
 
 @asynccontextmanager
@@ -252,9 +240,7 @@ class _Conversation:
                 at_once, left = accepted, surplus + left
         return left
 
-    async def _pack(
-        self, sender: MailAddress | None, recipients: list[MailAddress], content: MessageContent
-    ) -> "_Parcel":
+    async def _pack(self, sender: MailAddress | None, recipients: list[MailAddress], content: MessageContent) -> Parcel:
         """The mail in a form that the peer takes."""
         shape = await shape_of(content)
         binary = self._wishes.binary and (shape.has_nul or shape.has_bare_line_ends)
@@ -286,10 +272,10 @@ class _Conversation:
             text = f"552 5.3.4 the message has {size} octets, and the next hop takes at most {limit}"
             raise _Refused(Refusal(552, text, is_of_host=True))
         mail = mail_line(sender, size, body, self._features, self._wishes, utf8=utf8)
-        return _Parcel(mail, header, converted, binary)
+        return Parcel(mail, header, converted, binary)
 
     async def _transaction(
-        self, parcel: "_Parcel", recipients: list[MailAddress], content: MessageContent, result: SendResult
+        self, parcel: Parcel, recipients: list[MailAddress], content: MessageContent, result: SendResult
     ) -> tuple[int, list[MailAddress]]:
         """Send one mail. Return how many recipients it has reached, and the recipients beyond the next hop's limit."""
         lines = [parcel.mail, *(rcpt_line(recipient, self._features, self._wishes) for recipient in recipients)]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from compostela.core.blob.model import MessageContent
 from compostela.core.outbound.ports import Wishes
@@ -10,6 +11,18 @@ from compostela.model.mail_address import MailAddress
 _LIMIT = re.compile(r"[1-9][0-9]{0,5}")
 _SIZE = re.compile(r"[0-9]{1,20}")
 _VALUE = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A mail in the form that one connection needs, the same for all its recipients."""
+
+    mail: str
+    """The MAIL command."""
+    header: bytes
+    converted: bytes | None
+    """The body when it is not the one of the content."""
+    is_binary: bool
 
 
 def needs_utf8(
