@@ -17,6 +17,7 @@ from bench import (
     measure_imap,
     measure_large,
     measure_news,
+    measure_pipeline,
     measure_pop3,
     measure_relay,
     measure_sieve,
@@ -64,6 +65,7 @@ GROUPS: dict[str, Callable[[Effort, Side | None], list[table.Row]]] = {
     "idle": lambda effort, _: measure_idle.measure(effort),
     "large": lambda effort, _: measure_large.measure(effort),
     "news": lambda effort, _: measure_news.measure(effort),
+    "pipeline": lambda effort, _: measure_pipeline.measure(effort),
     "relay": lambda effort, _: measure_relay.measure(effort),
     "sieve": lambda effort, _: measure_sieve.measure(effort),
 }
