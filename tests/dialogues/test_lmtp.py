@@ -1,6 +1,7 @@
 """LMTP at the wire: its greeting, a reply for each recipient, both ways of delivery, smuggling (RFC 2033)."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -480,3 +481,20 @@ async def test_the_last_chunk_is_answered_for_each_recipient(tmp_path: Path) -> 
         for user in (BOB, ANN):
             (one,) = await messages(server, user)
             assert one.endswith(b"\r\n\r\n.\r\nRSET\r\n\r\n")
+
+
+@pytest.mark.parametrize("lmtp", ["", CONTAINER.format("")], ids=["direct", "through the container"])
+async def test_a_mail_is_followed_to_its_end(tmp_path: Path, lmtp: str) -> None:
+    """What `compostela trace` tells of it, with the id in its Received field."""
+    async with running(tmp_path, lmtp=lmtp) as server, conversation(server.ports["lmtp"]) as c:
+        await greet(c)
+        await begin(c, str(BOB))
+        await c.client("Subject: x", "", "hello", ".")
+        await c.server("250 2.6.0")
+        (message,) = await messages(server, Username.parse(str(BOB)))
+        session = re.search(rb" ID (\w+)", message)
+        assert session is not None
+        events = await server.under_test.mailet_context.tracer.read(session[1].decode())
+        assert events[0].what == "arrived"
+        assert (events[-1].what, events[-1].recipients) == ("end", (str(BOB),))
+        assert len({one.mail for one in events}) == 1

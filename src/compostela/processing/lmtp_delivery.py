@@ -11,6 +11,7 @@ from compostela.core.blob.ports import BlobStore
 from compostela.core.delivery.ports import Outcome
 from compostela.core.mail.model import Mail
 from compostela.core.mail.ports import UnqueuedRuns
+from compostela.core.tracing.tracer import Tracer
 from compostela.mime.headers import remove
 from compostela.model.mail_address import MailAddress
 from compostela.processing.pipeline_run import PipelineRun
@@ -29,11 +30,19 @@ class ContainerDelivery:
     runs go on at once."""
 
     def __init__(
-        self, processors: MailProcessors, runs: UnqueuedRuns, blobs: BlobStore, workers: int, *, split: bool
+        self,
+        processors: MailProcessors,
+        runs: UnqueuedRuns,
+        blobs: BlobStore,
+        tracer: Tracer,
+        workers: int,
+        *,
+        split: bool,
     ) -> None:
         self._processors = processors
         self._runs = runs
         self._blobs = blobs
+        self._tracer = tracer
         self._slots = asyncio.Semaphore(workers)
         self._split = split
         self._running: dict[bytes, asyncio.Event] = {}
@@ -61,6 +70,7 @@ class ContainerDelivery:
                 entry = await self._runs.entry(mark)
                 # the client gives the mail a second time under another name, and what a run creates is named after it
                 mail.name = f"Mail-{entry.rpartition('-')[2]}"
+                self._tracer.note_arrival(mail)
                 try:
                     await self._processors.execute(mail, PipelineRun(entry))
                 except BaseException:

@@ -8,13 +8,10 @@ from compostela.processing.processor import Before, Pair, PipelineObserver, erro
 
 def note_taken_up(tracer: Tracer, mail: Mail) -> None:
     """That the spooler has a mail; one that is new arrived at its time."""
-    sender = f"from {mail.sender or '<>'}"
     if mail.state == ROOT and not {PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT} & mail.attributes.keys():
-        came = f"from the host {mail.remote_host} [{mail.remote_address}]"
-        detail = (sender, came, f"{mail.size} octets")
-        tracer.note(mail, "arrived", mail.state, "", mail.recipients, detail, at=mail.arrived_at)
+        tracer.note_arrival(mail)
     else:
-        tracer.note(mail, "taken up", mail.state, "", mail.recipients, (sender,))
+        tracer.note(mail, "taken up", mail.state, "", mail.recipients, (f"from {mail.sender or '<>'}",))
 
 
 class TracingObserver(PipelineObserver):

@@ -17,12 +17,14 @@ from compostela.app.configuration.folder import load
 from compostela.app.editions.embedded import stores_of
 from compostela.app.server.life_cycle import Server
 from compostela.app.server.services import Services
+from compostela.base.clock import SystemClock
 from compostela.base.ids import new_id
 from compostela.base.settings import Problems
 from compostela.core.delivery.direct import DirectDelivery
 from compostela.core.delivery.ports import MailDelivery, Outcome
 from compostela.core.mail.ports import KEPT_DAYS, UnqueuedRuns
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.core.tracing.tracer import Tracer
 from compostela.model.domain import Domain
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import EntryId, Uid
@@ -77,8 +79,14 @@ def received(mailboxes: MailboxStore) -> Received:
     return read
 
 
+def tracer_of(store: EmbeddedStore) -> Tracer:
+    return Tracer(store.outbound.traces, SystemClock(), 60.0)
+
+
 def direct(store: EmbeddedStore, services: Services) -> DirectDelivery:
-    return DirectDelivery(services.users, services.rewriting, services.mailboxes.system, store.queues.queue("spool"))
+    return DirectDelivery(
+        services.users, services.rewriting, services.mailboxes.system, store.queues.queue("spool"), tracer_of(store)
+    )
 
 
 class TestDirectDelivery(MailDeliveryContract):
@@ -91,7 +99,7 @@ class TestDirectDelivery(MailDeliveryContract):
 class TestContainerDelivery(MailDeliveryContract):
     @pytest.fixture
     def delivery(self, store: EmbeddedStore, server: Server, split: bool) -> MailDelivery:
-        return ContainerDelivery(server.container.processors, store.runs, store.blobs, 4, split=split)
+        return ContainerDelivery(server.container.processors, store.runs, store.blobs, tracer_of(store), 4, split=split)
 
 
 class TestEmbeddedRuns(UnqueuedRunsContract):

@@ -222,7 +222,8 @@ class Server:
         for smtp, chain in zip(configuration.smtp, self._smtp_chains, strict=True):
             self.listeners.append(factory.smtp(smtp, chain))
         for lmtp, chain in zip(configuration.lmtp, self._lmtp_chains, strict=True):
-            self.listeners.append(factory.lmtp(lmtp, chain, lmtp_delivery(lmtp, stores, services, processors, workers)))
+            delivery = lmtp_delivery(lmtp, stores, services, processors, self.mailet_context.tracer, workers)
+            self.listeners.append(factory.lmtp(lmtp, chain, delivery))
         self._accepting = list(self.listeners)
         self.listeners += [factory.imap(imap) for imap in configuration.imap]
         self.listeners += [factory.pop3(pop3) for pop3 in configuration.pop3]

@@ -16,6 +16,7 @@ from compostela.core.delivery.ports import MailDelivery
 from compostela.core.queue.model import SPOOL
 from compostela.core.rate_limits.ports import ConnectionCounts
 from compostela.core.smtp_hooks.hooks import HookChain
+from compostela.core.tracing.tracer import Tracer
 from compostela.net.accepting import AcceptTurns
 from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
@@ -111,13 +112,20 @@ class ListenerFactory:
 
 
 def lmtp_delivery(
-    settings: LmtpSettings, stores: Stores, services: Services, processors: MailProcessors, workers: int
+    settings: LmtpSettings,
+    stores: Stores,
+    services: Services,
+    processors: MailProcessors,
+    tracer: Tracer,
+    workers: int,
 ) -> MailDelivery:
     """Through the mail container or straight to the mailboxes. `workers` are those of the spooler, 0 for none."""
     if settings.through_container:
         split = settings.split_execution
-        return ContainerDelivery(processors, stores.runs, stores.blobs, workers or DEFAULT_WORKERS, split=split)
-    return DirectDelivery(services.users, services.rewriting, services.mailboxes.system, stores.queues.queue(SPOOL))
+        return ContainerDelivery(processors, stores.runs, stores.blobs, tracer, workers or DEFAULT_WORKERS, split=split)
+    return DirectDelivery(
+        services.users, services.rewriting, services.mailboxes.system, stores.queues.queue(SPOOL), tracer
+    )
 
 
 def ports_by_name(listeners: Sequence[Listener]) -> dict[str, list[int]]:

@@ -22,6 +22,7 @@ from compostela.core.mailbox.session import MailboxSession
 from compostela.core.queue.ports import MailQueue
 from compostela.core.rewriting.resolution import MappingError
 from compostela.core.rewriting.service import RecipientRewriteTable
+from compostela.core.tracing.tracer import Tracer
 from compostela.core.users.service import UsersRepository
 from compostela.mime.headers import remove
 from compostela.model.mail_address import MailAddress
@@ -51,14 +52,21 @@ class DirectDelivery:
     """See `MailDelivery`."""
 
     def __init__(
-        self, users: UsersRepository, rewriting: RecipientRewriteTable, mailboxes: MailboxSession, spool: MailQueue
+        self,
+        users: UsersRepository,
+        rewriting: RecipientRewriteTable,
+        mailboxes: MailboxSession,
+        spool: MailQueue,
+        tracer: Tracer,
     ) -> None:
         self._users = users
         self._rewriting = rewriting
         self._mailboxes = mailboxes
         self._spool = spool
+        self._tracer = tracer
 
     async def deliver(self, mail: Mail, sent: MessageContent) -> dict[MailAddress, Outcome]:  # noqa: ARG002 - the port's
+        self._tracer.note_arrival(mail)
         try:
             routes = {recipient: await self._route(mail, recipient) for recipient in mail.recipients}
             # once, before all deliveries ask for it at the same time
@@ -117,6 +125,7 @@ class DirectDelivery:
         except Exception as error:
             return _failure(mail, error)
         _delivered.inc()
+        self._tracer.note(mail, "end", mail.state, "direct delivery", recipients, (f"to the user {inbox.user.value}",))
         _log.info("mail delivered", extra={"mail": mail.name, "recipient": str(inbox.address)})
         return Outcome.DELIVERED
 

@@ -65,6 +65,12 @@ class Tracer:
             (mail.trace_id, moment, mail.name, what, place, by, tuple(recipients[:MAX_RECIPIENTS]), detail)
         )
 
+    def note_arrival(self, mail: Mail) -> None:
+        """That a mail came, at its time."""
+        came = f"from the host {mail.remote_host} [{mail.remote_address}]"
+        detail = (f"from {mail.sender or '<>'}", came, f"{mail.size} octets")
+        self.note(mail, "arrived", mail.state, "", mail.recipients, detail, at=mail.arrived_at)
+
     async def flush(self) -> None:
         """Writes what was noted. What cannot be written is dropped, counted and logged."""
         pending, self._pending = self._pending, []
