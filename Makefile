@@ -83,6 +83,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check src tests bench examples tools
 	$(BIN)/mypy
 	$(BIN)/mypy examples
+	$(BIN)/mypy bench
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.odd_words
 

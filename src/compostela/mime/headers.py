@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from mmap import mmap
 from typing import NamedTuple
 
@@ -52,6 +53,12 @@ def fields(block: bytes) -> Iterator[Field]:
     """The fields in order; lines that are no field are passed over."""
     for match in _FIELD.finditer(block):
         yield Field(match.group(1), match.group(2).removesuffix(b"\r"), match.start(), match.end())
+
+
+def names_and_values(block: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    """Name in lower case and raw value of the first `limit` fields in order, for a caller that needs no octet positions."""
+    found = [match.groups() for match in islice(_FIELD.finditer(block), limit)]
+    return [(name.lower(), value) for name, value in found]
 
 
 def unfold(value: bytes) -> bytes:

@@ -5,11 +5,12 @@ which is bounded.
 """
 
 import re
+from functools import lru_cache
 from mmap import mmap
 
 from compostela.mime import addresses, parameters
 from compostela.mime.comments import without_comments
-from compostela.mime.headers import fields, starts_header, unfold
+from compostela.mime.headers import names_and_values, starts_header, unfold
 from compostela.mime.structure import DEFAULT_LIMITS, VERSION, Envelope, Limits, Part, Structure
 from compostela.mime.text import UUENCODED
 
@@ -23,6 +24,8 @@ _WANTED = frozenset({
 _OPAQUE = (b"application", b"octet-stream")
 _ENCODED = frozenset({b"base64", b"quoted-printable"}) | UUENCODED
 _AFTER_BOUNDARY = frozenset({b" ", b"\t", b"\r", b"\n"})
+USUAL_CONTENT_TYPE = 80
+"""Octets of a value that is remembered when it was read: most mails of a server have one of a few."""
 _TOKEN = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
 
 
@@ -42,15 +45,12 @@ class _Scanner:
     def values(self, block: bytes) -> dict[bytes, bytes]:
         """The first value of each field that the structure needs, unfolded; repeated address fields are joined."""
         found: dict[bytes, bytes] = {}
-        for number, field in enumerate(fields(block)):
-            if number >= self._limits.header_fields:
-                break
-            name = field.name.lower()
+        for name, value in names_and_values(block, self._limits.header_fields):
             if name in _WANTED:
                 if name not in found:
-                    found[name] = unfold(field.value)
+                    found[name] = unfold(value)
                 elif name in (b"to", b"cc", b"bcc"):
-                    found[name] += b", " + unfold(field.value)
+                    found[name] += b", " + unfold(value)
         return found
 
     def part(
@@ -85,7 +85,6 @@ class _Scanner:
         disposition, disposition_parameters = parameters.parse(values.get(b"content-disposition", b""))
         if disposition_parameters and not disposition:
             disposition = b"attachment"
-        language = without_comments(values.get(b"content-language", b""))
         return Part(
             type=kind,
             subtype=subtype,
@@ -98,7 +97,7 @@ class _Scanner:
             description=values.get(b"content-description"),
             disposition=disposition or None,
             disposition_parameters=disposition_parameters if disposition else (),
-            language=tuple(tag.strip() for tag in language.split(b",") if tag.strip()),
+            language=_languages(values.get(b"content-language")),
             location=values.get(b"content-location"),
             md5=values.get(b"content-md5"),
             children=children,
@@ -201,6 +200,10 @@ def _content_type(
 ) -> tuple[bytes, bytes, parameters.Parameters]:
     if value is None:
         return default
+    return _usual_content_type(value) if len(value) <= USUAL_CONTENT_TYPE else _read_content_type(value)
+
+
+def _read_content_type(value: bytes) -> tuple[bytes, bytes, parameters.Parameters]:
     head, given = parameters.parse(value)
     kind, slash, subtype = head.lower().partition(b"/")
     kind, subtype = kind.strip(), subtype.strip()
@@ -212,6 +215,15 @@ def _content_type(
     if kind == b"text" and parameters.get(given, b"charset") is None:
         given = (*given, (b"charset", b"us-ascii"))
     return kind, subtype, given
+
+
+_usual_content_type = lru_cache(maxsize=256)(_read_content_type)
+
+
+def _languages(value: bytes | None) -> tuple[bytes, ...]:
+    if value is None:
+        return ()
+    return tuple(tag.strip() for tag in without_comments(value).split(b",") if tag.strip())
 
 
 def _envelope(values: dict[bytes, bytes]) -> Envelope:

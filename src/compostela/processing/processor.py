@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import NamedTuple
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.mail.attributes import MAILET_ERROR
@@ -46,6 +47,18 @@ class Pair:
     mailet: Mailet
     on_matcher_exception: OnException = ERROR
     on_mailet_exception: OnException = ERROR
+    matches_all: bool = field(init=False)
+    """True if the mailet gets each mail whole, as most mailets do."""
+    matcher_text: str = field(init=False)
+    """The matcher as the configuration has it."""
+    text: str = field(init=False)
+    """Matcher and mailet, for what is told of a step."""
+
+    def __post_init__(self) -> None:
+        matcher_text = _matcher_text(self.matcher, self.inverted)
+        object.__setattr__(self, "matches_all", self.matcher is None and not self.inverted)
+        object.__setattr__(self, "matcher_text", matcher_text)
+        object.__setattr__(self, "text", f"{matcher_text} -> {type(self.mailet).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +69,7 @@ class Processor:
     pairs: Sequence[Pair] = field(default_factory=tuple)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """A mail on its way through the processors: what was split off has an id of its own; `passed` counts processors."""
 
     mail: Mail
@@ -65,8 +77,28 @@ class _Part:
     passed: int = 0
 
 
+class Before(NamedTuple):
+    """What a mail was like before a mailet had it."""
+
+    sender: MailAddress | None
+    recipients: tuple[MailAddress, ...]
+    header: bytes
+    state: str
+
+    def is_like(self, mail: Mail) -> bool:
+        return (
+            mail.state == self.state
+            and mail.content.header is self.header
+            and mail.sender is self.sender
+            and tuple(mail.recipients) == self.recipients
+        )
+
+
 class PipelineObserver(ABC):
     """Is told of each step."""
+
+    sees_all = True
+    """False: `served` is called only if sender, recipients, header or state may have changed."""
 
     @abstractmethod
     def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
@@ -77,8 +109,8 @@ class PipelineObserver(ABC):
         """The mailet is about to get the mail. Return False to leave it out."""
 
     @abstractmethod
-    def served(self, pair: Pair, mail: Mail, processor: str) -> None:
-        """The mailet had the mail, or was left out."""
+    def served(self, pair: Pair, mail: Mail, processor: str, before: "Before") -> None:
+        """The mailet had the mail, or was left out. See `sees_all`."""
 
     @abstractmethod
     def falls_off(self, mail: Mail, processor: str) -> bool:
@@ -122,16 +154,16 @@ class MailProcessors:
         left: list[_Part] = []
         here = whole.mail.state
         staying = [whole]
+        is_told = _log.isEnabledFor(logging.DEBUG)
         for pair, place in zip(processor.pairs, self._places[processor.name], strict=True):
             going_on: list[_Part] = []
             for one in staying:
-                # most pairs take whatever comes
-                is_whole = pair.matcher is None and not pair.inverted
-                for part, matched in ((one, True),) if is_whole else await self._split(pair, one, here, run, place):
+                parts = ((one, True),) if pair.matches_all else await self._split(pair, one, here, run, place)
+                for part, matched in parts:
                     if matched:
-                        if _log.isEnabledFor(logging.DEBUG):
+                        if is_told:
                             _tell(pair, part.mail, here)
-                        await self._observed(pair, part.mail, here, run.at(place, part.id, part.passed))
+                        await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
                     elif self._observer is not None:
                         self._observer.passes_by(pair, part.mail, here)
                     if part.mail.state != here:
@@ -191,24 +223,20 @@ class MailProcessors:
                 self._failed(mail, here, error, policy)
                 return []
 
-    async def _observed(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
-        if self._observer is None:
-            await self._serve(pair, mail, here, run)
-            return
-        try:
-            if self._observer.serves(pair, mail, here):
-                await self._serve(pair, mail, here, run)
-        finally:
-            self._observer.served(pair, mail, here)
-
     async def _serve(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
+        observer = self._observer
+        before = Before(mail.sender, tuple(mail.recipients), mail.content.header, here)
         try:
-            await pair.mailet.service(mail, run)
+            if observer is None or observer.serves(pair, mail, here):
+                await pair.mailet.service(mail, run)
         except Exception as error:
             if pair.on_mailet_exception is Policy.IGNORE:
                 _log.warning("a mailet failed and is ignored", exc_info=error, extra={"mail": mail.name})
                 return
             self._failed(mail, here, error, pair.on_mailet_exception)
+        finally:
+            if observer is not None and (observer.sees_all or not before.is_like(mail)):
+                observer.served(pair, mail, here, before)
 
     @staticmethod
     def _failed(mail: Mail, here: str, error: Exception, policy: OnException) -> None:
@@ -231,19 +259,18 @@ def _tell(pair: Pair, mail: Mail, here: str) -> None:
         extra={
             "mail": mail.name,
             "processor": here,
-            "matcher": matcher_text(pair),
+            "matcher": pair.matcher_text,
             "mailet": type(pair.mailet).__name__,
             "recipients": len(mail.recipients),
         },
     )
 
 
-def matcher_text(pair: Pair) -> str:
-    """The matcher as the configuration has it."""
-    if pair.matcher is None:
-        return "None" if pair.inverted else "All"
-    condition = f"={pair.matcher.condition}" if pair.matcher.condition else ""
-    return f"{'Not ' if pair.inverted else ''}{type(pair.matcher).__name__}{condition}"
+def _matcher_text(matcher: Matcher | None, inverted: bool) -> str:
+    if matcher is None:
+        return "None" if inverted else "All"
+    condition = f"={matcher.condition}" if matcher.condition else ""
+    return f"{'Not ' if inverted else ''}{type(matcher).__name__}{condition}"
 
 
 def error_line(mail: Mail) -> str:

@@ -3,10 +3,7 @@
 from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT
 from compostela.core.mail.model import GHOST, ROOT, Mail
 from compostela.core.tracing.tracer import Tracer
-from compostela.model.mail_address import MailAddress
-from compostela.processing.processor import Pair, PipelineObserver, error_line, matcher_text
-
-Before = tuple[MailAddress | None, tuple[MailAddress, ...], bytes]
+from compostela.processing.processor import Before, Pair, PipelineObserver, error_line
 
 
 def note_taken_up(tracer: Tracer, mail: Mail) -> None:
@@ -21,29 +18,25 @@ def note_taken_up(tracer: Tracer, mail: Mail) -> None:
 
 
 class TracingObserver(PipelineObserver):
-    """For all mails of a process at once: what a mail was like before a mailet waits under the mail's identity."""
+    """For all mails of a process at once."""
+
+    sees_all = False
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._before: dict[int, Before] = {}
 
     def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
         return
 
     def serves(self, pair: Pair, mail: Mail, processor: str) -> bool:
-        self._before[id(mail)] = (mail.sender, tuple(mail.recipients), mail.content.header)
         return True
 
-    def served(self, pair: Pair, mail: Mail, processor: str) -> None:
-        sender, recipients, header = self._before.pop(id(mail))
-        is_same = mail.state == processor and mail.content.header is header and mail.sender is sender
-        if is_same and len(mail.recipients) == len(recipients) and tuple(mail.recipients) == recipients:
-            return
-        by = f"{matcher_text(pair)} -> {type(pair.mailet).__name__}"
+    def served(self, pair: Pair, mail: Mail, processor: str, before: Before) -> None:
+        sender, recipients, header, _ = before
         if mail.state == GHOST:
             queues = pair.mailet.consumes
             told = [f"goes to the queue {', '.join(queues)}"] if queues else []
-            self._tracer.note(mail, "step" if queues else "end", processor, by, recipients, told)
+            self._tracer.note(mail, "step" if queues else "end", processor, pair.text, recipients, told)
             return
         changes = []
         if tuple(mail.recipients) != recipients:
@@ -57,7 +50,7 @@ class TracingObserver(PipelineObserver):
             if line := error_line(mail):
                 changes.append(f"error: {line}")
         if changes:
-            self._tracer.note(mail, "step", processor, by, recipients, changes)
+            self._tracer.note(mail, "step", processor, pair.text, recipients, changes)
 
     def falls_off(self, mail: Mail, processor: str) -> bool:
         self._tracer.note(mail, "end", processor, "", mail.recipients, ("lost: the processor has no mailet for it",))

@@ -90,8 +90,8 @@ def mailet(name: str, context: MailetContext, /, **parameters: str | Sequence[st
 
 
 async def served(made: Mailet, mail: Mail, number: int = 0) -> Mail:
-    """Return the mail after the mailet, run in the processor root. A run with the same `number` is the same run again."""
-    await made.service(mail, PipelineRun(EntryId(f"entry-{number}")).at("root"))
+    """Return the mail after the mailet, at the place `number` of the processor root. A run with the same number is the same run again."""
+    await made.service(mail, PipelineRun(EntryId(f"entry-{number}")).at(f"root/{number}"))
     return mail
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compostela.processing.parking import Parking
-from compostela.processing.processor import Pair
+from compostela.processing.processor import Before, Pair
 from compostela.processing.tracing import TracingObserver
 from compostela.testing.pipeline import BOB, mail_of, mailet, server_context
 
@@ -15,9 +15,9 @@ async def test_a_blank_error_message_does_not_stop_the_mail(tmp_path: Path, erro
     async with server_context(tmp_path) as context:
         observer, pair = TracingObserver(context.tracer), Pair(None, False, mailet("Null", context))
         mail = mail_of()
-        observer.serves(pair, mail, "root")
+        before = Before(mail.sender, tuple(mail.recipients), mail.content.header, "root")
         mail.state, mail.error_message = "error", error
-        observer.served(pair, mail, "root")
+        observer.served(pair, mail, "root", before)
         (event,) = await context.tracer.read(mail.name)
         assert list(event.detail) == ["goes to the processor error", *told]
 

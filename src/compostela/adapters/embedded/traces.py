@@ -32,8 +32,7 @@ class EmbeddedTraces:
         rows = [(one.trace, one.mail, until, _encode(list(one.events))) for one in batches]
 
         def job(tx: Transaction) -> None:
-            for row in rows:
-                tx.execute(_ADD, row)
+            tx.connection.executemany(_ADD, rows)
             first, last = tx.execute(_OLDEST).fetchone()
             tx.execute(_REMOVE, (first + REMOVED_AT_ONCE + len(rows), now, last - self._max_rows + 1))
 

@@ -1,13 +1,16 @@
 """The structure notes of messages, computed once."""
 
+import re
 from collections import OrderedDict
 
 from compostela.core.blob.model import MessageContent
-from compostela.mime.headers import fields
 from compostela.mime.scanner import describe
 
 MAX_REMEMBERED = 256
-_TRACE_FIELDS = (b"received", b"return-path", b"delivered-to")
+_TRACE_FIELDS = re.compile(
+    rb"(?:(?:received|return-path|delivered-to)[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+\n)*+", re.IGNORECASE
+)
+"""What a delivery adds on top of a header."""
 
 
 class StructureNotes:
@@ -32,7 +35,5 @@ class StructureNotes:
 
 def _fields_that_matter(header: bytes) -> bytes:
     """The header without what a delivery adds on top of it."""
-    for field in fields(header):
-        if field.name.lower() not in _TRACE_FIELDS:
-            return header[field.start :]
-    return header
+    added = _TRACE_FIELDS.match(header)
+    return header if added is None else header[added.end() :]
