@@ -2,6 +2,7 @@
 
 from compostela.base.declared import Reader, elements
 from compostela.net.pop3.settings import Pop3Settings
+from compostela.web.webadmin.settings import WebAdminSettings
 from tools.reference.recording import Element, Recorder, field_docs, shown
 
 
@@ -21,5 +22,8 @@ def rows(declared: type, prefix: str = "") -> dict[str, Element]:
     }
 
 
-PARTS: dict[str, dict[str, Element]] = {"pop3server.xml": rows(Pop3Settings, "pop3server/")}
+PARTS: dict[str, dict[str, Element]] = {
+    "pop3server.xml": rows(Pop3Settings, "pop3server/"),
+    "webadmin.properties": rows(WebAdminSettings),
+}
 """Declared elements of files whose other elements are still found by running their reader."""

@@ -18,6 +18,8 @@ from tests.contracts.mailbox_interruptions import MailboxInterruptionsContract
 from tests.contracts.mailbox_messages import MailboxMessagesContract
 from tests.contracts.mailboxes import MailboxesContract
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["clock", "elsewhere", "faulty", "held_store", "held_writer", "store"]
 
 

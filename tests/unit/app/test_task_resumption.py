@@ -41,6 +41,8 @@ from tests.contracts.mail_repository import keys_of
 from tests.contracts.mailbox_parts import a_mailbox, fill, uids_of
 from tests.dialogues.processing import messages
 
+pytestmark = pytest.mark.slow
+
 MOST_CUTS = 60
 TLS_REPORTS = {
     f"_smtp._tls.case{number}.example": {"TXT": [text_record(f"v=TLSRPTv1; rua=mailto:{BOB}")]}

@@ -1,7 +1,9 @@
 """`webadmin.properties`."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from compostela.base.declared import Boolean, Many, Port, Text, read
 from compostela.base.settings import Settings
 from compostela.core.networks import parse_address
 
@@ -10,23 +12,23 @@ from compostela.core.networks import parse_address
 class WebAdminSettings:
     """Where the administration API listens and its passwords."""
 
-    enabled: bool = False
+    enabled: Annotated[bool, Boolean("enabled")] = False
     """Start the HTTP server."""
-    host: str = "localhost"
+    host: Annotated[str, Text("host")] = "localhost"
     """Listening address; `0.0.0.0` for all."""
-    port: int = 8080
+    port: Annotated[int, Port("port")] = 8080
     """TCP port."""
-    passwords: tuple[str, ...] = ()
+    passwords: Annotated[tuple[str, ...], Many("password")] = ()
     """Secrets with full access."""
-    passwords_readonly: tuple[str, ...] = ()
+    passwords_readonly: Annotated[tuple[str, ...], Many("password.readonly")] = ()
     """Secrets that may GET and HEAD."""
-    passwords_nodelete: tuple[str, ...] = ()
+    passwords_nodelete: Annotated[tuple[str, ...], Many("password.nodelete")] = ()
     """Secrets that may do everything but DELETE."""
-    generate_password: bool = True
+    generate_password: Annotated[bool, Boolean("password.generate")] = True
     """Without any password, make one at each start. When false, and no password is set, the API needs none."""
-    cors_enabled: bool = False
+    cors_enabled: Annotated[bool, Boolean("cors.enable")] = False
     """Answer with CORS headers."""
-    cors_origin: str = "*"
+    cors_origin: Annotated[str, Text("cors.origin")] = "*"
     """Value of Access-Control-Allow-Origin."""
 
     @property
@@ -35,22 +37,9 @@ class WebAdminSettings:
         return bool(self.passwords or self.passwords_readonly or self.passwords_nodelete or self.generate_password)
 
 
-DEFAULTS = WebAdminSettings()
-
-
 def read_webadmin_settings(settings: Settings) -> WebAdminSettings:
     """Reads the whole file; HTTPS and JWT are not yet in effect."""
-    read = WebAdminSettings(
-        enabled=settings.boolean("enabled", DEFAULTS.enabled),
-        host=settings.text("host", DEFAULTS.host),
-        port=settings.integer("port", DEFAULTS.port, minimum=0, maximum=65535),
-        passwords=tuple(settings.strings("password")),
-        passwords_readonly=tuple(settings.strings("password.readonly")),
-        passwords_nodelete=tuple(settings.strings("password.nodelete")),
-        generate_password=settings.boolean("password.generate", DEFAULTS.generate_password),
-        cors_enabled=settings.boolean("cors.enable", DEFAULTS.cors_enabled),
-        cors_origin=settings.text("cors.origin", DEFAULTS.cors_origin),
-    )
+    made = read(WebAdminSettings, settings)
     for name in ("https.enabled", "https.enable"):
         if settings.boolean(name, False):
             settings.not_yet(name)
@@ -62,13 +51,13 @@ def read_webadmin_settings(settings: Settings) -> WebAdminSettings:
             settings.error("JWT authentication is not available yet: remove the key, or set it to false", name)
     settings.not_yet("extensions.routes")
     settings.ignored("maxThreadCount", "minThreadCount")
-    if read.enabled and not read.needs_password and not _is_own_machine(read.host):
+    if made.enabled and not made.needs_password and not _is_own_machine(made.host):
         text = (
-            f"other machines reach WebAdmin ({read.host}), and it asks for no password: set one, or 'host = 127.0.0.1'"
+            f"other machines reach WebAdmin ({made.host}), and it asks for no password: set one, or 'host = 127.0.0.1'"
         )
         settings.problems.warning(settings.place_of("password.generate"), text)
     settings.finish()
-    return read
+    return made
 
 
 def _is_own_machine(host: str) -> bool:
