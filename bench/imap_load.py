@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import resource
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import uvloop
@@ -39,10 +40,10 @@ class Result:
         return percentile(self.latencies[command], part) * 1000
 
 
-def run(port: int, users: list[str], sessions: int, messages: int) -> Result:
-    """`sessions` one after the other for each user, all users at once; each INBOX holds `messages`."""
+def run(port: int, users: list[str], count: int, messages: int) -> Result:
+    """`count` sessions one after the other for each user, all users at once; each INBOX holds `messages`."""
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        shares = [(port, users[part::PROCESSES], sessions, messages) for part in range(PROCESSES)]
+        shares = [(port, users[part::PROCESSES], count, messages) for part in range(PROCESSES)]
         pool.map(_warm, range(PROCESSES))
         start = time.perf_counter()
         parts = pool.starmap(_work, shares)
@@ -55,22 +56,23 @@ def _warm(_: int) -> None:
     time.sleep(0.05)
 
 
-def _work(port: int, users: list[str], sessions: int, messages: int) -> tuple[dict[str, list[float]], float]:
+def _work(port: int, users: list[str], count: int, messages: int) -> tuple[dict[str, list[float]], float]:
     before = resource.getrusage(resource.RUSAGE_SELF)
-    latencies = uvloop.run(_all(port, users, sessions, messages))
+    latencies = uvloop.run(sessions(port, users, count, messages))
     after = resource.getrusage(resource.RUSAGE_SELF)
     return latencies, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-async def _all(port: int, users: list[str], sessions: int, messages: int) -> dict[str, list[float]]:
+async def sessions(port: int, users: Sequence[str], count: int, messages: int) -> dict[str, list[float]]:
+    """`count` one after the other for each user, all users at once. Return latencies in seconds, by command."""
     latencies: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    await asyncio.gather(*(_sessions(port, user, sessions, messages, latencies) for user in users))
+    await asyncio.gather(*(_sessions(port, user, count, messages, latencies) for user in users))
     return latencies
 
 
-async def _sessions(port: int, user: str, sessions: int, messages: int, latencies: dict[str, list[float]]) -> None:
+async def _sessions(port: int, user: str, count: int, messages: int, latencies: dict[str, list[float]]) -> None:
     source = Source(APPEND_SIZE, f"{user}-{time.time_ns()}")
-    for session in range(sessions):
+    for session in range(count):
         client = await ImapClient.connect(port)
         number = session * 37 % messages + 1
         sign = b"+" if session % 2 else b"-"

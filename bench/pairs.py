@@ -22,6 +22,7 @@ from statistics import median
 
 import uvloop
 
+from bench import imap_load
 from bench.imap_client import ImapClient
 from bench.messages import Source
 from bench.ours import VALID_RECIPIENT, Ours
@@ -32,6 +33,7 @@ from bench.smtp_load import SmtpClient
 
 SIZE = 4096
 CONNECTIONS = 10
+MIX_CONNECTIONS = 5
 MESSAGES = 1000
 """In the mailbox of the IMAP commands."""
 LIMIT_SECONDS = 60.0
@@ -141,6 +143,18 @@ def _commands(lines: Sequence[bytes], count: int) -> Work:
     return work
 
 
+def _mix(count: int) -> Work:
+    """Whole sessions, `count` on each of a few connections at once: what `imap_load` does, all on one user's mailboxes."""
+
+    async def work(side: Side) -> tuple[int, list[float]]:
+        users = (READER,) * MIX_CONNECTIONS
+        latencies = await imap_load.sessions(side.delivering.imap, users, count, MESSAGES)
+        merged = [one for each in latencies.values() for one in each]
+        return len(merged), merged
+
+    return work
+
+
 def _stores(count: int) -> Work:
     """Flags that change each time: a burst sets them, the next burst of the side takes them back."""
     adds: dict[str, bool] = {}
@@ -193,6 +207,7 @@ class Measure:
 MEASURES = {
     "mail": Measure("a mail, from accept to visible", _delivered(100), p99_limit=1.1),
     "accept": Measure("a mail, until 250", _accepted(100), lambda side: side.accepting, p99_limit=1.1),
+    "imap": Measure("an IMAP command of the mix", _mix(4)),
     "store": Measure("STORE of one flag", _stores(100)),
     "select": Measure("SELECT of 1,000 messages", _commands([b"SELECT INBOX"], 100), limit=1.0),
     "status": Measure("STATUS", _commands([b"STATUS INBOX (MESSAGES UNSEEN UIDNEXT)"], 300), limit=1.0),

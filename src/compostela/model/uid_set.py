@@ -1,7 +1,7 @@
 """Sets of UIDs as sorted, disjoint, non-adjacent ranges: small for the dense sets that mailboxes are."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from compostela.model.numbers import Uid
 
@@ -102,6 +102,21 @@ class UidSet:
         if run < 0 or uid > self._ends[run]:
             return None
         return self._before[run] + uid - self._starts[run]
+
+    def positions(self, uids: Sequence[int]) -> list[int]:
+        """Positions from 0 of UIDs in ascending order, run by run; those that are not in the set are left out."""
+        found: list[int] = []
+        at = 0
+        while at < len(uids):
+            run = self.run_of(uids[at])
+            if run is None:
+                at += 1
+                continue
+            last, offset = run
+            end = bisect_right(uids, last, lo=at)
+            found += [uid - offset for uid in uids[at:end]]
+            at = end
+        return found
 
     def run_of(self, uid: int) -> tuple[int, int] | None:
         """The range in which a UID is, as (its last UID, what to take from a UID in it to get the position); None when the

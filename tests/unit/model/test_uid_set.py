@@ -124,3 +124,10 @@ def test_nothing_raises_anything_else(octets: bytes) -> None:
         SequenceSet.parse(octets)
     except InvalidArgument:
         pass
+
+
+@given(UIDS, UIDS)
+def test_positions_of_many_are_those_of_each(members: set[int], asked: set[int]) -> None:
+    known = of(members)
+    each = [position for uid in sorted(asked) if (position := known.position(uid)) is not None]
+    assert known.positions(sorted(asked)) == each

@@ -7,6 +7,7 @@ import enum
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 from compostela.core.blob.model import Body
@@ -203,16 +204,22 @@ async def search(
     """The messages of `uids` that match, in UID order. `slots` is shared by all searches of the process: one is taken while
     bodies are held. Raises `TemporaryFailure` when a message cannot be read."""
     found: list[tuple[Uid, ModSeq]] = []
+    looked_at = 0
     async for rows in _rows(store, listings, mailbox, uids, query.look):
-        verdicts = [query.by_row(row) for row in rows]
-        undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
-        matching = await _matching(store, mailbox, undecided, query, slots) if undecided else frozenset()
-        found += [
-            (row.uid, row.modseq)
-            for row, verdict in zip(rows, verdicts, strict=True)
-            if verdict or (verdict is None and row.uid in matching)
-        ]
-        await asyncio.sleep(0)
+        if looked_at:
+            await asyncio.sleep(0)  # other sessions work between two pieces
+        looked_at += len(rows)
+        verdicts = list(map(query.by_row, rows))
+        if None in verdicts:
+            undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
+            matching = await _matching(store, mailbox, undecided, query, slots)
+            found += [
+                (row.uid, row.modseq)
+                for row, verdict in zip(rows, verdicts, strict=True)
+                if verdict or (verdict is None and row.uid in matching)
+            ]
+        else:
+            found += [(row[0], row[1]) for row in compress(rows, verdicts)]
     return found
 
 

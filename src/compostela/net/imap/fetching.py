@@ -13,6 +13,7 @@ from compostela.mime.structure import Structure
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.numbers import Uid
 from compostela.model.uid_set import UidSet
+from compostela.net.gathering_host import GATHERED_BYTES
 from compostela.net.imap.reply import Context, ResponseCut
 from compostela.net.imap.selecting import tell_keywords
 from compostela.protocols.imap import commands
@@ -90,7 +91,7 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
             for run, offset in view.runs(light_rows):
                 for text in _flags_lines(context, view, light, run, offset, since):
                     out.write(text)
-            await out.drain()
+            await out.drain(GATHERED_BYTES)
         return
     makers = [_ROW_TEXTS[item] for item in items]
     async for rows in view.session.rows(view.mailbox, wanted):
@@ -100,7 +101,7 @@ async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, comma
                 if row.modseq > since:
                     texts = b" ".join([make(row, view) for make in makers])
                     out.write(b"* %d FETCH (%s)\r\n" % (row.uid - offset, texts))
-        await out.drain()
+        await out.drain(GATHERED_BYTES)
 
 
 def _tell_keywords_of(context: Context, view: MailboxView, rows: Sequence[MessageRow]) -> None:
@@ -130,7 +131,7 @@ async def _fetch_structures(context: Context, view: MailboxView, wanted: UidSet,
                 ]
                 context.out.write(b"* %d FETCH (%s)\r\n" % (row.uid - offset, b" ".join(texts)))
                 await context.out.drain(STREAM_BYTES)
-        await context.out.drain()
+        await context.out.drain(GATHERED_BYTES)
 
 
 async def _rendered_of(view: MailboxView, uid: Uid, notes: bytes, item: str) -> bytes:
@@ -178,7 +179,7 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
                     if own is not None:
                         # not earlier: flags of a message that cannot be read are told with the other changes
                         view.note_own([FlagsRow(own.uid, own.modseq, own.flags)])
-            await context.out.drain()
+            await context.out.drain(GATHERED_BYTES)
 
 
 def _sets_seen(section: BodySection) -> bool:

@@ -42,7 +42,8 @@ class Output(Protocol):
         ...
 
     async def drain(self, above: int = 0) -> None:
-        """Sends what is gathered, if it is at least `above` octets, and waits while the client does not read."""
+        """Sends what is gathered, if it is at least `above` octets, and waits while the client does not read. Lets other sessions
+        work after a slice of time, so a long command calls it after each piece of its work."""
         ...
 
 

@@ -58,7 +58,7 @@ def _check_numbers(view: MailboxView, key: SearchKey) -> None:
 def _shown(view: MailboxView, uids: list[Uid], *, uid: bool) -> Iterable[int]:
     if uid:
         return uids
-    return [position + 1 for one in uids if (position := view.uids.position(one)) is not None]
+    return [position + 1 for position in view.uids.positions(uids)]
 
 
 def _narrowed(view: MailboxView, key: SearchKey) -> tuple[UidSet, list[SearchKey]]:

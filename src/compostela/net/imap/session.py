@@ -96,11 +96,7 @@ class ImapProtocol(GatheringHost):
         return self
 
     async def drain(self, above: int = 0) -> None:
-        if self._gathered_bytes < above:
-            return
-        self._flush()
-        if self._writable is not None and not self._closing:
-            await self._writable.wait()
+        await self._send_and_give_way(above)
 
     # what the transport tells
 
@@ -173,6 +169,7 @@ class ImapProtocol(GatheringHost):
 
     async def _work(self) -> None:
         trace_id.set(self._session_id)
+        self._begin_slice()
         try:
             while not self._closing:
                 event = self._engine.next_event()
@@ -185,6 +182,7 @@ class ImapProtocol(GatheringHost):
                 if self._note_event():
                     self._flush()
                     await self._listener.scheduler.take()
+                    self._begin_slice()
                 if self._writable is not None:
                     await self.drain()
             if self._ending and not self._has_work():

@@ -14,7 +14,7 @@ from compostela.core.authentication.service import Identity
 from compostela.core.mailbox.actor import Actor
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange, NotOffered
-from compostela.net.gathering_host import GatheringHost
+from compostela.net.gathering_host import GATHERED_BYTES, GatheringHost
 from compostela.net.listeners import Listener
 from compostela.net.pop3 import logging_in
 from compostela.net.pop3.logging_in import Refused
@@ -32,8 +32,6 @@ _log = logging.getLogger(__name__)
 MAX_FAULTS = 20
 """Commands in a row that are unknown, malformed or out of place, after which the server hangs up."""
 MAX_LOGIN_FAILURES = 3
-GATHERED_BYTES = 64 * 1024
-"""Replies of pipelined commands are sent together up to this size."""
 
 _commands = counter("pop3Commands", "POP3 commands")
 
