@@ -12,7 +12,8 @@ from tests.consistency.session import Done, Known, Session
 
 MAILBOXES = ("INBOX", "Work", "Archive")
 PASSWORD = "secret"
-_TEMPORARY = {b"UNAVAILABLE"}
+_TEMPORARY = {b"UNAVAILABLE", b"EXPUNGEISSUED"}
+"""The second: another session has expunged some of the messages, and the client may ask again (RFC 5530 §3)."""
 
 
 class PatientSession(Session):

@@ -1,5 +1,6 @@
 """Clients of the administration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -8,6 +9,7 @@ from tests.chaos.clients import PATIENCE_SECONDS, Client, Refused, TryLater
 from tests.server_process import TOKEN
 
 UNAVAILABLE = 503
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass
@@ -47,10 +49,10 @@ class Administrator(Client):
                 await ask(http, "GET", "/users")
 
 
-def web(port: int) -> aiohttp.ClientSession:
+def web(port: int, headers: Mapping[str, str] = NO_HEADERS) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         f"http://127.0.0.1:{port}",
-        headers={"Authorization": f"Bearer {TOKEN}"},
+        headers={"Authorization": f"Bearer {TOKEN}", **headers},
         timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS),
     )
 
