@@ -1,4 +1,4 @@
-# make setup | run | run-distributed | test | test-distributed | test-distributed-all | chaos [SECONDS=120] [SEED=1] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
+# make setup | run | run-distributed | test | test-rest | test-all | test-distributed | test-distributed-all | chaos [SECONDS=120] [SEED=1] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -14,7 +14,7 @@ DISTRIBUTED_DIALOGUES := $(addprefix tests/dialogues/test_,$(addsuffix .py,\
 	delivery_reports imap imap_durable_writes imap_keywords imap_manners lmtp mailbox_listeners pop3 processing queue_listing \
 	relaying sieve sieve_administration vacation webadmin_policies webadmin_rewriting))
 
-.PHONY: setup run run-distributed test test-distributed test-distributed-all test-contracts test-edition chaos engines clients bench lint crash reference kerberos distributed clean
+.PHONY: setup run run-distributed test test-rest test-all test-distributed test-distributed-all test-contracts test-edition chaos engines clients bench lint crash reference kerberos distributed clean
 
 setup: $(VENV)/.installed
 
@@ -26,7 +26,15 @@ run: setup
 run-distributed: setup distributed
 	@exec dev/two-nodes
 
+# the quick part, see tests/conftest.py
 test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto -rs --part quick
+
+# what `make test` leaves out
+test-rest: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto -rs --part rest
+
+test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto -rs
 
 clients: $(VENV)/.installed-dev
@@ -75,6 +83,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check src tests bench examples tools
 	$(BIN)/mypy
 	$(BIN)/mypy examples
+	$(BIN)/mypy bench
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.odd_words
 

@@ -29,9 +29,13 @@ class Flood:
         self.done = 0
         self._sources = count()
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         source = f"127.0.1.{next(self._sources) % SOURCES + 1}"
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0), limit=CHUNK)
+        return await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0), limit=CHUNK)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection that has been greeted, or refused."""
+        reader, writer = await self.open()
         await reader.readline()
         return reader, writer
 
@@ -80,7 +84,7 @@ class Flood:
 
 async def idle(flood: Flood) -> None:
     """Connections that are opened and never say a word."""
-    kept = []
+    kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     while len(kept) < flood.connections and not flood.over():
         opened = await asyncio.gather(*(flood.connect() for _ in range(OPEN_AT_ONCE)), return_exceptions=True)
         kept += [one for one in opened if not isinstance(one, BaseException)]
@@ -90,9 +94,27 @@ async def idle(flood: Flood) -> None:
         writer.transport.abort()
 
 
+async def limited(flood: Flood) -> None:
+    """As many connections from each address; those that are greeted are counted, and how often others are refused is not."""
+    attempts = range(flood.connections // OPEN_AT_ONCE)
+    kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def attempt() -> None:
+        reader, writer = await flood.open()
+        if (await reader.readline()).startswith(b"220"):
+            flood.done += 1
+        kept.append((reader, writer))
+
+    for _ in attempts:
+        await asyncio.gather(*(attempt() for _ in range(OPEN_AT_ONCE)), return_exceptions=True)
+    await flood.end()
+    for _, writer in kept:
+        writer.transport.abort()
+
+
 async def slow(flood: Flood) -> None:
     """Commands that come octet by octet and never end."""
-    kept = []
+    kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     while len(kept) < flood.connections and not flood.over():
         kept += await asyncio.gather(*(flood.connect() for _ in range(OPEN_AT_ONCE)))
     while not flood.over():
@@ -179,7 +201,7 @@ async def unread(flood: Flood) -> None:
 
 
 FLOODS: dict[str, Callable[[Flood], Awaitable[None]]] = {
-    one.__name__: one for one in (idle, slow, lines, recipients, data, resets, unread)
+    one.__name__: one for one in (idle, limited, slow, lines, recipients, data, resets, unread)
 }
 
 

@@ -30,6 +30,8 @@ PROBE_SECONDS = 0.05
 MEMORY_SECONDS = 0.1
 P99_MILLISECONDS = 100.0
 SETTLE_SECONDS = 1.0
+BY_ADDRESS = 500
+"""`connectionLimitPerIP` of the servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,20 @@ class Kind:
     connections: int
     memory_mb: float
     per: str
+    most: float | None = None
+    """No more than so many may be done."""
 
 
 KINDS = (
     Kind("idle", "connections left idle", 10_000, 200, "connections"),
+    Kind(
+        "limited",
+        f"12,000 connections, {BY_ADDRESS} of an address allowed",
+        12_000,
+        200,
+        "taken",
+        BY_ADDRESS * flooding.SOURCES,
+    ),
     Kind("slow", "commands octet by octet, 1,000 connections", 1000, 100, "octets"),
     Kind("lines", "1 MB lines without an end, 20 connections", 20, 100, "lines"),
     Kind("recipients", "100,000 RCPT at one go, 4 connections", 4, 100, "answers"),
@@ -126,8 +138,14 @@ def _resident_mb(ours: Ours) -> float:
     return sum(map(resident_kib, ours.pids())) * 1.024 / 1000
 
 
-def measure(kind: Kind, folder: Path, seconds: float) -> list[Row]:
-    ours = Ours(folder)
+def measure(kind: Kind, folder: Path, seconds: float, workers: int) -> list[Row]:
+    ours = Ours(folder, workers=workers)
+    servers = ours.server.conf / "smtpserver.xml"
+    servers.write_text(
+        servers.read_text().replace(
+            "<verifyIdentity>", f"<connectionLimitPerIP>{BY_ADDRESS}</connectionLimitPerIP><verifyIdentity>"
+        )
+    )
     context = multiprocessing.get_context("spawn")
     over, done = context.Event(), context.Value(ctypes.c_long, 0)
     flooder = context.Process(
@@ -152,7 +170,7 @@ def measure(kind: Kind, folder: Path, seconds: float) -> list[Row]:
         raise RuntimeError(f"after the flood {kind.name!r} the server serves nobody")
     name = kind.text
     return [
-        Row(f"{name}: done", kind.per, done.value),
+        Row(f"{name}: done", kind.per, done.value, None, at_most(kind.most) if kind.most else None),
         Row(f"{name}: p99 of others", "ms", felt.milliseconds(0.99), None, at_most(P99_MILLISECONDS)),
         Row(f"{name}: p99 before it", "ms", quiet.milliseconds(0.99)),
         Row(f"{name}: longest of others", "ms", felt.milliseconds(1.0)),
@@ -166,6 +184,7 @@ def main() -> int:
     names = [kind.name for kind in KINDS]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"some of: {', '.join(names)}")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each flood lasts (15)")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of the server (1)")
     parser.add_argument("--json", action="store_true", help="the rows as JSON")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -176,7 +195,7 @@ def main() -> int:
             continue
         print(kind.text, file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="compostela-flood-") as folder:
-            rows += measure(kind, Path(folder), options.seconds)
+            rows += measure(kind, Path(folder), options.seconds, options.workers)
     print(json.dumps([row.as_dict() for row in rows], indent=1) if options.json else table.render(rows))
     return int(any(row.met is False for row in rows))
 

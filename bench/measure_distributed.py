@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -82,7 +83,7 @@ class _Cpu:
     def __init__(self, nodes: Sequence[Ours], engines: dict[str, int]) -> None:
         self._meters = {"nodes": CpuMeter(lambda: [pid for node in nodes for pid in node.pids()])}
         for name, pid in engines.items():
-            self._meters[name] = CpuMeter(lambda pid=pid: family(pid))
+            self._meters[name] = CpuMeter(partial(family, pid))
 
     def each(self, count: int) -> dict[str, float]:
         """Milliseconds for one of so many."""

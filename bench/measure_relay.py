@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from statistics import median
 
-from tests.end_to_end.postfix import running_postfix, why_not
+from tests.end_to_end.postfix import running_postfix
 
-from bench import smtp_load
+from bench import peers, smtp_load
 from bench.ours import Ours
 from bench.sides import SMTP_USERS, Effort
 from bench.sink import Sink, running_sink
@@ -33,7 +33,7 @@ def measure(effort: Effort) -> list[Row]:
     """Without Postfix there is no peer."""
     with running_sink() as sink:
         ours = _ours(effort, sink)
-        peer = None if why_not() else _postfix(effort, sink)
+        peer = None if peers.is_missing() else _postfix(effort, sink)
     figures = _queued(effort)
     return [
         Row("relay 4 KiB, in to out", "1/s", ours, peer, times(3)),

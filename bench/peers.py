@@ -14,11 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.ports import free_port
-
 from bench import processes
 from bench.messages import Source
 from bench.sides import FILL_SIZE, PASSWORD
+from compostela.testing.ports import free_port
 
 START_SECONDS = 20.0
 FILL_DATE = 1_795_435_200

@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvloop
-from tests.unit.processing.pipeline import server_context
 
 from bench.sink import Sink, running_sink, silent_server
 from compostela.adapters.embedded.store import EmbeddedStore
@@ -31,6 +30,7 @@ from compostela.processing.remote_delivery.deliverer import Deliverer
 from compostela.processing.remote_delivery.next_hops import Hop
 from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
 from compostela.processing.workers import QueueWorkers
+from compostela.testing.pipeline import server_context
 
 WORKERS = 20
 FILLED_AT_ONCE = 2000

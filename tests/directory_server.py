@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 from tests.programs import needs
 
 needs_slapd = needs("slapd", "slapadd", "ldapmodify")

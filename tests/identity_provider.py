@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from compostela.testing.ports import free_port
 from tests.node_packages import install, needs_node
-from tests.ports import free_port
 
 FOLDER = Path(__file__).parent.parent / "dev" / "oidc"
 INTROSPECTION_AUTH = "Basic bWFpbC1zZXJ2ZXI6bWFpbC1zZXJ2ZXItc2VjcmV0"  # mail-server:mail-server-secret

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 from tests.programs import needs
 
 REALM = "EXAMPLE.ORG"

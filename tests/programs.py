@@ -14,7 +14,7 @@ _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 def needs(*programs: str, package: str = "", as_root: bool = False) -> pytest.MarkDecorator:
-    """For tests that a fresh machine leaves out: `make test` installs no packages of the system. `as_root`: only root can start the
+    """For tests that a fresh machine leaves out: `make test-all` installs no packages of the system. `as_root`: only root can start the
     program."""
     missing = [program for program in programs if shutil.which(program, path=_PATH) is None]
     if package and find_spec(package) is None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 from tests.programs import needs
 
 needs_clamd = needs("clamd")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 
 START_SECONDS = 60.0
 TLS = (
@@ -152,7 +152,7 @@ class ServerProcess:
             connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=10)
             try:
                 connection.request("GET", "/healthcheck/checks/Workers")
-                return json.loads(connection.getresponse().read()).get("status") == "healthy"
+                return bool(json.loads(connection.getresponse().read()).get("status") == "healthy")
             finally:
                 connection.close()
         return False

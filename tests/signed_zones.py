@@ -11,7 +11,7 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 from tests.programs import needs
 
 needs_signed_zones = needs("knotd", "unbound")

@@ -1,6 +1,6 @@
 """`make clients`: mail programs as people use them, each with its own choice of mechanism, against the sample configuration.
 
-They need packages that `make test` does without, so these tests are a command of their own."""
+They need packages that `make test-all` does without, so these tests are a command of their own."""
 
 import itertools
 import shutil

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 from tests.server_process import TOKEN, ServerProcess
 
 SAMPLE = Path(__file__).parents[2] / "conf"

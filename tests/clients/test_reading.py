@@ -3,34 +3,17 @@
 import json
 import subprocess
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from imapclient import IMAPClient
 
+from tests.clients.reading import SECONDS, run
 from tests.clients.sample import HOST, PASSWORD, SampleServer
 from tests.node_packages import install, needs_node
 
 IMAPFLOW = Path(__file__).parents[2] / "dev" / "imapflow"
-SECONDS = 60
 needs_imapflow = needs_node("ImapFlow")
-
-
-def run(command: Sequence[str | Path], home: Path, answers: str = "") -> str:
-    """Standard output and standard error. The program must end well."""
-    done = subprocess.run(
-        command,
-        env={"HOME": str(home), "FETCHMAILHOME": str(home), "TERM": "xterm", "PATH": "/usr/bin:/bin", "USER": "ann"},
-        input=answers,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.mark.runs("mbsync")

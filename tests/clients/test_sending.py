@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.reading import run
 from tests.clients.sample import HOST, PASSWORD, SampleServer
-from tests.clients.test_reading import run
 from tests.end_to_end.postfix import needs_postfix, running_postfix
 
 TEXT = "Good day.\n"

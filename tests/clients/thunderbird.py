@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from compostela.testing.ports import free_port
 from tests.clients.marionette import Marionette
 from tests.clients.sample import HOST, SampleServer
-from tests.ports import free_port
 
 START_SECONDS = 60.0
 _PREFERENCES = """

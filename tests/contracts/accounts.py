@@ -17,8 +17,8 @@ from compostela.core.rewriting.ports import RewritingStore
 from compostela.core.users.ports import UserStore
 from compostela.model.domain import Domain
 from compostela.model.username import Username
+from compostela.testing.mails import address
 from tests.contracts.distance import Eventually, Faulty
-from tests.contracts.fakes import address
 
 BOB = Username.parse("bob@example.org")
 

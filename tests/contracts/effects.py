@@ -17,9 +17,9 @@ from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.queue.ports import MailQueues, QueueItem
 from compostela.core.repository.ports import MailRepositoryStore, RepositoryUrl
 from compostela.model.numbers import EffectKey, EntryId
+from compostela.testing.mails import a_mail
 from tests.contracts.blobs import octets, spilled
 from tests.contracts.distance import Faulty, HeldWriter
-from tests.contracts.fakes import a_mail
 from tests.contracts.mailbox_messages import StoredOctets
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox, message, octets_of, uids_of
 

@@ -16,8 +16,8 @@ from compostela.core.filtering.ports import (
     SpamScanner,
     VirusScanner,
 )
+from compostela.testing.clock import START
 from tests.contracts.distance import Faulty, cut_off
-from tests.contracts.fakes import START
 
 BANNED, FREE = "192.0.2.66", "192.0.2.1"
 SPAM_MARK = b"buy this"

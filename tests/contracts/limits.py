@@ -6,7 +6,7 @@ import asyncio
 
 from compostela.core.authentication.failure_ports import KEPT_LOGIN_SECONDS, Ban, Bans, FailedLogins, RecentLogins
 from compostela.core.rate_limits.ports import ConnectionCounts, RateLimit, RateLimits
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 
 HERE, THERE = "192.0.2.7", "2001:db8::/64"
 HOURLY = RateLimit(10, 3600.0)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from compostela.core.delivery.ports import MailDelivery, Outcome
 from compostela.core.mail.model import Mail
-from tests.contracts.fakes import a_mail, address
+from compostela.testing.mails import a_mail, address
 
 Received = Callable[[str], Awaitable[list[bytes]]]
 BOB, CAROL = "bob@example.org", "carol@example.org"

@@ -17,8 +17,9 @@ from compostela.core.mail.attributes import DELIVERY_RETRIES
 from compostela.core.queue.model import Selection
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey, EntryId
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail, address
 from tests.contracts.distance import Settled, stays_silent
-from tests.contracts.fakes import FakeClock, a_mail, address
 
 
 def effect(key: str = "key") -> Effect:

@@ -11,8 +11,9 @@ from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.repository.ports import MailRepository, MailRepositoryStore, RepositoryQuery, RepositoryUrl
 from compostela.model.numbers import EffectKey, EntryId
+from compostela.testing.clock import START
+from compostela.testing.mails import a_mail
 from tests.contracts.distance import Faulty
-from tests.contracts.fakes import START, a_mail
 
 URL = RepositoryUrl.parse("file://var/mail/error/")
 

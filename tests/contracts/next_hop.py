@@ -11,7 +11,7 @@ from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.outbound.ports import NO_WISHES, SendOptions, SendResult, SmtpSender, Wishes
 from compostela.core.outbound.tls import OPPORTUNISTIC, TlsPolicy
 from compostela.model.mail_address import MailAddress
-from tests.contracts.fakes import address
+from compostela.testing.mails import address
 
 HOST = "127.0.0.1"
 HANG_UP = "hang up"

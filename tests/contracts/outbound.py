@@ -12,7 +12,7 @@ from compostela.core.blob.model import MessageContent
 from compostela.core.outbound.ports import SendOptions, SmtpSender, Wishes
 from compostela.core.outbound.tls import TlsFailureType
 from compostela.mime.lines import has_bare_line_ends
-from tests.contracts.fakes import address
+from compostela.testing.mails import address
 from tests.contracts.next_hop import (
     BOB,
     CAROL,

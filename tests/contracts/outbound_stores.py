@@ -9,7 +9,7 @@ from compostela.core.outbound.sts_ports import StoredStsPolicy, StsPolicyStore
 from compostela.core.outbound.tls_report_task import ReportNotPosted, ReportPoster
 from compostela.core.outbound.tls_reports import TlsResult, TlsResultStore
 from compostela.model.domain import Domain
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 
 ORG, COM = Domain("example.org"), Domain("example.com")
 OLD = StoredStsPolicy("1", "version: STSv1\r\n", START, START + 1000)

@@ -8,8 +8,9 @@ from typing import Protocol
 import pytest
 
 from compostela.core.queue.ports import MAX_DEATHS_ALONE, MailQueue, MailQueues, QueueItem
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail
 from tests.contracts.distance import SKEW_SECONDS
-from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mail_queue import is_idle, names_of
 
 SECONDS = 30.0

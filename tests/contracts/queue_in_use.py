@@ -12,8 +12,9 @@ from compostela.core.idempotency import Effect
 from compostela.core.queue.model import Selection
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
 from compostela.model.numbers import EffectKey
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail, address
 from tests.contracts.distance import Eventually, Faulty
-from tests.contracts.fakes import FakeClock, a_mail, address
 from tests.contracts.mail_queue import LONGEST_BACK_OFF_SECONDS, names_of
 
 COUNT = 2000

@@ -8,8 +8,9 @@ import pytest
 from compostela.core.queue.model import Selection
 from compostela.core.queue.ports import MailQueue, MailQueues
 from compostela.model.domain import Domain
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail, address
 from tests.contracts.distance import Settled, stays_silent
-from tests.contracts.fakes import FakeClock, a_mail, address
 from tests.contracts.mail_queue import is_idle, names_of
 
 A, B = Selection(destination=Domain("a.example")), Selection(destination=Domain("b.example"))

@@ -6,8 +6,9 @@ import pytest
 
 from compostela.core.queue.model import Selection
 from compostela.core.queue.ports import MailQueue, MailQueues, QueueItem
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail
 from tests.contracts.distance import Eventually, Settled, stays_silent
-from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mail_queue import effect, is_idle, names_of
 
 

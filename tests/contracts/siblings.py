@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from compostela.base.siblings import Json, RestartRefused, Siblings
+from compostela.base.siblings import NO_RESTART, Json, RestartRefused, Siblings
 
 
 class SiblingsContract:
@@ -42,3 +42,4 @@ class SiblingsContract:
     async def test_a_restart_that_is_not_possible_says_why(self, siblings: Siblings) -> None:
         with pytest.raises(RestartRefused, match=r"\w+"):
             await siblings.restart()
+        assert siblings.last_restart == NO_RESTART, "none has begun"

@@ -9,7 +9,7 @@ import pytest
 
 from compostela.core.tasks.model import Claim, NewTask, TaskEnd, TaskQuery, TaskRecord, TaskState, TaskStatus
 from compostela.core.tasks.ports import MAX_OPEN_TASKS, LeaseLost, TaskStore, TooManyTasks
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 
 KIND, OTHER = "clear-mail-queue", "reprocessing-all"
 AT_ONCE = {KIND: 1, OTHER: 2}

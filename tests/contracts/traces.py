@@ -3,7 +3,7 @@
 import asyncio
 
 from compostela.core.tracing.ports import TraceBatch, TraceEvent, TraceStore
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 
 LATER = START + 1e6
 MAIL = "Mail1800000000000-0123456789ABCDEFGHJKMNPQRS"

@@ -7,7 +7,7 @@ from compostela.core.vacation.ports import VacationStore
 from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import EntryId
 from compostela.model.username import Username
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 
 BOB, ANN = Username.parse("bob@example.org"), Username.parse("ann@example.org")
 CARL, DORA = MailAddress.parse("carl@b.example"), MailAddress.parse("dora@b.example")

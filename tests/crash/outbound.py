@@ -23,6 +23,7 @@ from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.username import Username
+from compostela.testing.ports import free_port
 from tests.contracts.next_hop import Peer
 from tests.crash.harness import (
     LAST_MOMENT_SECONDS,
@@ -33,7 +34,6 @@ from tests.crash.harness import (
     inconsistencies,
     wait_for_empty_queue,
 )
-from tests.ports import free_port
 from tests.server_process import ServerProcess
 
 SENDER = "user0@example.org"

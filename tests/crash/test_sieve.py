@@ -10,7 +10,7 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
-from tests.dialogues.waiting import eventually
+from compostela.testing.waiting import eventually
 from tests.server_process import ServerProcess
 
 ROUNDS = 6

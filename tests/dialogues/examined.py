@@ -16,8 +16,8 @@ from compostela.doctor.dns.records import publications
 from compostela.doctor.examination import subject_of
 from compostela.doctor.model import Account, Finding, Severity
 from compostela.doctor.subject import Subject
-from tests.dialogues.server import Server, running
-from tests.name_server import NameServer, name_server
+from compostela.testing.name_server import NameServer, name_server
+from compostela.testing.server import Server, running
 
 ADDRESS = "127.0.0.25"
 """On loopback, so that no attempt leaves the machine; no server listens there."""

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import running
-from tests.name_server import NameServer, Zone, name_server
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.name_server import NameServer, Zone, name_server
+from compostela.testing.server import running
 
 NETWORK = "<authorizedAddresses>127.0.0.0/8</authorizedAddresses>"
 

@@ -9,8 +9,8 @@ from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.mime.headers import header_end
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import BOB, Server, running
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import BOB, Server, running
 
 TLS = (
     "<tls startTLS='true'><privateKey>file://var/tls/key.pem</privateKey>"

@@ -11,9 +11,9 @@ from compostela.core.mail.attributes import SENT_BY_MAILET, SMTP_AUTH_USER
 from compostela.core.mail.model import Mail
 from compostela.mailauth.dkim.private_key import load_private_key
 from compostela.processing.mailet import MailetContext
-from tests.name_server import name_server, text_record
-from tests.unit.mailauth.dkim.test_signing import pem
-from tests.unit.processing.pipeline import a_mail, mailet, served, server_context
+from compostela.testing.name_server import name_server, text_record
+from compostela.testing.pipeline import mail_of, mailet, served, server_context
+from tests.unit.mailauth.dkim.signing import pem
 
 KEY = f"v=DKIM1; k=rsa; p={base64.b64encode(load_private_key(pem('rsa'), '').public).decode()}"
 ZONE = {
@@ -35,7 +35,7 @@ async def context(tmp_path: Path) -> AsyncIterator[MailetContext]:
 
 
 def arriving(author: str = "ann@remote.example", address: str = "192.0.2.1", sender: str = "ann@remote.example") -> Mail:  # fmt: skip
-    mail = a_mail(MESSAGE.format(author), sender)
+    mail = mail_of(MESSAGE.format(author), sender)
     mail.remote_address = address
     return mail
 

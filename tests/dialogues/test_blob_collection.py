@@ -14,10 +14,10 @@ from compostela.core.blob.model import MemoryBody
 from compostela.core.blob.references import Referrer
 from compostela.core.blob.tasks import CollectBlobsTask
 from compostela.core.tasks.schedule import Scheduler
-from tests.contracts.fakes import START, FakeClock
-from tests.dialogues.server import running
-from tests.dialogues.test_sieve_administration import call
-from tests.dialogues.test_webadmin_flood import administered
+from compostela.testing.clock import START, FakeClock
+from compostela.testing.server import running
+from tests.dialogues.sieve_administration import call
+from tests.dialogues.webadmin_flood import administered
 
 NAME = Referrer("vault", "1")
 

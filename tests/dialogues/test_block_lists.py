@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.dialogues.hooks import NETWORK, send, with_hooks
-from tests.dialogues.test_smtp import plain
+from tests.dialogues.smtp import plain
 
 CLIENT = "1.0.0.127"
 MAIL = ("MAIL FROM:<ann@sender.example>", "RCPT TO:<bob@example.org>")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import BOB, Server, running
-from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import BOB, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages
 
 EVIL = b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\nsmuggled\r\n.\r\nQUIT\r\n"
 SMUGGLING = {

@@ -7,9 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.dialogues.conversation import conversation
-from tests.dialogues.imap_session import log_in, logged_in, select
-from tests.dialogues.server import Server, running
+from compostela.testing.conversation import conversation
+from compostela.testing.imap_session import log_in, logged_in, select
+from compostela.testing.server import Server, running
 from tests.dialogues.webadmin import WEBADMIN, Api
 
 BOB, ANN = "bob@example.org", "ann@example.org"

@@ -9,18 +9,14 @@ import pytest
 
 from compostela.app.checking import check
 from compostela.base.settings import Problems, Severity
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import IMAP, running
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import IMAP, running
+from tests.dialogues.crowdsec import BAN, NOTHING
 from tests.filter_servers import LocalApi, local_api
 
 CONNECT = '<handler class="org.apache.james.crowdsec.CrowdsecSMTPConnectHandler"/>'
 EHLO = '<handler class="org.apache.james.CrowdsecEhloHook"/>'
-BAN = (
-    b'[{"duration":"3h59m50.27s","id":4,"origin":"cscli","scenario":"manual \'ban\' from \'localhost\'","scope":"Ip",'
-    b'"type":"ban","value":"127.0.0.1"}]'
-)
 CAPTCHA = BAN.replace(b'"ban"', b'"captcha"')
-NOTHING = b"null"
 
 
 @contextlib.asynccontextmanager

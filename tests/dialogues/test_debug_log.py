@@ -10,13 +10,13 @@ from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.core.dns.ports import DnsNoSuchName
 from compostela.core.dns.settings import DnsSettings
 from compostela.net.smtp.session import SmtpProtocol
-from tests.dialogues.conversation import conversation
+from compostela.testing.conversation import conversation
+from compostela.testing.name_server import name_server
+from compostela.testing.server import running
+from compostela.testing.waiting import eventually
+from tests.dialogues.managesieve import MANAGESIEVE
 from tests.dialogues.pop3_server import POP3, TLS
-from tests.dialogues.server import running
-from tests.dialogues.test_managesieve import MANAGESIEVE
-from tests.dialogues.test_processing import NETWORK, idle, next_hop, send
-from tests.dialogues.waiting import eventually
-from tests.name_server import name_server
+from tests.dialogues.processing import NETWORK, idle, next_hop, send
 
 SECRET = "Geheimnis-Xyzzy"
 USER = "bob@example.org"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from compostela.core.mailbox.actor import Actor
 from compostela.core.mailbox.pre_deletion import Deletion, PreDeletionHook
-from tests.dialogues.conversation import conversation
+from compostela.testing.conversation import conversation
+from compostela.testing.server import ANN, BOB, Server
 from tests.dialogues.pop3_server import MESSAGE, deliver, greeted, serving
-from tests.dialogues.server import ANN, BOB, Server
 
 AS_ANN = base64.b64encode(b"ann@example.org\0bob@example.org\0secret").decode()
 AS_BOB = base64.b64encode(b"\0bob@example.org\0secret").decode()

@@ -11,12 +11,13 @@ import pytest
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import ANN, BOB, PASSWORD, SMTP, Server, running
+from compostela.testing.waiting import eventually
 from tests.contracts.next_hop import EVERY_FEATURE, Peer
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import ANN, BOB, PASSWORD, SMTP, Server, running
-from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.test_smtp_extensions import DSN, REQUIRE_TLS, UTF8, ehlo, greet, refused
-from tests.dialogues.waiting import eventually
+from tests.dialogues.delivery_reports import reports
+from tests.dialogues.processing import idle, messages
+from tests.dialogues.smtp_extensions import DSN, REQUIRE_TLS, UTF8, ehlo, greet, refused
 
 NETWORK = "<authorizedAddresses>127.0.0.0/8</authorizedAddresses>"
 BOB_SENDS = "MAIL FROM:<bob@example.org>"
@@ -60,11 +61,6 @@ async def send(c: Conversation, mail: str, *recipients: str, text: str = "Subjec
     await c.server("250 2.1.0", *("250 2.1.5" for _ in recipients), "354")
     await c.client(text, ".")
     await c.server("250 2.6.0")
-
-
-async def reports(server: Server, user: Username = BOB) -> list[str]:
-    await eventually(lambda: idle(server))
-    return [one.decode() for one in await messages(server, user) if b"report-type=delivery-status" in one]
 
 
 def has(report: str, *fields: str) -> None:

@@ -13,13 +13,13 @@ from compostela.base.settings import Problems, Severity
 from compostela.core.health.checks import HealthStatus
 from compostela.model.scram import ScramSecrets
 from compostela.model.username import Username
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import Server, running
-from tests.dialogues.test_authentication import b64, greet
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.pipeline import mail_of, matcher
+from compostela.testing.ports import free_port
+from compostela.testing.server import Server, running
+from tests.dialogues.authentication import b64, greet
 from tests.dialogues.webadmin import WEBADMIN, Api
 from tests.directory_server import STAFF, DirectoryServer, needs_slapd, running_directory
-from tests.ports import free_port
-from tests.unit.processing.pipeline import a_mail, matcher
 
 pytestmark = needs_slapd
 
@@ -142,7 +142,7 @@ async def test_mail_for_its_users_in_domains_that_are_not_ours_is_not_local(
     attributes = directory.attributes(userBase="dc=example,dc=org")
     async with serving(tmp_path, attributes) as server:
         context = server.under_test.mailet_context
-        mail = a_mail("A: b\r\n\r\n", None, "eve@example.org", "carl@example.net")
+        mail = mail_of("A: b\r\n\r\n", None, "eve@example.org", "carl@example.net")
         assert [str(one) for one in await matcher("RecipientIsLocal", context).match(mail)] == ["eve@example.org"]
 
 
@@ -168,7 +168,7 @@ async def test_matchers_on_its_entries(tmp_path: Path, directory: DirectoryServe
         everybody = ("ann@example.org", "bob@example.org", "eve@example.org", "carl@example.net")
 
         async def matched(match: str, sender: str | None = None) -> list[str]:
-            found = await matcher(match, context).match(a_mail("A: b\r\n\r\n", sender, *everybody))
+            found = await matcher(match, context).match(mail_of("A: b\r\n\r\n", sender, *everybody))
             return [str(one).partition("@")[0] for one in found]
 
         cached = "?cacheEnabled=true&cacheSize=10&cacheDuration=1hour"
@@ -193,7 +193,7 @@ async def test_cached_answers_are_kept(tmp_path: Path) -> None:
         async with serving(tmp_path, own.attributes()) as server:
             context = server.under_test.mailet_context
             cached = matcher("HasLDAPAttribute=description?cacheEnabled=true", context)
-            mail = a_mail("A: b\r\n\r\n", None, "ann@example.org")
+            mail = mail_of("A: b\r\n\r\n", None, "ann@example.org")
             assert await cached.match(mail)
             own.stop()
             assert await cached.match(mail)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import Server, running
-from tests.name_server import name_server, text_record
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.name_server import name_server, text_record
+from compostela.testing.server import Server, running
 from tests.unit.mailauth.dkim.samples import BODY, HEADER, Signer, keys, sample
 
 SIGNER = Signer()

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from compostela.mailauth.dkim.private_key import load_private_key
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import Uid
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import BOB, SMTP, running
-from tests.dialogues.test_smtp_extensions import KEEPING, kept
-from tests.dialogues.waiting import eventually
-from tests.name_server import name_server, text_record
+from compostela.testing.conversation import conversation
+from compostela.testing.name_server import name_server, text_record
+from compostela.testing.server import BOB, SMTP, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.smtp_extensions import KEEPING, kept
 
 PASSWORD = "of the key"
 PEM = generate_private_key(65537, 2048).private_bytes(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.dialogues.hooks import NETWORK, with_hooks
-from tests.dialogues.test_smtp import plain
+from tests.dialogues.smtp import plain
 
 ZONE = {
     "mx.example": {"MX": ["10 host.mx.example."]},

@@ -20,9 +20,9 @@ from compostela.doctor.wire import dialogue, relay
 from compostela.doctor.wire.certificates import certificate_of
 from compostela.doctor.wire.tls_strength import check_tls_strength
 from compostela.smtp_hooks.context import HookContext
-from tests.dialogues.conversation import conversation
+from compostela.testing.conversation import conversation
+from compostela.testing.server import BOB, PASSWORD, USERS
 from tests.dialogues.examined import examined
-from tests.dialogues.server import BOB, PASSWORD, USERS
 
 NETWORKS = "<authorizedAddresses>{}</authorizedAddresses>"
 

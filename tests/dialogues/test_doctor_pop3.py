@@ -6,9 +6,9 @@ import pytest
 
 from compostela.core.autoconfiguration.endpoints import Speaks
 from compostela.doctor.model import Account, Finding, Severity
+from compostela.testing.server import BOB, PASSWORD
 from tests.dialogues.examined import Examined, examined
 from tests.dialogues.pop3_server import MECHANISMS, POP3, TLS
-from tests.dialogues.server import BOB, PASSWORD
 
 
 def files(*, ssl: bool = True, tls: str = TLS) -> dict[str, str]:

@@ -12,12 +12,12 @@ from examples.tasks import Expiry
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import Uid
-from tests.contracts.fakes import a_mail
-from tests.dialogues.conversation import conversation
+from compostela.testing.conversation import conversation
+from compostela.testing.mails import a_mail
+from compostela.testing.server import BOB, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.authentication import greet, serving
 from tests.dialogues.hooks import with_hooks
-from tests.dialogues.server import BOB, running
-from tests.dialogues.test_authentication import greet, serving
-from tests.dialogues.waiting import eventually
 
 PAIR = """<mailet match="examples.mailets.SubjectContains=invoice" class="examples.mailets.AddNote"><note>Check it.</note></mailet>
 <mailet match="All" class="AddDeliveredToHeader"/>"""

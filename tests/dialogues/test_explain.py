@@ -9,8 +9,8 @@ import pytest
 
 from compostela.core.queue.model import SPOOL
 from compostela.model.username import Username
-from tests.dialogues.server import BOB, Server, running
-from tests.dialogues.test_processing import NETWORK
+from compostela.testing.server import BOB, Server, running
+from tests.dialogues.processing import NETWORK
 
 WEBADMIN = "enabled=true\nhost=127.0.0.1\nport=0\npassword=secret\n"
 SCRIPT = b'require ["fileinto", "copy"];\nredirect :copy "ann@elsewhere.example"; fileinto "Lists";'

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from compostela.base.listening import BindError
-from tests.dialogues.server import running
-from tests.ports import free_port
+from compostela.testing.ports import free_port
+from compostela.testing.server import running
 
 _TWO = """<smtpservers>
 <smtpserver><jmxName>first</jmxName><bind>127.0.0.1:{free}</bind></smtpserver>

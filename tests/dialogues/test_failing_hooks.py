@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import running
-from tests.dialogues.test_smtp_sessions import refused, scripted
+from compostela.testing.conversation import conversation
+from compostela.testing.server import running
+from tests.dialogues.smtp_sessions import refused, scripted
 
 
 @pytest.mark.parametrize(

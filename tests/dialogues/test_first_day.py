@@ -1,7 +1,6 @@
 """What an operator and the first senders meet, through WebAdmin and SMTP of a whole server."""
 
 import asyncio
-import http.client
 import json
 from collections.abc import Sequence
 from importlib.resources import files
@@ -10,30 +9,17 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from compostela.app.cli import main
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import BOB, SMTP, Server, running
-from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import conversation
+from compostela.testing.server import BOB, SMTP, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.first_day import WEBADMIN, ask
+from tests.dialogues.processing import idle, messages
 
-WEBADMIN = "enabled = true\nhost = 127.0.0.1\nport = 0\npassword = full\n"
 CHECKED = SMTP.replace(
     '<handler class="ValidRcptHandler"/>',
     '<handler class="ValidRcptHandler"><recipientRewriteTableCheck>anyMappingValid</recipientRewriteTableCheck></handler>',
 )
 SAMPLE = Path(__file__).parents[2] / "conf"
-
-
-async def ask(server: Server, method: str, path: str, body: object = None, token: str = "full") -> int:
-    def call() -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", server.under_test.web_port or 0, timeout=30)
-        try:
-            sent = body if body is None or isinstance(body, bytes) else json.dumps(body)
-            connection.request(method, path, sent, {"Authorization": f"Bearer {token}"})
-            return connection.getresponse().status
-        finally:
-            connection.close()
-
-    return await asyncio.to_thread(call)
 
 
 async def rcpt(server: Server, recipients: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from compostela.app.server.services import make_services
 from compostela.base.clock import SystemClock
 from compostela.base.settings import Problems
 from compostela.model.mail_address import MailAddress
-from tests.dialogues.server import Edition
+from compostela.testing.server import Edition
 
 
 async def test_of_nodes_that_start_at_once_one_makes_the_first_user(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from compostela.app.checking import check
 from compostela.base.errors import StorageFull
 from compostela.base.settings import Problems, Severity
 from compostela.core.filtering.ports import SeenTriplet
-from tests.dialogues.conversation import conversation
+from compostela.testing.conversation import conversation
+from compostela.testing.server import running
 from tests.dialogues.hooks import NETWORK, send, with_hooks
-from tests.dialogues.server import running
 
 AT_ONCE = "<tempBlockTime>0</tempBlockTime>"
 COME_AGAIN = "451 4.4.3 Temporary rejected: Please try again later."

@@ -8,9 +8,9 @@ import pytest
 
 from compostela.app.checking import check
 from compostela.base.settings import Problems, Severity
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import running
-from tests.name_server import name_server
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.name_server import name_server
+from compostela.testing.server import running
 
 PROXY = "<proxyRequired>true</proxyRequired>"
 TRAP = '<handler class="SpamTrapHandler"><spamTrapRecip>ann@example.org</spamTrapRecip></handler>'

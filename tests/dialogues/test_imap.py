@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from compostela.net.imap.session import MAX_FAULTS
-from tests.dialogues.conversation import conversation
-from tests.dialogues.imap_session import MESSAGE, append, log_in, logged_in, selected, two_sessions
-from tests.dialogues.server import running
+from compostela.testing.conversation import conversation
+from compostela.testing.imap_session import MESSAGE, append, log_in, logged_in, selected, two_sessions
+from compostela.testing.server import running
 
 
 async def test_login_is_refused_without_tls_when_it_must_be(tmp_path: Path) -> None:

@@ -1,36 +1,17 @@
 """A durable change is answered OK even if a read after it fails, and a session survives a store that fails for a while: a
 client that gets NO repeats the command, and has the message twice."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from compostela.base.errors import TemporaryFailure
 from compostela.net.imap import session
-from tests.dialogues.conversation import conversation
-from tests.dialogues.imap_session import MESSAGE, append, log_in, logged_in, select, selected
-from tests.dialogues.server import Server, running
-
-Again = Callable[[], None]
-
+from compostela.testing.conversation import conversation
+from compostela.testing.imap_session import MESSAGE, append, log_in, logged_in, select, selected
+from compostela.testing.server import Server, running
+from tests.dialogues.imap_durable_writes import Again, failing
 
 WRITES = ("append", "copy", "move", "store_flags", "expunge", "create", "delete", "rename", "subscribe")
-
-
-def failing(monkeypatch: pytest.MonkeyPatch, server: Server, method: str, *, times: int = 1_000_000) -> Again:
-    """Lets a method of the real store fail; gives what ends that."""
-    works, left = getattr(server.store.mailboxes, method), times
-
-    async def fails(*arguments: object) -> object:
-        nonlocal left
-        left -= 1
-        if left >= 0:
-            raise TemporaryFailure("on purpose")
-        return await works(*arguments)
-
-    monkeypatch.setattr(server.store.mailboxes, method, fails)
-    return lambda: monkeypatch.setattr(server.store.mailboxes, method, works)
 
 
 def failing_after_a_write(monkeypatch: pytest.MonkeyPatch, server: Server, *methods: str) -> Again:

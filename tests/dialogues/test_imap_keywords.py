@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.dialogues.conversation import Conversation
-from tests.dialogues.imap_session import MESSAGE, selected
-from tests.dialogues.server import IMAP, running
+from compostela.testing.conversation import Conversation
+from compostela.testing.imap_session import MESSAGE, selected
+from compostela.testing.server import IMAP, running
 
 LIMITS = "<maxKeywordsPerMessage>3</maxKeywordsPerMessage><maxKeywordsPerMailbox>5</maxKeywordsPerMailbox></imapserver>"
 PER_MESSAGE = "NO [LIMIT] {} failed. A message has at most 3 keywords."

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.imap_session import MESSAGE, log_in, selected
-from tests.dialogues.server import running
-from tests.dialogues.test_no_descriptors import no_descriptors_left
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.imap_session import MESSAGE, log_in, selected
+from compostela.testing.server import running
+from tests.dialogues.no_descriptors import no_descriptors_left
 
 HEADER = "From: a@b.example\r\nSubject: Large\r\n\r\n"
 LINE = "x" * 76 + "\r\n"

@@ -8,8 +8,8 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mailbox.model import NewMessage
 from compostela.model.mailbox_path import MailboxPath
-from tests.dialogues.imap_session import logged_in, selected
-from tests.dialogues.server import BOB, Server, running
+from compostela.testing.imap_session import logged_in, selected
+from compostela.testing.server import BOB, Server, running
 
 MESSAGE = NewMessage(MessageContent(b"Subject: x\r\n\r\n", MemoryBody(b"x\r\n")), b"", 1)
 

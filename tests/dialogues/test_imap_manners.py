@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from compostela.model.mailbox_path import MailboxPath
-from tests.dialogues.conversation import conversation
-from tests.dialogues.imap_session import MESSAGE, append, log_in, logged_in, select, selected, two_sessions
-from tests.dialogues.server import BOB, running
+from compostela.testing.conversation import conversation
+from compostela.testing.imap_session import MESSAGE, append, log_in, logged_in, select, selected, two_sessions
+from compostela.testing.server import BOB, running
 
 
 async def test_deleting_the_selected_mailbox_is_ok_and_deselects(tmp_path: Path) -> None:

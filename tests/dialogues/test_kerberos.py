@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import ANN, BOB, Server
-from tests.dialogues.test_authentication import SMTP, b64, greet, serving
-from tests.dialogues.test_login_clients import MAIL, msmtp, run
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import ANN, BOB, Server
+from tests.dialogues.authentication import SMTP, b64, greet, serving
+from tests.dialogues.login_clients import MAIL, msmtp, run
 from tests.kerberos_realm import Initiator, KerberosRealm, needs_kerberos, running_realm
 from tests.programs import needs
 

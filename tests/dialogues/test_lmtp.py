@@ -12,12 +12,12 @@ from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import ANN, BOB, PASSWORD, Server, running
-from tests.dialogues.test_delivery_reports import reports
-from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.test_smtp_extensions import DSN, UTF8
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import ANN, BOB, PASSWORD, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.delivery_reports import reports
+from tests.dialogues.processing import idle, messages
+from tests.dialogues.smtp_extensions import DSN, UTF8
 
 MAIL = "Received: from somewhere\r\nMessage-ID: <1@client.example>\r\nSubject: x\r\n\r\nhello"
 DISCARDING = """<mailetcontainer><processors>

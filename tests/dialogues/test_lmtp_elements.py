@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from compostela.base.settings import Severity
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import running
-from tests.dialogues.test_server_elements import problems_of
+from compostela.testing.conversation import conversation
+from compostela.testing.server import running
+from tests.dialogues.server_elements import problems_of
 
 
 async def test_the_elements_of_smtp_that_have_a_meaning(tmp_path: Path) -> None:

@@ -1,37 +1,16 @@
 """Real clients log in by tokens and by certificates: msmtp and curl."""
 
-import asyncio
 from pathlib import Path
 
 from compostela.model.username import Username
-from tests.dialogues.test_authentication import serving
+from tests.dialogues.authentication import serving
+from tests.dialogues.login_clients import BOB, MAIL, msmtp, run
 from tests.dialogues.tls_server import KEY, KEYS
 from tests.dialogues.tls_server import running as running_with_tls
 from tests.identity_provider import IdentityProvider, needs_identity_provider
 from tests.programs import needs
 
-MAIL = b"Subject: x\r\nFrom: bob@example.org\r\n\r\nx\r\n"
-BOB = "bob@example.org"
-
 pytestmark = needs("msmtp", "curl")
-
-
-async def run(*command: str, given: bytes = b"") -> int:
-    """The exit status."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(30):
-        await process.communicate(given)
-    assert process.returncode is not None
-    return process.returncode
-
-
-async def msmtp(port: int, mechanism: str, *options: str) -> int:
-    return await run(
-        "msmtp", "--host=127.0.0.1", f"--port={port}", f"--auth={mechanism}", f"--user={BOB}", f"--from={BOB}", *options, BOB,
-        given=MAIL,
-    )  # fmt: skip
 
 
 @needs_identity_provider

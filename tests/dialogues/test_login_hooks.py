@@ -5,24 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import SMTP, running
-from tests.dialogues.test_authentication import greet, scram
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import SMTP, running
+from tests.dialogues.authentication import greet, scram
+from tests.dialogues.login_hooks import BEFORE, JAMES, far
 
-JAMES = "org.apache.james.smtpserver"
-BEFORE = f'<handler class="{JAMES}.POP3BeforeSMTPHandler">{{}}</handler>'
 ACCOUNTS = f"""<handler class="{JAMES}.ConfigurationAuthHook"><accounts>
 <account><username>fax@example.org</username><passwords><password>one</password><password>two</password></passwords></account>
 <account><username>copier@example.org</username><passwords><password>paper</password></passwords></account>
 </accounts></handler>"""
-
-
-async def far(c: Conversation) -> str:
-    """The answer to a recipient elsewhere."""
-    await c.server("220 ")
-    await c.client("HELO client.example", "MAIL FROM:<ann@a.example>", "RCPT TO:<x@far.example>")
-    await c.server("250 ", "250 2.1.0")
-    return await c.line()
 
 
 async def read_mail(port: int, password: str, source: str = "127.0.0.1", answer: str = "a OK") -> None:

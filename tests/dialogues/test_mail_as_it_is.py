@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.imap_session import log_in
-from tests.dialogues.server import running
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.imap_session import log_in
+from compostela.testing.server import running
 
 CASES = Path(__file__).parents[1] / "data" / "cases"
 CORPUS = sorted((Path(__file__).parents[1] / "data" / "corpus").glob("*.msg"))

@@ -10,12 +10,12 @@ import pytest
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.mail_address import MailAddress
-from tests.contracts.fakes import a_mail
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import ANN, BOB, SMTP, Server, running
-from tests.dialogues.test_processing import NETWORK, idle, messages, next_hop, send
-from tests.dialogues.waiting import eventually
-from tests.ports import free_port
+from compostela.testing.conversation import conversation
+from compostela.testing.mails import a_mail
+from compostela.testing.ports import free_port
+from compostela.testing.server import ANN, BOB, SMTP, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import NETWORK, idle, messages, next_hop, send
 
 DEFAULT = files("compostela.app.configuration").joinpath("defaults", "mailetcontainer.xml").read_text()
 WITHOUT_RELAY_LIMIT = DEFAULT.replace("RelayLimit=30", "RelayLimit=10000")

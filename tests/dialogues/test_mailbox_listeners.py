@@ -5,9 +5,9 @@ from pathlib import Path
 from compostela.core.events.settings import GENERIC_GROUP
 from compostela.core.events.usage import Usage
 from compostela.core.health.checks import HealthStatus
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import BOB, Server, running
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import conversation
+from compostela.testing.server import BOB, Server, running
+from compostela.testing.waiting import eventually
 
 USAGE = "<listener><class>UsageListener</class><group>usage</group></listener>"
 LISTENERS = "<listeners><executeGroupListeners>{}</executeGroupListeners>{}</listeners>"

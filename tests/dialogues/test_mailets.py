@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import ANN, BOB, running
-from tests.dialogues.test_processing import idle, messages, send
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import conversation
+from compostela.testing.server import ANN, BOB, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages, send
 
 DEFAULT = files("compostela.app.configuration").joinpath("defaults", "mailetcontainer.xml").read_text()
 PLACE = '<mailet match="All" class="AddDeliveredToHeader"/>'

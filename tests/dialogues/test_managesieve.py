@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import Server, running
-from tests.dialogues.test_crowdsec import BAN, NOTHING
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import Server, running
+from tests.dialogues.crowdsec import BAN, NOTHING
+from tests.dialogues.managesieve import MANAGESIEVE
 from tests.filter_servers import local_api
 
-MANAGESIEVE = """<managesieveservers><managesieveserver><jmxName>sieve</jmxName><bind>127.0.0.1:0</bind>
-<tls startTLS="true"><privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates></tls>
-<auth><requireSSL>{ssl}</requireSSL><saslMechanisms>PLAIN,SCRAM-SHA-256</saslMechanisms></auth></managesieveserver></managesieveservers>"""
 PLAIN = base64.b64encode(b"\0bob@example.org\0secret").decode()
 WRONG = base64.b64encode(b"\0bob@example.org\0wrong").decode()
 KEEP = "keep;\r\n"

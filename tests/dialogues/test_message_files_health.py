@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from compostela.core.health.checks import HealthStatus
-from tests.dialogues.server import running
+from compostela.testing.server import running
 
 DAY = 86_400
 

@@ -1,30 +1,15 @@
 """Messages that come while the system gives no more files are deferred, and their sessions go on."""
 
 import contextlib
-import os
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
-from tests.dialogues.conversation import conversation
-from tests.dialogues.imap_session import log_in
-from tests.dialogues.server import running
+from compostela.testing.conversation import conversation
+from compostela.testing.imap_session import log_in
+from compostela.testing.server import running
+from tests.dialogues.no_descriptors import no_descriptors_left
 
 LARGE = "Subject: Large\r\n\r\n" + ("x" * 76 + "\r\n") * 6000
 """About 460 kB: its body goes to a file while it comes."""
-
-
-@contextlib.contextmanager
-def no_descriptors_left() -> Iterator[None]:
-    """Any further file or connection is refused by the system."""
-    lowest = os.dup(0)
-    os.close(lowest)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_an_append_that_cannot_be_written_is_refused_and_the_session_goes_on(tmp_path: Path) -> None:

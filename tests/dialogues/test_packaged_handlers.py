@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import SMTP, running
-from tests.dialogues.test_smtp_extensions import KEEPING, NETWORK, kept, log_in
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import SMTP, running
+from tests.dialogues.smtp_extensions import KEEPING, NETWORK, kept, log_in
 
 JAMES = "org.apache.james.smtpserver"
 

@@ -13,10 +13,10 @@ from compostela.mime.headers import header_end
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.uid_set import UidSet
 from compostela.net.pop3.session import Pop3Protocol
-from tests.dialogues.conversation import conversation
+from compostela.testing.conversation import conversation
+from compostela.testing.server import BOB, Server
+from compostela.testing.waiting import eventually
 from tests.dialogues.pop3_server import MESSAGE, deliver, greeted, in_inbox, logged_in, multiline, serving
-from tests.dialogues.server import BOB, Server
-from tests.dialogues.waiting import eventually
 
 SIZE = len(MESSAGE)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from compostela.net.pop3.server import LoginDelays
-from tests.contracts.fakes import FakeClock
-from tests.dialogues.conversation import Conversation, conversation
+from compostela.testing.clock import FakeClock
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import ANN, BOB
+from tests.dialogues.crowdsec import BAN, NOTHING
+from tests.dialogues.login_hooks import BEFORE, far
 from tests.dialogues.pop3_server import MESSAGE, POP3, b64, deliver, greeted, logged_in, multiline, serving
-from tests.dialogues.server import ANN, BOB
-from tests.dialogues.test_crowdsec import BAN, NOTHING
-from tests.dialogues.test_login_hooks import BEFORE, far
 from tests.filter_servers import local_api
-from tests.unit.protocols.test_sasl import final
+from tests.unit.protocols.sasl import final
 
 PLAIN = b64(b"\0bob@example.org\0secret")
 QUICK = {"authentication.properties": "failures.limit=4\ndelay.first=1ms\n"}

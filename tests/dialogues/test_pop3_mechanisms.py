@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation
+from compostela.testing.conversation import Conversation
 from tests.dialogues.pop3_server import POP3, b64, greeted, multiline, serving
 from tests.dialogues.tls_server import KEYS, client_context, connected
 from tests.identity_provider import IdentityProvider, needs_identity_provider
-from tests.unit.protocols.test_sasl import final
+from tests.unit.protocols.sasl import final
 
 OWN_KEY = "<privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates>"
 PLUS = "SCRAM-SHA-256-PLUS"

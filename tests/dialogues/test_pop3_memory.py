@@ -9,8 +9,8 @@ import pytest
 
 from compostela.net.pop3.maildrop import Maildrop
 from compostela.net.pop3.session import Pop3Protocol
+from compostela.testing.waiting import eventually
 from tests.dialogues.pop3_server import MESSAGE, b64, deliver, greeted, logged_in, multiline, serving
-from tests.dialogues.waiting import eventually
 
 
 @pytest.fixture(autouse=True)

@@ -12,10 +12,10 @@ import pytest
 import uvloop
 
 from compostela.net import admission
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import BOB, Server, running
-from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import BOB, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages
 from tests.programs import needs
 
 KEYS = "<privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates>"

@@ -1,6 +1,5 @@
 """What WebAdmin and the command tell of the mails that wait."""
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -8,27 +7,19 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from click.testing import CliRunner
 
-from compostela.app.cli import main
-from tests.contracts.fakes import a_mail
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import Server, running
-from tests.dialogues.test_first_day import WEBADMIN
-from tests.dialogues.test_processing import NETWORK, next_hop, send
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import conversation
+from compostela.testing.mails import a_mail
+from compostela.testing.server import Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.first_day import WEBADMIN
+from tests.dialogues.processing import NETWORK, next_hop, send
+from tests.dialogues.queue_listing import command
 
 NO_WORKERS = """<mailetcontainer><spooler><threads>0</threads></spooler><processors>
 <processor state="root"><mailet match="All" class="Null"/></processor>
 <processor state="error"><mailet match="All" class="Null"/></processor></processors></mailetcontainer>"""
 REFUSED = "451 4.7.1 come back\ttomorrow\x1b[2J"
-
-
-async def command(server: Server, *arguments: str) -> tuple[int, str]:
-    url = f"http://127.0.0.1:{server.under_test.web_port}"
-    run = CliRunner().invoke
-    done = await asyncio.to_thread(run, main, [*arguments, "--url", url, "--token", "full"])
-    return done.exit_code, done.output
 
 
 class Waiting:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from compostela.core.health.checks import HealthResult, HealthStatus
 from compostela.core.repository.ports import RepositoryUrl
-from tests.contracts.fakes import a_mail
-from tests.dialogues.server import BOB, Server, running
+from compostela.testing.mails import a_mail
+from compostela.testing.server import BOB, Server, running
 
 RECEPTION = "reception.check.user=bob@example.org\nreception.check.timeout={}\n"
 STOPPED = """<mailetcontainer><spooler><threads>0</threads></spooler><processors>

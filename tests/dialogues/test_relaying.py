@@ -9,11 +9,11 @@ from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import BOB, SMTP, Server, running
-from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.test_smtp_extensions import KEEPING, NETWORK, UTF8, kept, log_in
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import BOB, SMTP, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages
+from tests.dialogues.smtp_extensions import KEEPING, NETWORK, UTF8, kept, log_in
 
 WITHOUT_CHECK = SMTP.replace('<handler class="ValidRcptHandler"/>', "")
 """The form of a configuration that takes every recipient of its domains."""

@@ -8,11 +8,11 @@ import pytest
 from compostela.core.health.checks import HealthResult, HealthStatus
 from compostela.core.queue.tasks import ClearQueue
 from compostela.core.tasks.model import TaskStatus
-from tests.contracts.fakes import a_mail
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import BOB, Server, running
-from tests.dialogues.test_processing import idle, messages, next_hop, send
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import conversation
+from compostela.testing.mails import a_mail
+from compostela.testing.server import BOB, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages, next_hop, send
 
 CONTAINER = files("compostela.app.configuration").joinpath("defaults", "mailetcontainer.xml").read_text()
 RELAYING = CONTAINER[CONTAINER.index('<mailet match="All" class="RemoteDelivery">') :]

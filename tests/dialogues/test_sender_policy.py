@@ -9,11 +9,11 @@ import pytest
 
 from compostela.core.mail.model import Mail
 from compostela.core.repository.ports import RepositoryUrl
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import Server, running
-from tests.dialogues.test_smtp import plain
-from tests.dialogues.waiting import eventually
-from tests.name_server import NameServer, name_server, text_record
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.name_server import NameServer, name_server, text_record
+from compostela.testing.server import Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.smtp import plain
 
 ZONE = {
     "pass.example": {"TXT": ['"v=spf1 ip4:127.0.0.1 -all"']},

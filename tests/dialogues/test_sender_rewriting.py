@@ -8,10 +8,10 @@ import pytest
 from compostela.base.errors import InvalidArgument
 from compostela.core.mail.attributes import SENT_BY_MAILET
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
-from tests.contracts.fakes import address
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import Server, running
-from tests.unit.processing.pipeline import BOB, a_mail, mailet, served, spooled
+from compostela.testing.conversation import conversation
+from compostela.testing.mails import address
+from compostela.testing.pipeline import BOB, mail_of, mailet, served, spooled
+from compostela.testing.server import Server, running
 
 SRS = {"recipientrewritetable.xml": "<recipientrewritetable><srs/></recipientrewritetable>"}
 NO_SPOOLER = """<mailetcontainer><spooler><threads>0</threads></spooler><processors>
@@ -32,7 +32,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
 async def test_a_forward_keeps_its_sender_and_reports_come_back(server: Server) -> None:
     context = server.under_test.mailet_context
     table = mailet("RecipientRewriteTable", context)
-    await served(table, a_mail("Subject: x\r\n\r\n", "sender@remote.example", BOB))
+    await served(table, mail_of("Subject: x\r\n\r\n", "sender@remote.example", BOB))
     (forward,) = await spooled(context)
     rewritten = str(forward.sender)
     assert rewritten.startswith("SRS0=")
@@ -43,7 +43,7 @@ async def test_a_forward_keeps_its_sender_and_reports_come_back(server: Server) 
         await c.until("250 2.1.5")
         await c.client(f"RCPT TO:<{rewritten.replace('sender@', 'other@')}>")
         await c.server("550 5.1.1 This is no address of a mail")
-    report = a_mail("Auto-Submitted: auto-replied\r\n\r\n", None, rewritten)
+    report = mail_of("Auto-Submitted: auto-replied\r\n\r\n", None, rewritten)
     assert (await served(table, report, 1)).recipients == []
     (back,) = await spooled(context)
     assert (back.sender, back.recipients) == (None, [address("sender@remote.example")])
@@ -53,16 +53,18 @@ async def test_a_forward_keeps_its_sender_and_reports_come_back(server: Server) 
 @pytest.mark.parametrize("sender", ["ann@example.org", None])
 async def test_our_own_senders_are_not_rewritten(server: Server, sender: str | None) -> None:
     context = server.under_test.mailet_context
-    await served(mailet("RecipientRewriteTable", context), a_mail("Subject: x\r\n\r\n", sender, BOB))
+    await served(mailet("RecipientRewriteTable", context), mail_of("Subject: x\r\n\r\n", sender, BOB))
     (forward,) = await spooled(context)
     assert forward.sender == (address(BOB) if sender else None)
-    mail = await served(mailet("SRS", context), a_mail("Subject: x\r\n\r\n", sender, "bob@elsewhere.example"))
+    mail = await served(mailet("SRS", context), mail_of("Subject: x\r\n\r\n", sender, "bob@elsewhere.example"))
     assert mail.sender == (address(sender) if sender else None)
 
 
 async def test_the_mailet_rewrites_strangers(server: Server) -> None:
     context = server.under_test.mailet_context
-    mail = await served(mailet("SRS", context), a_mail("Subject: x\r\n\r\n", "a@remote.example", "b@elsewhere.example"))
+    mail = await served(
+        mailet("SRS", context), mail_of("Subject: x\r\n\r\n", "a@remote.example", "b@elsewhere.example")
+    )
     assert str(mail.sender).startswith("SRS0=")
 
 

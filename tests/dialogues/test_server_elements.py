@@ -16,11 +16,12 @@ from compostela.net.listeners import Listener
 from compostela.net.listening_sockets import ListeningSockets
 from compostela.net.session_host import SessionHost
 from compostela.net.settings import BindAddress
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import BOB, Server, running
-from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.test_smtp import begin
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import BOB, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages
+from tests.dialogues.server_elements import problems_of
+from tests.dialogues.smtp import begin
 
 NAMED = '<helloName autodetect="false">mail.example.org</helloName>'
 CHAIN = '<handlerchain><handler class="ValidRcptHandler"/></handlerchain>'
@@ -49,14 +50,6 @@ def smtp_file(servers: dict[str, str], attributes: str = "") -> str:
         for name, text in servers.items()
     )
     return f"<smtpservers>{inside}</smtpservers>"
-
-
-def problems_of(folder: Path, text: str, file: str = "smtpserver.xml") -> Problems:
-    folder.mkdir(exist_ok=True)
-    (folder / file).write_text(text)
-    problems = Problems()
-    load(folder, folder / "data", problems)
-    return problems
 
 
 @contextlib.asynccontextmanager

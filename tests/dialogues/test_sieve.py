@@ -16,33 +16,11 @@ from compostela.model.numbers import EntryId
 from compostela.model.username import Username
 from compostela.processing.mailets.sieve import Sieve
 from compostela.processing.pipeline_run import PipelineRun
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import ANN, BOB, NAMES_ALONE, PASSWORD, Server, running
-from tests.dialogues.test_processing import idle, messages, send
-from tests.dialogues.waiting import eventually
-
-MAIL = "From: a@b.example\r\nTo: bob@example.org\r\nSubject: {}\r\nMessage-ID: <{}@b.example>\r\n\r\nhello"
-
-
-async def put(server: Server, text: str, user: Username = BOB) -> None:
-    await server.under_test.services.sieve.put(user, "main", text.encode(), activate=True)
-
-
-async def deliver(
-    server: Server, subject: str = "x", sender: str = "ann@example.org", to: str = "bob@example.org"
-) -> None:
-    async with conversation(server.ports["smtp"]) as c:
-        await send(c, [to], MAIL.format(subject, subject), sender)
-    await eventually(lambda: idle(server))
-
-
-async def in_mailbox(server: Server, user: Username, name: str) -> list[bytes]:
-    mailbox = await server.store.mailboxes.find(MailboxPath.personal(user, name))
-    if mailbox is None:
-        return []
-    uids, _ = await server.store.mailboxes.uids(mailbox.id)
-    found = await server.store.mailboxes.messages(mailbox.id, list(uids))
-    return [await one.content.read() for one in found.values()]
+from compostela.testing.conversation import conversation
+from compostela.testing.server import ANN, BOB, NAMES_ALONE, PASSWORD, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages, send
+from tests.dialogues.sieve import MAIL, deliver, in_mailbox, put
 
 
 async def test_a_script_sorts_mail_into_a_new_mailbox_with_flags(tmp_path: Path) -> None:

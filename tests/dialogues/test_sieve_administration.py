@@ -4,23 +4,15 @@ import asyncio
 import json
 from pathlib import Path
 
-import aiohttp
 import pytest
 from click.testing import CliRunner
 
 from compostela.app.cli import main
-from tests.dialogues.server import BOB
-from tests.dialogues.test_webadmin_flood import administered
+from compostela.testing.server import BOB
+from tests.dialogues.sieve_administration import call
+from tests.dialogues.webadmin_flood import administered
 
 BOBS = "/sieve/bob@example.org/scripts"
-
-
-async def call(address: str, method: str, path: str, body: str | None = None) -> tuple[int, str]:
-    async with (
-        aiohttp.ClientSession(headers={"Password": "secret"}) as client,
-        client.request(method, f"{address}{path}", data=body) as answer,
-    ):
-        return answer.status, await answer.text()
 
 
 @pytest.mark.parametrize("path", ["/sieve/quota/default", "/sieve/quota/users/bob@example.org"])

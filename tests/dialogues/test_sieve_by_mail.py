@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import ANN, BOB, Server, running
-from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.test_sieve import in_mailbox
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import ANN, BOB, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages
+from tests.dialogues.sieve import in_mailbox
 
 TO = "sieve@example.org"
 MAILET = '<mailet match="RecipientIs=sieve@example.org" class="ManageSieveMailet">{}</mailet>'

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from compostela.model.mailbox_path import MailboxPath
-from tests.dialogues.server import ANN, BOB, Server, running
-from tests.dialogues.test_processing import messages
-from tests.dialogues.test_sieve import deliver, in_mailbox, put
+from compostela.testing.server import ANN, BOB, Server, running
+from tests.dialogues.processing import messages
+from tests.dialogues.sieve import deliver, in_mailbox, put
 
 FRIENDS = "tag:example.com,2010-05-28:mylist"
 

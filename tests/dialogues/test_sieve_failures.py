@@ -9,12 +9,12 @@ import pytest
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import CHUNK_BYTES
 from compostela.processing import retries
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import ANN, BOB, Server, running
-from tests.dialogues.test_imap_durable_writes import failing
-from tests.dialogues.test_processing import idle, messages, send
-from tests.dialogues.test_sieve import MAIL, deliver, in_mailbox, put
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import conversation
+from compostela.testing.server import ANN, BOB, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.imap_durable_writes import failing
+from tests.dialogues.processing import idle, messages, send
+from tests.dialogues.sieve import MAIL, deliver, in_mailbox, put
 
 LISTS = 'require "fileinto"; fileinto "Lists";'
 

@@ -7,26 +7,11 @@ import pytest
 
 from compostela.base.errors import TemporaryFailure
 from compostela.model.username import Username
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import running
+from compostela.testing.conversation import conversation
+from compostela.testing.server import running
+from tests.dialogues.smtp import begin, greet, plain
 
 EHLO = ["250-mail.example.org Hello client.example [127.0.0.1]"]
-
-
-def plain(user: str, password: str = "secret") -> str:
-    return base64.b64encode(f"\x00{user}\x00{password}".encode()).decode()
-
-
-async def greet(c: Conversation) -> None:
-    await c.server("220 mail.example.org SMTP Server")
-    await c.client("EHLO client.example")
-    await c.until("250 ")
-
-
-async def begin(c: Conversation, sender: str = "a@foreign.example", recipient: str = "bob@example.org") -> None:
-    await greet(c)
-    await c.client(f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>", "DATA")
-    await c.server("250 2.1.0", "250 2.1.5", "354 Ok Send data ending with <CRLF>.<CRLF>")
 
 
 async def test_a_mail_is_accepted_and_pipelining_works(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from compostela.app.configuration.folder import load
 from compostela.base.settings import Node, Place, Problems, Settings, Severity
 from compostela.net.host_addresses import system_addresses
 from compostela.smtp_hooks.lifespan import MaxConnectionLifespanHandler
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import Server, running
-from tests.dialogues.test_server_elements import problems_of
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import Server, running
+from tests.dialogues.server_elements import problems_of
 
 NAME = '<helloName autodetect="false">mail.example.org</helloName>'
 OPEN = "<auth><announce>always</announce><requireSSL>false</requireSSL></auth>"

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import ANN, BOB, SMTP, running
-from tests.dialogues.test_processing import idle, messages
-from tests.dialogues.test_smtp_extensions import KEEPING, NETWORK, kept, log_in
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import ANN, BOB, SMTP, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages
+from tests.dialogues.smtp_extensions import KEEPING, NETWORK, kept, log_in
+from tests.dialogues.smtp_sessions import refused, scripted
 
 WITHOUT_AUTH = SMTP.replace(
     "<auth><announce>always</announce><requireSSL>{ssl}</requireSSL></auth>", "{elements}", 1
@@ -18,20 +19,10 @@ WITHOUT_AUTH = SMTP.replace(
 """The form of a configuration without an `auth` block."""
 
 
-def scripted(role: str, answer: str, more: str = "") -> str:
-    parameters = f"<role>{role}</role><answer>{answer}</answer>{more}"
-    return f'<handler class="tests.dialogues.scripted_hook.ScriptedHook">{parameters}</handler>'
-
-
 async def greet(c: Conversation, verb: str = "EHLO") -> list[str]:
     await c.server("220 ")
     await c.client(f"{verb} client.example")
     return await c.until("250 ")
-
-
-async def refused(c: Conversation, command: str, answer: str) -> None:
-    await c.client(command)
-    await c.server(answer)
 
 
 async def transact(c: Conversation, *answers: str) -> None:

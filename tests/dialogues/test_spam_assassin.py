@@ -14,12 +14,12 @@ import pytest
 
 from compostela.core.mail.model import Mail
 from compostela.core.repository.ports import RepositoryUrl
-from tests.dialogues.conversation import Conversation, conversation
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.ports import free_port
+from compostela.testing.server import Server, running
+from compostela.testing.waiting import eventually
 from tests.dialogues.hooks import NETWORK, send
-from tests.dialogues.server import Server, running
-from tests.dialogues.waiting import eventually
 from tests.filter_servers import scanner_saying
-from tests.ports import free_port
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 HAM = ("From: ann@sender.example", "To: bob@example.org", "Subject: lunch", "", "At noon?")

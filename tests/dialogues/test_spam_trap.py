@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import conversation
+from compostela.testing.conversation import conversation
+from compostela.testing.server import running
 from tests.dialogues.hooks import NETWORK, with_hooks
-from tests.dialogues.server import running
 
 TRAP = "<spamTrapRecip>Ann@example.org, old@example.net</spamTrapRecip>"
 REFUSED = "554 5.7.1 Rejected: mail from your address is refused for some time"

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from compostela.model.mailbox_path import MailboxPath
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import BOB, SMTP, running
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import conversation
+from compostela.testing.server import BOB, SMTP, running
+from compostela.testing.waiting import eventually
 
 FORM = SMTP.replace(
     '<handler class="ValidRcptHandler"/>',

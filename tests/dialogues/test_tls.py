@@ -18,6 +18,7 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems
 from compostela.net import admission, listeners
 from compostela.net.tls import upgrade
+from compostela.testing.waiting import eventually
 from tests.dialogues.tls_server import (
     KEY,
     KEYS,
@@ -28,7 +29,6 @@ from tests.dialogues.tls_server import (
     running,
     submitted,
 )
-from tests.dialogues.waiting import eventually
 
 
 def keystore(name: str, secret: str = "changeit", more: str = "") -> str:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.server import BOB, PASSWORD
+from compostela.testing.server import BOB, PASSWORD
+from compostela.testing.waiting import eventually
 from tests.dialogues.tls_server import KEY, TlsServer, client_context, running
-from tests.dialogues.waiting import eventually
 
 OF_CONNECTIONS = frozenset(
     [

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import BOB, running
-from tests.dialogues.test_first_day import WEBADMIN
-from tests.dialogues.test_processing import NETWORK, next_hop, send
-from tests.dialogues.test_queue_listing import command
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import conversation
+from compostela.testing.server import BOB, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.first_day import WEBADMIN
+from tests.dialogues.processing import NETWORK, next_hop, send
+from tests.dialogues.queue_listing import command
 
 
 async def test_a_mail_is_followed_from_its_arrival_to_each_recipients_end(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from compostela.core.vacation.model import Vacation
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import ANN, BOB, NAMES_ALONE, PASSWORD, Server, running
-from tests.dialogues.test_processing import idle, messages, send
-from tests.dialogues.waiting import eventually
+from compostela.testing.conversation import conversation
+from compostela.testing.server import ANN, BOB, NAMES_ALONE, PASSWORD, Server, running
+from compostela.testing.waiting import eventually
+from tests.dialogues.processing import idle, messages, send
 
 AWAY = Vacation(True, subject="Away", text_body="I am away.")
 PERSONAL = "From: ann@example.org\r\nTo: bob@example.org\r\nSubject: Lunch\r\nMessage-ID: <1@x.example>\r\n"

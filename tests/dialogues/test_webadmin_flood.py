@@ -3,32 +3,23 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from compostela.adapters.embedded import store as embedded_store
+from compostela.testing.conversation import conversation
+from compostela.testing.server import BOB
+from compostela.testing.waiting import eventually
 from compostela.web.webadmin import request_limits
 from compostela.web.webadmin.server import MAX_CONCURRENT_REQUESTS
 from tests import databases
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import BOB, Server, running
-from tests.dialogues.waiting import eventually
+from tests.dialogues.webadmin_flood import administered
 
-WEBADMIN = "enabled=true\nhost=127.0.0.1\nport=0\npassword=secret\n"
 HEAD = b"GET /domains HTTP/1.1\r\nHost: x\r\n"
 
 UPLOAD = b"PUT /users/new%40example.org HTTP/1.1\r\nHost: x\r\nPassword: secret\r\nContent-Length: 9\r\n\r\n"
-
-
-@contextlib.asynccontextmanager
-async def administered(folder: Path) -> AsyncIterator[tuple[Server, str]]:
-    """The server and the address of its WebAdmin."""
-    async with running(folder, files={"webadmin.properties": WEBADMIN}) as server:
-        await server.under_test.start_web()
-        yield server, f"http://127.0.0.1:{server.under_test.web_port}"
 
 
 async def status_of(address: str, path: str) -> int:

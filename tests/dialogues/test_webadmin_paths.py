@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
-from tests.dialogues.server import running
+from compostela.testing.server import running
 
 WEBADMIN = "enabled=true\nhost=127.0.0.1\nport=0\npassword=secret\n"
 

@@ -11,8 +11,8 @@ from compostela.core.rewriting.service import RecipientRewriteTable
 from compostela.core.rewriting.settings import RewritingSettings
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
-from tests.dialogues.server import Server, running
-from tests.dialogues.test_first_day import WEBADMIN, ask
+from compostela.testing.server import Server, running
+from tests.dialogues.first_day import WEBADMIN, ask
 
 FILES = {"webadmin.properties": WEBADMIN}
 HEADERS = "Authorization: Bearer full\r\nHost: localhost\r\n"

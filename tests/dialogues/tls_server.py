@@ -12,8 +12,8 @@ from pathlib import Path
 from compostela.app.configuration.folder import load
 from compostela.app.server.life_cycle import Server
 from compostela.base.settings import Problems
-from tests.dialogues.conversation import Conversation
-from tests.dialogues.server import DOMAINS, USERS, server_of
+from compostela.testing.conversation import Conversation
+from compostela.testing.server import DOMAINS, USERS, server_of
 
 KEYS = Path(__file__).parents[1] / "data" / "tls"
 KEY = "<privateKey>file://conf/key.pem</privateKey><certificates>file://conf/certificate.pem</certificates>"

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.dialogues.server import running
+from compostela.testing.server import running
 
 WEBADMIN = "enabled=true\nhost=127.0.0.1\nport=0\npassword=secret\n"
 

@@ -20,8 +20,8 @@ from compostela.adapters.cassandra.settings import CassandraSettings
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.bodies import BodyStore
 from compostela.core.mailbox.ports import MailboxStore
+from compostela.testing.clock import FakeClock
 from tests.contracts.distance import SKEW_SECONDS, Faulty
-from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_messages import StoredOctets
 from tests.distributed.bodies import Bodies
 from tests.distributed.cassandra_faults import CassandraFaults, FaultySession, NotingSession, Send

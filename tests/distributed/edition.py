@@ -11,7 +11,7 @@ from compostela.adapters.s3.settings import BlobSettings
 from compostela.app.configuration.folder import load
 from compostela.app.editions.engine_stores import stores_of
 from compostela.base.settings import Problems, Severity
-from tests.dialogues.server import Edition, Opened
+from compostela.testing.server import Edition, Opened
 from tests.distributed.cassandra_faults import NotingSession
 from tests.distributed.conftest import cassandra_settings, empty_tables
 from tests.distributed.nodes import EngineFiles, files_of, redis_server

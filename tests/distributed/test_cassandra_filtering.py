@@ -13,8 +13,8 @@ from compostela.adapters.cassandra.vacations import CassandraVacations
 from compostela.core.filtering.ports import GreylistStore
 from compostela.core.sieve.ports import GlobalScripts, SieveLists, SieveMarks, SieveScripts
 from compostela.core.vacation.ports import VacationStore
+from compostela.testing.clock import START, FakeClock
 from tests.contracts.distance import SKEW_SECONDS
-from tests.contracts.fakes import START, FakeClock
 from tests.contracts.filtering import GreylistStoreContract
 from tests.contracts.sieve_scripts import (
     ANN,

@@ -11,8 +11,9 @@ from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.model.numbers import EffectKey, EntryId
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail
 from tests.contracts.distance import SKEW_SECONDS, Faulty
-from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mail_repository import URL, MailRepositoryContract, keys_of
 from tests.distributed.bodies import Bodies
 

@@ -8,8 +8,8 @@ from compostela.adapters.cassandra.tasks import CassandraTasks
 from compostela.base.errors import TemporaryFailure
 from compostela.core.tasks.model import TaskEnd, TaskQuery, TaskStatus
 from compostela.core.tasks.ports import TaskStore
+from compostela.testing.clock import START
 from tests.contracts.distance import Faulty
-from tests.contracts.fakes import START
 from tests.contracts.tasks import TaskStoreContract, a_task, running, state
 
 POLL_SECONDS = 0.05

@@ -22,8 +22,8 @@ from compostela.adapters.rabbitmq.hints import (
 )
 from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.model.numbers import MailboxId, ModSeq
+from compostela.testing.clock import FakeClock
 from tests.contracts.distance import Eventually
-from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_parts import a_mailbox, message
 from tests.distributed.bodies import Bodies
 from tests.distributed.cassandra_faults import FaultySession

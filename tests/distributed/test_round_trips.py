@@ -33,8 +33,8 @@ from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import EffectKey, Uid
 from compostela.model.uid_set import UidSet
 from compostela.model.username import Username
-from tests.contracts.fakes import a_mail
-from tests.dialogues.waiting import eventually
+from compostela.testing.mails import a_mail
+from compostela.testing.waiting import eventually
 from tests.distributed.cassandra_faults import FaultySession, NotingSession
 from tests.distributed.nodes import EngineFiles, blob_settings, broker_uri, engine_files, redis_server
 from tests.distributed.round_trips import Trips, counted_drivers, counting

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 from tests.programs import needs
 
 WAIT_SECONDS = 30.0

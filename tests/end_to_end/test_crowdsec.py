@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.dialogues.conversation import conversation
-from tests.dialogues.server import running
-from tests.dialogues.waiting import eventually
-from tests.ports import free_port
+from compostela.testing.conversation import conversation
+from compostela.testing.ports import free_port
+from compostela.testing.server import running
+from compostela.testing.waiting import eventually
 
 HANDLERS = '<handler class="org.apache.james.crowdsec.CrowdsecEhloHook"/>'
 KEY = "a-key-for-tests"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from compostela.testing.ports import free_port
 from tests.end_to_end.mailbox import fetch_all
-from tests.ports import free_port
 from tests.server_process import TOKEN, ServerProcess
 
 

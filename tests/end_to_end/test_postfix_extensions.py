@@ -8,8 +8,8 @@ from compostela.core.outbound.ports import SendOptions, Wishes
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
 from compostela.net.outbound.client import SmtpClient
-from tests.dialogues.server import PASSWORD, running
-from tests.dialogues.test_smtp_extensions import DSN, KEEPING, UTF8, kept
+from compostela.testing.server import PASSWORD, running
+from tests.dialogues.smtp_extensions import DSN, KEEPING, UTF8, kept
 from tests.end_to_end.postfix import needs_postfix, running_postfix
 
 pytestmark = needs_postfix

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from compostela.testing.server import ANN, BOB, Server, running
+from compostela.testing.waiting import eventually
 from tests.contracts.next_hop import EVERY_FEATURE, Peer
-from tests.dialogues.server import ANN, BOB, Server, running
-from tests.dialogues.test_delivery_reports import DSN
-from tests.dialogues.test_first_day import WEBADMIN
-from tests.dialogues.test_processing import NETWORK, messages
-from tests.dialogues.test_queue_listing import command
-from tests.dialogues.waiting import eventually
+from tests.dialogues.first_day import WEBADMIN
+from tests.dialogues.processing import NETWORK, messages
+from tests.dialogues.queue_listing import command
+from tests.dialogues.smtp_extensions import DSN
 from tests.end_to_end.postfix import Postfix, needs_postfix, running_postfix
 
 pytestmark = [needs_postfix, pytest.mark.slow]

@@ -8,7 +8,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,19 +15,11 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
 from tests.contracts.mail_queue import names_of
 from tests.contracts.mailbox_parts import message
-from tests.server_process import TOKEN, ServerProcess
-
-COUNT = 3000
-BOXES = 400
-OLD, NEW = Username("old@example.org"), Username("new@example.org")
-LIMIT_SECONDS = 60.0
-URL = RepositoryUrl.parse("file://var/mail/put-aside")
-REPOSITORY = "/mailRepositories/var%2Fmail%2Fput-aside"
-PLACE = f"{REPOSITORY}/mails"
-ENDED = ("completed", "failed", "canceled")
+from tests.end_to_end.tasks import LIMIT_SECONDS, call
+from tests.server_process import ServerProcess
 
 
 @pytest.fixture
@@ -38,6 +29,15 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     (server.conf / "tasks.properties").write_text("schedule = 0 0 1 1 * BlobGCTask\n")
     yield server
     server.stop()
+
+
+COUNT = 3000
+BOXES = 400
+OLD, NEW = Username("old@example.org"), Username("new@example.org")
+URL = RepositoryUrl.parse("file://var/mail/put-aside")
+REPOSITORY = "/mailRepositories/var%2Fmail%2Fput-aside"
+PLACE = f"{REPOSITORY}/mails"
+ENDED = ("completed", "failed", "canceled")
 
 
 @contextmanager
@@ -59,14 +59,6 @@ async def _put_aside(store: EmbeddedStore, names: list[str]) -> None:
 async def _left(store: EmbeddedStore) -> list[str]:
     repository = await store.repositories.select(URL)
     return [key async for key in repository.keys()]  # noqa: SIM118 - no dictionary
-
-
-def call(server: ServerProcess, method: str, path: str) -> Any:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    request = urllib.request.Request(f"http://127.0.0.1:{server.web}{path}", method=method, headers=headers)
-    with urllib.request.urlopen(request, timeout=LIMIT_SECONDS) as answer:
-        body = answer.read()
-    return json.loads(body) if body else None
 
 
 def _size_of_queue(server: ServerProcess) -> int:

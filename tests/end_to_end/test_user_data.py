@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.mailbox import fetch_all, session
-from tests.end_to_end.test_tasks import call
+from tests.end_to_end.tasks import call
 from tests.server_process import ServerProcess
 
 

@@ -51,6 +51,7 @@ def test_a_port_tells_how_each_edition_keeps_its_promise(port: type) -> None:
         assert edition in text, f"the docstring of {port.__module__}.{port.__name__} does not speak of {edition}"
 
 
+@pytest.mark.slow
 def test_the_table_of_ports_is_up_to_date() -> None:
     assert PATH.read_text() == page(), "run 'make reference' and commit docs/developers/ports.md"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from compostela.app.supervisor.plan import Plan, PlannedSocket
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 
 LIMIT_SECONDS = 60.0
 # the settings of the supervisor's modules come before its main function

@@ -3,8 +3,8 @@
 import pytest
 
 from compostela.base.clock import Clock, SystemClock
+from compostela.testing.clock import FakeClock
 from tests.contracts.clock import ClockContract
-from tests.contracts.fakes import FakeClock
 
 
 class TestSystemClock(ClockContract):

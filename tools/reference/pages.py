@@ -24,14 +24,16 @@ from compostela.app.server.life_cycle import Server
 from compostela.app.stores import unopened_stores
 from compostela.app.supervisor.settings import read_workers_settings
 from compostela.base.clock import SystemClock
+from compostela.base.declared import Reader
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.authentication.throttle import read_throttle_settings
 from compostela.core.autoconfiguration.settings import read_autoconfiguration_settings
 from compostela.core.dns.settings import read_dns_settings
 from compostela.core.domains.settings import read_domain_list_settings
+from compostela.core.drop_lists.settings import read_drop_list_settings
 from compostela.core.events.listener import ListenerContext
 from compostela.core.events.settings import ListenersSettings, build_listeners, read_listeners_settings
-from compostela.core.filtering.settings import read_crowdsec_settings
+from compostela.core.filtering.settings import CrowdsecSettings, read_rspamd_settings
 from compostela.core.health.settings import read_health_settings
 from compostela.core.repository.settings import read_repository_settings
 from compostela.core.rewriting.settings import read_rewriting_settings
@@ -51,6 +53,7 @@ from compostela.processing.matchers.composites import COMPOSITES
 from compostela.processing.sieve_settings import read_sieve_settings
 from compostela.smtp_hooks import HOOKS, chain
 from compostela.web.webadmin.settings import read_webadmin_settings
+from tools.reference.declarations import PARTS, declared_by
 from tools.reference.recording import Element, Recorder, record
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -121,13 +124,6 @@ _WORDS = {
     "*server/auth/oidc/userinfo/url": "Where the provider is asked whose token it is, without introspection.",
     "imapserver/plainAuthDisallowed": "Older spelling of `auth/requireSSL`.",
     "imapserver/auth/adminUsers/adminUser": "Users who may act for anybody on this server.",
-    "workers": "Processes that serve clients side by side, at most 64; `auto` is one for each core that the server may use, a quota of CPU time included. With 1 there is no supervisor.",
-    "failures.limit": "Different failed logins of an address within the window after which it is shut out; 0 for any number.",
-    "failures.window": "After that a failure is forgotten.",
-    "ban.duration": "How long an address is shut out.",
-    "delay.first": "How long the third failure waits; each further one twice as long.",
-    "delay.max": "The longest that one waits.",
-    "exempt.networks": "Networks that are never shut out.",
     "imapserver/additionalConnectionChecks": "`CrowdsecImapConnectionCheck`: whom CrowdSec bans is turned away.",
     "imapserver/idleTimeIntervalUnit": "`SECONDS` or `MINUTES`.",
     "imapserver/enableIdle": "Give signs of life during IDLE.",
@@ -189,14 +185,14 @@ def _root_reader(module: object, read: Callable[[Node, Problems], object]) -> Ca
     return run
 
 
-READERS: dict[str, Callable[[Recorder], object]] = {
+READERS: dict[str, Callable[[Recorder], object] | Reader[Any]] = {
     "smtpserver.xml": _root_reader(smtp, smtp.read_smtp_settings),
     "lmtpserver.xml": _root_reader(lmtp, lmtp.read_lmtp_settings),
     "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
     "pop3server.xml": _root_reader(pop3, pop3.read_pop3_settings),
     "managesieveserver.xml": _root_reader(managesieve, managesieve.read_managesieve_settings),
     "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
-    "authentication.properties": lambda recorder: read_throttle_settings(recorder.settings("")),
+    "authentication.properties": read_throttle_settings,
     "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),
     "usersrepository.xml": lambda recorder: (
         read_users_settings(recorder.settings("")),
@@ -205,15 +201,17 @@ READERS: dict[str, Callable[[Recorder], object]] = {
     "recipientrewritetable.xml": lambda recorder: read_rewriting_settings(recorder.settings("")),
     "mailrepositorystore.xml": lambda recorder: read_repository_settings(recorder.settings("")),
     "dnsservice.xml": lambda recorder: read_dns_settings(recorder.settings("")),
-    "crowdsec.properties": lambda recorder: read_crowdsec_settings(recorder.settings("")),
+    "droplists.properties": read_drop_list_settings,
+    "rspamd.properties": read_rspamd_settings,
+    "crowdsec.properties": Reader(CrowdsecSettings),
     "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
     "rabbitmq.properties": lambda recorder: read_rabbitmq(recorder.settings("")),
     "sieve.properties": lambda recorder: read_sieve_settings(recorder.settings("")),
-    "workers.properties": lambda recorder: read_workers_settings(recorder.settings("")),
+    "workers.properties": read_workers_settings,
     "tasks.properties": lambda recorder: read_task_run_settings(recorder.settings("")),
-    "healthcheck.properties": lambda recorder: read_health_settings(recorder.settings("")),
+    "healthcheck.properties": read_health_settings,
     "autoconfiguration.properties": lambda recorder: read_autoconfiguration_settings(recorder.settings("")),
-    "doctor.properties": lambda recorder: read_doctor_settings(recorder.settings("")),
+    "doctor.properties": read_doctor_settings,
     "batchsizes.properties": lambda recorder: folder._read_batch_sizes(recorder.settings("")),
     "extensions.properties": lambda recorder: folder._read_extensions(recorder.settings("")),
     "cassandra.properties and cassandra-driver.conf": lambda recorder: read_cassandra_settings(
@@ -234,13 +232,21 @@ def configuration() -> str:
         "between an element and the one inside it; what is inside may be written as an attribute as well.",
     ]
     for name, read in READERS.items():
-        recorder = record(read)
+        recorder = _elements_of(name, read)
         lines += ["", f"## {name}", ""]
         if not recorder.is_in_effect:
             lines += ["Read for its form only: nothing of it is in effect yet.", ""]
         lines += _elements(recorder, _WORDS)
     lines += ["", "## Known by name, not yet in effect", "", *_wrapped(folder._NOT_YET)]
     return _page(lines)
+
+
+def _elements_of(name: str, read: Callable[[Recorder], object] | Reader[Any]) -> Recorder:
+    if isinstance(read, Reader):
+        return declared_by(read)
+    recorder = record(read)
+    recorder.elements.update(PARTS.get(name, {}))
+    return recorder
 
 
 def _elements(found: Recorder, words: Mapping[str, str]) -> list[str]:

@@ -74,9 +74,9 @@ class RecordingSettings(Settings):
         self._recorder = recorder
         self._prefix = prefix
 
-    def _note(self, name: str, kind: str, default: object, shown: str | None = None) -> None:
+    def _note(self, name: str, kind: str, default: object, text: str | None = None) -> None:
         meaning = _meaning(_caller(), name)
-        element = Element(kind, _shown(default) if shown is None else shown, meaning)
+        element = Element(kind, shown(default) if text is None else text, meaning)
         known = self._recorder.elements.setdefault(self._prefix + name, element)
         known.meaning = known.meaning or meaning
 
@@ -107,8 +107,8 @@ class RecordingSettings(Settings):
         return default
 
     def choice(self, name: str, default: Any, names: dict[str, Any]) -> Any:  # Any: likewise
-        shown = next((key for key, value in names.items() if value is default), _shown(default))
-        self._note(name, "one of " + ", ".join(f"`{key}`" for key in names), default, shown)
+        text = next((key for key, value in names.items() if value is default), shown(default))
+        self._note(name, "one of " + ", ".join(f"`{key}`" for key in names), default, text)
         return default
 
     def parsed(self, name: str, default: Any, parse: Callable[[str], Any]) -> Any:  # noqa: ARG002 - the interface's
@@ -147,14 +147,15 @@ class RecordingSettings(Settings):
         return
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A default as the reference shows it."""
     match value:
         case bool():
             return str(value).lower()
         case None | "":
             return "none"
         case list() | tuple():
-            return ", ".join(map(_shown, value)) or "none"
+            return ", ".join(map(shown, value)) or "none"
         case str() if value == socket.gethostname():
             return "the machine's name"
         case str():

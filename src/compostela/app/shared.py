@@ -12,7 +12,6 @@ from compostela.app.server.surroundings import Surroundings
 from compostela.app.worker import Inheritance, SupervisedWorker
 from compostela.base.clock import SystemClock
 from compostela.base.log_levels import LogLevels
-from compostela.base.worker_table import MAX_PROCESSES
 from compostela.net.accepting import AcceptTurns
 from compostela.net.listening_sockets import ListeningSockets
 
@@ -27,16 +26,14 @@ class Shared:
         """`end` is called when others have taken the place of this worker and its sessions have ended, and when the supervisor is
         gone."""
         self._end = end
-        self._place = place
         self._file = CountersFile(data)
         clock = SystemClock()
         self.limits = shared_limits(self._file, clock)
-        self._connections = SharedConnections(self._file, clock, place.number)
+        self._connections = SharedConnections(place.table, place.number, clock)
         self._turns = AcceptTurns(place.table, place.number)
         self._worker = SupervisedWorker(
             place.channel,
             lead=self._lead,
-            ended=self._connections.forget,
             drain=self._drain,
             orphaned=end,
         )
@@ -52,8 +49,6 @@ class Shared:
         """Before the server takes connections."""
         self._server, self._levels = server, levels
         server.answer_siblings(levels)
-        # of a worker that had this number
-        self._connections.forget({self._place.number})
         await self._worker.start()
 
     async def ready(self) -> None:
@@ -66,6 +61,7 @@ class Shared:
         """After the server has stopped."""
         await self._worker.stop()
         self._turns.close()
+        self._connections.close()
         self._file.close()
 
     async def _drain(self) -> None:
@@ -73,7 +69,6 @@ class Shared:
             await self._server.drain()
         self._end()
 
-    def _lead(self, living: set[int]) -> None:
-        self._connections.forget(set(range(1, MAX_PROCESSES)) - living - {self._place.number})
+    def _lead(self) -> None:
         if self._server is not None:
             self._server.lead()

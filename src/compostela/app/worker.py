@@ -16,7 +16,7 @@ from compostela.app.supervisor.messages import (
     decode,
     encode,
 )
-from compostela.base.siblings import Answer, Json, RestartRefused
+from compostela.base.siblings import NO_RESTART, Answer, Json, RestartRefused, RollingRestart
 
 _log = logging.getLogger(__name__)
 
@@ -75,16 +75,14 @@ class SupervisedWorker:
         self,
         channel: socket.socket,
         *,
-        lead: Callable[[set[int]], None],
-        ended: Callable[[set[int]], None],
+        lead: Callable[[], None],
         drain: Callable[[], Awaitable[None]],
         orphaned: Callable[[], None],
     ) -> None:
-        """`lead` is called with the numbers of the living workers when this worker becomes the leader, `ended` with the numbers of
-        workers that have ended, `drain` when other workers have taken its place, `orphaned` when the supervisor is gone."""
+        """`lead` is called when this worker becomes the leader, `drain` when other workers have taken its place, `orphaned` when the
+        supervisor is gone."""
         self._channel = channel
         self._lead = lead
-        self._ended = ended
         self._drain = drain
         self._orphaned = orphaned
         self._writer: asyncio.StreamWriter | None = None
@@ -92,9 +90,9 @@ class SupervisedWorker:
         self._questions: dict[int, _Question] = {}
         self._restarts: dict[int, asyncio.Future[str | None]] = {}
         self._next = 0
-        self._living: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.missing = 0
+        self.last_restart = NO_RESTART
 
     async def start(self) -> None:
         """Begins to listen to the supervisor."""
@@ -177,11 +175,13 @@ class SupervisedWorker:
     def _take(self, message: Message) -> None:
         match message["is"]:
             case "lead":
-                self._lead(self._living)
+                self._lead()
             case "drain":
                 self._begin(self._drain())
             case "workers":
-                self._on_workers(set(message["living"]), message["missing"])
+                self.missing, self.last_restart = message["missing"], RollingRestart(**message["restart"])
+                for one in self._questions.values():
+                    one.look(set(message["living"]))
             case "asked":
                 self._begin(self._reply(message))
             case "asking" if question := self._questions.get(message["id"]):
@@ -192,14 +192,6 @@ class SupervisedWorker:
                 question.look()
             case "restarting" if (waiting := self._restarts.get(message["id"])) and not waiting.done():
                 waiting.set_result(message["problem"])
-
-    def _on_workers(self, living: set[int], missing: int) -> None:
-        self.missing = missing
-        gone, self._living = self._living - living, living
-        if gone:
-            self._ended(gone)
-        for question in self._questions.values():
-            question.look(living)
 
     async def _reply(self, message: Message) -> None:
         body: Json = None

@@ -1,6 +1,7 @@
 """What the processes of one server ask and tell each other, such as metrics, log levels, and to read certificates again."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
@@ -21,6 +22,19 @@ class RestartRefused(Exception):
     """A rolling restart is not possible; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class RollingRestart:
+    """The last one that began. 0 is the number of none."""
+
+    number: int
+    is_over: bool
+    problem: str | None = None
+    """Why it was given up: the processes before go on."""
+
+
+NO_RESTART = RollingRestart(0, is_over=True)
+
+
 class Siblings(Protocol):
     """The other worker processes of this server on this machine. Embedded and distributed alike: they are reached by way of the
     supervisor; a process without one is alone."""
@@ -36,8 +50,12 @@ class Siblings(Protocol):
 
     async def restart(self) -> None:
         """Put new processes with the present code and configuration in the place of all. Returns when the configuration is found to
-        be right. Raises
-        `RestartRefused`."""
+        be right; `last_restart` tells the rest. Raises `RestartRefused`."""
+        ...
+
+    @property
+    def last_restart(self) -> RollingRestart:
+        """How far it is."""
         ...
 
     @property
@@ -50,6 +68,7 @@ class NoSiblings:
     """The process is alone."""
 
     missing = 0
+    last_restart = NO_RESTART
 
     async def ask(self, topic: str, body: Json = None) -> list[Json]:  # noqa: ARG002 - the interface's
         return []

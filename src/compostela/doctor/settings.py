@@ -3,50 +3,18 @@
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Annotated
 
+from compostela.base.declared import Duration, Integer, Many, Parsed, Reader
 from compostela.base.errors import InvalidArgument
-from compostela.base.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorSettings:
-    """What `compostela doctor` and `compostela dns` go by beside the server's own configuration."""
-
-    addresses: tuple[str, ...] = ()
-    """The server's addresses as the Internet sees them; by default those of its name in DNS."""
-    block_lists: tuple[str, ...] = ("zen.spamhaus.org", "bl.spamcop.net", "psbl.surriel.com")
-    """DNS block lists that are asked for the addresses."""
-    relay_recipient: str = "relay-test@example.com"
-    """A foreign address: the server must not take mail for it from strangers. Nothing is sent to it."""
-    check_seconds: float = 30.0
-    """A check that takes longer is given up."""
-    certificate_days: int = 14
-    """A certificate that ends within so many days is complained of."""
-    report_mailbox: str = "postmaster"
-    """Local part of the addresses that DMARC and TLS reports are asked for at."""
-
-
-DEFAULTS = DoctorSettings()
-
-
-def read_doctor_settings(settings: Settings) -> DoctorSettings:
-    """Reads the whole file."""
-    addresses = settings.strings("public.addresses")
-    for address in addresses:
-        try:
-            ip_address(address)
-        except ValueError:
-            settings.error(f"{address!r} is no IP address", "public.addresses")
-    read = DoctorSettings(
-        addresses=tuple(addresses),
-        block_lists=tuple(settings.strings("blocklists", DEFAULTS.block_lists)),
-        relay_recipient=settings.parsed("relay.recipient", DEFAULTS.relay_recipient, _address),
-        check_seconds=settings.duration("check.timeout", DEFAULTS.check_seconds, minimum=0.1),
-        certificate_days=settings.integer("certificate.days", DEFAULTS.certificate_days, minimum=0),
-        report_mailbox=settings.parsed("report.mailbox", DEFAULTS.report_mailbox, _local_part),
-    )
-    settings.finish()
-    return read
+def _ip_address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise InvalidArgument(f"{text!r} is no IP address") from None
+    return text
 
 
 def _local_part(text: str) -> str:
@@ -61,3 +29,28 @@ def _address(text: str) -> str:
     if not (local and at and domain and text.isascii() and text.isprintable()) or set(text) & set(' <>"'):
         raise InvalidArgument(f"{text!r} is no plain mail address")
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorSettings:
+    """What `compostela doctor` and `compostela dns` go by beside the server's own configuration."""
+
+    addresses: Annotated[tuple[str, ...], Many("public.addresses", _ip_address)] = ()
+    """The server's addresses as the Internet sees them; by default those of its name in DNS."""
+    block_lists: Annotated[tuple[str, ...], Many("blocklists")] = (
+        "zen.spamhaus.org",
+        "bl.spamcop.net",
+        "psbl.surriel.com",
+    )
+    """DNS block lists that are asked for the addresses."""
+    relay_recipient: Annotated[str, Parsed("relay.recipient", _address, "mail address")] = "relay-test@example.com"
+    """A foreign address: the server must not take mail for it from strangers. Nothing is sent to it."""
+    check_seconds: Annotated[float, Duration("check.timeout", minimum=0.1)] = 30.0
+    """A check that takes longer is given up."""
+    certificate_days: Annotated[int, Integer("certificate.days", minimum=0)] = 14
+    """A certificate that ends within so many days is complained of."""
+    report_mailbox: Annotated[str, Parsed("report.mailbox", _local_part, "local part")] = "postmaster"
+    """Local part of the addresses that DMARC and TLS reports are asked for at."""
+
+
+read_doctor_settings = Reader(DoctorSettings)

@@ -12,7 +12,7 @@ import mmap
 import socket
 from collections.abc import Callable
 
-from compostela.base.worker_table import ABSENT, TABLE_OCTETS
+from compostela.base.worker_table import ABSENT, TURNS_OCTETS
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +22,8 @@ PAUSE_SECONDS = 0.5
 """No connection is accepted for this time when the process or the system has no descriptor left."""
 MAX_AT_ONCE = 16
 """Connections that one round of the loop accepts."""
+UNEVENNESS = 16
+"""A process leaves connections to one that has fewer by more than this part."""
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -30,7 +32,7 @@ class AcceptTurns:
 
     def __init__(self, table: int, number: int) -> None:
         """`table` is the descriptor of a file as `compostela.base.worker_table` describes it."""
-        self._octets = mmap.mmap(table, TABLE_OCTETS)
+        self._octets = mmap.mmap(table, TURNS_OCTETS)
         self._counts = memoryview(self._octets).cast("q")
         self._number = number
         self._beginning = 0
@@ -60,8 +62,9 @@ class AcceptTurns:
             self._counts[self._number] -= 1
 
     def is_anothers(self) -> bool:
-        """Whether a process that accepts has fewer connections than this."""
-        return min(self._counts.tolist()) < self._counts[self._number] + self._beginning
+        """Whether a process that accepts has clearly fewer connections than this."""
+        own = self._counts[self._number] + self._beginning
+        return min(self._counts.tolist()) + own // UNEVENNESS < own
 
     def close(self) -> None:
         self._counts.release()
@@ -95,7 +98,7 @@ class SharedAcceptor:
         if self._turns.is_anothers():
             self._pause(PATIENCE_SECONDS)
         else:
-            self._accept()
+            self._accept(leaves=True)
 
     def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._bound)
@@ -105,9 +108,10 @@ class SharedAcceptor:
         # whatever the others did: what still waits is taken
         self._timer = None
         self._loop.add_reader(self._bound, self._ready)
-        self._accept()
+        self._accept(leaves=False)
 
-    def _accept(self) -> None:
+    def _accept(self, *, leaves: bool) -> None:
+        """With `leaves`, not those that are another process's."""
         for _ in range(MAX_AT_ONCE):
             try:
                 connection, _ = self._bound.accept()
@@ -124,7 +128,7 @@ class SharedAcceptor:
             beginning = self._loop.create_task(self._begin(connection))
             self._beginning.add(beginning)
             beginning.add_done_callback(self._beginning.discard)
-            if self._turns.is_anothers():
+            if leaves and self._turns.is_anothers():
                 return
 
     async def _begin(self, connection: socket.socket) -> None:

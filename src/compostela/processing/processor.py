@@ -77,8 +77,28 @@ class _Part(NamedTuple):
     passed: int = 0
 
 
+class Before(NamedTuple):
+    """What a mail was like before a mailet had it."""
+
+    sender: MailAddress | None
+    recipients: tuple[MailAddress, ...]
+    header: bytes
+    state: str
+
+    def is_like(self, mail: Mail) -> bool:
+        return (
+            mail.state == self.state
+            and mail.content.header is self.header
+            and mail.sender is self.sender
+            and tuple(mail.recipients) == self.recipients
+        )
+
+
 class PipelineObserver(ABC):
     """Is told of each step."""
+
+    sees_all = True
+    """False: `served` is called only if sender, recipients, header or state may have changed."""
 
     @abstractmethod
     def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
@@ -89,8 +109,8 @@ class PipelineObserver(ABC):
         """The mailet is about to get the mail. Return False to leave it out."""
 
     @abstractmethod
-    def served(self, pair: Pair, mail: Mail, processor: str) -> None:
-        """The mailet had the mail, or was left out."""
+    def served(self, pair: Pair, mail: Mail, processor: str, before: "Before") -> None:
+        """The mailet had the mail, or was left out. See `sees_all`."""
 
     @abstractmethod
     def falls_off(self, mail: Mail, processor: str) -> bool:
@@ -205,17 +225,18 @@ class MailProcessors:
 
     async def _serve(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
         observer = self._observer
+        before = Before(mail.sender, tuple(mail.recipients), mail.content.header, here)
         try:
             if observer is None or observer.serves(pair, mail, here):
                 await pair.mailet.service(mail, run)
         except Exception as error:
             if pair.on_mailet_exception is Policy.IGNORE:
                 _log.warning("a mailet failed and is ignored", exc_info=error, extra={"mail": mail.name})
-            else:
-                self._failed(mail, here, error, pair.on_mailet_exception)
+                return
+            self._failed(mail, here, error, pair.on_mailet_exception)
         finally:
-            if observer is not None:
-                observer.served(pair, mail, here)
+            if observer is not None and (observer.sees_all or not before.is_like(mail)):
+                observer.served(pair, mail, here, before)
 
     @staticmethod
     def _failed(mail: Mail, here: str, error: Exception, policy: OnException) -> None:

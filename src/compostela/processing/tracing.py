@@ -3,18 +3,13 @@
 from compostela.core.mail.attributes import PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT
 from compostela.core.mail.model import GHOST, ROOT, Mail
 from compostela.core.tracing.tracer import Tracer
-from compostela.model.mail_address import MailAddress
-from compostela.processing.processor import Pair, PipelineObserver, error_line
-
-Before = tuple[MailAddress | None, tuple[MailAddress, ...], bytes]
+from compostela.processing.processor import Before, Pair, PipelineObserver, error_line
 
 
 def note_taken_up(tracer: Tracer, mail: Mail) -> None:
     """That the spooler has a mail; one that is new arrived at its time."""
     sender = f"from {mail.sender or '<>'}"
-    if mail.state == ROOT and not (
-        PROCESSING_ERROR_COUNT in mail.attributes or TEMPORARY_ERROR_COUNT in mail.attributes
-    ):
+    if mail.state == ROOT and not {PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT} & mail.attributes.keys():
         came = f"from the host {mail.remote_host} [{mail.remote_address}]"
         detail = (sender, came, f"{mail.size} octets")
         tracer.note(mail, "arrived", mail.state, "", mail.recipients, detail, at=mail.arrived_at)
@@ -23,24 +18,21 @@ def note_taken_up(tracer: Tracer, mail: Mail) -> None:
 
 
 class TracingObserver(PipelineObserver):
-    """For all mails of a process at once: what a mail was like before a mailet waits under the mail's identity."""
+    """For all mails of a process at once."""
+
+    sees_all = False
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._before: dict[int, Before] = {}
 
     def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
         return
 
     def serves(self, pair: Pair, mail: Mail, processor: str) -> bool:
-        self._before[id(mail)] = (mail.sender, tuple(mail.recipients), mail.content.header)
         return True
 
-    def served(self, pair: Pair, mail: Mail, processor: str) -> None:
-        sender, recipients, header = self._before.pop(id(mail))
-        is_same = mail.state == processor and mail.content.header is header and mail.sender is sender
-        if is_same and tuple(mail.recipients) == recipients:
-            return
+    def served(self, pair: Pair, mail: Mail, processor: str, before: Before) -> None:
+        sender, recipients, header, _ = before
         if mail.state == GHOST:
             queues = pair.mailet.consumes
             told = [f"goes to the queue {', '.join(queues)}"] if queues else []

@@ -7,7 +7,7 @@ import pytest
 from compostela.adapters.crowdsec.bans import CrowdsecBans
 from compostela.base.clock import SystemClock
 from compostela.core.filtering.settings import CrowdsecSettings
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.contracts.filtering import BANNED, BanListContract
 from tests.filter_servers import local_api
 

@@ -8,8 +8,8 @@ from compostela.adapters.dns import resolver as resolver_module
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure
 from compostela.core.dns.settings import DnsSettings, server_address
+from compostela.testing.name_server import NameServer, name_server
 from tests.contracts.dns import FAILING, ZONE, DnsResolverContract
-from tests.name_server import NameServer, name_server
 
 
 @pytest.fixture

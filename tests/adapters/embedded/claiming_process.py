@@ -9,7 +9,7 @@ from pathlib import Path
 from compostela.adapters.embedded import queues
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueue
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
 
 CONSUMERS = 8
 GREEDY_SECONDS = 0.001

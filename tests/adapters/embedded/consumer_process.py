@@ -8,7 +8,7 @@ from pathlib import Path
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import QueueItem
 from compostela.processing.workers import QueueWorkers
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 
 WORKERS = 3
 

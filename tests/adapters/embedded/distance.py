@@ -11,8 +11,8 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.errors import TemporaryFailure
+from compostela.testing.clock import FakeClock
 from tests.contracts.distance import SKEW_SECONDS, Eventually, Settled, eventually_within
-from tests.contracts.fakes import FakeClock
 
 __all__ = ["clock", "elsewhere", "eventually", "faulty", "held_store", "held_writer", "patience", "settled", "store"]
 

@@ -14,9 +14,9 @@ from compostela.core.events.model import MailboxChanges
 from compostela.core.events.usage_listener import UsageListener
 from compostela.core.mailbox.model import Mailbox
 from compostela.model.uid_set import UidSet
+from compostela.testing.listeners import context_of, no_settings, ports_of
+from compostela.testing.waiting import eventually
 from tests.contracts.mailbox_parts import BOB, CAROL, a_mailbox, message, path
-from tests.dialogues.waiting import eventually
-from tests.listener_kit import context_of, no_settings, ports_of
 
 USERS = (BOB, CAROL)
 NOTES, USAGE = "notes", "usage"

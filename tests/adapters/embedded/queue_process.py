@@ -8,7 +8,7 @@ from pathlib import Path
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.idempotency import Effect
 from compostela.model.numbers import EffectKey
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
 
 
 async def main(folder: Path, first: int, count: int) -> None:

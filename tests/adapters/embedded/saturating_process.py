@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from compostela.adapters.embedded.store import EmbeddedStore
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
 
 BODY_BYTES = 4096
 

@@ -63,6 +63,7 @@ def still_saved(notes: Path) -> dict[int, BlobId]:
     return held
 
 
+@pytest.mark.slow
 async def test_kills_lose_no_blob_and_leave_none_for_ever(tmp_path: Path) -> None:
     folder, notes = tmp_path / "data", tmp_path / "notes"
     store = await EmbeddedStore.open(folder, reserve_bytes=0)

@@ -12,12 +12,9 @@ from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
 from compostela.core.mailbox.model import NewMessage
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.numbers import Uid
-from tests.adapters.embedded.test_mailbox_store import mailboxes, store, stored_octets
 from tests.contracts.blobs import BlobStoreContract, BodyContract, MakeBody, spilled
-from tests.contracts.blobs_by_id import BlobGarbageContract, BlobsByIdContract, GenerationsPass
+from tests.contracts.blobs_by_id import BlobGarbageContract, BlobsByIdContract
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox
-
-__all__ = ["mailboxes", "store", "stored_octets"]
 
 
 class TestBodiesInMemory(BodyContract):
@@ -92,15 +89,6 @@ def blobs_by_id(store: EmbeddedStore) -> BlobsById:
 @pytest.fixture
 def garbage(store: EmbeddedStore) -> BlobGarbage:
     return store.blob_garbage
-
-
-@pytest.fixture
-def generations_pass(store: EmbeddedStore) -> GenerationsPass:
-    async def collect() -> None:
-        for _ in range(2):
-            await store.collect_garbage()
-
-    return collect
 
 
 class TestEmbeddedBlobsById(BlobsByIdContract):

@@ -14,12 +14,9 @@ from compostela.core.mailbox.model import NewMessage
 from compostela.core.outbound.ports import SendOptions, Wishes
 from compostela.model.numbers import Uid
 from compostela.net.outbound.client import SmtpClient
-from tests.adapters.embedded.test_mailbox_store import mailboxes, store, stored_octets
 from tests.contracts.blobs import octets, spilled
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox
 from tests.contracts.outbound import BOB, CAROL, EVERY_FEATURE, HOST, LARGE, Peer
-
-__all__ = ["mailboxes", "store", "stored_octets"]
 
 SIZE = 600_000
 Cut = Callable[[], None]

@@ -28,17 +28,15 @@ from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import EntryId, Uid
 from compostela.model.username import Username
 from compostela.processing.lmtp_delivery import ContainerDelivery
+from compostela.testing.mails import a_mail
 from tests.adapters.embedded.distance import patience
-from tests.adapters.embedded.test_effects import remembered_effects
-from tests.adapters.embedded.test_mailbox_store import mailboxes, store
 from tests.contracts.blobs import spilled
 from tests.contracts.distance import stays_silent
-from tests.contracts.fakes import a_mail
 from tests.contracts.mail_delivery import BOB, CAROL, MailDeliveryContract, Received
 from tests.contracts.mailbox_parts import a_mailbox, effect, message
 from tests.contracts.unqueued_runs import UnqueuedRunsContract
 
-__all__ = ["mailboxes", "patience", "remembered_effects", "store"]
+__all__ = ["patience"]
 
 ROOMY = 300_000
 """Octets of a body that becomes a file."""

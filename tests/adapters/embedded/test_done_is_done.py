@@ -7,10 +7,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.embedded.writer import Transaction
 from compostela.base.errors import NotFound, TemporaryFailure
 from compostela.core.mailbox.ports import MailboxStore
-from tests.adapters.embedded.test_mailbox_store import mailboxes, store, stored_octets
 from tests.contracts.mailbox_parts import a_mailbox, message
-
-__all__ = ["mailboxes", "store", "stored_octets"]
 
 
 async def test_what_fails_behind_a_commit_fails_neither_the_write_nor_the_next(store: EmbeddedStore) -> None:

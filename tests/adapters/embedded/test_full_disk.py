@@ -20,7 +20,7 @@ from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.uid_set import UidSet
 from compostela.model.username import Username
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
 from tests.full_disk import Filler, small_disk
 
 DISK_BYTES = 80 * 1024 * 1024

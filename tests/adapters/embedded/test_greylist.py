@@ -5,8 +5,8 @@ import pytest
 from compostela.adapters.embedded import greylist as module
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.filtering.ports import GreylistStore, SeenTriplet
+from compostela.testing.clock import START
 from tests.adapters.embedded.distance import clock, elsewhere, faulty, store
-from tests.contracts.fakes import START
 from tests.contracts.filtering import GreylistStoreContract
 
 __all__ = ["clock", "elsewhere", "faulty", "store"]

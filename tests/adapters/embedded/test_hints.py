@@ -11,8 +11,8 @@ from compostela.adapters.embedded import signals
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import NotFound
 from compostela.model.flags import NO_FLAGS
+from compostela.testing.waiting import eventually
 from tests.contracts.mailbox_parts import a_mailbox, fill
-from tests.dialogues.waiting import eventually
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from compostela.core.mailbox.view import MailboxView
 from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.uid_set import UidSet
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.contracts.mailbox_parts import SEEN, a_mailbox, check_counts, fill, message, path, uids_of
 
 

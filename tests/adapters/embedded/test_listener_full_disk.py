@@ -13,9 +13,9 @@ from compostela.core.mailbox.log import Change
 from compostela.core.mailbox.model import Appended
 from compostela.model.numbers import MailboxId
 from compostela.model.uid_set import UidSet
+from compostela.testing.listeners import GROUP, Recorder, context_of, following, no_settings, settled
 from tests.contracts.mailbox_parts import BOB, a_mailbox, message
 from tests.full_disk import Filler, small_disk
-from tests.listener_kit import GROUP, Recorder, context_of, following, no_settings, settled
 
 BODY_BYTES = 200_000
 
@@ -46,6 +46,7 @@ async def append_for_ever(store: EmbeddedStore, mailbox: MailboxId) -> None:
         await append(store, mailbox)
 
 
+@pytest.mark.slow
 async def test_what_was_deleted_goes_once_the_groups_have_passed(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 80 * 1024 * 1024) as disk:
         store = await EmbeddedStore.open(disk / "data", reserve_bytes=0)

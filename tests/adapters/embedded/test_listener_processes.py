@@ -6,13 +6,15 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.events.ports import TAKE_OVER_SECONDS
 from compostela.model.numbers import ModSeq
+from compostela.testing.listeners import settled
+from compostela.testing.waiting import eventually
 from tests.adapters.embedded.listener_process import NOTES, USAGE, USERS, listeners_of
 from tests.contracts.mailbox_parts import log_of
-from tests.dialogues.waiting import eventually
-from tests.listener_kit import settled
 
 ROOT = Path(__file__).parents[3]
 KILLS = 6
@@ -30,6 +32,7 @@ async def started(folder: Path, notes: Path) -> asyncio.subprocess.Process:
     return process
 
 
+@pytest.mark.slow
 async def test_kills_pass_over_nothing_and_usage_stays_exact(tmp_path: Path) -> None:
     folder, notes = tmp_path / "data", tmp_path / "notes"
     chance = random.Random(7)

@@ -21,11 +21,11 @@ from compostela.core.health.checks import HealthChecks, HealthStatus
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.flags import NO_FLAGS
 from compostela.model.numbers import ModSeq
+from compostela.testing.clock import START, FakeClock
+from compostela.testing.listeners import GROUP, Recorder, following, settled
 from tests import databases
-from tests.contracts.fakes import START, FakeClock
 from tests.contracts.listeners import pass_all
 from tests.contracts.mailbox_parts import a_mailbox, fill, message, uids
-from tests.listener_kit import GROUP, Recorder, following, settled
 
 DAY = 86400.0
 

@@ -10,6 +10,8 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail
 from tests import databases
 from tests.adapters.embedded.distance import (
     clock,
@@ -22,7 +24,6 @@ from tests.adapters.embedded.distance import (
     settled,
     store,
 )
-from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mail_queue import MailQueueContract
 from tests.contracts.mail_repository import MailRepositoryContract
 from tests.contracts.queue_rule import QueueRuleContract

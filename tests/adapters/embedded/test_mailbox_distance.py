@@ -8,8 +8,6 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
 from compostela.core.mailbox.ports import MailboxStore
 from tests.adapters.embedded.distance import clock, elsewhere, faulty, held_store, held_writer, store
-from tests.adapters.embedded.test_blob_store import generations_pass
-from tests.adapters.embedded.test_mailbox_store import stored_octets
 from tests.contracts.blob_distance import BlobDistanceContract
 from tests.contracts.blobs_by_id import GenerationsPass
 from tests.contracts.blobs_by_id_distance import BlobsByIdDistanceContract
@@ -20,7 +18,7 @@ from tests.contracts.mailbox_interruptions import MailboxInterruptionsContract
 from tests.contracts.mailbox_messages import MailboxMessagesContract
 from tests.contracts.mailboxes import MailboxesContract
 
-__all__ = ["clock", "elsewhere", "faulty", "generations_pass", "held_store", "held_writer", "store", "stored_octets"]
+__all__ = ["clock", "elsewhere", "faulty", "held_store", "held_writer", "store"]
 
 
 @pytest.fixture

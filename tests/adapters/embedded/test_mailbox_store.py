@@ -1,44 +1,17 @@
 """The embedded mailbox store keeps to the contracts of messages and changes."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import apsw
 import pytest
 
-from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import StorageFull
-from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.contracts.mailbox_changes import MailboxChangesContract
-from tests.contracts.mailbox_messages import MailboxMessagesContract, StoredOctets
+from tests.contracts.mailbox_messages import MailboxMessagesContract
 from tests.contracts.mailbox_parts import DELETED, a_mailbox, fill, message, uids
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def mailboxes(store: EmbeddedStore) -> MailboxStore:
-    return store.mailboxes
-
-
-@pytest.fixture
-def stored_octets(store: EmbeddedStore, tmp_path: Path) -> StoredOctets:
-    async def count() -> int:
-        connection = apsw.Connection(str(tmp_path / DATABASE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
-        rows = connection.execute("SELECT coalesce(sum(length(data)), 0) FROM blob").fetchone()[0]
-        connection.close()
-        return rows + sum(path.stat().st_size for path in (tmp_path / "blobs").glob("*/*"))
-
-    return count
 
 
 class TestEmbeddedMessages(MailboxMessagesContract):

@@ -29,8 +29,8 @@ from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.model.domain import Domain
 from compostela.model.flags import NO_FLAGS, Flags, SystemFlag
 from compostela.model.numbers import ModSeq, Uid
+from compostela.testing.mails import address
 from tests import databases
-from tests.contracts.fakes import address
 from tests.contracts.mailbox_parts import BOB, DELETED, SEEN, flags_of, path
 from tests.full_disk import Filler, small_disk
 
@@ -154,6 +154,7 @@ async def test_a_folder_of_the_release_before_opens_whole(folder: Path, caplog: 
     assert [text.split(":")[0] for text in told] == ["data folder migration begins", "data folder migration is done"]
 
 
+@pytest.mark.slow
 async def test_a_migration_killed_at_any_step_loses_nothing(tmp_path: Path) -> None:
     # the statements, then the version, then the commit
     for step in range(len(STEPS) + 2):

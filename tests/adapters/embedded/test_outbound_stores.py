@@ -7,8 +7,8 @@ from compostela.adapters.embedded.tls_results import KEPT_DAYS
 from compostela.core.outbound.sts_ports import StsPolicyStore
 from compostela.core.outbound.tls_reports import TlsResultStore
 from compostela.core.tracing.ports import TraceBatch, TraceStore
+from compostela.testing.clock import START
 from tests.adapters.embedded.distance import clock, elsewhere, eventually, store
-from tests.contracts.fakes import START
 from tests.contracts.outbound_stores import FINE, ORG, StsPolicyStoreContract, TlsResultStoreContract
 from tests.contracts.traces import MAIL, TraceStoreContract, event
 

@@ -15,7 +15,7 @@ from compostela.adapters.embedded.ownership import Ownership
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueues
 from tests.adapters.embedded.distance import clock, elsewhere, eventually, faulty, patience, store
-from tests.adapters.embedded.test_queue_processes import ROOT
+from tests.adapters.embedded.queue_processes import ROOT
 from tests.contracts.queue_deaths import SECONDS, Consumer, QueueDeathsContract, StartConsumer
 from tests.contracts.queue_in_use import QueueInUseContract
 
@@ -143,6 +143,7 @@ def test_what_a_living_process_has_in_work_is_seen_by_others(tmp_path: Path) -> 
     assert list(two.of_living_others().values()) == [{5}]
 
 
+@pytest.mark.slow
 async def test_processes_that_claim_from_each_other_all_the_time_hand_out_each_entry_once(tmp_path: Path) -> None:
     count = 400
 

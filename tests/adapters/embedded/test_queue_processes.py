@@ -13,10 +13,10 @@ from compostela.base.errors import StorageFull
 from compostela.core.idempotency import Effect
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.numbers import EffectKey
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
+from tests.adapters.embedded.queue_processes import ROOT
 from tests.contracts.mail_queue import is_idle, names_of
 
-ROOT = Path(__file__).parents[3]
 COUNT = 20
 
 

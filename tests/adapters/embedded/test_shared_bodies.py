@@ -14,11 +14,8 @@ from compostela.core.blob.model import Body, MemoryBody, MessageContent
 from compostela.core.mailbox.model import NewMessage
 from compostela.model.numbers import MailboxId
 from tests import databases
-from tests.adapters.embedded.test_mailbox_store import mailboxes, store
 from tests.contracts.blobs import spilled
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox, octets_of
-
-__all__ = ["mailboxes", "store"]
 
 INCOMPRESSIBLE = os.urandom(50_000)
 TEXT = b"The quick brown fox jumps over the lazy dog.\r\n" * 1000

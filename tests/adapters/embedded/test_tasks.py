@@ -10,7 +10,7 @@ from compostela.base.errors import StorageFull
 from compostela.core.tasks.model import TaskEnd, TaskStatus
 from compostela.core.tasks.ports import TaskStore
 from compostela.model.username import Username
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 from tests.contracts.tasks import TaskStoreContract, a_task, claimed, running, state
 
 

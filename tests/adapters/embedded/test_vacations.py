@@ -8,7 +8,7 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.embedded.vacations import EmbeddedVacations
 from compostela.core.vacation.ports import VacationStore
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 from tests.contracts.vacations import BOB, CARL, DORA, FIRST, VacationStoreContract
 
 

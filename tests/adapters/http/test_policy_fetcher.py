@@ -13,7 +13,7 @@ from compostela.adapters.http import policy_fetcher as https
 from compostela.adapters.http.policy_fetcher import PolicyFetcher
 from compostela.app import first_start
 from compostela.core.dns.settings import DnsSettings
-from tests.name_server import name_server
+from compostela.testing.name_server import name_server
 
 HOST = "mta-sts.example.org"
 PATH = "/.well-known/mta-sts.txt"

@@ -9,7 +9,7 @@ from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.core.authentication.failure_ports import Bans, FailedLogins, RecentLogins
 from compostela.core.rate_limits.ports import ConnectionCounts, RateLimits
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.contracts.limits import (
     BansContract,
     ConnectionCountsContract,

@@ -17,8 +17,9 @@ from compostela.core.users.directory_settings import DirectorySettings
 from compostela.core.users.settings import read_users_settings
 from compostela.model.domain import Domain
 from compostela.model.username import Username
+from compostela.testing.clock import FakeClock
+from compostela.testing.ports import free_port
 from tests.contracts.directory import BOB, EVE, UserDirectoryContract
-from tests.contracts.fakes import FakeClock
 from tests.directory_server import (
     MANY,
     OTHERS,
@@ -30,7 +31,6 @@ from tests.directory_server import (
     needs_slapd,
     running_directory,
 )
-from tests.ports import free_port
 
 pytestmark = needs_slapd
 

@@ -10,7 +10,7 @@ import pytest
 from compostela.adapters.ldap.directory import LdapDirectory
 from compostela.core.users.directory_settings import DirectorySettings
 from compostela.model.username import Username
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 
 BASE, PRINCIPAL = "ou=people,dc=example,dc=org", "cn=admin"
 BOB = Username.parse("bob@example.org")

@@ -1,5 +1,8 @@
 """Counters that workers share keep to the contracts, are bounded, and do without their file when it fails."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +13,17 @@ from compostela.adapters.in_process.bans import InProcessBans
 from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
 from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
-from compostela.adapters.shared_counters import engine
+from compostela.adapters.shared_counters import connection_counts, engine
 from compostela.adapters.shared_counters.bans import SharedBans
 from compostela.adapters.shared_counters.connection_counts import SharedConnections
 from compostela.adapters.shared_counters.engine import FILE, RETRY_SECONDS, CountersFile
 from compostela.adapters.shared_counters.failed_logins import SharedFailedLogins
 from compostela.adapters.shared_counters.rate_limits import SharedRateLimits
 from compostela.adapters.shared_counters.recent_logins import SharedRecentLogins
+from compostela.base.worker_table import make_table, mark_absent
 from compostela.core.authentication.failure_ports import Ban
 from compostela.core.rate_limits.ports import RateLimit
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.contracts.limits import (
     BansContract,
     ConnectionCountsContract,
@@ -35,6 +39,20 @@ from tests.contracts.limits import (
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture
+def table() -> Iterator[int]:
+    """The descriptor of memory that workers share."""
+    descriptor = make_table()
+    yield descriptor
+    os.close(descriptor)
+
+
+def counts_of(table: int, number: int, clock: FakeClock) -> Iterator[SharedConnections]:
+    counts = SharedConnections(table, number, clock)
+    yield counts
+    counts.close()
 
 
 @pytest.fixture
@@ -109,12 +127,12 @@ class TestSharedRateLimits(RateLimitsContract):
 
 class TestSharedConnections(ConnectionCountsContract):
     @pytest.fixture
-    def connections(self, file: CountersFile, clock: FakeClock) -> SharedConnections:
-        return SharedConnections(file, clock, 1)
+    def connections(self, table: int, clock: FakeClock) -> Iterator[SharedConnections]:
+        yield from counts_of(table, 1, clock)
 
     @pytest.fixture
-    def connections_elsewhere(self, file_elsewhere: CountersFile, clock: FakeClock) -> SharedConnections:
-        return SharedConnections(file_elsewhere, clock, 2)
+    def connections_elsewhere(self, table: int, clock: FakeClock) -> Iterator[SharedConnections]:
+        yield from counts_of(table, 2, clock)
 
 
 async def test_a_flood_of_keys_is_forgotten_from_its_beginning(
@@ -127,16 +145,11 @@ async def test_a_flood_of_keys_is_forgotten_from_its_beginning(
 
 
 async def test_a_locked_file_hangs_no_caller_and_the_worker_counts_for_itself(
-    tmp_path: Path, file: CountersFile, file_elsewhere: CountersFile, clock: FakeClock
+    tmp_path: Path, file: CountersFile, clock: FakeClock
 ) -> None:
     failures, bans, limits = failed_logins_on(file, clock), bans_on(file, clock), rate_limits_on(file, clock)
-    connections = SharedConnections(file, clock, 1)
-    elsewhere = SharedConnections(file_elsewhere, clock, 2)
-    assert entered(connections)
     locker = apsw.Connection(str(tmp_path / FILE))
     locker.execute("BEGIN IMMEDIATE")
-    assert entered(connections)
-    connections.leave("smtp", "192.0.2.7")
     assert [await counted(failures, "a", attempt) for attempt in (b"1", b"2")] == [1, 2]
     await bans.add(Ban("192.0.2.7", 1, clock.now() + 900))
     assert await bans.find("192.0.2.7") is not None
@@ -144,28 +157,75 @@ async def test_a_locked_file_hangs_no_caller_and_the_worker_counts_for_itself(
     locker.execute("ROLLBACK")
     locker.close()
     clock.advance(RETRY_SECONDS)
-    assert entered(connections)
-    assert [entered(elsewhere) for _ in range(2)] == [True, False], "two of the other worker's are open"
     assert await counted(failures, "a", b"1") == 1, "in the file it is the first"
     assert [ban.address for ban in await bans.all()] == ["192.0.2.7"]
 
 
-def test_what_a_dead_worker_has_left_goes_with_the_first_count_of_the_next_one_of_its_number(
-    file: CountersFile, file_elsewhere: CountersFile, clock: FakeClock
-) -> None:
-    """Whatever kept others from forgetting it, such as a full disk."""
-    dead, living = SharedConnections(file, clock, 1), SharedConnections(file_elsewhere, clock, 2)
-    assert [entered(dead) for _ in range(3)] == [True] * 3
-    next_one = SharedConnections(file, clock, 1)
-    assert next_one.enter("imap", "192.0.2.7", most=3, most_of_address=0)
-    assert entered(living)
-
-
-def test_connections_of_a_dead_worker_are_forgotten(
-    file: CountersFile, file_elsewhere: CountersFile, clock: FakeClock
-) -> None:
-    dead, living = SharedConnections(file, clock, 1), SharedConnections(file_elsewhere, clock, 2)
+def test_connections_of_a_dead_worker_are_forgotten(table: int, clock: FakeClock) -> None:
+    dead, living = SharedConnections(table, 1, clock), SharedConnections(table, 2, clock)
     assert [entered(dead) for _ in range(3)] == [True] * 3
     assert not entered(living)
-    living.forget([1, 3])
+    mark_absent(table, 1)
     assert [entered(living) for _ in range(4)] == [True] * 3 + [False]
+    living.close()
+    next_one = SharedConnections(table, 1, clock)
+    assert [entered(next_one) for _ in range(4)] == [True] * 3 + [False], "it begins with nothing"
+    next_one.close()
+
+
+def test_when_there_is_no_room_for_more_addresses_they_count_in_their_worker(
+    table: int, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_counts, "BUCKETS", 1)
+    here, elsewhere = SharedConnections(table, 1, clock), SharedConnections(table, 2, clock)
+    addresses = [f"192.0.2.{number}" for number in range(connection_counts.PLACES + 1)]
+    for address in addresses:
+        assert here.enter("smtp", address, most=0, most_of_address=1)
+    *counted_by_all, last = addresses
+    for address in counted_by_all:
+        assert not elsewhere.enter("smtp", address, most=0, most_of_address=1)
+    assert elsewhere.enter("smtp", last, most=0, most_of_address=1)
+    assert not here.enter("smtp", last, most=0, most_of_address=1)
+    for address in addresses:
+        here.leave("smtp", address)
+    assert elsewhere.enter("smtp", addresses[0], most=0, most_of_address=1)
+    for one in (here, elsewhere):
+        one.close()
+
+
+def test_processes_that_race_for_the_last_places_take_all_of_them_and_no_more(table: int) -> None:
+    """Each process enters as fast as it can; what it took it keeps until all have ended their attempts."""
+    limit, runs = 500, 4
+    script = """if True:
+        import sys
+        from compostela.adapters.shared_counters.connection_counts import SharedConnections
+        from compostela.base.clock import SystemClock
+        counts = SharedConnections(int(sys.argv[1]), int(sys.argv[2]), SystemClock())
+        print("ready", flush=True)
+        sys.stdin.readline()
+        taken = sum(counts.enter("smtp", "192.0.2.7", most=0, most_of_address=int(sys.argv[3])) for _ in range(2000))
+        print(taken, flush=True)
+        sys.stdin.readline()
+    """
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(table), str(number), str(limit)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=[table],
+        )
+        for number in range(1, runs + 1)
+    ]
+    assert said_by(racers) == ["ready"] * runs
+    for racer in racers:
+        print(file=racer.stdin, flush=True)
+    taken = sum(map(int, said_by(racers)))
+    for racer in racers:
+        racer.communicate()
+    assert taken == limit
+
+
+def said_by(processes: list["subprocess.Popen[str]"]) -> list[str]:
+    """The next line of each."""
+    return [one.stdout.readline().strip() for one in processes if one.stdout is not None]

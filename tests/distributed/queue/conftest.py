@@ -13,8 +13,8 @@ from compostela.adapters.cassandra.session import CassandraSession, Request
 from compostela.adapters.s3.settings import BlobSettings
 from compostela.base.errors import TemporaryFailure
 from compostela.core.queue.ports import MailQueues
+from compostela.testing.clock import FakeClock
 from tests.contracts.distance import SKEW_SECONDS, Settled
-from tests.contracts.fakes import FakeClock
 from tests.distributed.cassandra_faults import FaultySession, Send
 from tests.distributed.queue.kit import QueueNode
 from tests.distributed.queue.rabbit import make_vhost, remove_vhost, uri

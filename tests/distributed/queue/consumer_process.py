@@ -10,7 +10,7 @@ from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.settings import CassandraSettings, Host
 from compostela.core.queue.ports import QueueItem
 from compostela.processing.workers import QueueWorkers
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.distributed.conftest import CASSANDRA_PORT
 from tests.distributed.queue.kit import SETTINGS, QueueNode
 from tests.distributed.s3.seaweed import blob_settings_of

@@ -12,8 +12,9 @@ from compostela.adapters.cassandra.repositories import CassandraRepositories
 from compostela.adapters.s3.garbage import S3Garbage
 from compostela.adapters.s3.settings import BlobSettings
 from compostela.core.mailbox.model import NewMessage
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail
 from tests.contracts.effects import ERROR
-from tests.contracts.fakes import FakeClock, a_mail
 from tests.contracts.mailbox_parts import DATE, HEADER, a_mailbox, message, octets_of, uids
 from tests.distributed.cassandra_faults import FaultySession
 from tests.distributed.cassandra_mailboxes import Mode, a_store, collect_all

@@ -11,8 +11,9 @@ from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.queue.ports import MailQueues
 from compostela.model.numbers import EffectKey
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail
 from tests.contracts.distance import SKEW_SECONDS, Faulty
-from tests.contracts.fakes import FakeClock, a_mail
 from tests.distributed.queue.kit import SECONDS, QueueNode
 from tests.distributed.queue.rabbit import make_vhost, remove_vhost
 

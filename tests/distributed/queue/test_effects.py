@@ -12,8 +12,8 @@ from compostela.core.blob.ports import BlobStore
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.queue.ports import MailQueues
 from compostela.core.repository.ports import MailRepositoryStore
+from compostela.testing.clock import FakeClock
 from tests.contracts.effects import EffectsContract, RememberedEffects
-from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_messages import StoredOctets
 from tests.distributed.cassandra_faults import FaultySession
 from tests.distributed.cassandra_mailboxes import Gate, HeldSession, Mode, a_store, held_writer

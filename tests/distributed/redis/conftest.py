@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.redis.engine import RedisEngine
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.distributed.redis.server import RedisServer
 
 

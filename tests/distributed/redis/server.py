@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from compostela.adapters.redis.engine import RedisEngine
 from compostela.adapters.redis.settings import RedisAddress, RedisSettings
-from tests.ports import free_port
+from compostela.testing.ports import free_port
 
 START_SECONDS = 30.0
 

@@ -19,8 +19,8 @@ from compostela.adapters.redis.recent_logins import RedisRecentLogins
 from compostela.base.errors import TemporaryFailure
 from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins, RecentLogins
 from compostela.core.rate_limits.ports import RateLimit, RateLimits
+from compostela.testing.clock import START, FakeClock
 from tests.contracts.distance import SKEW_SECONDS
-from tests.contracts.fakes import START, FakeClock
 from tests.contracts.limits import BansContract, FailedLoginsContract, RateLimitsContract, RecentLoginsContract, counted
 from tests.distributed.redis.server import RedisServer
 

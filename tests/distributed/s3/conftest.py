@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from compostela.adapters.s3.settings import BlobSettings
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.distributed.s3.seaweed import blob_settings_of, make_bucket, remove_bucket
 
 

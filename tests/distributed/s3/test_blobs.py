@@ -14,12 +14,12 @@ from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.core.blob.bodies import BodyStore
 from compostela.core.blob.model import CHUNK_BYTES, Body, MemoryBody
 from compostela.model.numbers import BlobId
+from compostela.testing.clock import FakeClock
+from compostela.testing.ports import free_port
 from tests.contracts.blobs import BodyContract, BodyStoreContract, MakeBody, SpillContract, octets, spilled
 from tests.contracts.distance import cut_off
-from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_messages import StoredOctets
 from tests.distributed.s3.seaweed import make_bucket, octets_in, remove_bucket
-from tests.ports import free_port
 
 SECRET = BlobEncryption("a password", b"a salt of tests")
 CODINGS: dict[str, Callable[[BlobSettings], BlobSettings]] = {

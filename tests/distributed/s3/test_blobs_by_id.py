@@ -17,6 +17,7 @@ from compostela.core.blob.model import MemoryBody
 from compostela.core.blob.ports import BlobGarbage, BlobsById
 from compostela.core.blob.references import Referrer
 from compostela.model.numbers import BlobId
+from compostela.testing.clock import FakeClock
 from tests.contracts.blobs_by_id import (
     ALICE,
     BlobGarbageContract,
@@ -27,7 +28,6 @@ from tests.contracts.blobs_by_id import (
     references,
 )
 from tests.contracts.blobs_by_id_distance import BlobsByIdDistanceContract
-from tests.contracts.fakes import FakeClock
 from tests.contracts.mailbox_messages import StoredOctets
 from tests.distributed.cassandra_faults import FaultySession
 from tests.distributed.cassandra_mailboxes import Gate, HeldSession, Mode, a_store, collect_all, held_writer

@@ -14,7 +14,7 @@ from compostela.adapters.s3.settings import BlobSettings
 from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.blob.model import MemoryBody
 from compostela.model.numbers import BlobId
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 
 FILTER_BITS = 1 << 16
 

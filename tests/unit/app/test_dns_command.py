@@ -215,6 +215,6 @@ def test_a_wrong_configuration_ends_as_check_does(conf: Path) -> None:
     (conf / "doctor.properties").write_text("public.addresses = nowhere\nblocklist = x\nreport.mailbox = a@b\n")
     done = CliRunner().invoke(main, ["dns", "--conf", str(conf), "--data", str(conf.parent / "data")])
     assert done.exit_code == 78
-    assert "doctor.properties:1: 'nowhere' is no IP address" in done.output
+    assert "doctor.properties:1: public.addresses: 'nowhere' is no IP address" in done.output
     assert "doctor.properties:2: unknown 'blocklist'" in done.output
     assert "doctor.properties:3: report.mailbox: 'a@b' is no plain local part" in done.output

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from compostela.app.cli import main
 from compostela.doctor.model import CHECKS
-from tests.dialogues.server import DNS
-from tests.name_server import name_server
+from compostela.testing.name_server import name_server
+from compostela.testing.server import DNS
 from tests.unit.app.folders import write_folder
 
 DOMAIN_LIST = "<domainlist><defaultDomain>example.org</defaultDomain></domainlist>"

@@ -17,8 +17,8 @@ from compostela.doctor.dns.block_lists import check_block_list
 from compostela.doctor.dns.lookups import Lookups
 from compostela.doctor.dns.mta_sts import check_mta_sts
 from compostela.doctor.model import Check, Finding, Severity, examine
+from compostela.testing.name_server import Zone, name_server, text_record
 from tests.dialogues.examined import REVERSE, Examined, adapted
-from tests.name_server import Zone, name_server, text_record
 from tests.unit.app.folders import write_folder
 
 HOST, DOMAIN = "mail.example.org", "example.org"

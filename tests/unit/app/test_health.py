@@ -11,7 +11,8 @@ from compostela.app.server.roles import Roles
 from compostela.core.queue.tasks import ClearQueue, ClearQueueTask
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.service import Tasks
-from tests.contracts.fakes import FakeClock, a_mail
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail
 
 MAILBOXES_ONLY = Roles(feeds=frozenset(), consumes=frozenset(), group_listeners=False, tasks=False)
 

@@ -30,16 +30,16 @@ from compostela.core.users.tasks import ChangeUsername, DeleteDomainData, Delete
 from compostela.model.domain import Domain
 from compostela.model.flags import NO_FLAGS
 from compostela.model.username import Username
+from compostela.testing.mails import a_mail
+from compostela.testing.name_server import name_server, text_record
+from compostela.testing.server import BOB, Server, running
+from compostela.testing.waiting import eventually
 from tests.contracts.distance import cut_off
-from tests.contracts.fakes import a_mail
 from tests.contracts.listeners import a_letter
 from tests.contracts.mail_queue import names_of
 from tests.contracts.mail_repository import keys_of
 from tests.contracts.mailbox_parts import a_mailbox, fill, uids_of
-from tests.dialogues.server import BOB, Server, running
-from tests.dialogues.test_processing import messages
-from tests.dialogues.waiting import eventually
-from tests.name_server import name_server, text_record
+from tests.dialogues.processing import messages
 
 MOST_CUTS = 60
 TLS_REPORTS = {

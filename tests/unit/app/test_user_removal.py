@@ -19,9 +19,9 @@ from compostela.model.mail_address import MailAddress
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import EntryId
 from compostela.model.username import Username
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
+from compostela.testing.server import ANN, Server, running
 from tests.contracts.mailbox_parts import fill
-from tests.dialogues.server import ANN, Server, running
 
 LOGS = {"tree", "tree_log"}
 """They tell that the mailboxes are gone."""

@@ -14,22 +14,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from compostela.adapters.dns.resolver import DnspythonResolver
-from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.dns.settings import DnsSettings
 from compostela.core.outbound.dane import TlsaRecord
 from compostela.core.outbound.dane_policies import DanePolicies
-from compostela.core.outbound.ports import SendResult, TlsOutcome, Wishes
-from compostela.core.outbound.tls import Demand, PolicyType, TlsFailureType, TlsPolicy, TlsSession
+from compostela.core.outbound.ports import TlsOutcome, Wishes
+from compostela.core.outbound.tls import Demand, PolicyType, TlsFailureType, TlsPolicy
 from compostela.core.outbound.tls_policies import TlsPolicies
 from compostela.model.domain import Domain
 from compostela.net.outbound.client import SmtpClient
-from compostela.processing.remote_delivery.attempt import attempt
-from compostela.processing.remote_delivery.next_hops import Hop
-from compostela.processing.remote_delivery.settings import RemoteDeliverySettings, read_remote_delivery_settings
-from tests.contracts.fakes import a_mail
-from tests.contracts.next_hop import BOB, CAROL, EVERY_FEATURE, HOST, Peer, codes, sent
-from tests.name_server import name_server
+from compostela.testing.name_server import name_server
+from tests.contracts.next_hop import BOB, CAROL, EVERY_FEATURE, Peer, codes, sent
 from tests.signed_zones import needs_signed_zones, signed_zones
+from tests.unit.net.dane import tried
 
 NAME = "mx.signed.example"
 TLS = (*EVERY_FEATURE, "STARTTLS")
@@ -181,22 +177,6 @@ def test_records_that_say_nothing_about_smtp_are_not_usable(text: str) -> None:
     assert record is not None
     assert not record.is_usable
     assert str(record) == text
-
-
-def settings() -> RemoteDeliverySettings:
-    return read_remote_delivery_settings(Settings(Node("mailet", Place("")), Problems()), "own.example")
-
-
-async def tried(
-    peer: Peer, policies: TlsPolicies, domain: str, host: str
-) -> tuple[SendResult, list[TlsSession | None]]:
-    sessions: list[TlsSession | None] = []
-    mail = a_mail(recipients=(f"bob@{domain}",))
-    hop = Hop(HOST, peer.port, host)
-    result = await attempt(
-        mail, [hop], SmtpClient(), settings(), policies, lambda _, __, session: sessions.append(session)
-    )
-    return result, sessions
 
 
 @needs_signed_zones

@@ -31,11 +31,12 @@ from compostela.core.tracing.tracer import accepted_name
 from compostela.model.domain import Domain
 from compostela.processing.remote_delivery.deliverer import Deliverer
 from compostela.processing.remote_delivery.next_hops import Hop
-from tests.contracts.fakes import FakeClock, a_mail, address
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail, address
+from compostela.testing.name_server import NameServer, name_server
+from compostela.testing.pipeline import server_context
 from tests.contracts.next_hop import EVERY_FEATURE, HOST, Peer
-from tests.name_server import NameServer, name_server
-from tests.unit.net.test_dane import settings, tried
-from tests.unit.processing.pipeline import server_context
+from tests.unit.net.dane import settings, tried
 
 SHOP = Domain("shop.example")
 MX = "mx.shop.example"

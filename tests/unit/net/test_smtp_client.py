@@ -11,10 +11,10 @@ from compostela.net.outbound.client import SmtpClient
 from compostela.processing.remote_delivery.attempt import attempt
 from compostela.processing.remote_delivery.next_hops import Hop
 from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
+from compostela.testing.waiting import eventually
 from tests.contracts.next_hop import BOB, CAROL, HANG_UP, HOST, Peer, codes, content
 from tests.contracts.outbound import SmtpSenderContract
-from tests.dialogues.waiting import eventually
 
 
 class TestSmtpClient(SmtpSenderContract):

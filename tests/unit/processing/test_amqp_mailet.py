@@ -11,7 +11,7 @@ from compostela.core.exchanges.ports import Exchange, ExchangePublisher, NotPubl
 from compostela.core.mail.attributes import AttributeValue
 from compostela.core.mail.model import ROOT
 from compostela.processing.mailet import MailetContext
-from tests.unit.processing.pipeline import a_mail, mailet, served, server_context
+from compostela.testing.pipeline import mail_of, mailet, served, server_context
 
 URI = "amqp://guest:guest@mq.example:5672/vhost"
 REQUIRED = {"attribute": "a", "uri": URI, "exchange": "james:events"}
@@ -63,7 +63,7 @@ async def test_the_content_is_published(
     context: MailetContext, broker: Broker, value: AttributeValue, messages: list[bytes]
 ) -> None:
     made = mailet("AmqpForwardAttribute", context, **REQUIRED)
-    mail = a_mail()
+    mail = mail_of()
     mail.attributes["a"] = value
     await served(made, mail)
     assert broker.uris == [URI]
@@ -75,7 +75,7 @@ async def test_the_content_is_published(
 async def test_exchange_type_key_and_several_nodes(context: MailetContext, broker: Broker) -> None:
     nodes = f"{URI}, amqps://other.example"
     given = {**REQUIRED, "uri": nodes, "exchange_type": "topic", "routing_key": "a.b"}
-    mail = a_mail()
+    mail = mail_of()
     mail.attributes["a"] = "x"
     await served(mailet("AmqpForwardAttribute", context, **given), mail)
     assert broker.uris == [URI, "amqps://other.example"]
@@ -86,7 +86,7 @@ async def test_exchange_type_key_and_several_nodes(context: MailetContext, broke
 async def test_without_content_nothing_is_published(
     context: MailetContext, broker: Broker, value: AttributeValue
 ) -> None:
-    mail = a_mail()
+    mail = mail_of()
     if value is not None:
         mail.attributes["a"] = value
     await served(mailet("AmqpForwardAttribute", context, **REQUIRED), mail)
@@ -97,7 +97,7 @@ async def test_a_mail_goes_on_while_the_broker_is_away(
     context: MailetContext, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker.is_away = True
-    mail = a_mail()
+    mail = mail_of()
     mail.attributes["a"] = "x"
     assert (await served(mailet("AmqpForwardAttribute", context, **REQUIRED), mail)).state == ROOT
     assert "an attribute was not published" in caplog.text

@@ -9,7 +9,7 @@ from compostela.base.errors import InvalidArgument
 from compostela.mime.scanner import describe
 from compostela.processing.mailet import MailetContext
 from compostela.processing.mailets.attachments import REMOVED, SAVED
-from tests.unit.processing.pipeline import a_mail, mailet, served, server_context, text_of
+from compostela.testing.pipeline import mail_of, mailet, served, server_context, text_of
 
 PDF = (
     'Content-Type: application/pdf; name="a.pdf"\r\nContent-Disposition: attachment; filename="=?utf-8?q?=C3=A4.pdf?="\r\n'
@@ -37,7 +37,7 @@ async def test_matched_attachments_are_taken_out_and_all_else_stays(context: Mai
     strip = mailet(
         "StripAttachment", context, pattern=r".*\.pdf", remove="matched", decodeFilename="true", attribute="kept"
     )
-    mail = await served(strip, a_mail(ALL))
+    mail = await served(strip, mail_of(ALL))
     assert await text_of(mail) == message(TEXT, PICTURE)
     assert mail.attributes[REMOVED] == ["ä.pdf"]
     assert mail.attributes["kept"] == {"ä.pdf": PDF.encode()}
@@ -54,12 +54,12 @@ async def test_matched_attachments_are_taken_out_and_all_else_stays(context: Mai
     ],
 )
 async def test_which_attachments_go(parameters: dict[str, str], left: list[str], context: MailetContext) -> None:
-    assert await text_of(await served(mailet("StripAttachment", context, **parameters), a_mail(ALL))) == message(*left)
+    assert await text_of(await served(mailet("StripAttachment", context, **parameters), mail_of(ALL))) == message(*left)
 
 
 async def test_attachments_are_saved_in_the_directory_and_nowhere_else(context: MailetContext, tmp_path: Path) -> None:
     strip = mailet("StripAttachment", context, pattern=".*", directory="file://var/saved")
-    mail = await served(strip, a_mail(ALL))
+    mail = await served(strip, mail_of(ALL))
     names = mail.attributes[SAVED]
     assert isinstance(names, list)
     (folder,) = tmp_path.rglob("saved")
@@ -74,7 +74,7 @@ async def test_strip_attachment_refuses(parameters: dict[str, str], context: Mai
 
 
 async def test_attachments_come_back(context: MailetContext) -> None:
-    mail = a_mail(ALL)
+    mail = mail_of(ALL)
     await served(
         mailet("StripAttachment", context, mimeType="application/pdf", remove="matched", attribute="kept"), mail
     )
@@ -83,7 +83,7 @@ async def test_attachments_come_back(context: MailetContext) -> None:
 
 
 async def test_attachments_come_back_to_a_message_without_parts(context: MailetContext) -> None:
-    mail = a_mail("Subject: x\r\nContent-Type: text/html\r\n\r\n<p>hello</p>\r\n")
+    mail = mail_of("Subject: x\r\nContent-Type: text/html\r\n\r\n<p>hello</p>\r\n")
     mail.attributes["kept"] = {"a": PDF.encode()}
     await served(mailet("RecoverAttachment", context, attribute="kept"), mail)
     root = describe(mail.content.header, await mail.content.body.read()).root
@@ -92,7 +92,7 @@ async def test_attachments_come_back_to_a_message_without_parts(context: MailetC
 
 
 async def test_kept_parts_are_decoded(context: MailetContext) -> None:
-    mail = a_mail()
+    mail = mail_of()
     mail.attributes["kept"] = {"a": PDF.encode(), "b": PICTURE.encode()}
     await served(mailet("MimeDecodingMailet", context, attribute="kept"), mail)
     assert mail.attributes["kept"] == {"a": b"hello", "b": b"picture"}
@@ -102,9 +102,9 @@ async def test_kept_parts_are_decoded(context: MailetContext) -> None:
 async def test_parts_that_are_signed_or_encrypted_stay(kind: str, context: MailetContext) -> None:
     text = message(TEXT, PDF).replace("multipart/mixed", f"multipart/{kind}")
     strip = mailet("StripAttachment", context, pattern=".*", remove="all")
-    assert await text_of(await served(strip, a_mail(text))) == text
+    assert await text_of(await served(strip, mail_of(text))) == text
 
 
 async def test_the_first_part_is_taken_out(context: MailetContext) -> None:
     strip = mailet("StripAttachment", context, pattern="nothing", remove="all")
-    assert await text_of(await served(strip, a_mail(message(PDF, TEXT)))) == message(TEXT)
+    assert await text_of(await served(strip, mail_of(message(PDF, TEXT)))) == message(TEXT)

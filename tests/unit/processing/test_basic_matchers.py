@@ -18,8 +18,8 @@ from compostela.core.mail.attributes import (
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
 from compostela.processing.mailet import MailetContext
 from compostela.processing.matchers.composites import COMPOSITES
-from tests.contracts.fakes import address
-from tests.unit.processing.pipeline import ANN, BOB, a_mail, matcher, server_context
+from compostela.testing.mails import address
+from compostela.testing.pipeline import ANN, BOB, mail_of, matcher, server_context
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,7 +37,7 @@ async def context(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mai
 async def matched(
     match: str, context: MailetContext, sender: str | None = ANN, recipients: list[str] = ALL, message: str = "A: b\r\n\r\n", **attributes: AttributeValue
 ) -> list[str]:  # fmt: skip
-    mail = a_mail(message, sender, *recipients)
+    mail = mail_of(message, sender, *recipients)
     mail.attributes.update(attributes)
     return [str(one) for one in await matcher(match, context).match(mail)]
 
@@ -140,7 +140,7 @@ async def test_subjects(context: MailetContext, subject: str, condition: str, ma
 )
 async def test_composites(context: MailetContext, name: str, operands: list[str], wanted: list[str]) -> None:
     made = COMPOSITES[name]([matcher(one, context) for one in operands], _settings(), context)
-    mail = a_mail("A: b\r\n\r\n", ANN, *ALL)
+    mail = mail_of("A: b\r\n\r\n", ANN, *ALL)
     assert [str(one) for one in await made.match(mail)] == wanted
 
 

@@ -13,7 +13,7 @@ from compostela.mime.editing import text_of as text_of_part
 from compostela.mime.scanner import describe
 from compostela.processing.mailet import MailetContext
 from compostela.processing.mailets.calendars import MAX_CALENDAR_BYTES, MAX_CALENDARS
-from tests.unit.processing.pipeline import ANN, BOB, SENDER, a_mail, mailet, served, server_context, text_of
+from compostela.testing.pipeline import ANN, BOB, SENDER, mail_of, mailet, served, server_context, text_of
 
 EVENT = (
     "BEGIN:VCALENDAR\r\nPRODID:-//A//B//EN\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\n"
@@ -38,7 +38,7 @@ async def context(tmp_path: Path) -> AsyncIterator[MailetContext]:
 
 
 def with_calendars(name: str, calendars: AttributeValue, message: str = HEADER + "\r\n") -> Mail:
-    mail = a_mail(message, SENDER, BOB, ANN)
+    mail = mail_of(message, SENDER, BOB, ANN)
     mail.attributes[name] = calendars
     return mail
 
@@ -50,7 +50,7 @@ def parsed(mail: Mail, name: str = "icalendarJson") -> list[dict[str, str | None
 
 
 async def test_an_invitation_goes_through_the_whole_chain(context: MailetContext) -> None:
-    mail = a_mail(INVITATION, SENDER, BOB, ANN)
+    mail = mail_of(INVITATION, SENDER, BOB, ANN)
     chain = [
         mailet("StripAttachment", context, mimeType="text/calendar", attribute="ics", remove="no"),
         mailet("MimeDecodingMailet", context, attribute="ics"),
@@ -117,7 +117,7 @@ async def test_the_number_of_calendars_is_limited(context: MailetContext) -> Non
 async def test_a_mail_without_calendars_is_not_touched(
     context: MailetContext, name: str, attributes: dict[str, AttributeValue]
 ) -> None:
-    mail = a_mail()
+    mail = mail_of()
     mail.attributes = dict(attributes)
     content = mail.content
     assert (await served(mailet(name, context), mail)).content == content
@@ -149,7 +149,7 @@ async def test_a_uid_cannot_add_header_fields(context: MailetContext) -> None:
 async def test_sender_and_reply_address(
     context: MailetContext, header: str, sender: str, expected: tuple[str, str]
 ) -> None:
-    mail = a_mail(header, sender)
+    mail = mail_of(header, sender)
     mail.attributes = {"icalendar": {"a": BARE.encode()}, "attachments": {"a": BARE.encode()}}
     (told,) = parsed(await served(mailet("ICALToJsonAttribute", context), mail))
     assert (told["sender"], told["replyTo"]) == expected
@@ -158,7 +158,7 @@ async def test_sender_and_reply_address(
 
 async def test_without_sender_uid_or_text_there_is_no_json(context: MailetContext) -> None:
     made = mailet("ICALToJsonAttribute", context)
-    mail = a_mail("Subject: x\r\n\r\n", None)
+    mail = mail_of("Subject: x\r\n\r\n", None)
     mail.attributes = {"icalendar": {"a": BARE.encode()}, "attachments": {"a": BARE.encode()}}
     assert "icalendarJson" not in (await served(made, mail)).attributes
     without_uid = BARE.replace("UID:task-1\r\n", "").encode()
@@ -184,7 +184,7 @@ async def test_a_calendar_in_the_header_becomes_the_body(context: MailetContext,
         + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\n"
         f"{part}\r\n--b--\r\n"
     )
-    mail = await served(mailet("ICSSanitizer", context), a_mail(message))
+    mail = await served(mailet("ICSSanitizer", context), mail_of(message))
     body = await mail.content.body.read()
     text, calendar = describe(mail.content.header, body).root.children
     assert text_of_part(text, body) == "hello"
@@ -196,7 +196,7 @@ async def test_a_calendar_in_the_header_becomes_the_body(context: MailetContext,
 
 
 async def test_a_message_that_is_a_calendar_in_its_header_is_repaired(context: MailetContext) -> None:
-    mail = await served(mailet("ICSSanitizer", context), a_mail(HEADER + IN_PARAMETERS))
+    mail = await served(mailet("ICSSanitizer", context), mail_of(HEADER + IN_PARAMETERS))
     body = await mail.content.body.read()
     root = describe(mail.content.header, body).root
     assert text_of_part(root, body).split() == EVENT.split()
@@ -205,7 +205,7 @@ async def test_a_message_that_is_a_calendar_in_its_header_is_repaired(context: M
 
 @pytest.mark.parametrize("message", [INVITATION, HEADER + "Content-Type: text/calendar\r\n\r\n"])
 async def test_other_messages_keep_their_octets(context: MailetContext, message: str) -> None:
-    assert await text_of(await served(mailet("ICSSanitizer", context), a_mail(message))) == message
+    assert await text_of(await served(mailet("ICSSanitizer", context), mail_of(message))) == message
 
 
 @pytest.mark.parametrize("name", ["ICalendarParser", "ICALToHeader", "ICALToJsonAttribute", "ICSSanitizer"])

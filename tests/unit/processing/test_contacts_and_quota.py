@@ -13,7 +13,7 @@ from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
 from compostela.processing.mailet import MailetContext
 from compostela.processing.mailets.contacts import MAX_CONTACTS
-from tests.unit.processing.pipeline import ANN, BOB, SENDER, a_mail, mailet, matcher, served, server_context
+from compostela.testing.pipeline import ANN, BOB, SENDER, mail_of, mailet, matcher, served, server_context
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def test_contacts_are_told_once_each(context: MailetContext) -> None:
         'To: Bob <bob@example.org>, group: ann@example.org, broken;\r\nTo: "J. D" <J.D@b.example>\r\n'
         "Cc: BOB@example.org, josé@b.example\r\nBcc: (hidden) c@d.example\r\nReply-To: no@b.example\r\n\r\n"
     )
-    mail = await served(mailet("ContactExtractor", context, attribute="contacts"), a_mail(message))
+    mail = await served(mailet("ContactExtractor", context, attribute="contacts"), mail_of(message))
     told = mail.attributes["contacts"]
     assert isinstance(told, str)
     assert json.loads(told) == {
@@ -43,14 +43,14 @@ async def test_contacts_are_told_once_each(context: MailetContext) -> None:
 async def test_without_sender_or_contacts_nothing_is_told(
     context: MailetContext, message: str, sender: str | None
 ) -> None:
-    mail = a_mail(message, sender)
+    mail = mail_of(message, sender)
     mail.attributes["contacts"] = "of an earlier run"
     assert "contacts" not in (await served(mailet("ContactExtractor", context, attribute="contacts"), mail)).attributes
 
 
 async def test_the_number_of_contacts_is_limited(context: MailetContext) -> None:
     to = ",\r\n ".join(f"a{number}@b.example" for number in range(MAX_CONTACTS + 1))
-    mail = await served(mailet("ContactExtractor", context, attribute="contacts"), a_mail(f"To: {to}\r\n\r\n"))
+    mail = await served(mailet("ContactExtractor", context, attribute="contacts"), mail_of(f"To: {to}\r\n\r\n"))
     told = mail.attributes["contacts"]
     assert isinstance(told, str)
     assert len(json.loads(told)["emails"]) == MAX_CONTACTS
@@ -76,9 +76,9 @@ class Rule(QuotaRule):
 @pytest.mark.parametrize(("size", "matched"), [(10, []), (200, [MailAddress.parse(BOB)])])
 async def test_recipients_over_quota_match(context: MailetContext, size: int, matched: list[MailAddress]) -> None:
     made = matcher("IsOverQuota", replace(context, quota=Rule()))
-    mail = a_mail("A: b\r\n\r\n" + "x" * size, SENDER, ANN, BOB, "eve@remote.example")
+    mail = mail_of("A: b\r\n\r\n" + "x" * size, SENDER, ANN, BOB, "eve@remote.example")
     assert list(await made.match(mail)) == matched
 
 
 async def test_no_recipient_is_over_quota_where_there_is_none(context: MailetContext) -> None:
-    assert not await matcher("IsOverQuota", context).match(a_mail("A: b\r\n\r\n" + "x" * 100_000))
+    assert not await matcher("IsOverQuota", context).match(mail_of("A: b\r\n\r\n" + "x" * 100_000))

@@ -2,7 +2,8 @@
 
 from compostela.core.outbound.ports import Refusal, SendResult
 from compostela.processing.remote_delivery.destinations import AT_ONCE, BUSY_SECONDS, MAX_DESTINATIONS, Destinations
-from tests.contracts.fakes import FakeClock, address
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import address
 
 BOB = address("bob@dead.example")
 DEAD = SendResult(refused={BOB: Refusal(0, "no connection")})

@@ -14,8 +14,8 @@ from compostela.core.mail.model import GHOST
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import MailetContext
 from compostela.processing.mailets.filters import INFECTED, RSPAMD_FLAG, RSPAMD_STATUS, SPF_EXPLANATION, SPF_RESULT
-from tests.name_server import name_server
-from tests.unit.processing.pipeline import ANN, BOB, a_mail, mailet, served, server_context, spooled, text_of
+from compostela.testing.name_server import name_server
+from compostela.testing.pipeline import ANN, BOB, mail_of, mailet, served, server_context, spooled, text_of
 
 ZONE = {
     "b.example": {"TXT": ['"v=spf1 ip4:192.0.2.1 exp=why.b.example -all"']},
@@ -65,7 +65,7 @@ async def context(tmp_path: Path, judges: Judges) -> AsyncIterator[MailetContext
 
 @pytest.mark.parametrize(("address", "result"), [("192.0.2.1", "pass"), ("198.51.100.1", "fail")])
 async def test_spf_is_noted(context: MailetContext, address: str, result: str) -> None:
-    mail = a_mail("Subject: x\r\n\r\n", SENDER)
+    mail = mail_of("Subject: x\r\n\r\n", SENDER)
     mail.remote_address = address
     mail = await served(mailet("SPF", context, addHeader="true"), mail)
     assert mail.attributes[SPF_RESULT] == result
@@ -85,13 +85,13 @@ async def test_spf_is_noted(context: MailetContext, address: str, result: str) -
 async def test_spf_does_not_ask_about_own_networks(
     context: MailetContext, address: str, parameters: dict[str, str], is_asked: bool
 ) -> None:
-    mail = a_mail("Subject: x\r\n\r\n", SENDER)
+    mail = mail_of("Subject: x\r\n\r\n", SENDER)
     mail.remote_address = address
     assert (SPF_RESULT in (await served(mailet("SPF", context, **parameters), mail)).attributes) == is_asked
 
 
 async def test_spf_of_the_null_sender_is_that_of_helo(context: MailetContext) -> None:
-    mail = a_mail("Subject: x\r\n\r\n", None)
+    mail = mail_of("Subject: x\r\n\r\n", None)
     mail.remote_address = "192.0.2.1"
     assert SPF_RESULT not in (await served(mailet("SPF", context), mail)).attributes
     mail.attributes[HELO] = "b.example"
@@ -99,7 +99,7 @@ async def test_spf_of_the_null_sender_is_that_of_helo(context: MailetContext) ->
 
 
 async def test_spamassassins_verdict_is_noted(context: MailetContext, judges: Judges) -> None:
-    mail = await served(mailet("SpamAssassin", context, spamdHost="spam.example", spamdPort="7833"), a_mail())
+    mail = await served(mailet("SpamAssassin", context, spamdHost="spam.example", spamdPort="7833"), mail_of())
     assert judges.made == [("spam.example", 7833, 30.0)]
     noted = [(SPAM_FLAG, "YES"), (SPAM_STATUS, "Yes, hits=7.5 required=5.0")]
     assert [(name, mail.attributes[name]) for name, _ in noted] == noted
@@ -108,21 +108,21 @@ async def test_spamassassins_verdict_is_noted(context: MailetContext, judges: Ju
 
 async def test_a_mail_goes_on_while_spamassassin_is_away(context: MailetContext, judges: Judges) -> None:
     judges.spam = None
-    mail = await served(mailet("SpamAssassin", context), a_mail())
+    mail = await served(mailet("SpamAssassin", context), mail_of())
     assert (mail.state, mail.attributes) == ("root", {})
 
 
 @pytest.mark.parametrize("virus", [None, "Some.Virus"])
 async def test_an_infected_mail_is_marked(context: MailetContext, judges: Judges, virus: str | None) -> None:
     judges.virus = virus
-    mail = await served(mailet("ClamAVScan", context, host="clam.example"), a_mail())
+    mail = await served(mailet("ClamAVScan", context, host="clam.example"), mail_of())
     assert judges.made == [("clam.example", 3310, 5.0, 8192)]
     assert mail.attributes[INFECTED] == ("false" if virus is None else "true")
     assert ("X-MessageIsInfected: true" in await text_of(mail)) == (virus is not None)
 
 
 async def test_rspamd_is_told_what_is_known(context: MailetContext, judges: Judges) -> None:
-    mail = a_mail("Subject: x\r\n\r\n", SENDER, BOB, ANN)
+    mail = mail_of("Subject: x\r\n\r\n", SENDER, BOB, ANN)
     mail.remote_address = "192.0.2.1"
     mail.attributes[HELO] = "b.example"
     scanner = mailet(
@@ -149,7 +149,7 @@ async def test_rspamds_verdict_chooses_the_processor(
 ) -> None:
     judges.verdicts[""] = verdict
     parameters = {"rspamdUrl": "http://r.example", "virusProcessor": "virus", "rejectSpamProcessor": "spam"}
-    mail = await served(mailet("RspamdScanner", context, **parameters), a_mail())
+    mail = await served(mailet("RspamdScanner", context, **parameters), mail_of())
     assert mail.state == state
     assert dict(mail.per_recipient_headers[MailAddress.parse(BOB)])[RSPAMD_FLAG] == flag
 
@@ -158,7 +158,7 @@ async def test_rspamds_subject_is_taken_over_on_request(context: MailetContext, 
     judges.verdicts[""] = replace(HAM, subject="[spam] é")
     for wanted in (False, True):
         parameters = {"rspamdUrl": "http://r.example", "rewriteSubject": str(wanted)}
-        mail = await served(mailet("RspamdScanner", context, **parameters), a_mail("Subject: old\r\n\r\n"))
+        mail = await served(mailet("RspamdScanner", context, **parameters), mail_of("Subject: old\r\n\r\n"))
         assert ("Subject: old" in await text_of(mail)) != wanted
 
 
@@ -166,11 +166,11 @@ async def test_each_recipient_has_a_verdict_of_his_own(context: MailetContext, j
     judges.verdicts[ANN] = replace(HAM, action="reject")
     parameters = {"rspamdUrl": "http://r.example", "perUserBayes": "true", "rejectSpamProcessor": "spam"}
     for _ in range(2):
-        mail = await served(mailet("RspamdScanner", context, **parameters), a_mail("A: b\r\n\r\n", SENDER, BOB, ANN))
+        mail = await served(mailet("RspamdScanner", context, **parameters), mail_of("A: b\r\n\r\n", SENDER, BOB, ANN))
         assert [str(one) for one in mail.recipients] == [BOB]
     (rejected,) = await spooled(context)
     assert ([str(one) for one in rejected.recipients], rejected.state) == ([ANN], "spam")
-    mail = await served(mailet("RspamdScanner", context, **parameters), a_mail("A: b\r\n\r\n", SENDER, ANN), 1)
+    mail = await served(mailet("RspamdScanner", context, **parameters), mail_of("A: b\r\n\r\n", SENDER, ANN), 1)
     assert mail.state == GHOST
 
 

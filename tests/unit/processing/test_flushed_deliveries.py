@@ -9,10 +9,10 @@ from compostela.model.domain import Domain
 from compostela.processing.remote_delivery.deliverer import Deliverer
 from compostela.processing.remote_delivery.next_hops import Hop
 from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
+from compostela.testing.pipeline import server_context
+from compostela.testing.ports import free_port
 from tests.contracts.next_hop import HOST, Peer
-from tests.ports import free_port
-from tests.unit.processing.pipeline import server_context
 
 
 @dataclass

@@ -12,7 +12,7 @@ from compostela.processing.mailet import Mailet, Matcher, Recipients
 from compostela.processing.mailets.null import Null
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors, Pair, Processor
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
 
 RECIPIENTS = tuple(f"{name}@example.org" for name in ("ann", "bob", "carol", "dan"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
 from tests.unit.processing.spooler_process import ERRORS
 
 ROOT = Path(__file__).parents[3]
@@ -30,6 +30,7 @@ async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     await store.close()
 
 
+@pytest.mark.slow
 async def test_a_mail_that_kills_its_process_is_parked_and_its_neighbours_are_delivered(
     store: EmbeddedStore, tmp_path: Path
 ) -> None:
@@ -52,6 +53,7 @@ async def test_a_mail_that_kills_its_process_is_parked_and_its_neighbours_are_de
     assert sorted([mail.name async for mail in outgoing.browse()]) == neighbours
 
 
+@pytest.mark.slow
 async def test_effects_that_end_in_any_order_happen_once_when_their_process_is_killed(
     store: EmbeddedStore, tmp_path: Path
 ) -> None:

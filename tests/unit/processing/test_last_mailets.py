@@ -12,9 +12,9 @@ from compostela.mailauth.dkim.verification import DkimStatus
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
 from compostela.processing.mailet import MailetContext
+from compostela.testing.pipeline import ANN, BOB, mail_of, mailet, matcher, served, server_context
 from tests.unit.mailauth.dkim.samples import verify
-from tests.unit.mailauth.dkim.test_signing import pem, record
-from tests.unit.processing.pipeline import ANN, BOB, a_mail, mailet, matcher, served, server_context
+from tests.unit.mailauth.dkim.signing import pem, record
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def delivered(
     context: MailetContext, *recipients: str, sender: str = ANN, login: str = "", anyone: bool = False
 ) -> dict[str, int]:
     """How many messages bob's mailboxes have then."""
-    mail = a_mail("A: b\r\n\r\nx\r\n", sender, *recipients)
+    mail = mail_of("A: b\r\n\r\nx\r\n", sender, *recipients)
     if login:
         mail.attributes[SMTP_AUTH_USER] = login
     mail = await served(mailet("SubAddressing", context, anyoneMayPost=str(anyone).lower()), mail)
@@ -77,7 +77,7 @@ async def test_several_details_of_one_user_are_one_recipient(context: MailetCont
 async def test_addresses_without_a_user_stay(context: MailetContext) -> None:
     own = "x+y@example.org"
     await context.users.add(Username.parse(own), "secret")
-    mail = a_mail("A: b\r\n\r\n", ANN, own, "nobody+x@example.org", "bob+x@else.example", "+x@example.org")
+    mail = mail_of("A: b\r\n\r\n", ANN, own, "nobody+x@example.org", "bob+x@else.example", "+x@example.org")
     done = await served(mailet("SubAddressing", context), mail)
     assert [str(one) for one in done.recipients] == [
         own, "nobody+x@example.org", "bob+x@else.example", "+x@example.org",
@@ -92,7 +92,7 @@ SIGNING = {
 
 async def test_a_message_is_signed_inside_another(context: MailetContext) -> None:
     text = b"Received: x\r\nFrom: a@b.example\r\nSubject: caf\xc3\xa9\r\nMessage-ID: <1@b.example>\r\n\r\nbody\r\n"
-    mail = await served(mailet("EncapsulatedDKIMSign", context, **SIGNING), a_mail(text))
+    mail = await served(mailet("EncapsulatedDKIMSign", context, **SIGNING), mail_of(text))
     (result,) = await verify(mail.content.header, (await mail.content.read())[len(mail.content.header) :], {"s1._domainkey.own.example": record()})  # fmt: skip
     assert result.status is DkimStatus.PASS
     outer = message_from_bytes(await mail.content.read())
@@ -103,7 +103,7 @@ async def test_a_message_is_signed_inside_another(context: MailetContext) -> Non
 
 async def test_mail_of_strangers_is_not_put_into_another(context: MailetContext) -> None:
     parameters = {**SIGNING, "signatureTemplate": "s=s1; d=%MAIL_FROM; h=from; c=relaxed/relaxed"}
-    mail = await served(mailet("EncapsulatedDKIMSign", context, **parameters), a_mail())
+    mail = await served(mailet("EncapsulatedDKIMSign", context, **parameters), mail_of())
     assert (await mail.content.read()) == b"Subject: x\r\n\r\nhello\r\n"
 
 
@@ -117,17 +117,17 @@ FIELD = b"X-JAMES-MDN-JMAP-MESSAGE-ID: "
 
 async def test_a_notification_tells_which_mail_was_read(context: MailetContext) -> None:
     for number in (1, 2):
-        mail = a_mail(f"Message-ID: <{number}@example.org>\r\n\r\nhello\r\n")
+        mail = mail_of(f"Message-ID: <{number}@example.org>\r\n\r\nhello\r\n")
         await served(mailet("LocalDelivery", context), mail, number)
     (_, second) = await rows(context, BOB, "INBOX")
     made = mailet("ExtractMDNOriginalJMAPMessageId", context)
-    mail = await served(made, a_mail(NOTIFICATION.format("<2@example.org>")))
+    mail = await served(made, mail_of(NOTIFICATION.format("<2@example.org>")))
     assert FIELD + str(second.message_id).encode() in mail.content.header
     for other in (
-        a_mail(NOTIFICATION.format("<3@example.org>")),
-        a_mail(NOTIFICATION.format("<2@example.org>"), ANN, BOB, ANN),
-        a_mail(NOTIFICATION.format("<2@example.org>"), ANN, "stranger@else.example"),
-        a_mail("Subject: x\r\n\r\nOriginal-Message-ID: <2@example.org>\r\n"),
+        mail_of(NOTIFICATION.format("<3@example.org>")),
+        mail_of(NOTIFICATION.format("<2@example.org>"), ANN, BOB, ANN),
+        mail_of(NOTIFICATION.format("<2@example.org>"), ANN, "stranger@else.example"),
+        mail_of("Subject: x\r\n\r\nOriginal-Message-ID: <2@example.org>\r\n"),
     ):
         assert FIELD not in (await served(made, other)).content.header
 
@@ -147,5 +147,5 @@ async def test_a_notification_tells_which_mail_was_read(context: MailetContext) 
     ],
 )
 async def test_fields_of_old_programs_for_spam(context: MailetContext, field: str, is_spam: bool) -> None:
-    found = await matcher("NESSpamCheck", context).match(a_mail(f"{field}\r\n\r\n"))
+    found = await matcher("NESSpamCheck", context).match(mail_of(f"{field}\r\n\r\n"))
     assert bool(found) is is_spam

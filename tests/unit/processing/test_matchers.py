@@ -23,8 +23,8 @@ from compostela.core.mail.attributes import (
 from compostela.core.mail.model import Mail
 from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import MailetContext
-from tests.name_server import name_server
-from tests.unit.processing.pipeline import ANN, BOB, a_mail, matcher, server_context
+from compostela.testing.name_server import name_server
+from compostela.testing.pipeline import ANN, BOB, mail_of, matcher, server_context
 
 ZONE = {
     "mx.example": {"MX": ["10 a.mx.example.", "20 b.mx.example."]},
@@ -114,11 +114,11 @@ ON_MESSAGES = [
 
 @pytest.mark.parametrize(("match", "message", "does"), ON_MESSAGES)
 async def test_matchers_on_the_message(match: str, message: str, does: bool, context: MailetContext) -> None:
-    assert await matched(match, a_mail(message, "a@b.example", BOB, ANN), context) == ([BOB, ANN] if does else [])
+    assert await matched(match, mail_of(message, "a@b.example", BOB, ANN), context) == ([BOB, ANN] if does else [])
 
 
 async def test_fetched_from_removes_its_field(context: MailetContext) -> None:
-    mail = a_mail("X-Fetched-From: there\r\nSubject: x\r\n\r\n")
+    mail = mail_of("X-Fetched-From: there\r\nSubject: x\r\n\r\n")
     assert await matched("FetchedFrom=there", mail, context) == [BOB]
     assert mail.content.header == b"Subject: x\r\n\r\n"
 
@@ -152,13 +152,13 @@ async def test_fetched_from_removes_its_field(context: MailetContext) -> None:
 async def test_matchers_on_attributes(
     match: str, attribute: str, value: int | str, does: bool, context: MailetContext
 ) -> None:
-    mail = a_mail()
+    mail = mail_of()
     mail.attributes[attribute] = value
     assert await matched(match, mail, context) == ([BOB] if does else [])
 
 
 async def test_a_recipients_own_header_fields_count_for_that_recipient(context: MailetContext) -> None:
-    mail = a_mail("X-One: 1\r\n\r\n", None, BOB, ANN)
+    mail = mail_of("X-One: 1\r\n\r\n", None, BOB, ANN)
     mail.per_recipient_headers[MailAddress.parse(ANN)] = [("X-Spam", "YES, really")]
     assert await matched("IsMarkedAsSpam=X-Spam", mail, context) == [ANN]
     assert await matched("HasHeader=X-One+X-Spam", mail, context) == [ANN]
@@ -168,17 +168,17 @@ async def test_a_recipients_own_header_fields_count_for_that_recipient(context: 
 async def test_commands_to_a_list(context: MailetContext) -> None:
     recipients = ("list-subscribe@x.example", "list@x.example", "list-@x.example", "list-subscribe@y.example")
     for name in ("CommandListservMatcher", "CommandForListserv"):
-        assert await matched(f"{name}=list@x.example", a_mail("A: b\r\n\r\n", None, *recipients), context) == [
+        assert await matched(f"{name}=list@x.example", mail_of("A: b\r\n\r\n", None, *recipients), context) == [
             recipients[0]
         ]
 
 
 async def test_a_list_owner_as_sender(context: MailetContext) -> None:
-    assert await matched("IsFromMailingList", a_mail("A: b\r\n\r\n", "owner-list@x.example"), context) == [BOB]
+    assert await matched("IsFromMailingList", mail_of("A: b\r\n\r\n", "owner-list@x.example"), context) == [BOB]
 
 
 async def test_networks_of_the_client(context: MailetContext) -> None:
-    mail = a_mail()
+    mail = mail_of()
     mail.remote_address = "192.0.2.9"
     assert await matched("RemoteAddrInNetwork=10.0.0.0/8, 192.0.2.0/24", mail, context) == [BOB]
     assert await matched("RemoteAddrNotInNetwork=192.0.2.*", mail, context) == []
@@ -187,7 +187,7 @@ async def test_networks_of_the_client(context: MailetContext) -> None:
 
 
 async def test_a_client_on_a_block_list(context: MailetContext) -> None:
-    mail = a_mail()
+    mail = mail_of()
     mail.remote_address = "127.0.0.2"
     assert await matched("InSpammerBlacklist=list.example.", mail, context) == [BOB]
     mail.remote_address = "127.0.0.3"
@@ -195,22 +195,22 @@ async def test_a_client_on_a_block_list(context: MailetContext) -> None:
 
 
 async def test_exchangers(context: MailetContext) -> None:
-    mail = a_mail("A: b\r\n\r\n", "a@mx.example", "x@mx.example", BOB)
+    mail = mail_of("A: b\r\n\r\n", "a@mx.example", "x@mx.example", BOB)
     both = "b.mx.example, A.mx.example"
     assert len(await matched(f"SenderHasMXRecord={both}", mail, context)) == 2
     assert await matched("SenderHasMXRecord=a.mx.example", mail, context) == []
     assert await matched(f"RecipientHasMXRecord={both}", mail, context) == ["x@mx.example"]
     assert await matched("SenderInFakeDomain", mail, context) == []
-    assert await matched("SenderInFakeDomain", a_mail("A: b\r\n\r\n", "a@nowhere.example"), context) == [BOB]
-    assert await matched("SenderInFakeDomain", a_mail("A: b\r\n\r\n", None), context) == []
+    assert await matched("SenderInFakeDomain", mail_of("A: b\r\n\r\n", "a@nowhere.example"), context) == [BOB]
+    assert await matched("SenderInFakeDomain", mail_of("A: b\r\n\r\n", None), context) == []
 
 
 async def test_expressions_in_a_file(context: MailetContext, tmp_path: Path) -> None:
     (tmp_path / "conf" / "rules").write_text("# what is refused\n\nX-Mailer: Bulk.*\nbody: cheap\n")
     match = "FileRegexMatcher=file://conf/rules"
-    assert await matched(match, a_mail("X-Mailer: Bulk 3\r\n\r\n"), context) == [BOB]
-    assert await matched(match, a_mail("A: b\r\n\r\nvery cheap"), context) == [BOB]
-    assert await matched(match, a_mail("A: b\r\n\r\nvery dear"), context) == []
+    assert await matched(match, mail_of("X-Mailer: Bulk 3\r\n\r\n"), context) == [BOB]
+    assert await matched(match, mail_of("A: b\r\n\r\nvery cheap"), context) == [BOB]
+    assert await matched(match, mail_of("A: b\r\n\r\nvery dear"), context) == []
 
 
 async def test_the_subject_of_a_certificate(context: MailetContext) -> None:
@@ -218,7 +218,7 @@ async def test_the_subject_of_a_certificate(context: MailetContext) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Ann Example")])
     now = dt.datetime.now(dt.UTC)
     made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
-    mail = a_mail()
+    mail = mail_of()
     mail.attributes["certificates"] = [
         b"no certificate",
         made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER),

@@ -16,9 +16,9 @@ from compostela.net.outbound.local_addresses import is_of_this_machine
 from compostela.processing.remote_delivery.attempt import attempt
 from compostela.processing.remote_delivery.next_hops import Hop, NextHops
 from compostela.processing.remote_delivery.settings import RemoteDeliverySettings, read_remote_delivery_settings
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
+from compostela.testing.name_server import name_server
 from tests.contracts.next_hop import HOST, Peer
-from tests.name_server import name_server
 
 NAME = "mail.own.example"
 ZONE = {

@@ -12,8 +12,8 @@ from compostela.core.drop_lists.model import GLOBAL, Denied, DropList, Scope
 from compostela.model.domain import Domain
 from compostela.processing.mailet import MailetContext
 from compostela.processing.matchers.dlp import MATCHED_RULE
-from tests.contracts.fakes import FakeClock
-from tests.unit.processing.pipeline import ANN, BOB, a_mail, matcher, server_context
+from compostela.testing.clock import FakeClock
+from compostela.testing.pipeline import ANN, BOB, mail_of, matcher, server_context
 
 SENDER = "eve@evil.example"
 SENDERS_DOMAIN = Domain.parse("evil.example")
@@ -26,7 +26,7 @@ async def context(tmp_path: Path) -> AsyncIterator[MailetContext]:
 
 
 async def accepting(context: MailetContext, sender: str | None = SENDER) -> list[str]:
-    found = await matcher("IsInDropList", context).match(a_mail("A: b\r\n\r\n", sender, BOB, ANN))
+    found = await matcher("IsInDropList", context).match(mail_of("A: b\r\n\r\n", sender, BOB, ANN))
     return [str(one) for one in found]
 
 
@@ -73,7 +73,7 @@ HTML = (
 )
 async def test_a_rule_is_searched_in_what_it_targets(context: MailetContext, rule: DlpRule, is_found: bool) -> None:
     await context.dlp_rules.replace(SENDERS_DOMAIN, [DlpRule("0", "never there", targets_content=True), rule])
-    mail = a_mail(HTML, SENDER, BOB, ANN)
+    mail = mail_of(HTML, SENDER, BOB, ANN)
     found = await matcher("DLP", context).match(mail)
     assert [str(one) for one in found] == ([BOB, ANN] if is_found else [])
     assert mail.attributes.get(MATCHED_RULE) == ("1" if is_found else None)
@@ -81,18 +81,18 @@ async def test_a_rule_is_searched_in_what_it_targets(context: MailetContext, rul
 
 async def test_rules_are_those_of_the_senders_domain(context: MailetContext) -> None:
     await context.dlp_rules.replace(Domain.parse("example.org"), [DlpRule("1", ".", targets_sender=True)])
-    assert not await matcher("DLP", context).match(a_mail(HTML, SENDER))
-    assert not await matcher("DLP", context).match(a_mail(HTML, None))
+    assert not await matcher("DLP", context).match(mail_of(HTML, SENDER))
+    assert not await matcher("DLP", context).match(mail_of(HTML, None))
 
 
 async def test_rules_are_remembered_for_as_long_as_the_condition_says(context: MailetContext) -> None:
     clock = FakeClock()
     remembering = matcher("DLP=cache:60s", replace(context, clock=clock))
-    assert not await remembering.match(a_mail(HTML, SENDER))
+    assert not await remembering.match(mail_of(HTML, SENDER))
     await context.dlp_rules.replace(SENDERS_DOMAIN, [DlpRule("1", ".", targets_sender=True)])
-    assert not await remembering.match(a_mail(HTML, SENDER))
+    assert not await remembering.match(mail_of(HTML, SENDER))
     clock.advance(61)
-    assert await remembering.match(a_mail(HTML, SENDER))
+    assert await remembering.match(mail_of(HTML, SENDER))
 
 
 @pytest.mark.parametrize("condition", ["60s", "cache:", "cache:soon"])

@@ -10,10 +10,10 @@ from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.base.errors import InvalidArgument
 from compostela.core.mail.model import Mail
 from compostela.processing.mailet import MailetContext
-from tests.contracts.fakes import FakeClock
-from tests.unit.processing.pipeline import ANN, BOB, SENDER, a_mail, mailet, served, server_context, spooled
+from compostela.testing.clock import FakeClock
+from compostela.testing.pipeline import ANN, BOB, SENDER, mail_of, mailet, served, server_context, spooled
 
-ROOT, ERROR = a_mail().state, "error"
+ROOT, ERROR = mail_of().state, "error"
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def context(tmp_path: Path, clock: FakeClock) -> AsyncIterator[MailetConte
 
 
 def of_size(size: int, *recipients: str) -> Mail:
-    return a_mail("\r\n" + "x" * (size - 2), SENDER, *recipients)
+    return mail_of("\r\n" + "x" * (size - 2), SENDER, *recipients)
 
 
 @pytest.mark.parametrize("name", ["GlobalRateLimit", "PerSenderRateLimit", "PerRecipientRateLimit"])
@@ -36,9 +36,9 @@ async def test_mails_beyond_the_count_go_to_error_until_the_time_is_over(
     name: str, context: MailetContext, clock: FakeClock
 ) -> None:
     limit = mailet(name, context, duration="1h", count="2")
-    assert [(await served(limit, a_mail())).state for _ in range(4)] == [ROOT, ROOT, ERROR, ERROR]
+    assert [(await served(limit, mail_of())).state for _ in range(4)] == [ROOT, ROOT, ERROR, ERROR]
     clock.advance(7200)
-    assert (await served(limit, a_mail())).state == ROOT
+    assert (await served(limit, mail_of())).state == ROOT
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_each_quantity_has_its_limit(
 async def test_senders_have_limits_of_their_own_and_reports_none(context: MailetContext) -> None:
     limit = mailet("PerSenderRateLimit", context, duration="1d", count="1", exceededProcessor="slow")
     senders = ["a@x.example", "b@x.example", "A@X.example", None, None]
-    states = [(await served(limit, a_mail("\r\n", sender))).state for sender in senders]
+    states = [(await served(limit, mail_of("\r\n", sender))).state for sender in senders]
     assert states == [ROOT, ROOT, "slow", ROOT, ROOT]
     assert limit.processors == ("slow",)
 
@@ -76,23 +76,23 @@ async def test_senders_have_limits_of_their_own_and_reports_none(context: Mailet
 async def test_all_senders_share_the_global_limit(context: MailetContext) -> None:
     limit = mailet("GlobalRateLimit", context, duration="1d", count="2")
     senders = ["a@x.example", None, "b@x.example"]
-    assert [(await served(limit, a_mail("\r\n", sender))).state for sender in senders] == [ROOT, ROOT, ERROR]
+    assert [(await served(limit, mail_of("\r\n", sender))).state for sender in senders] == [ROOT, ROOT, ERROR]
 
 
 async def test_a_prefix_tells_mailets_apart(context: MailetContext) -> None:
     made = [mailet("GlobalRateLimit", context, duration="1d", count="1", keyPrefix=prefix) for prefix in "aba"]
-    assert [(await served(one, a_mail())).state for one in made] == [ROOT, ROOT, ERROR]
+    assert [(await served(one, mail_of())).state for one in made] == [ROOT, ROOT, ERROR]
 
 
 async def test_recipients_beyond_their_limit_are_split_off(context: MailetContext) -> None:
     limit = mailet("PerRecipientRateLimit", context, duration="1d", count="1", exceededProcessor="slow")
-    await served(limit, a_mail("\r\n", SENDER, BOB))
-    mail = a_mail("\r\n", SENDER, BOB, ANN)
+    await served(limit, mail_of("\r\n", SENDER, BOB))
+    mail = mail_of("\r\n", SENDER, BOB, ANN)
     for _ in range(2):  # the second run after a crash makes no second mail
         await served(limit, mail.copy("mail", mail.recipients), 7)
     found = await spooled(context)
     assert [([str(one) for one in part.recipients], part.state) for part in found] == [([BOB], "slow")]
-    rest = await served(limit, a_mail("\r\n", SENDER, BOB, "new@example.org"), 8)
+    rest = await served(limit, mail_of("\r\n", SENDER, BOB, "new@example.org"), 8)
     assert ([str(one) for one in rest.recipients], rest.state) == (["new@example.org"], ROOT)
 
 

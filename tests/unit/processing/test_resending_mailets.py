@@ -13,8 +13,8 @@ from compostela.core.repository.ports import RepositoryUrl
 from compostela.mime.headers import Headers
 from compostela.mime.scanner import describe
 from compostela.processing.mailet import MailetContext
-from tests.name_server import name_server
-from tests.unit.processing.pipeline import ANN, BOB, SENDER, a_mail, mailet, served, server_context, spooled, text_of
+from compostela.testing.name_server import name_server
+from compostela.testing.pipeline import ANN, BOB, SENDER, mail_of, mailet, served, server_context, spooled, text_of
 
 MESSAGE = (
     "Received: from x by y\r\nFrom: Author <author@a.example>\r\nTo: list@l.example\r\nReply-To: reply@a.example\r\n"
@@ -30,7 +30,7 @@ async def context(tmp_path: Path) -> AsyncIterator[MailetContext]:
 
 
 async def sent(name: str, context: MailetContext, mail: Mail | None = None, **parameters: str) -> Mail:
-    await served(mailet(name, context, **parameters), mail or a_mail(MESSAGE))
+    await served(mailet(name, context, **parameters), mail or mail_of(MESSAGE))
     (made,) = await spooled(context)
     return made
 
@@ -46,7 +46,7 @@ async def types(mail: Mail) -> list[str]:
 
 
 async def test_a_forwarded_mail_is_unaltered_but_for_its_trace(context: MailetContext) -> None:
-    mail = a_mail(MESSAGE)
+    mail = mail_of(MESSAGE)
     made = await sent("Forward", context, mail, forwardTo=f"{ANN}, x@y.example")
     assert ([str(one) for one in made.recipients], str(made.sender)) == ([ANN, "x@y.example"], SENDER)
     trace, text = (await text_of(made)).split("\r\nReceived: from x by y", 1)
@@ -58,12 +58,14 @@ async def test_a_forwarded_mail_is_unaltered_but_for_its_trace(context: MailetCo
 async def test_a_run_that_is_repeated_sends_once(context: MailetContext) -> None:
     forward = mailet("Forward", context, forwardto=ANN)
     for _ in range(2):
-        await served(forward, a_mail(MESSAGE))
+        await served(forward, mail_of(MESSAGE))
     assert len(await spooled(context)) == 1
 
 
 async def test_a_mail_from_a_domain_that_takes_no_mail_is_not_sent_on(context: MailetContext) -> None:
-    mail = await served(mailet("Forward", context, forwardTo=ANN, fakeDomainCheck="true", passThrough="true"), a_mail())
+    mail = await served(
+        mailet("Forward", context, forwardTo=ANN, fakeDomainCheck="true", passThrough="true"), mail_of()
+    )
     assert (await spooled(context), mail.state) == ([], "root")
 
 
@@ -138,7 +140,7 @@ async def test_wrong_parameters_are_refused(name: str, parameters: dict[str, str
 
 
 async def test_the_postmaster_is_told(context: MailetContext) -> None:
-    mail = a_mail(MESSAGE)
+    mail = mail_of(MESSAGE)
     mail.error_message = "Traceback of it"
     made = await sent("NotifyPostmaster", context, mail, attachError="true")
     assert (made.sender, [str(one) for one in made.recipients], mail.state) == (
@@ -152,7 +154,7 @@ async def test_the_postmaster_is_told(context: MailetContext) -> None:
 
 
 async def test_the_sender_is_told_without_what_is_internal(context: MailetContext) -> None:
-    mail = a_mail(MESSAGE)
+    mail = mail_of(MESSAGE)
     mail.error_message = "Traceback of it"
     made = await sent("NotifySender", context, mail, notice="Sorry")
     assert ([str(one) for one in made.recipients], field(made, "To")) == ([SENDER], f"<{SENDER}>")
@@ -162,16 +164,16 @@ async def test_the_sender_is_told_without_what_is_internal(context: MailetContex
 
 
 async def test_nobody_is_told_of_a_mail_with_a_null_sender(context: MailetContext) -> None:
-    await served(mailet("NotifySender", context), a_mail(MESSAGE, None))
+    await served(mailet("NotifySender", context), mail_of(MESSAGE, None))
     assert await spooled(context) == []
 
 
 async def test_a_mail_is_queued_again(context: MailetContext) -> None:
     requeue = mailet("Requeue", context, queue="other", processor="later", consume="false")
-    mail = await served(requeue, a_mail())
+    mail = await served(requeue, mail_of())
     (again,) = await spooled(context, "other")
     assert (mail.state, again.state, requeue.processors) == ("root", "later", ())
-    mail = await served(mailet("Requeue", context, delay="2h"), a_mail(), 1)
+    mail = await served(mailet("Requeue", context, delay="2h"), mail_of(), 1)
     assert mail.state == GHOST
     (line,) = [one async for one in context.queues.queue(SPOOL).browse(delayed=True)]
     assert line.next_delivery_at is not None
@@ -180,14 +182,14 @@ async def test_a_mail_is_queued_again(context: MailetContext) -> None:
 @pytest.mark.parametrize("delete", [True, False])
 async def test_mails_of_a_repository_are_processed_again(delete: bool, context: MailetContext) -> None:
     repository = await context.repositories.select(RepositoryUrl("embedded", "var/mail/kept"))
-    kept = a_mail()
+    kept = mail_of()
     kept.name = "kept"
     await repository.store(kept)
     made = mailet(
         "FromRepository", context, repositoryPath="var/mail/kept/", processor="again", delete=str(delete).lower()
     )
     for _ in range(2):
-        await served(made, a_mail())
+        await served(made, mail_of())
     (again,) = await spooled(context)
     assert (again.name, again.state, again.attributes[REPROCESSING]) == ("kept", "again", True)
     assert await repository.size() == int(not delete)

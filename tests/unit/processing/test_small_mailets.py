@@ -15,7 +15,7 @@ from compostela.mime.dates import format_date
 from compostela.mime.headers import Headers
 from compostela.processing.mailet import MailetContext
 from compostela.processing.mailets.debug import MailetFailure, _counted
-from tests.unit.processing.pipeline import ANN, BOB, a_mail, mailet, served, server_context, spooled, text_of
+from compostela.testing.pipeline import ANN, BOB, mail_of, mailet, served, server_context, spooled, text_of
 
 DAY = 86400
 
@@ -46,7 +46,7 @@ async def context(tmp_path: Path) -> AsyncIterator[MailetContext]:
 async def test_expires_is_set_and_kept_in_bounds(given: float | None, days: float, context: MailetContext) -> None:
     made = mailet("Expires", context, minAge="2", maxAge="5 days", defaultAge="3d")
     field = "" if given is None else f"Expires: {format_date(1_000_000_000 + given * DAY)}\r\n"
-    mail = await served(made, a_mail(f"{field}Subject: x\r\n\r\n"))
+    mail = await served(made, mail_of(f"{field}Subject: x\r\n\r\n"))
     assert Headers(mail.content.header).get_all(b"Expires") == [format_date(1_000_000_000 + days * DAY).encode()]
 
 
@@ -58,7 +58,7 @@ async def test_expires_refuses_what_makes_no_sense(parameters: dict[str, str], c
 
 @pytest.mark.parametrize(("value", "stays"), [("<a@b>", True), ("a@b", False), ("<a b@c>", False), ("<a>", False)])
 async def test_a_malformed_message_id_is_replaced(value: str, stays: bool, context: MailetContext) -> None:
-    mail = await served(mailet("SanitizeMimeMessageId", context), a_mail(f"Message-ID: {value}\r\n\r\n"))
+    mail = await served(mailet("SanitizeMimeMessageId", context), mail_of(f"Message-ID: {value}\r\n\r\n"))
     (found,) = Headers(mail.content.header).get_all(b"Message-ID")
     assert (found == value.encode()) == stays
     assert found.startswith(b"<")
@@ -66,7 +66,7 @@ async def test_a_malformed_message_id_is_replaced(value: str, stays: bool, conte
 
 
 async def test_the_mails_name_in_a_field(context: MailetContext) -> None:
-    mail = await served(mailet("SaveMailNameInHeaders", context), a_mail("X-JAMES-Mail-Name: forged\r\n\r\n"))
+    mail = await served(mailet("SaveMailNameInHeaders", context), mail_of("X-JAMES-Mail-Name: forged\r\n\r\n"))
     assert Headers(mail.content.header).get_all(b"X-JAMES-Mail-Name") == [b"mail"]
 
 
@@ -83,7 +83,7 @@ async def test_the_mails_name_in_a_field(context: MailetContext) -> None:
 async def test_attributes_in_header_fields(
     name: str, value: AttributeValue, fields: list[bytes], context: MailetContext
 ) -> None:
-    mail = a_mail()
+    mail = mail_of()
     mail.attributes["attribute"] = value
     await served(mailet(name, context, simplemapping=["attribute; X-One", "missing;X-Two"]), mail)
     headers = Headers(mail.content.header)
@@ -108,7 +108,9 @@ async def test_a_wrong_mapping_is_refused(mapping: str, context: MailetContext) 
     ],
 )
 async def test_bounces_are_classified(message: str, kind: bytes, context: MailetContext) -> None:
-    mail = await served(mailet("ClassifyBounce", context, headerName="X-Bounce"), a_mail(f"X-Bounce: old\r\n{message}"))
+    mail = await served(
+        mailet("ClassifyBounce", context, headerName="X-Bounce"), mail_of(f"X-Bounce: old\r\n{message}")
+    )
     assert Headers(mail.content.header).get_all(b"X-Bounce") == [kind]
 
 
@@ -116,7 +118,7 @@ async def test_a_mail_is_split_once_even_if_it_is_processed_again(context: Maile
     recipients = [f"u{number}@example.org" for number in range(5)]
     split = mailet("SplitMail", context, batchSize="2")
     for _ in range(2):
-        mail = await served(split, a_mail("Subject: x\r\n\r\n", None, *recipients))
+        mail = await served(split, mail_of("Subject: x\r\n\r\n", None, *recipients))
     assert [str(one) for one in mail.recipients] == recipients[:2]
     parts = await spooled(context)
     assert [[str(one) for one in part.recipients] for part in parts] == [recipients[2:4], recipients[4:]]
@@ -124,14 +126,14 @@ async def test_a_mail_is_split_once_even_if_it_is_processed_again(context: Maile
 
 async def test_recipients_of_the_header(context: MailetContext) -> None:
     use = mailet("UseHeaderRecipients", context)
-    mail = await served(use, a_mail(f"To: Ann <{ANN}>, nobody\r\nCc: x@y.example\r\n\r\n"))
+    mail = await served(use, mail_of(f"To: Ann <{ANN}>, nobody\r\nCc: x@y.example\r\n\r\n"))
     assert [str(one) for one in mail.recipients] == [ANN, "x@y.example"]
-    mail = await served(use, a_mail(f"To: {ANN}\r\nMail-For: y@y.example\r\n\r\n"))
+    mail = await served(use, mail_of(f"To: {ANN}\r\nMail-For: y@y.example\r\n\r\n"))
     assert ([str(one) for one in mail.recipients], mail.content.header) == (
         ["y@y.example"],
         f"To: {ANN}\r\n\r\n".encode(),
     )
-    assert [str(one) for one in (await served(use, a_mail())).recipients] == [BOB]
+    assert [str(one) for one in (await served(use, mail_of())).recipients] == [BOB]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ async def test_recipients_of_the_header(context: MailetContext) -> None:
 async def test_mail_waits_for_working_hours(now: str, hours: int, context: MailetContext) -> None:
     at = replace(context, clock=At(datetime.fromisoformat(now).timestamp()))
     made = mailet("DeconnectionRight", at, zoneId="Europe/Paris", workDayStart="08:00:00", workDayEnd="18:00:00")
-    mail = await served(made, a_mail())
+    mail = await served(made, mail_of())
     waiting = [one async for one in context.queues.queue(SPOOL).browse(delayed=True)]
     assert (mail.state == GHOST, len(waiting)) == (hours > 0, int(hours > 0))
     assert made._delay(datetime.fromisoformat(now).astimezone(made._zone)) == hours * 3600  # type: ignore[attr-defined]
@@ -166,14 +168,14 @@ async def test_wrong_working_hours_are_refused(parameters: dict[str, str], conte
 @pytest.mark.parametrize("name", ["ExceptionThrowingMailet", "PropagateError"])
 async def test_mailets_that_fail(name: str, context: MailetContext) -> None:
     with pytest.raises(MailetFailure):
-        await served(mailet(f"org.apache.james.transport.mailets.debug.{name}", context), a_mail())
+        await served(mailet(f"org.apache.james.transport.mailets.debug.{name}", context), mail_of())
 
 
 @pytest.mark.parametrize("name", ["Identity", "Counter", "DumpSystemErr"])
 async def test_mailets_that_change_nothing(
     name: str, context: MailetContext, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mail = a_mail()
+    mail = mail_of()
     assert await text_of(await served(mailet(name, context), mail)) == "Subject: x\r\n\r\nhello\r\n"
     assert mail.state == "root"
     assert capsys.readouterr().err == ("Subject: x\r\n\r\nhello\r\n" if name == "DumpSystemErr" else "")
@@ -181,5 +183,5 @@ async def test_mailets_that_change_nothing(
 
 async def test_counted_mails_are_a_metric(context: MailetContext) -> None:
     before = _counted.value
-    await served(mailet("Counter", context), a_mail())
+    await served(mailet("Counter", context), mail_of())
     assert _counted.value == before + 1

@@ -13,8 +13,8 @@ from compostela.mime.editing import text_of as text_of_part
 from compostela.mime.headers import Headers
 from compostela.mime.scanner import describe
 from compostela.processing.mailet import MailetContext
+from compostela.testing.pipeline import ANN, BOB, mail_of, mailet, matcher, served, server_context, text_of
 from tests.smime_parties import SECRET, OpenSsl, Party, needs_openssl, party
-from tests.unit.processing.pipeline import ANN, BOB, a_mail, mailet, matcher, served, server_context, text_of
 
 TLS = Path(__file__).parents[2] / "data" / "tls"
 SIGNERS, KEY = "org.apache.james.SMIMECheckSignature", "org.apache.james.SMIMEDecrypt"
@@ -67,7 +67,7 @@ def status(mail: Mail) -> list[bytes]:
 
 
 def by(login: str, message: str = PLAIN, sender: str | None = ANN) -> Mail:
-    mail = a_mail(message, sender)
+    mail = mail_of(message, sender)
     if login:
         mail.attributes[SMTP_AUTH_USER] = login
     return mail
@@ -91,7 +91,7 @@ async def test_a_good_signature_is_noted(
         message = detached(ENTITY, signature(tmp_path, signer))
     else:
         message = opaque(signature(tmp_path, signer, "-nodetach"), "signed-data")
-    mail = await served(made, a_mail(message))
+    mail = await served(made, mail_of(message))
     assert status(mail) == [b"Good signature"]
     assert mail.attributes[SIGNERS] == [signer.der]
     assert await matcher(f"IsX509CertificateSubject={SIGNERS};Mail Server", context).match(mail)
@@ -125,26 +125,26 @@ async def test_a_signature_that_is_changed_or_foreign_is_bad(
         HEADER
         + "Content-Type: multipart/signed; protocol=application/pkcs7-signature; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b--\r\n",
     ):
-        mail = a_mail("X-SMIME-Status: Good signature\r\n" + wrong)
+        mail = mail_of("X-SMIME-Status: Good signature\r\n" + wrong)
         mail.attributes[SIGNERS] = [signer.der]
         mail = await served(made, mail)
         assert status(mail) == [b"Bad signature"]
         assert SIGNERS not in mail.attributes
-    assert status(await served(made, a_mail(message))) == [b"Good signature"]
+    assert status(await served(made, mail_of(message))) == [b"Good signature"]
 
 
 @needs_openssl
 async def test_without_only_trusted_every_valid_signature_counts(context: MailetContext, tmp_path: Path) -> None:
     made = mailet("SMIMECheckSignature", context, onlyTrusted="false", mailAttribute="signers")
     stranger = party("Stranger")
-    mail = await served(made, a_mail(detached(ENTITY, signature(tmp_path, stranger))))
+    mail = await served(made, mail_of(detached(ENTITY, signature(tmp_path, stranger))))
     assert status(mail) == [b"Good signature"]
     assert mail.attributes["signers"] == [stranger.der]
 
 
 async def test_an_unsigned_message_loses_a_forged_status(context: MailetContext) -> None:
     made = mailet("SMIMECheckSignature", context, onlyTrusted="false")
-    mail = await served(made, a_mail("X-SMIME-Status: Good signature\r\n" + PLAIN))
+    mail = await served(made, mail_of("X-SMIME-Status: Good signature\r\n" + PLAIN))
     assert await text_of(mail) == PLAIN
 
 
@@ -155,7 +155,7 @@ async def test_a_message_is_decrypted(context: MailetContext, tmp_path: Path, si
     made = mailet("SMIMEDecrypt", context, keyStoreFileName=store, keyStorePassword=SECRET, keyAlias="ONE")
     encrypt = ("-encrypt", "-binary", "-outform", "DER", cipher, "one.pem")
     octets = OpenSsl(tmp_path, one=signer).cms(ENTITY.encode(), *encrypt)
-    mail = await served(made, a_mail(opaque(octets, "enveloped-data")))
+    mail = await served(made, mail_of(opaque(octets, "enveloped-data")))
     assert await text_of(mail) == PLAIN
     assert mail.attributes[KEY] == signer.der
 
@@ -166,7 +166,7 @@ async def test_what_cannot_be_decrypted_stays(context: MailetContext, tmp_path: 
     encrypt = ("-encrypt", "-binary", "-outform", "DER", "-aes256", "one.pem")
     foreign = OpenSsl(tmp_path, one=party("Other")).cms(ENTITY.encode(), *encrypt)
     for message in (opaque(foreign, "enveloped-data"), opaque(b"nothing", "enveloped-data"), PLAIN):
-        mail = await served(made, a_mail(message))
+        mail = await served(made, mail_of(message))
         assert await text_of(mail) == message
         assert KEY not in mail.attributes
 

@@ -14,9 +14,10 @@ from compostela.processing.mailet import Mailet
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors, Pair, Processor
 from compostela.processing.spooler import MAX_FAILURES, MAX_TEMPORARY_FAILURES, Spooler
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import a_mail
 from tests import databases
 from tests.contracts.distance import eventually_within
-from tests.contracts.fakes import FakeClock, a_mail
 
 HOUR = 3600.0
 

@@ -11,7 +11,7 @@ from compostela.model.flags import Flags, SystemFlag
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
 from compostela.processing.mailet import MailetContext
-from tests.unit.processing.pipeline import ANN, BOB, a_mail, mailet, served, server_context, text_of
+from compostela.testing.pipeline import ANN, BOB, mail_of, mailet, served, server_context, text_of
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def test_a_directive_names_mailbox_and_flags(context: MailetContext) -> No
     directive = mailet(
         "WithStorageDirective", context, targetFolderName="Lists.One", seen="true", important="true", keywords="a,b"
     )
-    mail = await served(directive, a_mail("A: b\r\n\r\n", "a@b.example", BOB, ANN))
+    mail = await served(directive, mail_of("A: b\r\n\r\n", "a@b.example", BOB, ANN))
     await served(mailet("LocalDelivery", context), mail)
     wanted = Flags.of(SystemFlag.SEEN, SystemFlag.FLAGGED, keywords=("a", "b"))
     for user in (BOB, ANN):
@@ -38,13 +38,13 @@ async def test_a_directive_names_mailbox_and_flags(context: MailetContext) -> No
 
 async def test_several_mailboxes(context: MailetContext) -> None:
     directive = mailet("WithStorageDirective", context, targetFolderNames="One, Two")
-    await served(mailet("LocalDelivery", context), await served(directive, a_mail()))
+    await served(mailet("LocalDelivery", context), await served(directive, mail_of()))
     assert [len(await rows(context, BOB, name)) for name in ("One", "Two")] == [1, 1]
 
 
 async def test_flags_alone_are_for_inbox(context: MailetContext) -> None:
     directive = mailet("WithStorageDirective", context, seen="true")
-    await served(mailet("LocalDelivery", context), await served(directive, a_mail()))
+    await served(mailet("LocalDelivery", context), await served(directive, mail_of()))
     assert [row.flags for row in await rows(context, BOB, "INBOX")] == [Flags.of(SystemFlag.SEEN)]
 
 
@@ -57,8 +57,8 @@ async def test_random_storing_chooses_the_same_again(context: MailetContext) -> 
     for user in (BOB, ANN):
         for folder in ("One", "Two"):
             await context.mailboxes.create(MailboxPath.personal(Username.parse(user), folder))
-    first = await served(mailet("RandomStoring", context), a_mail("A: b\r\n\r\n", "a@b.example", "else@where.example"))
-    again = await served(mailet("RandomStoring", context), a_mail("A: b\r\n\r\n", "a@b.example", "else@where.example"))
+    first = await served(mailet("RandomStoring", context), mail_of("A: b\r\n\r\n", "a@b.example", "else@where.example"))
+    again = await served(mailet("RandomStoring", context), mail_of("A: b\r\n\r\n", "a@b.example", "else@where.example"))
     assert first.recipients == again.recipients
     assert {str(one) for one in first.recipients} <= {BOB, ANN}
     assert first.attributes == again.attributes
@@ -72,7 +72,7 @@ LONG = "A paragraph that is longer than a line of the width that is wanted here,
 
 async def test_wrapped_text_is_unwrapped_again(context: MailetContext) -> None:
     message = f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{LONG}\r\n"
-    mail = await served(mailet("WrapText", context, width="40"), a_mail(message))
+    mail = await served(mailet("WrapText", context, width="40"), mail_of(message))
     wrapped = await text_of(mail)
     assert "format=flowed" in wrapped
     assert await text_of(await served(mailet("WrapText", context, width="40"), mail)) == wrapped, "flowed already"
@@ -86,4 +86,4 @@ async def test_wrapped_text_is_unwrapped_again(context: MailetContext) -> None:
 async def test_html_is_left_alone(context: MailetContext) -> None:
     message = f"Content-Type: text/html\r\n\r\n{LONG}\r\n"
     for name in ("WrapText", "UnwrapText"):
-        assert await text_of(await served(mailet(name, context), a_mail(message))) == message
+        assert await text_of(await served(mailet(name, context), mail_of(message))) == message

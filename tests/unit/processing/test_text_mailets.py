@@ -7,7 +7,7 @@ import pytest
 
 from compostela.base.errors import InvalidArgument
 from compostela.processing.mailet import MailetContext
-from tests.unit.processing.pipeline import a_mail, mailet, served, server_context, text_of
+from compostela.testing.pipeline import mail_of, mailet, served, server_context, text_of
 
 ALTERNATIVE = (
     'Subject: x\r\nContent-Type: multipart/mixed; boundary="o"\r\n\r\n--o\r\nContent-Type: multipart/alternative; boundary="i"\r\n\r\n'
@@ -25,7 +25,7 @@ async def context(tmp_path: Path) -> AsyncIterator[MailetContext]:
 
 
 async def after(name: str, context: MailetContext, message: str, **parameters: str) -> str:
-    return await text_of(await served(mailet(name, context, **parameters), a_mail(message)))
+    return await text_of(await served(mailet(name, context, **parameters), mail_of(message)))
 
 
 async def test_a_footer_in_plain_text(context: MailetContext) -> None:
@@ -95,7 +95,7 @@ async def test_only_the_text_stays(context: MailetContext) -> None:
 
 async def test_a_mail_without_text_goes_to_its_processor(context: MailetContext) -> None:
     mail = await served(
-        mailet("OnlyText", context, NotextProcessor="other"), a_mail("Content-Type: image/png\r\n\r\nx")
+        mailet("OnlyText", context, NotextProcessor="other"), mail_of("Content-Type: image/png\r\n\r\nx")
     )
     assert mail.state == "other"
     assert mailet("OnlyText", context, NotextProcessor="other").processors == ("other",)

@@ -10,7 +10,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueue, QueueItem, Turn
 from compostela.processing import workers
 from compostela.processing.workers import QueueWorkers
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
 from tests.contracts.mail_queue import is_idle, names_of
 
 

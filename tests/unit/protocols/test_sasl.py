@@ -1,8 +1,6 @@
 """SASL mechanisms: the examples of the RFCs, and what is not of their form."""
 
 import base64
-import hashlib
-import hmac
 
 import pytest
 
@@ -24,6 +22,7 @@ from compostela.protocols.sasl.mechanism import (
 from compostela.protocols.sasl.passwords import Login, Plain
 from compostela.protocols.sasl.scram import Scram
 from compostela.protocols.sasl.tokens import OauthBearer, XOauth2
+from tests.unit.protocols.sasl import final
 
 RFC_SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
 RFC_SECRETS = ScramSecrets.derive(b"pencil", RFC_SALT, 4096)
@@ -40,19 +39,6 @@ def test_the_exchange_of_rfc_7677() -> None:
     )
     assert scram.next(RFC_FINAL) == Challenge(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
     assert scram.next(b"") == Proved("user")
-
-
-def final(first: str, header: str, binding: bytes, challenge: bytes, password: bytes = b"secret") -> bytes:
-    """The client's last message."""
-    fields = dict(pair.split("=", 1) for pair in challenge.decode().split(","))
-    bound = base64.b64encode(header.encode() + binding).decode()
-    without = f"c={bound},r={fields['r']}"
-    salted = hashlib.pbkdf2_hmac("sha256", password, base64.b64decode(fields["s"]), int(fields["i"]))
-    key = hmac.digest(salted, b"Client Key", "sha256")
-    signed = f"{first},{challenge.decode()},{without}".encode()
-    signature = hmac.digest(hashlib.sha256(key).digest(), signed, "sha256")
-    proof = bytes(a ^ b for a, b in zip(key, signature, strict=True))
-    return f"{without},p={base64.b64encode(proof).decode()}".encode()
 
 
 def run(scram: Scram, header: str, binding: bytes = b"", password: bytes = b"secret") -> object:

@@ -20,6 +20,7 @@ def drained(engine: SmtpEngine) -> list[Event]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [b"RSET\r\n", b"\r\n", b"x\r\n", b"NOOP\r\n" + b"x" * 9000 + b"\r\n"])
 def test_a_full_buffer_of_commands_costs_no_more_than_its_length(unit: bytes) -> None:
     def seconds(size: int) -> float:

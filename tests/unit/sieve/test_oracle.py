@@ -31,6 +31,7 @@ def sieve_test() -> Iterator[oracle.SieveTest]:
         yield oracle.SieveTest(Path(folder))
 
 
+@pytest.mark.slow
 @needs("sieve-test")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_sieve_test_agrees(case: Case, sieve_test: oracle.SieveTest) -> None:

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -259,6 +260,7 @@ def test_tokens_come_in_order_and_cover_the_text(text: str) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_work_grows_with_the_text() -> None:
     """A quadratic reader would need minutes for these."""
     limits = Limits(script_octets=4_000_000)

@@ -8,7 +8,7 @@ from compostela.core.networks import reversed_address
 from compostela.mime import uris
 from compostela.smtp_hooks.lookups import TimeLeft
 from compostela.smtp_hooks.spam_trap import BlockedAddresses
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.service import Tasks
 from compostela.core.tasks.worker import TaskWorker, WorkerSettings
 from compostela.model.flags import NO_FLAGS
+from compostela.testing.listeners import GROUP, Recorder, following, settled
 from compostela.web.webadmin.application import create_application
 from compostela.web.webadmin.authentication import Passwords
 from compostela.web.webadmin.routes.dead_letters import DeadLetterRoutes
@@ -28,7 +29,6 @@ from compostela.web.webadmin.server import WebAdminServer
 from compostela.web.webadmin.settings import WebAdminSettings
 from tests.contracts.listeners import a_letter
 from tests.contracts.mailbox_parts import BOB, a_mailbox, fill
-from tests.listener_kit import GROUP, Recorder, following, settled
 
 ALL = "/events/deadLetter"
 GROUPS = f"{ALL}/groups"

@@ -7,7 +7,7 @@ import zstandard
 PLAIN = 0
 ZSTD = 1
 
-MINIMUM_BYTES = 512
+MINIMUM_BYTES = 1024
 """Shorter bytes are kept as they are: the gain does not pay for the work."""
 WORTHWHILE = 0.9
 """Packed bytes are kept only when they are at most this part of the plain ones."""

@@ -1,37 +1,73 @@
-"""Open connections of all workers.
+"""Open connections of all workers, in memory that they share (`compostela.base.worker_table`).
 
-Each worker has rows of its own, and writes what it has, not what changes: after a failure the next write makes all of them right.
+Each worker writes its own counts and reads those of the others, so no lock is needed and counting takes no system call: a worker that
+the kernel has put aside keeps no other one waiting. The order makes it right: a connection is counted first, then all are added up. Of
+two that take the last place in the same moment both see too many, withdraw, and try again one after the other, under a lock.
+
+The counts of a worker are a table of buckets. A key, which is the hash of server and address, has its place in one bucket.
 """
 
+import fcntl
+import hashlib
 import logging
+import mmap
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable
 
-from compostela.adapters.shared_counters.engine import CountersFile, Execute
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
 from compostela.base.errors import TemporaryFailure
+from compostela.base.worker_table import (
+    COUNTS_AT,
+    COUNTS_OCTETS,
+    MAX_PROCESSES,
+    PRESENCE_AT,
+    TURNS_OCTETS,
+    counts_at,
+)
 
 _log = logging.getLogger(__name__)
 
+PLACES = 8
+"""Of one bucket. A place has two words of eight octets: the key and its count."""
+_BUCKET_WORDS = 2 * PLACES
+BUCKETS = COUNTS_OCTETS // (8 * _BUCKET_WORDS)
 _ALL = ""
 """In place of an address: the connections from all."""
-_OTHERS = "SELECT coalesce(sum(count), 0) FROM connection WHERE server = ? AND address = ? AND worker != ?"
 
 Key = tuple[str, str]
 
 
 class SharedConnections:
-    """See `compostela.core.rate_limits.ports`. While the file cannot be used, only the connections of this worker count. What no
-    limit applies to is not written."""
+    """See `compostela.core.rate_limits.ports`. What no limit applies to is not counted. Where a bucket is full, which takes tens of
+    thousands of addresses at once, a further address counts in this worker alone."""
 
-    def __init__(self, file: CountersFile, clock: Clock, worker: int) -> None:
-        self._file = file
-        self._worker = worker
+    def __init__(self, table: int, number: int, clock: Clock) -> None:
+        """`table` is the descriptor of the shared memory, `number` this worker's. Raises `OSError`."""
+        self._table = table
+        self._number = number
         self._own: Counter[Key] = Counter()
-        self._is_stale = True
-        """Whether rows of a worker before that had this number may be there, or a write failed: the next one writes all rows."""
+        self._places: dict[Key, int] = {}
+        """Where in the counts of this worker a key is."""
+        self._hashes: dict[Key, int] = {}
+        """Of the keys that count."""
+        self._first_page = mmap.mmap(table, COUNTS_AT)
+        self._presence = memoryview(self._first_page)[PRESENCE_AT : PRESENCE_AT + TURNS_OCTETS].cast("q")
+        self._maps: dict[int, tuple[mmap.mmap, memoryview]] = {}
         self._complaints = Complaints(_log, clock)
+        # what a worker before has left that had this number
+        self._presence[number] = 0
+        self._counts = self._mapped(number)
+        self._maps[number][0].madvise(mmap.MADV_REMOVE)
+        self._presence[number] = 1
+
+    def close(self) -> None:
+        """The connections of this worker count no longer."""
+        self._presence[self._number] = 0
+        self._presence.release()
+        for mapped, words in self._maps.values():
+            words.release()
+            mapped.close()
 
     def enter(self, server: str, address: str | None, *, most: int, most_of_address: int) -> bool:
         limits = {(server, _ALL): most} if most else {}
@@ -41,70 +77,80 @@ class SharedConnections:
             return True
         if any(self._own[key] >= limit for key, limit in limits.items()):
             return False
-        self._own.update(limits.keys())
-
-        def job(execute: Execute) -> bool:
-            for key, limit in limits.items():
-                if execute(_OTHERS, (*key, self._worker)).get + self._own[key] > limit:
-                    return False
-            self._write(execute, limits)
-            return True
-
-        has_room = self._change(job)
-        if has_room is False:
-            self._count_out(limits)
-            return False
-        return True
+        return self._try(limits) or self._try_alone(limits)
 
     def leave(self, server: str, address: str | None) -> None:
-        keys = [key for key in ((server, _ALL), (server, address or _ALL)) if key in self._own]
-        if not keys:
-            return
-        keys = list(dict.fromkeys(keys))
-        self._count_out(keys)
+        keys = {(server, _ALL), (server, address or _ALL)}
+        self._count_out(key for key in keys if key in self._own)
 
-        def job(execute: Execute) -> bool:
-            self._write(execute, keys)
+    def _try(self, limits: dict[Key, int]) -> bool:
+        self._count_in(limits)
+        if all(self._of_others(key) + self._own[key] <= limit for key, limit in limits.items()):
             return True
+        self._count_out(limits)
+        return False
 
-        self._change(job)
-
-    def forget(self, ended: Collection[int]) -> None:
-        """Removes what these workers have counted."""
-        marks = ", ".join("?" * len(ended))
-
-        def job(execute: Execute) -> None:
-            execute(f"DELETE FROM connection WHERE worker IN ({marks})", tuple(ended))
-
+    def _try_alone(self, limits: dict[Key, int]) -> bool:
+        """The kernel frees the lock of a process that ends."""
+        fcntl.lockf(self._table, fcntl.LOCK_EX, 1)
         try:
-            self._file.change(job)
-        except TemporaryFailure as error:
-            self._complaints.error("connections of ended workers go on to count", error)
+            return self._try(limits)
+        finally:
+            fcntl.lockf(self._table, fcntl.LOCK_UN, 1)
 
-    def _change(self, job: Callable[[Execute], bool]) -> bool | None:
-        """None if the file cannot be used."""
-        try:
-            done = self._file.change(job)
-        except TemporaryFailure as error:
-            self._is_stale = True
-            self._complaints.error("connections are counted in this worker alone", error)
-            return None
-        if done:
-            self._is_stale = False
-        return done
+    def _count_in(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._own[key] += 1
+            if key in self._places:
+                self._counts[self._places[key]] += 1
+            elif self._own[key] == 1:
+                self._begin(key)
+
+    def _begin(self, key: Key) -> None:
+        """Gives a key a place."""
+        hashed = self._hashes[key] = _hash(key)
+        start, words = self._bucket(hashed, self._counts)
+        for at in range(0, _BUCKET_WORDS, 2):
+            if not words[at + 1]:
+                self._counts[start + at] = hashed
+                self._counts[start + at + 1] = 1
+                self._places[key] = start + at + 1
+                return
+        self._complaints.error(
+            "connections of an address are counted in this worker alone", TemporaryFailure("too many addresses")
+        )
 
     def _count_out(self, keys: Iterable[Key]) -> None:
         for key in keys:
             self._own[key] -= 1
+            if key in self._places:
+                self._counts[self._places[key]] -= 1
             if self._own[key] <= 0:
-                del self._own[key]
+                del self._own[key], self._hashes[key]
+                self._places.pop(key, None)
 
-    def _write(self, execute: Execute, keys: Iterable[Key]) -> None:
-        if self._is_stale:
-            execute("DELETE FROM connection WHERE worker = ?", (self._worker,))
-            keys = list(self._own)
-        for key in keys:
-            if self._own[key]:
-                execute("INSERT OR REPLACE INTO connection VALUES (?, ?, ?, ?)", (*key, self._worker, self._own[key]))
-            else:
-                execute("DELETE FROM connection WHERE server = ? AND address = ? AND worker = ?", (*key, self._worker))
+    def _of_others(self, key: Key) -> int:
+        hashed, found = self._hashes[key], 0
+        for number, is_present in enumerate(self._presence.tolist()):
+            if is_present and number != self._number:
+                counts = self._maps[number][1] if number in self._maps else self._mapped(number)
+                _, words = self._bucket(hashed, counts)
+                found += sum(words[at + 1] for at in range(0, _BUCKET_WORDS, 2) if words[at] == hashed)
+        return found
+
+    @staticmethod
+    def _bucket(hashed: int, counts: memoryview) -> tuple[int, list[int]]:
+        """Where a bucket begins, and its words."""
+        start = hashed % BUCKETS * _BUCKET_WORDS
+        return start, counts[start : start + _BUCKET_WORDS].tolist()
+
+    def _mapped(self, number: int) -> memoryview:
+        assert 0 < number < MAX_PROCESSES
+        mapped = mmap.mmap(self._table, COUNTS_OCTETS, offset=counts_at(number))
+        words = memoryview(mapped).cast("Q")
+        self._maps[number] = mapped, words
+        return words
+
+
+def _hash(key: Key) -> int:
+    return int.from_bytes(hashlib.blake2b("\0".join(key).encode(), digest_size=8).digest(), "little")

@@ -33,8 +33,6 @@ CREATE TABLE IF NOT EXISTS ban (number INTEGER PRIMARY KEY AUTOINCREMENT, addres
 CREATE TABLE IF NOT EXISTS login (address TEXT PRIMARY KEY, at REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rate (key TEXT, seconds REAL, part INTEGER, present INTEGER, last INTEGER, used REAL,
     PRIMARY KEY (key, seconds)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS connection (server TEXT, address TEXT, worker INTEGER, count INTEGER,
-    PRIMARY KEY (server, address, worker)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS failure_last ON failure (last);
 CREATE INDEX IF NOT EXISTS login_at ON login (at);
 CREATE INDEX IF NOT EXISTS rate_used ON rate (used);

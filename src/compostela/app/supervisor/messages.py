@@ -12,7 +12,7 @@
 |---|---|
 | `{"is": "drain"}` | new workers are ready: this one accepts no more, and ends when its sessions have ended or after a while |
 | `{"is": "lead"}` | the worker does from now on what one worker does for all |
-| `{"is": "workers", "living": [numbers], "missing"}` | after each change |
+| `{"is": "workers", "living": [numbers], "missing", "restart": {"number", "is_over", "problem"}}` | after each change |
 | `{"is": "asking", "id", "workers": [numbers]}` | these were asked |
 | `{"is": "asked", "id", "from", "topic", "body"}` | a question of another worker |
 | `{"is": "answered", "id", "from", "body"}` | an answer |

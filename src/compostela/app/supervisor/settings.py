@@ -1,22 +1,14 @@
 """`workers.properties`."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from compostela.app.supervisor.cores import usable_cores
+from compostela.base.declared import Parsed, Reader
 from compostela.base.errors import InvalidArgument
-from compostela.base.settings import Settings
 from compostela.base.worker_table import MAX_WORKERS
 
 AUTO = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkersSettings:
-    """`workers.properties`."""
-
-    workers: int = 1
-    """Processes that serve clients side by side, at most 64; `auto` is one for each core that the server may use, where a quota of
-    CPU time (`docker run --cpus`, `CPUQuota=`) counts too. With 1 there is one process and no supervisor."""
 
 
 def parse_workers(text: str) -> int:
@@ -28,8 +20,13 @@ def parse_workers(text: str) -> int:
     return int(text)
 
 
-def read_workers_settings(settings: Settings) -> WorkersSettings:
-    """Reads the whole file."""
-    read = WorkersSettings(workers=settings.parsed("workers", 1, parse_workers))
-    settings.finish()
-    return read
+@dataclass(frozen=True, slots=True)
+class WorkersSettings:
+    """`workers.properties`."""
+
+    workers: Annotated[int, Parsed("workers", parse_workers, f"whole number, at most {MAX_WORKERS}, or `{AUTO}`")] = 1
+    """Processes that serve clients side by side. `auto` is one for each core that the server may use, where a quota of
+    CPU time (`docker run --cpus`, `CPUQuota=`) counts too. With 1 there is one process and no supervisor."""
+
+
+read_workers_settings = Reader(WorkersSettings)

@@ -6,6 +6,7 @@ import selectors
 import signal
 import time
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 
 from compostela.app.supervisor.messages import Message
 from compostela.app.supervisor.plan import Plan
@@ -16,6 +17,7 @@ from compostela.app.supervisor.wake_up import SignalPipe
 from compostela.app.supervisor.worker import Worker
 from compostela.base.listening import BindError
 from compostela.base.service_manager import notify, watchdog_seconds
+from compostela.base.siblings import NO_RESTART, RollingRestart
 from compostela.base.worker_table import MAX_PROCESSES, make_table, mark_absent
 
 _log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Supervisor:
         self._previous: Plan | None = None
         """During a rolling restart, the plan of the workers that are to end."""
         self._restart_until = 0.0
+        self._last_restart = NO_RESTART
         self._told: Message = {}
 
     def run(self) -> int:
@@ -240,6 +243,7 @@ class Supervisor:
             "is": "workers",
             "living": sorted(self._workers),
             "missing": max(self._plan.workers - present, 0),
+            "restart": asdict(self._last_restart),
         }
         if told != self._told:
             self._told = told
@@ -290,10 +294,14 @@ class Supervisor:
                 _log.info("the configuration is right, new workers follow", extra={"workers": result.workers})
                 self._previous, self._plan, self._bound = self._plan, result, bound
                 self._generation += 1
+                self._last_restart = RollingRestart(self._last_restart.number + 1, is_over=False)
                 self._restart_until = time.monotonic() + RESTART_SECONDS
                 self._not_before, self._pause = 0.0, FIRST_PAUSE_SECONDS
         if isinstance(result, str):
             _log.error("the rolling restart is given up, the workers go on: %s", result)
+        else:
+            # those that wait for the answer ask what became of it
+            self._tell_workers()
         self._answer_restart(result if isinstance(result, str) else None)
 
     def _answer_restart(self, problem: str | None) -> None:
@@ -306,6 +314,7 @@ class Supervisor:
         if self._previous is None or len(self._ready(self._generation)) < self._plan.workers:
             return
         self._previous = None
+        self._last_restart = replace(self._last_restart, is_over=True)
         self._leader = None
         for worker in self._workers.values():
             if worker.generation != self._generation and worker.is_ready:
@@ -327,5 +336,7 @@ class Supervisor:
             if not worker.is_leaving:
                 worker.generation = self._generation
         self._plan, self._previous = self._previous, None
+        problem = "a new worker did not get ready, the log says why; the workers before go on"
+        self._last_restart = replace(self._last_restart, is_over=True, problem=problem)
         self._bound = {one.key: self._sockets.open[one.key] for one in self._plan.sockets}
         self._sockets.keep(list(self._bound))

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from compostela.base.clock import Clock
+from compostela.base.declared import Duration, Integer, Many, Reader
 from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.base.metrics import counter
-from compostela.base.settings import Settings
 from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins
 
 TOLD_APART = 32
@@ -32,43 +32,33 @@ _bans = counter("bannedAddresses", "Addresses shut out after failed logins")
 Network = IPv4Network | IPv6Network
 
 
+def _parsed_network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise InvalidArgument(f"{text!r} is no network such as 192.0.2.0/24") from None
+
+
 @dataclass(frozen=True, slots=True)
 class ThrottleSettings:
     """`authentication.properties`."""
 
-    max_failures: int = 20
+    max_failures: Annotated[int, Integer("failures.limit", minimum=0)] = 20
     """Different failed logins of an address within `window` after which it is shut out; 0 for any number. The same wrong password tried
     again counts once: a forgotten mail program does not get its address shut out."""
-    window_seconds: float = 600.0
+    window_seconds: Annotated[float, Duration("failures.window")] = 600.0
     """After that a failure is forgotten."""
-    ban_seconds: float = 900.0
+    ban_seconds: Annotated[float, Duration("ban.duration")] = 900.0
     """How long an address is shut out."""
-    first_delay_seconds: float = 0.5
+    first_delay_seconds: Annotated[float, Duration("delay.first")] = 0.5
     """How long the third failure waits for its answer; each further one waits twice as long."""
-    max_delay_seconds: float = 8.0
+    max_delay_seconds: Annotated[float, Duration("delay.max")] = 8.0
     """The longest that one waits."""
-    exempt: tuple[Network, ...] = ()
+    exempt: Annotated[tuple[Network, ...], Many("exempt.networks", _parsed_network)] = ()
     """Networks that are never shut out, such as that of a webmail; delays apply to their users all the same."""
 
 
-def read_throttle_settings(settings: Settings) -> ThrottleSettings:
-    """Reads the whole file."""
-    exempt: list[Network] = []
-    for text in settings.strings("exempt.networks"):
-        try:
-            exempt.append(ip_network(text))
-        except ValueError:
-            settings.error(f"{text!r} is no network such as 192.0.2.0/24", "exempt.networks")
-    read = ThrottleSettings(
-        max_failures=settings.integer("failures.limit", 20, minimum=0),
-        window_seconds=settings.duration("failures.window", 600.0),
-        ban_seconds=settings.duration("ban.duration", 900.0),
-        first_delay_seconds=settings.duration("delay.first", 0.5, unit="s"),
-        max_delay_seconds=settings.duration("delay.max", 8.0, unit="s"),
-        exempt=tuple(exempt),
-    )
-    settings.finish()
-    return read
+read_throttle_settings = Reader(ThrottleSettings)
 
 
 class _Turns(asyncio.Semaphore):

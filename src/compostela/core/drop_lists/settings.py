@@ -1,19 +1,17 @@
 """`droplists.properties`."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from compostela.base.settings import Settings
+from compostela.base.declared import Boolean, Reader
 
 
 @dataclass(frozen=True, slots=True)
 class DropListSettings:
     """Drop lists."""
 
-    enabled: bool = False
+    enabled: Annotated[bool, Boolean("enabled")] = False
     """Whether the matcher `IsInDropList` may be used."""
 
 
-def read_drop_list_settings(settings: Settings) -> DropListSettings:
-    read = DropListSettings(settings.boolean("enabled", False))
-    settings.finish()
-    return read
+read_drop_list_settings = Reader(DropListSettings)

@@ -1,8 +1,9 @@
 """`healthcheck.properties`."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from compostela.base.settings import Settings
+from compostela.base.declared import Duration, Parsed, Reader
 from compostela.model.username import Username
 
 
@@ -10,21 +11,12 @@ from compostela.model.username import Username
 class HealthSettings:
     """How often the checks run by themselves."""
 
-    period_seconds: float = 60.0
-    """Between two runs, at least ten."""
-    reception_user: Username | None = None
+    period_seconds: Annotated[float, Duration("healthcheck.period", unit="ms", minimum=10.0)] = 60.0
+    """Time between two runs of the checks."""
+    reception_user: Annotated[Username | None, Parsed("reception.check.user", Username.parse, "user name")] = None
     """Gets a mail of the server at each run, for the check `MailReceptionCheck`; without it there is no such check."""
-    reception_timeout_seconds: float = 60.0
+    reception_timeout_seconds: Annotated[float, Duration("reception.check.timeout", minimum=0.1)] = 60.0
     """How long that mail may be on its way."""
 
 
-def read_health_settings(settings: Settings) -> HealthSettings:
-    """Reads the whole file; further checks are not yet in effect."""
-    read = HealthSettings(
-        settings.duration("healthcheck.period", 60.0, unit="ms", minimum=10.0),
-        settings.parsed("reception.check.user", None, Username.parse),
-        settings.duration("reception.check.timeout", 60.0, minimum=0.1),
-    )
-    settings.not_yet("additional.healthchecks")
-    settings.finish()
-    return read
+read_health_settings = Reader(HealthSettings, not_yet=("additional.healthchecks",))

@@ -29,8 +29,8 @@ class ConnectionCounts(Protocol):
     """Open connections, by server and by the client's address.
 
     Counting and looking at the limits is one step, for all processes that listen on the same sockets. Nothing is durable, and no method
-    raises or waits: an implementation whose engine fails counts in its process meanwhile. What a dead process has counted goes.
-    Embedded and distributed alike: in the memory of the process, or for worker processes of one machine in a file that they share."""
+    raises or waits for input or output. What a dead process has counted goes.
+    Embedded and distributed alike: in the memory of the process, or for worker processes of one machine in memory that they share."""
 
     def enter(self, server: str, address: str | None, *, most: int, most_of_address: int) -> bool:
         """Count a connection in. Return False, and count nothing, if the server has `most` connections already, or

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
@@ -25,6 +26,7 @@ MAX_DETAIL_CHARACTERS = 1000
 _dropped = counter("droppedTraceEvents", "Events of mails that were not recorded")
 
 
+@lru_cache(maxsize=1024)
 def accepted_name(name: str) -> str:
     """The name under which a mail was accepted, of one of its parts: parts add words after a hyphen."""
     return "-".join(name.split("-", 2)[:2])
@@ -68,16 +70,11 @@ class Tracer:
         pending, self._pending = self._pending, []
         if not pending:
             return
-        by_name: dict[tuple[str, str], list[TraceEvent]] = {}
         groups: dict[tuple[str, str], list[TraceEvent]] = {}
         for trace, at, name, what, place, by, recipients, detail in pending:
             told = tuple([one[:MAX_DETAIL_CHARACTERS] for one in detail])
-            event = TraceEvent(at, name, what, place, by, tuple(map(str, recipients)), told)
-            # most mails keep one name, which is looked at once
-            events = by_name.get((trace, name))
-            if events is None:
-                events = by_name[(trace, name)] = groups.setdefault((trace, accepted_name(name)), [])
-            events.append(event)
+            event = TraceEvent(at, name, what, place, by, tuple([str(one) for one in recipients]), told)
+            groups.setdefault((trace, accepted_name(name)), []).append(event)
         batches = [TraceBatch(trace, name, events) for (trace, name), events in groups.items()]
         try:
             now = self._clock.now()

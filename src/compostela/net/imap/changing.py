@@ -3,6 +3,7 @@
 from compostela.base.errors import NotFound
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.uid_set import UidSet
+from compostela.model.username import Username
 from compostela.net.imap.mailbox_commands import path_of, target_of
 from compostela.net.imap.reply import Context, Refused
 from compostela.net.imap.selecting import tell_keywords
@@ -12,9 +13,9 @@ from compostela.protocols.imap.responses import flags_text, untagged
 _READ_ONLY = "Mailbox is read only."
 
 
-async def store(context: Context, command: commands.Store) -> str:
+async def store(context: Context, view: MailboxView, command: commands.Store) -> str:
     """Gives the response code (RFC 7162 §3.1.3)."""
-    view = _writable(context)
+    _need_writable(view)
     if command.unchanged_since is not None:
         context.state.condstore = True
     uids = command.messages.resolve(view.uids, uid=command.uid)
@@ -47,21 +48,19 @@ async def store(context: Context, command: commands.Store) -> str:
     return f"MODIFIED {UidSet.of(numbers)}"
 
 
-async def expunge(context: Context, command: commands.Expunge) -> None:
+async def expunge(view: MailboxView, command: commands.Expunge) -> None:
     """The EXPUNGE responses come with the other changes."""
-    view = _writable(context)
+    _need_writable(view)
     uids = None if command.uids is None else command.uids.uids(view.uids)
     if uids is None or uids:
         await view.session.expunge(view.mailbox, uids)
 
 
-async def copy(context: Context, command: commands.Copy) -> str:
+async def copy(context: Context, user: Username, view: MailboxView, command: commands.Copy) -> str:
     """COPY and MOVE; gives the response code of the tagged OK (RFC 4315 §3, RFC 6851)."""
-    state = context.state
-    assert state.view is not None
-    assert state.user is not None
-    view = _writable(context) if command.move else state.view
-    path = path_of(state.user, command.mailbox)
+    if command.move:
+        _need_writable(view)
+    path = path_of(user, command.mailbox)
     target = await target_of(context, path)
     uids = command.messages.resolve(view.uids, uid=command.uid)
     if not uids:
@@ -80,9 +79,6 @@ async def copy(context: Context, command: commands.Copy) -> str:
     return code
 
 
-def _writable(context: Context) -> MailboxView:
-    view = context.state.view
-    assert view is not None
+def _need_writable(view: MailboxView) -> None:
     if view.read_only:
         raise Refused(_READ_ONLY)
-    return view

@@ -1,13 +1,17 @@
-"""In which state each command is allowed, and the method that runs it (RFC 3501 §3)."""
+"""The function that runs each command, once `protocols.imap.state` allows it (RFC 3501 §3). It gets the user and the selected mailbox that its state has."""
 
 from collections.abc import Callable, Coroutine
 
+from compostela.core.mailbox.view import MailboxView
+from compostela.model.username import Username
 from compostela.net.authentication.logins import Exchange
 from compostela.net.imap import changing, fetching, logging_in, mailbox_commands, searching, selecting
 from compostela.net.imap.reply import Context, Refused
+from compostela.net.imap.server import ImapState
 from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import string, untagged
+from compostela.protocols.imap.state import is_allowed
 
 _WRONG_STATE = "Command not valid in this state."
 Then = Callable[[bytes], Coroutine[None, None, str | None]]
@@ -26,22 +30,31 @@ async def execute(
 ) -> str | None:
     """Gives the response code of the tagged OK, None when the command goes on. `channel` tells of the TLS channel. Raises
     `Refused`."""
+    require(context.state, name)
+    user, view = context.state.user, context.state.view
     match command:
         case commands.Simple("NOOP"):
             return ""
         case commands.Id():
             return _identify(context)
         case commands.Login():
-            _need(context.state.user is None)
             await logging_in.login(context, command, tls=tls)
             return ""
         case commands.Authenticate():
-            _need(context.state.user is None)
             exchange = logging_in.begin(context, command, channel(), tls=tls)
             return await _authenticate(context, exchange, command.initial, ask)
-        case _:
-            _need(context.state.user is not None)
-            return await _authenticated(context, name, command)
+    code = None if user is None else await _authenticated(context, user, command)
+    if code is None and user is not None and view is not None:
+        code = await _selected(context, user, view, command)
+    if code is None:
+        raise Refused(f"{name} is unknown here.", status="BAD")
+    return code
+
+
+def require(state: ImapState, name: str) -> None:
+    """Raises `Refused` if the command of this name is not allowed now."""
+    if not is_allowed(name, state.reached):
+        raise Refused(_WRONG_STATE)
 
 
 async def _authenticate(context: Context, exchange: Exchange, response: bytes | None, ask: Ask) -> str | None:
@@ -56,63 +69,58 @@ async def _authenticate(context: Context, exchange: Exchange, response: bytes | 
     return None
 
 
-async def _authenticated(context: Context, name: str, command: commands.Command) -> str:
+async def _authenticated(context: Context, user: Username, command: commands.Command) -> str | None:
+    """None for a command of a selected mailbox."""
     match command:
         case commands.Select():
-            return await selecting.select(context, command)
+            return await selecting.select(context, user, command)
         case commands.MailboxCommand("DELETE"):
-            return await selecting.delete(context, command)
+            return await selecting.delete(context, user, command)
         case commands.MailboxCommand():
-            return await mailbox_commands.run(context, command)
+            return await mailbox_commands.run(context, user, command)
         case commands.Rename():
-            await mailbox_commands.rename(context, command)
+            await mailbox_commands.rename(context, user, command)
         case commands.List():
-            await mailbox_commands.list_mailboxes(context, command)
+            await mailbox_commands.list_mailboxes(context, user, command)
         case commands.Status():
-            await mailbox_commands.status(context, command)
+            await mailbox_commands.status(context, user, command)
         case commands.Enable():
             _enable(context, command)
         case commands.Simple("NAMESPACE"):
             mailbox_commands.namespace(context)
         case _:
-            _need(context.state.view is not None)
-            return await _selected(context, name, command)
+            return None
     return ""
 
 
-async def _selected(context: Context, name: str, command: commands.Command) -> str:
+async def _selected(context: Context, user: Username, view: MailboxView, command: commands.Command) -> str | None:
     match command:
         case commands.Fetch():
-            expunged = await selecting.names_expunged(context, command)
-            await fetching.fetch(context, command)
+            expunged = await selecting.names_expunged(context, view, command)
+            await fetching.fetch(context, view, command)
             _need_all(expunged)
         case commands.Store():
-            expunged = await selecting.names_expunged(context, command)
-            code = await changing.store(context, command)
+            expunged = await selecting.names_expunged(context, view, command)
+            code = await changing.store(context, view, command)
             _need_all(expunged)
             return code
         case commands.Copy():
             # COPY does all or nothing (RFC 3501 §6.4.7)
-            _need_all(await selecting.names_expunged(context, command))
-            return await changing.copy(context, command)
+            _need_all(await selecting.names_expunged(context, view, command))
+            return await changing.copy(context, user, view, command)
         case commands.Expunge():
-            await changing.expunge(context, command)
+            await changing.expunge(view, command)
         case commands.Search():
-            await searching.run_search(context, command)
+            await searching.run_search(context, view, command)
         case commands.Simple("CLOSE"):
-            await selecting.close(context)
+            await selecting.close(context, view)
         case commands.Simple("UNSELECT"):
             await selecting.leave(context)
         case commands.Simple("CHECK"):
             pass
         case _:
-            raise Refused(f"{name} is unknown here.", status="BAD")
+            return None
     return ""
-
-
-def _need(condition: bool) -> None:
-    if not condition:
-        raise Refused(_WRONG_STATE)
 
 
 def _need_all(expunged: bool) -> None:

@@ -65,9 +65,7 @@ _LIGHT: dict[frozenset[str], LightLines] = {
 combination of flags, by identity. The hottest listings: a call for each row would be a third of their cost."""
 
 
-async def fetch(context: Context, command: commands.Fetch) -> None:
-    view = context.state.view
-    assert view is not None
+async def fetch(context: Context, view: MailboxView, command: commands.Fetch) -> None:
     if command.changed_since is not None or "MODSEQ" in command.items:
         context.state.condstore = True
     wanted = command.messages.resolve(view.uids, uid=command.uid)

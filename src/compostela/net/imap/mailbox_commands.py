@@ -36,10 +36,8 @@ async def target_of(context: Context, path: MailboxPath) -> Mailbox:
         raise Refused("Mailbox not found.", "TRYCREATE") from None
 
 
-async def run(context: Context, command: commands.MailboxCommand) -> str:
+async def run(context: Context, user: Username, command: commands.MailboxCommand) -> str:
     """Gives the response code of the tagged OK."""
-    user = context.state.user
-    assert user is not None
     mailboxes = mailboxes_of(context.state)
     path = path_of(user, command.mailbox)
     try:
@@ -63,9 +61,7 @@ async def run(context: Context, command: commands.MailboxCommand) -> str:
     return ""
 
 
-async def rename(context: Context, command: commands.Rename) -> None:
-    user = context.state.user
-    assert user is not None
+async def rename(context: Context, user: Username, command: commands.Rename) -> None:
     try:
         await mailboxes_of(context.state).rename(path_of(user, command.source), path_of(user, command.target))
     except AlreadyExists:
@@ -80,10 +76,8 @@ def namespace(context: Context) -> None:
     context.out.write(untagged('NAMESPACE (("" ".")) NIL NIL'))
 
 
-async def list_mailboxes(context: Context, command: commands.List) -> None:
+async def list_mailboxes(context: Context, user: Username, command: commands.List) -> None:
     """LIST and LSUB (RFC 3501 §6.3.8, RFC 5258, RFC 6154)."""
-    user = context.state.user
-    assert user is not None
     kind = "LSUB" if command.is_lsub else "LIST"
     if command.patterns == ("",):
         context.out.write(b'* %s (\\Noselect) "." ""\r\n' % kind.encode())
@@ -173,9 +167,7 @@ class _matcher:  # noqa: N801 - used as a function
         return any(expression.fullmatch(name) for expression in self._expressions)
 
 
-async def status(context: Context, command: commands.Status) -> None:
-    user = context.state.user
-    assert user is not None
+async def status(context: Context, user: Username, command: commands.Status) -> None:
     if "HIGHESTMODSEQ" in command.items:
         context.state.condstore = True
     try:

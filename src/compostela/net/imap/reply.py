@@ -4,6 +4,7 @@ from typing import Protocol
 
 from compostela.base.errors import CompostelaError
 from compostela.core.mailbox.session import MailboxSession
+from compostela.model.username import Username
 from compostela.net.imap.server import ImapServer, ImapState
 
 
@@ -20,6 +21,12 @@ def mailboxes_of(state: ImapState) -> MailboxSession:
     """The mailbox session of a session that is logged in: `dispatch` calls commands in that state only."""
     assert state.mailboxes is not None
     return state.mailboxes
+
+
+def user_of(state: ImapState) -> Username:
+    """The user of a session that is logged in."""
+    assert state.user is not None
+    return state.user
 
 
 class ResponseCut(CompostelaError):

@@ -30,9 +30,7 @@ _DAY = 86400
 _FieldTest = Callable[[SearchedMessage], bool]
 
 
-async def run_search(context: Context, command: commands.Search) -> None:
-    view = context.state.view
-    assert view is not None
+async def run_search(context: Context, view: MailboxView, command: commands.Search) -> None:
     key = command.key
     _check_numbers(view, key)
     with_modseq = _uses(key, "MODSEQ")

@@ -5,6 +5,7 @@ import contextlib
 from compostela.base.errors import NotFound, TemporaryFailure
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.sequence_set import SequenceSet
+from compostela.model.username import Username
 from compostela.net.imap import mailbox_commands
 from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Context, Refused, mailboxes_of
@@ -12,17 +13,16 @@ from compostela.protocols.imap import commands
 from compostela.protocols.imap.responses import SYSTEM_FLAGS, flags_text, untagged
 
 
-async def select(context: Context, command: commands.Select) -> str:
+async def select(context: Context, user: Username, command: commands.Select) -> str:
     """Gives the response code. A failed SELECT leaves nothing selected (RFC 3501 §6.3.1)."""
     state = context.state
-    assert state.user is not None
     await leave(context)
     if command.condstore:
         state.condstore = True
-    path = path_of(state.user, command.mailbox)
+    path = path_of(user, command.mailbox)
     mailboxes = mailboxes_of(state)
     if path.is_inbox:
-        await mailboxes.inbox(state.user)
+        await mailboxes.inbox(user)
     try:
         mailbox = await mailboxes.find(path)
         view, opened = await mailboxes.open(mailbox, read_only=command.read_only)
@@ -68,26 +68,25 @@ async def leave(context: Context) -> None:
         view.close()
 
 
-async def delete(context: Context, command: commands.MailboxCommand) -> str:
+async def delete(context: Context, user: Username, command: commands.MailboxCommand) -> str:
     """DELETE. The session's own mailbox is deselected then."""
     state = context.state
-    assert state.user is not None
     view, is_selected = state.view, False
     if view is not None:
         with contextlib.suppress(NotFound):
-            found = await mailboxes_of(state).find(path_of(state.user, command.mailbox))
+            found = await mailboxes_of(state).find(path_of(user, command.mailbox))
             is_selected = found.id == view.mailbox.id
-    code = await mailbox_commands.run(context, command)
+    code = await mailbox_commands.run(context, user, command)
     if is_selected:
         await leave(context)
     return code
 
 
-async def names_expunged(context: Context, command: commands.Fetch | commands.Store | commands.Copy) -> bool:
+async def names_expunged(
+    context: Context, view: MailboxView, command: commands.Fetch | commands.Store | commands.Copy
+) -> bool:
     """Return whether a command names, by number, a message that another session expunged. Nothing is read while the view is fresh.
     Raises `Refused` with BAD for a number beyond the last (RFC 9051 §9, seq-number)."""
-    view = context.state.view
-    assert view is not None
     if command.uid:
         return False
     check_numbers(view, command.messages)
@@ -111,10 +110,8 @@ def check_numbers(view: MailboxView, messages: SequenceSet) -> None:
         raise Refused("Invalid messageset.", status="BAD")
 
 
-async def close(context: Context) -> None:
+async def close(context: Context, view: MailboxView) -> None:
     """CLOSE: expunges in silence."""
-    view = context.state.view
-    assert view is not None
     if not view.read_only:
         await view.session.expunge(view.mailbox)
     await leave(context)

@@ -11,6 +11,7 @@ from compostela.core.mailbox.view import MailboxView
 from compostela.model.username import Username
 from compostela.net.authentication.logins import Logins
 from compostela.net.imap.settings import ImapSettings
+from compostela.protocols.imap.state import State
 
 CAPABILITIES = (
     "IMAP4rev1", "LITERAL+", "CHILDREN", "CONDSTORE", "IDLE", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "NAMESPACE",
@@ -63,3 +64,10 @@ class ImapState:
     """An EXISTS came within FETCH, STORE or SEARCH since the last NOOP: IDLE repeats it, for Thunderbird ignores it there."""
     login_failures: int = 0
     enabled: set[str] = field(default_factory=set)
+
+    @property
+    def reached(self) -> State:
+        """What decides which commands are allowed."""
+        if self.user is None:
+            return State.NOT_AUTHENTICATED
+        return State.AUTHENTICATED if self.view is None else State.SELECTED

@@ -15,9 +15,9 @@ from compostela.core.mailbox.keyword_limits import KeywordLimitReached
 from compostela.core.mailbox.rights import NoPermission
 from compostela.model.username import Username
 from compostela.net.gathering_host import GatheringHost
-from compostela.net.imap.dispatch import Ask, Then, execute
+from compostela.net.imap.dispatch import Ask, Then, execute, require
 from compostela.net.imap.mailbox_commands import path_of, target_of
-from compostela.net.imap.reply import Refused, ResponseCut, mailboxes_of
+from compostela.net.imap.reply import Refused, ResponseCut, mailboxes_of, user_of
 from compostela.net.imap.selecting import leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
 from compostela.net.incoming_message import IncomingMessage
@@ -37,6 +37,7 @@ from compostela.protocols.imap.engine import (
     Received,
 )
 from compostela.protocols.imap.responses import CONTINUE, tagged, untagged
+from compostela.protocols.imap.state import is_allowed
 
 _log = logging.getLogger(__name__)
 
@@ -256,7 +257,7 @@ class ImapProtocol(GatheringHost):
             case commands.Simple("CAPABILITY"):
                 self.write(untagged(f"CAPABILITY {self._capabilities()}"))
                 self._answer(tag, "OK", "CAPABILITY completed.")
-            case commands.Simple("IDLE") if self.state.user is not None:
+            case commands.Simple("IDLE") if is_allowed(name, self.state.reached):
                 self._start_idle(tag)
             case _:
                 await self._run(tag, name, lambda: self._execute(tag, name, command))
@@ -366,12 +367,11 @@ class ImapProtocol(GatheringHost):
             self.write(CONTINUE)
 
     async def _check_append(self, command: commands.Append) -> None:
-        if self.state.user is None:
-            raise Refused("Command not valid in this state.")
+        require(self.state, "APPEND")
         limit = self.server.settings.max_literal_bytes
         if limit and command.size > limit:
             raise Refused("Literal size exceeded.", "TOOBIG")
-        mailbox = await target_of(self, path_of(self.state.user, command.mailbox))
+        mailbox = await target_of(self, path_of(user_of(self.state), command.mailbox))
         await mailboxes_of(self.state).check_append(mailbox, command.flags, command.size)
         self.server.blobs.check_room(command.size)
 
@@ -391,9 +391,8 @@ class ImapProtocol(GatheringHost):
             raise StorageFull("the disk is full")
         if message.too_large or message.header_too_large:
             raise Refused("Literal size exceeded.", "TOOBIG")
-        assert self.state.user is not None
         mailboxes = mailboxes_of(self.state)
-        mailbox = await mailboxes.find(path_of(self.state.user, command.mailbox))
+        mailbox = await mailboxes.find(path_of(user_of(self.state), command.mailbox))
         content = await message.finish()
         placed = await mailboxes.append(mailbox, content, command.flags, command.date)
         return f"APPENDUID {mailbox.uid_validity} {placed.uid}"
@@ -467,8 +466,8 @@ class ImapProtocol(GatheringHost):
     # TLS
 
     async def _starttls(self, tag: bytes) -> None:
-        context = self._listener.context
-        if self._tls or context is None or not self.server.settings.server.tls.starttls or self.state.user is not None:
+        context, is_offered = self._listener.context, not self._tls and self.server.settings.server.tls.starttls
+        if context is None or not is_offered or not is_allowed("STARTTLS", self.state.reached):
             self.write(tagged(tag, "NO", "STARTTLS failed. Command not valid in this state."))
             return
         if self._engine.buffered:

@@ -2,7 +2,9 @@
 
 import socket
 from dataclasses import dataclass
+from typing import Annotated
 
+from compostela.base.declared import Integer, Parsed, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
@@ -17,16 +19,24 @@ NEVER = "NEVER"
 DEFAULT_AUTH = AuthSettings(("PLAIN",))
 
 
+def _expire(text: str) -> str:
+    if text.upper() == NEVER:
+        return NEVER
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 36_500):
+        raise InvalidArgument(f"{text!r} is neither NEVER nor a number of days from 1")
+    return str(int(text))
+
+
 @dataclass(frozen=True, slots=True)
 class Pop3Settings:
     """One POP3 server."""
 
     server: ServerSettings
     auth: AuthSettings = DEFAULT_AUTH
-    expire: str = ""
+    expire: Annotated[str, Parsed("expire", _expire, "`NEVER` or a number of days")] = ""
     """What CAPA tells about how long messages are kept (RFC 2449 §6.7): `NEVER`, or days. The server itself removes nothing: say what
     your own rules do. Without it CAPA tells nothing."""
-    login_delay_seconds: int = 0
+    login_delay_seconds: Annotated[int, Integer("loginDelay", minimum=0, maximum=86_400)] = 0
     """Seconds between two logins of a user (RFC 2449 §6.5); an earlier one is refused. 0 for none."""
     ban_check: Place | None = None
     """Where the check of banned addresses is configured."""
@@ -53,20 +63,12 @@ def _read_server(settings: Settings) -> Pop3Settings:
         settings.problems.warning(
             settings.place, f"connectiontimeout is below {TIMEOUT_SECONDS:.0f} s, the least that RFC 1939 allows"
         )
-    read = Pop3Settings(
+    made = read(
+        Pop3Settings,
+        settings,
         server=server,
         auth=read_auth_settings(settings.section("auth"), DEFAULT_AUTH.mechanisms),
-        expire=settings.parsed("expire", "", _expire),
-        login_delay_seconds=settings.integer("loginDelay", 0, minimum=0, maximum=86_400),
         ban_check=read_ban_check(settings.section("handlerchain"), BAN_CHECK, (CORE_LOADER,)),
     )
     settings.finish()
-    return read
-
-
-def _expire(text: str) -> str:
-    if text.upper() == NEVER:
-        return NEVER
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 36_500):
-        raise InvalidArgument(f"{text!r} is neither NEVER nor a number of days from 1")
-    return str(int(text))
+    return made

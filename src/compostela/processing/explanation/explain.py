@@ -25,6 +25,7 @@ from compostela.processing.explanation.recording import (
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import (
+    Before,
     MailProcessors,
     Pair,
     PipelineObserver,
@@ -88,7 +89,6 @@ class _Run(PipelineObserver):
         self._beyond = beyond
         self.waiting: deque[Mail] = deque()
         self._step: Step | None = None
-        self._before: tuple[str, list[str], str] = ("", [], "")
         self._attributes: dict[str, AttributeValue] = {}
         self._body: Body | None = None
         self._has_ended = False
@@ -108,7 +108,6 @@ class _Run(PipelineObserver):
         record = self.told.mail(mail)
         self._step = _step(pair, mail, processor, matched=True)
         record.steps.append(self._step)
-        self._before = sender_of(mail), names_of(mail.recipients), mail.content.header.decode("latin-1")
         self._attributes, self._body = dict(mail.attributes), mail.content.body
         self._has_ended = False
         if _is_left_out(pair.mailet):
@@ -116,8 +115,8 @@ class _Run(PipelineObserver):
             return False
         return True
 
-    def served(self, pair: Pair, mail: Mail, processor: str) -> None:
-        step, (sender, recipients, header) = self._step, self._before
+    def served(self, pair: Pair, mail: Mail, processor: str, before: Before) -> None:
+        step, recipients = self._step, names_of(before.recipients)
         self._step = None
         if step is None:
             return
@@ -128,9 +127,9 @@ class _Run(PipelineObserver):
             return
         if names_of(mail.recipients) != recipients:
             step.changes.append(f"recipients: {', '.join(names_of(mail.recipients)) or 'none'}")
-        if sender_of(mail) != sender:
+        if mail.sender != before.sender:
             step.changes.append(f"sender: {sender_of(mail)}")
-        if mail.content.header.decode("latin-1") != header:
+        if mail.content.header != before.header:
             step.changes.append("the header is changed")
         if mail.content.body is not self._body:
             step.changes.append("the body is changed")

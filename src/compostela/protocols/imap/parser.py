@@ -332,6 +332,8 @@ _PARSERS: dict[str, Callable[[list[Token]], commands.Command]] = {
     "MOVE": partial(_copy, True, False),
     "UID MOVE": partial(_copy, True, True),
 }
+NAMES = SIMPLE | _PARSERS.keys()
+"""Every command that `parse` knows."""
 
 
 # pieces

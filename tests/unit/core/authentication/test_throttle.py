@@ -10,7 +10,7 @@ from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
 from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.authentication import throttle as throttle_module
 from compostela.core.authentication.throttle import Throttle, ThrottleSettings, read_throttle_settings
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.unit.core.accounts import element, reader
 
 HERE = "192.0.2.7"

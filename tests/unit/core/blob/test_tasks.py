@@ -9,7 +9,7 @@ from compostela.core.blob.references import CollectedPart
 from compostela.core.blob.tasks import CollectBlobs, CollectBlobsTask
 from compostela.core.tasks.model import Json, TaskState
 from compostela.core.tasks.runner import TaskContext
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 
 PARTS = [
     CollectedPart("a", looked=10, referred=8),

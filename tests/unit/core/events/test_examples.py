@@ -8,8 +8,8 @@ from examples.listeners import BusyMailboxes, DeletedDigests
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.model.flags import NO_FLAGS
+from compostela.testing.listeners import context_of, following, no_settings, settled
 from tests.contracts.mailbox_parts import HEADER, a_mailbox, fill, message, uids
-from tests.listener_kit import context_of, following, no_settings, settled
 
 
 async def test_busy_mailboxes(store: EmbeddedStore, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,9 +17,9 @@ from compostela.core.health.checks import HealthChecks, HealthStatus
 from compostela.core.mailbox.log import LogEntry
 from compostela.model.flags import NO_FLAGS
 from compostela.model.numbers import MailboxId
+from compostela.testing.listeners import GROUP, Recorder, context_of, following, no_settings, settled
+from compostela.testing.waiting import eventually
 from tests.contracts.mailbox_parts import a_mailbox, fill, message, uids
-from tests.dialogues.waiting import eventually
-from tests.listener_kit import GROUP, Recorder, context_of, following, no_settings, settled
 
 IMPATIENT = DeliveryOptions(seconds=0.02, first_pause_seconds=0.0001)
 

@@ -11,9 +11,9 @@ from compostela.core.mailbox.log import Change, TreeChange
 from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.uid_set import UidSet
+from compostela.testing.listeners import GROUP, Recorder, context_of, following, no_settings, settled
+from compostela.testing.waiting import eventually
 from tests.contracts.mailbox_parts import BOB, CAROL, EVERYTHING, SEEN, a_mailbox, fill, log_of, message, path, uids
-from tests.dialogues.waiting import eventually
-from tests.listener_kit import GROUP, Recorder, context_of, following, no_settings, settled
 
 
 async def test_every_change_is_told_in_order(store: EmbeddedStore) -> None:

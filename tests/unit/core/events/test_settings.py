@@ -12,8 +12,8 @@ from compostela.core.events.operation_log import MailboxOperationLoggingListener
 from compostela.core.events.settings import GENERIC_GROUP, ListenersSettings, build_listeners, read_listeners_settings
 from compostela.core.events.usage_listener import UsageListener
 from compostela.model.flags import NO_FLAGS
+from compostela.testing.listeners import context_of, following, no_settings, settled
 from tests.contracts.mailbox_parts import BOB, CAROL, a_mailbox, fill, path
-from tests.listener_kit import context_of, following, no_settings, settled
 
 
 def read(text: str, store: EmbeddedStore) -> tuple[ListenersSettings, list[NamedListener], list[str]]:
@@ -87,6 +87,7 @@ async def test_what_is_wrong_is_told(store: EmbeddedStore, text: str, complaint:
     assert read(text, store)[2] == [complaint]
 
 
+@pytest.mark.slow
 async def test_usage_follows_what_users_do(store: EmbeddedStore) -> None:
     mailboxes = store.mailboxes
     old = await a_mailbox(mailboxes, "old")

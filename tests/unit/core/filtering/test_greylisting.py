@@ -7,7 +7,8 @@ import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.filtering.greylisting import Greylisting, GreylistRules
-from tests.contracts.fakes import FakeClock, address
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import address
 
 HOUR = 3600.0
 CLIENT = "192.0.2.1"

@@ -7,7 +7,7 @@ import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.mailbox.service import MailboxService
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 
 
 @pytest.fixture

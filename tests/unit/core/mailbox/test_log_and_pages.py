@@ -151,6 +151,7 @@ def act(store: Store, state: MailboxState, chance: random.Random) -> None:
                 store.publish(state, recent)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_what_any_reader_finds_is_what_was_written(seed: int) -> None:

@@ -17,8 +17,8 @@ from compostela.mime.headers import header_end
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.uid_set import MAX_UID, UidSet
 from compostela.model.username import Username
+from compostela.testing.clock import FakeClock
 from tests.contracts.blobs import spilled
-from tests.contracts.fakes import FakeClock
 
 EVERYTHING = UidSet([(1, MAX_UID)])
 BOB = Username.parse("bob@example.org")

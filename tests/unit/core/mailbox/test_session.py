@@ -18,7 +18,7 @@ from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.numbers import MailboxId, Uid
 from compostela.model.uid_set import UidSet
 from compostela.model.username import Username
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 from tests.contracts.mailbox_parts import (
     BOB,
     CAROL,

@@ -16,7 +16,7 @@ from compostela.core.tasks.model import TaskState
 from compostela.core.tasks.runner import TaskContext
 from compostela.model.flags import NO_FLAGS
 from compostela.model.numbers import MailboxId
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 from tests.contracts.mailbox_parts import a_mailbox, fill, uids_of
 
 ABOUT = {"username": "bob@example.org", "mailboxName": "INBOX"}

@@ -11,7 +11,7 @@ from compostela.core.mailbox.service import MailboxService
 from compostela.core.mailbox.view import Difference, MailboxView
 from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 from tests.contracts.mailbox_parts import DELETED, SEEN, fill, flags_of, path, uids
 
 

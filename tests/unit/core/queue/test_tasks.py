@@ -11,7 +11,7 @@ from compostela.base.errors import InvalidArgument
 from compostela.core.queue.tasks import ClearQueue, ClearQueueTask, DeleteFromQueue, DeleteFromQueueTask
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.service import Tasks
-from tests.contracts.fakes import a_mail
+from compostela.testing.mails import a_mail
 from tests.contracts.mail_queue import names_of
 from tests.unit.core.tasks.runners import SECONDS, worker_of
 

@@ -13,7 +13,7 @@ from compostela.core.repository.ports import RepositoryUrl
 from compostela.core.repository.reprocessing import Reprocessing
 from compostela.core.repository.settings import read_repository_settings
 from compostela.model.numbers import EffectKey
-from tests.contracts.fakes import a_mail, address
+from compostela.testing.mails import a_mail, address
 from tests.unit.core.accounts import element, reader
 
 URL = RepositoryUrl.parse("file://var/mail/error")

@@ -22,7 +22,8 @@ from compostela.core.repository.tasks import (
 )
 from compostela.core.tasks.model import Json, TaskState
 from compostela.core.tasks.runner import TaskContext, TaskRunner
-from tests.contracts.fakes import START, a_mail
+from compostela.testing.clock import START
+from compostela.testing.mails import a_mail
 from tests.contracts.mail_queue import names_of
 from tests.contracts.mail_repository import keys_of
 

@@ -6,7 +6,8 @@ from compostela.core.rewriting.resolution import MappingError
 from compostela.core.rewriting.srs import SenderRewriting
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
-from tests.contracts.fakes import FakeClock, address
+from compostela.testing.clock import FakeClock
+from compostela.testing.mails import address
 
 DAY = 86400.0
 

@@ -16,7 +16,7 @@ from compostela.core.tasks.model import Json, TaskQuery
 from compostela.core.tasks.schedule import ScheduledTask, Scheduler
 from compostela.core.tasks.settings import read_task_run_settings
 from compostela.core.tasks.worker import WorkerSettings
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.unit.core.tasks.runners import Scripted, Step, nothing, tasks_of
 
 PLACE = Place("tasks.properties", 1)

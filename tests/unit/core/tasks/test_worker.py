@@ -13,7 +13,7 @@ from compostela.core.tasks.model import MAX_JSON_BYTES, TaskQuery, TaskStatus
 from compostela.core.tasks.run import MAX_CRASHES
 from compostela.core.tasks.runner import TaskContext
 from compostela.core.tasks.worker import WorkerSettings
-from tests.contracts.fakes import FakeClock
+from compostela.testing.clock import FakeClock
 from tests.unit.core.tasks.runners import (
     SECONDS,
     Gate,

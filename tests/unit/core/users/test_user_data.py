@@ -34,7 +34,7 @@ from compostela.model.mail_address import MailAddress
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import EntryId
 from compostela.model.username import Username
-from tests.contracts.fakes import START
+from compostela.testing.clock import START
 from tests.contracts.mailbox_parts import fill
 from tests.unit.core.accounts import Accounts
 

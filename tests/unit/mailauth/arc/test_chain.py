@@ -11,7 +11,7 @@ from compostela.mailauth.arc.sealing import ArcSealer
 from compostela.mailauth.arc.verification import ArcResult, ArcVerification
 from compostela.mailauth.dkim.signing import parse_template
 from compostela.mailauth.dkim.tags import DkimSyntaxError
-from tests.unit.mailauth.dkim.test_signing import key_of, pem, record
+from tests.unit.mailauth.dkim.signing import key_of, pem, record
 from tests.unit.mailauth.zones import TIMEOUT, ZoneDns
 
 NOW = 1_700_000_000.0
@@ -146,6 +146,7 @@ async def test_a_broken_chain_is_sealed_as_broken_and_then_no_more() -> None:
     assert not ArcVerification(broken).may_be_sealed
 
 
+@pytest.mark.slow
 async def test_a_chain_ends_with_fifty_sets() -> None:
     header = await sealed(hops=HOPS[:1] * MAX_SETS)
     assert (await checked(header)).status is PASS

@@ -73,6 +73,7 @@ async def test_dkimpy_takes_our_signatures(form: str) -> None:
         assert not dkim.verify(signed + changed, dnsfunc=lambda name, timeout=5: RECORD.encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 async def test_we_take_dkimpys_signatures(form: str) -> None:
     chosen = random.Random(f"theirs {form}")

@@ -1,41 +1,21 @@
 """Our signatures hold for ourselves and for dkimpy, an implementation apart from ours."""
 
-import base64
-from functools import cache
-
 import dkim
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compostela.mailauth.dkim.private_key import PrivateKey, load_private_key
+from compostela.mailauth.dkim.private_key import load_private_key
 from compostela.mailauth.dkim.signing import SENDER_DOMAIN, DkimSigner, parse_template
 from compostela.mailauth.dkim.tags import DkimSyntaxError
 from compostela.mailauth.dkim.verification import DkimStatus
 from tests.unit.mailauth.dkim.samples import BODY, FOLDER, HEADER, verify
+from tests.unit.mailauth.dkim.signing import key_of, pem, record
 
 TEMPLATE = "v=1; s=s1; d=own.example; h=from:to:subject; c={}; bh=; b=;"
 SIGNED_AT = 1_700_000_000
 FORMS = ["simple/simple", "simple/relaxed", "relaxed/simple", "relaxed/relaxed", "relaxed"]
 BODIES = [b"", b"\r\n", BODY, b" a \t b  \r\n\r\n \r\n", b"no line end", b"x" * 1_000_000 + b"\r\n\r\n\r\n"]
-
-
-@cache
-def pem(kind: str, password: str = "") -> bytes:
-    keys = {
-        "rsa": lambda: rsa.generate_private_key(65537, 2048),
-        "ed25519": ed25519.Ed25519PrivateKey.generate,
-        "ec": lambda: ec.generate_private_key(ec.SECP256R1()),
-    }
-    protection = BestAvailableEncryption(password.encode()) if password else NoEncryption()
-    return keys[kind]().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
-
-
-@cache
-def key_of(kind: str) -> PrivateKey:
-    return load_private_key(pem(kind), "")
 
 
 def signed(header: bytes, body: bytes, template: str = TEMPLATE.format("relaxed"), kind: str = "rsa") -> bytes:
@@ -44,10 +24,6 @@ def signed(header: bytes, body: bytes, template: str = TEMPLATE.format("relaxed"
     parsed = parse_template(template, key.algorithm.value)
     domain = "own.example" if parsed.domain == SENDER_DOMAIN else parsed.domain
     return DkimSigner(parsed, key).sign(header, body, domain, SIGNED_AT) + b"\r\n" + header
-
-
-def record(kind: str = "rsa") -> str:
-    return f"v=DKIM1; k={kind}; p={base64.b64encode(key_of(kind).public).decode()}"
 
 
 async def status(header: bytes, body: bytes, kind: str = "rsa") -> DkimStatus:

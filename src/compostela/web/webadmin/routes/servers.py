@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from compostela.base.siblings import RestartRefused, Siblings
 from compostela.web.webadmin.errors import ApiError, invalid
-from compostela.web.webadmin.json import no_content
+from compostela.web.webadmin.json import JsonResponse, no_content
 
 ReloadCertificates = Callable[[int | None], Awaitable[int]]
 """Reads certificates again, of the server on a port or of all; gives how many servers that were. Raises `InvalidArgument` when
@@ -23,18 +23,24 @@ class ServerRoutes:
     def routes(self) -> list[Route]:
         return [
             Route("/servers", self.change, methods=["POST"]),
+            Route("/servers/restart", self.last_restart, methods=["GET"]),
             Route("/servers/restart", self.restart, methods=["POST"]),
         ]
 
     async def restart(self, _: Request) -> Response:
-        """Put new worker processes, with the configuration and code that are there now, in the place of all. 202 when the
-        configuration is right: the present workers end when the new ones are ready. 409 with the reason otherwise, or when the
-        server has no workers."""
+        """Put new worker processes, with the configuration and code that are there now, in the place of all. 202 with its `number`
+        when the configuration is right: the present workers end when the new ones are ready. 409 with the reason otherwise, or when
+        the server has no workers."""
         try:
             await self._siblings.restart()
         except RestartRefused as refused:
             raise ApiError(409, "WrongState", str(refused)) from refused
-        return Response(status_code=202)
+        return JsonResponse({"number": self._siblings.last_restart.number}, status_code=202)
+
+    async def last_restart(self, _: Request) -> Response:
+        """The last rolling restart that began: `number` (0 if there was none), `isOver`, and `problem` if it was given up."""
+        last = self._siblings.last_restart
+        return JsonResponse({"number": last.number, "isOver": last.is_over, "problem": last.problem})
 
     async def change(self, request: Request) -> Response:
         """With `reload-certificate`, reads the certificates of all servers with TLS again, or with `port` those of one; 400 when there is

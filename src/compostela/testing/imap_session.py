@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.dialogues.conversation import Conversation, conversation
-from tests.dialogues.server import Server, running
+from compostela.testing.conversation import Conversation, conversation
+from compostela.testing.server import Server, running
 
 MESSAGE = "From: a@b.example\r\nSubject: Hello\r\n\r\nText.\r\n"
 

@@ -15,7 +15,7 @@ from compostela.core.events.model import MailboxChanges, MailboxDeleted, Mailbox
 from compostela.core.mailbox.log import LogEntry, TreeEntry
 from compostela.core.mailbox.model import Mailbox, MessageRow
 from compostela.model.numbers import MailboxId
-from tests.dialogues.waiting import eventually
+from compostela.testing.waiting import eventually
 
 GROUP = "group"
 HURRY = 100

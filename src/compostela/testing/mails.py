@@ -1,29 +1,13 @@
-"""What the contracts are run with: a clock that is set by hand, mails that are easily made."""
+"""Mails that are easily made."""
 
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.model import Mail
 from compostela.model.mail_address import MailAddress
-
-START = 1_800_000_000.0
-
-
-class FakeClock:
-    """A clock that advances only when it is told to."""
-
-    def __init__(self, now: float = START) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def advance(self, seconds: float) -> None:
-        self.time += seconds
+from compostela.testing.clock import START
 
 
 def address(text: str) -> MailAddress:
+    """Parse an address. Raises `InvalidArgument`."""
     return MailAddress.parse(text)
 
 
@@ -34,6 +18,7 @@ def a_mail(
     recipients: tuple[str, ...] = ("bob@example.org",),
     body: bytes = b"Hello.\r\n",
 ) -> Mail:
+    """Return a mail that arrived at `START`, with a subject and this body."""
     return Mail(
         name=name,
         sender=None if sender is None else address(sender),

@@ -1,4 +1,8 @@
-"""Mailets and matchers on the stores of a real server that is not started."""
+"""Mailets and matchers by themselves, on the stores of a real server that is not started:
+
+async with server_context(tmp_path) as context:
+    mail = await served(mailet("examples.mailets.AddNote", context, note="Check it."), mail_of("Subject: x\\r\\n\\r\\n"))
+"""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +23,7 @@ from compostela.model.username import Username
 from compostela.processing.mailet import Mailet, MailetContext, Matcher
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.registry import find_mailet, find_matcher
-from tests.dialogues.server import DOMAINS, USERS, server_of
+from compostela.testing.server import DOMAINS, PASSWORD, USERS, add_user, server_of
 
 SENDER, BOB, ANN = "sender@remote.example", "bob@example.org", "ann@example.org"
 
@@ -40,14 +44,16 @@ async def server_context(folder: Path, dns: str = "") -> AsyncIterator[MailetCon
     try:
         await store.domains.add(Domain("example.org"))
         for user in (BOB, ANN):
-            await server.services.users.add(Username.parse(user), "secret")
+            await add_user(store, Username.parse(user), PASSWORD)
         yield replace(server.mailet_context, hello_name="mail.example.org")
     finally:
         await server.close()
 
 
-def a_mail(message: str | bytes = "Subject: x\r\n\r\nhello\r\n", sender: str | None = SENDER, *recipients: str) -> Mail:
-    """A mail to bob if no recipient is given."""
+def mail_of(
+    message: str | bytes = "Subject: x\r\n\r\nhello\r\n", sender: str | None = SENDER, *recipients: str
+) -> Mail:
+    """Return a mail with this whole message, to bob if no recipient is given."""
     data = message if isinstance(message, bytes) else message.encode()
     end = header_end(data)
     return Mail(
@@ -84,10 +90,8 @@ def mailet(name: str, context: MailetContext, /, **parameters: str | Sequence[st
 
 
 async def served(made: Mailet, mail: Mail, number: int = 0) -> Mail:
-    """The mail after the mailet, at the place `number` of the processor root. A run with the same number is the same run again."""
-    run = PipelineRun(EntryId(f"entry-{number}"))
-    run.at("root", number)
-    await made.service(mail, run)
+    """Return the mail after the mailet, at the place `number` of the processor root. A run with the same number is the same run again."""
+    await made.service(mail, PipelineRun(EntryId(f"entry-{number}")).at(f"root/{number}"))
     return mail
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from compostela.adapters.embedded.store import EmbeddedStore
@@ -12,6 +13,8 @@ from compostela.app.server import life_cycle
 from compostela.app.stores import Stores
 from compostela.base.errors import AlreadyExists
 from compostela.base.settings import Problems, Severity
+from compostela.core.users.passwords import Algorithm, hash_password
+from compostela.core.users.scram import scram_secrets
 from compostela.model.domain import Domain
 from compostela.model.username import Username
 
@@ -57,7 +60,7 @@ class Edition:
 
 
 class Server:
-    """The running server with what tests look at."""
+    """The running server with what tests look at. `ports` has the port of each listener by its `jmxName`."""
 
     def __init__(self, under_test: life_cycle.Server, opened: Opened) -> None:
         self.under_test = under_test
@@ -69,6 +72,17 @@ class Server:
         """For tests of the embedded edition alone."""
         assert self._embedded is not None
         return self._embedded
+
+
+@cache
+def _credentials(password: str) -> tuple[str, str]:
+    """A hash as `USERS` asks for, and SCRAM secrets: 20 ms of computing, which a process needs once for each password."""
+    return hash_password(password, Algorithm.parse("SHA-512/salted")), str(scram_secrets(password))
+
+
+async def add_user(stores: Stores, user: Username, password: str) -> None:
+    """Add a user whose password is stored as `USERS` asks for. Raises `AlreadyExists`."""
+    await stores.users.add(user, *_credentials(password))
 
 
 async def server_of(configuration: Configuration, data: Path, problems: Problems) -> tuple[life_cycle.Server, Opened]:
@@ -122,7 +136,10 @@ async def running(
     await opened[0].domains.add(Domain("example.org"))
     for user, password in ({str(BOB): PASSWORD, str(ANN): PASSWORD} if users is None else users).items():
         with contextlib.suppress(AlreadyExists):
-            await server.services.users.add(Username.parse(user), password)
+            if "usersrepository.xml" in (files or {}):
+                await server.services.users.add(Username.parse(user), password)
+            else:
+                await add_user(opened[0], Username.parse(user), password)
     await server.start()
     try:
         yield Server(server, opened)

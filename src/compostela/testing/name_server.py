@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import cast
 
 import dns.flags
 import dns.message
@@ -32,8 +33,9 @@ class NameServer(asyncio.DatagramProtocol):
         """As dnsservice.xml takes it."""
         return f"{ADDRESS}:{self.port}"
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
-        self._transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # asyncio's own transport of datagrams is no instance of that class
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, peer: tuple[str, int]) -> None:
         query = dns.message.from_wire(data)

@@ -1,4 +1,4 @@
-"""Dialogues at the wire that read like transcripts."""
+"""Dialogues at the wire that read like transcripts, for every line protocol (SMTP, LMTP, IMAP, POP3, ManageSieve)."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 
 TIMEOUT_SECONDS = 10.0
+"""The longest wait for an answer. After it a test fails with `TimeoutError`."""
 
 
 class Conversation:
@@ -40,7 +41,7 @@ class Conversation:
 
     async def until(self, beginning: str) -> list[str]:
         """All lines up to the one that begins so."""
-        lines = []
+        lines: list[str] = []
         while True:
             line = await self.line()
             assert line, f"the connection was closed; so far {lines}"

@@ -1,0 +1,71 @@
+"""Which part of the suite runs: `--part quick` is what `make test` runs, `--part rest` the other tests, and without the option all run.
+
+The quick part follows from folders and from the marker `slow`, so a new test is in the right part by itself:
+
+- every test in `QUICK_FOLDERS`: units, structure, the contracts on the embedded stores, and the examples;
+- the first test of every module in `tests/dialogues`, a sample of each subject at the wire.
+
+A test with the marker `slow` is never in it. Its data folders are in memory if there is room: half of its time is waiting for the disk otherwise."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+QUICK_FOLDERS = (
+    *(TESTS / name for name in ("unit", "structure", "adapters/embedded", "adapters/in_process")),
+    TESTS.parent / "examples",
+)
+SAMPLED_FOLDER = TESTS / "dialogues"
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 1024**3
+"""Free memory that the folders of the quick part may need at most, with room to spare."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--part", choices=("all", "quick", "rest"), default="all", help="the part of the suite that runs")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # pytest looks at the variable when the first temporary folder is asked for
+    if config.getoption("--part") == "quick" and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave folders alone that have no test of the quick part."""
+    if config.getoption("--part") != "quick" or not collection_path.is_dir():
+        return None
+    is_near = any(
+        collection_path.is_relative_to(folder) or folder.is_relative_to(collection_path)
+        for folder in (*QUICK_FOLDERS, SAMPLED_FOLDER)
+    )
+    return None if is_near else True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    part = config.getoption("--part")
+    if part == "all":
+        return
+    quick = quick_part(items)
+    left_out = [item for item in items if (item in quick) != (part == "quick")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if (item in quick) == (part == "quick")]
+
+
+def quick_part(items: list[pytest.Item]) -> set[pytest.Item]:
+    """The tests among `items` (in the order of collection) that `make test` runs."""
+    found: set[pytest.Item] = set()
+    sampled: set[Path] = set()
+    for item in items:
+        if item.get_closest_marker("slow") is not None:
+            continue
+        if any(item.path.is_relative_to(folder) for folder in QUICK_FOLDERS):
+            found.add(item)
+        elif item.path.is_relative_to(SAMPLED_FOLDER) and item.path not in sampled:
+            sampled.add(item.path)
+            found.add(item)
+    return found
