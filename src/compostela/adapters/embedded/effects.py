@@ -16,16 +16,23 @@ _EXISTS = {
     RUN: "SELECT 1 FROM unqueued_run WHERE entry = ?",
     STORED: "SELECT 1 FROM repository_mail WHERE id = ?",
 }
+_RECALL = "SELECT result FROM effect WHERE entry = ? AND key = ?"
+_RECALL_QUEUED = "SELECT (SELECT result FROM effect WHERE entry = ?1 AND key = ?2), EXISTS (SELECT 1 FROM queue_entry WHERE entry = ?1)"
 
 
 def recall(tx: Transaction, effect: Effect, if_over: bytes) -> bytes | None:
     """The result of an effect that has happened, and `if_over` when the entry no longer exists. None for an effect that is
     to happen now."""
-    row = tx.execute("SELECT result FROM effect WHERE entry = ? AND key = ?", (effect.entry, effect.key)).fetchone()
-    if row is not None:
-        result: bytes = row[0]
-        return result
-    return if_over if is_over(tx, effect.entry) else None
+    if effect.entry.startswith(QUEUED):
+        # nearly always: one statement tells both
+        result, is_there = tx.execute(_RECALL_QUEUED, (effect.entry, effect.key)).fetchone()
+    else:
+        row = tx.execute(_RECALL, (effect.entry, effect.key)).fetchone()
+        result, is_there = (None, not is_over(tx, effect.entry)) if row is None else (row[0], True)
+    if result is not None:
+        known: bytes = result
+        return known
+    return None if is_there else if_over
 
 
 def is_over(tx: Transaction, entry: EntryId) -> bool:
