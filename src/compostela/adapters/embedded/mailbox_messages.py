@@ -241,8 +241,7 @@ class EmbeddedMessages:
     ) -> OpenedMailbox:
         row_id = self._names.row(mailbox)
 
-        def read(execute: Execute, uids: UidSet | None) -> tuple[MailboxHead, UidSet, Uid | None]:
-            head = self._head(mailbox, execute)
+        def read(execute: Execute, head: MailboxHead, uids: UidSet | None) -> tuple[MailboxHead, UidSet, Uid | None]:
             unseen = execute(_UNSEEN, (row_id,)).fetchone()
             return head, _scan(execute, row_id) if uids is None else uids, None if unseen is None else Uid(unseen[0])
 
@@ -250,9 +249,10 @@ class EmbeddedMessages:
             head = self._head(mailbox, execute)
             uids = None if known is None else self._brought_up_to_date(execute, mailbox, head, known)
             is_short = uids is not None or head.messages <= SMALL_MAILBOX
-            found = read(execute, uids) if is_short else None
+            found = read(execute, head, uids) if is_short else None
         if found is None:
-            found = await self._reader.scan(lambda execute: read(execute, None))
+            # on a thread, which sees another moment
+            found = await self._reader.scan(lambda execute: read(execute, self._head(mailbox, execute), None))
         head, present, unseen = found
         first_recent = head.first_recent_uid
         if take_recent and head.first_recent_uid < head.uid_next:
