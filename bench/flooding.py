@@ -17,6 +17,7 @@ OPEN_AT_ONCE = 100
 SOURCES = 20
 """Loopback addresses to come from: one address has too few ports for ten thousand connections, again and again."""
 TICK_SECONDS = 0.05
+Connections = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
 
 
 class Flood:
@@ -60,6 +61,12 @@ class Flood:
         while not self.over():  # noqa: ASYNC110
             await asyncio.sleep(TICK_SECONDS)
 
+    async def hold(self, kept: Connections) -> None:
+        """Keeps connections until the end, and breaks them then."""
+        await self.end()
+        for _, writer in kept:
+            writer.transport.abort()
+
     async def write(self, writer: asyncio.StreamWriter, octets: bytes) -> None:
         writer.write(octets)
         await writer.drain()
@@ -84,20 +91,17 @@ class Flood:
 
 async def idle(flood: Flood) -> None:
     """Connections that are opened and never say a word."""
-    kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    kept: Connections = []
     while len(kept) < flood.connections and not flood.over():
         opened = await asyncio.gather(*(flood.connect() for _ in range(OPEN_AT_ONCE)), return_exceptions=True)
         kept += [one for one in opened if not isinstance(one, BaseException)]
         flood.done = len(kept)
-    await flood.end()
-    for _, writer in kept:
-        writer.transport.abort()
+    await flood.hold(kept)
 
 
 async def limited(flood: Flood) -> None:
-    """As many connections from each address; those that are greeted are counted, and how often others are refused is not."""
-    attempts = range(flood.connections // OPEN_AT_ONCE)
-    kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    """Opens connections from all addresses in turn, keeps them, and counts those that are greeted."""
+    kept: Connections = []
 
     async def attempt() -> None:
         reader, writer = await flood.open()
@@ -105,16 +109,14 @@ async def limited(flood: Flood) -> None:
             flood.done += 1
         kept.append((reader, writer))
 
-    for _ in attempts:
+    for _ in range(flood.connections // OPEN_AT_ONCE):
         await asyncio.gather(*(attempt() for _ in range(OPEN_AT_ONCE)), return_exceptions=True)
-    await flood.end()
-    for _, writer in kept:
-        writer.transport.abort()
+    await flood.hold(kept)
 
 
 async def slow(flood: Flood) -> None:
     """Commands that come octet by octet and never end."""
-    kept: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    kept: Connections = []
     while len(kept) < flood.connections and not flood.over():
         kept += await asyncio.gather(*(flood.connect() for _ in range(OPEN_AT_ONCE)))
     while not flood.over():

@@ -16,6 +16,10 @@ def at_most(value: float) -> Target:
     return Target(f"<= {value:g}", lambda ours, _: ours <= value)
 
 
+def exactly(value: float) -> Target:
+    return Target(f"= {value:g}", lambda ours, _: ours == value)
+
+
 def times(factor: float) -> Target:
     return Target(f">= {factor:g} x peer", lambda ours, peer: None if peer is None else ours >= factor * peer)
 

@@ -1,17 +1,22 @@
-"""Which part of the suite runs: `--part quick` is what `make test` runs, `--part rest` the other tests, and without the option all run.
+"""The store of most tests, and which part of the suite runs: `--part quick` is what `make test` runs, `--part rest` the other tests, and without
+the option all run.
 
 The quick part follows from folders and from the marker `slow`, so a new test is in the right part by itself:
 
 - every test in `QUICK_FOLDERS`: units, structure, the contracts on the embedded stores, and the examples;
 - the first test of every module in `tests/dialogues`, a sample of each subject at the wire.
 
-A test with the marker `slow` is never in it. Its data folders are in memory if there is room: half of its time is waiting for the disk otherwise."""
+A test with the marker `slow` is never in it. Its data folders are in memory if there is room: half of its time would be waiting for the disk
+otherwise."""
 
 import os
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from compostela.adapters.embedded.store import EmbeddedStore
 
 TESTS = Path(__file__).parent
 QUICK_FOLDERS = (
@@ -69,3 +74,11 @@ def quick_part(items: list[pytest.Item]) -> set[pytest.Item]:
             sampled.add(item.path)
             found.add(item)
     return found
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
+    """The embedded store in the test's folder. Folders and modules whose tests need another one have a fixture of this name."""
+    store = await EmbeddedStore.open(tmp_path)
+    yield store
+    await store.close()

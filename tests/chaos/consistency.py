@@ -17,7 +17,7 @@ NOTHING = (
     "fixedInconsistencies", "conflictingEntries", "errors", "failedMailboxes", "addedMessageIdEntries", "removedMessageIdEntries",
     "errorMappingsCount",
 )  # fmt: skip
-"""What a report must have none of."""
+"""Items of a report that must be empty or 0."""
 
 
 async def inconsistencies(node: Node) -> list[str]:

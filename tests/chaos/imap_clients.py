@@ -13,7 +13,7 @@ from tests.consistency.session import Done, Known, Session
 MAILBOXES = ("INBOX", "Work", "Archive")
 PASSWORD = "secret"
 _TEMPORARY = {b"UNAVAILABLE", b"EXPUNGEISSUED"}
-"""The second: another session has expunged some of the messages, and the client may ask again (RFC 5530 §3)."""
+"""Codes of answers after which a client may ask again (RFC 5530 §3). EXPUNGEISSUED: another session has expunged some of the messages."""
 
 
 class PatientSession(Session):

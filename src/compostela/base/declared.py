@@ -1,7 +1,7 @@
 """Settings that are declared once: on the field of the settings class that holds them.
 
-A field's annotation gives the element's name, type and bounds, the field's default is the element's default, and the docstring under the field
-is its meaning. `read` makes the class from what an operator wrote, so `compostela check` complains by the same declaration, and
+A field's annotation gives the element's name, type and bounds, the field's default is the element's default, and the docstring under the
+field is its meaning. `read` makes the class from what an operator wrote, so `compostela check` complains by the same declaration, and
 `python -m tools.reference` writes the reference from `elements`:
 
     @dataclass(frozen=True, slots=True)
@@ -191,9 +191,9 @@ Declared = TypeVar("Declared")
 def read(declared: type[Declared], settings: Settings, **given: object) -> Declared:
     """Make `declared` from `settings`. `given` are the fields that are read by other means. The caller calls `settings.finish`."""
     values: dict[str, object] = dict(given)
-    for field, declaration in _declarations(declared):
+    for field, kind, declaration in _declarations(declared):
         if isinstance(declaration, Group):
-            values[field.name] = read(_class_of(declared, field), settings)
+            values[field.name] = read(kind, settings)
         else:
             values[field.name] = declaration.read(settings, _default(field))
     return declared(**values)
@@ -201,7 +201,8 @@ def read(declared: type[Declared], settings: Settings, **given: object) -> Decla
 
 @dataclass(frozen=True, slots=True)
 class Reader(Generic[Declared]):
-    """Reads a whole file into `declared`. `not_yet` names elements of parts that do not exist yet; `check` reports what does not fit together."""
+    """Reads a whole file into `declared`. `not_yet` names elements of parts that do not exist yet; `check` reports what does not fit
+    together."""
 
     declared: type[Declared]
     not_yet: tuple[str, ...] = ()
@@ -218,9 +219,9 @@ class Reader(Generic[Declared]):
 
 def elements(declared: type) -> Iterator[Element]:
     """Yield what a class declares, in the order of its fields."""
-    for field, declaration in _declarations(declared):
+    for field, kind, declaration in _declarations(declared):
         if isinstance(declaration, Group):
-            yield from elements(_class_of(declared, field))
+            yield from elements(kind)
         else:
             default = _default(field)
             shown = "required" if default is MISSING else declaration.shown(default)
@@ -231,17 +232,12 @@ def _default(field: "Field[Any]") -> Any:
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
-def _declarations(declared: type) -> "tuple[tuple[Field[Any], Declaration | Group], ...]":
+def _declarations(declared: type) -> "tuple[tuple[Field[Any], type, Declaration | Group], ...]":
+    """The declared fields, the class of each field's value, and the declarations."""
     hints = get_type_hints(declared, include_extras=True)
     return tuple(
-        (field, given)
+        (field, hints[field.name].__origin__, given)
         for field in fields(declared)
         for given in getattr(hints[field.name], "__metadata__", ())
         if isinstance(given, Declaration | Group)
     )
-
-
-def _class_of(declared: type, field: "Field[Any]") -> type:
-    found = get_type_hints(declared)[field.name]
-    assert isinstance(found, type)
-    return found

@@ -24,12 +24,12 @@ class RestartRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RollingRestart:
-    """The last one that began. 0 is the number of none."""
+    """The last rolling restart of the server. Numbers count from 1; a server without one has the number 0."""
 
     number: int
     is_over: bool
     problem: str | None = None
-    """Why it was given up: the processes before go on."""
+    """Why it was given up, as a sentence; then the processes from before the restart go on."""
 
 
 NO_RESTART = RollingRestart(0, is_over=True)
@@ -55,7 +55,7 @@ class Siblings(Protocol):
 
     @property
     def last_restart(self) -> RollingRestart:
-        """How far it is."""
+        """The last rolling restart, and whether it is over."""
         ...
 
     @property

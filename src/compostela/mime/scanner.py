@@ -25,7 +25,7 @@ _OPAQUE = (b"application", b"octet-stream")
 _ENCODED = frozenset({b"base64", b"quoted-printable"}) | UUENCODED
 _AFTER_BOUNDARY = frozenset({b" ", b"\t", b"\r", b"\n"})
 USUAL_CONTENT_TYPE = 80
-"""Octets of a value that is remembered when it was read: most mails of a server have one of a few."""
+"""Content-Type values of at most so many octets are remembered: most mails have one of a few values."""
 _TOKEN = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
 
 

@@ -23,7 +23,7 @@ PAUSE_SECONDS = 0.5
 MAX_AT_ONCE = 16
 """Connections that one round of the loop accepts."""
 UNEVENNESS = 16
-"""A process leaves connections to one that has fewer by more than this part."""
+"""A process leaves a new connection to another process if it has more connections than that one by over a sixteenth of its own."""
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -111,7 +111,7 @@ class SharedAcceptor:
         self._accept(leaves=False)
 
     def _accept(self, *, leaves: bool) -> None:
-        """With `leaves`, not those that are another process's."""
+        """Accept what waits. With `leaves`, stop when the next connection is for another process."""
         for _ in range(MAX_AT_ONCE):
             try:
                 connection, _ = self._bound.accept()

@@ -52,7 +52,7 @@ class Pair:
     matcher_text: str = field(init=False)
     """The matcher as the configuration has it."""
     text: str = field(init=False)
-    """Matcher and mailet, for what is told of a step."""
+    """The matcher and the name of the mailet, as a trace shows them."""
 
     def __post_init__(self) -> None:
         matcher_text = _matcher_text(self.matcher, self.inverted)
@@ -85,6 +85,10 @@ class Before(NamedTuple):
     header: bytes
     state: str
 
+    @classmethod
+    def of(cls, mail: Mail) -> "Before":
+        return cls(mail.sender, tuple(mail.recipients), mail.content.header, mail.state)
+
     def is_like(self, mail: Mail) -> bool:
         return (
             mail.state == self.state
@@ -109,8 +113,8 @@ class PipelineObserver(ABC):
         """The mailet is about to get the mail. Return False to leave it out."""
 
     @abstractmethod
-    def served(self, pair: Pair, mail: Mail, processor: str, before: "Before") -> None:
-        """The mailet had the mail, or was left out. See `sees_all`."""
+    def served(self, pair: Pair, mail: Mail, processor: str, before: Before) -> None:
+        """The mailet had the mail, or was left out; `before` is the mail as it was. Not called for each step: see `sees_all`."""
 
     @abstractmethod
     def falls_off(self, mail: Mail, processor: str) -> bool:
@@ -225,7 +229,7 @@ class MailProcessors:
 
     async def _serve(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
         observer = self._observer
-        before = Before(mail.sender, tuple(mail.recipients), mail.content.header, here)
+        before = None if observer is None else Before.of(mail)
         try:
             if observer is None or observer.serves(pair, mail, here):
                 await pair.mailet.service(mail, run)
@@ -235,7 +239,7 @@ class MailProcessors:
                 return
             self._failed(mail, here, error, pair.on_mailet_exception)
         finally:
-            if observer is not None and (observer.sees_all or not before.is_like(mail)):
+            if observer is not None and before is not None and (observer.sees_all or not before.is_like(mail)):
                 observer.served(pair, mail, here, before)
 
     @staticmethod

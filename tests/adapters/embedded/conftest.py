@@ -1,6 +1,5 @@
 """A store in the test's folder, for contracts and tests of the embedded edition."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import apsw
@@ -12,13 +11,6 @@ from compostela.core.mailbox.ports import MailboxStore
 from tests.contracts.blobs_by_id import GenerationsPass
 from tests.contracts.effects import RememberedEffects
 from tests.contracts.mailbox_messages import StoredOctets
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.events.ports import CursorStore, DeadLetters, EventSource
 from compostela.core.events.usage import UsageStore
-from compostela.core.mailbox.ports import MailboxStore
 from tests.adapters.embedded.distance import eventually
 from tests.contracts.listeners import (
     Collect,
@@ -19,18 +18,6 @@ from tests.contracts.listeners import (
 )
 
 __all__ = ["eventually"]
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def mailboxes(store: EmbeddedStore) -> MailboxStore:
-    return store.mailboxes
 
 
 @pytest.fixture

@@ -17,13 +17,6 @@ from tests.contracts.sieve_scripts import (
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
 async def elsewhere(store: EmbeddedStore, tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     other = await EmbeddedStore.open(tmp_path)
     yield other

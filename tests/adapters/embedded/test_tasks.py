@@ -14,13 +14,6 @@ from compostela.testing.clock import START
 from tests.contracts.tasks import TaskStoreContract, a_task, claimed, running, state
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
-
-
 class TestEmbeddedTasks(TaskStoreContract):
     @pytest.fixture
     def tasks(self, store: EmbeddedStore) -> TaskStore:

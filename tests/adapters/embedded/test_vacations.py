@@ -12,13 +12,6 @@ from compostela.testing.clock import START
 from tests.contracts.vacations import BOB, CARL, DORA, FIRST, VacationStoreContract
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
-
-
 class TestEmbeddedVacations(VacationStoreContract):
     @pytest.fixture
     def vacations(self, store: EmbeddedStore) -> VacationStore:

@@ -194,7 +194,7 @@ def test_when_there_is_no_room_for_more_addresses_they_count_in_their_worker(
 
 
 def test_processes_that_race_for_the_last_places_take_all_of_them_and_no_more(table: int) -> None:
-    """Each process enters as fast as it can; what it took it keeps until all have ended their attempts."""
+    """Each process counts connections in as fast as it can, and counts none out until all processes have ended their attempts."""
     limit, runs = 500, 4
     script = """if True:
         import sys

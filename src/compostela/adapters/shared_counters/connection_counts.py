@@ -48,11 +48,11 @@ class SharedConnections:
         self._number = number
         self._own: Counter[Key] = Counter()
         self._places: dict[Key, int] = {}
-        """Where in the counts of this worker a key is."""
+        """The word of this worker's counts that has the count of a key."""
         self._hashes: dict[Key, int] = {}
-        """Of the keys that count."""
-        self._first_page = mmap.mmap(table, COUNTS_AT)
-        self._presence = memoryview(self._first_page)[PRESENCE_AT : PRESENCE_AT + TURNS_OCTETS].cast("q")
+        """The hash of each key that has a count."""
+        self._table_start = mmap.mmap(table, COUNTS_AT)
+        self._presence = memoryview(self._table_start)[PRESENCE_AT : PRESENCE_AT + TURNS_OCTETS].cast("q")
         self._maps: dict[int, tuple[mmap.mmap, memoryview]] = {}
         self._complaints = Complaints(_log, clock)
         # what a worker before has left that had this number
@@ -65,6 +65,7 @@ class SharedConnections:
         """The connections of this worker count no longer."""
         self._presence[self._number] = 0
         self._presence.release()
+        self._table_start.close()
         for mapped, words in self._maps.values():
             words.release()
             mapped.close()
@@ -91,7 +92,7 @@ class SharedConnections:
         return False
 
     def _try_alone(self, limits: dict[Key, int]) -> bool:
-        """The kernel frees the lock of a process that ends."""
+        """The same under a lock, which the kernel frees if this process ends."""
         fcntl.lockf(self._table, fcntl.LOCK_EX, 1)
         try:
             return self._try(limits)

@@ -204,11 +204,11 @@ async def search(
     """The messages of `uids` that match, in UID order. `slots` is shared by all searches of the process: one is taken while
     bodies are held. Raises `TemporaryFailure` when a message cannot be read."""
     found: list[tuple[Uid, ModSeq]] = []
-    looked_at = 0
+    is_first = True
     async for rows in _rows(store, listings, mailbox, uids, query.look):
-        if looked_at:
+        if not is_first:
             await asyncio.sleep(0)  # other sessions work between two pieces
-        looked_at += len(rows)
+        is_first = False
         verdicts = list(map(query.by_row, rows))
         if None in verdicts:
             undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
@@ -219,7 +219,7 @@ async def search(
                 if verdict or (verdict is None and row.uid in matching)
             ]
         else:
-            found += [(row[0], row[1]) for row in compress(rows, verdicts)]
+            found += [(row.uid, row.modseq) for row in compress(rows, verdicts)]
     return found
 
 

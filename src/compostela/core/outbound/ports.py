@@ -20,7 +20,7 @@ class SendOptions:
     reply_seconds: float = 180.0
     """How long a reply may take."""
     implicit_tls: bool = False
-    """TLS begins with the connection (RFC 8314 §3). Without it nothing is sent."""
+    """TLS begins with the connection (RFC 8314 §3). If the handshake fails, nothing is sent."""
     use_starttls: bool = True
     """Upgrade when it is offered. With `user` it must be."""
     verify_certificate: bool = False

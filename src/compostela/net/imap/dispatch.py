@@ -1,4 +1,5 @@
-"""The function that runs each command, once `protocols.imap.state` allows it (RFC 3501 §3). It gets the user and the selected mailbox that its state has."""
+"""The function that runs each command, once `protocols.imap.state` allows it (RFC 3501 §3). It is given the user and the selected mailbox,
+which that state guarantees."""
 
 from collections.abc import Callable, Coroutine
 

@@ -67,7 +67,7 @@ class ImapState:
 
     @property
     def reached(self) -> State:
-        """What decides which commands are allowed."""
+        """The state of the session, which decides what commands are allowed."""
         if self.user is None:
             return State.NOT_AUTHENTICATED
         return State.AUTHENTICATED if self.view is None else State.SELECTED

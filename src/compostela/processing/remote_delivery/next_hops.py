@@ -126,7 +126,7 @@ class NextHops:
 
 
 def _with_implicit_tls(hop: Hop) -> tuple[Hop, ...]:
-    """Port 465 comes before port 25; another port, which the operator has named, has TLS from the start alone."""
+    """Port 465 comes before port 25. On a port that the operator has named, only TLS from the start is tried."""
     if hop.port != SMTP_PORT:
         return (replace(hop, implicit_tls=True),)
     return replace(hop, port=SMTPS_PORT, implicit_tls=True), hop

@@ -45,9 +45,9 @@ class RemoteDeliverySettings:
     options: SendOptions
     """How to speak to a next hop."""
     implicit_tls: bool
-    """Whether TLS from the start, on port 465, is tried before port 25. A gateway's own port has it alone."""
+    """Whether TLS from the start, on port 465, is tried before port 25. If a gateway has a port of its own, only TLS from the start is tried there."""
     trust_all_certificates: bool
-    """With `sslEnable`: whether the certificate may be any. STARTTLS without a policy takes any as it is."""
+    """With `sslEnable`: whether every certificate is accepted. STARTTLS accepts every certificate, unless a policy of the domain demands more."""
 
     @property
     def implicit_options(self) -> SendOptions:

@@ -1,7 +1,7 @@
 """Which command is allowed in which state (RFC 3501 §3 and §6, RFC 9051 §3).
 
-A session begins without a login, is authenticated from the login on, and has a mailbox selected between SELECT or EXAMINE and CLOSE, UNSELECT or
-the end of its mailbox.
+A session begins without a login and is authenticated from the login on. A mailbox is selected from SELECT or EXAMINE until CLOSE, UNSELECT
+or the removal of the mailbox.
 """
 
 import enum

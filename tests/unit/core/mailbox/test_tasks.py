@@ -1,8 +1,6 @@
 """Clearing a mailbox goes on where it was cut off, and leaves later messages."""
 
 import uuid
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -20,13 +18,6 @@ from compostela.testing.clock import START
 from tests.contracts.mailbox_parts import a_mailbox, fill, uids_of
 
 ABOUT = {"username": "bob@example.org", "mailboxName": "INBOX"}
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """Deleting mails of a queue, by one criterion."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
@@ -14,13 +11,6 @@ from compostela.core.tasks.service import Tasks
 from compostela.testing.mails import a_mail
 from tests.contracts.mail_queue import names_of
 from tests.unit.core.tasks.runners import SECONDS, worker_of
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """Mails of a repository get another run, once."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
@@ -17,13 +14,6 @@ from compostela.testing.mails import a_mail, address
 from tests.unit.core.accounts import element, reader
 
 URL = RepositoryUrl.parse("file://var/mail/error")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
 
 
 async def test_a_mail_moves_to_the_queue(store: EmbeddedStore) -> None:

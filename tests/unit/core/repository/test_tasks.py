@@ -2,8 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,13 +31,6 @@ TASK = uuid.uuid4()
 
 class Cut(Exception):
     """The process dies here."""
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
-    yield store
-    await store.close()
 
 
 @pytest.fixture
