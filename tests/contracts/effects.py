@@ -240,6 +240,70 @@ class EffectsContract:
         await outgoing.enqueue(a_mail("again"), effect=key)
         assert [mail.name async for mail in outgoing.browse()] == ["again"]
 
+    @pytest.mark.parametrize("target", ["mailbox", "queue"])
+    async def test_a_last_effect_happens_once_whatever_happens_before_done(
+        self, queues: MailQueues, mailboxes: MailboxStore, remembered_effects: RememberedEffects, target: str
+    ) -> None:
+        mailbox = await a_mailbox(mailboxes)
+        spool, outgoing = queues.queue("spool"), queues.queue("outgoing")
+
+        async def run(item: QueueItem) -> None:
+            await outgoing.enqueue(a_mail("before"), effect=Effect(item.entry, EffectKey("before")))
+            effect = Effect(item.entry, EffectKey("last"), is_last=True)
+            if target == "mailbox":
+                await mailboxes.append(mailbox, [message()], effect)
+            else:
+                await outgoing.enqueue(a_mail("last"), effect=effect)
+
+        async def done(item: QueueItem) -> None:
+            await item.done()
+            await item.done()
+
+        async def repeated(item: QueueItem) -> None:
+            await run(item)
+            await item.done()
+
+        async def stopped(item: QueueItem) -> None:
+            await item.give_back()
+
+        async def tried_again(item: QueueItem) -> None:
+            await item.retry(item.mail)
+
+        ends = (done, repeated, stopped, tried_again)
+        for number, end in enumerate(ends):
+            await spool.enqueue(a_mail(str(number)))
+            item = await spool.dequeue()
+            await run(item)
+            await end(item)
+            # nothing comes again, or what comes again has no second effect
+            await spool.enqueue(a_mail("other"))
+            while (again := await spool.dequeue()).mail.name != "other":
+                assert again.entry == item.entry
+                await run(again)
+                await again.done()
+            await again.done()
+        count = len(ends)
+        assert await spool.size() == 0
+        in_mailbox, in_queue = (count, count) if target == "mailbox" else (0, 2 * count)
+        assert len(await uids_of(mailboxes, mailbox)) == in_mailbox
+        assert await outgoing.size() == len([mail async for mail in outgoing.browse()]) == in_queue
+        assert await remembered_effects() == 0
+
+    async def test_a_last_effect_that_fails_leaves_the_entry(self, queues: MailQueues, mailboxes: MailboxStore) -> None:
+        gone = await a_mailbox(mailboxes, "gone")
+        await mailboxes.delete(gone)
+        spool, outgoing = queues.queue("spool"), queues.queue("outgoing")
+        entry = await spool.enqueue(a_mail())
+        item = await spool.dequeue()
+        with pytest.raises(NotFound):
+            await mailboxes.append(gone, [message()], Effect(item.entry, EffectKey("last"), is_last=True))
+        await item.retry(item.mail)
+        item = await spool.dequeue()
+        assert item.entry == entry
+        await outgoing.enqueue(a_mail("instead"), effect=Effect(item.entry, EffectKey("instead"), is_last=True))
+        await item.done()
+        assert (await spool.size(), await outgoing.size()) == (0, 1)
+
     async def test_nothing_of_an_entry_that_was_deleted_in_work_stays(
         self, queues: MailQueues, mailboxes: MailboxStore, remembered_effects: RememberedEffects
     ) -> None:

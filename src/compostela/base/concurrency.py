@@ -17,8 +17,8 @@ async def side_by_side(
 ) -> list[Result]:
     """The results in the order of the items. The work is begun in their order. What one item raises does not stop the others:
     the first error, in the order of the items, is raised when all have ended. Cancelling the caller cancels all."""
-    if len(items) <= 1:
-        return [await work(item) for item in items]
+    if len(items) == 1:
+        return [await work(items[0])]
     free = asyncio.Semaphore(limit)
 
     async def one(item: Item) -> Result:

@@ -10,6 +10,9 @@ unqueued run, no effect of that entry changes anything. The port then answers as
 
 Everything that a run creates is named by its key (see `processing.pipeline_run`), so both runs make the same thing.
 
+The last effect of a run is named as such (`Effect.is_last`). A port may then end the entry together with it, in one transaction: that
+saves a key and a write. The consumer calls `done` in any case, which does what is left to do.
+
 Embedded: (entry, key) is a row written in the effect's own transaction, removed with the entry. The same transaction looks
 whether the entry still exists, so the end of an entry and its effects have one order. Distributed: the key is part of the
 written row's primary key or guarded by a conditional write. There is no transaction over entry and effect, so the keys outlive
@@ -17,7 +20,7 @@ the entry: they expire after a time that is longer than any run (10 days).
 """
 
 from base64 import b32encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from compostela.model.numbers import EffectKey, EntryId
@@ -29,6 +32,8 @@ class Effect:
 
     entry: EntryId
     key: EffectKey
+    is_last: bool = field(default=False, compare=False)
+    """Nothing else of the run is left to do once this has happened. No part of its identity."""
 
     @property
     def token(self) -> str:

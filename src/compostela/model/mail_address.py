@@ -1,7 +1,7 @@
 """Addresses of the envelope: RFC 5321 §4.1.2 with the extensions that the Internet uses."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -26,6 +26,11 @@ class MailAddress:
 
     local_part: str
     domain: Domain
+    _text: str = field(init=False, repr=False, compare=False)
+    """Computed once: a mail's addresses are written a dozen times on its way."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_text", f"{self.local_part}@{self.domain.name}")
 
     @classmethod
     def parse(cls, text: str, default_domain: Domain | None = None) -> "MailAddress":
@@ -42,7 +47,7 @@ class MailAddress:
         return hash((self.local_part.lower(), self.domain.name))
 
     def __str__(self) -> str:
-        return f"{self.local_part}@{self.domain.name}"
+        return self._text
 
     @property
     def is_ascii(self) -> bool:

@@ -22,26 +22,31 @@ class PipelineRun:
     """The run, at one place. A mailet makes all its effects before its first `await`: the names of two effects on the same
     target for the same recipients are told apart by the order in which they are made."""
 
-    __slots__ = ("_counts", "_part", "_passed", "_place", "entry")
+    __slots__ = ("_counts", "_is_whole", "_part", "_passed", "_place", "entry")
 
-    def __init__(self, entry: EntryId, place: str = "", part: str = "", passed: int = 0) -> None:
-        """`part` is the id of a part, `passed` how many processors it has passed before."""
+    def __init__(
+        self, entry: EntryId, place: str = "", part: str = "", passed: int = 0, *, is_whole: bool = False
+    ) -> None:
+        """`part` is the id of a part, `passed` how many processors it has passed before. `is_whole`: nothing was split off the mail, so
+        there is no other part."""
         self.entry = entry
         self._place = place
         self._part = part
         self._passed = passed
+        self._is_whole = is_whole
         self._counts: dict[str, int] | None = None
 
-    def at(self, place: str, part: str = "", passed: int = 0) -> "PipelineRun":
+    def at(self, place: str, part: str = "", passed: int = 0, *, is_whole: bool = False) -> "PipelineRun":
         """The run at another place: a pair of a processor, worked on for a part that has passed so many processors before."""
-        return PipelineRun(self.entry, place, part, passed)
+        return PipelineRun(self.entry, place, part, passed, is_whole=is_whole)
 
     def again(self) -> "PipelineRun":
         """The run at this place before any effect: work that is tried again makes the same names once more."""
-        return PipelineRun(self.entry, self._place, self._part, self._passed)
+        return PipelineRun(self.entry, self._place, self._part, self._passed, is_whole=self._is_whole)
 
-    def effect(self, target: str, *recipients: MailAddress) -> Effect:
-        """The name of an effect on `target` for these recipients."""
+    def effect(self, target: str, *recipients: MailAddress, ends_part: bool = False) -> Effect:
+        """The name of an effect on `target` for these recipients. `ends_part`: the mailet makes the mail a ghost and does nothing else to
+        any store, at the same time or later."""
         who = ",".join(sorted(str(recipient).lower() for recipient in recipients))
         place = f"{self._place}#{self._passed}/{self._part}" if self._part or self._passed else self._place
         key = f"{place}/{target}/{who}"
@@ -49,7 +54,7 @@ class PipelineRun:
             self._counts = {}
         count = self._counts.get(key, 0)
         self._counts[key] = count + 1
-        return Effect(self.entry, EffectKey(f"{key}/{count}" if count else key))
+        return Effect(self.entry, EffectKey(f"{key}/{count}" if count else key), ends_part and self._is_whole)
 
 
 def part_name(mail: Mail, effect: Effect) -> str:

@@ -70,11 +70,13 @@ class Processor:
 
 
 class _Part(NamedTuple):
-    """A mail on its way through the processors: what was split off has an id of its own; `passed` counts processors."""
+    """A mail on its way through the processors: what was split off has an id of its own; `passed` counts processors;
+    `is_whole` is False when anything was split off, here or elsewhere."""
 
     mail: Mail
     id: str = ""
     passed: int = 0
+    is_whole: bool = True
 
 
 class Before(NamedTuple):
@@ -85,24 +87,12 @@ class Before(NamedTuple):
     header: bytes
     state: str
 
-    @classmethod
-    def of(cls, mail: Mail) -> "Before":
-        return cls(mail.sender, tuple(mail.recipients), mail.content.header, mail.state)
-
-    def is_like(self, mail: Mail) -> bool:
-        return (
-            mail.state == self.state
-            and mail.content.header is self.header
-            and mail.sender is self.sender
-            and tuple(mail.recipients) == self.recipients
-        )
-
 
 class PipelineObserver(ABC):
     """Is told of each step."""
 
     sees_all = True
-    """False: `served` is called only if sender, recipients, header or state may have changed."""
+    """False: it sees only the steps that may have changed sender, recipients, header or state. `passes_by` and `serves` are not called."""
 
     @abstractmethod
     def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
@@ -151,7 +141,7 @@ class MailProcessors:
                 one.state = ERROR
                 processor = self._processors[ERROR]
             left = await self._through(processor, part, run)
-            parts += [_Part(gone.mail, gone.id, gone.passed + 1) for gone in reversed(left)]
+            parts += [gone._replace(passed=gone.passed + 1) for gone in reversed(left)]
 
     async def _through(self, processor: Processor, whole: _Part, run: PipelineRun) -> list[_Part]:
         """Runs a mail through a processor; gives the parts that left it for another one."""
@@ -167,8 +157,10 @@ class MailProcessors:
                     if matched:
                         if is_told:
                             _tell(pair, part.mail, here)
-                        await self._serve(pair, part.mail, here, run.at(place, part.id, part.passed))
-                    elif self._observer is not None:
+                        await self._serve(
+                            pair, part.mail, here, run.at(place, part.id, part.passed, is_whole=part.is_whole)
+                        )
+                    elif self._observer is not None and self._observer.sees_all:
                         self._observer.passes_by(pair, part.mail, here)
                     if part.mail.state != here:
                         if part.mail.state != GHOST:
@@ -213,7 +205,7 @@ class MailProcessors:
         matched = mail.copy(part_name(mail, effect), recipients)
         matched.attributes["matched"] = True
         mail.recipients = [one for one in mail.recipients if one not in wanted]
-        return [(_Part(matched, effect.token, part.passed), True), (part, False)]
+        return [(_Part(matched, effect.token, part.passed, False), True), (part._replace(is_whole=False), False)]
 
     def _matcher_failed(self, pair: Pair, mail: Mail, here: str, error: Exception) -> Sequence[MailAddress]:
         match pair.on_matcher_exception:
@@ -229,9 +221,10 @@ class MailProcessors:
 
     async def _serve(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
         observer = self._observer
-        before = None if observer is None else Before.of(mail)
+        # no object for each step: nearly all change nothing that an observer wants to know
+        sender, recipients, header, state = mail.sender, tuple(mail.recipients), mail.content.header, mail.state
         try:
-            if observer is None or observer.serves(pair, mail, here):
+            if observer is None or not observer.sees_all or observer.serves(pair, mail, here):
                 await pair.mailet.service(mail, run)
         except Exception as error:
             if pair.on_mailet_exception is Policy.IGNORE:
@@ -239,8 +232,14 @@ class MailProcessors:
                 return
             self._failed(mail, here, error, pair.on_mailet_exception)
         finally:
-            if observer is not None and before is not None and (observer.sees_all or not before.is_like(mail)):
-                observer.served(pair, mail, here, before)
+            if observer is not None and (
+                observer.sees_all
+                or mail.state != state
+                or mail.content.header is not header
+                or mail.sender is not sender
+                or tuple(mail.recipients) != recipients
+            ):
+                observer.served(pair, mail, here, Before(sender, recipients, header, state))
 
     @staticmethod
     def _failed(mail: Mail, here: str, error: Exception, policy: OnException) -> None:

@@ -23,7 +23,7 @@ class TracingObserver(PipelineObserver):
         self._tracer = tracer
 
     def passes_by(self, pair: Pair, mail: Mail, processor: str) -> None:
-        return
+        """Not called: see `sees_all`."""
 
     def serves(self, pair: Pair, mail: Mail, processor: str) -> bool:
         return True
@@ -38,9 +38,9 @@ class TracingObserver(PipelineObserver):
         changes = []
         if tuple(mail.recipients) != recipients:
             changes.append(f"recipients: {', '.join(map(str, mail.recipients)) or 'none'}")
-        if mail.sender != sender:
+        if mail.sender is not sender and mail.sender != sender:
             changes.append(f"sender: {mail.sender or '<>'}")
-        if mail.content.header != header:
+        if mail.content.header is not header and mail.content.header != header:
             changes.append("the header is changed")
         if mail.state != processor:
             changes.append(f"goes to the processor {mail.state}")

@@ -15,7 +15,7 @@ async def test_a_blank_error_message_does_not_stop_the_mail(tmp_path: Path, erro
     async with server_context(tmp_path) as context:
         observer, pair = TracingObserver(context.tracer), Pair(None, False, mailet("Null", context))
         mail = mail_of()
-        before = Before.of(mail)
+        before = Before(mail.sender, tuple(mail.recipients), mail.content.header, mail.state)
         mail.state, mail.error_message = "error", error
         observer.served(pair, mail, "root", before)
         (event,) = await context.tracer.read(mail.name)

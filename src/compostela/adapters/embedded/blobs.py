@@ -8,7 +8,6 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
-from weakref import WeakValueDictionary
 
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.disk import DiskSpace, translated_os_error
@@ -68,8 +67,6 @@ class EmbeddedBlobs:
         self._reader = reader
         self._disk = disk
         self._lasting: set[Path] = set()
-        self._checked: WeakValueDictionary[int, MemoryBody] = WeakValueDictionary()
-        """By row: the body that was last written to it or compared with it, for as long as that is in memory."""
         make_folder(folder)
 
     def spill(self) -> FileSpill:
@@ -155,7 +152,7 @@ class EmbeddedBlobs:
         which comes again for each of its recipients."""
         if coding == PLAIN or length is None:
             return length == body.size
-        if self._checked.get(blob) is body:
+        if isinstance(body, MemoryBody) and body.stored_as == (self.folder, blob):
             return True
         if unpack_whole(coding, tx.execute(_DATA, (blob,)).fetchone()[0], body.size) is None:
             return False
@@ -164,7 +161,7 @@ class EmbeddedBlobs:
 
     def _remember(self, blob: int, body: Body) -> None:
         if isinstance(body, MemoryBody):
-            self._checked[blob] = body
+            body.stored_as = (self.folder, blob)
         elif isinstance(body, FileBody):
             # a row names its file from now on
             body.is_stored = True

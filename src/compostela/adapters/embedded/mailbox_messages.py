@@ -11,7 +11,7 @@ import orjson
 from compostela.adapters.embedded import mailbox_writes as writes
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
-from compostela.adapters.embedded.effects import recall, remember
+from compostela.adapters.embedded.effects import EndedEntries, recall, remember
 from compostela.adapters.embedded.mailbox_log import look, read_page
 from compostela.adapters.embedded.mailbox_rows import (
     HEAD,
@@ -81,7 +81,14 @@ class EmbeddedMessages:
     """Reads on the loop's connection, writes through the writer."""
 
     def __init__(
-        self, writer: Writer, reader: Reader, blobs: EmbeddedBlobs, signals: Signals, names: Names, clock: Clock
+        self,
+        writer: Writer,
+        reader: Reader,
+        blobs: EmbeddedBlobs,
+        signals: Signals,
+        names: Names,
+        clock: Clock,
+        ended: EndedEntries,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -89,6 +96,7 @@ class EmbeddedMessages:
         self._signals = signals
         self._names = names
         self._clock = clock
+        self._ended = ended
 
     # writing
 
@@ -112,7 +120,7 @@ class EmbeddedMessages:
                     return first, modseq, ids
             result = writes.append(tx, self._blobs, row_id, messages, now)
             if effect is not None:
-                remember(tx, effect, orjson.dumps(result))
+                remember(tx, effect, orjson.dumps(result), self._ended)
             self._tell(tx, mailbox)
             return result
 

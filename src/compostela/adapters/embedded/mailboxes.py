@@ -1,6 +1,7 @@
 """The embedded mailbox store: its three ports on one database."""
 
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
+from compostela.adapters.embedded.effects import EndedEntries
 from compostela.adapters.embedded.mailbox_hierarchy import EmbeddedHierarchy
 from compostela.adapters.embedded.mailbox_messages import EmbeddedMessages
 from compostela.adapters.embedded.mailbox_rows import Names
@@ -15,6 +16,13 @@ class EmbeddedMailboxes(EmbeddedHierarchy, EmbeddedMessages, EmbeddedSubscriptio
     """See `compostela.core.mailbox.ports.MailboxStore`."""
 
     def __init__(
-        self, writer: Writer, reader: Reader, blobs: EmbeddedBlobs, signals: Signals, names: Names, clock: Clock
+        self,
+        writer: Writer,
+        reader: Reader,
+        blobs: EmbeddedBlobs,
+        signals: Signals,
+        names: Names,
+        clock: Clock,
+        ended: EndedEntries,
     ) -> None:
-        EmbeddedMessages.__init__(self, writer, reader, blobs, signals, names, clock)
+        EmbeddedMessages.__init__(self, writer, reader, blobs, signals, names, clock, ended)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
-from compostela.adapters.embedded.effects import QUEUED, forget, recall, remember
+from compostela.adapters.embedded.effects import QUEUED, EndedEntries, forget, recall, remember
 from compostela.adapters.embedded.in_work import InWork
 from compostela.adapters.embedded.isolation import Isolation
 from compostela.adapters.embedded.packing import pack
 from compostela.adapters.embedded.queue_memory import QueueMemory, Waiting
-from compostela.adapters.embedded.queue_rule import COUNT, FORGET_DEATHS, HELD, QueueRule, flush_topic, offer_topic
+from compostela.adapters.embedded.queue_rule import FORGET_DEATHS, HELD, QueueRule, flush_topic, offer_topic
+from compostela.adapters.embedded.queue_size import count_entries
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.shared_marks import SharedMark
 from compostela.adapters.embedded.signals import Signals
@@ -100,6 +101,7 @@ class QueueParts:
     in_work: InWork
     isolation: Isolation
     claim: Callable[[str], None]
+    ended: EndedEntries
 
 
 class EmbeddedQueue:
@@ -121,6 +123,7 @@ class EmbeddedQueue:
         self._in_work = parts.in_work
         self._isolation = parts.isolation
         self._claim = parts.claim
+        self._ended = parts.ended
         self._memory = QueueMemory(parts.clock)
         self._held: dict[int, Waiting] = {}
         self._disputed: set[int] = set()
@@ -183,9 +186,9 @@ class EmbeddedQueue:
                 self._blobs.put(tx, content.body),
             )
             row_id = tx.execute(_INSERT, values).fetchone()[0]
-            tx.execute(COUNT, (self.name, 1))
+            count_entries(tx, self.name, 1)
             if effect is not None:
-                remember(tx, effect, entry.encode())
+                remember(tx, effect, entry.encode(), self._ended)
             if waits_here:
                 waiting = Waiting(row_id, entry, priority, now, due_at, handed, content.size, mark=self._mark.read())
                 tx.after_commit.append(lambda: self.hand_over(waiting))
@@ -281,17 +284,21 @@ class EmbeddedQueue:
 
     def _leave(self, waiting: Waiting) -> None:
         """The entry is no longer in work, unless it has been handed out again."""
+        self._ended.discard(waiting.entry)
         if self._held.get(waiting.row_id) is waiting:
             del self._held[waiting.row_id]
             self._isolation.leave(waiting.row_id)
 
     async def finish(self, waiting: Waiting) -> None:
-        """Removes an entry with its effect keys."""
+        """Removes an entry with its effect keys, unless the last effect has done so."""
+        if waiting.entry in self._ended and not waiting.deaths:
+            self._leave(waiting)
+            return
 
         def job(tx: Transaction) -> None:
             tx.execute("DELETE FROM queue_entry WHERE id = ?", (waiting.row_id,))
             if tx.connection.changes():
-                tx.execute(COUNT, (self.name, -1))
+                count_entries(tx, self.name, -1)
             if waiting.deaths:
                 tx.execute(FORGET_DEATHS, (waiting.row_id,))
             forget(tx, waiting.entry)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 
 from compostela.adapters.embedded.effects import forget
 from compostela.adapters.embedded.queue_memory import QueueMemory
+from compostela.adapters.embedded.queue_size import count_entries
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.shared_marks import SharedMark
 from compostela.adapters.embedded.signals import Signals
@@ -22,7 +23,6 @@ HELD = "held"
 BATCH = 1000
 """Entries that are changed in one transaction."""
 
-COUNT = "INSERT INTO queue VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET size = size + ?2"
 FORGET_DEATHS = "DELETE FROM queue_death WHERE id = ?"
 _BROWSE = """SELECT id, entry, owner, name, sender, recipients, enqueued_at, due_at, size, mail FROM queue_entry
     WHERE queue = ? AND id > ? ORDER BY id LIMIT ?"""
@@ -84,7 +84,7 @@ class QueueRule:
         def remove(tx: Transaction, row_id: int, mail: QueuedMail) -> bool:
             is_removed = _did(tx, "DELETE FROM queue_entry WHERE id = ?", row_id)
             if is_removed:
-                tx.execute(COUNT, (self._name, -1))
+                count_entries(tx, self._name, -1)
             tx.execute(FORGET_DEATHS, (row_id,))
             forget(tx, mail.entry)
             return is_removed

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
+from compostela.adapters.embedded.effects import EndedEntries
 from compostela.adapters.embedded.in_work import InWork, Remains
 from compostela.adapters.embedded.isolation import Isolation
 from compostela.adapters.embedded.ownership import Ownership
@@ -56,6 +57,7 @@ class EmbeddedQueues:
         signals: Signals,
         mark: SharedMark,
         clock: Clock,
+        ended: EndedEntries,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -76,6 +78,7 @@ class EmbeddedQueues:
             self._in_work,
             self._isolation,
             self._claim_soon,
+            ended,
         )
         self._queues: dict[str, EmbeddedQueue] = {}
         self._wanted: set[str] = set()

@@ -22,6 +22,7 @@ from compostela.adapters.embedded.dead_letters import EmbeddedDeadLetters
 from compostela.adapters.embedded.disk import DEFAULT_RESERVE_BYTES, DiskSpace, reserve_of
 from compostela.adapters.embedded.dlp_rules import EmbeddedDlpRules
 from compostela.adapters.embedded.drop_lists import EmbeddedDropLists
+from compostela.adapters.embedded.effects import EndedEntries
 from compostela.adapters.embedded.file_bodies import make_folder
 from compostela.adapters.embedded.folder_id import (
     BLOBS_FOLDER,
@@ -90,10 +91,18 @@ class EmbeddedStore:
         disk = DiskSpace(folder, reserve_bytes, self._reader.reusable_bytes)
         self.blobs = EmbeddedBlobs(folder / BLOBS_FOLDER, self._reader, disk)
         self.blobs_by_id = EmbeddedBlobsById(self._writer, self._reader, self.blobs, clock)
-        self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock)
+        ended = EndedEntries()
+        self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock, ended)
         self._marks = MarkFile(path.with_suffix(".changes"))
         self.queues = EmbeddedQueues(
-            self._writer, self._reader, self.blobs, self._ownership, self._signals, self._marks.mark(QUEUES), clock
+            self._writer,
+            self._reader,
+            self.blobs,
+            self._ownership,
+            self._signals,
+            self._marks.mark(QUEUES),
+            clock,
+            ended,
         )
         self.repositories = EmbeddedRepositories(self._writer, self._reader, self.blobs)
         self.runs = EmbeddedRuns(self._writer, self._ownership, clock)

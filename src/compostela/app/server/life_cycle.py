@@ -182,7 +182,7 @@ class Server:
             listener.bind(sockets)
         sockets.close_rest()
         first = await self._prepare()
-        await self.container.start(lambda: sum(listener.events_seen for listener in self._accepting))
+        await self.container.start(lambda: sum([listener.events_seen for listener in self._accepting]))
         if turns is not None:
             turns.begin()
         for listener in self.listeners:

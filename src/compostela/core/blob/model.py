@@ -82,6 +82,8 @@ class MemoryBody:
 
     data: bytes
     _digest: bytes | None = field(default=None, repr=False, compare=False)
+    stored_as: object = field(default=None, repr=False, compare=False)
+    """A note of the store that has these octets: where it wrote them or found them whole."""
 
     @property
     def size(self) -> int:

@@ -297,9 +297,10 @@ class MailboxSession:
         """Deliver to INBOX, or to the folders that are named, which are made when they are missing."""
         if not folders:
             await self.deliver_to(MailboxPath.inbox(user), content, flags, effect)
+        is_last = effect is not None and effect.is_last and len(folders) == 1
         for number, name in enumerate(folders):
             path = MailboxPath.personal(user, name.replace("/", DELIMITER))
-            own = None if effect is None else Effect(effect.entry, EffectKey(f"{effect.key}/{number}"))
+            own = None if effect is None else Effect(effect.entry, EffectKey(f"{effect.key}/{number}"), is_last)
             await self.deliver_to(path, content, flags, own)
 
     async def deliver_to(

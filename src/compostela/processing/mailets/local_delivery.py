@@ -36,7 +36,8 @@ class LocalDelivery(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         base = remove(mail.content.header, [b"return-path"])
-        effects = [(recipient, run.effect("mailbox", recipient)) for recipient in mail.recipients]
+        is_last = self._consume and len(mail.recipients) == 1 and DSN_NOTIFY not in mail.attributes
+        effects = [(one, run.effect("mailbox", one, ends_part=is_last)) for one in mail.recipients]
         reasons = await side_by_side(effects, lambda one: self._delivered(mail, *one, base))
         failed = [one for one, reason in zip(mail.recipients, reasons, strict=True) if reason is not None]
         if failed:

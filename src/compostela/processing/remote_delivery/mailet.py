@@ -41,9 +41,10 @@ class RemoteDelivery(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         priority = mail.attributes.get(MAIL_PRIORITY) if self._settings.use_priority else None
+        groups = self._groups(mail)
         effects = [
-            (domain, recipients, run.effect(f"outgoing/{domain}", *recipients))
-            for domain, recipients in self._groups(mail).items()
+            (domain, recipients, run.effect(f"outgoing/{domain}", *recipients, ends_part=len(groups) == 1))
+            for domain, recipients in groups.items()
         ]
 
         async def enqueue(group: tuple[str, list[MailAddress], Effect]) -> None:

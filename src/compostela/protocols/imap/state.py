@@ -14,6 +14,9 @@ class State(enum.Enum):
     AUTHENTICATED = "authenticated"
     SELECTED = "selected"
 
+    # by identity: that of Enum is a Python function, called for every command
+    __hash__ = object.__hash__
+
 
 _ANY = frozenset(State)
 _BEFORE_LOGIN = frozenset({State.NOT_AUTHENTICATED})

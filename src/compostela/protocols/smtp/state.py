@@ -14,6 +14,9 @@ class State(enum.Enum):
     SENDER = "the sender is given"
     RECIPIENTS = "at least one recipient is accepted"
 
+    # by identity: that of Enum is a Python function, called for every command
+    __hash__ = object.__hash__
+
 
 Refusals = Mapping[str, Mapping[State, bytes]]
 """Verb -> state -> why the command is refused there. Other commands, and these in other states, are allowed."""
