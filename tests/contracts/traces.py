@@ -6,6 +6,7 @@ from compostela.core.tracing.ports import TraceBatch, TraceEvent, TraceStore
 from compostela.testing.clock import START
 
 LATER = START + 1e6
+PLENTY = 100_000_000
 MAIL = "Mail1800000000000-0123456789ABCDEFGHJKMNPQRS"
 PART = f"{MAIL}-to-example.org"
 
@@ -24,15 +25,18 @@ class TraceStoreContract:
     ) -> None:
         assert await traces.read("TRACE") == []
         await asyncio.gather(
-            traces.add([TraceBatch("TRACE", MAIL, [event(3), event(1)])], START, LATER),
-            traces_elsewhere.add([TraceBatch("TRACE", MAIL, [event(2, PART)])], START, LATER),
+            traces.add([TraceBatch("TRACE", MAIL, [event(3), event(1)])], START, LATER, PLENTY),
+            traces_elsewhere.add([TraceBatch("TRACE", MAIL, [event(2, PART)])], START, LATER, PLENTY),
         )
         for store in (traces, traces_elsewhere):
             assert await store.read("TRACE") == [event(1), event(2, PART), event(3)]
 
     async def test_a_mail_is_found_by_its_name_and_by_those_of_its_parts(self, traces: TraceStore) -> None:
         await traces.add(
-            [TraceBatch("T1", MAIL, [event(1)]), TraceBatch("T1", "Other-1", [event(2, "Other-1")])], START, LATER
+            [TraceBatch("T1", MAIL, [event(1)]), TraceBatch("T1", "Other-1", [event(2, "Other-1")])],
+            START,
+            LATER,
+            PLENTY,
         )
         for name in (MAIL, PART):
             assert await traces.read(name) == [event(1)]

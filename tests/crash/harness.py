@@ -88,8 +88,12 @@ class Verdict:
     parked: int = 0
 
     @property
+    def faults(self) -> list[str]:
+        return [*self.lost, *self.doubled, *self.inconsistent]
+
+    @property
     def is_clean(self) -> bool:
-        return not (self.lost or self.doubled or self.inconsistent)
+        return not self.faults
 
     def __str__(self) -> str:
         return (
@@ -323,7 +327,7 @@ def conclude(options: argparse.Namespace, experiment: Callable[[Path], Verdict])
     folder = Path(tempfile.mkdtemp(prefix="compostela-crash-"))
     verdict = experiment(folder)
     print(f"{options.kills} kills: {verdict}")
-    for line in [*verdict.lost, *verdict.doubled, *verdict.inconsistent][:50]:
+    for line in verdict.faults[:50]:
         print(f"  {line}")
     if verdict.is_clean:
         shutil.rmtree(folder)

@@ -3,8 +3,9 @@
     python -m tests.crash.outbound --mails 1000 --kills 100 [--seed 1]
 
 Each mail goes to one recipient at each destination. At the end each recipient of the two that work has each mail that was answered
-with 250, or it is parked; of the third the sender has one report for each mail, never two. A next hop may get a mail twice, if the
-server died between its answer and the note of it (SMTP knows no better): how often is told.
+with 250, or it is parked; of the third the sender has one report for each mail, never two. A next hop may get a mail twice if the
+server was killed between its answer and the note of it (SMTP knows no better): how often is told. Every other
+second copy is a fault; `tests.crash.copies` says how they are told apart.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from compostela.adapters.embedded.database import DATABASE_NAME
@@ -24,7 +26,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.repository.ports import RepositoryUrl
 from compostela.model.username import Username
 from compostela.testing.ports import free_port
-from tests.contracts.next_hop import Peer
+from tests.crash.copies import NOTE_SECONDS, Life, NotingPeer, Repeats, repeats, waiting_recipients
 from tests.crash.harness import (
     LAST_MOMENT_SECONDS,
     Ledger,
@@ -40,6 +42,8 @@ SENDER = "user0@example.org"
 DESTINATIONS = ("one.example", "two.example", "down.example")
 CONNECTIONS = 4
 LONGEST_LIFE_MAILS = 20
+QUIET_LIFE = 4
+"""Of so many lives the last one gets a few mails and is killed when all of them should long be sent and noted."""
 _MARK = re.compile(rb"^X-Mark: (\S+)\r?$", re.MULTILINE)
 _ERRORS = RepositoryUrl.parse("var/mail/error")
 _DELIVERY = """<mailet match="HostIs={host}" class="RemoteDelivery">
@@ -60,21 +64,27 @@ _CONTAINER = """<mailetcontainer><spooler><threads>20</threads></spooler><proces
 
 @dataclass
 class OutboundVerdict(Verdict):
-    """`doubled` are reports that came twice; `repeated` says how often a next hop got a mail again."""
+    """`doubled` are reports that came twice."""
 
-    repeated: int = 0
+    repeats: Repeats = field(default_factory=Repeats)
+
+    @property
+    def faults(self) -> list[str]:
+        return [*super().faults, *self.repeats.faults]
 
     def __str__(self) -> str:
         return (
             f"{self.acknowledged} acknowledged; lost {len(self.lost)}, reported twice {len(self.doubled)}, "
-            f"inconsistencies {len(self.inconsistent)}, sent again {self.repeated}, parked {self.parked}"
+            f"inconsistencies {len(self.inconsistent)}, parked {self.parked}; "
+            f"sent again {self.repeats.unavoidable} unavoidably (at most {self.repeats.longest_note_seconds:.3f} s after the 250), "
+            f"{len(self.repeats.faults)} by a fault"
         )
 
 
 @contextlib.contextmanager
-def next_hops(count: int) -> Iterator[list[Peer]]:
+def next_hops(count: int) -> Iterator[list[NotingPeer]]:
     """Servers that take everything, in a thread of their own."""
-    peers, loop, are_ready = [Peer() for _ in range(count)], asyncio.new_event_loop(), threading.Event()
+    peers, loop, are_ready = [NotingPeer() for _ in range(count)], asyncio.new_event_loop(), threading.Event()
     is_over = asyncio.Event()
 
     async def serve() -> None:
@@ -134,7 +144,7 @@ class Load:
             smtp.connect("127.0.0.1", self._server.smtp)
             smtp.login(SENDER, "secret")
             while (mark := self._next()) is not None:
-                recipients = tuple(f"x@{host}" for host in DESTINATIONS)
+                recipients = tuple(f"{mark}@{host}" for host in DESTINATIONS)
                 self._ledger.begin(mark, recipients)
                 text = f"From: {SENDER}\r\nSubject: crash\r\nX-Mark: {mark}\r\n\r\nhello\r\n"
                 smtp.sendmail(SENDER, recipients, text.encode())
@@ -160,24 +170,33 @@ def run(mails: int, kills: int, seed: int, folder: Path) -> OutboundVerdict:
         server.add_user(SENDER)
         server.stop()
         marks = iter([f"m-{number}" for number in range(mails)])
-        for _ in range(kills):
+        lives: list[Life] = []
+        for number in range(1, kills + 1):
+            lives.append(Life(time.monotonic()))
             server.start()
-            load = Load(server, ledger, marks)
-            ledger.wait_for_more(dice.randint(0, LONGEST_LIFE_MAILS), load.is_over)
-            time.sleep(dice.uniform(0.0, LAST_MOMENT_SECONDS))
+            if number % QUIET_LIFE:
+                load = Load(server, ledger, marks)
+                ledger.wait_for_more(dice.randint(0, LONGEST_LIFE_MAILS), load.is_over)
+                time.sleep(dice.uniform(0.0, LAST_MOMENT_SECONDS))
+            else:
+                load = Load(server, ledger, islice(marks, LONGEST_LIFE_MAILS))
+                load.join()
+                time.sleep(1.25 * NOTE_SECONDS)
+            lives[-1].killed_at = time.monotonic()
             server.kill()
             load.join()
+            lives[-1].waiting = waiting_recipients(server.data / DATABASE_NAME, DESTINATIONS)
+        lives.append(Life(time.monotonic()))
         server.start()
         Load(server, ledger, marks).join()
         wait_for_empty_queue(server)
         server.stop()
-        return asyncio.run(_count(server.data, ledger, peers))
+        return asyncio.run(_count(server.data, ledger, peers, lives))
 
 
-async def _count(data: Path, ledger: Ledger, peers: list[Peer]) -> OutboundVerdict:
+async def _count(data: Path, ledger: Ledger, peers: list[NotingPeer], lives: list[Life]) -> OutboundVerdict:
     arrived = {
-        host: Counter(found[1].decode() for data in peer.data if (found := _MARK.search(data)))
-        for host, peer in zip(DESTINATIONS, peers, strict=False)
+        host: Counter(copy.mark for copy in peer.copies) for host, peer in zip(DESTINATIONS, peers, strict=False)
     }
     store = await EmbeddedStore.open(data)
     reports: Counter[str] = Counter()
@@ -199,10 +218,10 @@ async def _count(data: Path, ledger: Ledger, peers: list[Peer]) -> OutboundVerdi
     lost = [f"{mark} to {host}" for mark in marks for host in arrived if not arrived[host][mark] and not parked[mark]]
     lost += [f"{mark}: no report" for mark in marks if not reports[mark] and not parked[mark]]
     doubled = [f"{mark}: {count} reports" for mark, count in reports.items() if count > 1]
-    repeated = sum(count - 1 for one in arrived.values() for count in one.values())
+    copies = [(host, copy) for host, peer in zip(DESTINATIONS, peers, strict=False) for copy in peer.copies]
     wrong = inconsistencies(data / DATABASE_NAME)
     return OutboundVerdict(
-        len(marks), len(ledger.sent) - len(marks), lost, doubled, wrong, parked=len(parked), repeated=repeated
+        len(marks), len(ledger.sent) - len(marks), lost, doubled, wrong, len(parked), repeats(copies, lives)
     )
 
 

@@ -43,11 +43,26 @@ async def test_a_forward_keeps_its_sender_and_reports_come_back(server: Server) 
         await c.until("250 2.1.5")
         await c.client(f"RCPT TO:<{rewritten.replace('sender@', 'other@')}>")
         await c.server("550 5.1.1 This is no address of a mail")
+        await c.client("RSET", "MAIL FROM:<eve@remote.example>", f"RCPT TO:<{rewritten}>")
+        await c.until("550 5.7.1 This address takes only reports")
     report = mail_of("Auto-Submitted: auto-replied\r\n\r\n", None, rewritten)
     assert (await served(table, report, 1)).recipients == []
     (back,) = await spooled(context)
     assert (back.sender, back.recipients) == (None, [address("sender@remote.example")])
     assert back.attributes[SENT_BY_MAILET] is True
+
+
+async def test_mail_with_a_sender_does_not_go_to_a_rewritten_address(server: Server) -> None:
+    context = server.under_test.mailet_context
+    srs = server.under_test.services.rewriting.srs
+    assert srs is not None
+    rewritten = await srs.rewritten(address("sender@remote.example"))
+    mail = mail_of("Subject: buy\r\n\r\n", "eve@remote.example", str(rewritten))
+    assert (await served(mailet("RecipientRewriteTable", context), mail)).recipients == []
+    (refused,) = await spooled(context)
+    assert (refused.state, refused.recipients) == ("error", [rewritten])
+    assert refused.error_message is not None
+    assert refused.error_message.startswith("550 5.7.1 This address takes only reports")
 
 
 @pytest.mark.parametrize("sender", ["ann@example.org", None])

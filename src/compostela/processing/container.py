@@ -27,6 +27,7 @@ _MATCHER_POLICIES = {
 }
 DEFAULT_WORKERS = 100
 TRACE_SECONDS = 3 * 86400.0
+TRACE_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class SpoolerSettings:
     """How long mails in process may go on when the server stops; then they are cut off and processed again later."""
     trace_seconds: float = TRACE_SECONDS
     """How long it is kept what happened to mails, for `compostela trace`; 0: nothing is recorded."""
+    trace_bytes: int = TRACE_BYTES
+    """How much of it is kept at most, of the whole installation; the oldest goes first. 0: nothing is recorded."""
     error_repository: str = "var/mail/error/"
     """Where mails go whose processing keeps failing."""
 
@@ -56,6 +59,7 @@ def read_spooler_settings(root: Node, problems: Problems) -> SpoolerSettings:
         max_received=settings.integer("spooler/maxReceived", MAX_RECEIVED, minimum=1),
         drain_seconds=settings.duration("spooler/drainTime", DRAIN_SECONDS, unit="s"),
         trace_seconds=settings.duration("spooler/traceRetention", TRACE_SECONDS, unit="s"),
+        trace_bytes=settings.size("spooler/traceMaxSize", TRACE_BYTES),
         error_repository=settings.text("spooler/errorRepository", "var/mail/error/"),
     )
     settings.ignored("enableJmx")

@@ -4,7 +4,7 @@ import enum
 
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Settings
-from compostela.core.rewriting.resolution import MappingError
+from compostela.core.rewriting.resolution import ONLY_REPORTS, MappingError, Resolution
 from compostela.core.smtp_hooks.hooks import DECLINED, OK, HookResult, SmtpHook, defer, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
@@ -27,7 +27,8 @@ _CHECKS = {check.value: check for check in TableCheck}
 class ValidRcptHandler(SmtpHook):
     """A recipient in a local domain is a user or has a mapping; `recipientRewriteTableCheck` says whether the mapping must
     lead somewhere. An address in a foreign domain does, one in a local domain when it is a user's. With `subAddressing`,
-    `user+folder` is taken if `user` is: for a container with the mailet `SubAddressing`."""
+    `user+folder` is taken if `user` is: for a container with the mailet `SubAddressing`. An address that SRS made takes mail from the
+    null sender only."""
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
@@ -44,8 +45,12 @@ class ValidRcptHandler(SmtpHook):
         try:
             if await self._users.user_for(recipient) is not None or await self._is_detailed(recipient):
                 return DECLINED
-            if self._use_table and await self._is_mapped(recipient):
-                return DECLINED
+            if self._use_table:
+                resolution = await self._rewriting.resolve(recipient)
+                if not resolution.takes(sender):
+                    return deny(550, "5.7.1", ONLY_REPORTS)
+                if await self._is_accepted(resolution):
+                    return DECLINED
         except MappingError as error:
             return deny(550, "5.1.1", str(error))
         except TemporaryFailure:
@@ -58,8 +63,7 @@ class ValidRcptHandler(SmtpHook):
             return False
         return await self._users.user_for(MailAddress(local, recipient.domain)) is not None
 
-    async def _is_mapped(self, recipient: MailAddress) -> bool:
-        resolution = await self._rewriting.resolve(recipient)
+    async def _is_accepted(self, resolution: Resolution) -> bool:
         if resolution.is_empty or self._check is TableCheck.EXISTS:
             return not resolution.is_empty
         leading = [await self._leads_somewhere(one) for one in (*resolution.targets, *resolution.forwards)]

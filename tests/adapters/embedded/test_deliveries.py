@@ -80,7 +80,7 @@ def received(mailboxes: MailboxStore) -> Received:
 
 
 def tracer_of(store: EmbeddedStore) -> Tracer:
-    return Tracer(store.outbound.traces, SystemClock(), 60.0)
+    return Tracer(store.outbound.traces, SystemClock(), 60.0, 1_000_000)
 
 
 def direct(store: EmbeddedStore, services: Services) -> DirectDelivery:

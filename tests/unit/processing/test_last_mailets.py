@@ -1,18 +1,24 @@
 """SubAddressing, EncapsulatedDKIMSign, ExtractMDNOriginalJMAPMessageId and NESSpamCheck."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
+from compostela.base.clock import SystemClock
 from compostela.core.mail.attributes import SMTP_AUTH_USER
-from compostela.core.mailbox.model import MessageRow
+from compostela.core.mailbox.actor import Actor
+from compostela.core.mailbox.model import Mailbox, MessageRow
+from compostela.core.mailbox.rights import NO_RIGHTS, OwnerRights, Right
+from compostela.core.mailbox.service import MailboxService
 from compostela.mailauth.dkim.verification import DkimStatus
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
 from compostela.processing.mailet import MailetContext
 from compostela.testing.pipeline import ANN, BOB, mail_of, mailet, matcher, served, server_context
+from compostela.testing.server import running
 from tests.unit.mailauth.dkim.samples import verify
 from tests.unit.mailauth.dkim.signing import pem, record
 
@@ -57,6 +63,24 @@ async def test_escapes_are_decoded(context: MailetContext) -> None:
 async def test_others_reach_the_inbox(context: MailetContext, login: str) -> None:
     found = await delivered(context, "bob+lists.one@example.org", sender=BOB, login=login)
     assert found == {"INBOX": 1, "Lists.One": 0, "Größe": 0}
+
+
+class OnePoster(OwnerRights):
+    """A user has the right to post to all mailboxes, and no other right there."""
+
+    def of(self, actor: Actor, mailbox: Mailbox) -> Right:
+        return super().of(actor, mailbox) | (Right.POST if actor.user == Username.parse(ANN) else NO_RIGHTS)
+
+
+@pytest.mark.parametrize(("login", "posts"), [(ANN, True), ("eve@example.org", False), ("", False)])
+async def test_the_right_to_post_decides(tmp_path: Path, login: str, posts: bool) -> None:
+    async with running(tmp_path) as server:
+        service = MailboxService(server.store.mailboxes, SystemClock(), rights=OnePoster())
+        context = replace(server.under_test.mailet_context, mailboxes=service.system)
+        for name in ("Lists.One", "Größe"):
+            await service.system.create(MailboxPath.personal(Username.parse(BOB), name))
+        found = await delivered(context, "bob+lists.one@example.org", login=login)
+        assert found == {"INBOX": int(not posts), "Lists.One": int(posts), "Größe": 0}
 
 
 async def test_all_may_post_if_the_operator_says_so(context: MailetContext) -> None:

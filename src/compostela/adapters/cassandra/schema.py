@@ -25,7 +25,7 @@ from compostela.adapters.cassandra.tables.repositories import REPOSITORY_TABLES
 from compostela.adapters.cassandra.tables.runs import RUN_TABLES
 from compostela.adapters.cassandra.tables.tasks import TASK_TABLES
 from compostela.adapters.cassandra.tables.tokens import TOKEN_TABLES
-from compostela.adapters.cassandra.tables.traces import TRACE_TABLES
+from compostela.adapters.cassandra.tables.traces import TRACE_BUCKET_TABLES, TRACE_TABLES
 from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
 
@@ -55,6 +55,8 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     OUTBOUND_TABLES,
     # what happened to mails
     TRACE_TABLES,
+    # the same in buckets, whose octets are bounded
+    TRACE_BUCKET_TABLES,
 )
 
 # Two nodes that create a table at once at two coordinators would give it two ids, and what was written under one would be lost

@@ -18,3 +18,17 @@ TRACE_TABLES = (
     "CREATE INDEX trace_trace ON trace (trace)",
     "CREATE INDEX trace_mail ON trace (mail)",
 )
+
+TRACE_SIZE_TABLES = (
+    # each row with the octets that it takes, and with those of all rows before it, removed ones included
+    "ALTER TABLE trace RENAME TO trace_without_size",
+    """CREATE TABLE trace (
+        id INTEGER PRIMARY KEY, octets INTEGER NOT NULL, octets_before INTEGER NOT NULL, trace TEXT NOT NULL, mail TEXT NOT NULL,
+        until REAL NOT NULL, events BLOB NOT NULL
+    ) STRICT""",
+    """INSERT INTO trace SELECT id, octets, sum(octets) OVER (ORDER BY id) - octets, trace, mail, until, events FROM
+        (SELECT *, 100 + 2 * (length(trace) + length(mail)) + length(events) AS octets FROM trace_without_size)""",
+    "DROP TABLE trace_without_size",
+    "CREATE INDEX trace_trace ON trace (trace)",
+    "CREATE INDEX trace_mail ON trace (mail)",
+)

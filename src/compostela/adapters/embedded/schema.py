@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import apsw
 
-from compostela.adapters.embedded.outbound_tables import OUTBOUND_TABLES, TRACE_TABLES
+from compostela.adapters.embedded.outbound_tables import OUTBOUND_TABLES, TRACE_SIZE_TABLES, TRACE_TABLES
 from compostela.base.errors import CompostelaError
 from compostela.base.ids import new_id
 
@@ -391,6 +391,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     TOKEN_CORPUS_TABLES,
     OUTBOUND_TABLES,
     TRACE_TABLES,
+    TRACE_SIZE_TABLES,
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

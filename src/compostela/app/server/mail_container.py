@@ -77,7 +77,9 @@ def mailet_context(
         sender=SmtpClient(own, IDLE_SECONDS),
         tls_policies=tls_policies,
         tls_results=tls_results,
-        tracer=Tracer(stores.outbound.traces, clock, configuration.spooler.trace_seconds),
+        tracer=Tracer(
+            stores.outbound.traces, clock, configuration.spooler.trace_seconds, configuration.spooler.trace_bytes
+        ),
         sieve=SieveParts(
             scripts=stores.sieve_scripts,
             global_scripts=stores.global_scripts,

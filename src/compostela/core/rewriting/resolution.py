@@ -12,6 +12,7 @@ from compostela.model.mail_address import MailAddress
 
 _TEMPLATE = re.compile(r"\$\{(\d+)\}")
 TOO_MANY = "554 Too many mappings to process"
+ONLY_REPORTS = "This address takes only reports on mail that was passed on, from the null sender"
 MAX_STEPS = 50_000
 """Targets looked at for one address: mappings that fan out and loop would grow by powers."""
 STEPS_AT_ONCE = 500
@@ -35,6 +36,11 @@ class Resolution:
     @property
     def is_empty(self) -> bool:
         return not (self.targets or self.forwards)
+
+    def takes(self, sender: MailAddress | None) -> bool:
+        """Whether mail of this sender may go there. Reports have the null sender (RFC 3464 §2, RFC 8098 §3); other mail to a rewritten
+        sender would use this server as a relay to an address that never asked it for anything."""
+        return sender is None or not self.is_return
 
 
 class MappingReader(Protocol):

@@ -39,11 +39,12 @@ class TraceBatch:
 class TraceStore(Protocol):
     """Events of mails, for administrators to look at. Losing some does no harm to any mail.
 
-    Embedded: rows of the data folder, the oldest of which make room for new ones. Distributed: rows in Cassandra that end by their
-    TTL."""
+    Embedded: rows of the data folder. Distributed: rows in Cassandra that end by their TTL. In both the oldest make room for new
+    ones."""
 
-    async def add(self, batches: Sequence[TraceBatch], now: float, until: float) -> None:
-        """Events are kept until about then (epoch seconds, as `now`). Raises `TemporaryFailure`, `StorageFull`."""
+    async def add(self, batches: Sequence[TraceBatch], now: float, until: float, max_bytes: int) -> None:
+        """Events are kept until about then (epoch seconds, as `now`). When all that is kept takes more than about `max_bytes`, the
+        oldest is removed. Raises `TemporaryFailure`, `StorageFull`."""
         ...
 
     async def read(self, id: str) -> list[TraceEvent]:

@@ -35,12 +35,13 @@ def accepted_name(name: str) -> str:
 class Tracer:
     """Events of this process. A crash loses those of the last second."""
 
-    def __init__(self, store: TraceStore, clock: Clock, kept_seconds: float) -> None:
-        """With `kept_seconds` 0 nothing is recorded."""
+    def __init__(self, store: TraceStore, clock: Clock, kept_seconds: float, max_bytes: int) -> None:
+        """With `kept_seconds` or `max_bytes` 0 nothing is recorded."""
         self.store = store
         self._clock = clock
         self._kept_seconds = kept_seconds
-        self.is_on = kept_seconds > 0
+        self._max_bytes = max_bytes
+        self.is_on = kept_seconds > 0 and max_bytes > 0
         self._pending: list[tuple[str, float, str, str, str, str, Sequence[MailAddress], Sequence[str]]] = []
         self._complaints = Complaints(_log, clock)
 
@@ -84,7 +85,7 @@ class Tracer:
         batches = [TraceBatch(trace, name, events) for (trace, name), events in groups.items()]
         try:
             now = self._clock.now()
-            await self.store.add(batches, now, now + self._kept_seconds)
+            await self.store.add(batches, now, now + self._kept_seconds, self._max_bytes)
         except CompostelaError as error:
             _dropped.inc(len(pending))
             self._complaints.error("what happened to mails cannot be recorded", error)

@@ -60,7 +60,7 @@ class Explainer:
             queues=RecordingQueues(self._context.queues, run.note, run.waiting.append),
             rate_limits=UntouchedRateLimits(run.note),
             repositories=RecordingRepositories(self._context.repositories, run.note),
-            tracer=Tracer(self._context.tracer.store, self._context.clock, 0.0),
+            tracer=Tracer(self._context.tracer.store, self._context.clock, 0.0, 0),
             sieve=replace(self._context.sieve, marks=RecordingMarks(self._context.sieve.marks)),
         )
         problems = Problems()

@@ -12,7 +12,7 @@ from compostela.core.mail.attributes import FORWARDED, RECORDED_RECIPIENTS, SENT
 from compostela.core.mail.hops import was_delivered_to
 from compostela.core.mail.model import ERROR, ROOT, Mail
 from compostela.core.queue.model import SPOOL
-from compostela.core.rewriting.resolution import MappingError, Resolution
+from compostela.core.rewriting.resolution import ONLY_REPORTS, MappingError, Resolution
 from compostela.mime.headers import Headers, add_first
 from compostela.model.mail_address import MailAddress
 from compostela.processing.delivery_reports import EXPANDED, enqueue_report
@@ -30,7 +30,7 @@ class RecipientRewriteTable(Mailet):
     recipient before: it is not forwarded again (5.4.6). The recipient's own copy is delivered all the same.
 
     With `srs` in recipientrewritetable.xml, a forward to another domain keeps its sender, rewritten, and reports to a rewritten sender go
-    back to the real one."""
+    back to the real one. Mail to it that has a sender is no report: it goes to the error processor (5.7.1)."""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
@@ -40,7 +40,7 @@ class RecipientRewriteTable(Mailet):
         self.processors = (self._error_processor,)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        resolutions = await side_by_side(mail.recipients, self._resolve)
+        resolutions = await side_by_side(mail.recipients, lambda one: self._resolve(mail, one))
         if all(isinstance(one, Resolution) and one.is_empty for one in resolutions):
             return
         changed: list[MailAddress] = []
@@ -69,11 +69,12 @@ class RecipientRewriteTable(Mailet):
         await side_by_side(made, lambda one: spool.enqueue(one[0], effect=one[1]))
         mail.recipients = changed
 
-    async def _resolve(self, recipient: MailAddress) -> Resolution | MappingError:
+    async def _resolve(self, mail: Mail, recipient: MailAddress) -> Resolution | MappingError:
         try:
-            return await self.context.rewriting.resolve(recipient)
+            found = await self.context.rewriting.resolve(recipient)
         except MappingError as error:
             return error
+        return found if found.takes(mail.sender) else MappingError(f"550 5.7.1 {ONLY_REPORTS}")
 
     async def _forward(
         self,
