@@ -137,20 +137,3 @@ async def test_mails_without_a_sender_are_chosen_by_the_null_sender(tmp_path: Pa
         status, text = await command(server, "queue", "remove", "outgoing", "--yes", "--sender", "<>")
         assert (status, text) == (0, "1 mails deleted\n")
         assert [mail.name async for mail in outgoing.browse()] == ["mail"]
-
-
-async def test_mails_that_fit_all_that_is_given_are_removed(tmp_path: Path) -> None:
-    files = {"webadmin.properties": WEBADMIN}
-    async with running(tmp_path, container=NO_WORKERS, files=files) as server:
-        await server.under_test.start_web()
-        outgoing = server.store.queues.queue("outgoing")
-        for name, sender, host in (("a", "eve", "one"), ("b", "eve", "two"), ("c", "bob", "one"), ("d", "bob", "two")):
-            await outgoing.enqueue(a_mail(name, sender=f"{sender}@example.org", recipients=(f"x@{host}.example",)))
-        chosen = ("--sender", "eve@example.org", "--destination", "one.example")
-        status, text = await command(server, "queue", "remove", "outgoing", "--yes", *chosen)
-        assert (status, text) == (0, "1 mails deleted\n")
-        assert [mail.name async for mail in outgoing.browse()] == ["b", "c", "d"]
-        chosen = ("--mail", "c", "--recipient", "x@two.example")
-        status, text = await command(server, "queue", "remove", "outgoing", "--yes", *chosen)
-        assert (status, text) == (0, "0 mails deleted\n")
-        assert [mail.name async for mail in outgoing.browse()] == ["b", "c", "d"]

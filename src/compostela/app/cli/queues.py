@@ -128,7 +128,7 @@ def _hold(client: Client, name: str, given: dict[str, str | None], *, held: bool
 @yes_option
 @with_client
 def delete_mails(client: Client, /, queue_name: str, yes: bool, **given: str | None) -> None:
-    """Delete the mails that fit all that is given; without a choice, all of them."""
+    """Delete mails; without a choice, all of them."""
     chosen = "the chosen mails" if any(given.values()) else "all mails"
     confirm(f"{chosen} of {queue_name} are deleted, and no sender is told", yes)
     report = client.run_task("DELETE", f"/mailQueues/{part(queue_name)}/mails?{_query(given).removeprefix('&')}")

@@ -35,7 +35,7 @@ class ClearQueueTask(TaskRunner[ClearQueue]):
 
 @dataclass(frozen=True, slots=True)
 class DeleteFromQueue:
-    """Which mails of a queue: those that fit every criterion that is given, and at least one is."""
+    """One criterion."""
 
     queue: str
     sender: str | None = None
@@ -47,13 +47,13 @@ class DeleteFromQueue:
     def selection(self) -> Selection:
         """Raises `InvalidArgument`: without a criterion all mails would go."""
         chosen = Selection.parse(self.sender, self.name, self.recipient, self.destination)
-        if chosen == EVERYTHING:
-            raise InvalidArgument("give at least one of 'sender', 'name', 'recipient', 'destination'")
+        if [self.sender, self.name, self.recipient, self.destination].count(None) != 3:
+            raise InvalidArgument("give one of 'sender', 'name', 'recipient', 'destination'")
         return chosen
 
 
 class DeleteFromQueueTask(TaskRunner[DeleteFromQueue]):
-    """Deletes mails by sender, name, recipient and destination; later ones stay, as with `ClearQueueTask`."""
+    """Deletes mails by sender, name, recipient or destination; later ones stay, as with `ClearQueueTask`."""
 
     name = "delete-mails-from-mail-queue"
     arguments = DeleteFromQueue

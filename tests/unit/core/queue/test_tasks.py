@@ -1,4 +1,4 @@
-"""Deleting mails of a queue, by what is given."""
+"""Deleting mails of a queue, by one criterion."""
 
 import pytest
 
@@ -35,36 +35,14 @@ async def test_mails_are_deleted_and_counted(store: EmbeddedStore, tasks: Tasks)
     assert report.state.information == {"mailQueueName": "held", "initialCount": 1, "remainingCount": 0}
 
 
-async def test_mails_that_fit_every_criterion_are_deleted(store: EmbeddedStore, tasks: Tasks) -> None:
-    queue = store.queues.queue("held")
-    for name, sender, recipient in (
-        ("a", "x@example.org", "ann@one.example"),
-        ("b", "x@example.org", "ann@two.example"),
-        ("c", "y@example.org", "ann@one.example"),
-        ("d", None, "ann@one.example"),
-    ):
-        await queue.enqueue(a_mail(name, sender=sender, recipients=(recipient,)))
-    chosen = DeleteFromQueue("held", sender="x@example.org", destination="one.example")
-    reports = DeleteFromQueue("held", sender="<>", recipient="ann@one.example")
-    async with worker_of(tasks, SystemClock()):
-        report = await tasks.wait(await tasks.submit(DeleteFromQueueTask.name, chosen), SECONDS)
-        assert report.state.information == {
-            "mailQueueName": "held", "initialCount": 4, "remainingCount": 3,
-            "sender": "x@example.org", "name": None, "recipient": None, "destination": "one.example",
-        }  # fmt: skip
-        assert await names_of(queue) == ["b", "c", "d"]
-        await tasks.wait(await tasks.submit(DeleteFromQueueTask.name, reports), SECONDS)
-    assert await names_of(queue) == ["b", "c"]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
         DeleteFromQueue("held"),
-        DeleteFromQueue("held", name="a", sender="@@"),
+        DeleteFromQueue("held", name="a", sender="a@b.example"),
         DeleteFromQueue("held", sender="@@"),
     ],
 )
-async def test_without_a_valid_criterion_nothing_is_deleted(tasks: Tasks, arguments: DeleteFromQueue) -> None:
+async def test_without_one_criterion_nothing_is_deleted(tasks: Tasks, arguments: DeleteFromQueue) -> None:
     with pytest.raises(InvalidArgument):
         await tasks.submit(DeleteFromQueueTask.name, arguments)

@@ -58,13 +58,16 @@ class MailQueueRoutes:
         raise not_found(f"There is no mail {name} in the queue {queue.name}")
 
     async def delete(self, request: Request) -> Response:
-        """A task that deletes all mails, or those that fit all that is given of `sender` (`<>`: none), `name`, `recipient` and
-        `destination` (a domain)."""
+        """A task that deletes all mails, or those of one `sender`, `name`, `recipient` or `destination` (a domain)."""
         queue = await self._queue(request)
-        given = _criteria(request)
+        _check_criteria(request)
+        given = [name for name in _CRITERIA if name in request.query_params]
+        if len(given) > 1:
+            raise invalid(f"You should provide only one of the query parameters {', '.join(map(repr, _CRITERIA))}")
         if not given:
             return await submitted(self._tasks, ClearQueueTask.name, ClearQueue(queue.name))
-        return await submitted(self._tasks, DeleteFromQueueTask.name, DeleteFromQueue(queue.name, **given))
+        criterion = {given[0]: request.query_params[given[0]]}
+        return await submitted(self._tasks, DeleteFromQueueTask.name, DeleteFromQueue(queue.name, **criterion))
 
     async def change(self, request: Request) -> Response:
         """With `delayed=true` and the body `{"delayed":false}`: delayed mails are ready now. With the body `{"held":true}` no
@@ -88,17 +91,16 @@ class MailQueueRoutes:
         return self._queues.queue(name)
 
 
-def _criteria(request: Request) -> dict[str, str]:
-    """Those that are given. An empty one is refused: the variable of a script that has no value must not choose all mails."""
-    given = {name: request.query_params[name] for name in _CRITERIA if name in request.query_params}
-    for name, value in given.items():
-        if value == "":
+def _check_criteria(request: Request) -> None:
+    """Refuses an empty criterion: the variable of a script that has no value must not choose all mails."""
+    for name in _CRITERIA:
+        if request.query_params.get(name) == "":
             raise invalid(f"The query parameter '{name}' is empty: leave it out to choose all mails")
-    return given
 
 
 def _selection(request: Request) -> Selection:
-    given = _criteria(request)
+    _check_criteria(request)
+    given = request.query_params
     return Selection.parse(given.get("sender"), given.get("name"), given.get("recipient"), given.get("destination"))
 
 
