@@ -47,7 +47,7 @@ def measure(effort: Effort) -> list[Row]:
 def _ours(effort: Effort, sink: Sink) -> float:
     container = effort.folder / "relay.xml"
     container.write_text(_CONTAINER.format(port=sink.port))
-    ours = Ours(effort.folder / "relay", container=container)
+    ours = Ours(effort.folder / "relay", container=container, workers=effort.workers)
     try:
         ours.start_with_users(tuple(SMTP_USERS))
         return _rate(effort, ours.smtp, sink)
