@@ -152,7 +152,7 @@ def shown(value: object) -> str:
     match value:
         case bool():
             return str(value).lower()
-        case None | "":
+        case None | "" | b"":
             return "none"
         case list() | tuple():
             return ", ".join(map(shown, value)) or "none"

@@ -4,7 +4,8 @@ import socket
 from dataclasses import dataclass
 from typing import Annotated
 
-from compostela.base.declared import Integer, Parsed, read
+from compostela.base.declarations import Integer, Parsed
+from compostela.base.declared import read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.net.authentication.settings import AuthSettings, read_auth_settings
