@@ -209,7 +209,7 @@ async def lifespan(server: Server) -> None:
 @pytest.mark.parametrize(
     ("element", "complaint"),
     [
-        ("<auth><announce>sometimes</announce></auth>", "announce: 'sometimes' is none of never, always"),
+        ("<auth><announce>sometimes</announce></auth>", "auth/announce: 'sometimes' is none of never, always"),
         ("<authRequired>maybe</authRequired>", "authRequired: 'maybe' is none of true, announce, false"),
         ("<verifyIdentity>loose</verifyIdentity>", "verifyIdentity: 'loose' is none of"),
         ("<maxmessagesize>-1</maxmessagesize>", "maxmessagesize: a size must not be negative"),

@@ -41,9 +41,7 @@ class Node:
         clock, self.bodies = FakeClock(), bodies
         self.clock = clock
         self.looks = asyncio.Semaphore(0)
-        self.hints = RabbitHints(
-            RabbitSettings(uris=(broker,), last_pause_seconds=0.2), clock, look_within_seconds=0.01
-        )
+        self.hints = RabbitHints(RabbitSettings(broker, last_pause_seconds=0.2), clock, look_within_seconds=0.01)
         self.store = CassandraMailboxes(
             session,
             bodies,

@@ -35,7 +35,7 @@ async def answers_not(peers: RabbitPeers) -> bool:
 class TestRabbitPeers(PeersContract):
     @pytest.fixture
     async def nodes(self, broker_uri: str) -> AsyncIterator[dict[bytes, RabbitPeers]]:
-        settings = RabbitSettings(uris=(broker_uri,), last_pause_seconds=0.2)
+        settings = RabbitSettings(broker_uri, last_pause_seconds=0.2)
         nodes = {name: RabbitPeers(settings, SystemClock(), name, lambda name=name: NAMES - {name}) for name in NAMES}
         for node in nodes.values():
             node.start()

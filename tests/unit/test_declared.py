@@ -2,24 +2,13 @@
 
 import enum
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 import pytest
 
-from compostela.base.declared import (
-    Boolean,
-    Choice,
-    Duration,
-    Element,
-    Group,
-    Integer,
-    Many,
-    Parsed,
-    Reader,
-    Size,
-    Text,
-    elements,
-)
+from compostela.app.configuration.files import Reader as Files
+from compostela.base.declarations import Boolean, Choice, Duration, Integer, Many, Parsed, Size, Text
+from compostela.base.declared import Declared, Each, Element, Group, Reader, Taken, elements, not_yet, without_effect
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Place, Problems, Settings
 
@@ -44,7 +33,10 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class Example(Declared):
+    NOT_YET = ("later",)
+    WITHOUT_EFFECT = ("never",)
+
     key: Annotated[str, Text("key")]
     place: Annotated[str, Parsed("place", _upper, "a word")]
     limits: Annotated[Limits, Group()]
@@ -52,13 +44,13 @@ class Example:
     pause_seconds: Annotated[float, Duration("pause", unit="ms", minimum=0.5)] = 1.0
     names: Annotated[tuple[str, ...], Many("names", _upper)] = ("NONE",)
 
+    def completed(self, settings: Settings) -> Self:
+        if self.is_on and not self.names:
+            settings.error("'on' needs names", "on")
+        return self
 
-def _check(made: Example, settings: Settings) -> None:
-    if made.is_on and not made.names:
-        settings.error("'on' needs names", "on")
 
-
-READ = Reader(Example, not_yet=("later",), check=_check)
+READ = Reader(Example)
 
 
 def read(*given: tuple[str, str]) -> tuple[Example, list[str]]:
@@ -99,6 +91,7 @@ def test_every_kind_is_read_and_a_group_is_in_the_same_file() -> None:
         ("pause", "100", "x.properties:3: pause: must be at least 0.5 s, but is '100'"),
         ("names", "1", "x.properties:3: names: '1' has other characters than letters"),
         ("later", "1", "x.properties:3: 'later' is not yet in effect"),
+        ("never", "1", "x.properties:3: 'never' has no effect here"),
         ("nams", "a", "x.properties:3: unknown 'nams' in <>; did you mean 'names'?"),
     ],
 )
@@ -132,3 +125,91 @@ def test_what_does_not_fit_together_is_reported_at_its_place() -> None:
         "x.properties:4: names: '1' has other characters than letters",
         "x.properties:3: 'on' needs names",
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Declared):
+    WITHOUT_EFFECT = ("old",)
+
+    name: Annotated[str, Text("name")]
+    place: Annotated[Place, Taken(lambda settings: settings.place)]
+    is_closed: Annotated[bool, Boolean("open", inverted=True)] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    is_there: Annotated[bool, Boolean("there")] = True
+    width: Annotated[int, Integer("width", older=("size/width", "breadth"))] = 80
+
+
+@dataclass(frozen=True, slots=True)
+class House(Declared):
+    NOT_YET = ("cellar",)
+
+    parts: Annotated[tuple[Part, ...], Each("parts/part")] = ()
+    front: Annotated[Door | None, Group("front", when="is_there", defaults={"width": 90})] = None
+    back: Annotated[Door, Group("back")] = Door(width=70)
+    owners: Annotated[tuple[str, ...], Many("owner", older=("owners/owner",))] = ()
+    kept: Annotated[str, Text("kept", required=True)] = "well"
+
+
+def house(text: str) -> tuple[House, list[str]]:
+    problems = Problems()
+    node = Files(problems).parse("house.xml", f"<house>\n{text}\n</house>".encode())
+    assert node is not None
+    return Reader(House)(Settings(node, problems)), [str(problem) for problem in problems.found]
+
+
+def test_elements_inside_each_other() -> None:
+    part = "<part><name>roof</name><open>true</open></part>\n<part><name>wall</name><open>no</open><old/></part>"
+    made, complaints = house(f"<kept>so</kept><parts>{part}</parts><front/><back><breadth>60</breadth></back>")
+    places = [Place("house.xml", line) for line in (2, 3)]
+    parts = (Part("roof", places[0], False), Part("wall", places[1], True))
+    assert made == House(parts, Door(width=90), Door(width=60), kept="so")
+    assert complaints == ["house.xml:3: 'old' has no effect here"]
+
+
+def test_a_group_is_none_if_its_element_is_absent_or_its_switch_is_off() -> None:
+    assert house("<kept>so</kept>")[0] == House(kept="so")
+    assert house("<kept>so</kept><front><there>false</there></front>")[0].front is None
+
+
+def test_the_name_itself_comes_before_other_spellings_and_lists_are_joined() -> None:
+    back = "<back><breadth>1</breadth><size><width>2</width></size></back>"
+    assert house(f"<kept>so</kept>{back}")[0].back.width == 2
+    assert house(f"<kept>so</kept>{back.replace('<size>', '<width>3</width><size>')}")[0].back.width == 3
+    owners = "<owner>a</owner><owners><owner>b, c</owner></owners>"
+    assert house(f"<kept>so</kept>{owners}")[0].owners == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("<kept>so</kept><front><wide/></front>", "house.xml:2: unknown 'wide' in <front>; did you mean 'width'?"),
+        ("<kept>so</kept><parts><part><nam/></part></parts>", "house.xml:2: <part> needs 'name'"),
+        ("<kept>so</kept><cellar/>", "house.xml:2: 'cellar' is not yet in effect"),
+        ("<back/>", "house.xml:1: <house> needs 'kept'"),
+    ],
+)
+def test_a_mistake_inside_is_reported(text: str, complaint: str) -> None:
+    assert complaint in house(text)[1]
+
+
+def test_the_reference_has_paths_and_other_spellings() -> None:
+    found = {one.name: (one.default, one.preferred) for one in elements(House)}
+    assert found == {
+        "parts/part/name": ("required", ""),
+        "parts/part/open": (True, ""),
+        "front/there": (True, ""),
+        "front/width": (90, ""),
+        "front/size/width": (90, "front/width"),
+        "front/breadth": (90, "front/width"),
+        "back/there": (True, ""),
+        "back/width": (80, ""),
+        "back/size/width": (80, "back/width"),
+        "back/breadth": (80, "back/width"),
+        "owner": ((), ""),
+        "owners/owner": ((), "owner"),
+        "kept": ("required", ""),
+    }
+    assert (list(without_effect(House)), list(not_yet(House))) == (["parts/part/old"], ["cellar"])

@@ -3,274 +3,33 @@
 import asyncio
 import inspect
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import click
 
-from compostela.adapters.cassandra.configuration import read_cassandra_settings
-from compostela.adapters.cassandra.queue_settings import read_queue_settings
-from compostela.adapters.redis.settings import read_redis_settings
-from compostela.adapters.s3.settings import read_blob_settings
 from compostela.app.cli import main
 from compostela.app.configuration import folder
-from compostela.app.configuration.engine_files import read_rabbitmq
 from compostela.app.server.life_cycle import Server
 from compostela.app.stores import unopened_stores
-from compostela.app.supervisor.settings import read_workers_settings
-from compostela.base.clock import SystemClock
-from compostela.base.declared import Reader
-from compostela.base.settings import Node, Place, Problems, Settings
-from compostela.core.authentication.throttle import read_throttle_settings
-from compostela.core.autoconfiguration.settings import read_autoconfiguration_settings
-from compostela.core.dns.settings import read_dns_settings
-from compostela.core.domains.settings import read_domain_list_settings
-from compostela.core.drop_lists.settings import read_drop_list_settings
-from compostela.core.events.listener import ListenerContext
-from compostela.core.events.settings import ListenersSettings, build_listeners, read_listeners_settings
-from compostela.core.filtering.settings import CrowdsecSettings, read_rspamd_settings
-from compostela.core.health.settings import read_health_settings
-from compostela.core.repository.settings import read_repository_settings
-from compostela.core.rewriting.settings import read_rewriting_settings
-from compostela.core.tasks.settings import read_task_run_settings
-from compostela.core.users.directory_settings import read_directory_settings
-from compostela.core.users.settings import read_users_settings
-from compostela.doctor.settings import read_doctor_settings
-from compostela.net.imap import settings as imap
-from compostela.net.lmtp import settings as lmtp
-from compostela.net.managesieve import settings as managesieve
-from compostela.net.pop3 import settings as pop3
-from compostela.net.smtp import settings as smtp
-from compostela.processing import container
+from compostela.base.settings import Problems, Settings
 from compostela.processing.mailets import MAILETS, MAILETS_WITHOUT_EFFECT
 from compostela.processing.matchers import MATCHERS
 from compostela.processing.matchers.composites import COMPOSITES
-from compostela.processing.sieve_settings import read_sieve_settings
 from compostela.smtp_hooks import HOOKS, chain
-from compostela.web.webadmin.settings import read_webadmin_settings
-from tools.reference.declarations import PARTS, declared_by
-from tools.reference.recording import Element, Recorder, record
+from tools.reference.configuration import lines as configuration_lines
+from tools.reference.recording import Recorder, record
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 WIDTH = 100
 NOTE = "<!-- Made from the code by `make reference`: change the docstrings there, not this page. -->"
-_WORDS = {
-    "uri": "The server, with user, password and virtual host: `amqp://user:password@host:5672/vhost`; `amqps://` with TLS.",
-    "hosts": "Servers of one cluster, which are tried in turn, in the place of the server of `uri`.",
-    "vhost": "The virtual host, in the place of that of `uri`.",
-    "ssl.enabled": "Whether connections are encrypted; `amqps://` says the same.",
-    "ssl.validation.strategy": "With `ignore` the server's certificate is not checked.",
-    "channel.pool.max.delay.ms": "The longest wait before the connection is tried again.",
-    "implementation": "`s3`, and nothing else.",
-    "objectstorage.bucketPrefix": "Before the name of the bucket.",
-    "objectstorage.namespace": "The bucket. It must exist.",
-    "objectstorage.s3.region": "The region of the store.",
-    "objectstorage.s3.accessKeyId": "The credentials' first half.",
-    "objectstorage.s3.secretKey": "The credentials' second half.",
-    "objectstorage.s3.trustall": "With true the server's certificate is not checked.",
-    "objectstorage.s3.connection.timeout": "Time-out of one connection.",
-    "compression.enable": "Whether new bodies are compressed (zstd). Compressed ones are read in any case.",
-    "encryption.aes.enable": "Whether bodies are encrypted (AES-256-GCM). The form is not that of James.",
-    "encryption.aes.password": "What the key is made from. Without it encrypted bodies are lost.",
-    "encryption.aes.salt": "What the key is made from too, in hexadecimal digits.",
-    "encryption.aes.private.key.algorithm": "How the key is made from both.",
-    "redisURL": "`redis://user:password@host:port/database`, with TLS `rediss://`, several separated by commas, or "
-    "`redis-sentinel://password@host:port,host:port/database?sentinelMasterId=name`.",
-    "mail.queue.choice": "`RABBITMQ`, and nothing else.",
-    "cassandra.keyspace": "Holds all tables.",
-    "cassandra.user": "Together with a password, for a cluster that asks for them.",
-    "cassandra.password": "Of that user.",
-    "*ssl-engine-factory.class": "With `DefaultSslEngineFactory` connections are encrypted.",
-    "*ssl-engine-factory.hostname-validation": "The server's name or address must be in its certificate.",
-    "*ssl-engine-factory.truststore-path": "Certificates of authorities, JKS, PKCS#12 or PEM. Without it those of the system are trusted.",
-    "*ssl-engine-factory.truststore-password": "Of that store.",
-    "*ssl-engine-factory.keystore-path": "Certificate and key of this client, JKS, PKCS#12 or PEM.",
-    "*ssl-engine-factory.keystore-password": "Of that store and of its key.",
-    "*advanced.connection.connect-timeout": "Time-out of one connection.",
-    "*basic.request.timeout": "Time-out of one request, the wait for a free place among the concurrent ones included.",
-    "*throttler.max-concurrent-requests": "Requests of one node of the mail server that are under way at once. More wait.",
-    "*throttler.max-queue-size": "Requests that may wait. More are refused as a temporary failure.",
-    "*connection.pool.local.size": "Connections to each node of the cluster.",
-    "*server/enabled": "Start this server.",
-    "*server/connectiontimeout": "Silence after which the server closes; also written `connectionTimeout`.",
-    "imapserver/timeout": "As `connectiontimeout`.",
-    "*server/proxyRequired": "Every connection begins with a PROXY header, version 1 or 2.",
-    "*server/proxyNetworks": "Peers whose PROXY header is believed; all of them without it.",
-    "*server/proxyFirst": "The header precedes the TLS handshake of a `socketTLS` port, or follows it.",
-    "*server/highWriteBufferWaterMark": "Answers that a peer has not taken yet, above which it must wait; 0 for the library's choice.",
-    "*server/lowWriteBufferWaterMark": "Below so much of them work goes on. Given alone, one sets both.",
-    "*server/authorizedAddresses": "Addresses, networks and host names that may relay without a login.",
-    "*server/tls/enableOCSPCRLChecks": "Certificates of clients are looked up in the lists of `clientAuth/crl`, which must be there.",
-    "imapserver/compress": "COMPRESS.",
-    "*server/auth/saslMechanisms": "Mechanisms, by their names or by James's factories, in the order in which they are shown; see the operators' page on authentication.",
-    "*server/auth/requireSSL": "Passwords and tokens are taken under TLS only.",
-    "*server/auth/plainAuthEnabled": "PLAIN, LOGIN and IMAP's LOGIN are there.",
-    "*server/auth/gssapi/principal": "Who the server is in Kerberos: `service/host@REALM`.",
-    "*server/auth/gssapi/keyTab": "Its key table; without it, the system's.",
-    "*server/auth/gssapi/serviceName": "The service of `principal`, with which it must agree.",
-    "*server/auth/gssapi/serverName": "The host of `principal`, with which it must agree.",
-    "*server/auth/oidc/oidcConfigurationURL": "Where the identity provider tells of itself; tokens must be of the issuer that it names.",
-    "*server/auth/oidc/jwksURL": "Where its keys are; without it, as its configuration says.",
-    "*server/auth/oidc/claim": "Which claim of a token names the user.",
-    "*server/auth/oidc/scope": "What clients are told to ask the provider for.",
-    "*server/auth/oidc/aud": "For whom a token must be made out, several with commas; `any` for anybody.",
-    "*server/auth/oidc/introspection/url": "Where the provider is asked whether a token is still good.",
-    "*server/auth/oidc/introspection/auth": "The Authorization header for that.",
-    "*server/auth/oidc/userinfo/url": "Where the provider is asked whose token it is, without introspection.",
-    "imapserver/plainAuthDisallowed": "Older spelling of `auth/requireSSL`.",
-    "imapserver/auth/adminUsers/adminUser": "Users who may act for anybody on this server.",
-    "imapserver/additionalConnectionChecks": "`CrowdsecImapConnectionCheck`: whom CrowdSec bans is turned away.",
-    "imapserver/idleTimeIntervalUnit": "`SECONDS` or `MINUTES`.",
-    "imapserver/enableIdle": "Give signs of life during IDLE.",
-    "imapserver/idCommandResponse/field/name": "What ID answers: the name of a field.",
-    "imapserver/idCommandResponse/field/value": "Its value.",
-    "autodetect": "Manage the machine's own name as a domain.",
-    "autodetectIP": "Manage its addresses as domains.",
-    "srs/enabled": "Rewrite senders. Without the element `srs`, they are not rewritten.",
-    "supportsVirtualHosting": "Older spelling of `enableVirtualHosting`.",
-    "ldapHost": "One or more URLs: `ldap://host:389`, `ldaps://host:636`. With one of them, or James's class for it, users are in a directory; see the operators' page on LDAP.",
-    "ldapHosts": "As `ldapHost`.",
-    "restriction/memberAttribute": "Attribute of a group that has the distinguished names of its members.",
-    "restriction/group": "Distinguished name of a group: a user must be in one of them.",
-    "domains/*": "Where the users of the domain of this name are searched for, instead of `userBase`.",
-    "hashingMode": "Form of the hashes when `algorithm` does not name it.",
-    "https.enabled": "HTTPS.",
-    "https.enable": "HTTPS.",
-    "jwt.enabled": "JSON web tokens.",
-    "jwt.enable": "JSON web tokens.",
-    "*server/helloName/autodetect": "Take the machine's name; otherwise the text of `helloName` is the name.",
-    "smtpserver/disabledFeatures/[*]": "EHLO keywords that are not shown, one an element, or with commas in `disabledFeatures` itself.",
-    "lmtpserver/disabledFeatures/[*]": "EHLO keywords that are not shown, one an element, or with commas in `disabledFeatures` itself.",
-    "smtpserver/handlerchain/coreHandlersPackage": "`NoAuthCmdHandlerLoader` takes AUTH away.",
-    "lmtpserver/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader` delivers to the INBOX, `MailetContainerCmdHandlerLoader` through the mail container.",
-    "lmtpserver/handlerchain/handler/class": "A loader as in `coreHandlersPackage`, or an SMTP hook, see [processing](processing.md).",
-    "lmtpserver/handlerchain/handler/splitExecution": "Of `MailetContainerHandler`: run the container for each recipient, so that each has its own answer.",
-    "listener/class": "A packaged listener or one of your own, see the operators' page on listeners.",
-    "listener/group": "Name of its listener group, so that a class can be configured several times.",
-    "listener/async": "`false` has no effect: listeners never run in a mail's way.",
-    "pop3server/handlerchain/coreHandlersPackage": "`CoreCmdHandlerLoader`, which changes nothing: the commands are always there.",
-    "pop3server/handlerchain/handler/class": "`CrowdsecPOP3CheckHandler`: whom CrowdSec bans is turned away. `CoreCmdHandlerLoader` changes nothing.",
-    "managesieveserver/handlerchain/coreHandlersPackage": "No name is known: the commands are always there.",
-    "managesieveserver/handlerchain/handler/class": "`CrowdsecManageSieveCheckHandler`: an address that CrowdSec bans is turned away.",
-    "guice.extension.tasks": "Types of tasks of your own: dotted paths or entry points, see the developers' page on tasks.",
-    "guice.extension.task": "As `guice.extension.tasks`.",
-    "concurrency": "Tasks that one process runs at the same time.",
-    "limits": "Runs of a type at the same time in all processes, such as `reprocessing-all: 2, clear-mail-queue: 0`; 1 for the others.",
-    "kept": "How long ended tasks stay in the list (30 days by default).",
-    "schedule": "Any number: five fields of cron (UTC), a type of task and its arguments as JSON, see the operators' page on tasks.",
-    "smtpserver/handlerchain/handler/class": "An SMTP hook, see [processing](processing.md).",
-}
-"""What no field of a settings class says: patterns of paths."""
-
-
-def _read_listeners(settings: Settings) -> ListenersSettings:
-    stores = unopened_stores()
-    read = read_listeners_settings(settings)
-    build_listeners(read, ListenerContext(stores.event_source, stores.usage, SystemClock()))
-    return read
-
-
-def _root_reader(module: object, read: Callable[[Node, Problems], object]) -> Callable[[Recorder], object]:
-    """For a reader that makes its own `Settings` of the root."""
-
-    def run(recorder: Recorder) -> object:
-        with patch.object(module, "Settings", lambda node, _: recorder.settings(node.name)):
-            return read(Node("", Place("")), Problems())
-
-    return run
-
-
-READERS: dict[str, Callable[[Recorder], object] | Reader[Any]] = {
-    "smtpserver.xml": _root_reader(smtp, smtp.read_smtp_settings),
-    "lmtpserver.xml": _root_reader(lmtp, lmtp.read_lmtp_settings),
-    "imapserver.xml": _root_reader(imap, imap.read_imap_settings),
-    "pop3server.xml": _root_reader(pop3, pop3.read_pop3_settings),
-    "managesieveserver.xml": _root_reader(managesieve, managesieve.read_managesieve_settings),
-    "mailetcontainer.xml": _root_reader(container, container.read_spooler_settings),
-    "authentication.properties": read_throttle_settings,
-    "domainlist.xml": lambda recorder: read_domain_list_settings(recorder.settings("")),
-    "usersrepository.xml": lambda recorder: (
-        read_users_settings(recorder.settings("")),
-        read_directory_settings(recorder.settings("")),
-    ),
-    "recipientrewritetable.xml": lambda recorder: read_rewriting_settings(recorder.settings("")),
-    "mailrepositorystore.xml": lambda recorder: read_repository_settings(recorder.settings("")),
-    "dnsservice.xml": lambda recorder: read_dns_settings(recorder.settings("")),
-    "droplists.properties": read_drop_list_settings,
-    "rspamd.properties": read_rspamd_settings,
-    "crowdsec.properties": Reader(CrowdsecSettings),
-    "webadmin.properties": lambda recorder: read_webadmin_settings(recorder.settings("")),
-    "rabbitmq.properties": lambda recorder: read_rabbitmq(recorder.settings("")),
-    "sieve.properties": read_sieve_settings,
-    "workers.properties": read_workers_settings,
-    "tasks.properties": lambda recorder: read_task_run_settings(recorder.settings("")),
-    "healthcheck.properties": read_health_settings,
-    "autoconfiguration.properties": read_autoconfiguration_settings,
-    "doctor.properties": read_doctor_settings,
-    "batchsizes.properties": lambda recorder: folder._read_batch_sizes(recorder.settings("")),
-    "extensions.properties": lambda recorder: folder._read_extensions(recorder.settings("")),
-    "cassandra.properties and cassandra-driver.conf": lambda recorder: read_cassandra_settings(
-        recorder.settings(""), recorder.settings("")
-    ),
-    "blob.properties (or blobstore.properties)": lambda recorder: read_blob_settings(recorder.settings("")),
-    "redis.properties": lambda recorder: read_redis_settings(recorder.settings("")),
-    "queue.properties": lambda recorder: read_queue_settings(recorder.settings("")),
-    "listeners.xml": lambda recorder: _read_listeners(recorder.settings("")),
-}
 
 
 def configuration() -> str:
-    lines = [
-        "# Configuration files",
-        "",
-        "Every file may be missing; the defaults are those of a file that is there and does not name the element. A slash stands",
-        "between an element and the one inside it; what is inside may be written as an attribute as well.",
-    ]
-    for name, read in READERS.items():
-        recorder = _elements_of(name, read)
-        lines += ["", f"## {name}", ""]
-        if not recorder.is_in_effect:
-            lines += ["Read for its form only: nothing of it is in effect yet.", ""]
-        lines += _elements(recorder, _WORDS)
-    lines += ["", "## Known by name, not yet in effect", "", *_wrapped(folder._NOT_YET)]
-    return _page(lines)
-
-
-def _elements_of(name: str, read: Callable[[Recorder], object] | Reader[Any]) -> Recorder:
-    if isinstance(read, Reader):
-        return declared_by(read)
-    recorder = record(read)
-    recorder.elements.update(PARTS.get(name, {}))
-    return recorder
-
-
-def _elements(found: Recorder, words: Mapping[str, str]) -> list[str]:
-    rows = [(path, one.kind, one.default, _text(path, one, words)) for path, one in found.elements.items()]
-    columns = 4 if any(row[3] for row in rows) else 3
-    lines = [
-        f"| {' | '.join(row[:columns])} |"
-        for row in [
-            ("element", "type", "default", "meaning"),
-            ("---",) * 4,
-            *((f"`{path}`", *rest) for path, *rest in rows),
-        ]
-        if rows
-    ]
-    for title, names in (("Not yet in effect", found.not_yet), ("Accepted, without meaning here", found.ignored)):
-        if names:
-            lines += [*[""] * bool(lines), f"{title}: " + ", ".join(f"`{name}`" for name in names) + "."]
-    return lines
-
-
-def _text(path: str, element: Element, words: Mapping[str, str]) -> str:
-    said = next((text for pattern, text in words.items() if fnmatchcase(path, pattern)), element.meaning)
-    text = ". ".join(one.rstrip(".") for one in (said, element.status.capitalize()) if one)
-    return f"{text}." if text else ""
+    return _page(configuration_lines())
 
 
 def processing() -> str:
@@ -325,7 +84,7 @@ def _made(make: Callable[[Settings, Any], object], name: str, context: object, r
 
 
 def _parameters(recorder: Recorder) -> list[str]:
-    found = _elements(recorder, {})
+    found = recorder.rows.table()
     return ["", *found] if found else []
 
 

@@ -1,34 +1,25 @@
-"""Settings that note what is asked of them: a component's reader, run on them, tells every name that it knows, with its type
-and its default. What a name means is in the docstring of the field of the settings class that it goes to."""
+"""Parameters of mailets and SMTP hooks: settings that note what is asked of them. The reader of a mailet, run on them, tells every name that
+it knows, with its type and its default. What a name means is in the docstring of the field of the settings class that it goes to.
+
+Elements of configuration files are declared instead, see `tools.reference.configuration`."""
 
 import ast
 import inspect
-import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from types import CodeType
 from typing import Any
 
 from compostela.base.settings import Node, Place, Problems, Settings
+from tools.reference.rows import Row, Rows, field_docs, shown
 
 ACCESSORS = frozenset(
     {"text", "required", "boolean", "integer", "duration", "size", "choice", "parsed", "strings", "sections"}
 )
 ELEMENTS = "element, any number"
-MAX_DEFAULT = 60
 _MAX_STEPS = 6
-
-
-@dataclass(slots=True)
-class Element:
-    """What is known of one name."""
-
-    kind: str
-    default: str
-    meaning: str
-    status: str = ""
 
 
 class Recorder:
@@ -36,33 +27,30 @@ class Recorder:
 
     def __init__(self, *, flipped: bool = False) -> None:
         self.flipped = flipped
-        self.elements: dict[str, Element] = {}
-        self.ignored: dict[str, None] = {}
-        self.not_yet: dict[str, None] = {}
+        self.rows = Rows()
         self.unavailable: set[str] = set()
-        self.is_in_effect = True
 
     def settings(self, name: str, prefix: str = "") -> "RecordingSettings":
-        # with a child, as a file that exists: a reader may tell it from one that is missing
-        return RecordingSettings(Node(name, Place(name), children=[Node("-", Place(name))]), Problems(), self, prefix)
+        return RecordingSettings(Node(name, Place(name)), Problems(), self, prefix)
 
 
 def record(read: Callable[[Recorder], object]) -> Recorder:
     """Runs a reader twice: as if nothing were set, and with every switch the other way, which shows those that must not
     be turned."""
     usual, flipped = Recorder(), Recorder(flipped=True)
-    usual.is_in_effect = read(usual) is not None
+    read(usual)
     read(flipped)
-    for path, element in usual.elements.items():
-        if path in flipped.not_yet:
-            element.status = "not yet in effect"
+    rows = usual.rows
+    for path, row in rows.elements.items():
+        if path in flipped.rows.not_yet:
+            row.meaning = f"{row.meaning} Not yet in effect"
         elif path in flipped.unavailable - usual.unavailable:
-            element.status = "must not be turned on yet"
-    for path in [*usual.not_yet, *usual.ignored]:
-        usual.elements.pop(path, None)
-    for path, element in list(usual.elements.items()):
-        if element.kind == ELEMENTS and any(other.startswith(path + "/") for other in usual.elements):
-            del usual.elements[path]
+            row.meaning = f"{row.meaning} Must not be turned on yet"
+    for path in [*rows.not_yet, *rows.without_effect]:
+        rows.elements.pop(path, None)
+    for path, row in list(rows.elements.items()):
+        if row.kind == ELEMENTS and any(other.startswith(path + "/") for other in rows.elements):
+            del rows.elements[path]
     return usual
 
 
@@ -76,8 +64,8 @@ class RecordingSettings(Settings):
 
     def _note(self, name: str, kind: str, default: object, text: str | None = None) -> None:
         meaning = _meaning(_caller(), name)
-        element = Element(kind, shown(default) if text is None else text, meaning)
-        known = self._recorder.elements.setdefault(self._prefix + name, element)
+        row = Row(kind, shown(default) if text is None else text, meaning)
+        known = self._recorder.rows.elements.setdefault(self._prefix + name, row)
         known.meaning = known.meaning or meaning
 
     def text(self, name: str, default: Any) -> Any:  # Any: as the method that it takes the place of
@@ -127,7 +115,7 @@ class RecordingSettings(Settings):
         return [self.section(name)]
 
     def children(self) -> Iterator[Settings]:
-        self._recorder.elements[f"{self._prefix}*"] = Element("elements of any name", "none", "")
+        self._recorder.rows.elements[f"{self._prefix}*"] = Row("elements of any name", "none", "")
         return iter(())
 
     def has(self, name: str) -> bool:  # noqa: ARG002 - the interface's
@@ -138,33 +126,13 @@ class RecordingSettings(Settings):
             self._recorder.unavailable.add(self._prefix + name)
 
     def ignored(self, *names: str) -> None:
-        self._recorder.ignored.update({self._prefix + name: None for name in names if name != "-"})
+        self._recorder.rows.without_effect.update({self._prefix + name: None for name in names})
 
     def not_yet(self, *names: str) -> None:
-        self._recorder.not_yet.update({self._prefix + name: None for name in names})
+        self._recorder.rows.not_yet.update({self._prefix + name: None for name in names})
 
     def finish(self) -> None:
         return
-
-
-def shown(value: object) -> str:
-    """A default as the reference shows it."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case None | "":
-            return "none"
-        case list() | tuple():
-            return ", ".join(map(shown, value)) or "none"
-        case str() if value == socket.gethostname():
-            return "the machine's name"
-        case str():
-            text = " ".join(value.split()).replace("|", "\\|")
-            return text if len(text) <= MAX_DEFAULT else text[:MAX_DEFAULT].rstrip() + " …"
-        case float():
-            return f"{value:g}"
-        case _:
-            return str(value)
 
 
 # what a name means
@@ -249,19 +217,3 @@ def _sources(function: ast.FunctionDef, variable: str) -> Iterator[ast.expr]:
 
 def _is(target: ast.expr, variable: str) -> bool:
     return isinstance(target, ast.Name) and target.id == variable
-
-
-@cache
-def field_docs(settings: type) -> dict[str, str]:
-    """The docstring under each field of a class."""
-    (body,) = ast.parse(inspect.getsource(settings)).body
-    assert isinstance(body, ast.ClassDef)
-    found: dict[str, str] = {}
-    for field, text in zip(body.body, body.body[1:], strict=False):
-        match field, text:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str() as doc)),
-            ):
-                found[name] = " ".join(doc.split())
-    return found

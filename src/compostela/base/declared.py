@@ -11,165 +11,71 @@ field is its meaning. `read` makes the class from what an operator wrote, so `co
 
     read_health_settings = Reader(HealthSettings)
 
-See decision record 0016.
+A class may be a part of another: `Group` is one element inside (or none: the same element), `Each` any number of them. A class that is
+derived from `Declared` also names elements without effect, and checks what does not fit together. See decision record 0016.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
-from enum import Enum
-from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, Self, TypeVar, get_args, get_type_hints
 
-from compostela.base.errors import InvalidArgument
-from compostela.base.settings import Settings
+from compostela.base.declarations import REQUIRED, Declaration
+from compostela.base.settings import Node, Settings
 
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    name: str
-    """The element's name, or its path as `Settings` takes it."""
-
-    def shown(self, default: object) -> object:
-        """Return the default as the reference shows it: a text, or a value of Python's own types."""
-        return default
-
-
-@dataclass(frozen=True, slots=True)
-class Text(_Named):
-    """Any text. A field without a default is required."""
-
-    kind: ClassVar[str] = "text"
-    """The type with its bounds, for the reference."""
-
-    def read(self, settings: Settings, default: Any) -> object:  # Any: the default has the type of its field
-        """Return the value, or `default` if the element is absent or wrong. A wrong one is reported in the problems of `settings`."""
-        return settings.required(self.name) if default is MISSING else settings.text(self.name, default)
-
-
-@dataclass(frozen=True, slots=True)
-class Boolean(_Named):
-    kind: ClassVar[str] = "true or false"
-
-    def read(self, settings: Settings, default: Any) -> object:
-        return settings.boolean(self.name, default)
-
-
-@dataclass(frozen=True, slots=True)
-class Integer(_Named):
-    """A whole number within bounds, both included."""
-
-    minimum: int | None = None
-    maximum: int | None = None
-
-    @property
-    def kind(self) -> str:
-        bounds = [f"at least {self.minimum}"] * (self.minimum is not None)
-        bounds += [f"at most {self.maximum}"] * (self.maximum is not None)
-        return ", ".join(["whole number", *bounds])
-
-    def read(self, settings: Settings, default: Any) -> object:
-        return settings.integer(self.name, default, minimum=self.minimum, maximum=self.maximum)
-
-
-@dataclass(frozen=True, slots=True)
-class Port(Integer):
-    """A TCP port; 0 has a meaning of its own where the field says so."""
-
-    minimum: int | None = 0
-    maximum: int | None = 65_535
-
-
-@dataclass(frozen=True, slots=True)
-class Duration(_Named):
-    """A time, read as seconds; `unit` is that of a bare number, `minimum` is in seconds."""
-
-    unit: str = "s"
-    minimum: float = 0.0
-
-    @property
-    def kind(self) -> str:
-        bound = f", at least {self.minimum:g} s" if self.minimum else ""
-        return f"duration (a bare number is in {self.unit}){bound}"
-
-    def read(self, settings: Settings, default: Any) -> object:
-        return settings.duration(self.name, default, unit=self.unit, minimum=self.minimum)
-
-    def shown(self, default: object) -> object:
-        return f"{default:g} s"
-
-
-@dataclass(frozen=True, slots=True)
-class Size(_Named):
-    """A number of octets; `unit` is that of a bare number."""
-
-    unit: str = "B"
-
-    @property
-    def kind(self) -> str:
-        return f"size (a bare number is in {self.unit})"
-
-    def read(self, settings: Settings, default: Any) -> object:
-        return settings.size(self.name, default, unit=self.unit)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice(_Named):
-    """One of `names`, in any case, as the value that belongs to it."""
-
-    names: Mapping[str, Enum]
-
-    @property
-    def kind(self) -> str:
-        return "one of " + ", ".join(f"`{name}`" for name in self.names)
-
-    def read(self, settings: Settings, default: Any) -> object:
-        return settings.choice(self.name, default, dict(self.names))
-
-    def shown(self, default: object) -> object:
-        return next(name for name, value in self.names.items() if value is default)
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed(_Named):
-    """A text that `parse` turns into the field's value; it raises `InvalidArgument` with what is wrong. A field without a default is
-    required."""
-
-    parse: Callable[[str], object]
-    kind: str = "text"
-
-    def read(self, settings: Settings, default: Any) -> object:
-        if default is MISSING:
-            settings.required(self.name)
-            default = ""
-        return settings.parsed(self.name, default, self.parse)
-
-
-@dataclass(frozen=True, slots=True)
-class Many(_Named):
-    """Texts with commas between them, as a tuple. Each goes through `parse`, which raises `InvalidArgument`; a wrong one is reported
-    and left out."""
-
-    parse: Callable[[str], object] = str
-    kind: ClassVar[str] = "list"
-
-    def read(self, settings: Settings, default: Any) -> object:
-        texts = settings.strings(self.name)
-        if not texts:
-            return default
-        found = []
-        for text in texts:
-            try:
-                found.append(self.parse(text))
-            except InvalidArgument as wrong:
-                settings.error(f"{self.name}: {wrong}", self.name)
-        return tuple(found)
+NO_DEFAULTS: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A field whose class declares further elements of the same file."""
+    """A field whose class declares further elements. They are in the element of that name, or beside those of the class itself. If the
+    element is absent, the field has its default; without a default all that is inside has its own."""
+
+    element: str = ""
+    when: str = ""
+    """Name of a field inside. If it is false or empty, the value is None."""
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    """Of the fields inside, in the place of their own."""
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.element}/" if self.element else ""
 
 
-Declaration = Text | Boolean | Integer | Duration | Size | Choice | Parsed | Many
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A tuple with an object for each element of that name."""
+
+    element: str
+    """The name, or the path."""
+    finish: bool = True
+    """Report what is unknown inside. If false, that is left to a later reader."""
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.element}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A field that is no element: `take` makes its value of the settings themselves, such as their place."""
+
+    take: Callable[[Settings], object]
+
+
+class Declared:
+    """Base of a class of settings that says more than its fields do."""
+
+    __slots__ = ()
+
+    WITHOUT_EFFECT: ClassVar[tuple[str, ...]] = ()
+    """Elements that are accepted and never have an effect."""
+    NOT_YET: ClassVar[tuple[str, ...]] = ()
+    """Elements of parts that do not exist yet."""
+
+    def completed(self, settings: Settings) -> Self:  # noqa: ARG002 - those of derived classes use it
+        """Report what does not fit together. Return the settings as they are used, if some values follow from others."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,61 +89,132 @@ class Element:
     """The class that declares it."""
     field: str
     """The field, whose docstring is the meaning."""
+    preferred: str = ""
+    """The name of which this one is another spelling."""
 
 
-Declared = TypeVar("Declared")
+T = TypeVar("T")
 
 
-def read(declared: type[Declared], settings: Settings, **given: object) -> Declared:
-    """Make `declared` from `settings`. `given` are the fields that are read by other means. The caller calls `settings.finish`."""
+def read(declared: type[T], settings: Settings, defaults: Mapping[str, object] = NO_DEFAULTS, **given: object) -> T:
+    """Make `declared` from `settings`. `defaults` are in the place of those of the fields, and `given` are the fields that are read by
+    other means. The caller calls `settings.finish`."""
     values: dict[str, object] = dict(given)
-    for field, kind, declaration in _declarations(declared):
-        if isinstance(declaration, Group):
-            values[field.name] = read(kind, settings)
-        else:
-            values[field.name] = declaration.read(settings, _default(field))
-    return declared(**values)
+    for one, inside, declaration in _declarations(declared):
+        if one.name not in given:
+            values[one.name] = _value(declaration, inside, settings, defaults.get(one.name, _default(one)))
+    made = declared(**values)
+    if isinstance(made, Declared):
+        made = made.completed(settings)
+        settings.ignored(*made.WITHOUT_EFFECT)
+        settings.not_yet(*made.NOT_YET)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
-class Reader(Generic[Declared]):
-    """Reads a whole file into `declared`. `not_yet` names elements of parts that do not exist yet; `check` reports what does not fit
-    together."""
+class Reader(Generic[T]):
+    """Reads a whole file into `declared`."""
 
-    declared: type[Declared]
-    not_yet: tuple[str, ...] = ()
-    check: Callable[[Declared, Settings], None] | None = None
+    declared: type[T]
 
-    def __call__(self, settings: Settings) -> Declared:
+    def __call__(self, settings: Settings) -> T:
         made = read(self.declared, settings)
-        if self.check is not None:
-            self.check(made, settings)
-        settings.not_yet(*self.not_yet)
         settings.finish()
         return made
 
 
-def elements(declared: type) -> Iterator[Element]:
-    """Yield what a class declares, in the order of its fields."""
-    for field, kind, declaration in _declarations(declared):
-        if isinstance(declaration, Group):
-            yield from elements(kind)
-        else:
-            default = _default(field)
-            shown = "required" if default is MISSING else declaration.shown(default)
-            yield Element(declaration.name, declaration.kind, shown, declared, field.name)
+def elements(declared: type, defaults: Mapping[str, object] = NO_DEFAULTS, prefix: str = "") -> Iterator[Element]:
+    """Yield what a class declares, in the order of its fields. `prefix` is the path of the element that holds them."""
+    for one, inside, declaration in _declarations(declared):
+        match declaration:
+            case Group():
+                yield from elements(inside, declaration.defaults, prefix + declaration.prefix)
+            case Each():
+                yield from elements(inside, prefix=prefix + declaration.prefix)
+            case Declaration():
+                default = defaults.get(one.name, _default(one))
+                shown = REQUIRED if default is MISSING else declaration.shown(default)
+                owner = next(base for base in declared.__mro__ if one.name in vars(base).get("__annotations__", ()))
+                name = prefix + declaration.name
+                yield Element(name, declaration.kind, shown, owner, one.name)
+                for older in declaration.older:
+                    yield Element(prefix + older, declaration.kind, shown, owner, one.name, name)
 
 
-def _default(field: "Field[Any]") -> Any:
-    return field.default if field.default_factory is MISSING else field.default_factory()
+def without_effect(declared: type, prefix: str = "") -> Iterator[str]:
+    """Yield the elements that are accepted and never have an effect, those of the parts of the class included."""
+    for path, part in _parts(declared, prefix):
+        yield from (path + name for name in part.WITHOUT_EFFECT)
 
 
-def _declarations(declared: type) -> "tuple[tuple[Field[Any], type, Declaration | Group], ...]":
-    """The declared fields, the class of each field's value, and the declarations."""
+def not_yet(declared: type, prefix: str = "") -> Iterator[str]:
+    """Yield the elements of parts of the server that do not exist yet."""
+    for path, part in _parts(declared, prefix):
+        yield from (path + name for name in part.NOT_YET)
+
+
+def _parts(declared: type, prefix: str) -> Iterator[tuple[str, type[Declared]]]:
+    """A class and those of its groups, if they are derived from `Declared`, with the paths of their elements."""
+    if issubclass(declared, Declared):
+        yield prefix, declared
+    for _, inside, declaration in _declarations(declared):
+        if isinstance(declaration, Group | Each):
+            yield from _parts(inside, prefix + declaration.prefix)
+
+
+def _value(declaration: "_AnyDeclaration", inside: type, settings: Settings, default: Any) -> object:
+    match declaration:
+        case Taken():
+            return declaration.take(settings)
+        case Group():
+            return _group(declaration, inside, settings, default)
+        case Each():
+            return tuple(_each(declaration, inside, settings))
+        case Declaration():
+            return declaration.read(settings, default)
+
+
+def _group(group: Group, inside: type, settings: Settings, default: Any) -> object:
+    section: Settings | None = settings
+    for name in filter(None, group.element.split("/")):
+        section = section.section(name) if section is not None else None
+    if section is None:
+        if default is not MISSING:
+            return default
+        section = Settings(Node(group.element, settings.place), settings.problems)
+    made: object = read(inside, section, group.defaults)
+    return made if not group.when or getattr(made, group.when) else None
+
+
+def _each(each: Each, inside: type, settings: Settings) -> Iterator[object]:
+    *outer, name = each.element.split("/")
+    holder: Settings | None = settings
+    for one in outer:
+        holder = holder.section(one) if holder is not None else None
+    for section in holder.sections(name) if holder is not None else ():
+        yield read(inside, section)
+        if each.finish:
+            section.finish()
+
+
+def _default(one: "Field[Any]") -> Any:
+    return one.default if one.default_factory is MISSING else one.default_factory()
+
+
+_AnyDeclaration = Declaration | Group | Each | Taken
+
+
+def _declarations(declared: type) -> "tuple[tuple[Field[Any], type, _AnyDeclaration], ...]":
+    """The declared fields, the class that a group or each of a tuple is made of, and the declarations."""
     hints = get_type_hints(declared, include_extras=True)
     return tuple(
-        (field, hints[field.name].__origin__, given)
-        for field in fields(declared)
-        for given in getattr(hints[field.name], "__metadata__", ())
-        if isinstance(given, Declaration | Group)
+        (one, _inside(hints[one.name].__origin__), given)
+        for one in fields(declared)
+        for given in getattr(hints[one.name], "__metadata__", ())
+        if isinstance(given, _AnyDeclaration)
     )
+
+
+def _inside(hint: Any) -> type:
+    """The settings class of `X`, `X | None` and `tuple[X, ...]`; else the hint itself."""
+    return next((one for one in (hint, *get_args(hint)) if isinstance(one, type) and is_dataclass(one)), hint)

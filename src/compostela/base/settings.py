@@ -220,7 +220,11 @@ class Settings:
     def place_of(self, name: str) -> Place:
         """The place of the element, key or attribute of that name, else of the node itself."""
         nodes = self._nodes(name)
-        return nodes[0].place if nodes else self.place
+        if nodes:
+            return nodes[0].place
+        head, _, rest = name.partition("/")
+        section = self.section(head) if rest else None
+        return section.place_of(rest) if section is not None else self.place
 
     def has(self, name: str) -> bool:
         return self._find(name) is not None or bool(self._nodes(name))

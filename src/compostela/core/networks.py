@@ -1,6 +1,7 @@
 """Networks as operators write them, and whether an address lies in them."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -10,7 +11,9 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from typing import Any
 
+from compostela.base.declarations import Declaration
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 
@@ -42,6 +45,20 @@ def read_networks(settings: Settings, name: str, resolve: Resolve) -> tuple[Netw
             )
         found += networks
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Networks(Declaration):
+    """An element with networks, as `read_networks` reads it."""
+
+    resolve: Resolve
+
+    @property
+    def kind(self) -> str:
+        return "list"
+
+    def read(self, settings: Settings, default: Any) -> object:
+        return read_networks(settings, self.name, self.resolve) or default
 
 
 def parse_network(text: str, resolve: Resolve) -> list[Network]:

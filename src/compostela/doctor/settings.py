@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated
 
-from compostela.base.declared import Duration, Integer, Many, Parsed, Reader
+from compostela.base.declarations import Duration, Integer, Many, Parsed
+from compostela.base.declared import Reader
 from compostela.base.errors import InvalidArgument
 
 

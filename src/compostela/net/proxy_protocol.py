@@ -1,18 +1,23 @@
 """Settings of connections through a load balancer that sends a PROXY header first."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from compostela.core.networks import Network, is_in
+from compostela.base.declarations import Boolean
+from compostela.core.networks import Network, Networks, is_in
+from compostela.net.host_addresses import system_addresses
 
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
     """Every connection begins with a PROXY header."""
 
-    first: bool = True
-    """The header precedes the TLS handshake; otherwise it follows it."""
-    networks: tuple[Network, ...] = ()
-    """Peers whose header is believed; empty for all."""
+    first: Annotated[bool, Boolean("proxyFirst")] = True
+    """The header precedes the TLS handshake of a `socketTLS` port, or follows it."""
+    networks: Annotated[tuple[Network, ...], Networks("proxyNetworks", system_addresses)] = ()
+    """Peers whose PROXY header is believed; all of them without it."""
+    required: Annotated[bool, Boolean("proxyRequired")] = True
+    """Every connection begins with a PROXY header, version 1 or 2."""
 
     def believes(self, peer: str) -> bool:
         return not self.networks or is_in(peer, self.networks)

@@ -2,16 +2,18 @@
 
 import math
 import re
+import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Self, TypeVar
 
+from compostela.base.declarations import Boolean, Declaration, Duration, Integer, Many, Size, Text
+from compostela.base.declared import Declared, Group
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Problems, Settings
-from compostela.core.networks import parse_address, read_networks
-from compostela.net.host_addresses import system_addresses
+from compostela.core.networks import parse_address
 from compostela.net.proxy_protocol import ProxySettings
-from compostela.net.tls.settings import TlsSettings, read_tls_settings
+from compostela.net.tls.settings import TlsSettings
 
 T = TypeVar("T")
 
@@ -49,76 +51,93 @@ class BindAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
+def own_host_name() -> str:
+    return socket.gethostname() or "localhost"
+
+
+class _HelloName(Declaration):
+    """With `autodetect="true"` the machine's name; otherwise the text of the element that holds it, and without one `localhost`."""
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        return "true or false"
+
+    def read(self, settings: Settings, default: Any) -> object:
+        section = settings.section("helloName")
+        if section is None or section.boolean("autodetect", False):
+            return default
+        if len(section.body.split()) > 1:
+            section.error(f"helloName: {section.body!r} is not the name of a host")
+        return section.body or "localhost"
+
+    def shown(self, default: object) -> object:  # noqa: ARG002 - of the switch
+        return False
+
+
+class _TimeOut(Duration):
+    """0 for none."""
+
+    __slots__ = ()
+
+    def read(self, settings: Settings, default: Any) -> object:
+        return super().read(settings, default) or math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings(Declared):
     """One listening server."""
 
-    name: str
+    WITHOUT_EFFECT = ("ioWorkerCount", "bossWorkerCount", "maxExecutorCount", "useEpoll", "enableJmx")
+
+    enabled: Annotated[bool, Boolean("enabled")] = True
+    """Start this server."""
+    name: Annotated[str, Text("jmxName")]
     """Unique name, in logs and metrics."""
-    bind: tuple[BindAddress, ...]
+    bind: Annotated[tuple[BindAddress, ...], Many("bind", BindAddress.parse)]
     """Addresses to listen on."""
-    hello_name: str
-    """What the server calls itself."""
-    connection_timeout_seconds: float
-    """Silence after which the server closes; infinite when the setting is 0."""
-    backlog: int
-    """Connections that wait to be accepted."""
-    connection_limit: int
-    """Connections at once, 0 for no limit."""
-    connection_limit_per_ip: int
-    """Connections at once from one address, 0 for no limit."""
-    tls: TlsSettings
-    graceful_shutdown: bool = True
-    """Finish what is in flight at the end."""
-    proxy: ProxySettings | None = None
-    """Every connection comes through a load balancer that tells the client's address."""
-    water_marks: tuple[int, int] | None = None
-    """Octets of answers that a peer has not taken yet above which nothing more is done for it, and below which work goes on."""
-
-
-_IGNORED = ("ioWorkerCount", "bossWorkerCount", "maxExecutorCount", "useEpoll", "enableJmx")
-
-
-def read_server_settings(
-    settings: Settings,
-    *,
-    default_name: str,
-    default_port: int,
-    default_timeout: float,
-    autodetected_name: str,
-    checks_connections: bool = False,
-) -> ServerSettings:
-    """Reads the common elements; the caller reads its own and finishes. Without `checks_connections` the protocol has
-    handlers in the place of `additionalConnectionChecks`."""
-    everywhere = f"{ANY_ADDRESS}:{default_port}"
-    backlog = settings.integer("connectionBacklog", 200, minimum=0, maximum=MAX_BACKLOG)
-    settings.ignored(*_IGNORED)
-    if not checks_connections:
-        settings.ignored("additionalConnectionChecks")
-    timeout_name = "connectionTimeout" if settings.has("connectionTimeout") else "connectiontimeout"
-    return ServerSettings(
-        name=settings.text("jmxName", default_name),
-        bind=_bind(settings, settings.strings("bind", [everywhere]) or [everywhere]),
-        hello_name=_hello_name(settings, autodetected_name),
-        connection_timeout_seconds=settings.duration(timeout_name, default_timeout) or math.inf,
-        backlog=settings.integer("connectBacklog", backlog, minimum=0, maximum=MAX_BACKLOG),
-        connection_limit=settings.integer("connectionLimit", 0, minimum=0),
-        connection_limit_per_ip=settings.integer("connectionLimitPerIP", 0, minimum=0),
-        tls=read_tls_settings(settings.section("tls"), settings.place),
-        graceful_shutdown=settings.boolean("gracefulShutdown", True),
-        proxy=_proxy(settings),
-        water_marks=_water_marks(settings),
+    hello_name: Annotated[str, _HelloName("helloName/autodetect")] = field(default_factory=own_host_name)
+    """What the server calls itself: with true the machine's name, otherwise the text of `helloName`. Without the element it is the
+    machine's name."""
+    connection_timeout_seconds: Annotated[float, _TimeOut("connectiontimeout", older=("connectionTimeout",))]
+    """Silence after which the server closes; 0 for none."""
+    backlog: Annotated[int, Integer("connectBacklog", minimum=0, maximum=MAX_BACKLOG, older=("connectionBacklog",))] = (
+        200
     )
+    """Connections that wait to be accepted."""
+    connection_limit: Annotated[int, Integer("connectionLimit", minimum=0)] = 0
+    """Connections at once, 0 for no limit."""
+    connection_limit_per_ip: Annotated[int, Integer("connectionLimitPerIP", minimum=0)] = 0
+    """Connections at once from one address, 0 for no limit."""
+    tls: Annotated[TlsSettings, Group("tls")]
+    graceful_shutdown: Annotated[bool, Boolean("gracefulShutdown")] = True
+    """Finish what is in flight at the end."""
+    proxy: Annotated[ProxySettings | None, Group(when="required", defaults={"required": False})] = None
+    """Every connection comes through a load balancer that tells the client's address."""
+    high_water_mark: Annotated[int, Size("highWriteBufferWaterMark")] = 0
+    """Answers that a peer has not taken yet, above which it must wait; 0 for the library's choice."""
+    low_water_mark: Annotated[int, Size("lowWriteBufferWaterMark")] = 0
+    """Below so much of them work goes on. Given alone, one sets both."""
+
+    @property
+    def water_marks(self) -> tuple[int, int] | None:
+        """Octets of answers that a peer has not taken yet above which nothing more is done for it, and below which work goes on. If only
+        one is given, both have its value, as in James."""
+        high, low = self.high_water_mark, self.low_water_mark
+        return (high or low, low or high) if high or low else None
+
+    def completed(self, settings: Settings) -> Self:
+        if 0 < self.high_water_mark < self.low_water_mark:
+            text = "highWriteBufferWaterMark must not be below lowWriteBufferWaterMark"
+            settings.error(text, "highWriteBufferWaterMark")
+        return self
 
 
-def _bind(settings: Settings, texts: list[str]) -> tuple[BindAddress, ...]:
-    found: list[BindAddress] = []
-    for text in texts:
-        try:
-            found.append(BindAddress.parse(text))
-        except InvalidArgument as wrong:
-            settings.error(f"bind: {wrong}", "bind")
-    return tuple(found)
+def server_group(name: str, port: int, timeout_seconds: float) -> Group:
+    """The elements that all servers have, with the defaults of a protocol."""
+    everywhere = BindAddress(ANY_ADDRESS, port)
+    return Group(defaults={"name": name, "bind": (everywhere,), "connection_timeout_seconds": timeout_seconds})
 
 
 def one_line(text: str) -> str:
@@ -131,15 +150,11 @@ def read_servers(
 ) -> list[T]:
     """Read all enabled servers of a file, whose root `settings` is. `element` is a server's element, `read` reads one, and
     `server_of` gives the part of its settings that all kinds of servers have."""
-    found = []
-    for server in settings.sections(element):
-        enabled = server.boolean("enabled", True)
-        one = read(server)
-        if enabled:
-            found.append(one)
+    found = [read(server) for server in settings.sections(element)]
     settings.finish()
-    _warn_of_equal_names(map(server_of, found), settings.place, settings.problems)
-    return found
+    enabled = [one for one in found if server_of(one).enabled]
+    _warn_of_equal_names(map(server_of, enabled), settings.place, settings.problems)
+    return enabled
 
 
 def _warn_of_equal_names(servers: Iterable[ServerSettings], place: Place, problems: Problems) -> None:
@@ -163,33 +178,3 @@ def check_ports(files: Iterable[tuple[Place, Iterable[ServerSettings]]], problem
                 if other is not None:
                     problems.error(place, f"{bind} of the server {server.name!r} is taken by {other!r} already")
                 taken.setdefault(bind, server.name)
-
-
-def _water_marks(settings: Settings) -> tuple[int, int] | None:
-    """The high and the low mark, in octets. If only one is given, both have its value, as in James."""
-    high, low = settings.size("highWriteBufferWaterMark", 0), settings.size("lowWriteBufferWaterMark", 0)
-    if not high and not low:
-        return None
-    high, low = high or low, low or high
-    if high < low:
-        settings.error("highWriteBufferWaterMark must not be below lowWriteBufferWaterMark", "highWriteBufferWaterMark")
-        return None
-    return high, low
-
-
-def _proxy(settings: Settings) -> ProxySettings | None:
-    required, first = settings.boolean("proxyRequired", False), settings.boolean("proxyFirst", True)
-    read = ProxySettings(first, read_networks(settings, "proxyNetworks", system_addresses))
-    return read if required else None
-
-
-def _hello_name(settings: Settings, autodetected: str) -> str:
-    """With `autodetect="true"` the machine's name; otherwise the body, and without one `localhost`."""
-    section = settings.section("helloName")
-    if section is None:
-        return autodetected
-    if section.boolean("autodetect", False):
-        return autodetected
-    if len(section.body.split()) > 1:
-        section.error(f"helloName: {section.body!r} is not the name of a host")
-    return section.body or "localhost"

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
+from compostela.base.declarations import Duration, Integer, Size, Text
+from compostela.base.declared import Declared, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.mail.hops import MAX_RECEIVED
@@ -31,41 +34,34 @@ TRACE_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class SpoolerSettings:
+class SpoolerSettings(Declared):
     """The parts of mailetcontainer.xml besides the processors."""
 
-    postmaster: str = "postmaster"
+    WITHOUT_EFFECT = ("enableJmx",)
+
+    postmaster: Annotated[str, Text("context/postmaster")] = "postmaster"
     """Address, or a local part to which the default domain is added."""
-    workers: int = DEFAULT_WORKERS
+    workers: Annotated[int, Integer("spooler/threads", minimum=0)] = DEFAULT_WORKERS
     """Mails in process at once; 0 switches the spooler off."""
-    max_received: int = MAX_RECEIVED
+    max_received: Annotated[int, Integer("spooler/maxReceived", minimum=1)] = MAX_RECEIVED
     """Received fields of one mail; with more it is in a loop and goes to the error processor (RFC 5321 §6.3)."""
-    drain_seconds: float = DRAIN_SECONDS
+    drain_seconds: Annotated[float, Duration("spooler/drainTime")] = DRAIN_SECONDS
     """How long mails in process may go on when the server stops; then they are cut off and processed again later."""
-    trace_seconds: float = TRACE_SECONDS
+    trace_seconds: Annotated[float, Duration("spooler/traceRetention")] = TRACE_SECONDS
     """How long it is kept what happened to mails, for `compostela trace`; 0: nothing is recorded."""
-    trace_bytes: int = TRACE_BYTES
+    trace_bytes: Annotated[int, Size("spooler/traceMaxSize")] = TRACE_BYTES
     """How much of it is kept at most, of the whole installation; the oldest goes first. 0: nothing is recorded."""
-    error_repository: str = "var/mail/error/"
+    error_repository: Annotated[str, Text("spooler/errorRepository")] = "var/mail/error/"
     """Where mails go whose processing keeps failing."""
 
 
 def read_spooler_settings(root: Node, problems: Problems) -> SpoolerSettings:
     """Reads `context` and `spooler`; `build_processors` reads the rest."""
     settings = Settings(root, problems)
-    read = SpoolerSettings(
-        postmaster=settings.text("context/postmaster", "postmaster"),
-        workers=settings.integer("spooler/threads", DEFAULT_WORKERS, minimum=0),
-        max_received=settings.integer("spooler/maxReceived", MAX_RECEIVED, minimum=1),
-        drain_seconds=settings.duration("spooler/drainTime", DRAIN_SECONDS, unit="s"),
-        trace_seconds=settings.duration("spooler/traceRetention", TRACE_SECONDS, unit="s"),
-        trace_bytes=settings.size("spooler/traceMaxSize", TRACE_BYTES),
-        error_repository=settings.text("spooler/errorRepository", "var/mail/error/"),
-    )
-    settings.ignored("enableJmx")
+    made = read(SpoolerSettings, settings)
     settings.read_elsewhere("processors")
     settings.finish()
-    return read
+    return made
 
 
 def postmaster_address(settings: SpoolerSettings, default_domain: str) -> MailAddress:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from compostela.base.declared import Group, Integer, Reader
+from compostela.base.declarations import Integer
+from compostela.base.declared import Group, Reader
 from compostela.core.sieve.model import MAX_SCRIPTS
 from compostela.sieve.limits import DEFAULT_LIMITS, Limits
 

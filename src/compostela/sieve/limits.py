@@ -6,7 +6,7 @@ Those with an annotation are elements of `sieve.properties`.
 from dataclasses import dataclass
 from typing import Annotated
 
-from compostela.base.declared import Duration, Integer, Parsed, Size
+from compostela.base.declarations import Duration, Integer, Parsed, Size
 from compostela.base.errors import InvalidArgument
 from compostela.base.units import parse_size
 

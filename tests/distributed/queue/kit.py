@@ -42,7 +42,7 @@ class QueueNode:
         entries: Entries | None = None,
     ) -> "QueueNode":
         bodies = S3Blobs(blobs, folder, clock, reserve_bytes=0)
-        broker = RabbitBroker(RabbitSettings((uri,)), clock, settings.prefetch)
+        broker = RabbitBroker(RabbitSettings(uri), clock, settings.prefetch)
         entries = Entries() if entries is None else entries
         queues = ClusterQueues(session, broker, bodies, clock, settings, entries.is_over)
         entries.register(QUEUED, queues.rows.is_over)

@@ -156,7 +156,7 @@ async def test_a_broker_is_closed_while_it_connects(broker_uri: str, clock: Fake
     """A server whose configuration is wrong closes its stores a moment after it has opened them; the driver takes a cancellation
     for itself at some of its steps."""
     for rounds in range(0, 400, 20):
-        broker = RabbitBroker(RabbitSettings((broker_uri,)), clock, 1)
+        broker = RabbitBroker(RabbitSettings(broker_uri), clock, 1)
         broker.start()
         for _ in range(rounds):
             await asyncio.sleep(0.0001)

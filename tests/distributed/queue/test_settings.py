@@ -3,14 +3,15 @@
 import pytest
 
 from compostela.adapters.cassandra.queue_settings import QueueSettings, read_queue_settings
-from compostela.adapters.rabbitmq.settings import RabbitSettings, read_rabbit_settings
+from compostela.adapters.rabbitmq.settings import RabbitSettings
+from compostela.base import declared
 from compostela.base.settings import Problems, Severity
 from tests.distributed.settings_text import settings_of
 
 
 def read(text: str) -> tuple[RabbitSettings, Problems]:
     settings, problems = settings_of(text, "rabbitmq.properties")
-    return read_rabbit_settings(settings), problems
+    return declared.read(RabbitSettings, settings), problems
 
 
 def test_without_a_file_it_is_the_broker_of_this_machine() -> None:

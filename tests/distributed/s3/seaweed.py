@@ -17,8 +17,8 @@ def blob_settings_of(bucket: str) -> BlobSettings:
         endpoint=f"http://127.0.0.1:{S3_PORT}",
         access_key="local-identity",
         secret_key="local-credential",
-        bucket=bucket,
-        request_seconds=60.0,
+        namespace=bucket,
+        read_seconds=60.0,
     )
 
 

@@ -108,7 +108,7 @@ async def test_after_a_move_to_another_bucket_the_old_one_is_read(
     blob_settings: BlobSettings, tmp_path: Path, clock: FakeClock, coding: str
 ) -> None:
     settings, moved = CODINGS[coding](blob_settings), f"{blob_settings.bucket}-moved"
-    data, empty = octets(5000), replace(settings, bucket=moved)
+    data, empty = octets(5000), replace(settings, namespace=moved)
     old = await kept(S3Blobs(settings, tmp_path / "one", clock), data)
     await asyncio.to_thread(make_bucket, moved)
     try:
@@ -228,7 +228,7 @@ async def test_a_store_that_refuses_or_is_away_is_a_temporary_failure(
     blob_settings: BlobSettings, tmp_path: Path, clock: FakeClock, wrong: str
 ) -> None:
     changed = {
-        "bucket": replace(blob_settings, bucket="no-such-bucket-here"),
+        "bucket": replace(blob_settings, namespace="no-such-bucket-here"),
         "secret": replace(blob_settings, secret_key="wrong-secret"),
         "away": replace(blob_settings, endpoint=f"http://127.0.0.1:{free_port()}"),
     }[wrong]
@@ -257,7 +257,7 @@ async def test_a_store_that_gives_no_answer_is_given_up_in_time(
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        slow = replace(blob_settings, endpoint=f"http://127.0.0.1:{port}", request_seconds=0.2)
+        slow = replace(blob_settings, endpoint=f"http://127.0.0.1:{port}", read_seconds=0.2, write_seconds=0.2)
         blobs = S3Blobs(slow, tmp_path / "spill", clock)
         async with asyncio.timeout(SECONDS):
             for call in (blobs.keep(MemoryBody(b"x")), blobs.bucket.check()):

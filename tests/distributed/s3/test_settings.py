@@ -31,11 +31,13 @@ def test_everything() -> None:
     )
     assert problems.found == []
     assert settings == BlobSettings(
+        implementation="objectstorage",
         endpoint="http://s3:8080/",
         region="eu-west-1",
         access_key="id",
         secret_key="word",
-        bucket="p-mails",
+        bucket_prefix="p-",
+        namespace="mails",
         fallback_bucket="old",
         is_certificate_checked=False,
         concurrency=7,

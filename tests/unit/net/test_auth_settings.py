@@ -83,7 +83,7 @@ def test_what_cannot_be_chosen(names: str, problem: str) -> None:
         ("", ["oidc needs 'oidcConfigurationURL' or 'jwksURL'", "oidc needs 'aud': a token for another service must not log in here ('any' takes all)"]),
         ("<aud>any</aud><jwksURL>id.example.org/jwks</jwksURL>", ["jwksURL must be a URL such as https://id.example.org/…"]),
         ("<aud>a</aud><oidcConfigurationURL>ftp://x/</oidcConfigurationURL>", ["oidcConfigurationURL must be a URL such as https://id.example.org/…"]),
-        ("<aud>a</aud><jwksURL>https://x/</jwksURL><introspection><url>/a</url></introspection><userinfo><url>http:///</url></userinfo>", ["url must be a URL such as https://id.example.org/…"] * 2),
+        ("<aud>a</aud><jwksURL>https://x/</jwksURL><introspection><url>/a</url></introspection><userinfo><url>http:///</url></userinfo>", ["introspection/url must be a URL such as https://id.example.org/…", "userinfo/url must be a URL such as https://id.example.org/…"]),
         ("<aud>a</aud><jwksURL>https://x/</jwksURL><clam>email</clam>", ["unknown 'clam' in <oidc>; did you mean 'claim'?"]),
     ],
 )  # fmt: skip

@@ -57,7 +57,7 @@ class LdapDirectory:
         for name in (
             settings.user_base,
             settings.user_list_base,
-            *settings.restriction_groups,
+            *settings.restriction.groups,
             *settings.domain_bases.values(),
         ):
             _check_distinguished_name(name)
@@ -83,7 +83,7 @@ class LdapDirectory:
 
     async def names(self, domain: Domain | None = None) -> AsyncIterator[list[Username]]:
         settings, seen = self._settings, set[Username]()
-        members = await self._on_thread(self._members) if settings.restriction_groups else None
+        members = await self._on_thread(self._members) if settings.restriction.groups else None
         for base in dict.fromkeys([settings.user_list_base or settings.user_base, *settings.domain_bases.values()]):
             listed = await self._on_thread(partial(self._listed, base))
             for first in range(0, len(listed), PAGE):
@@ -104,7 +104,7 @@ class LdapDirectory:
     async def is_member(self, user: Username, group: str) -> bool:
         def ask() -> bool:
             entry = self._of_name(user)
-            attribute = self._settings.restriction_attribute
+            attribute = self._settings.restriction.attribute
             attributes = (attribute,) if attribute else ("member", "uniqueMember")
             return entry is not None and any(self._is_in(entry.name, group, one) for one in attributes)
 
@@ -161,19 +161,19 @@ class LdapDirectory:
 
     def _allowed(self, entry: _Entry | None) -> _Entry | None:
         settings = self._settings
-        if entry is None or not settings.restriction_groups:
+        if entry is None or not settings.restriction.groups:
             return entry
-        groups = settings.restriction_groups
-        return entry if any(self._is_in(entry.name, one, settings.restriction_attribute) for one in groups) else None
+        groups = settings.restriction.groups
+        return entry if any(self._is_in(entry.name, one, settings.restriction.attribute) for one in groups) else None
 
     def _is_in(self, name: str, group: str, attribute: str) -> bool:
         return bool(self._search(group, f"({attribute}={escape_filter_chars(name)})", (), ldap3.BASE))
 
     def _members(self) -> set[str]:
-        attribute = self._settings.restriction_attribute
+        attribute = self._settings.restriction.attribute
         return {
             _folded(member)
-            for group in self._settings.restriction_groups
+            for group in self._settings.restriction.groups
             for entry in self._search(group, "(objectClass=*)", (attribute,), ldap3.BASE)
             for member in entry.values.get(attribute.lower(), [])
         }

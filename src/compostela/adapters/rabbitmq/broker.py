@@ -165,7 +165,7 @@ class RabbitBroker:
         arguments: dict[str, str | int] = {}
         if self._settings.uses_quorum_queues:
             arguments = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
-            if self._settings.replicas is not None:
+            if self._settings.replicas:
                 arguments["x-quorum-initial-group-size"] = self._settings.replicas
         # RabbitMQ 3.10 may fail, and close the connection, when a quorum queue is declared twice at once
         async with self._declaring:

@@ -1,63 +1,14 @@
 """`rabbitmq.properties`, by James's names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
 
+from compostela.base.declarations import Boolean, Duration, Integer, Many, Parsed, Text
+from compostela.base.declared import Declared
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 
 DEFAULT_URI = "amqp://guest:guest@localhost:5672/"
-
-
-@dataclass(frozen=True, slots=True)
-class RabbitSettings:
-    """`rabbitmq.properties`."""
-
-    uris: tuple[str, ...] = (DEFAULT_URI,)
-    """Servers of one cluster, which are tried in turn: `uri`, with the servers of `hosts` and the virtual host of `vhost`."""
-    is_encrypted: bool = False
-    is_certificate_checked: bool = True
-    trusted_certificates: str | None = None
-    """A file in PEM form with the authorities; none: the system's."""
-    client_certificate: str | None = None
-    """A file in PEM form with the client's certificate and key."""
-    connect_seconds: float = 5.0
-    publish_seconds: float = 10.0
-    """The longest that the broker takes to confirm a message."""
-    first_pause_seconds: float = 0.1
-    """The wait before the connection is tried again; it doubles up to `last_pause_seconds`."""
-    last_pause_seconds: float = 10.0
-    uses_quorum_queues: bool = True
-    """Whether queues are kept on several servers. James's default is not to."""
-    replicas: int | None = None
-    """The servers that keep a queue at first; none: RabbitMQ's own number."""
-
-
-def read_rabbit_settings(settings: Settings) -> RabbitSettings:
-    """Reads what of the file concerns connections and queues. Other readers have read the rest."""
-    uri = settings.parsed("uri", DEFAULT_URI, _checked)
-    hosts = settings.strings("hosts")
-    vhost = settings.text("vhost", None)
-    usual = RabbitSettings()
-    settings.not_yet("management.uri", "management.user", "management.password", "ssl.management.enabled")
-    settings.ignored(
-        "connection.pool.retries", "channel.pool.retries", "channel.pool.size", "driver.network.recovery.interval",
-        "mailqueue.publish.confirm.enabled", "event.bus.publish.confirm.enabled", "event.bus.propagate.dispatch.error",
-        "event.bus.notification.durability.enabled", "notification.queue.autoDelete", "notification.queue.ttl",
-        "cassandra.view.enabled", "mailqueue.view.sliceWindow", "mailqueue.view.bucketCount",
-        "mailqueue.view.updateBrowseStartPace", "mailqueue.size.metricsEnabled", "quorum.queues.delivery.limit",
-        "ssl.truststore.password", "ssl.keystore.password", "ssl.hostname.verifier",
-    )  # fmt: skip
-    return RabbitSettings(
-        uris=tuple(_with(uri, host, vhost) for host in hosts or [""]),
-        is_encrypted=settings.boolean("ssl.enabled", uri.startswith("amqps:")),
-        is_certificate_checked=settings.text("ssl.validation.strategy", "default").lower() != "ignore",
-        trusted_certificates=settings.text("ssl.truststore", None),
-        client_certificate=settings.text("ssl.keystore", None),
-        first_pause_seconds=settings.duration("connection.pool.min.delay.ms", usual.first_pause_seconds, unit="ms"),
-        last_pause_seconds=settings.duration("channel.pool.max.delay.ms", usual.last_pause_seconds, unit="ms"),
-        uses_quorum_queues=settings.boolean("quorum.queues.enable", True),
-        replicas=settings.integer("quorum.queues.replication.factor", 0, minimum=0) or None,
-    )
 
 
 def _checked(text: str) -> str:
@@ -66,6 +17,60 @@ def _checked(text: str) -> str:
     if not separator or scheme not in ("amqp", "amqps") or not rest.strip("/"):
         raise InvalidArgument("the URI of RabbitMQ is like amqp://user:password@host:5672/vhost")
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitSettings(Declared):
+    """What of `rabbitmq.properties` concerns connections and queues."""
+
+    WITHOUT_EFFECT = (
+        "connection.pool.retries", "channel.pool.retries", "channel.pool.size", "driver.network.recovery.interval",
+        "mailqueue.publish.confirm.enabled", "event.bus.publish.confirm.enabled", "event.bus.propagate.dispatch.error",
+        "event.bus.notification.durability.enabled", "notification.queue.autoDelete", "notification.queue.ttl",
+        "cassandra.view.enabled", "mailqueue.view.sliceWindow", "mailqueue.view.bucketCount",
+        "mailqueue.view.updateBrowseStartPace", "mailqueue.size.metricsEnabled", "quorum.queues.delivery.limit",
+        "ssl.truststore.password", "ssl.keystore.password", "ssl.hostname.verifier",
+    )  # fmt: skip
+    NOT_YET = ("management.uri", "management.user", "management.password", "ssl.management.enabled")
+
+    uri: Annotated[str, Parsed("uri", _checked)] = DEFAULT_URI
+    """The server, with user, password and virtual host: `amqp://user:password@host:5672/vhost`; `amqps://` with TLS."""
+    hosts: Annotated[tuple[str, ...], Many("hosts")] = ()
+    """Servers of one cluster, which are tried in turn, in the place of the server of `uri`."""
+    virtual_host: Annotated[str | None, Text("vhost")] = None
+    """The virtual host, in the place of that of `uri`."""
+    is_encrypted: Annotated[bool, Boolean("ssl.enabled")] = False
+    """Whether connections are encrypted; `amqps://` says the same."""
+    validation: Annotated[str, Text("ssl.validation.strategy")] = "default"
+    """With `ignore` the server's certificate is not checked."""
+    trusted_certificates: Annotated[str | None, Text("ssl.truststore")] = None
+    """A file in PEM form with the authorities; none: the system's."""
+    client_certificate: Annotated[str | None, Text("ssl.keystore")] = None
+    """A file in PEM form with the client's certificate and key."""
+    connect_seconds: float = 5.0
+    publish_seconds: float = 10.0
+    """The longest that the broker takes to confirm a message."""
+    first_pause_seconds: Annotated[float, Duration("connection.pool.min.delay.ms", unit="ms")] = 0.1
+    """The wait before the connection is tried again; it doubles up to `channel.pool.max.delay.ms`."""
+    last_pause_seconds: Annotated[float, Duration("channel.pool.max.delay.ms", unit="ms")] = 10.0
+    """The longest wait before the connection is tried again."""
+    uses_quorum_queues: Annotated[bool, Boolean("quorum.queues.enable")] = True
+    """Whether queues are kept on several servers. James's default is not to."""
+    replicas: Annotated[int, Integer("quorum.queues.replication.factor", minimum=0)] = 0
+    """The servers that keep a queue at first; 0: RabbitMQ's own number."""
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """Servers of one cluster, which are tried in turn."""
+        return tuple(_with(self.uri, host, self.virtual_host) for host in self.hosts or ("",))
+
+    @property
+    def is_certificate_checked(self) -> bool:
+        return self.validation.lower() != "ignore"
+
+    def completed(self, settings: Settings) -> Self:
+        is_encrypted = self.uri.startswith("amqps:") and not settings.has("ssl.enabled")
+        return replace(self, is_encrypted=self.is_encrypted or is_encrypted)
 
 
 def _with(uri: str, host: str, vhost: str | None) -> str:

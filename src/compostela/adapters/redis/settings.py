@@ -1,9 +1,12 @@
 """`redis.properties`, by James's names."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from compostela.base.declarations import Boolean, Choice, Duration, Parsed, Text
+from compostela.base.declared import Declared, Reader
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 
@@ -36,62 +39,6 @@ class RedisAddress:
 
 
 LOCAL = RedisAddress((("localhost", DEFAULT_PORT),))
-
-
-@dataclass(frozen=True, slots=True)
-class RedisSettings:
-    """`redis.properties`."""
-
-    address: RedisAddress = LOCAL
-    """`redis://user:password@host:port/database`, `rediss://` with TLS, several separated by commas, or
-    `redis-sentinel://password@host:port,host:port/database?sentinelMasterId=name`."""
-    topology: Topology = Topology.STANDALONE
-    """How the servers of the URL belong together."""
-    sentinel_password: str | None = None
-    """The password of the sentinels themselves."""
-    is_encrypted: bool = False
-    """Whether connections use TLS; `rediss://` says the same."""
-    is_certificate_checked: bool = False
-    """Whether the server's certificate is checked against the system's authorities. James's default is not to."""
-    client_certificate: str | None = None
-    """A file in PEM form with the client's certificate and key."""
-    client_certificate_password: str | None = None
-    """The password of that key."""
-    timeout_seconds: float = 0.5
-    """The longest that connecting, and one command, take."""
-    retry_seconds: float = 2.0
-    """After a failure Redis is not asked for this long: each process counts for itself meanwhile."""
-
-
-def read_redis_settings(settings: Settings) -> RedisSettings:
-    """Reads the whole file."""
-    address = settings.parsed("redisURL", LOCAL, parse_redis_url)
-    topology = settings.choice(
-        "redis.topology",
-        Topology.STANDALONE if address.sentinel_master is None else Topology.SENTINEL,
-        {one.value: one for one in Topology},
-    )
-    if topology is Topology.SENTINEL and address.sentinel_master is None:
-        settings.error("the topology sentinel needs redis-sentinel://…?sentinelMasterId=name", "redisURL")
-    elif topology is not Topology.SENTINEL and address.sentinel_master is not None:
-        settings.error("redis-sentinel:// needs redis.topology=sentinel", "redis.topology")
-    elif topology is Topology.STANDALONE and len(address.servers) > 1:
-        settings.error("several servers need redis.topology=cluster or master-replica", "redisURL")
-    # every command here changes something, so all go to a master; threads are those of the event loop
-    settings.ignored("redis.readFrom", "redis.ioThreads", "redis.workerThreads")
-    read = RedisSettings(
-        address=address,
-        topology=topology,
-        sentinel_password=settings.text("redis.sentinelPassword", None),
-        is_encrypted=settings.boolean("redis.ssl.enabled", False) or address.is_encrypted,
-        is_certificate_checked=not settings.boolean("redis.ignoreCertificateCheck", True),
-        client_certificate=settings.text("redis.keystore.file.path", None),
-        client_certificate_password=settings.text("redis.keystore.password", None),
-        timeout_seconds=settings.duration("redis.command.timeout", 0.5, unit="ms", minimum=0.001),
-        retry_seconds=settings.duration("redis.retry.interval", 2.0, unit="ms"),
-    )
-    settings.finish()
-    return read
 
 
 def parse_redis_url(text: str) -> RedisAddress:
@@ -134,3 +81,46 @@ def _credentials(
     if name:
         return None, unquote(name)
     return username, password
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSettings(Declared):
+    """`redis.properties`."""
+
+    # every command here changes something, so all go to a master; threads are those of the event loop
+    WITHOUT_EFFECT = ("redis.readFrom", "redis.ioThreads", "redis.workerThreads")
+
+    address: Annotated[RedisAddress, Parsed("redisURL", parse_redis_url)] = LOCAL
+    """`redis://user:password@host:port/database`, with TLS `rediss://`, several separated by commas, or
+    `redis-sentinel://password@host:port,host:port/database?sentinelMasterId=name`."""
+    topology: Annotated[Topology, Choice("redis.topology", {one.value: one for one in Topology})] = Topology.STANDALONE
+    """How the servers of the URL belong together. With `redis-sentinel://` the default is `sentinel`."""
+    sentinel_password: Annotated[str | None, Text("redis.sentinelPassword")] = None
+    """The password of the sentinels themselves."""
+    is_encrypted: Annotated[bool, Boolean("redis.ssl.enabled")] = False
+    """Whether connections use TLS; `rediss://` says the same."""
+    is_certificate_checked: Annotated[bool, Boolean("redis.ignoreCertificateCheck", inverted=True)] = False
+    """With false the server's certificate is checked against the system's authorities. James's default is not to."""
+    client_certificate: Annotated[str | None, Text("redis.keystore.file.path")] = None
+    """A file in PEM form with the client's certificate and key."""
+    client_certificate_password: Annotated[str | None, Text("redis.keystore.password")] = None
+    """The password of that key."""
+    timeout_seconds: Annotated[float, Duration("redis.command.timeout", unit="ms", minimum=0.001)] = 0.5
+    """The longest that connecting, and one command, take."""
+    retry_seconds: Annotated[float, Duration("redis.retry.interval", unit="ms")] = 2.0
+    """After a failure Redis is not asked for this long: each process counts for itself meanwhile."""
+
+    def completed(self, settings: Settings) -> Self:
+        topology, master = self.topology, self.address.sentinel_master
+        if master is not None and not settings.has("redis.topology"):
+            topology = Topology.SENTINEL
+        if topology is Topology.SENTINEL and master is None:
+            settings.error("the topology sentinel needs redis-sentinel://…?sentinelMasterId=name", "redisURL")
+        elif topology is not Topology.SENTINEL and master is not None:
+            settings.error("redis-sentinel:// needs redis.topology=sentinel", "redis.topology")
+        elif topology is Topology.STANDALONE and len(self.address.servers) > 1:
+            settings.error("several servers need redis.topology=cluster or master-replica", "redisURL")
+        return replace(self, topology=topology, is_encrypted=self.is_encrypted or self.address.is_encrypted)
+
+
+read_redis_settings = Reader(RedisSettings)

@@ -1,15 +1,18 @@
 """The files of the distributed edition. `cassandra.properties` chooses it: without that file the data is in the embedded store."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
 
 from compostela.adapters.cassandra.configuration import read_cassandra_settings
 from compostela.adapters.cassandra.queue_settings import read_queue_settings
-from compostela.adapters.rabbitmq.settings import RabbitSettings, read_rabbit_settings
+from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.adapters.redis.settings import read_redis_settings
 from compostela.adapters.s3.settings import read_blob_settings
 from compostela.app.engines import EngineSettings
+from compostela.base.declared import Group, Reader
 from compostela.base.settings import Place, Problems, Settings
-from compostela.core.tasks.settings import TaskSettings, read_task_settings
+from compostela.core.tasks.settings import TaskSettings
 
 CHOOSING_FILE = "cassandra.properties"
 BLOB_FILES = ("blob.properties", "blobstore.properties")
@@ -17,11 +20,15 @@ BLOB_FILES = ("blob.properties", "blobstore.properties")
 ENGINE_FILES = (CHOOSING_FILE, "cassandra-driver.conf", *BLOB_FILES, "redis.properties", "queue.properties")
 
 
-def read_rabbitmq(settings: Settings) -> tuple[TaskSettings, RabbitSettings]:
-    """Reads the whole file `rabbitmq.properties`."""
-    read = read_task_settings(settings), read_rabbit_settings(settings)
-    settings.finish()
-    return read
+@dataclass(frozen=True, slots=True)
+class RabbitFile:
+    """`rabbitmq.properties`."""
+
+    tasks: Annotated[TaskSettings, Group()]
+    broker: Annotated[RabbitSettings, Group()]
+
+
+read_rabbitmq = Reader(RabbitFile)
 
 
 def read_engines(

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
+from compostela.app.configuration.batch_sizes import read_batch_sizes
 from compostela.app.configuration.engine_files import ENGINE_FILES, read_engines, read_rabbitmq
 from compostela.app.configuration.files import Reader
 from compostela.app.configuration.locations import FileLocations
@@ -29,10 +30,10 @@ from compostela.core.health.settings import HealthSettings, read_health_settings
 from compostela.core.repository.settings import RepositorySettings, read_repository_settings
 from compostela.core.rewriting.settings import RewritingSettings, read_rewriting_settings
 from compostela.core.tasks.settings import (
-    TaskFactory,
+    ExtensionsSettings,
     TaskRunSettings,
     TaskSettings,
-    read_own_tasks,
+    read_extensions_settings,
     read_task_run_settings,
 )
 from compostela.core.users.settings import UsersSettings, read_users_settings
@@ -95,8 +96,7 @@ class Configuration:
     health: HealthSettings
     tasks: TaskSettings
     task_runs: TaskRunSettings
-    own_tasks: list[TaskFactory]
-    """Types of tasks that an operator added."""
+    extensions: ExtensionsSettings
     listeners: ListenersSettings
     webadmin: WebAdminSettings
     autoconfiguration: AutoconfigurationSettings
@@ -146,10 +146,10 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
     else:
         _check_names(folder, problems)
     source = _Source(folder, problems)
-    source.root("batchsizes.properties", _read_batch_sizes)
+    source.root("batchsizes.properties", read_batch_sizes)
     container = source.packaged("mailetcontainer.xml")
-    tasks, rabbit = source.root("rabbitmq.properties", read_rabbitmq)
-    engines = read_engines(source.settings, source.has, rabbit, problems)
+    rabbit = source.root("rabbitmq.properties", read_rabbitmq)
+    engines = read_engines(source.settings, source.has, rabbit.broker, problems)
     configuration = Configuration(
         locations=FileLocations(folder, data),
         smtp=read_smtp_settings(source.node("smtpserver.xml", "smtpservers"), problems),
@@ -170,9 +170,9 @@ def load(folder: Path, data: Path, problems: Problems) -> Configuration:
         crowdsec=source.root("crowdsec.properties", read_crowdsec_settings),
         rspamd=source.root("rspamd.properties", read_rspamd_settings),
         health=source.root("healthcheck.properties", read_health_settings),
-        tasks=tasks,
+        tasks=rabbit.tasks,
         task_runs=source.root("tasks.properties", read_task_run_settings),
-        own_tasks=source.root("extensions.properties", _read_extensions),
+        extensions=source.root("extensions.properties", read_extensions_settings),
         listeners=source.root("listeners.xml", read_listeners_settings),
         webadmin=source.root("webadmin.properties", read_webadmin_settings),
         autoconfiguration=source.root("autoconfiguration.properties", read_autoconfiguration_settings),
@@ -261,17 +261,3 @@ def _is_misspelt(name: str) -> bool:
     return name.endswith(_CONFIGURATION_ENDINGS) and bool(
         difflib.get_close_matches(name.lower(), _FILES, n=1, cutoff=MISSPELT)
     )
-
-
-def _read_batch_sizes(settings: Settings) -> None:
-    for name in ("fetch.metadata", "fetch.headers", "fetch.body", "fetch.full", "copy", "move"):
-        settings.integer(name, 200, minimum=1)
-        settings.not_yet(name)
-    settings.finish()
-
-
-def _read_extensions(settings: Settings) -> list[TaskFactory]:
-    settings.not_yet("guice.extension.module", "guice.extension.startable")
-    tasks = read_own_tasks(settings)
-    settings.finish()
-    return tasks

@@ -55,8 +55,9 @@ class HookRehearsal:
         """Takes the recipients that would be refused out of the mail: all, if the mail itself is refused. Hooks of messages may
         change it."""
         context = replace(self._context, greylist=UnchangedGreylist(self._context.greylist), _shared={})
-        fresh = tuple(Settings(handler.node, Problems()) for handler in self._settings.handlers)
-        chain = smtp_chain(replace(self._settings, handlers=fresh), context)
+        handlers = self._settings.chain.handlers
+        fresh = tuple(replace(one, settings=Settings(one.settings.node, Problems())) for one in handlers)
+        chain = smtp_chain(replace(self._settings, chain=replace(self._settings.chain, handlers=fresh)), context)
         is_authorized = self.is_authorized(connection.address)
         session = SmtpSession(
             id=mail.trace_id,

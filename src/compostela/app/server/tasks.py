@@ -76,7 +76,7 @@ def make_tasks(
         tls_reports,
         *stores.repairs,
     ])  # fmt: skip
-    for make in configuration.own_tasks:
+    for make in configuration.extensions.tasks:
         try:
             types.add(make(parts))
         except InvalidArgument as error:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from compostela.app.supervisor.cores import usable_cores
-from compostela.base.declared import Parsed, Reader
+from compostela.base.declarations import Parsed
+from compostela.base.declared import Reader
 from compostela.base.errors import InvalidArgument
 from compostela.base.worker_table import MAX_WORKERS
 

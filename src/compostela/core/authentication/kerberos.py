@@ -2,7 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Annotated, Self
 
+from compostela.base.declarations import Text
+from compostela.base.declared import Declared, Taken
 from compostela.base.errors import CompostelaError, InvalidArgument
 from compostela.base.settings import Place, Settings
 from compostela.model.username import Username
@@ -17,34 +20,33 @@ class KerberosError(CompostelaError):
 
 
 @dataclass(frozen=True, slots=True)
-class KerberosSettings:
+class KerberosSettings(Declared):
     """The server's identity in Kerberos."""
 
-    principal: str = ""
-    """`service/host@REALM`."""
-    key_tab: str = ""
-    """Where its key is: a path or URL; empty for the system's key table."""
-    place: Place = field(default=Place(""), compare=False)
+    principal: Annotated[str, Text("principal")] = ""
+    """Who the server is in Kerberos: `service/host@REALM`."""
+    key_tab: Annotated[str, Text("keyTab")] = ""
+    """Its key table: a path or URL; without it, the system's."""
+    service: Annotated[str, Text("serviceName")] = field(default="", compare=False)
+    """The service of `principal`, with which it must agree."""
+    server: Annotated[str, Text("serverName")] = field(default="", compare=False)
+    """The host of `principal`, with which it must agree."""
+    place: Annotated[Place, Taken(lambda settings: settings.place)] = field(default=Place(""), compare=False)
 
     @property
     def realm(self) -> str:
         return self.principal.rpartition("@")[2]
 
-
-def read_kerberos_settings(settings: Settings) -> KerberosSettings:
-    """`serviceName` and `serverName` say nothing that `principal` does not; they must agree with it. What is unknown is
-    reported with the server's own elements."""
-    read = KerberosSettings(settings.text("principal", ""), settings.text("keyTab", ""), settings.place)
-    service, server = settings.text("serviceName", ""), settings.text("serverName", "")
-    parts = _SERVICE.fullmatch(read.principal)
-    if parts is None:
-        wanted = f"{service or 'smtp'}/{server or 'mail.example.org'}@EXAMPLE.ORG"
-        settings.error(f"gssapi needs its 'principal' in full, as in {wanted}", "principal")
-    else:
-        for name, value in (("service", service), ("server", server)):
+    def completed(self, settings: Settings) -> Self:
+        parts = _SERVICE.fullmatch(self.principal)
+        if parts is None:
+            wanted = f"{self.service or 'smtp'}/{self.server or 'mail.example.org'}@EXAMPLE.ORG"
+            settings.error(f"gssapi needs its 'principal' in full, as in {wanted}", "principal")
+            return self
+        for name, value in (("service", self.service), ("server", self.server)):
             if value and value != parts[name]:
-                settings.error(f"it is not the {name} of {read.principal}", f"{name}Name")
-    return read
+                settings.error(f"it is not the {name} of {self.principal}", f"{name}Name")
+        return self
 
 
 def user_of_principal(principal: str, own_realm: str, *, virtual_hosting: bool) -> Username | None:

@@ -10,7 +10,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Annotated, Protocol
 
 from compostela.base.clock import Clock
-from compostela.base.declared import Duration, Integer, Many, Reader
+from compostela.base.declarations import Duration, Integer, Many
+from compostela.base.declared import Reader
 from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.base.metrics import counter
 from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins

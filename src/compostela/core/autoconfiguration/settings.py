@@ -2,9 +2,10 @@
 
 import enum
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Self
 
-from compostela.base.declared import Boolean, Choice, Integer, Many, Port, Reader, Text
+from compostela.base.declarations import Boolean, Choice, Integer, Many, Port, Text
+from compostela.base.declared import Declared, Reader
 from compostela.base.settings import Settings
 
 WEEK_SECONDS = 604_800
@@ -22,7 +23,7 @@ _MODES = {mode.value: mode for mode in MtaStsMode}
 
 
 @dataclass(frozen=True, slots=True)
-class AutoconfigurationSettings:
+class AutoconfigurationSettings(Declared):
     """The public documents, and the server as it is seen from outside."""
 
     enabled: Annotated[bool, Boolean("enabled")] = False
@@ -65,10 +66,10 @@ class AutoconfigurationSettings:
     mta_sts_max_age: Annotated[int, Integer("mta-sts.max_age", minimum=0, maximum=31_557_600)] = WEEK_SECONDS
     """How long other servers may keep the policy, in seconds."""
 
+    def completed(self, settings: Settings) -> Self:
+        if self.https and not self.keystore and not (self.private_key and self.certificates):
+            settings.error("HTTPS needs https.keystore, or https.privateKey and https.certificates")
+        return self
 
-def _check(read: AutoconfigurationSettings, settings: Settings) -> None:
-    if read.https and not read.keystore and not (read.private_key and read.certificates):
-        settings.error("HTTPS needs https.keystore, or https.privateKey and https.certificates")
 
-
-read_autoconfiguration_settings = Reader(AutoconfigurationSettings, check=_check)
+read_autoconfiguration_settings = Reader(AutoconfigurationSettings)

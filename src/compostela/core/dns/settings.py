@@ -3,8 +3,11 @@
 import enum
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Annotated
 
-from compostela.base.settings import Settings
+from compostela.base.declarations import Boolean, Choice, Integer, Many
+from compostela.base.declared import Declared, Reader
+from compostela.base.errors import InvalidArgument
 
 
 class TrustInResolvers(enum.Enum):
@@ -13,23 +16,6 @@ class TrustInResolvers(enum.Enum):
     LOOPBACK = "loopback"
     ALL = "all"
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class DnsSettings:
-    """Which servers are asked, and how much is remembered."""
-
-    servers: tuple[str, ...] = ()
-    """Addresses of name servers, asked before those of the system; each with `:port` if it is not 53."""
-    use_system: bool = True
-    """Ask the system's name servers."""
-    max_cache_size: int = 50_000
-    """Answers that are kept."""
-    single_ip_per_mx: bool = False
-    """Try only the first address of an exchanger."""
-    dnssec: TrustInResolvers = TrustInResolvers.LOOPBACK
-    """Which of the servers are believed if they say that they have validated an answer with DNSSEC, which DANE needs: those on
-    loopback addresses (`loopback`), all (`all`: the way to them must be safe), or none (`none`)."""
 
 
 DNS_PORT = 53
@@ -47,21 +33,33 @@ def server_address(text: str) -> tuple[str, int]:
     return str(ip_address(host)), port
 
 
-def read_dns_settings(settings: Settings) -> DnsSettings:
-    section = settings.section("servers")
-    servers = tuple(section.strings("server")) if section is not None else ()
-    for server in servers:
-        try:
-            server_address(server)
-        except ValueError:
-            settings.error(f"{server!r} is no address of a name server", "servers")
-    read = DnsSettings(
-        servers=servers,
-        use_system=settings.boolean("autodiscover", True),
-        max_cache_size=settings.integer("maxcachesize", 50_000, minimum=1),
-        single_ip_per_mx=settings.boolean("singleIPperMX", False),
-        dnssec=settings.choice("dnssec", TrustInResolvers.LOOPBACK, {one.value: one for one in TrustInResolvers}),
+def _server(text: str) -> str:
+    try:
+        server_address(text)
+    except ValueError:
+        raise InvalidArgument(f"{text!r} is no address of a name server") from None
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class DnsSettings(Declared):
+    """`dnsservice.xml`: which servers are asked, and how much is remembered."""
+
+    WITHOUT_EFFECT = ("authoritative", "negativeCacheTTL", "verbose", "setAsDNSJavaDefault", "searchpaths", "class")
+
+    servers: Annotated[tuple[str, ...], Many("servers/server", _server)] = ()
+    """Addresses of name servers, asked before those of the system; each with `:port` if it is not 53."""
+    use_system: Annotated[bool, Boolean("autodiscover")] = True
+    """Ask the system's name servers."""
+    max_cache_size: Annotated[int, Integer("maxcachesize", minimum=1)] = 50_000
+    """Answers that are kept."""
+    single_ip_per_mx: Annotated[bool, Boolean("singleIPperMX")] = False
+    """Try only the first address of an exchanger."""
+    dnssec: Annotated[TrustInResolvers, Choice("dnssec", {one.value: one for one in TrustInResolvers})] = (
+        TrustInResolvers.LOOPBACK
     )
-    settings.ignored("authoritative", "negativeCacheTTL", "verbose", "setAsDNSJavaDefault", "searchpaths", "class")
-    settings.finish()
-    return read
+    """Which of the servers are believed if they say that they have validated an answer with DNSSEC, which DANE needs: those on
+    loopback addresses (`loopback`), all (`all`: the way to them must be safe), or none (`none`)."""
+
+
+read_dns_settings = Reader(DnsSettings)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from compostela.base.declared import Boolean, Reader
+from compostela.base.declarations import Boolean
+from compostela.base.declared import Reader
 
 
 @dataclass(frozen=True, slots=True)

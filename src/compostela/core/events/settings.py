@@ -1,9 +1,11 @@
 """`listeners.xml`: which listeners follow the mailboxes, and how."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Self, cast
 
+from compostela.base.declarations import Boolean, Duration, Integer, Size, Text
+from compostela.base.declared import Declared, Each, Reader, Taken
 from compostela.base.errors import InvalidArgument
 from compostela.base.extensions import load_extension
 from compostela.base.settings import Node, Settings
@@ -36,43 +38,54 @@ LISTENERS_NOT_YET = frozenset({
 
 
 @dataclass(frozen=True, slots=True)
-class ListenersSettings:
+class ListenerElement:
+    """The element `listener`."""
+
+    name: Annotated[str, Text("class")]
+    """A packaged listener or one of your own, see the operators' page on listeners."""
+    settings: Annotated[Settings, Taken(lambda settings: settings)]
+    """The element, for its place and for what is inside `configuration`."""
+    group: Annotated[str, Text("group")] = ""
+    """Name of its listener group, so that a class can be configured several times."""
+    is_async: Annotated[bool, Boolean("async")] = True
+    """`false` has no effect: listeners never run in a mail's way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenersSettings(Declared):
     """How listeners are run."""
 
-    execute: bool = True
+    NOT_YET = ("preDeletionHooks",)
+
+    execute: Annotated[bool, Boolean("executeGroupListeners")] = True
     """Whether this process runs listener groups at all."""
-    max_concurrency: int = DEFAULT_MAX_CONCURRENCY
+    max_concurrency: Annotated[int, Integer("maxConcurrency", minimum=1, maximum=MAX_CONCURRENCY)] = (
+        DEFAULT_MAX_CONCURRENCY
+    )
     """Calls of one group that run at once."""
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    timeout_seconds: Annotated[float, Duration("executionTimeout", minimum=MIN_TIMEOUT_SECONDS)] = (
+        DEFAULT_TIMEOUT_SECONDS
+    )
     """After so long a call is cut off and counts as failed."""
-    held_seconds: float = DEFAULT_HELD_SECONDS
+    held_seconds: Annotated[float, Duration("keptForGroups", unit="d")] = DEFAULT_HELD_SECONDS
     """How much longer than usual logs, deleted mailboxes and expunged messages are kept for a slow group."""
-    held_bytes: int = DEFAULT_HELD_BYTES
+    held_bytes: Annotated[int, Size("keptForGroupsSize")] = DEFAULT_HELD_BYTES
     """How much of them is kept for slow groups at most: so many octets of logs, and as many of deleted mailboxes and expunged messages.
     Beyond it the oldest messages and the longest logs go."""
-    listeners: Sequence[Settings] = field(default=())
-    """Of each element, its settings."""
+    listeners: Annotated[tuple[ListenerElement, ...], Each("listener", finish=False)] = ()
+
+    def completed(self, settings: Settings) -> Self:
+        for element in self.listeners if not self.execute else ():
+            element.settings.error("executeGroupListeners is false: remove the listener, or leave the switch out")
+        if settings.has("preDeletionHook"):
+            place, outside = settings.place_of("preDeletionHook"), "<preDeletionHook> is outside <preDeletionHooks>"
+            settings.problems.warning(place, f"{outside}: the hook is not called")
+            settings.ignored("preDeletionHook")
+        return self
 
 
-def read_listeners_settings(settings: Settings) -> ListenersSettings:
-    """Read the whole file but for the listeners themselves: see `build_listeners`."""
-    read = ListenersSettings(
-        execute=settings.boolean("executeGroupListeners", True),
-        max_concurrency=settings.integer("maxConcurrency", DEFAULT_MAX_CONCURRENCY, minimum=1, maximum=MAX_CONCURRENCY),
-        timeout_seconds=settings.duration("executionTimeout", DEFAULT_TIMEOUT_SECONDS, minimum=MIN_TIMEOUT_SECONDS),
-        held_seconds=settings.duration("keptForGroups", DEFAULT_HELD_SECONDS, unit="d"),
-        held_bytes=settings.size("keptForGroupsSize", DEFAULT_HELD_BYTES),
-        listeners=settings.sections("listener"),
-    )
-    for element in read.listeners if not read.execute else ():
-        element.error("executeGroupListeners is false: remove the listener, or leave the switch out")
-    settings.not_yet("preDeletionHooks")
-    if settings.has("preDeletionHook"):
-        place, outside = settings.place_of("preDeletionHook"), "<preDeletionHook> is outside <preDeletionHooks>"
-        settings.problems.warning(place, f"{outside}: the hook is not called")
-        settings.ignored("preDeletionHook")
-    settings.finish()
-    return read
+read_listeners_settings = Reader(ListenersSettings)
+"""Reads the whole file but for the listeners themselves: see `build_listeners`."""
 
 
 def build_listeners(settings: ListenersSettings, context: ListenerContext) -> list[NamedListener]:
@@ -83,15 +96,17 @@ def build_listeners(settings: ListenersSettings, context: ListenerContext) -> li
         if named is None:
             continue
         if named.group in found:
-            element.error(f"two listeners have the group {named.group!r}; give one of them a <group> of its own")
+            element.settings.error(
+                f"two listeners have the group {named.group!r}; give one of them a <group> of its own"
+            )
             continue
         found[named.group] = named
     return list(found.values())
 
 
-def _listener(element: Settings, context: ListenerContext) -> NamedListener | None:
-    name, group = element.required("class"), element.text("group", "")
-    if not element.boolean("async", True):
+def _listener(configured: ListenerElement, context: ListenerContext) -> NamedListener | None:
+    name, group, element = configured.name, configured.group, configured.settings
+    if not configured.is_async:
         element.problems.no_effect(element.place_of("async"), "'async' has no effect here: listeners read the logs")
     section = element.section("configuration")
     configuration = section or Settings(Node("configuration", element.place), element.problems)

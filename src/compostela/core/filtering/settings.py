@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from compostela.base.declared import Boolean, Duration, Parsed, Reader, Text, read
+from compostela.base.declarations import Boolean, Duration, Parsed, Text
+from compostela.base.declared import Reader, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 

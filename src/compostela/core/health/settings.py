@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from compostela.base.declared import Duration, Many, Parsed, Reader
+from compostela.base.declarations import Duration, Many, Parsed
+from compostela.base.declared import Reader
 from compostela.base.extensions import find_extension
 from compostela.core.health.checks import HealthCheck
 from compostela.model.username import Username

@@ -1,43 +1,32 @@
 """`recipientrewritetable.xml`."""
 
 from dataclasses import dataclass
+from typing import Annotated, Self
 
+from compostela.base.declarations import Boolean, Integer
+from compostela.base.declared import Declared, Group, Reader
 from compostela.base.settings import Settings
 from compostela.core.rewriting.srs import SrsSettings
-from compostela.model.domain import Domain
 
 
 @dataclass(frozen=True, slots=True)
-class RewritingSettings:
+class RewritingSettings(Declared):
     """How far mappings are followed."""
 
-    recursive: bool = True
+    WITHOUT_EFFECT = ("class", "name")
+    NOT_YET = ("mapping",)
+
+    recursive: Annotated[bool, Boolean("recursiveMapping")] = True
     """Whether targets are resolved again."""
-    mapping_limit: int = 10
+    mapping_limit: Annotated[int, Integer("mappingLimit", minimum=0)] = 10
     """How many levels are followed before a recipient is an error."""
-    srs: SrsSettings | None = None
+    srs: Annotated[SrsSettings | None, Group("srs", when="enabled")] = None
     """Senders of mail that is passed on to other domains are rewritten (SRS)."""
 
-
-def read_rewriting_settings(settings: Settings) -> RewritingSettings:
-    section = settings.section("srs")
-    read = RewritingSettings(
-        settings.boolean("recursiveMapping", True),
-        settings.integer("mappingLimit", 10, minimum=0),
-        _read_srs(section) if section is not None else None,
-    )
-    if read.recursive and read.mapping_limit == 0:
-        settings.error("mappingLimit must be above 0 with recursiveMapping", "mappingLimit")
-    settings.ignored("class", "name")
-    settings.not_yet("mapping")
-    settings.finish()
-    return read
+    def completed(self, settings: Settings) -> Self:
+        if self.recursive and self.mapping_limit == 0:
+            settings.error("mappingLimit must be above 0 with recursiveMapping", "mappingLimit")
+        return self
 
 
-def _read_srs(section: Settings) -> SrsSettings | None:
-    """None if it is off."""
-    read = SrsSettings(
-        domain=section.parsed("domain", None, Domain.parse),
-        max_age_days=section.integer("maxAgeDays", 21, minimum=1, maximum=500),
-    )
-    return read if section.boolean("enabled", True) else None
+read_rewriting_settings = Reader(RewritingSettings)

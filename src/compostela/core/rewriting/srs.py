@@ -12,8 +12,10 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 from compostela.base.clock import Clock
+from compostela.base.declarations import Boolean, Integer, Parsed
 from compostela.base.errors import InvalidArgument
 from compostela.core.rewriting.resolution import MappingError
 from compostela.model.domain import Domain
@@ -35,10 +37,12 @@ _EXPIRED = "The mail was passed on too long ago"
 class SrsSettings:
     """The element `srs`."""
 
-    domain: Domain | None = None
-    """The domain of rewritten senders, one that is managed here; None for the default domain."""
-    max_age_days: int = 21
+    domain: Annotated[Domain | None, Parsed("domain", Domain.parse)] = None
+    """The domain of rewritten senders, one that is managed here; without it the default domain."""
+    max_age_days: Annotated[int, Integer("maxAgeDays", minimum=1, maximum=500)] = 21
     """How long reports come back."""
+    enabled: Annotated[bool, Boolean("enabled")] = True
+    """Rewrite senders. Without the element `srs`, they are not rewritten."""
 
 
 class SenderRewriting:

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from compostela.base.clock import Clock
 from compostela.base.concurrency import wait_at_most
-from compostela.base.errors import TemporaryFailure
+from compostela.base.declarations import Duration, Integer, Many
+from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.tasks.ports import TaskStore
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.run import RunTimes, TaskRun
@@ -21,15 +23,23 @@ TIDY_SECONDS = 3600.0
 REMOVED_AT_ONCE = 500
 
 
+def _limit(text: str) -> tuple[str, int]:
+    name, _, number = (part.strip() for part in text.partition(":"))
+    if not name or not number.isdecimal():
+        raise InvalidArgument(f"{text!r} is not a type of task and a number, such as reprocessing-all: 2")
+    return name, int(number)
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """What one process runs."""
 
-    concurrency: int = CONCURRENCY
-    """Tasks that it runs at the same time."""
-    limits: Mapping[str, int] = field(default_factory=dict)
-    """By type, of all processes; those of the types themselves by default."""
-    kept_seconds: float = KEPT_SECONDS
+    concurrency: Annotated[int, Integer("concurrency", minimum=1)] = CONCURRENCY
+    """Tasks that one process runs at the same time."""
+    limits: Annotated[Mapping[str, int], Many("limits", _limit, dict)] = field(default_factory=dict)
+    """Runs of a type at the same time in all processes, such as `reprocessing-all: 2, clear-mail-queue: 0`; those of the type itself by
+    default, which is 1 for most."""
+    kept_seconds: Annotated[float, Duration("kept", unit="day")] = KEPT_SECONDS
     """How long ended tasks stay in the list."""
 
 

@@ -1,11 +1,14 @@
 """The `auth` element: what a server offers, and on which channels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
+from compostela.base.declarations import Boolean, Many
+from compostela.base.declared import Group, read
 from compostela.base.settings import Settings
-from compostela.core.authentication.kerberos import KerberosSettings, read_kerberos_settings
-from compostela.core.authentication.oidc import OidcSettings, read_oidc_settings
+from compostela.core.authentication.kerberos import KerberosSettings
+from compostela.core.authentication.oidc import OidcSettings
 from compostela.net.authentication.mechanisms import (
     CLEARTEXT,
     EXTERNAL,
@@ -22,15 +25,16 @@ from compostela.net.tls.channel import TlsChannel
 class AuthSettings:
     """The `auth` element."""
 
-    mechanisms: tuple[str, ...]
-    """In the order in which they are shown."""
-    require_ssl: bool = True
+    mechanisms: Annotated[tuple[str, ...], Many("saslMechanisms")]
+    """Mechanisms, by their names or by James's factories, in the order in which they are shown; see the operators' page on
+    authentication."""
+    require_ssl: Annotated[bool, Boolean("requireSSL")] = True
     """Passwords and tokens are taken under TLS only."""
-    plain_enabled: bool = True
-    """PLAIN and LOGIN are there, and IMAP's LOGIN."""
-    oidc: OidcSettings | None = None
+    plain_enabled: Annotated[bool, Boolean("plainAuthEnabled")] = True
+    """PLAIN, LOGIN and IMAP's LOGIN are there."""
+    oidc: Annotated[OidcSettings | None, Group("oidc")] = None
     """The identity provider whose tokens are taken."""
-    kerberos: KerberosSettings | None = None
+    kerberos: Annotated[KerberosSettings | None, Group("gssapi")] = None
     """The server's identity in Kerberos."""
     own: Mapping[str, SaslMechanismFactory] = field(default_factory=dict)
     """The operator's own among the mechanisms."""
@@ -64,24 +68,18 @@ class AuthSettings:
         return frozenset(found)
 
 
-def read_auth_settings(
-    auth: Settings | None, defaults: Sequence[str], *, require_ssl: bool = True, with_login: bool = False
-) -> AuthSettings:
+AUTH = Group("auth", defaults={"mechanisms": ()})
+"""Of a server's settings, which read the element with `read_auth_settings`: its mechanisms are those of the protocol."""
+
+
+def read_auth_settings(auth: Settings | None, defaults: Sequence[str], *, with_login: bool = False) -> AuthSettings:
     """Of an `auth` element, which its own protocol finishes. `defaults` are the mechanisms without `saslMechanisms`; added are tokens
     with `oidc`, GSSAPI with `gssapi`, and EXTERNAL, which only a client with a certificate sees."""
     if auth is None:
-        return AuthSettings((*defaults, EXTERNAL), require_ssl)
-    section = auth.section("oidc")
-    oidc = read_oidc_settings(section) if section is not None else None
-    section = auth.section("gssapi")
-    kerberos = read_kerberos_settings(section) if section is not None else None
+        return AuthSettings((*defaults, EXTERNAL))
     chosen, own = read_mechanisms(auth, with_login=with_login)
-    by_elements = (*(TOKENS if oidc is not None else ()), *((GSSAPI,) if kerberos is not None else ()))
-    return AuthSettings(
-        mechanisms=chosen or (*defaults, *by_elements, EXTERNAL),
-        require_ssl=auth.boolean("requireSSL", require_ssl),
-        plain_enabled=auth.boolean("plainAuthEnabled", True),
-        oidc=oidc,
-        kerberos=kerberos,
-        own=own,
-    )
+    made = read(AuthSettings, auth, mechanisms=chosen, own=own)
+    if chosen:
+        return made
+    by_elements = (*(TOKENS if made.oidc is not None else ()), *((GSSAPI,) if made.kerberos is not None else ()))
+    return replace(made, mechanisms=(*defaults, *by_elements, EXTERNAL))

@@ -132,7 +132,7 @@ def _need_all(expunged: bool) -> None:
 
 def _identify(context: Context) -> str:
     fields = context.server.settings.id_fields
-    values = b" ".join(string(text.encode()) for pair in fields for text in pair)
+    values = b" ".join(string(text.encode()) for one in fields for text in (one.name, one.value))
     context.out.write(b"* ID (%s)\r\n" % values if values else b"* ID NIL\r\n")
     return ""
 

@@ -1,16 +1,20 @@
 """`lmtpserver.xml`."""
 
-import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Annotated, Self
 
+from compostela.base.declarations import Boolean, Parsed, Text
+from compostela.base.declared import Each, Group, Reader
 from compostela.base.settings import Node, Problems, Settings
-from compostela.net.settings import one_line, read_server_settings, read_servers
+from compostela.net.handler_chain import Handler, HandlerChain
+from compostela.net.settings import ServerSettings, one_line, read_servers, server_group
 from compostela.net.smtp.settings import (
     CORE_LOADER,
+    SessionSettings,
+    SmtpHandler,
+    SmtpHandlerChain,
     SmtpSettings,
     VerifyIdentity,
-    read_disabled_features,
-    read_handler_chain,
 )
 
 CONTAINER_LOADER = "MailetContainerCmdHandlerLoader"
@@ -18,76 +22,78 @@ CONTAINER_HANDLER = "MailetContainerHandler"
 
 
 @dataclass(frozen=True, slots=True)
-class LmtpSettings:
-    """One LMTP server."""
+class LmtpHandler(Handler):
+    name: Annotated[str, Text("class")] = ""
+    """A loader as in `coreHandlersPackage`, or an SMTP hook, see [processing](processing.md)."""
+    split_execution: Annotated[bool, Boolean("splitExecution")] = False
+    """Of `MailetContainerHandler`: run the container for each recipient, so that each has its own answer."""
 
-    session: SmtpSettings
-    """What its sessions have in common with SMTP's: no login, no relaying, no verification of identities."""
-    through_container: bool = False
-    """The mail container is run while the client waits; otherwise mail goes straight to the INBOX."""
-    split_execution: bool = False
-    """The container is run once for each recipient, so that each has its own answer."""
+    @property
+    def leads_to_container(self) -> bool:
+        return self.short_name in (CONTAINER_LOADER, CONTAINER_HANDLER)
+
+    @property
+    def is_hook(self) -> bool:
+        return self.short_name != CORE_LOADER and not self.leads_to_container
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How the handler chain wants mail to be delivered, and the hooks that it has besides."""
+class LmtpHandlerChain(HandlerChain):
+    """How mail is delivered: the loader is in `coreHandlersPackage` or, as in James's samples, one of the handlers."""
 
-    through_container: bool
-    split_execution: bool
-    hooks: tuple[Settings, ...]
+    WITHOUT_EFFECT = (*HandlerChain.WITHOUT_EFFECT, "authRequired")
+    LOADERS = (CORE_LOADER, CONTAINER_LOADER)
+
+    package: Annotated[str, Text("coreHandlersPackage")] = ""
+    """`CoreCmdHandlerLoader` delivers to the INBOX, `MailetContainerCmdHandlerLoader` through the mail container."""
+    handlers: Annotated[tuple[LmtpHandler, ...], Each("handler", finish=False)] = ()
+
+    def completed(self, settings: Settings) -> Self:
+        for one in self.handlers:
+            if not one.is_hook:
+                one.settings.finish()
+            elif one.settings.has("splitExecution"):
+                one.settings.error(f"splitExecution belongs to {CONTAINER_HANDLER}", "splitExecution")
+        return HandlerChain.completed(self, settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LmtpSettings(SessionSettings):
+    """One LMTP server."""
+
+    # LMTP has no logins: no client may relay, and there is no identity to verify
+    WITHOUT_EFFECT = (
+        "additionalConnectionChecks", "auth", "authRequired", "handler/authRequired", "authorizedAddresses", "verifyIdentity",
+    )  # fmt: skip
+
+    server: Annotated[ServerSettings, server_group("lmtpserver", 24, 300.0)]
+    chain: Annotated[LmtpHandlerChain, Group("handlerchain")] = LmtpHandlerChain()
+    greeting: Annotated[str, Parsed("lmtpGreeting", one_line, older=("smtpGreeting",))] = ""
+    """Text after 220."""
+
+    @property
+    def through_container(self) -> bool:
+        """The mail container is run while the client waits; otherwise mail goes straight to the INBOX."""
+        return self.chain.loader == CONTAINER_LOADER or any(one.leads_to_container for one in self.chain.handlers)
+
+    @property
+    def split_execution(self) -> bool:
+        """The container is run once for each recipient, so that each has its own answer."""
+        return any(one.split_execution for one in self.chain.handlers if one.leads_to_container)
+
+    @property
+    def session(self) -> SmtpSettings:
+        """What its sessions have in common with SMTP's: no login, no relaying, no verification of identities."""
+        hooks = tuple(SmtpHandler(one.settings, one.name) for one in self.chain.handlers if one.is_hook)
+        return SmtpSettings(
+            server=self.server,
+            chain=SmtpHandlerChain(handlers=hooks),
+            auth_enabled=False,
+            verify_identity=VerifyIdentity.DISABLED,
+            **{one.name: getattr(self, one.name) for one in fields(SessionSettings)},
+        )
 
 
 def read_lmtp_settings(root: Node, problems: Problems) -> list[LmtpSettings]:
     """All enabled servers of a file."""
-    return read_servers(Settings(root, problems), "lmtpserver", _read_server, lambda one: one.session.server)
-
-
-def _read_server(settings: Settings) -> LmtpSettings:
-    server = read_server_settings(
-        settings,
-        default_name="lmtpserver",
-        default_port=24,
-        default_timeout=300.0,
-        autodetected_name=socket.gethostname() or "localhost",
-    )
-    chain = settings.section("handlerchain")
-    way = _way(chain)
-    # LMTP has no logins: no client may relay, and there is no identity to verify
-    settings.ignored("auth", "authRequired", "handler/authRequired", "authorizedAddresses", "verifyIdentity")
-    if chain is not None:
-        chain.ignored("authRequired")
-    session = SmtpSettings(
-        server=server,
-        auth_enabled=False,
-        verify_identity=VerifyIdentity.DISABLED,
-        max_message_bytes=settings.size("maxmessagesize", 0, unit="K"),
-        max_line_bytes=settings.integer("maxLineLength", 8192, minimum=1000, maximum=1_048_576),
-        helo_enforced=settings.boolean("heloEhloEnforcement", True),
-        brackets_enforced=settings.boolean("addressBracketsEnforcement", True),
-        greeting=one_line(settings.text("lmtpGreeting", settings.text("smtpGreeting", ""))),
-        disabled_features=read_disabled_features(settings),
-        max_recipients=settings.integer("maxRecipients", 1000, minimum=100),
-        max_mails=settings.integer("maxMailsPerConnection", 0, minimum=0),
-        handlers=way.hooks,
-    )
-    settings.finish()
-    return LmtpSettings(session, through_container=way.through_container, split_execution=way.split_execution)
-
-
-def _way(chain: Settings | None) -> _Way:
-    """The loader is in `coreHandlersPackage` or, as in James's samples, one of the handlers."""
-    loader, handlers = read_handler_chain(chain, (CORE_LOADER, CONTAINER_LOADER))
-    through, split = loader == CONTAINER_LOADER, False
-    hooks: list[Settings] = []
-    for handler in handlers:
-        short = handler.text("class", "").rpartition(".")[2]
-        if short in (CONTAINER_LOADER, CONTAINER_HANDLER):
-            through = True
-            split |= handler.boolean("splitExecution", False)
-            handler.finish()
-        elif short == CORE_LOADER:
-            handler.finish()
-        else:
-            hooks.append(handler)
-    return _Way(through, split, tuple(hooks))
+    return read_servers(Settings(root, problems), "lmtpserver", Reader(LmtpSettings), lambda one: one.server)

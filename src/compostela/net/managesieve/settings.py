@@ -1,12 +1,15 @@
 """`managesieveserver.xml`."""
 
-import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated
 
+from compostela.base.declarations import Text
+from compostela.base.declared import Declared, Each, Group, read
 from compostela.base.settings import Node, Place, Problems, Settings
-from compostela.net.authentication.settings import AuthSettings, read_auth_settings
-from compostela.net.ban_check import read_ban_check
-from compostela.net.settings import ServerSettings, read_server_settings, read_servers
+from compostela.net.authentication.settings import AUTH, AuthSettings, read_auth_settings
+from compostela.net.ban_check import BanCheckChain
+from compostela.net.handler_chain import Handler
+from compostela.net.settings import ServerSettings, read_servers, server_group
 
 TIMEOUT_SECONDS = 1800.0
 """RFC 5804 §1.2 asks for half an hour at least after the login."""
@@ -16,13 +19,36 @@ DEFAULT_AUTH = AuthSettings(("PLAIN",))
 
 
 @dataclass(frozen=True, slots=True)
-class ManageSieveSettings:
+class ManageSieveHandler(Handler):
+    name: Annotated[str, Text("class", required=True)] = ""
+    """`CrowdsecManageSieveCheckHandler`: an address that CrowdSec bans is turned away."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManageSieveHandlerChain(BanCheckChain):
+    """The `handlerchain` element of a ManageSieve server."""
+
+    CHECK = BAN_CHECK
+
+    package: Annotated[str, Text("coreHandlersPackage")] = ""
+    """No name is known: the commands are always there."""
+    handlers: Annotated[tuple[ManageSieveHandler, ...], Each("handler")] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ManageSieveSettings(Declared):
     """One ManageSieve server."""
 
-    server: ServerSettings
-    auth: AuthSettings = DEFAULT_AUTH
-    ban_check: Place | None = None
-    """Where the check of banned addresses is configured."""
+    WITHOUT_EFFECT = ("additionalConnectionChecks", "maxmessagesize", "addressBracketsEnforcement")
+
+    server: Annotated[ServerSettings, server_group("managesieveserver", 4190, TIMEOUT_SECONDS)]
+    auth: Annotated[AuthSettings, AUTH] = DEFAULT_AUTH
+    chain: Annotated[ManageSieveHandlerChain, Group("handlerchain")] = field(default_factory=ManageSieveHandlerChain)
+
+    @property
+    def ban_check(self) -> Place | None:
+        """Where the check of banned addresses is configured."""
+        return self.chain.ban_check
 
 
 def read_managesieve_settings(root: Node, problems: Problems) -> list[ManageSieveSettings]:
@@ -31,18 +57,7 @@ def read_managesieve_settings(root: Node, problems: Problems) -> list[ManageSiev
 
 
 def _read_server(settings: Settings) -> ManageSieveSettings:
-    server = read_server_settings(
-        settings,
-        default_name="managesieveserver",
-        default_port=4190,
-        default_timeout=TIMEOUT_SECONDS,
-        autodetected_name=socket.gethostname() or "localhost",
-    )
-    read = ManageSieveSettings(
-        server,
-        read_auth_settings(settings.section("auth"), DEFAULT_AUTH.mechanisms),
-        read_ban_check(settings.section("handlerchain"), BAN_CHECK),
-    )
-    settings.ignored("maxmessagesize", "addressBracketsEnforcement")
+    auth = read_auth_settings(settings.section("auth"), DEFAULT_AUTH.mechanisms)
+    made = read(ManageSieveSettings, settings, auth=auth)
     settings.finish()
-    return read
+    return made

@@ -1,14 +1,17 @@
 """`smtpserver.xml`."""
 
 import enum
-import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Self
 
-from compostela.base.settings import Node, Problems, Settings, nearest
-from compostela.core.networks import Network, read_networks, too_large
-from compostela.net.authentication.settings import AuthSettings, read_auth_settings
+from compostela.base.declarations import Boolean, Choice, Declaration, Integer, Parsed, Size, Text
+from compostela.base.declared import Declared, Each, Group, read
+from compostela.base.settings import Node, Problems, Settings
+from compostela.core.networks import Network, Networks, too_large
+from compostela.net.authentication.settings import AUTH, AuthSettings, read_auth_settings
+from compostela.net.handler_chain import Handler, HandlerChain
 from compostela.net.host_addresses import system_addresses
-from compostela.net.settings import ServerSettings, one_line, read_server_settings, read_servers
+from compostela.net.settings import ServerSettings, one_line, read_servers, server_group
 
 
 class Announce(enum.Enum):
@@ -29,6 +32,7 @@ class VerifyIdentity(enum.Enum):
 
 _ANNOUNCE = {announce.value: announce for announce in Announce}
 _OLD_ANNOUNCE = {"true": Announce.UNAUTHORIZED, "announce": Announce.ALWAYS, "false": Announce.NEVER}
+_OLD_PLACES = ("handler/authRequired", "handlerchain/authRequired", "authRequired")
 _IDENTITY = {
     "true": VerifyIdentity.STRICT,
     "strict": VerifyIdentity.STRICT,
@@ -40,40 +44,99 @@ DEFAULT_AUTH = AuthSettings(("LOGIN", "PLAIN"))
 CORE_LOADER, NO_AUTH_LOADER = "CoreCmdHandlerLoader", "NoAuthCmdHandlerLoader"
 
 
+class _Features(Declaration):
+    """Keywords, in elements of their own or with commas."""
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        return "elements of any name"
+
+    def read(self, settings: Settings, default: Any) -> object:
+        words: list[str] = []
+        for section in settings.sections(self.name.removesuffix("/*")):
+            for one in (section, *section.children()):
+                words += one.body.split(",")
+            section.finish()
+        return frozenset(word.strip().upper() for word in words if word.strip()) or default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings(Declared):
+    """What sessions of SMTP and LMTP have in common."""
+
+    max_message_bytes: Annotated[int, Size("maxmessagesize", unit="K")] = 0
+    """Largest message, 0 for no limit."""
+    max_line_bytes: Annotated[int, Integer("maxLineLength", minimum=1000, maximum=1_048_576)] = 8192
+    """Longest command line."""
+    helo_enforced: Annotated[bool, Boolean("heloEhloEnforcement")] = True
+    """MAIL needs HELO or EHLO before."""
+    brackets_enforced: Annotated[bool, Boolean("addressBracketsEnforcement")] = True
+    """Addresses must be in angle brackets."""
+    greeting: Annotated[str, Parsed("smtpGreeting", one_line)] = ""
+    """Text after 220."""
+    disabled_features: Annotated[frozenset[str], _Features("disabledFeatures/*")] = frozenset()
+    """EHLO keywords that are not shown, one an element, or with commas in `disabledFeatures` itself."""
+    max_recipients: Annotated[int, Integer("maxRecipients", minimum=100)] = 1000
+    """Recipients of one mail; more get 452."""
+    max_mails: Annotated[int, Integer("maxMailsPerConnection", minimum=0)] = 0
+    """Mails on one connection, 0 for any number; more get 452."""
+
+
 @dataclass(frozen=True, slots=True)
-class SmtpSettings:
+class SmtpHandler(Handler):
+    name: Annotated[str, Text("class")] = ""
+    """An SMTP hook, see [processing](processing.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpHandlerChain(HandlerChain):
+    """The `handlerchain` element of an SMTP server."""
+
+    LOADERS = (CORE_LOADER, NO_AUTH_LOADER)
+
+    package: Annotated[str, Text("coreHandlersPackage")] = ""
+    """`NoAuthCmdHandlerLoader` takes AUTH away."""
+    handlers: Annotated[tuple[SmtpHandler, ...], Each("handler", finish=False)] = ()
+
+    def completed(self, settings: Settings) -> Self:
+        # James's samples name the loader among the handlers too, where it changes nothing
+        for one in self.handlers:
+            if one.short_name == NO_AUTH_LOADER != self.loader:
+                settings.problems.warning(
+                    one.settings.place,
+                    f"{NO_AUTH_LOADER} takes AUTH away only as the coreHandlersPackage of handlerchain",
+                )
+        return HandlerChain.completed(self, settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpSettings(SessionSettings):
     """One SMTP server."""
 
-    server: ServerSettings
-    announce: Announce = Announce.NEVER
+    WITHOUT_EFFECT = ("additionalConnectionChecks",)
+
+    server: Annotated[ServerSettings, server_group("smtpserver", 25, 300.0)]
+    chain: Annotated[SmtpHandlerChain, Group("handlerchain")] = SmtpHandlerChain()
+    announce: Annotated[Announce, Choice("auth/announce", _ANNOUNCE)] = Announce.NEVER
     """When AUTH is advertised."""
+    old_announce: Annotated[Announce, Choice(_OLD_PLACES[0], _OLD_ANNOUNCE, older=_OLD_PLACES[1:])] = Announce.NEVER
+    """When AUTH is advertised, without `auth/announce`. With `false`, and without the element `auth`, there is no AUTH."""
     auth_enabled: bool = True
     """False with the handlers' package without AUTH, and with `authRequired` false and no `auth`."""
-    auth_required: bool = False
+    auth_required: Annotated[bool, Boolean("auth/required")] = False
     """Refuse MAIL from clients that have neither authenticated nor an authorised address."""
-    auth: AuthSettings = DEFAULT_AUTH
-    authorized_networks: tuple[Network, ...] = ()
-    """Addresses that may relay without a login."""
-    verify_identity: VerifyIdentity = VerifyIdentity.STRICT
+    auth: Annotated[AuthSettings, AUTH] = DEFAULT_AUTH
+    authorized_networks: Annotated[tuple[Network, ...], Networks("authorizedAddresses", system_addresses)] = ()
+    """Addresses, networks and host names that may relay without a login."""
+    verify_identity: Annotated[VerifyIdentity, Choice("verifyIdentity", _IDENTITY)] = VerifyIdentity.STRICT
     """Whether a sender must be the user's own address."""
-    max_message_bytes: int = 0
-    """Largest message, 0 for no limit."""
-    max_line_bytes: int = 8192
-    """Longest command line."""
-    helo_enforced: bool = True
-    """MAIL needs HELO or EHLO before."""
-    brackets_enforced: bool = True
-    """Addresses must be in angle brackets."""
-    greeting: str = ""
-    """Text after 220."""
-    disabled_features: frozenset[str] = frozenset()
-    """EHLO keywords that are not shown."""
-    max_recipients: int = 1000
-    """Recipients of one mail; more get 452."""
-    max_mails: int = 0
-    """Mails on one connection, 0 for any number; more get 452."""
-    handlers: tuple[Settings, ...] = ()
-    """The configured `<handler>` elements in order."""
+
+    @property
+    def handlers(self) -> tuple[Settings, ...]:
+        """The configured `<handler>` elements in order."""
+        return tuple(one.settings for one in self.chain.handlers)
 
     def announces_auth(self, authorized: bool) -> bool:
         """Whether a client is offered AUTH; `authorized` if it may relay by its address."""
@@ -85,6 +148,35 @@ class SmtpSettings:
             case Announce.NEVER:
                 return False
 
+    def completed(self, settings: Settings) -> Self:
+        self._check_authorized(settings)
+        announce = self.announce if settings.has("auth/announce") else self.old_announce
+        without_auth = announce is Announce.NEVER and not settings.has("auth") and any(map(settings.has, _OLD_PLACES))
+        is_without_logins = self.chain.loader == NO_AUTH_LOADER
+        if self.auth_required and is_without_logins:
+            settings.problems.warning(
+                settings.place_of("auth/required"),
+                f"required has no effect with {NO_AUTH_LOADER}, which has no logins",
+            )
+        return replace(
+            self,
+            announce=announce,
+            auth_enabled=not is_without_logins and not without_auth,
+            auth_required=self.auth_required and not is_without_logins,
+        )
+
+    def _check_authorized(self, settings: Settings) -> None:
+        place, proxy = settings.place_of("authorizedAddresses"), self.server.proxy
+        for one in too_large(self.authorized_networks):
+            settings.problems.warning(
+                place, f"authorizedAddresses: every client in {one} may send to anybody: this is an open relay"
+            )
+        if self.authorized_networks and proxy is not None and not proxy.networks:
+            settings.problems.warning(
+                place,
+                "authorizedAddresses: without proxyNetworks any client can claim one of these addresses, and send to anybody",
+            )
+
 
 def read_smtp_settings(root: Node, problems: Problems) -> list[SmtpSettings]:
     """All enabled servers of a file."""
@@ -92,94 +184,7 @@ def read_smtp_settings(root: Node, problems: Problems) -> list[SmtpSettings]:
 
 
 def _read_server(settings: Settings) -> SmtpSettings:
-    server = read_server_settings(
-        settings,
-        default_name="smtpserver",
-        default_port=25,
-        default_timeout=300.0,
-        autodetected_name=socket.gethostname() or "localhost",
-    )
-    chain = settings.section("handlerchain")
-    loader, handlers = read_handler_chain(chain, (CORE_LOADER, NO_AUTH_LOADER))
-    places = [section for section in (settings, chain, settings.section("handler")) if section]
-    old = Announce.NEVER
-    for place in places:
-        old = place.choice("authRequired", old, _OLD_ANNOUNCE)
-    auth = settings.section("auth")
-    announce = auth.choice("announce", old, _ANNOUNCE) if auth else old
-    without_auth = auth is None and announce is Announce.NEVER and any(place.has("authRequired") for place in places)
-    if chain is not None:
-        _warn_of_loaders(chain, loader, handlers)
-    required = auth.boolean("required", False) if auth else False
-    if auth is not None and required and loader == NO_AUTH_LOADER:
-        auth.problems.warning(
-            auth.place_of("required"), f"required has no effect with {NO_AUTH_LOADER}, which has no logins"
-        )
-    read = SmtpSettings(
-        server=server,
-        announce=announce,
-        auth_enabled=loader != NO_AUTH_LOADER and not without_auth,
-        auth_required=required and loader != NO_AUTH_LOADER,
-        auth=read_auth_settings(auth, DEFAULT_AUTH.mechanisms, with_login=True),
-        authorized_networks=_authorized(settings, server),
-        verify_identity=settings.choice("verifyIdentity", VerifyIdentity.STRICT, _IDENTITY),
-        max_message_bytes=settings.size("maxmessagesize", 0, unit="K"),
-        max_line_bytes=settings.integer("maxLineLength", 8192, minimum=1000, maximum=1_048_576),
-        helo_enforced=settings.boolean("heloEhloEnforcement", True),
-        brackets_enforced=settings.boolean("addressBracketsEnforcement", True),
-        greeting=one_line(settings.text("smtpGreeting", "")),
-        disabled_features=read_disabled_features(settings),
-        max_recipients=settings.integer("maxRecipients", 1000, minimum=100),
-        max_mails=settings.integer("maxMailsPerConnection", 0, minimum=0),
-        handlers=handlers,
-    )
+    auth = read_auth_settings(settings.section("auth"), DEFAULT_AUTH.mechanisms, with_login=True)
+    made = read(SmtpSettings, settings, auth=auth)
     settings.finish()
-    return read
-
-
-def _authorized(settings: Settings, server: ServerSettings) -> tuple[Network, ...]:
-    networks, place = (
-        read_networks(settings, "authorizedAddresses", system_addresses),
-        settings.place_of("authorizedAddresses"),
-    )
-    for one in too_large(networks):
-        settings.problems.warning(
-            place, f"authorizedAddresses: every client in {one} may send to anybody: this is an open relay"
-        )
-    if networks and server.proxy is not None and not server.proxy.networks:
-        settings.problems.warning(
-            place,
-            "authorizedAddresses: without proxyNetworks any client can claim one of these addresses, and send to anybody",
-        )
-    return networks
-
-
-def read_disabled_features(settings: Settings) -> frozenset[str]:
-    """Keywords, in elements of their own or with commas."""
-    words: list[str] = []
-    for section in settings.sections("disabledFeatures"):
-        for one in (section, *section.children()):
-            words += one.body.split(",")
-        section.finish()
-    return frozenset(word.strip().upper() for word in words if word.strip())
-
-
-def _warn_of_loaders(chain: Settings, loader: str, handlers: tuple[Settings, ...]) -> None:
-    """James's samples name the loader among the handlers too, where it changes nothing."""
-    for handler in handlers:
-        if handler.text("class", "").rpartition(".")[2] == NO_AUTH_LOADER != loader:
-            chain.problems.warning(
-                handler.place, f"{NO_AUTH_LOADER} takes AUTH away only as the coreHandlersPackage of handlerchain"
-            )
-
-
-def read_handler_chain(chain: Settings | None, loaders: tuple[str, ...]) -> tuple[str, tuple[Settings, ...]]:
-    """The loader of the core handlers by its short name, one of those that there are, and the configured handlers in order."""
-    if chain is None:
-        return "", ()
-    chain.ignored("enableJmx", "jmxHandlersPackage")
-    name = chain.text("coreHandlersPackage", "")
-    loader = name.rpartition(".")[2]
-    if loader not in ("", *loaders):
-        chain.error(f"there is no {name!r} here{nearest(loader, loaders)}")
-    return loader, tuple(chain.sections("handler"))
+    return made

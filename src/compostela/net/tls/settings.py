@@ -2,7 +2,10 @@
 
 import enum
 from dataclasses import dataclass, field
+from typing import Annotated, Any, Self
 
+from compostela.base.declarations import Boolean, Choice, Declaration, Many, Parsed, Text
+from compostela.base.declared import Declared, Group, Taken
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Settings, nearest
 from compostela.net.tls.suites import OLD_PROTOCOLS, PROTOCOLS, TLS13_SUITES, Suites, iana_names, read_suites
@@ -22,100 +25,50 @@ STORE_TYPES = ("JKS", "PKCS12", "PEM")
 _CLIENT_CERTIFICATE = {one.value: one for one in ClientCertificate}
 
 
-@dataclass(frozen=True, slots=True)
-class ClientAuthSettings:
-    """The `clientAuth` block. Its presence makes a client's certificate necessary, unless it says otherwise."""
-
-    certificate: ClientCertificate = ClientCertificate.NEED
-    """`need` refuses clients without a certificate that is trusted, `want` only asks; one that is not trusted is refused by both."""
-    truststore: str | None = None
-    """URL of a store with the authorities whose certificates are taken; without it those that the system trusts."""
-    truststore_type: str = "JKS"
-    """JKS, PKCS12 or PEM; what the file is, is told by its first bytes."""
-    truststore_secret: str | None = field(default=None, repr=False)
-    """Password of the trust store."""
-    crls: tuple[str, ...] = ()
-    """URLs of lists of revoked certificates, PEM or DER; every authority that signs clients needs its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """The `tls` block. Without a key of its own a server that offers TLS cannot start."""
-
-    implicit: bool = False
-    """`socketTLS`: the connection begins with the handshake."""
-    starttls: bool = False
-    """`startTLS`: the upgrade command is offered."""
-    keystore: str | None = None
-    """URL of a key store."""
-    keystore_type: str = "JKS"
-    """JKS, PKCS12 or PEM; what the file is, is told by its first bytes."""
-    private_key: str | None = None
-    """URL of a key in PEM."""
-    certificates: str | None = None
-    """URL of the certificate chain in PEM."""
-    secret: str | None = field(default=None, repr=False)
-    """Password of the key store or of the key."""
-    key_secret: str | None = field(default=None, repr=False)
-    """Password of the key in a JKS store, when it is another than the store's."""
-    protocols: tuple[str, ...] = ()
-    """Allowed protocols (TLSv1.2, TLSv1.3); empty for TLS 1.2 and newer."""
-    suites: Suites = ANY_SUITE
-    """Allowed cipher suites by Java's names or OpenSSL's, the server's preference first; empty for the library's choice."""
-    client_auth: ClientAuthSettings | None = None
-    """Whether and how clients show certificates."""
-    place: Place = NOWHERE
-    """The place of the block, for error messages."""
-
-    @property
-    def offered(self) -> bool:
-        return self.implicit or self.starttls
-
-
-def read_tls_settings(section: Settings | None, place: Place) -> TlsSettings:
-    """Reads the block; None gives a server without TLS."""
-    if section is None:
-        return TlsSettings(place=place)
-    suites = section.strings("supportedCipherSuites/cipherSuite")
-    protocols = section.strings("supportedProtocols/protocol")
-    read = TlsSettings(
-        implicit=section.boolean("socketTLS", False),
-        starttls=section.boolean("startTLS", False),
-        keystore=section.text("keystore", None),
-        keystore_type=section.parsed("keystoreType", "JKS", _store_type),
-        private_key=section.text("privateKey", None),
-        certificates=section.text("certificates", None),
-        secret=section.text("secret", None),
-        key_secret=section.text("keySecret", None),
-        protocols=_protocols(section, protocols),
-        suites=_suites(section, suites),
-        client_auth=_client_auth(section.section("clientAuth"), section.boolean("enableOCSPCRLChecks", False)),
-        place=section.place,
-    )
-    if read.client_auth is None and section.boolean("enableOCSPCRLChecks", False):
-        section.problems.warning(
-            section.place_of("enableOCSPCRLChecks"),
-            "enableOCSPCRLChecks has no effect without clientAuth: there is no certificate to check",
-        )
-    if read.implicit and read.starttls:
-        section.error("socketTLS and startTLS can't both be true")
-    if read.offered and not read.keystore and not (read.private_key and read.certificates):
-        section.error("TLS needs a keystore, or privateKey and certificates")
-    if read.keystore and (read.private_key or read.certificates):
-        section.error("TLS takes its key from a keystore, or from privateKey and certificates, not from both")
-    section.ignored("provider", "algorithm", "sessionCache/size", "sessionCache/timeout")
-    if section.has("sessionCache"):
-        section.problems.warning(
-            section.place_of("sessionCache"),
-            "sessionCache has no effect: the TLS library keeps sessions in tickets, whose number and age it decides itself",
-        )
-    return read
-
-
 def _store_type(text: str) -> str:
     if text.upper() not in STORE_TYPES:
         raise InvalidArgument(f"{text!r} is none of {', '.join(STORE_TYPES)}{nearest(text, STORE_TYPES)}")
     return text.upper()
+
+
+class _Protocols(Declaration):
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        return "list"
+
+    def read(self, settings: Settings, default: Any) -> object:
+        return _protocols(settings, settings.strings(self.name)) or default
+
+
+class _CipherSuites(Declaration):
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        return "list"
+
+    def read(self, settings: Settings, default: Any) -> object:
+        names = settings.strings(self.name)
+        return _suites(settings, names) if names else default
+
+    def shown(self, default: object) -> object:  # noqa: ARG002 - none are named
+        return ()
+
+
+class _Certificate(Choice):
+    """The text of the element that holds it says the same."""
+
+    __slots__ = ()
+
+    def read(self, settings: Settings, default: Any) -> object:
+        written = settings.body.lower()
+        if written and written not in self.names:
+            settings.error(
+                f"clientAuth: {written!r} is neither need nor want; without the element no certificate is asked for"
+            )
+        return super().read(settings, self.names.get(written, default))
 
 
 def _protocols(section: Settings, names: list[str]) -> tuple[str, ...]:
@@ -151,35 +104,96 @@ def _suites(section: Settings, names: list[str]) -> Suites:
     return suites
 
 
-def _client_auth(section: Settings | None, revocations: bool) -> ClientAuthSettings | None:
-    if section is None:
-        return None
-    written = section.body.lower()
-    if written and written not in _CLIENT_CERTIFICATE:
-        section.error(
-            f"clientAuth: {written!r} is neither need nor want; without the element no certificate is asked for"
-        )
-    read = ClientAuthSettings(
-        certificate=section.choice(
-            "certificate", _CLIENT_CERTIFICATE.get(written, ClientCertificate.NEED), _CLIENT_CERTIFICATE
-        ),
-        truststore=section.text("truststore", None),
-        truststore_type=section.parsed("truststoreType", "JKS", _store_type),
-        truststore_secret=section.text("truststoreSecret", None),
-        crls=tuple(section.strings("crl")),
-    )
-    if read.truststore is None:
-        section.problems.warning(
-            section.place, "without a truststore every certificate of an authority that the system trusts is taken"
-        )
-    if revocations and not read.crls:
-        section.error(
-            "enableOCSPCRLChecks needs the authorities' lists of revoked certificates: Python's ssl cannot fetch them, "
-            "name the files in <crl>"
-        )
-    elif revocations:
-        section.problems.warning(
-            section.place,
-            "OCSP is not asked, and lists of revoked certificates are not fetched: keep the files of <crl> up to date",
-        )
-    return read
+@dataclass(frozen=True, slots=True)
+class ClientAuthSettings(Declared):
+    """The `clientAuth` block. Its presence makes a client's certificate necessary, unless it says otherwise."""
+
+    certificate: Annotated[ClientCertificate, _Certificate("certificate", _CLIENT_CERTIFICATE)] = ClientCertificate.NEED
+    """`need` refuses clients without a certificate that is trusted, `want` only asks; one that is not trusted is refused by both."""
+    truststore: Annotated[str | None, Text("truststore")] = None
+    """URL of a store with the authorities whose certificates are taken; without it those that the system trusts."""
+    truststore_type: Annotated[str, Parsed("truststoreType", _store_type)] = "JKS"
+    """JKS, PKCS12 or PEM; what the file is, is told by its first bytes."""
+    truststore_secret: Annotated[str | None, Text("truststoreSecret")] = field(default=None, repr=False)
+    """Password of the trust store."""
+    crls: Annotated[tuple[str, ...], Many("crl")] = ()
+    """URLs of lists of revoked certificates, PEM or DER; every authority that signs clients needs its own."""
+
+    def completed(self, settings: Settings) -> Self:
+        if self.truststore is None:
+            settings.problems.warning(
+                settings.place, "without a truststore every certificate of an authority that the system trusts is taken"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings(Declared):
+    """The `tls` block. Without a key of its own a server that offers TLS cannot start."""
+
+    WITHOUT_EFFECT = ("provider", "algorithm", "sessionCache/size", "sessionCache/timeout")
+
+    implicit: Annotated[bool, Boolean("socketTLS")] = False
+    """`socketTLS`: the connection begins with the handshake."""
+    starttls: Annotated[bool, Boolean("startTLS")] = False
+    """`startTLS`: the upgrade command is offered."""
+    keystore: Annotated[str | None, Text("keystore")] = None
+    """URL of a key store."""
+    keystore_type: Annotated[str, Parsed("keystoreType", _store_type)] = "JKS"
+    """JKS, PKCS12 or PEM; what the file is, is told by its first bytes."""
+    private_key: Annotated[str | None, Text("privateKey")] = None
+    """URL of a key in PEM."""
+    certificates: Annotated[str | None, Text("certificates")] = None
+    """URL of the certificate chain in PEM."""
+    secret: Annotated[str | None, Text("secret")] = field(default=None, repr=False)
+    """Password of the key store or of the key."""
+    key_secret: Annotated[str | None, Text("keySecret")] = field(default=None, repr=False)
+    """Password of the key in a JKS store, when it is another than the store's."""
+    protocols: Annotated[tuple[str, ...], _Protocols("supportedProtocols/protocol")] = ()
+    """Allowed protocols (TLSv1.2, TLSv1.3); empty for TLS 1.2 and newer."""
+    suites: Annotated[Suites, _CipherSuites("supportedCipherSuites/cipherSuite")] = ANY_SUITE
+    """Allowed cipher suites by Java's names or OpenSSL's, the server's preference first; empty for the library's choice."""
+    checks_revocations: Annotated[bool, Boolean("enableOCSPCRLChecks")] = False
+    """Certificates of clients are looked up in the lists of `clientAuth/crl`, which must be there."""
+    client_auth: Annotated[ClientAuthSettings | None, Group("clientAuth")] = None
+    """Whether and how clients show certificates."""
+    place: Annotated[Place, Taken(lambda settings: settings.place)] = NOWHERE
+    """The place of the block, for error messages."""
+
+    @property
+    def offered(self) -> bool:
+        return self.implicit or self.starttls
+
+    def completed(self, settings: Settings) -> Self:
+        if self.checks_revocations:
+            self._check_revocations(settings)
+        if self.implicit and self.starttls:
+            settings.error("socketTLS and startTLS can't both be true")
+        if self.offered and not self.keystore and not (self.private_key and self.certificates):
+            settings.error("TLS needs a keystore, or privateKey and certificates")
+        if self.keystore and (self.private_key or self.certificates):
+            settings.error("TLS takes its key from a keystore, or from privateKey and certificates, not from both")
+        if settings.has("sessionCache"):
+            settings.problems.warning(
+                settings.place_of("sessionCache"),
+                "sessionCache has no effect: the TLS library keeps sessions in tickets, whose number and age it decides itself",
+            )
+        return self
+
+    def _check_revocations(self, settings: Settings) -> None:
+        if self.client_auth is None:
+            settings.problems.warning(
+                settings.place_of("enableOCSPCRLChecks"),
+                "enableOCSPCRLChecks has no effect without clientAuth: there is no certificate to check",
+            )
+        elif not self.client_auth.crls:
+            settings.error(
+                "enableOCSPCRLChecks needs the authorities' lists of revoked certificates: Python's ssl cannot fetch them, "
+                "name the files in <crl>",
+                "clientAuth",
+            )
+        else:
+            settings.problems.warning(
+                settings.place_of("clientAuth"),
+                "OCSP is not asked, and lists of revoked certificates are not fetched: keep the files of <crl> up to date",
+            )

@@ -1,16 +1,23 @@
 """`webadmin.properties`."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
-from compostela.base.declared import Boolean, Many, Port, Text, read
+from compostela.base.declarations import Boolean, Many, Port, Text
+from compostela.base.declared import Declared, Reader
 from compostela.base.settings import Settings
 from compostela.core.networks import parse_address
 
 
 @dataclass(frozen=True, slots=True)
-class WebAdminSettings:
+class WebAdminSettings(Declared):
     """Where the administration API listens and its passwords."""
+
+    WITHOUT_EFFECT = (
+        "https.keystore", "https.password", "https.trust.keystore", "https.trust.password", "jwt.publickeypem.url",
+        "maxThreadCount", "minThreadCount",
+    )  # fmt: skip
+    NOT_YET = ("extensions.routes",)
 
     enabled: Annotated[bool, Boolean("enabled")] = False
     """Start the HTTP server."""
@@ -30,34 +37,29 @@ class WebAdminSettings:
     """Answer with CORS headers."""
     cors_origin: Annotated[str, Text("cors.origin")] = "*"
     """Value of Access-Control-Allow-Origin."""
+    https: Annotated[bool, Boolean("https.enabled", older=("https.enable",))] = False
+    """HTTPS. Not yet in effect."""
+    jwt: Annotated[bool, Boolean("jwt.enabled", older=("jwt.enable",))] = False
+    """JSON web tokens. Must not be turned on yet."""
 
     @property
     def needs_password(self) -> bool:
         """Whether a request needs a secret."""
         return bool(self.passwords or self.passwords_readonly or self.passwords_nodelete or self.generate_password)
 
-
-def read_webadmin_settings(settings: Settings) -> WebAdminSettings:
-    """Reads the whole file; HTTPS and JWT are not yet in effect."""
-    made = read(WebAdminSettings, settings)
-    for name in ("https.enabled", "https.enable"):
-        if settings.boolean(name, False):
-            settings.not_yet(name)
-    settings.ignored(
-        "https.keystore", "https.password", "https.trust.keystore", "https.trust.password", "jwt.publickeypem.url"
-    )
-    for name in ("jwt.enabled", "jwt.enable"):
-        if settings.boolean(name, False):
+    def completed(self, settings: Settings) -> Self:
+        if self.https:
+            settings.not_yet("https.enabled", "https.enable")
+        if self.jwt:
+            name = "jwt.enabled" if settings.has("jwt.enabled") else "jwt.enable"
             settings.error("JWT authentication is not available yet: remove the key, or set it to false", name)
-    settings.not_yet("extensions.routes")
-    settings.ignored("maxThreadCount", "minThreadCount")
-    if made.enabled and not made.needs_password and not _is_own_machine(made.host):
-        text = (
-            f"other machines reach WebAdmin ({made.host}), and it asks for no password: set one, or 'host = 127.0.0.1'"
-        )
-        settings.problems.warning(settings.place_of("password.generate"), text)
-    settings.finish()
-    return made
+        if self.enabled and not self.needs_password and not _is_own_machine(self.host):
+            text = f"other machines reach WebAdmin ({self.host}), and it asks for no password: set one, or 'host = 127.0.0.1'"
+            settings.problems.warning(settings.place_of("password.generate"), text)
+        return self
+
+
+read_webadmin_settings = Reader(WebAdminSettings)
 
 
 def _is_own_machine(host: str) -> bool:

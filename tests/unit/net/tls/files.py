@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from compostela.base import declared
 from compostela.base.settings import Node, Place, Problems, Settings, Severity
-from compostela.net.tls.settings import TlsSettings, read_tls_settings
+from compostela.net.tls.settings import TlsSettings
 
 FOLDER = Path(__file__).parents[3] / "data" / "tls"
 SECRET = "changeit"
@@ -29,7 +30,7 @@ def read(inside: str) -> tuple[TlsSettings, Problems]:
     """A block with STARTTLS and what is given."""
     problems = Problems()
     section = Settings(block(f"<tls startTLS='true'>{inside}</tls>"), problems)
-    settings = read_tls_settings(section, section.place)
+    settings = declared.read(TlsSettings, section)
     section.finish()
     return settings, problems
 

@@ -1,0 +1,87 @@
+"""Rows of the reference: elements of a file or parameters of a mailet, with what is said of names that have no effect."""
+
+import ast
+import inspect
+import socket
+from dataclasses import dataclass, field
+from functools import cache
+
+MAX_DEFAULT = 60
+
+
+@dataclass(slots=True)
+class Row:
+    """What is known of one name."""
+
+    kind: str
+    default: str
+    meaning: str
+
+
+@dataclass(slots=True)
+class Rows:
+    """By path, in the order of the page."""
+
+    elements: dict[str, Row] = field(default_factory=dict)
+    not_yet: dict[str, None] = field(default_factory=dict)
+    without_effect: dict[str, None] = field(default_factory=dict)
+
+    def table(self) -> list[str]:
+        """The lines of the page. Without any meaning there is no column for it."""
+        rows = [
+            (path, one.kind, one.default, f"{one.meaning.rstrip('.')}." if one.meaning else "")
+            for path, one in self.elements.items()
+        ]
+        columns = 4 if any(row[3] for row in rows) else 3
+        lines = [
+            f"| {' | '.join(row[:columns])} |"
+            for row in [
+                ("element", "type", "default", "meaning"),
+                ("---",) * 4,
+                *((f"`{path}`", *rest) for path, *rest in rows),
+            ]
+            if rows
+        ]
+        for title, names in (
+            ("Not yet in effect", self.not_yet),
+            ("Accepted, without meaning here", self.without_effect),
+        ):
+            if names:
+                lines += [*[""] * bool(lines), f"{title}: " + ", ".join(f"`{name}`" for name in names) + "."]
+        return lines
+
+
+def shown(value: object) -> str:
+    """A default as the reference shows it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case None | "" | b"":
+            return "none"
+        case list() | tuple() | frozenset():
+            return ", ".join(map(shown, value)) or "none"
+        case str() if value == socket.gethostname():
+            return "the machine's name"
+        case str():
+            text = " ".join(value.split()).replace("|", "\\|")
+            return text if len(text) <= MAX_DEFAULT else text[:MAX_DEFAULT].rstrip() + " …"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
+
+
+@cache
+def field_docs(settings: type) -> dict[str, str]:
+    """The docstring under each field of a class."""
+    (body,) = ast.parse(inspect.getsource(settings)).body
+    assert isinstance(body, ast.ClassDef)
+    found: dict[str, str] = {}
+    for one, text in zip(body.body, body.body[1:], strict=False):
+        match one, text:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str() as doc)),
+            ):
+                found[name] = " ".join(doc.split())
+    return found
