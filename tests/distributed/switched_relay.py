@@ -29,7 +29,7 @@ class SwitchedRelay:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        # it takes a free port, which nobody else is given then
+        # this chooses a free port
         self._run(self._relay.listen())
         self._run(self._relay.cut())
         return self

@@ -134,6 +134,7 @@ def relay(engine: str, engine_files: EngineFiles) -> Iterator[SwitchedRelay]:
         # each health check and the large mail wait for their time limits
         pytest.param("seaweedfs", True, marks=pytest.mark.slow),
     ],
+    ids=lambda value: {False: "refuses", True: "hangs"}.get(value, value),
 )
 def test_a_node_starts_while_one_engine_is_away(
     engine: str, hangs: bool, engine_files: EngineFiles, relay: SwitchedRelay, tmp_path: Path
