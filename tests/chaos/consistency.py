@@ -1,4 +1,4 @@
-"""James's consistency tasks, which must find nothing after the run."""
+"""James's consistency tasks and the comparison of logs with pages, which must find nothing after the run."""
 
 from tests.chaos.cluster import Node
 from tests.chaos.web_clients import ask, web
@@ -10,12 +10,13 @@ TASKS = (
     "/mailboxes?task=RecomputeMailboxCounters",
     "/mailboxes?task=SolveMessageDeletedInconsistencies",
     "/mailboxes?task=SolveMessageRecentInconsistencies",
+    "/mailboxes?task=CompareLogs",
     "/messages?task=SolveInconsistencies",
     "/cassandra/mappings?action=SolveInconsistencies",
 )
 NOTHING = (
     "fixedInconsistencies", "conflictingEntries", "errors", "failedMailboxes", "addedMessageIdEntries", "removedMessageIdEntries",
-    "errorMappingsCount",
+    "errorMappingsCount", "differences",
 )  # fmt: skip
 """Items of a report that must be empty or 0."""
 

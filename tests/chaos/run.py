@@ -9,6 +9,7 @@ from the seed is what clients do and which disturbances come in which order; whe
 - both nodes show the same UIDs, ModSeqs, flags and counts;
 - clients were told of temporary errors only, and a session broke only if its node was killed;
 - James's consistency tasks find nothing to mend, and the counters that they count anew stay as they were;
+- the log of each mailbox, carried out again from its first change, gives what the mailbox has;
 - the queues are empty, nothing was set aside, all health checks are healthy, IDLE hears of changes on the other node: without an operator.
 """
 

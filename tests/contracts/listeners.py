@@ -451,6 +451,22 @@ class UsageContract:
         await usage.assign(mailbox)
         assert await usage.of_user(CAROL) == Usage(0, 0), "what comes late is not counted"
 
+    async def test_usage_is_taken_anew_from_the_heads(self, usage: UsageStore, mailboxes: MailboxStore) -> None:
+        """What was never recorded, and what was recorded for another or is gone."""
+        one, moved, gone = [await a_mailbox(mailboxes, name) for name in ("one", "moved", "gone")]
+        for mailbox in (one, moved, gone):
+            await fill(mailboxes, mailbox, NO_FLAGS, SEEN)
+        for mailbox in (moved, gone):
+            await usage.record(mailbox, await mailboxes.head(mailbox))
+        size = (await mailboxes.head(one)).size_bytes
+        await mailboxes.rename([(moved, path("moved", CAROL))])
+        await mailboxes.delete(gone)
+        for _ in range(2):
+            await usage.recompute(BOB)
+            assert await usage.of_user(BOB) == Usage(2, size)
+        await usage.recompute(CAROL)
+        assert await usage.of_user(CAROL) == Usage(2, size)
+
     async def test_two_nodes_record_one_usage(
         self, usage: UsageStore, usage_elsewhere: UsageStore, mailboxes: MailboxStore, eventually: Eventually
     ) -> None:

@@ -12,6 +12,7 @@ __all__ = ["api"]
     [
         "/mailboxes?task=RecomputeMailboxCounters",
         "/mailboxes?task=SolveMessageRecentInconsistencies",
+        "/mailboxes?task=CompareLogs",
         "/messages?task=SolveInconsistencies",
         "/cassandra/mappings?action=SolveInconsistencies",
     ],

@@ -33,6 +33,10 @@ class Relay:
     ) -> None:
         await self.cut()
 
+    @property
+    def is_listening(self) -> bool:
+        return self._server is not None
+
     async def listen(self) -> None:
         self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]

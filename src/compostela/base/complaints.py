@@ -3,6 +3,7 @@
 import logging
 
 from compostela.base.clock import Clock
+from compostela.base.errors import TemporaryFailure
 
 REPEAT_SECONDS = 3600.0
 """A kind of failure that goes on is logged again after this time."""
@@ -19,7 +20,8 @@ class Complaints:
         self._kinds: dict[tuple[str, type[BaseException]], tuple[float, int]] = {}
 
     def error(self, event: str, error: BaseException, **fields: object) -> None:
-        """Logs the first failure of its kind with its traceback; counts the following ones until `REPEAT_SECONDS` are over."""
+        """Logs the first failure of its kind; counts the following ones until `REPEAT_SECONDS` are over. What the environment refuses is
+        told in one line, all else with its traceback."""
         kind, now = (event, type(error)), self._clock.monotonic()
         known = self._kinds.pop(kind, None)
         if known is not None and now < known[0] + REPEAT_SECONDS:
@@ -30,4 +32,7 @@ class Complaints:
         self._kinds[kind] = (now, 0)
         if known is not None and known[1]:
             fields["times_since_last_logged"] = known[1]
-        self._log.error(event, exc_info=error, extra=fields)
+        if isinstance(error, TemporaryFailure | OSError):
+            self._log.error(event, extra={**fields, "error": str(error) or type(error).__name__})
+        else:
+            self._log.error(event, exc_info=error, extra=fields)

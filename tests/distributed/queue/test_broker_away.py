@@ -79,13 +79,23 @@ async def test_what_is_in_work_when_the_broker_is_lost_is_neither_doubled_nor_a_
     waiting = asyncio.ensure_future(other.dequeue())
     await wipe_broker(broker_uri, node, node_elsewhere)
     clock.advance(3600)
-    assert await node_elsewhere.queues.sweep() == 0, "a living node has it in work"
+    assert await swept(node_elsewhere) == 0, "a living node has it in work"
     await item.retry(item.mail)
     again = await asyncio.wait_for(waiting, SECONDS) if not queue.at_hand else await queue.dequeue()
     assert again.attempts == 0
     await again.done()
     waiting.cancel()
     assert await queue.size() == 0
+
+
+async def swept(node: QueueNode) -> int:
+    """RabbitMQ 4 may end a connection once more that consumes from a queue while another node declares it."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                return await node.queues.sweep()
+            except TemporaryFailure:
+                await node.is_connected()
 
 
 async def wipe_broker(uri: str, *nodes: QueueNode) -> None:

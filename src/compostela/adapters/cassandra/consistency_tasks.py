@@ -17,12 +17,14 @@ from compostela.adapters.cassandra.rewriting import CassandraRewriting
 from compostela.base.concurrency import side_by_side
 from compostela.base.errors import NotFound, TemporaryFailure
 from compostela.core.mailbox.consistency import (
+    COMPARE_LOGS,
     MAX_LISTED,
     RECOMPUTE_COUNTERS,
     SOLVE_FLAGS,
     SOLVE_MAILBOXES,
     SOLVE_MAPPINGS,
     SOLVE_MESSAGES,
+    CompareLogs,
     CountedFlag,
     RecomputeCounters,
     SolveFlags,
@@ -38,6 +40,8 @@ _log = logging.getLogger(__name__)
 PART = 100
 """Mailboxes, users or messages between two notes of how far a task is."""
 AT_ONCE = 8
+LOGS_AT_ONCE = 2
+"""Each has a part of a mailbox in memory."""
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 _OF_FLAG = {CountedFlag.DELETED: ("deleted", "deleted_size"), CountedFlag.RECENT: ("recent",)}
@@ -51,6 +55,7 @@ def repairs(mailboxes: MailboxConsistency, rewriting: CassandraRewriting) -> lis
         SolveFlagsTask(mailboxes),
         SolveMessagesTask(mailboxes),
         SolveMappingsTask(rewriting),
+        CompareLogsTask(mailboxes),
     ]
 
 
@@ -320,3 +325,71 @@ class SolveMappingsTask(TaskRunner[SolveMappings]):
             mended += wrong
             await context.report({"successfulMappingsCount": looked, "errorMappingsCount": 0})
         _log.info("mappings were compared", extra={"rows": looked, "mended": mended})
+
+
+class _Compared(msgspec.Struct):
+    position: str | None = ""
+    looked: int = 0
+    messages: int = 0
+    changes: int = 0
+    count: int = 0
+    differences: list[tuple[str, int, int, str]] = msgspec.field(default_factory=list)
+    """Mailbox, UID, ModSeq and kind; at most `MAX_LISTED` of `count`."""
+    failed: list[str] = msgspec.field(default_factory=list)
+
+
+class CompareLogsTask(TaskRunner[CompareLogs]):
+    """Mends nothing: which side is right, only someone who knows what happened to the cluster can say."""
+
+    name = COMPARE_LOGS
+    arguments = CompareLogs
+
+    def __init__(self, mailboxes: MailboxConsistency) -> None:
+        self._mailboxes = mailboxes
+
+    async def describe(self, arguments: CompareLogs) -> Json:
+        del arguments
+        return _compared_told(_Compared())
+
+    async def run(self, arguments: CompareLogs, context: TaskContext) -> None:
+        del arguments
+        progress = msgspec.convert(context.progress or {}, _Compared)
+        while progress.position is not None:
+            part, position = await self._mailboxes.mailboxes(progress.position, PART)
+            await side_by_side(part, lambda mailbox: self._compare(mailbox, progress), LOGS_AT_ONCE)
+            progress.position = position
+            progress.looked += len(part)
+            await context.report(_compared_told(progress), msgspec.to_builtins(progress))
+
+    async def _compare(self, mailbox: str, progress: _Compared) -> None:
+        try:
+            found = await self._mailboxes.compare_log(mailbox)
+        except NotFound:
+            return
+        except TemporaryFailure:
+            progress.failed = [*progress.failed, mailbox][:MAX_LISTED]
+            return
+        progress.messages += found.messages
+        progress.changes += found.entries
+        progress.count += len(found.differences)
+        listed = [(mailbox, one.uid, one.modseq, str(one.kind)) for one in found.differences[:MAX_LISTED]]
+        progress.differences = [*progress.differences, *listed][:MAX_LISTED]
+        if found.differences:
+            _log.error(
+                "the log and the pages of a mailbox differ",
+                extra={"mailbox": mailbox, "differences": len(found.differences)},
+            )
+
+
+def _compared_told(progress: _Compared) -> Json:
+    return {
+        "processedMailboxes": progress.looked,
+        "comparedMessages": progress.messages,
+        "replayedChanges": progress.changes,
+        "differencesCount": progress.count,
+        "differences": [
+            {"mailboxId": mailbox, "uid": uid, "modSeq": modseq, "kind": kind}
+            for mailbox, uid, modseq, kind in progress.differences
+        ],
+        "failedMailboxes": progress.failed,
+    }

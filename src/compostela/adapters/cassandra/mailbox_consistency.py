@@ -1,6 +1,6 @@
 """Compares what Cassandra has twice about mailboxes, and mends it.
 
-The truth is the log of a mailbox with its pages. Kept beside it: the counters of the head, the name in the user's tree, the places
+The truth is the log of a mailbox with its pages, which are compared with each other too. Kept beside it: the counters of the head, the name in the user's tree, the places
 in the rows of messages. Mailboxes at work may be compared too: counters are compared in one moment, names are looked up again before
 they count as wrong, and places only where the pages show all changes.
 """
@@ -13,6 +13,7 @@ from compostela.adapters.cassandra.mailbox_contents import SIDE_BY_SIDE
 from compostela.adapters.cassandra.mailbox_messages import CassandraMessages
 from compostela.adapters.cassandra.mailbox_publisher import Publishers
 from compostela.adapters.cassandra.mailbox_removal import MailboxRemoval
+from compostela.adapters.cassandra.mailbox_replay import Replayed, replay
 from compostela.adapters.cassandra.mailbox_states import MailboxTables
 from compostela.adapters.cassandra.mailbox_tree import MailboxTreeTable, TreeWrite
 from compostela.base.clock import Clock
@@ -96,6 +97,12 @@ class MailboxConsistency:
             return head != state.head, None if head == state.head else Plan(head)
 
         return await self._publishers.change(mailbox, all_pages, plan)
+
+    # the log
+
+    async def compare_log(self, mailbox: str) -> Replayed:
+        """Compare the kept log of a mailbox with its pages, and mend nothing. Raises `NotFound`."""
+        return await replay(self._tables, mailbox)
 
     # names
 

@@ -22,6 +22,9 @@ class HeadsUsage:
     async def forget(self, mailbox: MailboxId) -> None:
         pass
 
+    async def recompute(self, user: Username) -> None:
+        pass
+
     async def of_user(self, user: Username) -> Usage:
         owned = await self._mailboxes.of_user(user)
         heads = (await self._mailboxes.heads([mailbox.id for mailbox in owned])).values()

@@ -123,9 +123,9 @@ class EmbeddedHierarchy:
         if not await self._writer.run(job, frees_space=True, is_long=True):
             try:
                 await removal.purge_deleted(self._writer)
-            except TemporaryFailure:
+            except TemporaryFailure as failure:
                 # the mailbox is gone; the next start or collection goes on
-                _log.exception("the messages of a deleted mailbox could not all be removed")
+                _log.error("the messages of a deleted mailbox could not all be removed", extra={"error": str(failure)})
 
     async def tree(self, user: Username, since: ModSeq, limit: int = PAGE_ENTRIES) -> TreePage:
         with self._reader.snapshot() as execute:

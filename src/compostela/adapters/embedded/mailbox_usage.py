@@ -14,6 +14,9 @@ _RECORD = """INSERT INTO mailbox_usage VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (
     WHERE excluded.modseq > mailbox_usage.modseq"""
 _ASSIGN = "UPDATE mailbox_usage SET user = ? WHERE mailbox = ?"
 _FORGET = "DELETE FROM mailbox_usage WHERE mailbox = ?"
+_FORGET_OTHERS = "DELETE FROM mailbox_usage WHERE user = ?1 AND mailbox NOT IN (SELECT id FROM mailbox WHERE user = ?1)"
+_RECOMPUTE = """INSERT OR REPLACE INTO mailbox_usage (mailbox, user, messages, size_bytes, modseq)
+    SELECT id, user, messages, size_bytes, highest_modseq FROM mailbox WHERE user = ?"""
 _OF_USER = "SELECT coalesce(sum(messages), 0), coalesce(sum(size_bytes), 0) FROM mailbox_usage WHERE user = ?"
 
 
@@ -47,6 +50,13 @@ class EmbeddedUsage:
 
     async def forget(self, mailbox: MailboxId) -> None:
         await self._writer.execute(_FORGET, (self._names.row(mailbox),), frees_space=True)
+
+    async def recompute(self, user: Username) -> None:
+        def job(tx: Transaction) -> None:
+            tx.execute(_FORGET_OTHERS, (user.value,))
+            tx.execute(_RECOMPUTE, (user.value,))
+
+        await self._writer.run(job, frees_space=True)
 
     async def of_user(self, user: Username) -> Usage:
         return Usage(*self._reader.execute(_OF_USER, (user.value,)).fetchone())

@@ -39,6 +39,7 @@ from compostela.web.webadmin.routes.mail_queues import MailQueueRoutes
 from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoutes
 from compostela.web.webadmin.routes.mappings import MappingRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
+from compostela.web.webadmin.routes.quotas import QuotaRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
 from compostela.web.webadmin.routes.sieve import SieveRoutes
 from compostela.web.webadmin.routes.sieve_lists import SieveListRoutes
@@ -66,6 +67,7 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
         SieveRoutes(users, services.sieve),
         SieveListRoutes(users, services.sieve),
         BanRoutes(services.throttle),
+        QuotaRoutes(tasks),
         DropListRoutes(stores.drop_lists),
         DlpRuleRoutes(domains, stores.dlp_rules),
     ]

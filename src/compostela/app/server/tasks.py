@@ -15,6 +15,7 @@ from compostela.core.blob.tasks import CollectBlobsTask
 from compostela.core.drop_lists.service import DropListDeletion
 from compostela.core.events.listeners import Listeners
 from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
+from compostela.core.events.usage_tasks import RecomputeUsageTask
 from compostela.core.mailbox.tasks import ClearMailboxTask
 from compostela.core.mailbox.user_data import MailboxChange, MailboxDeletion
 from compostela.core.outbound.tls_report_task import SendTlsReportsTask
@@ -73,6 +74,7 @@ def make_tasks(
         RedeliverGroupTask(stores.dead_letters, listeners),
         RedeliverOneTask(stores.dead_letters, listeners),
         CollectBlobsTask(stores.blob_garbage),
+        RecomputeUsageTask(users, stores.usage),
         tls_reports,
         *stores.repairs,
     ])  # fmt: skip

@@ -1,4 +1,6 @@
-"""Tasks that compare what is kept twice about mailboxes, messages and mappings, and mend it: names and arguments, which are James's.
+"""Tasks that compare what is kept twice about mailboxes, messages and mappings: names and arguments.
+
+All but `COMPARE_LOGS` are James's and mend what they find; that one only reports.
 
 An edition that keeps nothing twice has none of them: embedded, one transaction writes everything. Distributed, `Stores.repairs` has the
 runners.
@@ -12,6 +14,7 @@ RECOMPUTE_COUNTERS = "recompute-mailbox-counters"
 SOLVE_FLAGS = "solve-mailbox-flag-inconsistencies"
 SOLVE_MESSAGES = "solve-message-inconsistencies"
 SOLVE_MAPPINGS = "cassandra-mappings-solve-inconsistencies"
+COMPARE_LOGS = "compare-mailbox-logs"
 
 MESSAGES_PER_SECOND = 100
 MAX_LISTED = 100
@@ -58,3 +61,8 @@ class SolveMessages:
 @dataclass(frozen=True, slots=True)
 class SolveMappings:
     """Mappings, and the sources of each target."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareLogs:
+    """The logs of mailboxes, with their pages."""

@@ -193,9 +193,9 @@ async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, Mes
         return {}
     try:
         result = await view.session.store_flags(view.mailbox, UidSet.of(unseen), FlagsMode.ADD, _SEEN)
-    except TemporaryFailure:
+    except TemporaryFailure as failure:
         # a mail that is read and stays unseen is better than one that cannot be read, as on a full disk
-        _log.exception("messages could not be marked as seen")
+        _log.error("messages could not be marked as seen", extra={"error": str(failure)})
         return {}
     before = {row.uid: row for row in rows}
     return {row.uid: before[row.uid]._replace(modseq=row.modseq, flags=row.flags) for row in result.updated}

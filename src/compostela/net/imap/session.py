@@ -333,7 +333,7 @@ class ImapProtocol(GatheringHost):
             case StorageFull():
                 self._answer(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE")
             case TemporaryFailure():
-                _log.error("a command failed for now", exc_info=error, extra={"command": name})
+                _log.error("a command failed for now", extra={"command": name, "error": str(error)})
                 self._answer(tag, "NO", f"{name} processing failed.", "UNAVAILABLE")
             case _:
                 _log.error("unexpected error in a command", exc_info=error, extra={"command": name})

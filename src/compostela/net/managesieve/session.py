@@ -183,8 +183,8 @@ class ManageSieveProtocol(GreetingHost):
                 assert self._user is not None
                 try:
                     self._write(await scripts.answer(self._server, self._user, command))
-                except TemporaryFailure:
-                    _log.exception("a command failed for now")
+                except TemporaryFailure as failure:
+                    _log.error("a command failed for now", extra={"error": str(failure)})
                     self._write(_UNABLE)
 
     # login
@@ -217,8 +217,8 @@ class ManageSieveProtocol(GreetingHost):
             self._refuse(responses.no("The answer is not of the mechanism's form"), is_failure=True)
         except LoginRefused as refused:
             self._refuse(_REFUSALS[refused.refusal], is_failure=True)
-        except TemporaryFailure:
-            _log.exception("a login could not be checked")
+        except TemporaryFailure as failure:
+            _log.error("a login could not be checked", extra={"error": str(failure)})
             self._refuse(_UNABLE)
         else:
             if isinstance(step, bytes):

@@ -201,8 +201,8 @@ class Pop3Protocol(GatheringHost):
         assert self._transaction is not None
         try:
             await self._transaction.run(command)
-        except TemporaryFailure:
-            _log.exception("a command failed for now")
+        except TemporaryFailure as failure:
+            _log.error("a command failed for now", extra={"error": str(failure)})
             self.write(replies.UNABLE)
         except CutOff:
             _log.exception("a message could not be read to its end; the connection is aborted")
@@ -218,8 +218,8 @@ class Pop3Protocol(GatheringHost):
             assert self._transaction is not None
             try:
                 await self._transaction.maildrop.remove_marked()
-            except TemporaryFailure:
-                _log.exception("marked messages could not be removed")
+            except TemporaryFailure as failure:
+                _log.error("marked messages could not be removed", extra={"error": str(failure)})
                 reply = replies.NOT_ALL_REMOVED
         self._close(reply)
 
@@ -276,8 +276,8 @@ class Pop3Protocol(GatheringHost):
             return
         try:
             maildrop = await Maildrop.open(self._server.mailboxes.session(Actor.delegate(identity.login, user)), user)
-        except TemporaryFailure:
-            _log.exception("a maildrop could not be opened")
+        except TemporaryFailure as failure:
+            _log.error("a maildrop could not be opened", extra={"error": str(failure)})
             self._reply(command, replies.MAILDROP_FAILED)
             return
         self._transaction, self._user = Transaction(maildrop, self, utf8=self._utf8), user

@@ -51,8 +51,8 @@ class AuthExchange:
             return replies.undecodable(self._name), False
         except LoginRefused as refused:
             return _REFUSALS[refused.refusal], False
-        except TemporaryFailure:
-            _log.exception("a login could not be checked")
+        except TemporaryFailure as failure:
+            _log.error("a login could not be checked", extra={"error": str(failure)})
             return replies.UNABLE, False
         if isinstance(step, bytes):
             return reply(334, "", base64.b64encode(step).decode()), True

@@ -231,8 +231,8 @@ class Commands:
             )
         except StorageFull:
             return replies.STORAGE_FULL
-        except TemporaryFailure:
-            _log.exception("a mail could not be enqueued")
+        except TemporaryFailure as failure:
+            _log.error("a mail could not be enqueued", extra={"error": str(failure)})
             return replies.NOT_ENQUEUED
         self.note_accepted(received)
         return replies.MESSAGE_RECEIVED
@@ -263,8 +263,8 @@ class Commands:
                 return self._refusal(result)
         except StorageFull:
             return replies.STORAGE_FULL
-        except TemporaryFailure:
-            _log.exception("a mail could not be received")
+        except TemporaryFailure as failure:
+            _log.error("a mail could not be received", extra={"error": str(failure)})
             return replies.NOT_ENQUEUED
         return mail
 
@@ -337,8 +337,8 @@ async def _ask(answers: Iterable[Awaitable[HookResult]]) -> HookResult:
         return await _decision(answers)
     except StorageFull:
         return _NO_ROOM
-    except TemporaryFailure:
-        _log.exception("an SMTP hook failed for now")
+    except TemporaryFailure as failure:
+        _log.error("an SMTP hook failed for now", extra={"error": str(failure)})
         return _FAILED_FOR_NOW
 
 

@@ -1,4 +1,4 @@
-"""Tasks that compare what is kept twice, and mend it: /mailboxes, /messages and /cassandra/mappings.
+"""Tasks that compare what is kept twice: /mailboxes, /messages and /cassandra/mappings.
 
 Only an edition that keeps something twice has them. The others answer 400.
 """
@@ -9,12 +9,14 @@ from starlette.routing import Route
 
 from compostela.base.errors import InvalidArgument
 from compostela.core.mailbox.consistency import (
+    COMPARE_LOGS,
     MESSAGES_PER_SECOND,
     RECOMPUTE_COUNTERS,
     SOLVE_FLAGS,
     SOLVE_MAILBOXES,
     SOLVE_MAPPINGS,
     SOLVE_MESSAGES,
+    CompareLogs,
     CountedFlag,
     RecomputeCounters,
     SolveFlags,
@@ -34,6 +36,7 @@ _MAILBOX_TASKS = (
     "RecomputeMailboxCounters",
     "SolveMessageDeletedInconsistencies",
     "SolveMessageRecentInconsistencies",
+    "CompareLogs",
 )
 
 
@@ -53,7 +56,8 @@ class ConsistencyRoutes:
         `I-KNOW-WHAT-I-M-DOING: ALL-SERVICES-ARE-OFFLINE` (needed; the servers may stay up) and `maxIterations`;
         `RecomputeMailboxCounters`,
         `SolveMessageDeletedInconsistencies` and `SolveMessageRecentInconsistencies` count messages. `autoMerge` and
-        `trustMessageProjection` are accepted and reported."""
+        `trustMessageProjection` are accepted and reported. `CompareLogs`, which James has not, carries the kept log of each mailbox out again,
+        compares the result with what is stored and reports the differences; it mends nothing."""
         match chosen_of(request, "task", _MAILBOX_TASKS):
             case "SolveInconsistencies":
                 if request.headers.get(CONFIRMATION) != CONFIRMED:
@@ -68,8 +72,10 @@ class ConsistencyRoutes:
                 return await self._submitted(RECOMPUTE_COUNTERS, RecomputeCounters(is_trusting))
             case "SolveMessageDeletedInconsistencies":
                 return await self._submitted(SOLVE_FLAGS, SolveFlags(CountedFlag.DELETED))
-            case _:
+            case "SolveMessageRecentInconsistencies":
                 return await self._submitted(SOLVE_FLAGS, SolveFlags(CountedFlag.RECENT))
+            case _:
+                return await self._submitted(COMPARE_LOGS, CompareLogs())
 
     async def messages(self, request: Request) -> Response:
         """A task that compares messages and the places where they are noted (`task=SolveInconsistencies`), `messagesPerSecond` at
