@@ -17,6 +17,8 @@ from compostela.protocols.smtp.client import (
     SmtpClientEngine,
 )
 from compostela.testing.mails import address
+from tests.fuzz.engines import smtp_client_answers
+from tests.fuzz.strategies import cut
 
 ALICE, BOB = address("alice@example.com"), address("bob@example.org")
 OFFER = b"250-mx.example.org greets\r\n250-PIPELINING\r\n250-size 1000\r\n250-AUTH PLAIN login\r\n250 8BITMIME\r\n"
@@ -245,52 +247,27 @@ def test_replies_at_the_limits() -> None:
 DIALOGUE = (
     b"220 ready\r\n"
     + OFFER
-    + b"250 ok\n250-2.1.5 first\r\n250 2.1.5 second\r\n550\r\n354 go on\r\n250 2.0.0 taken \xff\r\n221 bye\r\n"
+    + b"334 \r\n235 in\r\n250 ok\n250-2.1.5 first\r\n250 2.1.5 second\r\n550\r\n354 go on\r\n250 2.0.0 taken \xff\r\n221 bye\r\n"
 )
-COMMANDS = ("EHLO me.example", "MAIL FROM:<>", "RCPT TO:<a@b>", "RCPT TO:<c@d>", "DATA")
-
-
-def conversation(octets: bytes, cuts: list[int]) -> list[tuple[str, int, tuple[str, ...]]]:
-    """One whole dialogue, whose replies come in pieces, and the loss of the connection after them."""
-    engine = SmtpClientEngine()
-    for line in COMMANDS:
-        engine.say(line)
-    found: list[tuple[str, int, tuple[str, ...]]] = []
-
-    def go_on() -> None:
-        while True:
-            engine.to_send()
-            if engine.phase is Phase.MESSAGE:
-                engine.message_lines(b"x\r\n")
-                engine.end_of_message()
-                engine.say("QUIT")
-            answer = engine.next_answer()
-            if answer is None:
-                break
-            found.append((answer.to, answer.reply.code, answer.reply.lines))
-
-    for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True):
-        engine.receive(octets[start:end])
-        go_on()
-    engine.end()
-    if engine.awaited is not None:
-        with pytest.raises(PeerError, match="closed"):
-            go_on()
-    return found
 
 
 @given(st.integers(0, len(DIALOGUE)), st.data())
 def test_any_split_gives_the_same_answers(size: int, data: st.DataObject) -> None:
     octets = DIALOGUE[:size]  # the connection may be lost anywhere
-    cuts = sorted(data.draw(st.lists(st.integers(0, size))))
-    assert conversation(octets, cuts) == conversation(octets, [])
+    assert smtp_client_answers(data.draw(cut(octets))) == smtp_client_answers([octets])
 
 
 def test_the_whole_dialogue() -> None:
-    steps = [(to, code) for to, code, _ in conversation(DIALOGUE, list(range(len(DIALOGUE))))]
+    steps = [one[:2] for one in smtp_client_answers(DIALOGUE[at : at + 1] for at in range(len(DIALOGUE)))]
     assert steps == [
-        (GREETING, 220), ("EHLO", 250), ("MAIL", 250), ("RCPT", 250), ("RCPT", 550), ("DATA", 354), (MESSAGE, 250), ("QUIT", 221),
+        (GREETING, 220), ("EHLO", 250), ("AUTH", 235), ("MAIL", 250), ("RCPT", 250), ("RCPT", 550), ("DATA", 354), (MESSAGE, 250), ("QUIT", 221),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", range(len(DIALOGUE)))
+def test_a_lost_connection_is_told_wherever_it_is_lost(size: int) -> None:
+    *_, last = smtp_client_answers([DIALOGUE[:size]])
+    assert last == "the connection was closed"
 
 
 @given(st.lists(st.binary(max_size=50)), st.booleans())

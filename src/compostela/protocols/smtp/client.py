@@ -3,7 +3,7 @@
 Queue commands with `say`, write what `to_send` gives, feed what arrives to `receive`, and take each reply with `next_answer`, which
 tells what it answers. The engine keeps the order of RFC 2920: where the server offers PIPELINING a group of commands goes out at once,
 otherwise one command at a time. Nothing goes out before the greeting has come, inside a message, or between the go-ahead for TLS and the
-end of the handshake. Any split of the input gives the same answers.
+end of the handshake. The host reads only while an answer is `awaited`, so what the engine keeps is bounded. Any split of the input gives the same answers.
 """
 
 import enum
@@ -25,6 +25,8 @@ GREETING = "the connection"
 """What the server's greeting answers."""
 MESSAGE = "the message"
 """What the reply after the final dot answers."""
+MAX_SHOWN = 80
+"""Octets of an answer that is not SMTP, in the error."""
 _MORE = 334
 _REPLY = re.compile(rb"(\d{3})([ -]?)(.*)")
 _LAST_OF_GROUP = frozenset({
@@ -186,7 +188,7 @@ class SmtpClientEngine(InputBuffer):
         while (line := self._next_line()) is not None:
             match = _REPLY.match(line)
             if match is None:
-                raise self._failed("an answer that is not SMTP")
+                raise self._failed(f"an answer that is not SMTP: {line[:MAX_SHOWN].decode('utf-8', 'replace')!r}")
             self._lines.append(match.group(3).decode("utf-8", "replace"))
             if match.group(2) != b"-":
                 lines, self._lines = tuple(self._lines), []
