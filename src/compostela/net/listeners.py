@@ -27,8 +27,8 @@ LAST_WORDS_SECONDS = 1.0
 MAX_TIMER_SECONDS = 5.0
 
 
-class Session(Protocol):
-    """What a listener asks of the sessions that it made."""
+class OpenConnection(Protocol):
+    """What a listener asks of the connections that it made."""
 
     @property
     def account(self) -> Username | None:
@@ -86,7 +86,7 @@ class Listener:
         self._factory = factory
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server | SharedAcceptor] = []
-        self._sessions: set[Session] = set()
+        self._sessions: set[OpenConnection] = set()
         self._waiting: dict[Admission, str | None] = {}
         self.scheduler = FairScheduler()
         self.events_seen = 0
@@ -151,7 +151,7 @@ class Listener:
             self._count_out(self._waiting.pop(pending))
             self._look_quiet()
 
-    def admit(self, session: Session, address: str) -> bool:
+    def admit(self, session: OpenConnection, address: str) -> bool:
         """Counts a new session in; False when a limit is reached: then the session closes at once."""
         if self._empty is not None:
             return False
@@ -162,7 +162,7 @@ class Listener:
         self._connections.inc()
         return True
 
-    def dismiss(self, session: Session, address: str) -> None:
+    def dismiss(self, session: OpenConnection, address: str) -> None:
         """Counts a session out. Unknown sessions are ignored."""
         if session not in self._sessions:
             return
@@ -187,7 +187,7 @@ class Listener:
         return {user for session in self._sessions if (user := session.login) is not None}
 
     def channels(self, user: Username | None, started: float) -> list[Channel]:
-        """The open connections of one user, or all. `started`: see `Session.channel`."""
+        """The open connections of one user, or all. `started`: see `OpenConnection.channel`."""
         found = [one for one in self._sessions if user is None or one.login == user]
         return [one.channel(self.settings.name, started) for one in found]
 

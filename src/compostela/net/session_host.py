@@ -97,12 +97,12 @@ class SessionHost(asyncio.Protocol, ABC):
 
     @property
     def account(self) -> Username | None:
-        """See `Session`; None also for protocols whose sessions outlive the account without harm."""
+        """See `OpenConnection`; None also for protocols whose sessions outlive the account without harm."""
         return None
 
     @property
     def login(self) -> Username | None:
-        """See `Session`."""
+        """See `OpenConnection`."""
         return self.account
 
     def _details(self) -> dict[str, str]:
@@ -112,11 +112,11 @@ class SessionHost(asyncio.Protocol, ABC):
     # what the listener asks
 
     def expel(self) -> None:
-        """See `Session`."""
+        """See `OpenConnection`."""
         self._cut_off(CloseReason.REMOVED)
 
     def disconnect(self) -> None:
-        """See `Session`."""
+        """See `OpenConnection`."""
         self._cut_off(CloseReason.DISCONNECTED)
 
     def _cut_off(self, reason: CloseReason) -> None:
@@ -129,7 +129,7 @@ class SessionHost(asyncio.Protocol, ABC):
             self._transport.abort()
 
     def channel(self, endpoint: str, started: float) -> Channel:
-        """See `Session`."""
+        """See `OpenConnection`."""
         return Channel(
             self.protocol,
             endpoint,
@@ -143,7 +143,7 @@ class SessionHost(asyncio.Protocol, ABC):
         )
 
     def shut_down(self, *, at_once: bool = False) -> None:
-        """See `Session`."""
+        """See `OpenConnection`."""
         self._ending = True
         if self._closing:
             return
@@ -154,7 +154,7 @@ class SessionHost(asyncio.Protocol, ABC):
             self._transport.abort()
 
     def check_idle(self, now: float) -> None:
-        """See `Session`."""
+        """See `OpenConnection`."""
         if self._closing:
             self._closing_since = self._closing_since or now
             if now - self._closing_since > CLOSE_SECONDS:

@@ -18,6 +18,7 @@ from compostela.core.rate_limits.ports import ConnectionCounts
 from compostela.core.smtp_hooks.hooks import HookChain
 from compostela.core.tracing.tracer import Tracer
 from compostela.net.accepting import AcceptTurns
+from compostela.net.connection import Connection
 from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapProtocol
 from compostela.net.imap.settings import ImapSettings
@@ -25,7 +26,7 @@ from compostela.net.listeners import Listener
 from compostela.net.lmtp.session import LmtpProtocol
 from compostela.net.lmtp.settings import LmtpSettings
 from compostela.net.managesieve.server import ManageSieveServer
-from compostela.net.managesieve.session import ManageSieveProtocol
+from compostela.net.managesieve.session import ManageSieveSession
 from compostela.net.managesieve.settings import ManageSieveSettings
 from compostela.net.pop3.server import LoginDelays, Pop3Server
 from compostela.net.pop3.session import Pop3Protocol
@@ -88,7 +89,10 @@ class ListenerFactory:
         bans = self.bans if settings.ban_check is not None else None
         limits = self.services.sieve_engine.limits
         server = ManageSieveServer(settings, self.services.sieve, logins, limits, bans)
-        return self._listener(settings.server, lambda listener, tls: ManageSieveProtocol(server, listener, tls))
+        return self._listener(
+            settings.server,
+            lambda listener, tls: Connection(listener, lambda connection: ManageSieveSession(server, connection, tls)),
+        )
 
     def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:
         return SmtpServer(
