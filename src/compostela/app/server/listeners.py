@@ -29,7 +29,7 @@ from compostela.net.managesieve.server import ManageSieveServer
 from compostela.net.managesieve.session import ManageSieveSession
 from compostela.net.managesieve.settings import ManageSieveSettings
 from compostela.net.pop3.server import LoginDelays, Pop3Server
-from compostela.net.pop3.session import Pop3Protocol
+from compostela.net.pop3.session import Pop3Session
 from compostela.net.pop3.settings import Pop3Settings
 from compostela.net.settings import ServerSettings
 from compostela.net.smtp.server import SmtpServer
@@ -82,7 +82,10 @@ class ListenerFactory:
         logins = replace(self.logins.of(settings.auth), noted_by=self.recent_logins)
         bans = self.bans if settings.ban_check is not None else None
         server = Pop3Server(settings, self.services.mailboxes, logins, self.login_delays, bans)
-        return self._listener(settings.server, lambda listener, tls: Pop3Protocol(server, listener, tls))
+        return self._listener(
+            settings.server,
+            lambda listener, tls: Connection(listener, lambda connection: Pop3Session(server, connection, tls)),
+        )
 
     def managesieve(self, settings: ManageSieveSettings) -> Listener:
         logins = replace(self.logins.of(settings.auth), noted_by=self.recent_logins)
