@@ -23,9 +23,10 @@ from tests.dialogues.tls_server import KEY, TlsServer, client_context, running
 OF_CONNECTIONS = frozenset(
     [
         "Admission",
+        "Connection",
         "SmtpProtocol",
         "LmtpProtocol",
-        "ImapProtocol",
+        "ImapSession",
         "SSLProtocol",
         "SSLObject",
         "TCPTransport",

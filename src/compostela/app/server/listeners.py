@@ -20,7 +20,7 @@ from compostela.core.tracing.tracer import Tracer
 from compostela.net.accepting import AcceptTurns
 from compostela.net.connection import Connection
 from compostela.net.imap.server import ImapServer
-from compostela.net.imap.session import ImapProtocol
+from compostela.net.imap.session import ImapSession
 from compostela.net.imap.settings import ImapSettings
 from compostela.net.listeners import Listener
 from compostela.net.lmtp.session import LmtpProtocol
@@ -76,7 +76,10 @@ class ListenerFactory:
         )
         bans = self.bans if settings.ban_check is not None else None
         server = ImapServer(settings, self.services.mailboxes, logins, self.stores.blobs, self.clock, bans)
-        return self._listener(settings.server, lambda listener, tls: ImapProtocol(server, listener, tls))
+        return self._listener(
+            settings.server,
+            lambda listener, tls: Connection(listener, lambda connection: ImapSession(server, connection, tls)),
+        )
 
     def pop3(self, settings: Pop3Settings) -> Listener:
         logins = replace(self.logins.of(settings.auth), noted_by=self.recent_logins)
