@@ -8,7 +8,6 @@ import pytest
 from cryptography.x509 import load_der_x509_certificate
 
 from compostela.net.connection import Connection
-from compostela.net.session_host import SessionHost
 from compostela.net.tls.channel import TlsChannel
 from tests.dialogues.tls_server import KEY, KEYS, client_context, connected, running, submitted
 
@@ -18,7 +17,7 @@ TRUST = "<clientAuth>want<truststore>file://conf/trust.pem</truststore></clientA
 async def channel_in(edition: object) -> TlsChannel | None:
     """Of the only session that there is."""
     (host,) = [one for listener in edition.listeners for one in listener._sessions]  # type: ignore[attr-defined]
-    assert isinstance(host, SessionHost | Connection)
+    assert isinstance(host, Connection)
     return host.tls_channel
 
 

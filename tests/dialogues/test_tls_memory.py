@@ -24,8 +24,8 @@ OF_CONNECTIONS = frozenset(
     [
         "Admission",
         "Connection",
-        "SmtpProtocol",
-        "LmtpProtocol",
+        "SmtpServerSession",
+        "LmtpServerSession",
         "ImapSession",
         "SSLProtocol",
         "SSLObject",

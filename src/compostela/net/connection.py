@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
             started + self._connected_at,
             is_active=self.running is not None,
             is_writable=self.writable is None,
-            is_encrypted=self._tls is not None,
+            is_encrypted=self.tls is not None,
             username=None if session.login is None else session.login.value,
             details=session.details,
         )
@@ -190,7 +190,7 @@ class Connection(asyncio.Protocol):
     def admit(self, refusal: bytes) -> bool:
         """Whether the listener has room for the connection; if not, it is refused and closed."""
         if self.listener.admit(self, self.address):
-            self.tell("session begins", tls=self._tls is not None)
+            self.tell("session begins", tls=self.tls is not None)
             return True
         self.end(refusal, "the client is not admitted: too many connections, or the server stops")
         return False
@@ -257,7 +257,8 @@ class Connection(asyncio.Protocol):
     # TLS
 
     @property
-    def _tls(self) -> ssl.SSLObject | None:
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS state, None without TLS."""
         found: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
         return found
 

@@ -13,7 +13,7 @@ from compostela.core.connections.model import Channel
 from compostela.core.rate_limits.ports import ConnectionCounts
 from compostela.model.username import Username
 from compostela.net.accepting import AcceptTurns, SharedAcceptor
-from compostela.net.admission import Admission, AdmittedSession
+from compostela.net.admission import Admission, AdmittedConnection
 from compostela.net.fair_scheduler import FairScheduler
 from compostela.net.listening_sockets import ListeningSockets
 from compostela.net.settings import ServerSettings
@@ -62,7 +62,7 @@ class OpenConnection(Protocol):
         ...
 
 
-SessionFactory = Callable[["Listener", bool], asyncio.Protocol]
+ConnectionFactory = Callable[["Listener", bool], asyncio.Protocol]
 """Gives a protocol for a new connection; the flag tells whether TLS is there already."""
 
 
@@ -72,7 +72,7 @@ class Listener:
     def __init__(
         self,
         settings: ServerSettings,
-        factory: SessionFactory,
+        factory: ConnectionFactory,
         counts: ConnectionCounts,
         context: ssl.SSLContext | None = None,
         turns: AcceptTurns | None = None,
@@ -130,7 +130,7 @@ class Listener:
         implicit = self._implicit
         return Admission(
             self,
-            lambda: cast("AdmittedSession", self._factory(self, implicit is not None)),
+            lambda: cast("AdmittedConnection", self._factory(self, implicit is not None)),
             self.settings.proxy,
             implicit,
         )

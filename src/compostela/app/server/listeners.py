@@ -23,7 +23,7 @@ from compostela.net.imap.server import ImapServer
 from compostela.net.imap.session import ImapSession
 from compostela.net.imap.settings import ImapSettings
 from compostela.net.listeners import Listener
-from compostela.net.lmtp.session import LmtpProtocol
+from compostela.net.lmtp.session import LmtpServerSession
 from compostela.net.lmtp.settings import LmtpSettings
 from compostela.net.managesieve.server import ManageSieveServer
 from compostela.net.managesieve.session import ManageSieveSession
@@ -33,7 +33,7 @@ from compostela.net.pop3.session import Pop3Session
 from compostela.net.pop3.settings import Pop3Settings
 from compostela.net.settings import ServerSettings
 from compostela.net.smtp.server import SmtpServer
-from compostela.net.smtp.session import SmtpProtocol
+from compostela.net.smtp.session import SmtpServerSession
 from compostela.net.smtp.settings import SmtpSettings
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
@@ -62,12 +62,18 @@ class ListenerFactory:
 
     def smtp(self, settings: SmtpSettings, chain: HookChain) -> Listener:
         server = self._smtp_server(settings, chain)
-        return self._listener(settings.server, lambda listener, tls: SmtpProtocol(server, listener, tls))
+        return self._listener(
+            settings.server,
+            lambda listener, tls: Connection(listener, lambda connection: SmtpServerSession(server, connection, tls)),
+        )
 
     def lmtp(self, settings: LmtpSettings, chain: HookChain, delivery: MailDelivery) -> Listener:
         server = self._smtp_server(settings.session, chain)
         return self._listener(
-            settings.session.server, lambda listener, tls: LmtpProtocol(server, delivery, listener, tls)
+            settings.session.server,
+            lambda listener, tls: Connection(
+                listener, lambda connection: LmtpServerSession(server, delivery, connection, tls)
+            ),
         )
 
     def imap(self, settings: ImapSettings) -> Listener:
