@@ -25,7 +25,7 @@ SIZE = len(MESSAGE)
 def connection_of(server: Server) -> Connection:
     """The only one."""
     listener = next(one for one in server.under_test.listeners if one.settings.name == "pop3")
-    (connection,) = listener._sessions
+    (connection,) = listener._open
     assert isinstance(connection, Connection)
     return connection
 

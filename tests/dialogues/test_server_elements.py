@@ -63,7 +63,7 @@ def listener_of(server: Server, name: str) -> Listener:
 
 
 def connection_of(server: Server, name: str) -> Connection:
-    (connection,) = listener_of(server, name)._sessions
+    (connection,) = listener_of(server, name)._open
     assert isinstance(connection, Connection)
     return connection
 

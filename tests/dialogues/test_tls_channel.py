@@ -16,7 +16,7 @@ TRUST = "<clientAuth>want<truststore>file://conf/trust.pem</truststore></clientA
 
 async def channel_in(edition: object) -> TlsChannel | None:
     """Of the only session that there is."""
-    (host,) = [one for listener in edition.listeners for one in listener._sessions]  # type: ignore[attr-defined]
+    (host,) = [one for listener in edition.listeners for one in listener._open]  # type: ignore[attr-defined]
     assert isinstance(host, Connection)
     return host.tls_channel
 

@@ -3,7 +3,8 @@
 Queue commands with `say`, write what `to_send` gives, feed what arrives to `receive`, and take each reply with `next_answer`, which
 tells what it answers. The engine keeps the order of RFC 2920: where the server offers PIPELINING a group of commands goes out at once,
 otherwise one command at a time. Nothing goes out before the greeting has come, inside a message, or between the go-ahead for TLS and the
-end of the handshake. The host reads only while an answer is `awaited`, so what the engine keeps is bounded. Any split of the input gives the same answers.
+end of the handshake. The host reads only while an answer is `awaited`, so what the engine keeps is bounded. Any split of the input gives
+the same answers.
 """
 
 import enum
