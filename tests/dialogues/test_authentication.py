@@ -113,7 +113,7 @@ async def test_scram_plus_over_tls_and_no_downgrade(tmp_path: Path) -> None:
         await c.server("220 ")
         await c.start_tls()
         assert "SCRAM-SHA-256-PLUS" in await offers(c)
-        (host,) = [one for listener in server.under_test.listeners for one in listener._sessions]
+        (host,) = [one for listener in server.under_test.listeners for one in listener._open]
         binding = host.tls_channel.server_end_point()  # type: ignore[attr-defined]
         plus = "p=tls-server-end-point,,"
         assert (await scram(c, "SCRAM-SHA-256-PLUS", plus, b"another")).startswith("535 ")

@@ -9,7 +9,7 @@ import pytest
 from compostela.adapters.dns.resolver import DnspythonResolver
 from compostela.core.dns.ports import DnsNoSuchName
 from compostela.core.dns.settings import DnsSettings
-from compostela.net.smtp.session import SmtpProtocol
+from compostela.net.smtp.session import SmtpServerSession
 from compostela.testing.conversation import conversation
 from compostela.testing.name_server import name_server
 from compostela.testing.server import running
@@ -148,7 +148,7 @@ async def test_why_a_session_ends(tmp_path: Path, debug: pytest.LogCaptureFixtur
 
 async def test_nothing_of_it_at_info_level(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "compostela")
-    assert not SmtpProtocol.log.isEnabledFor(logging.DEBUG)
+    assert not SmtpServerSession.log.isEnabledFor(logging.DEBUG)
     async with running(tmp_path) as server, conversation(server.ports["smtp"]) as c:
         await c.server("220 ")
         await c.client("EHLO client.example", "QUIT")

@@ -12,7 +12,8 @@ from compostela.core.mailbox.model import NewMessage
 from compostela.mime.headers import header_end
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.uid_set import UidSet
-from compostela.net.pop3.session import Pop3Protocol
+from compostela.net.connection import Connection
+from compostela.net.pop3.session import Pop3Session
 from compostela.testing.conversation import conversation
 from compostela.testing.server import BOB, Server
 from compostela.testing.waiting import eventually
@@ -21,17 +22,17 @@ from tests.dialogues.pop3_server import MESSAGE, deliver, greeted, in_inbox, log
 SIZE = len(MESSAGE)
 
 
-def session_of(server: Server) -> Pop3Protocol:
+def connection_of(server: Server) -> Connection:
     """The only one."""
     listener = next(one for one in server.under_test.listeners if one.settings.name == "pop3")
-    (session,) = listener._sessions
-    assert isinstance(session, Pop3Protocol)
-    return session
+    (connection,) = listener._open
+    assert isinstance(connection, Connection)
+    return connection
 
 
 async def is_stuck(server: Server) -> bool | None:
     """The client does not read what it asked for."""
-    return True if session_of(server)._writable is not None else None
+    return True if connection_of(server).writable is not None else None
 
 
 async def test_a_session_from_login_to_quit(tmp_path: Path) -> None:
@@ -166,9 +167,11 @@ async def test_a_client_that_does_not_read_keeps_little_in_memory(tmp_path: Path
         async with logged_in(server) as c:
             await c.client(*["RETR 1"] * 2000)
             await eventually(lambda: is_stuck(server))
-            session = session_of(server)
-            assert session._transport.get_write_buffer_size() < 1024 * 1024
-            assert sum(len(octets) for octets in session._gathered) < 1024 * 1024
+            connection = connection_of(server)
+            session = connection._session
+            assert isinstance(session, Pop3Session)
+            assert connection._transport.get_write_buffer_size() < 1024 * 1024
+            assert sum(len(octets) for octets in session._replies.octets) < 1024 * 1024
             for _ in range(20):
                 assert len(await multiline(c)) == 2 + lines
 

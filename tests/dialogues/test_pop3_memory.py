@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from compostela.net.connection import Connection
 from compostela.net.pop3.maildrop import Maildrop
-from compostela.net.pop3.session import Pop3Protocol
+from compostela.net.pop3.session import Pop3Session
 from compostela.testing.waiting import eventually
 from tests.dialogues.pop3_server import MESSAGE, b64, deliver, greeted, logged_in, multiline, serving
 
@@ -22,7 +23,7 @@ def _no_collector() -> Iterator[None]:
 
 
 async def nothing_is_left() -> bool | None:
-    left = [one for one in gc.get_objects() if isinstance(one, Pop3Protocol | Maildrop)]
+    left = [one for one in gc.get_objects() if isinstance(one, Connection | Pop3Session | Maildrop)]
     return None if left else True
 
 

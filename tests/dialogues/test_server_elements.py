@@ -12,9 +12,9 @@ import pytest
 from compostela.app.configuration.folder import load
 from compostela.base.settings import Problems, Severity
 from compostela.net import listeners
+from compostela.net.connection import Connection
 from compostela.net.listeners import Listener
 from compostela.net.listening_sockets import ListeningSockets
-from compostela.net.session_host import SessionHost
 from compostela.net.settings import BindAddress
 from compostela.testing.conversation import Conversation, conversation
 from compostela.testing.server import BOB, Server, running
@@ -62,10 +62,10 @@ def listener_of(server: Server, name: str) -> Listener:
     return next(one for one in server.under_test.listeners if one.settings.name == name)
 
 
-def session_of(server: Server, name: str) -> SessionHost:
-    (session,) = listener_of(server, name)._sessions
-    assert isinstance(session, SessionHost)
-    return session
+def connection_of(server: Server, name: str) -> Connection:
+    (connection,) = listener_of(server, name)._open
+    assert isinstance(connection, Connection)
+    return connection
 
 
 async def test_the_elements_of_all_servers(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def connection_timeout(server: Server) -> None:
         assert ending.result().startswith("421 4.4.2")
     async with conversation(server.ports["patient"]) as c:
         await c.server("220 ")
-        session_of(server, "patient").check_idle(1e12)
+        connection_of(server, "patient").check_idle(1e12)
         await c.client("NOOP")
         await c.server("250 ")
 
@@ -153,7 +153,7 @@ async def connection_limit_per_ip(server: Server) -> None:
 async def water_marks_and_keep_alive(server: Server) -> None:
     async with conversation(server.ports["marked"]) as c:
         await c.server("220 ")
-        transport = session_of(server, "marked")._transport
+        transport = connection_of(server, "marked")._transport
         assert transport.get_write_buffer_limits() == (2048, 2048)
         assert transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         # far more answers than the marks: all of them come, in order

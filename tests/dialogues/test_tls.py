@@ -219,7 +219,7 @@ def test_connections_count_before_they_shake_hands(
 
 
 async def nobody_is_left(server: TlsServer) -> bool | None:
-    return None if any(listener._sessions for listener in server.under_test.listeners) else True
+    return None if any(listener._open for listener in server.under_test.listeners) else True
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import load_der_x509_certificate
 
-from compostela.net.session_host import SessionHost
+from compostela.net.connection import Connection
 from compostela.net.tls.channel import TlsChannel
 from tests.dialogues.tls_server import KEY, KEYS, client_context, connected, running, submitted
 
@@ -16,8 +16,8 @@ TRUST = "<clientAuth>want<truststore>file://conf/trust.pem</truststore></clientA
 
 async def channel_in(edition: object) -> TlsChannel | None:
     """Of the only session that there is."""
-    (host,) = [one for listener in edition.listeners for one in listener._sessions]  # type: ignore[attr-defined]
-    assert isinstance(host, SessionHost)
+    (host,) = [one for listener in edition.listeners for one in listener._open]  # type: ignore[attr-defined]
+    assert isinstance(host, Connection)
     return host.tls_channel
 
 

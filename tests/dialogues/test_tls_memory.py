@@ -23,9 +23,10 @@ from tests.dialogues.tls_server import KEY, TlsServer, client_context, running
 OF_CONNECTIONS = frozenset(
     [
         "Admission",
-        "SmtpProtocol",
-        "LmtpProtocol",
-        "ImapProtocol",
+        "Connection",
+        "SmtpServerSession",
+        "LmtpServerSession",
+        "ImapSession",
         "SSLProtocol",
         "SSLObject",
         "TCPTransport",
@@ -108,7 +109,7 @@ async def all_is_given_back(server: TlsServer, before: Counter[str]) -> None:
     except TimeoutError:
         pytest.fail(f"left in memory: {living() - before}")
     for listener in server.under_test.listeners:
-        assert (listener._sessions, listener._waiting) == (set(), {})
+        assert (listener._open, listener._waiting) == (set(), {})
     assert server.under_test._surroundings.connections._counts == {}
 
 

@@ -18,7 +18,7 @@ from compostela.sieve.limits import Limits as SieveLimits
 from compostela.sieve.program import Program
 from compostela.sieve.reader import read_script
 from compostela.sieve.tree import Script
-from tests.fuzz.engines import imap_events, managesieve_events, pop3_events, smtp_events
+from tests.fuzz.engines import imap_events, managesieve_events, pop3_events, smtp_client_answers, smtp_events
 
 PIECE = 7
 SIEVE_LIMITS = SieveLimits(steps=5_000, seconds=60.0)
@@ -31,6 +31,11 @@ def _pieces(octets: bytes) -> list[bytes]:
 def smtp(octets: bytes) -> None:
     """Any split gives the same events."""
     assert smtp_events([octets]) == smtp_events(_pieces(octets))
+
+
+def smtp_client(octets: bytes) -> None:
+    """Any split gives the same answers."""
+    assert smtp_client_answers([octets]) == smtp_client_answers(_pieces(octets))
 
 
 def imap(octets: bytes) -> None:
@@ -131,6 +136,7 @@ def sieve(octets: bytes) -> None:
 
 TARGETS = {
     "smtp": smtp,
+    "smtp_client": smtp_client,
     "imap": imap,
     "pop3": pop3,
     "managesieve": managesieve,

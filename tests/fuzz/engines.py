@@ -7,6 +7,7 @@ from compostela.protocols.managesieve import commands as sieve_commands
 from compostela.protocols.managesieve import engine as sieve
 from compostela.protocols.pop3 import commands as pop3_commands
 from compostela.protocols.pop3 import engine as pop3
+from compostela.protocols.smtp import client as smtp_client
 from compostela.protocols.smtp import engine as smtp
 
 MAX_LINE = 512
@@ -40,6 +41,42 @@ def smtp_events(pieces: Iterable[bytes]) -> list[smtp.Event]:
 def _without_open_data(found: list[smtp.Event]) -> list[smtp.Event]:
     """Data whose end has not come may be held back by some octets."""
     return found[:-1] if found and isinstance(found[-1], smtp.Data) else found
+
+
+def smtp_client_answers(pieces: Iterable[bytes]) -> list[tuple[str, int, tuple[str, ...]] | str]:
+    """A client that logs in and sends one mail, until the connection is lost at the end. The failure comes last."""
+    engine = smtp_client.SmtpClientEngine()
+    engine.say("EHLO me.example")
+    found: list[tuple[str, int, tuple[str, ...]] | str] = []
+    try:
+        for piece in pieces:
+            engine.receive(piece)
+            found += _answers(engine)
+            # a host does not read while no answer is due
+            assert engine.awaited is None or engine.buffered <= smtp_client.MAX_LINE_BYTES
+        engine.end()
+        found += _answers(engine)
+    except smtp_client.PeerError as error:
+        found.append(str(error))
+    return found
+
+
+def _answers(engine: smtp_client.SmtpClientEngine) -> Iterable[tuple[str, int, tuple[str, ...]]]:
+    while True:
+        engine.to_send()
+        answer = engine.next_answer()
+        if answer is None:
+            return
+        yield answer.to, answer.reply.code, answer.reply.lines
+        match answer.to:
+            case "EHLO":
+                engine.authenticate("PLAIN", b"x" * smtp_client.MAX_AUTH_COMMAND)
+                for line in ("MAIL FROM:<>", "RCPT TO:<a@b>", "RCPT TO:<c@d>", "DATA"):
+                    engine.say(line)
+            case "DATA" if engine.phase is smtp_client.Phase.MESSAGE:
+                engine.message_lines(b"x\r\n")
+                engine.end_of_message()
+                engine.say("QUIT")
 
 
 def imap_events(pieces: Iterable[bytes]) -> list[imap.Event]:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 MAX_OCTETS = 20_000
 WORDS: dict[str, Sequence[bytes]] = {
     "smtp": (b"\r\n", b"\r\n.\r\n", b"DATA\r\n", b"MAIL FROM:<", b">", b"AUTH PLAIN", b"\n.\n", b"\r.\r"),
+    "smtp_client": (b"\r\n", b"\n", b"250 ok\r\n", b"250-", b"334 \r\n", b"354 go\r\n", b"421 bye\r\n", b"250 PIPELINING\r\n", b"x" * 600, b"\xff"),
     "imap": (b"\r\n", b"{3}\r\n", b"{3+}\r\n", b"(", b")", b'"', b"APPEND INBOX ", b"FETCH 1 BODY[", b"]", b"LOGIN a b\r\n", b"\\"),
     "pop3": (b"\r\n", b"USER a\r\n", b"PASS b\r\n", b"AUTH PLAIN\r\n", b"TOP 1 ", b"RETR ", b"QUIT\r\n", b"STLS\r\n", b"\x00", b" "),
     "managesieve": (b"\r\n", b"{3+}\r\n", b"{0}\r\n", b"{800+}\r\n", b'"', b"\\", b'NOOP "a"\r\n', b'AUTHENTICATE "PLAIN"\r\n', b'"AA=="\r\n', b"\x00", b" "),
@@ -32,6 +33,12 @@ def seeds(target: str) -> list[bytes]:
         case "smtp":
             return [
                 b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nSubject: x\r\n\r\n..hi\r\n.\r\nAUTH PLAIN\r\nAA==\r\nQUIT\r\n"
+            ]
+        case "smtp_client":
+            greeting = b"220 x\r\n250-x\r\n250-AUTH PLAIN\r\n250 PIPELINING\r\n"
+            return [
+                greeting
+                + b"334 \r\n235 2.7.0 ok\r\n250 ok\r\n250 ok\r\n550 5.1.1 no\r\n354 go on\r\n250 2.0.0 taken\r\n221 bye\r\n"
             ]
         case "imap":
             return [

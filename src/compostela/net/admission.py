@@ -23,8 +23,8 @@ HEADER_SECONDS = 10.0
 _NO_ROOM = "there are too many"
 
 
-class AdmittedSession(Protocol):
-    """What is asked of the session's protocol beyond asyncio's."""
+class AdmittedConnection(Protocol):
+    """What takes the transport over, with its session."""
 
     def came_from(self, address: str) -> None:
         """The client's address, before `connection_made`."""
@@ -54,12 +54,12 @@ class Admission(asyncio.Protocol):
     def __init__(
         self,
         room: PendingConnections,
-        make_session: Callable[[], AdmittedSession],
+        make_connection: Callable[[], AdmittedConnection],
         proxy: ProxySettings | None,
         context: ssl.SSLContext | None,
     ) -> None:
         self._room = room
-        self._make_session = make_session
+        self._make_connection = make_connection
         self._proxy = proxy
         self._context = context
         self._loop = asyncio.get_running_loop()
@@ -147,7 +147,7 @@ class Admission(asyncio.Protocol):
         transport = self._transport
         if transport.is_closing():
             return
-        session = self._make_session()
+        session = self._make_connection()
         session.came_from(self._client)
         transport.set_protocol(cast("asyncio.BaseProtocol", session))
         session.connection_made(transport)

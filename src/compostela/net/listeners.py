@@ -13,7 +13,7 @@ from compostela.core.connections.model import Channel
 from compostela.core.rate_limits.ports import ConnectionCounts
 from compostela.model.username import Username
 from compostela.net.accepting import AcceptTurns, SharedAcceptor
-from compostela.net.admission import Admission, AdmittedSession
+from compostela.net.admission import Admission, AdmittedConnection
 from compostela.net.fair_scheduler import FairScheduler
 from compostela.net.listening_sockets import ListeningSockets
 from compostela.net.settings import ServerSettings
@@ -27,8 +27,8 @@ LAST_WORDS_SECONDS = 1.0
 MAX_TIMER_SECONDS = 5.0
 
 
-class Session(Protocol):
-    """What a listener asks of the sessions that it made."""
+class OpenConnection(Protocol):
+    """What a listener asks of the connections that it made."""
 
     @property
     def account(self) -> Username | None:
@@ -62,17 +62,17 @@ class Session(Protocol):
         ...
 
 
-SessionFactory = Callable[["Listener", bool], asyncio.Protocol]
-"""Gives a protocol for a new connection; the flag tells whether TLS is there already."""
+ConnectionFactory = Callable[["Listener", bool], asyncio.Protocol]
+"""Makes the protocol of a new connection; the flag tells whether TLS is there already."""
 
 
 class Listener:
-    """One server of the configuration: its sockets, its limits and its open sessions."""
+    """One server of the configuration: its sockets, its limits and its open connections."""
 
     def __init__(
         self,
         settings: ServerSettings,
-        factory: SessionFactory,
+        factory: ConnectionFactory,
         counts: ConnectionCounts,
         context: ssl.SSLContext | None = None,
         turns: AcceptTurns | None = None,
@@ -86,7 +86,7 @@ class Listener:
         self._factory = factory
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server | SharedAcceptor] = []
-        self._sessions: set[Session] = set()
+        self._open: set[OpenConnection] = set()
         self._waiting: dict[Admission, str | None] = {}
         self.scheduler = FairScheduler()
         self.events_seen = 0
@@ -130,7 +130,7 @@ class Listener:
         implicit = self._implicit
         return Admission(
             self,
-            lambda: cast("AdmittedSession", self._factory(self, implicit is not None)),
+            lambda: cast("AdmittedConnection", self._factory(self, implicit is not None)),
             self.settings.proxy,
             implicit,
         )
@@ -151,50 +151,50 @@ class Listener:
             self._count_out(self._waiting.pop(pending))
             self._look_quiet()
 
-    def admit(self, session: Session, address: str) -> bool:
-        """Counts a new session in; False when a limit is reached: then the session closes at once."""
+    def admit(self, connection: OpenConnection, address: str) -> bool:
+        """Counts a new connection in; False when a limit is reached: then it closes at once."""
         if self._empty is not None:
             return False
         if not self._count_in(address):
             _log.info("connection refused: too many", extra={"server": self.settings.name, "ip": address})
             return False
-        self._sessions.add(session)
+        self._open.add(connection)
         self._connections.inc()
         return True
 
-    def dismiss(self, session: Session, address: str) -> None:
-        """Counts a session out. Unknown sessions are ignored."""
-        if session not in self._sessions:
+    def dismiss(self, connection: OpenConnection, address: str) -> None:
+        """Counts a connection out. Unknown ones are ignored."""
+        if connection not in self._open:
             return
-        self._sessions.discard(session)
+        self._open.discard(connection)
         self._connections.dec()
         self._count_out(address)
         self._look_quiet()
-        if self._empty is not None and not self._sessions:
+        if self._empty is not None and not self._open:
             self._empty.set()
 
     def accounts(self) -> set[Username]:
         """Those whose data its sessions read and change."""
-        return {account for session in self._sessions if (account := session.account) is not None}
+        return {account for connection in self._open if (account := connection.account) is not None}
 
     def expel(self, account: Username) -> None:
         """Ends the sessions of an account that is removed."""
-        for session in [one for one in self._sessions if one.account == account]:
-            session.expel()
+        for connection in [one for one in self._open if one.account == account]:
+            connection.expel()
 
     def logins(self) -> set[Username]:
         """The users that are logged in."""
-        return {user for session in self._sessions if (user := session.login) is not None}
+        return {user for connection in self._open if (user := connection.login) is not None}
 
     def channels(self, user: Username | None, started: float) -> list[Channel]:
-        """The open connections of one user, or all. `started`: see `Session.channel`."""
-        found = [one for one in self._sessions if user is None or one.login == user]
+        """The open connections of one user, or all. `started`: see `OpenConnection.channel`."""
+        found = [one for one in self._open if user is None or one.login == user]
         return [one.channel(self.settings.name, started) for one in found]
 
     def disconnect(self, user: Username | None) -> None:
         """Ends the connections of one user, or all."""
-        for session in [one for one in self._sessions if user is None or one.login == user]:
-            session.disconnect()
+        for connection in [one for one in self._open if user is None or one.login == user]:
+            connection.disconnect()
 
     def _count_in(self, address: str | None) -> bool:
         """Return False if a limit is reached: of the server, or of this address if it is known."""
@@ -218,7 +218,7 @@ class Listener:
         await self._quiet.wait()
 
     def _look_quiet(self) -> None:
-        if self._quiet is not None and not self._sessions and not self._waiting:
+        if self._quiet is not None and not self._open and not self._waiting:
             self._quiet.set()
 
     async def _stop_accepting(self) -> None:
@@ -240,20 +240,20 @@ class Listener:
             bound.close()
         for pending in list(self._waiting):
             pending.close()
-        for session in list(self._sessions):
-            session.shut_down(at_once=not graceful)
-        if self._sessions:
+        for connection in list(self._open):
+            connection.shut_down(at_once=not graceful)
+        if self._open:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SHUTDOWN_SECONDS if graceful else LAST_WORDS_SECONDS):
                     await self._empty.wait()
-        for session in list(self._sessions):
-            session.shut_down(at_once=True)
+        for connection in list(self._open):
+            connection.shut_down(at_once=True)
 
     def _tick(self) -> None:
-        """One timer for all sessions."""
+        """One timer for all connections."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for session in list(self._sessions):
-            session.check_idle(now)
+        for connection in list(self._open):
+            connection.check_idle(now)
         pause = min(MAX_TIMER_SECONDS, max(0.05, self.settings.connection_timeout_seconds / 4))
         self._timer = loop.call_later(pause, self._tick)

@@ -1,6 +1,5 @@
 """The listeners of the mail protocols, one for each configured server."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,21 +17,23 @@ from compostela.core.rate_limits.ports import ConnectionCounts
 from compostela.core.smtp_hooks.hooks import HookChain
 from compostela.core.tracing.tracer import Tracer
 from compostela.net.accepting import AcceptTurns
+from compostela.net.connection import Connection
 from compostela.net.imap.server import ImapServer
-from compostela.net.imap.session import ImapProtocol
+from compostela.net.imap.session import ImapSession
 from compostela.net.imap.settings import ImapSettings
 from compostela.net.listeners import Listener
-from compostela.net.lmtp.session import LmtpProtocol
+from compostela.net.lmtp.session import LmtpServerSession
 from compostela.net.lmtp.settings import LmtpSettings
 from compostela.net.managesieve.server import ManageSieveServer
-from compostela.net.managesieve.session import ManageSieveProtocol
+from compostela.net.managesieve.session import ManageSieveSession
 from compostela.net.managesieve.settings import ManageSieveSettings
 from compostela.net.pop3.server import LoginDelays, Pop3Server
-from compostela.net.pop3.session import Pop3Protocol
+from compostela.net.pop3.session import Pop3Session
 from compostela.net.pop3.settings import Pop3Settings
+from compostela.net.session import Session
 from compostela.net.settings import ServerSettings
 from compostela.net.smtp.server import SmtpServer
-from compostela.net.smtp.session import SmtpProtocol
+from compostela.net.smtp.session import SmtpServerSession
 from compostela.net.smtp.settings import SmtpSettings
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
@@ -61,12 +62,12 @@ class ListenerFactory:
 
     def smtp(self, settings: SmtpSettings, chain: HookChain) -> Listener:
         server = self._smtp_server(settings, chain)
-        return self._listener(settings.server, lambda listener, tls: SmtpProtocol(server, listener, tls))
+        return self._listener(settings.server, lambda connection, tls: SmtpServerSession(server, connection, tls))
 
     def lmtp(self, settings: LmtpSettings, chain: HookChain, delivery: MailDelivery) -> Listener:
         server = self._smtp_server(settings.session, chain)
         return self._listener(
-            settings.session.server, lambda listener, tls: LmtpProtocol(server, delivery, listener, tls)
+            settings.session.server, lambda connection, tls: LmtpServerSession(server, delivery, connection, tls)
         )
 
     def imap(self, settings: ImapSettings) -> Listener:
@@ -75,20 +76,20 @@ class ListenerFactory:
         )
         bans = self.bans if settings.ban_check is not None else None
         server = ImapServer(settings, self.services.mailboxes, logins, self.stores.blobs, self.clock, bans)
-        return self._listener(settings.server, lambda listener, tls: ImapProtocol(server, listener, tls))
+        return self._listener(settings.server, lambda connection, tls: ImapSession(server, connection, tls))
 
     def pop3(self, settings: Pop3Settings) -> Listener:
         logins = replace(self.logins.of(settings.auth), noted_by=self.recent_logins)
         bans = self.bans if settings.ban_check is not None else None
         server = Pop3Server(settings, self.services.mailboxes, logins, self.login_delays, bans)
-        return self._listener(settings.server, lambda listener, tls: Pop3Protocol(server, listener, tls))
+        return self._listener(settings.server, lambda connection, tls: Pop3Session(server, connection, tls))
 
     def managesieve(self, settings: ManageSieveSettings) -> Listener:
         logins = replace(self.logins.of(settings.auth), noted_by=self.recent_logins)
         bans = self.bans if settings.ban_check is not None else None
         limits = self.services.sieve_engine.limits
         server = ManageSieveServer(settings, self.services.sieve, logins, limits, bans)
-        return self._listener(settings.server, lambda listener, tls: ManageSieveProtocol(server, listener, tls))
+        return self._listener(settings.server, lambda connection, tls: ManageSieveSession(server, connection, tls))
 
     def _smtp_server(self, settings: SmtpSettings, chain: HookChain) -> SmtpServer:
         return SmtpServer(
@@ -101,14 +102,19 @@ class ListenerFactory:
             clock=self.clock,
         )
 
-    def _listener(self, settings: ServerSettings, factory: Callable[[Listener, bool], asyncio.Protocol]) -> Listener:
+    def _listener(self, settings: ServerSettings, make_session: Callable[[Connection, bool], Session]) -> Listener:
+        """`make_session` is told whether TLS is there already."""
         context = None
         if settings.tls.offered:
             try:
                 context = server_context(settings.tls, self.locations.resolve)
             except TlsError as error:
                 raise TlsError(f"{settings.tls.place}: {error}") from error
-        return Listener(settings, factory, self.connections, context, self.turns)
+
+        def connect(listener: Listener, tls: bool) -> Connection:
+            return Connection(listener, lambda connection: make_session(connection, tls))
+
+        return Listener(settings, connect, self.connections, context, self.turns)
 
 
 def lmtp_delivery(

@@ -9,40 +9,20 @@ from ipaddress import ip_address
 
 from compostela.core.autoconfiguration.endpoints import Endpoint, Proxied, Speaks
 from compostela.doctor.wire.certificates import unverified_context
+from compostela.protocols.smtp.capabilities import Capabilities
+from compostela.protocols.smtp.client import MAX_LINE_BYTES, PeerError, SmtpClientEngine
+from compostela.protocols.smtp.client_reply import Reply
 
 STEP_SECONDS = 10.0
 """For a connection, a handshake, an answer."""
 MAX_LINES = 100
-MAX_LINE_BYTES = 4096
-CLOSING = 421
+"""Of an answer of IMAP or POP3."""
 NAME = "diagnosis.invalid"
 """The client's name in HELO: a reserved one, which no host has (RFC 2606)."""
 
 
 class DialogueFailed(Exception):
     """The other side closed, was silent for too long, or does not speak the protocol."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Of SMTP."""
-
-    code: int
-    lines: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        return f"{self.code} {' '.join(self.lines)}"[:300]
-
-    @property
-    def accepted(self) -> bool:
-        return 200 <= self.code < 300
-
-    @property
-    def keywords(self) -> dict[str, str]:
-        """Of an answer to EHLO."""
-        pairs = [line.partition(" ") for line in self.lines[1:]]
-        return {name.upper(): value for name, _, value in pairs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +42,8 @@ class Dialogue:
         self.endpoint = endpoint
         self._reader = reader
         self._writer = writer
+        self._smtp = SmtpClientEngine()
+        """Reads the replies of SMTP and LMTP."""
 
     @property
     def tls(self) -> ssl.SSLObject | None:
@@ -69,34 +51,48 @@ class Dialogue:
         found: ssl.SSLObject | None = self._writer.get_extra_info("ssl_object")
         return found
 
-    async def command(self, line: bytes) -> Reply:
-        """An SMTP command and its answer. 421 is no answer to it: the server ends the session (RFC 5321 §3.8)."""
-        await self.send(line)
+    async def greeting(self) -> str:
+        """The server's first words; those of SMTP and LMTP as one line."""
+        return (await self.reply()).text if self.endpoint.speaks.takes_mail else await self.line()
+
+    @property
+    def offered(self) -> Capabilities:
+        """What the server has offered in its answer to EHLO or LHLO."""
+        return self._smtp.capabilities
+
+    async def command(self, line: str) -> Reply:
+        """An SMTP command and its reply. 421 is no answer to it: the server ends the session (RFC 5321 §3.8)."""
+        self._smtp.say(line)
+        await self._write(self._smtp.to_send())
         reply = await self.reply()
-        if reply.code == CLOSING:
+        if reply.is_closing:
             raise DialogueFailed(f"{self.endpoint} closes: {reply.text}")
         return reply
 
+    async def reply(self) -> Reply:
+        try:
+            while (answer := self._smtp.next_answer()) is None:
+                self._smtp.receive(await self._octets_of_line())
+        except PeerError as error:
+            raise DialogueFailed(f"{self.endpoint}: {error}") from error
+        return answer.reply
+
     async def send(self, line: bytes) -> None:
+        await self._write(line + b"\r\n")
+
+    async def _write(self, octets: bytes) -> None:
         try:
             async with asyncio.timeout(STEP_SECONDS):
-                self._writer.write(line + b"\r\n")
+                self._writer.write(octets)
                 await self._writer.drain()
         except (OSError, TimeoutError) as error:
             raise DialogueFailed(f"{self.endpoint} took no more: {error or 'too slow'}") from error
 
-    async def reply(self) -> Reply:
-        lines: list[str] = []
-        while len(lines) < MAX_LINES:
-            line = await self.line()
-            if not line[:3].isdigit():
-                raise DialogueFailed(f"{self.endpoint} does not answer as SMTP: {line[:80]!r}")
-            lines.append(line[4:])
-            if line[3:4] != "-":
-                return Reply(int(line[:3]), tuple(lines))
-        raise DialogueFailed(f"an answer of {self.endpoint} has no end")
-
     async def line(self) -> str:
+        """A line of IMAP or POP3."""
+        return (await self._octets_of_line()).decode("utf-8", "replace").rstrip("\r\n")
+
+    async def _octets_of_line(self) -> bytes:
         try:
             async with asyncio.timeout(STEP_SECONDS):
                 data = await self._reader.readline()
@@ -106,7 +102,7 @@ class Dialogue:
             raise DialogueFailed(f"{self.endpoint} broke off: {error}") from error
         if not data.endswith(b"\n"):
             raise DialogueFailed(f"{self.endpoint} closed the connection")
-        return data.decode("utf-8", "replace").rstrip("\r\n")
+        return data
 
     async def start_tls(self, context: ssl.SSLContext | None = None) -> None:
         """The handshake, after the protocol's command. Raises `DialogueFailed` when there is none."""
@@ -127,12 +123,20 @@ class Dialogue:
                 answer = await self.line()
                 accepted = answer.startswith("+OK")
             case Speaks.SMTP | Speaks.LMTP:
-                await self.command(f"{self.endpoint.speaks.hello} {NAME}".encode())
-                answer = (await self.command(b"STARTTLS")).text
-                accepted = answer.startswith("220")
+                await self.command(f"{self.endpoint.speaks.hello} {NAME}")
+                reply = await self.command("STARTTLS")
+                answer, accepted = reply.text, reply.is_positive
         if not accepted:
             raise DialogueFailed(f"{self.endpoint} refuses STARTTLS: {answer}")
+        if self.endpoint.speaks.takes_mail:
+            self._begin_tls()
         await self.start_tls(context)
+
+    def _begin_tls(self) -> None:
+        try:
+            self._smtp.begin_tls()
+        except PeerError as error:
+            raise DialogueFailed(f"no TLS with {self.endpoint}: {error}") from error
 
     async def imap(self, command: bytes) -> list[str]:
         """An IMAP command, and all lines up to its tagged answer."""

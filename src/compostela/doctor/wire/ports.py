@@ -39,9 +39,9 @@ async def _knock(endpoint: Endpoint) -> Answer:
 
 
 async def _greeted(talk: Dialogue) -> None:
-    line = await talk.line()
-    if not line.startswith(_GREETINGS.get(talk.endpoint.speaks, "220")):
-        raise DialogueFailed(f"{talk.endpoint} greets with {line[:100]!r}")
+    greeting = await talk.greeting()
+    if not greeting.startswith(_GREETINGS.get(talk.endpoint.speaks, "220")):
+        raise DialogueFailed(f"{talk.endpoint} greets with {greeting[:100]!r}")
 
 
 def is_running(answers: Sequence[Answer]) -> bool:

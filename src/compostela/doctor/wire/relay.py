@@ -139,7 +139,7 @@ async def _try_all(subject: Subject, endpoint: Endpoint, origin: ComesFrom, helo
     for _ in range(MAX_CONNECTIONS):
         async with dialogue(endpoint, origin) as talk:
             greeting = await talk.reply()
-            if not greeting.accepted:
+            if not greeting.is_positive:
                 raise DialogueFailed(f"{endpoint} greets with {greeting.text}")
             if not attempts.tried:
                 attempts.takes_unknown_users = await _try_unknown(talk, helo, own, attempts)
@@ -163,38 +163,38 @@ def _foreign(subject: Subject) -> str:
 async def _try_unknown(talk: Dialogue, helo: str, domain: str, attempts: _Attempts) -> bool:
     """Whether the server accepts a recipient of the domain that surely does not exist."""
     nobody = f"<no-such-user-{secrets.token_hex(6)}@{domain}>"
-    await talk.command(f"{talk.endpoint.speaks.hello} {helo}".encode())
-    accepted = (await talk.command(b"MAIL FROM:<>")).accepted and (
-        await talk.command(f"RCPT TO:{nobody}".encode())
-    ).accepted
+    await talk.command(f"{talk.endpoint.speaks.hello} {helo}")
+    mail = await talk.command("MAIL FROM:<>")
+    accepted = mail.is_positive and (await talk.command(f"RCPT TO:{nobody}")).is_positive
     attempts.tried += 1
     if accepted:
         attempts.unknown_taken_in.append(domain)
     else:
         attempts.unknown_refused = True
-    await talk.command(b"RSET")
+    await talk.command("RSET")
     return accepted
 
 
 async def _work_off(talk: Dialogue, helo: str, pending: list[tuple[str, Trick]], attempts: _Attempts) -> None:
     """What was tried is taken away from the front, so that a broken connection costs nothing but itself."""
-    smtputf8 = "SMTPUTF8" in (await talk.command(f"{talk.endpoint.speaks.hello} {helo}".encode())).keywords
+    await talk.command(f"{talk.endpoint.speaks.hello} {helo}")
+    smtputf8 = "SMTPUTF8" in talk.offered
     current: tuple[str, bool] | None = None
     begun = False
     while pending:
         sender, trick = pending[0]
         extended = trick.smtputf8 and smtputf8
         if current != (sender, extended):
-            await talk.command(b"RSET")
-            mail = await talk.command(f"MAIL FROM:<{sender}>{' SMTPUTF8' if extended else ''}".encode())
-            current, begun = (sender, extended), mail.accepted
+            await talk.command("RSET")
+            mail = await talk.command(f"MAIL FROM:<{sender}>{' SMTPUTF8' if extended else ''}")
+            current, begun = (sender, extended), mail.is_positive
             attempts.senders_taken += begun
             attempts.last_refusal = attempts.last_refusal if begun else mail.text
         if begun:
-            reply = await talk.command(f"RCPT TO:{trick.argument}".encode())
-            if reply.accepted:
+            reply = await talk.command(f"RCPT TO:{trick.argument}")
+            if reply.is_positive:
                 attempts.accepted.append((sender, trick))
-            attempts.deferred += 400 <= reply.code < 500
+            attempts.deferred += reply.is_deferral
         attempts.tried += 1
         del pending[0]
 

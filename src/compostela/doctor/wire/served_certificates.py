@@ -68,7 +68,7 @@ async def _served(endpoint: Endpoint) -> bytes | str:
 async def _handshake(endpoint: Endpoint, context: ssl.SSLContext | None) -> bytes:
     async with dialogue(endpoint, context=context) as talk:
         if not endpoint.implicit:
-            await talk.line()
+            await talk.greeting()
             await talk.secure(context)
         tls = talk.tls
         der = tls.getpeercert(binary_form=True) if tls is not None else None

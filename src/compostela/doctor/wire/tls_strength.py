@@ -69,7 +69,7 @@ async def _shakes_hands(endpoint: Endpoint, context: ssl.SSLContext) -> bool:
     try:
         async with dialogue(endpoint, context=context) as talk:
             if not endpoint.implicit:
-                await talk.line()
+                await talk.greeting()
                 await talk.secure(context)
             return True
     except DialogueFailed:
@@ -81,16 +81,15 @@ async def check_clear_passwords(endpoint: Endpoint) -> list[Finding]:
     if not endpoint.login or endpoint.implicit:
         return []
     async with dialogue(endpoint) as talk:
+        await talk.greeting()
         match endpoint.speaks:
             case Speaks.IMAP:
-                await talk.line()
                 offered = "LOGINDISABLED" not in " ".join(await talk.imap(b"CAPABILITY")).upper()
             case Speaks.POP3:
-                await talk.line()
                 offered = any(one.upper().split()[:1] in (["USER"], ["SASL"]) for one in await talk.pop3_capabilities())
             case Speaks.SMTP | Speaks.LMTP:
-                await talk.reply()
-                offered = "AUTH" in (await talk.command(f"EHLO {NAME}".encode())).keywords
+                await talk.command(f"EHLO {NAME}")
+                offered = "AUTH" in talk.offered
     if offered:
         text = f"{endpoint} takes passwords without TLS."
         fix = f"<auth><requireSSL>true</requireSSL></auth> in the server {endpoint.name}"

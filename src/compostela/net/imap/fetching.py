@@ -13,7 +13,7 @@ from compostela.mime.structure import Structure
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.numbers import Uid
 from compostela.model.uid_set import UidSet
-from compostela.net.gathering_host import GATHERED_BYTES
+from compostela.net.gathered_replies import GATHERED_BYTES
 from compostela.net.imap.reply import Context, ResponseCut
 from compostela.net.imap.selecting import tell_keywords
 from compostela.protocols.imap import commands

@@ -1,4 +1,4 @@
-"""The host of an IMAP session: socket events on one side, engine and commands on the other.
+"""An IMAP session: its connection on one side, engine and commands on the other.
 
 A session that waits has no task: one is made when octets arrive and ends when they are dealt with. During IDLE a watch on
 the mailbox wakes it.
@@ -14,15 +14,16 @@ from compostela.base.metrics import counter
 from compostela.core.mailbox.keyword_limits import KeywordLimitReached
 from compostela.core.mailbox.rights import NoPermission
 from compostela.model.username import Username
-from compostela.net.gathering_host import GatheringHost
+from compostela.net import greeting
+from compostela.net.connection import Connection
+from compostela.net.gathered_replies import GatheredReplies
 from compostela.net.imap.dispatch import Ask, Then, execute, require
 from compostela.net.imap.mailbox_commands import path_of, target_of
 from compostela.net.imap.reply import Refused, ResponseCut, mailboxes_of, user_of
 from compostela.net.imap.selecting import leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
 from compostela.net.incoming_message import IncomingMessage
-from compostela.net.listeners import Listener
-from compostela.net.session_host import CloseReason
+from compostela.net.session import CloseReason, Session
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.engine import (
     AppendData,
@@ -63,24 +64,26 @@ _FAREWELLS = {
 _commands = counter("imapCommands", "IMAP commands")
 
 
-class ImapProtocol(GatheringHost):
-    """One connection; also what commands work with (`Context` and `Output`)."""
+class ImapSession(Session):
+    """One client's dialogue; also what commands work with (`Context`)."""
 
     protocol = "IMAP"
     log = logging.getLogger("compostela.net.imap")
 
     __slots__ = (
-        "_append", "_engine", "_faults", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_line_taker", "_tls", "_woken",
-        "server", "state",
+        "_append", "_connection", "_engine", "_faults", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_line_taker", "_message", "_tls", "_woken",
+        "out", "server", "state",
     )  # fmt: skip
 
-    def __init__(self, server: ImapServer, listener: Listener, tls: bool) -> None:
-        self._engine = ImapEngine(server.settings.max_line_bytes)
-        super().__init__(listener, self._engine)
+    def __init__(self, server: ImapServer, connection: Connection, tls: bool) -> None:
+        self._connection = connection
+        self.out = GatheredReplies(connection)
+        self._engine = connection.reader = ImapEngine(server.settings.max_line_bytes)
         self.server = server
         self.state = ImapState()
         self._tls = tls
         self._append: AppendStarted | None = None
+        self._message: IncomingMessage | None = None
         self._line_taker: Callable[[bytes], Coroutine[None, None, None]] | None = None
         self._idle_tag: bytes | None = None
         self._idle_told_at = 0.0
@@ -89,56 +92,47 @@ class ImapProtocol(GatheringHost):
         self._woken = False
         self._faults = 0
 
-    # what commands use
+    # what the connection asks
 
-    @property
-    def out(self) -> "ImapProtocol":
-        return self
-
-    async def drain(self, above: int = 0) -> None:
-        await self._send_and_give_way(above)
-
-    # what the transport tells
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.state.address = self._address
+    def begin(self) -> None:
+        self.state.address = self._connection.address
         if self._tls:
             self._note_tls()
-        if self._admitted(untagged("BYE Too many connections.")):
-            self._begin(self.server.bans)
+        if self._connection.admit(untagged("BYE Too many connections.")):
+            greeting.begin(self._connection, self, self.server.bans)
 
-    def _greet(self) -> None:
+    def greet(self) -> None:
+        """See `Greeter`."""
         name = self.server.settings.server.hello_name
-        greeting = f"OK [CAPABILITY {self._capabilities()}] Compostela IMAP4rev1 Server {name} is ready."
-        self._transport.write(untagged(greeting))
+        text = f"OK [CAPABILITY {self._capabilities()}] Compostela IMAP4rev1 Server {name} is ready."
+        self._connection.write(untagged(text))
 
-    def _turn_away(self) -> None:
+    def turn_away(self) -> None:
+        """See `Greeter`."""
         self._close("BYE Your address is banned.")
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._gone(exc)
+    def lost(self) -> None:
         self._end_idle()
         # it knows the session: as a cycle both would stay in memory until the collector comes by
         self._line_taker = None
-        if self._message is not None and self._running is None:
+        if self._connection.running is None:
+            self._discard_message()
+            if self.state.view is not None:
+                self._connection.start(leave(self))
+
+    def _discard_message(self) -> None:
+        if self._message is not None:
             self._message.discard()
-        if self.state.view is not None and self._running is None:
-            self._start(self._abandon())
 
-    async def _abandon(self) -> None:
-        await leave(self)
-
-    # what the listener asks
-
-    def _has_work(self) -> bool:
+    def has_work(self) -> bool:
         return self._append is not None
 
     @property
     def account(self) -> Username | None:
         return self.state.user
 
-    def _details(self) -> dict[str, str]:
+    @property
+    def details(self) -> dict[str, str]:
         view, user = self.state.view, self.state.user
         return {
             "loggedInUser": "" if user is None else user.value,
@@ -147,31 +141,25 @@ class ImapProtocol(GatheringHost):
             "isIdling": str(self._idle_tag is not None).lower(),
         }
 
-    def _announce_close(self, reason: CloseReason) -> None:
-        if self._message is not None:
-            self._message.discard()
+    def announce_close(self, reason: CloseReason) -> None:
+        self._discard_message()
         self._close(_FAREWELLS.get(reason, SHUTTING_DOWN))
 
-    def check_idle(self, now: float) -> None:
+    def look_at_time(self, now: float) -> None:
         interval = self.server.settings.idle_interval_seconds
-        if (
-            self._idle_tag is not None
-            and interval
-            and now - self._idle_told_at >= interval
-            and self._running is None
-            and not self._closing
-        ):
+        is_waiting = self._idle_tag is not None and self._connection.running is None
+        if is_waiting and interval and now - self._idle_told_at >= interval:
             self._idle_told_at = now
-            self._transport.write(untagged("OK Still here"))
-        super().check_idle(now)
+            self._connection.write(untagged("OK Still here"))
 
     # work
 
-    async def _work(self) -> None:
-        trace_id.set(self._session_id)
-        self._begin_slice()
+    async def work(self) -> None:
+        connection, out = self._connection, self.out
+        trace_id.set(connection.id)
+        out.begin_slice()
         try:
-            while not self._closing:
+            while not connection.is_closing:
                 event = self._engine.next_event()
                 if event is None:
                     if self._woken and self._idle_tag is not None:
@@ -179,38 +167,37 @@ class ImapProtocol(GatheringHost):
                         continue
                     break
                 await self._handle(event)
-                if self._note_event():
-                    self._flush()
-                    await self._listener.scheduler.take()
-                    self._begin_slice()
-                if self._writable is not None:
-                    await self.drain()
-            if self._ending and not self._has_work():
+                if connection.note_event():
+                    out.flush()
+                    await connection.take_turn()
+                    out.begin_slice()
+                if connection.writable is not None:
+                    await out.drain()
+            if connection.is_ending and not self.has_work():
                 self._close(SHUTTING_DOWN)
-            self._flush()
-            self._read_on()
+            out.flush()
+            connection.read_on()
         except Exception:
             _log.exception("unexpected error in an IMAP session")
             self._close("BYE Internal error.")
         finally:
-            self._note_rest()
-            if self._closing:
-                if self._message is not None:
-                    self._message.discard()
-                await self._abandon()
+            connection.rest()
+            if connection.is_closing:
+                self._discard_message()
+                await leave(self)
 
     async def _handle(self, event: Event) -> None:
         match event:
             case Received(tag, name, command):
                 _commands.inc()
                 self._faults = 0
-                if self._is_told:
+                if self._connection.is_told:
                     shown = "" if isinstance(command, commands.Simple) else f" {command!r}"
-                    self._tell("command", tag=tag.decode(), command=f"{name}{shown}")
+                    self._connection.tell("command", tag=tag.decode(), command=f"{name}{shown}")
                 await self._command(tag, name, command)
             case AppendStarted():
-                if self._is_told:
-                    self._tell("command", tag=event.tag.decode(), command=f"APPEND {event.command!r}")
+                if self._connection.is_told:
+                    self._connection.tell("command", tag=event.tag.decode(), command=f"APPEND {event.command!r}")
                 await self._start_append(event)
             case AppendData(octets):
                 if self._message is not None:
@@ -218,13 +205,13 @@ class ImapProtocol(GatheringHost):
             case AppendEnded(fault):
                 await self._end_append(fault)
             case Continue():
-                self.write(CONTINUE)
+                self.out.write(CONTINUE)
             case Line(octets):
                 taker, self._line_taker = self._line_taker, None
                 assert taker is not None
                 await taker(octets)
             case LineTooLong(tag):
-                self.write(tagged(tag, "BAD", "failed. Maximum command line length exceeded", "TOOBIG"))
+                self.out.write(tagged(tag, "BAD", "failed. Maximum command line length exceeded", "TOOBIG"))
                 self._close("BYE Command line is too long.")
             case Faulty():
                 self._faulty(event)
@@ -232,28 +219,30 @@ class ImapProtocol(GatheringHost):
     def _faulty(self, fault: Faulty) -> None:
         self._faults += 1
         if fault.bad_charset:
-            self.write(tagged(fault.tag, "NO", f"{fault.name} failed. Unknown charset.", "BADCHARSET (US-ASCII UTF-8)"))
+            self.out.write(
+                tagged(fault.tag, "NO", f"{fault.name} failed. Unknown charset.", "BADCHARSET (US-ASCII UTF-8)")
+            )
         elif fault.unknown:
-            self.write(tagged(fault.tag, "BAD", f"failed. {fault.text}"))
+            self.out.write(tagged(fault.tag, "BAD", f"failed. {fault.text}"))
         else:
-            self.write(tagged(fault.tag, "BAD", f"{fault.name} failed. {fault.text}".lstrip()))
+            self.out.write(tagged(fault.tag, "BAD", f"{fault.name} failed. {fault.text}".lstrip()))
         # no more of it: a client whose AUTHENTICATE was refused may go on with its credentials
-        self._tell("command refused", faults=self._faults)
+        self._connection.tell("command refused", faults=self._faults)
         if self._faults > MAX_FAULTS:
             self._close("BYE Too many unknown commands.")
 
     async def _command(self, tag: bytes, name: str, command: commands.Command) -> None:
         match command:
             case commands.Simple("LOGOUT"):
-                self.write(untagged("BYE IMAP4rev1 Server logging out"))
+                self.out.write(untagged("BYE IMAP4rev1 Server logging out"))
                 self._answer(tag, "OK", "LOGOUT completed.")
-                self._flush()
-                self._note_end("LOGOUT")
+                self.out.flush()
+                self._connection.note_end("LOGOUT")
                 self._close("")
             case commands.Simple("STARTTLS"):
                 await self._starttls(tag)
             case commands.Simple("CAPABILITY"):
-                self.write(untagged(f"CAPABILITY {self._capabilities()}"))
+                self.out.write(untagged(f"CAPABILITY {self._capabilities()}"))
                 self._answer(tag, "OK", "CAPABILITY completed.")
             case commands.Simple("IDLE") if is_allowed(name, self.state.reached):
                 self._start_idle(tag)
@@ -262,7 +251,7 @@ class ImapProtocol(GatheringHost):
 
     async def _execute(self, tag: bytes, name: str, command: commands.Command) -> str | None:
         return await execute(
-            self, name, command, tls=self._tls, channel=lambda: self.tls_channel, ask=self._ask(tag, name)
+            self, name, command, tls=self._tls, channel=lambda: self._connection.tls_channel, ask=self._ask(tag, name)
         )
 
     def _ask(self, tag: bytes, name: str) -> Ask:
@@ -274,7 +263,7 @@ class ImapProtocol(GatheringHost):
 
             self._line_taker = take
             self._engine.expect_line()
-            self.write(b"+ %b\r\n" % challenge)
+            self.out.write(b"+ %b\r\n" % challenge)
 
         return ask
 
@@ -341,9 +330,9 @@ class ImapProtocol(GatheringHost):
 
     def _answer(self, tag: bytes, status: str, text: str, code: str = "") -> None:
         reply = tagged(tag, status, text, code)
-        self.write(reply)
-        if self._is_told:
-            self._tell_reply(reply)
+        self.out.write(reply)
+        if self._connection.is_told:
+            self._connection.tell_reply(reply)
 
     def _capabilities(self) -> str:
         return self.server.capabilities(
@@ -362,7 +351,7 @@ class ImapProtocol(GatheringHost):
         self._append = event
         self._message = IncomingMessage(self.server.blobs, self.server.settings.max_literal_bytes)
         if event.waits:
-            self.write(CONTINUE)
+            self.out.write(CONTINUE)
 
     async def _check_append(self, command: commands.Append) -> None:
         require(self.state, "APPEND")
@@ -380,7 +369,7 @@ class ImapProtocol(GatheringHost):
             return
         if fault:
             message.discard()
-            self.write(tagged(event.tag, "BAD", f"APPEND failed. {fault}"))
+            self.out.write(tagged(event.tag, "BAD", f"APPEND failed. {fault}"))
             return
         await self._run(event.tag, "APPEND", lambda: self._store_appended(event.command, message))
 
@@ -403,18 +392,17 @@ class ImapProtocol(GatheringHost):
             view.on_hint(self._wake)
             self._woken = True
         self._idle_tag = tag
-        self._idle_told_at = self._loop.time()
+        self._idle_told_at = asyncio.get_running_loop().time()
         self._line_taker = self._idle_line
         self._engine.expect_line()
-        self.write(b"+ Idling\r\n")
+        self.out.write(b"+ Idling\r\n")
         if view is not None and self.state.repeats_exists:
             self.state.repeats_exists = False
-            self.write(untagged(f"{view.exists} EXISTS"))
+            self.out.write(untagged(f"{view.exists} EXISTS"))
 
     def _wake(self) -> None:
         self._woken = True
-        if self._running is None and not self._closing:
-            self._start(self._work())
+        self._connection.wake()
 
     async def _tell_idler(self) -> None:
         self._woken = False
@@ -425,7 +413,7 @@ class ImapProtocol(GatheringHost):
             self._tell_idler_later()
         else:
             self._idle_retry_seconds = 0.0
-        self._flush()
+        self.out.flush()
 
     def _tell_idler_later(self) -> None:
         """The session stays, and reads again after a while that doubles with each failure."""
@@ -437,13 +425,13 @@ class ImapProtocol(GatheringHost):
         )
         if self._idle_retry is not None:
             self._idle_retry.cancel()
-        self._idle_retry = self._loop.call_later(self._idle_retry_seconds, self._wake)
+        self._idle_retry = asyncio.get_running_loop().call_later(self._idle_retry_seconds, self._wake)
 
     async def _idle_line(self, line: bytes) -> None:
         tag = self._idle_tag or b"*"
         self._end_idle()
         if line.strip().upper() != b"DONE":
-            self.write(tagged(tag, "BAD", "IDLE failed. Illegal arguments."))
+            self.out.write(tagged(tag, "BAD", "IDLE failed. Illegal arguments."))
             return
 
         async def nothing() -> str:
@@ -464,34 +452,32 @@ class ImapProtocol(GatheringHost):
     # TLS
 
     async def _starttls(self, tag: bytes) -> None:
-        context, is_offered = self._listener.context, not self._tls and self.server.settings.server.tls.starttls
+        context, is_offered = (
+            self._connection.listener.context,
+            not self._tls and self.server.settings.server.tls.starttls,
+        )
         if context is None or not is_offered or not is_allowed("STARTTLS", self.state.reached):
-            self.write(tagged(tag, "NO", "STARTTLS failed. Command not valid in this state."))
+            self.out.write(tagged(tag, "NO", "STARTTLS failed. Command not valid in this state."))
             return
         if self._engine.buffered:
             self._close("BYE STARTTLS must be the last command before the handshake.")
             return
-        self._flush()
-        if await self._start_tls(context, tagged(tag, "OK", "STARTTLS Begin TLS negotiation now.")):
+        self.out.flush()
+        if await self._connection.start_tls(context, tagged(tag, "OK", "STARTTLS Begin TLS negotiation now.")):
             self._tls = True
             self._note_tls()
 
     def _note_tls(self) -> None:
-        self.state.bound_mechanisms = self.server.logins.settings.bound_to(self.tls_channel)
+        self.state.bound_mechanisms = self.server.logins.settings.bound_to(self._connection.tls_channel)
 
     def _abort(self) -> None:
         """Ends the connection without another octet."""
-        self._note_end("a response could not be ended")
-        self._closing = True
-        self._gathered.clear()
-        self._gathered_bytes = 0
-        self._transport.abort()
+        self.out.drop()
+        self._connection.abort("a response could not be ended")
 
     def _close(self, farewell: str) -> None:
-        if not self._closing:
-            self._closing = True
-            self._note_end(farewell)
+        if not self._connection.is_closing:
             if farewell:
-                self.write(untagged(farewell))
-            self._flush()
-            self._transport.close()
+                self.out.write(untagged(farewell))
+            self.out.flush()
+            self._connection.end(b"", farewell)

@@ -1,21 +1,21 @@
-"""The host of an LMTP session: SMTP's, with LHLO for a greeting and without AUTH (RFC 2033 §4.1)."""
+"""An LMTP session: SMTP's, with LHLO for a greeting and without AUTH (RFC 2033 §4.1)."""
 
 import logging
 
 from compostela.base.metrics import counter
 from compostela.core.delivery.ports import MailDelivery
 from compostela.core.smtp_hooks.session import SmtpSession
-from compostela.net.listeners import Listener
+from compostela.net.connection import Connection
 from compostela.net.lmtp.commands import LmtpCommands
 from compostela.net.smtp.commands import Commands
 from compostela.net.smtp.server import SmtpServer
-from compostela.net.smtp.session import SmtpProtocol
+from compostela.net.smtp.session import SmtpServerSession
 
 _commands = counter("lmtpCommands", "LMTP commands")
 
 
-class LmtpProtocol(SmtpProtocol):
-    """One connection."""
+class LmtpServerSession(SmtpServerSession):
+    """One client's dialogue."""
 
     __slots__ = ("_delivery",)
 
@@ -23,8 +23,8 @@ class LmtpProtocol(SmtpProtocol):
     counter = _commands
     log = logging.getLogger("compostela.net.lmtp")
 
-    def __init__(self, server: SmtpServer, delivery: MailDelivery, listener: Listener, tls: bool) -> None:
-        super().__init__(server, listener, tls)
+    def __init__(self, server: SmtpServer, delivery: MailDelivery, connection: Connection, tls: bool) -> None:
+        super().__init__(server, connection, tls)
         self._delivery = delivery
 
     def _make_commands(self, session: SmtpSession) -> Commands:

@@ -1,9 +1,8 @@
-"""The host of a ManageSieve session: socket events on one side, engine and commands on the other.
+"""A ManageSieve session: its connection on one side, engine and commands on the other.
 
 A session that waits has no task: one is made when octets arrive and ends when they are dealt with.
 """
 
-import asyncio
 import logging
 
 from compostela.base.errors import InvalidArgument, TemporaryFailure
@@ -11,12 +10,12 @@ from compostela.base.log import trace_id
 from compostela.base.metrics import counter
 from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.model.username import Username
+from compostela.net import greeting
 from compostela.net.authentication.logins import Exchange, NotOffered
-from compostela.net.greeting_host import GreetingHost
-from compostela.net.listeners import Listener
+from compostela.net.connection import Connection
 from compostela.net.managesieve import scripts
 from compostela.net.managesieve.server import ManageSieveServer
-from compostela.net.session_host import CloseReason
+from compostela.net.session import CloseReason, Session
 from compostela.protocols.managesieve import responses
 from compostela.protocols.managesieve.commands import (
     Authenticate,
@@ -52,8 +51,8 @@ _CLOSING = {
 _commands = counter("manageSieveCommands", "ManageSieve commands")
 
 
-class ManageSieveProtocol(GreetingHost):
-    """One connection."""
+class ManageSieveSession(Session):
+    """One client's dialogue."""
 
     protocol = "MANAGESIEVE"
     log = logging.getLogger("compostela.net.managesieve")
@@ -61,6 +60,7 @@ class ManageSieveProtocol(GreetingHost):
     __slots__ = (
         "_auth",
         "_bound",
+        "_connection",
         "_engine",
         "_exchange",
         "_faults",
@@ -70,9 +70,9 @@ class ManageSieveProtocol(GreetingHost):
         "_user",
     )
 
-    def __init__(self, server: ManageSieveServer, listener: Listener, tls: bool) -> None:
-        self._engine = ManageSieveEngine(server.max_script_bytes)
-        super().__init__(listener, self._engine)
+    def __init__(self, server: ManageSieveServer, connection: Connection, tls: bool) -> None:
+        self._connection = connection
+        self._engine = connection.reader = ManageSieveEngine(server.max_script_bytes)
         self._server = server
         self._tls = tls
         self._bound: frozenset[str] = frozenset()
@@ -82,66 +82,62 @@ class ManageSieveProtocol(GreetingHost):
         self._login_failures = 0
         self._faults = 0
 
-    # what the transport tells
+    # what the connection asks
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
+    def begin(self) -> None:
         if self._tls:
             self._note_tls()
-        if self._admitted(responses.bye("Too many connections", responses.TRYLATER)):
-            self._begin(self._server.bans)
+        if self._connection.admit(responses.bye("Too many connections", responses.TRYLATER)):
+            greeting.begin(self._connection, self, self._server.bans)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._gone(exc)
-
-    def _greet(self) -> None:
+    def greet(self) -> None:
+        """See `Greeter`."""
         self._write(self._capabilities("Compostela ManageSieve server ready"))
 
-    def _turn_away(self) -> None:
+    def turn_away(self) -> None:
+        """See `Greeter`."""
         self._close(responses.bye("Your address is banned."))
 
-    # what the listener asks
-
-    def _has_work(self) -> bool:
+    def has_work(self) -> bool:
         return False
 
     @property
     def account(self) -> Username | None:
         return self._user
 
-    def _announce_close(self, reason: CloseReason) -> None:
+    def announce_close(self, reason: CloseReason) -> None:
         self._close(_CLOSING[reason])
 
     # work
 
-    async def _work(self) -> None:
-        trace_id.set(self._session_id)
+    async def work(self) -> None:
+        connection = self._connection
+        trace_id.set(connection.id)
         try:
-            while not self._closing:
+            while not connection.is_closing:
                 event = self._engine.next_event()
                 if event is None:
                     break
                 await self._handle(event)
-                if self._note_event():
-                    await self._listener.scheduler.take()
-                if self._writable is not None and not self._closing:
-                    await self._writable.wait()
-            if self._ending:
+                if connection.note_event():
+                    await connection.take_turn()
+                await connection.wait_until_read()
+            if connection.is_ending:
                 self._close(_CLOSING[CloseReason.SHUTDOWN])
-            self._read_on()
+            connection.read_on()
         except Exception:
             _log.exception("unexpected error in a ManageSieve session")
             self._close(responses.bye("Internal error"))
         finally:
-            self._note_rest()
+            connection.rest()
 
     async def _handle(self, event: Event) -> None:
         match event:
             case Received(command):
                 _commands.inc()
                 self._faults = 0
-                if self._is_told:
-                    self._tell("command", command=repr(command))
+                if self._connection.is_told:
+                    self._connection.tell("command", command=repr(command))
                 await self._command(command)
             case Answer(octets):
                 await self._answer(octets)
@@ -168,7 +164,7 @@ class ManageSieveProtocol(GreetingHost):
             case Noop(tag):
                 self._write(responses.ok("DONE", b"" if tag is None else responses.tag(tag)))
             case Logout():
-                self._note_end("LOGOUT")
+                self._connection.note_end("LOGOUT")
                 self._engine.answered(command, ok=True)
                 self._close(responses.ok("Bye"))
             case StartTls():
@@ -193,7 +189,11 @@ class ManageSieveProtocol(GreetingHost):
         self._auth = command
         try:
             self._exchange = self._server.logins.begin(
-                command.mechanism, self._address, self.tls_channel, tls=self._tls, bound=self._bound
+                command.mechanism,
+                self._connection.address,
+                self._connection.tls_channel,
+                tls=self._tls,
+                bound=self._bound,
             )
         except NotOffered as refused:
             self._refuse(_NEEDS_TLS if refused.needs_tls else responses.no("Unknown SASL mechanism"))
@@ -243,7 +243,7 @@ class ManageSieveProtocol(GreetingHost):
     # TLS
 
     async def _start_tls_layer(self, command: StartTls) -> None:
-        context = self._listener.context
+        context = self._connection.listener.context
         if self._tls or context is None or not self._server.settings.server.tls.starttls:
             self._engine.answered(command, ok=False)
             self._write(responses.no("TLS is active already" if self._tls else "TLS is not available"))
@@ -254,30 +254,28 @@ class ManageSieveProtocol(GreetingHost):
         self._engine.answered(command, ok=True)
         # now, since what comes over TLS may be there before the handshake is seen to be over
         self._engine.forget()
-        if await self._start_tls(context, responses.ok("Begin TLS negotiation now")):
+        if await self._connection.start_tls(context, responses.ok("Begin TLS negotiation now")):
             self._tls = True
             self._note_tls()
             # RFC 5804 §2.2: what the client knew from before is worth nothing
             self._write(self._capabilities("TLS negotiation successful"))
 
     def _note_tls(self) -> None:
-        self._bound = self._server.logins.settings.bound_to(self.tls_channel)
+        self._bound = self._server.logins.settings.bound_to(self._connection.tls_channel)
 
     def _capabilities(self, text: str = "") -> bytes:
         return self._server.capabilities(self._user, tls=self._tls, bound=self._bound) + responses.ok(text)
 
     def _write(self, octets: bytes) -> None:
-        if self._is_told:
-            self._tell_reply(octets.rstrip(b"\r\n").rpartition(b"\r\n")[2])
+        if self._connection.is_told:
+            self._connection.tell_reply(octets.rstrip(b"\r\n").rpartition(b"\r\n")[2])
         self._send(octets)
 
     def _send(self, octets: bytes) -> None:
-        if not self._closing and not self._transport.is_closing():
-            self._transport.write(octets)
+        if not self._connection.is_closing:
+            self._connection.write(octets)
 
     def _close(self, last_reply: bytes) -> None:
-        if not self._closing:
-            self._note_end(last_reply.decode("utf-8", "replace").rstrip())
+        if not self._connection.is_closing:
             self._write(last_reply)
-            self._closing = True
-            self._transport.close()
+            self._connection.end(b"", last_reply.decode("utf-8", "replace").rstrip())

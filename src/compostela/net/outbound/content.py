@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from compostela.base.errors import CompostelaError, TemporaryFailure
 from compostela.core.blob.model import MessageContent
 from compostela.mime.conversion import converted, fits_eight_bit, fits_seven_bit, has_long_line
-from compostela.mime.lines import has_bare_line_ends, stuffed, with_crlf
+from compostela.mime.lines import has_bare_line_ends, with_crlf
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,6 @@ async def shape_of(content: MessageContent) -> Shape:
             held = b"\r" if data.endswith(b"\r") else b""
             bare = has_bare_line_ends(data[:-1] if held else data)
     return Shape(content.header.isascii() and is_ascii, is_ascii, has_long_lines, has_nul, bare or bool(held))
-
-
-def stuffed_chunk(last: bytes, chunk: bytes) -> bytes:
-    """Dots stuffed, given the last two octets before the chunk."""
-    if last in (b"", b"\r\n"):
-        return stuffed(chunk)
-    body = chunk.replace(b"\n.", b"\n..")
-    return b"." + body if last.endswith(b"\n") and chunk.startswith(b".") else body
 
 
 async def message_lines(header: bytes, content: MessageContent, converted: bytes | None) -> AsyncIterator[bytes]:

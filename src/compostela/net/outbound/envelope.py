@@ -1,16 +1,13 @@
-"""MAIL and RCPT as the client says them, with the parameters that the mail asks for and the next hop offers."""
+"""MAIL and RCPT of a mail, with what it wishes for."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from compostela.core.blob.model import MessageContent
 from compostela.core.outbound.ports import Wishes
 from compostela.model.mail_address import MailAddress
-
-_LIMIT = re.compile(r"[1-9][0-9]{0,5}")
-_SIZE = re.compile(r"[0-9]{1,20}")
-_VALUE = re.compile(r"[!-~]+")
+from compostela.protocols.smtp import client_commands
+from compostela.protocols.smtp.capabilities import Capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,50 +31,23 @@ def needs_utf8(
     return any(not one.is_ascii for one in addresses) or (wishes.utf8 and not content.header.isascii())
 
 
-def limit_of(features: Mapping[str, str], name: str) -> int:
-    """A limit that the peer has declared (RFC 9422 §3), 0 when there is none."""
-    found = [
-        value
-        for limit, _, value in (word.partition("=") for word in features.get("LIMITS", "").split())
-        if limit == name
-    ]
-    return int(found[0]) if found and _LIMIT.fullmatch(found[0]) else 0
-
-
-def size_limit(features: Mapping[str, str]) -> int | None:
-    """The largest message in octets that the peer takes (RFC 1870 §4), None when it does not tell."""
-    value = features.get("SIZE", "").strip()
-    return int(value) or None if _SIZE.fullmatch(value) else None
-
-
 def mail_line(
-    sender: MailAddress | None, size: int, body: str, features: Mapping[str, str], wishes: Wishes, *, utf8: bool
+    sender: MailAddress | None, size: int, body: str, offered: Capabilities, wishes: Wishes, *, utf8: bool
 ) -> str:
-    words = [f"MAIL FROM:<{sender or ''}>"]
-    if body:
-        words.append(f"BODY={body}")
-    if "SIZE" in features:
-        words.append(f"SIZE={size}")
-    if utf8:
-        words.append("SMTPUTF8")
-    if wishes.require_tls:
-        words.append("REQUIRETLS")
-    if wishes.priority is not None and "MT-PRIORITY" in features:
-        words.append(f"MT-PRIORITY={wishes.priority}")
-    if "DSN" in features:
-        words += _parameter("RET", wishes.returns)
-        words += _parameter("ENVID", wishes.envelope_id)
-    return " ".join(words)
+    return client_commands.mail(
+        sender,
+        offered,
+        size=size,
+        body=body,
+        smtputf8=utf8,
+        require_tls=wishes.require_tls is True,
+        priority=wishes.priority,
+        returns=wishes.returns,
+        envelope_id=wishes.envelope_id,
+    )
 
 
-def rcpt_line(recipient: MailAddress, features: Mapping[str, str], wishes: Wishes) -> str:
-    words = [f"RCPT TO:<{recipient}>"]
-    if "DSN" in features:
-        words += _parameter("NOTIFY", wishes.notify.get(recipient))
-        words += _parameter("ORCPT", wishes.original_recipients.get(recipient))
-    return " ".join(words)
-
-
-def _parameter(name: str, value: str | None) -> list[str]:
-    """Nothing for a value that would break out of the line: attributes of a mail may come from anywhere."""
-    return [f"{name}={value}"] if value is not None and _VALUE.fullmatch(value) else []
+def rcpt_line(recipient: MailAddress, offered: Capabilities, wishes: Wishes) -> str:
+    return client_commands.rcpt(
+        recipient, offered, notify=wishes.notify.get(recipient), original=wishes.original_recipients.get(recipient)
+    )

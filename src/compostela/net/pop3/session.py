@@ -1,4 +1,4 @@
-"""The host of a POP3 session: socket events on one side, engine and commands on the other.
+"""A POP3 session: its connection on one side, engine and commands on the other.
 
 A session that waits has no task: one is made when octets arrive and ends when they are dealt with. Replies of one round are one write.
 The server never speaks unasked, as RFC 1939 demands: a session that it ends is closed without a word.
@@ -13,15 +13,16 @@ from compostela.base.metrics import counter
 from compostela.core.authentication.service import Identity
 from compostela.core.mailbox.actor import Actor
 from compostela.model.username import Username
+from compostela.net import greeting
 from compostela.net.authentication.logins import Exchange, NotOffered
-from compostela.net.gathering_host import GATHERED_BYTES, GatheringHost
-from compostela.net.listeners import Listener
+from compostela.net.connection import Connection
+from compostela.net.gathered_replies import GATHERED_BYTES, GatheredReplies
 from compostela.net.pop3 import logging_in
 from compostela.net.pop3.logging_in import Refused
 from compostela.net.pop3.maildrop import Maildrop
 from compostela.net.pop3.server import Pop3Server
 from compostela.net.pop3.transaction import CutOff, Transaction
-from compostela.net.session_host import CloseReason
+from compostela.net.session import CloseReason, Session
 from compostela.protocols.pop3 import replies
 from compostela.protocols.pop3.commands import Auth, Capa, Command, Mechanisms, Pass, Quit, Stls, User, Utf8
 from compostela.protocols.pop3.engine import Event, Faulty, Line, LineTooLong, Pop3Engine, Received
@@ -36,19 +37,20 @@ MAX_LOGIN_FAILURES = 3
 _commands = counter("pop3Commands", "POP3 commands")
 
 
-class Pop3Protocol(GatheringHost):
-    """One connection; also the `Output` of its commands."""
+class Pop3Session(Session):
+    """One client's dialogue; also the `Output` of its commands."""
 
     protocol = "POP3"
     log = logging.getLogger("compostela.net.pop3")
 
     __slots__ = (
-        "_auth", "_bound", "_engine", "_exchange", "_faults", "_login_failures", "_name", "_server", "_tls", "_transaction", "_user", "_utf8",
+        "_auth", "_bound", "_connection", "_engine", "_exchange", "_faults", "_login_failures", "_name", "_replies", "_server", "_tls", "_transaction", "_user", "_utf8",
     )  # fmt: skip
 
-    def __init__(self, server: Pop3Server, listener: Listener, tls: bool) -> None:
-        self._engine = Pop3Engine()
-        super().__init__(listener, self._engine)
+    def __init__(self, server: Pop3Server, connection: Connection, tls: bool) -> None:
+        self._connection = connection
+        self._replies = GatheredReplies(connection)
+        self._engine = connection.reader = Pop3Engine()
         self._server = server
         self._tls = tls
         self._bound: frozenset[str] = frozenset()
@@ -63,102 +65,105 @@ class Pop3Protocol(GatheringHost):
 
     # what commands use
 
+    def write(self, octets: bytes) -> None:
+        """See `Output`."""
+        self._replies.write(octets)
+
     async def drain(self) -> bool:
         """See `Output`."""
-        self._flush()
-        if self._writable is not None and not self._closing:
-            await self._writable.wait()
+        self._replies.flush()
+        if self._connection.writable is not None:
+            await self._connection.wait_until_read()
         else:
             # others have their turn between two pieces of a long reply
             await asyncio.sleep(0)
-        return not self._closing
+        return not self._connection.is_closing
 
-    # what the transport tells
+    # what the connection asks
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
+    def begin(self) -> None:
         if self._tls:
             self._note_tls()
-        if self._admitted(replies.TOO_MANY_CONNECTIONS):
-            self._begin(self._server.bans)
+        if self._connection.admit(replies.TOO_MANY_CONNECTIONS):
+            greeting.begin(self._connection, self, self._server.bans)
 
-    def _greet(self) -> None:
+    def greet(self) -> None:
+        """See `Greeter`."""
         # no angle brackets: clients would take them for the challenge of APOP
         name = self._server.settings.server.hello_name
-        self._transport.write(replies.ok(f"{name} POP3 server (Compostela) ready"))
+        self._connection.write(replies.ok(f"{name} POP3 server (Compostela) ready"))
 
-    def _turn_away(self) -> None:
+    def turn_away(self) -> None:
+        """See `Greeter`."""
         self._close(replies.BANNED)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._gone(exc)
-        if self._running is None:
+    def lost(self) -> None:
+        if self._connection.running is None:
             self._transaction = None
-
-    # what the listener asks
 
     @property
     def login(self) -> Username | None:
         return self._user
 
-    def _has_work(self) -> bool:
+    def has_work(self) -> bool:
         """Marks of DELE are no work to be kept: a session that ends without QUIT removes nothing (RFC 1939 §6)."""
         return False
 
-    def _announce_close(self, reason: CloseReason) -> None:  # noqa: ARG002 - the interface's
+    def announce_close(self, reason: CloseReason) -> None:  # noqa: ARG002 - the interface's
         """RFC 1939 §3: the server closes without a response."""
         self._close()
 
     # work
 
-    async def _work(self) -> None:
-        trace_id.set(self._session_id)
+    async def work(self) -> None:
+        connection, gathered = self._connection, self._replies
+        trace_id.set(connection.id)
         try:
-            while not self._closing:
+            while not connection.is_closing:
                 event = self._engine.next_event()
                 if event is None:
                     break
-                before = len(self._gathered)
+                before = len(gathered.octets)
                 await self._handle(event)
-                if self._is_told and isinstance(event, Received):
-                    self._tell_status(self._gathered[before:])
-                if self._note_event():
-                    self._flush()
-                    await self._listener.scheduler.take()
-                if self._writable is not None or self._gathered_bytes > GATHERED_BYTES:
+                if connection.is_told and isinstance(event, Received):
+                    self._tell_status(gathered.octets[before:])
+                if connection.note_event():
+                    gathered.flush()
+                    await connection.take_turn()
+                if connection.writable is not None or gathered.size_bytes > GATHERED_BYTES:
                     await self.drain()
-            if self._ending:
+            if connection.is_ending:
                 self._close()
-            self._flush()
-            self._read_on()
+            gathered.flush()
+            connection.read_on()
         except Exception:
             _log.exception("unexpected error in a POP3 session")
             self._close()
         finally:
-            self._note_rest()
-            if self._closing:
+            connection.rest()
+            if connection.is_closing:
                 # it knows the session: as a cycle both would stay in memory until the collector comes by
                 self._transaction = None
 
     def _tell_status(self, replies: list[bytes]) -> None:
         """The first line; what the client asked for, and the challenges of AUTH, are not told."""
         if replies and not replies[0].startswith(b"+ "):
-            self._tell_reply(replies[0].partition(b"\r\n")[0])
+            self._connection.tell_reply(replies[0].partition(b"\r\n")[0])
 
     async def _handle(self, event: Event) -> None:
         match event:
             case Received(command):
                 _commands.inc()
                 self._faults = 0
-                if self._is_told:
-                    self._tell("command", command=repr(command))
+                if self._connection.is_told:
+                    self._connection.tell("command", command=repr(command))
                 await self._command(command)
             case Line(octets):
                 await self._answer(octets)
             case Faulty(text):
                 self._faults += 1
                 # no more of it: a client whose AUTH was refused may go on with its credentials
-                self._tell("command refused", faults=self._faults)
+                self._connection.tell("command refused", faults=self._faults)
                 if self._faults > MAX_FAULTS:
                     self._close(replies.TOO_MANY_FAULTS)
                 else:
@@ -206,12 +211,11 @@ class Pop3Protocol(GatheringHost):
             self.write(replies.UNABLE)
         except CutOff:
             _log.exception("a message could not be read to its end; the connection is aborted")
-            self._closing = True
-            self._gathered.clear()
-            self._transport.abort()
+            self._replies.drop()
+            self._connection.abort("a message could not be read to its end")
 
     async def _quit(self, command: Quit) -> None:
-        self._note_end("QUIT")
+        self._connection.note_end("QUIT")
         self._engine.answered(command, ok=True)
         reply = replies.GOODBYE
         if self._engine.state is State.UPDATE:
@@ -228,7 +232,7 @@ class Pop3Protocol(GatheringHost):
     async def _log_in_by_password(self, command: Pass, password: bytes) -> None:
         name, self._name = self._name, b""
         try:
-            identity = await logging_in.by_password(self._server.logins, name, password, self._address)
+            identity = await logging_in.by_password(self._server.logins, name, password, self._connection.address)
         except Refused as refused:
             self._refuse(command, refused)
         else:
@@ -237,7 +241,11 @@ class Pop3Protocol(GatheringHost):
     async def _begin_auth(self, command: Auth) -> None:
         try:
             self._exchange = self._server.logins.begin(
-                command.mechanism, self._address, self.tls_channel, tls=self._tls, bound=self._bound
+                command.mechanism,
+                self._connection.address,
+                self._connection.tls_channel,
+                tls=self._tls,
+                bound=self._bound,
             )
         except NotOffered as refused:
             self._reply(command, replies.TLS_NEEDED if refused.needs_tls else replies.AUTH_UNKNOWN)
@@ -288,29 +296,27 @@ class Pop3Protocol(GatheringHost):
     # TLS
 
     async def _stls(self, command: Stls) -> None:
-        context = self._listener.context
+        context = self._connection.listener.context
         if self._tls or context is None or not self._server.settings.server.tls.starttls:
             self._reply(command, replies.TLS_ACTIVE if self._tls else replies.NO_TLS)
             return
         if self._engine.buffered:
             self._close(replies.STLS_NOT_LAST)
             return
-        self._flush()
+        self._replies.flush()
         # now, since what comes over TLS may be there before the handshake is seen to be over
         self._engine.forget()
         self._name = b""
         self._utf8 = False
-        if await self._start_tls(context, replies.BEGIN_TLS):
+        if await self._connection.start_tls(context, replies.BEGIN_TLS):
             self._tls = True
             self._note_tls()
 
     def _note_tls(self) -> None:
-        self._bound = self._server.logins.settings.bound_to(self.tls_channel)
+        self._bound = self._server.logins.settings.bound_to(self._connection.tls_channel)
 
     def _close(self, last_reply: bytes = b"") -> None:
-        if not self._closing:
-            self._closing = True
-            self._note_end(last_reply.decode("utf-8", "replace").rstrip() or "the server ends it")
+        if not self._connection.is_closing:
             self.write(last_reply)
-            self._flush()
-            self._transport.close()
+            self._replies.flush()
+            self._connection.end(b"", last_reply.decode("utf-8", "replace").rstrip() or "the server ends it")

@@ -1,10 +1,9 @@
-"""The host of an SMTP session: socket events on one side, engine and commands on the other.
+"""An SMTP session: its connection on one side, engine and commands on the other.
 
 While a command waits (for the store, a hook, a password check) nothing else of the session is looked at and, beyond a
 limit, nothing is read. All answers of one round are one write.
 """
 
-import asyncio
 import logging
 
 from compostela.base.log import trace_id
@@ -12,9 +11,9 @@ from compostela.base.metrics import counter
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.username import Username
 from compostela.net.authentication.logins import NotOffered
+from compostela.net.connection import Connection
 from compostela.net.incoming_message import MAX_SWALLOWED_BYTES, IncomingMessage
-from compostela.net.listeners import Listener
-from compostela.net.session_host import CloseReason, SessionHost
+from compostela.net.session import CloseReason, Session
 from compostela.net.smtp.auth import AuthExchange
 from compostela.net.smtp.chunks import Chunks
 from compostela.net.smtp.commands import Commands
@@ -53,16 +52,18 @@ _FAREWELLS = {
 _commands = counter("smtpCommands", "SMTP commands")
 
 
-class SmtpProtocol(SessionHost):
-    """One connection."""
+class SmtpServerSession(Session):
+    """One client's dialogue."""
 
     __slots__ = (
         "_auth",
         "_chunks",
         "_commands",
+        "_connection",
         "_engine",
         "_errors",
         "_has_ended",
+        "_message",
         "_server",
         "_session",
         "_surplus",
@@ -73,59 +74,59 @@ class SmtpProtocol(SessionHost):
     counter = _commands
     log = logging.getLogger("compostela.net.smtp")
 
-    def __init__(self, server: SmtpServer, listener: Listener, tls: bool) -> None:
-        self._engine = SmtpEngine(server.settings.max_line_bytes)
-        super().__init__(listener, self._engine)
+    def __init__(self, server: SmtpServer, connection: Connection, tls: bool) -> None:
+        self._connection = connection
+        self._engine = connection.reader = SmtpEngine(server.settings.max_line_bytes)
         self._server = server
         self._tls = tls
         self._auth: AuthExchange | None = None
         self._chunks: Chunks | None = None
+        self._message: IncomingMessage | None = None
         self._errors = self._surplus = 0
         self._has_ended = False
 
-    # what the transport tells
+    # what the connection asks
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        authorized = self._server.is_authorized(self._address)
+    def begin(self) -> None:
+        connection, server = self._connection, self._server
+        authorized = server.is_authorized(connection.address)
         self._session = SmtpSession(
-            id=self._session_id,
-            remote_address=self._address,
-            remote_host=self._address,
-            hello_name=self._server.settings.server.hello_name,
+            id=connection.id,
+            remote_address=connection.address,
+            remote_host=connection.address,
+            hello_name=server.settings.server.hello_name,
             is_authorized_network=authorized,
-            auth_announced=self._server.settings.announces_auth(authorized),
+            auth_announced=server.settings.announces_auth(authorized),
             protocol=self.protocol,
         )
         self._commands = self._make_commands(self._session)
         if self._tls:
             self._note_tls()
-        if self._server.hooks.lifespan_seconds:
-            self._live_at_most(self._server.hooks.lifespan_seconds)
-        if self._admitted(replies.SHUTTING_DOWN if self._listener.is_ending else replies.TOO_MANY_CONNECTIONS):
-            self._start(self._greet())
+        if server.hooks.lifespan_seconds:
+            connection.live_at_most(server.hooks.lifespan_seconds)
+        if connection.admit(replies.SHUTTING_DOWN if connection.listener.is_ending else replies.TOO_MANY_CONNECTIONS):
+            connection.start(self._greet())
 
     def _make_commands(self, session: SmtpSession) -> Commands:
         return Commands(self._server, session)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._gone(exc)
-        if self._message is not None and self._running is None:
+    def lost(self) -> None:
+        if self._message is not None and self._connection.running is None:
             self._message.discard()
 
-    def eof_received(self) -> bool:
+    def half_closed(self) -> bool:
         """A client that has no more to say and waits for its answers gets them. TLS has no such half of an end."""
-        self._has_ended = self._running is not None and not self._session.is_tls
+        self._has_ended = self._connection.running is not None and not self._session.is_tls
         return self._has_ended
 
-    def _has_work(self) -> bool:
+    def has_work(self) -> bool:
         return self._session.sender_given
 
     @property
     def login(self) -> Username | None:
         return self._session.user
 
-    def _announce_close(self, reason: CloseReason) -> None:
+    def announce_close(self, reason: CloseReason) -> None:
         self._drop_message()
         self._close(_FAREWELLS[reason])
 
@@ -134,9 +135,9 @@ class SmtpProtocol(SessionHost):
     async def _greet(self) -> None:
         trace_id.set(self._session.id)
         try:
-            self._transport.write(await self._commands.greet())
+            self._connection.write(await self._commands.greet())
             if self._commands.disconnect:
-                self._note_end("the client is refused at the greeting")
+                self._connection.note_end("the client is refused at the greeting")
                 self._close(b"")
             await self._rounds()
         except Exception:
@@ -144,7 +145,7 @@ class SmtpProtocol(SessionHost):
         finally:
             self._rest()
 
-    async def _work(self) -> None:
+    async def work(self) -> None:
         trace_id.set(self._session.id)
         try:
             await self._rounds()
@@ -154,10 +155,10 @@ class SmtpProtocol(SessionHost):
             self._rest()
 
     def _rest(self) -> None:
-        self._note_rest()
+        self._connection.rest()
         if self._has_ended:
             self._close(b"")
-        if self._closing and self._message is not None:
+        if self._connection.is_closing and self._message is not None:
             self._message.discard()
 
     async def _rounds(self) -> None:
@@ -166,57 +167,58 @@ class SmtpProtocol(SessionHost):
             await self._answer_events(out)
         except Exception:
             # each command keeps its own answer, so the last one is that of what failed
-            if out and not self._closing:
-                self._transport.write(b"".join(out))
+            if out and not self._connection.is_closing:
+                self._connection.write(b"".join(out))
             raise
 
     async def _answer_events(self, out: list[bytes]) -> None:
         """`out` has the answers that are not written yet."""
-        while not self._closing:
+        connection = self._connection
+        while not connection.is_closing:
             event = self._engine.next_event()
             if event is None:
                 break
             if out and isinstance(event, Command) and event.verb == b"STARTTLS":
                 # what was answered to the commands before is said before the go-ahead, and not under TLS
-                self._transport.write(b"".join(out))
+                connection.write(b"".join(out))
                 out.clear()
-            is_told = self._is_told
+            is_told = connection.is_told
             text = event_text(event) if is_told else ""
             if text:
-                self._tell("command", command=text)
+                connection.tell("command", command=text)
             answer = await self._handle(event)
             if is_told and answer:
                 # the reply to an unknown command repeats it
-                self._tell("reply", reply=answer[:9].decode() if text.startswith(UNKNOWN) else reply_text(answer))
-            if self._note_event():
+                connection.tell("reply", reply=answer[:9].decode() if text.startswith(UNKNOWN) else reply_text(answer))
+            if connection.note_event():
                 if out:
-                    self._transport.write(b"".join(out))
+                    connection.write(b"".join(out))
                     out.clear()
-                await self._listener.scheduler.take()
+                await connection.take_turn()
             if answer is not None:
                 out.append(answer)
                 if self._too_many_errors(answer):
                     out.append(replies.TOO_MANY_ERRORS)
                     self._drop_message()
-                    self._note_end("too many refused commands")
+                    connection.note_end("too many refused commands")
                     self._commands.disconnect = True
-                if self._writable is not None:
-                    self._transport.write(b"".join(out))
+                if connection.writable is not None:
+                    connection.write(b"".join(out))
                     out.clear()
-                    await self._writable.wait()
+                    await connection.wait_until_read()
             if self._commands.disconnect and self._message is None:
-                self._transport.write(b"".join(out))
-                self._note_end(reply_text(out[-1]) if out else "the server ends it")
+                connection.write(b"".join(out))
+                connection.note_end(reply_text(out[-1]) if out else "the server ends it")
                 self._close(b"")
                 return
-        if self._closing:
+        if connection.is_closing:
             return
-        if self._ending and not self._has_work():
+        if connection.is_ending and not self.has_work():
             self._close(b"".join([*out, replies.SHUTTING_DOWN]))
             return
         if out:
-            self._transport.write(b"".join(out))
-        self._read_on()
+            connection.write(b"".join(out))
+        connection.read_on()
 
     async def _handle(self, event: Event) -> bytes | None:
         match event:
@@ -277,7 +279,7 @@ class SmtpProtocol(SessionHost):
             case b"NOOP":
                 return replies.OK
             case b"QUIT":
-                self._note_end("QUIT")
+                self._connection.note_end("QUIT")
                 self._drop_message()
                 self._commands.disconnect = True
                 farewell = f"{self._session.hello_name} Service closing transmission channel"
@@ -388,7 +390,11 @@ class SmtpProtocol(SessionHost):
         name = words[0].decode("ascii", "replace").upper()
         try:
             exchange = self._server.logins.begin(
-                name, self._address, self.tls_channel, tls=self._session.is_tls, bound=self._session.bound_mechanisms
+                name,
+                self._connection.address,
+                self._connection.tls_channel,
+                tls=self._session.is_tls,
+                bound=self._session.bound_mechanisms,
             )
         except NotOffered as wrong:
             # RFC 4954 §6
@@ -413,7 +419,7 @@ class SmtpProtocol(SessionHost):
         settings = self._server.settings.server.tls
         if self._session.is_tls:
             return replies.STARTTLS_ACTIVE
-        if not settings.starttls or self._listener.context is None:
+        if not settings.starttls or self._connection.listener.context is None:
             return replies.STARTTLS_UNKNOWN
         if argument:
             return replies.STARTTLS_ARGUMENT
@@ -422,19 +428,19 @@ class SmtpProtocol(SessionHost):
         if self._engine.buffered:
             self._commands.disconnect = True
             return replies.UNABLE
-        if await self._start_tls(self._listener.context, replies.STARTTLS_READY):
+        if await self._connection.start_tls(self._connection.listener.context, replies.STARTTLS_READY):
             self._session.reset()
             self._session.helo = None
             self._note_tls()
         return None
 
     def _note_tls(self) -> None:
-        tls = self._transport.get_extra_info("ssl_object")
+        tls = self._connection.tls
         cipher = tls.cipher() if tls is not None else None
         self._session.tls_protocol = (tls.version() if tls is not None else None) or "TLS"
         self._session.tls_cipher = cipher[0] if cipher else "unknown"
         if self._server.settings.auth_enabled:
-            self._session.bound_mechanisms = self._server.settings.auth.bound_to(self.tls_channel)
+            self._session.bound_mechanisms = self._server.settings.auth.bound_to(self._connection.tls_channel)
 
     # the end
 
@@ -452,9 +458,4 @@ class SmtpProtocol(SessionHost):
         self._close(replies.UNABLE)
 
     def _close(self, farewell: bytes) -> None:
-        if not self._closing:
-            self._closing = True
-            self._note_end(reply_text(farewell) or "the client has ended its side")
-            if farewell:
-                self._transport.write(farewell)
-            self._transport.close()
+        self._connection.end(farewell, reply_text(farewell) or "the client has ended its side")

@@ -13,7 +13,7 @@ _WEAK = ("md5", "sha1")
 
 @dataclass(frozen=True, slots=True)
 class TlsChannel:
-    """A TLS channel after its handshake. `SessionHost.tls_channel` gives it to every host; None there means no TLS.
+    """A TLS channel after its handshake. `Connection.tls_channel` gives it to every session; None there means no TLS.
 
     `peer_certificate` is there only when the server asked for one (`clientAuth`), the client gave one, and it was checked
     against the trust store; so EXTERNAL (RFC 4422 §A) may trust its contents."""

@@ -1,0 +1,138 @@
+"""One connection to a next hop: streams and time limits around the client's engine."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from compostela.base.errors import CompostelaError
+from compostela.core.outbound.ports import SendOptions
+from compostela.protocols.smtp.client import PeerError, Phase, SmtpClientEngine
+from compostela.protocols.smtp.client_reply import Reply
+
+_log = logging.getLogger(__name__)
+
+READ_BYTES = 16 * 1024
+QUIT_SECONDS = 5.0
+"""For the reply to QUIT."""
+CLOSE_SECONDS = 5.0
+
+
+class ConnectionFailed(CompostelaError):
+    """The connection broke, timed out, or the peer does not speak SMTP."""
+
+
+@asynccontextmanager
+async def within(seconds: float, otherwise: str) -> AsyncIterator[None]:
+    """Raises `ConnectionFailed` with the cause when the time is over."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        if error.errno is not None:
+            raise  # the system's own, with a text
+        raise ConnectionFailed(f"{otherwise} within {seconds:g} seconds") from error
+
+
+class NextHopConnection:
+    """One connection, open from its making. Whatever breaks it raises `ConnectionFailed` or `OSError`; then only `close` may follow."""
+
+    def __init__(
+        self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply_seconds: float
+    ) -> None:
+        """`name` tells where it leads, for people."""
+        self.engine = SmtpClientEngine()
+        self.name = name
+        self._reader = reader
+        self._writer = writer
+        self._reply_seconds = reply_seconds
+
+    @classmethod
+    async def open(cls, host: str, port: int, options: SendOptions) -> "NextHopConnection":
+        local = (options.bind_address, 0) if options.bind_address else None
+        async with within(options.connect_seconds, "no connection"):
+            reader, writer = await asyncio.open_connection(host, port, limit=READ_BYTES, local_addr=local)
+        return cls(f"{host}:{port}", reader, writer, options.reply_seconds)
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Address and port at the other end."""
+        found = self._writer.get_extra_info("peername")
+        return None if found is None else (found[0], found[1])
+
+    async def command(self, line: str, seconds: float | None = None, octets: bytes = b"") -> Reply:
+        """Say a command, with the octets of a chunk after it, and return its reply."""
+        self.engine.say(line, octets)
+        return await self.reply(seconds)
+
+    async def reply(self, seconds: float | None = None) -> Reply:
+        """Send what is queued and may go out. Return the next reply; None for `seconds`: as long as any reply may take."""
+        engine = self.engine
+        self.write(engine.to_send())
+        try:
+            answer = engine.next_answer()
+            if answer is None:
+                seconds = self._reply_seconds if seconds is None else seconds
+                async with within(seconds, f"no answer to {engine.awaited}"):
+                    while answer is None:
+                        await self._receive()
+                        answer = engine.next_answer()
+        except PeerError as error:
+            raise ConnectionFailed(str(error)) from error
+        if _log.isEnabledFor(logging.DEBUG):
+            text = f"{answer.reply.code} {' / '.join(answer.reply.lines)}"[:1000]
+            _log.debug("next hop replies", extra={"hop": self.name, "reply": text})
+        return answer.reply
+
+    async def _receive(self) -> None:
+        self.write(self.engine.to_send())
+        octets = await self._reader.read(READ_BYTES)
+        if octets:
+            self.engine.receive(octets)
+        else:
+            self.engine.end()
+
+    def write(self, octets: bytes) -> None:
+        if octets:
+            self._writer.write(octets)
+
+    async def drain(self) -> None:
+        """Wait until the next hop has taken most of what is written."""
+        async with within(self._reply_seconds, "the next hop does not take the message"):
+            await self._writer.drain()
+
+    async def begin_tls(self) -> None:
+        """After the go-ahead for STARTTLS, before the handshake."""
+        try:
+            async with asyncio.timeout(0):
+                self.engine.receive(await self._reader.read(READ_BYTES))
+        except TimeoutError:
+            pass  # nothing more has come, as it must be
+        try:
+            self.engine.begin_tls()
+        except PeerError as error:
+            raise ConnectionFailed(str(error)) from error
+
+    async def shake_hands(self, context: ssl.SSLContext, name: str, seconds: float) -> ssl.SSLObject:
+        """Begin TLS with the server that has the name. Raises `ssl.SSLError` too."""
+        async with within(seconds, "no end of the TLS handshake"):
+            await self._writer.start_tls(context, server_hostname=name)
+        tls: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
+        return tls
+
+    async def quit(self) -> None:
+        """Say QUIT once all that was said is answered, and wait for its reply. Nothing is said inside a message."""
+        if self.engine.phase is Phase.COMMANDS:
+            self.engine.withdraw()
+            self.engine.say("QUIT")
+            while not self.engine.is_idle:
+                await self.reply(QUIT_SECONDS)
+
+    async def close(self) -> None:
+        self._writer.close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._writer.wait_closed()
+        except (OSError, TimeoutError):
+            self._writer.transport.abort()
