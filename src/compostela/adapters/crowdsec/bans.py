@@ -5,10 +5,10 @@ each address in them.
 """
 
 import logging
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import orjson
+from cachetools import TTLCache
 
 from compostela.base.clock import Clock
 from compostela.core.filtering.settings import CrowdsecSettings
@@ -31,25 +31,21 @@ class CrowdsecBans:
     def __init__(self, settings: CrowdsecSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._answers: OrderedDict[str, tuple[bool, float]] = OrderedDict()
+        self._answers: TTLCache[str, bool, float] = TTLCache(MAX_REMEMBERED, settings.cache_seconds, clock.monotonic)
         self._paused_until = float("-inf")
         self._session: aiohttp.ClientSession | None = None
 
     async def bans(self, address: str) -> bool:
-        now = self._clock.monotonic()
         known = self._answers.get(address)
-        if known is not None and now < known[1]:
-            return known[0]
-        if now < self._paused_until:
+        if known is not None:
+            return known
+        if self._clock.monotonic() < self._paused_until:
             return False
         banned = await self._ask(address)
         if banned is None:
             self._paused_until = self._clock.monotonic() + PAUSE_SECONDS
             return False
-        self._answers[address] = banned, self._clock.monotonic() + self._settings.cache_seconds
-        self._answers.move_to_end(address)
-        if len(self._answers) > MAX_REMEMBERED:
-            self._answers.popitem(last=False)
+        self._answers[address] = banned
         return banned
 
     async def close(self) -> None:
