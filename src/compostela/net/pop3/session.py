@@ -25,6 +25,7 @@ from compostela.net.session_host import CloseReason
 from compostela.protocols.pop3 import replies
 from compostela.protocols.pop3.commands import Auth, Capa, Command, Mechanisms, Pass, Quit, Stls, User, Utf8
 from compostela.protocols.pop3.engine import Event, Faulty, Line, LineTooLong, Pop3Engine, Received
+from compostela.protocols.pop3.replies import Reply
 from compostela.protocols.pop3.states import State
 
 _log = logging.getLogger(__name__)
@@ -79,13 +80,13 @@ class Pop3Protocol(GatheringHost):
         super().connection_made(transport)
         if self._tls:
             self._note_tls()
-        if self._admitted(replies.TOO_MANY_CONNECTIONS):
+        if self._admitted(replies.TOO_MANY_CONNECTIONS.octets):
             self._begin(self._server.bans)
 
     def _greet(self) -> None:
         # no angle brackets: clients would take them for the challenge of APOP
         name = self._server.settings.server.hello_name
-        self._transport.write(replies.ok(f"{name} POP3 server (Compostela) ready"))
+        self._transport.write(replies.ok(f"{name} POP3 server (Compostela) ready").octets)
 
     def _turn_away(self) -> None:
         self._close(replies.BANNED)
@@ -142,7 +143,7 @@ class Pop3Protocol(GatheringHost):
 
     def _tell_status(self, replies: list[bytes]) -> None:
         """The first line; what the client asked for, and the challenges of AUTH, are not told."""
-        if replies and not replies[0].startswith(b"+ "):
+        if replies and self._exchange is None:
             self._tell_reply(replies[0].partition(b"\r\n")[0])
 
     async def _handle(self, event: Event) -> None:
@@ -162,7 +163,7 @@ class Pop3Protocol(GatheringHost):
                 if self._faults > MAX_FAULTS:
                     self._close(replies.TOO_MANY_FAULTS)
                 else:
-                    self.write(replies.error(text))
+                    self.write(replies.error(text).octets)
             case LineTooLong():
                 self._close(replies.LINE_TOO_LONG)
 
@@ -170,13 +171,13 @@ class Pop3Protocol(GatheringHost):
         match command:
             case Capa():
                 lines = self._server.capabilities(tls=self._tls, bound=self._bound)
-                self.write(replies.multiline("Capability list follows", lines))
+                self.write(replies.multiline("Capability list follows", lines).octets)
             case Mechanisms():
                 mechanisms = self._server.mechanisms(tls=self._tls, bound=self._bound)
-                self.write(replies.multiline("Mechanisms follow", mechanisms))
+                self.write(replies.multiline("Mechanisms follow", mechanisms).octets)
             case Utf8():
                 self._utf8 = True
-                self.write(replies.UTF8_ON)
+                self.write(replies.UTF8_ON.octets)
             case Stls():
                 await self._stls(command)
             case User(name):
@@ -192,10 +193,10 @@ class Pop3Protocol(GatheringHost):
             case _:
                 await self._transact(command)
 
-    def _reply(self, command: Command, reply: bytes) -> None:
+    def _reply(self, command: Command, reply: Reply) -> None:
         """The final reply of a command that may change the state."""
-        self._engine.answered(command, ok=reply.startswith(b"+OK"))
-        self.write(reply)
+        self._engine.answered(command, ok=reply.is_ok)
+        self.write(reply.octets)
 
     async def _transact(self, command: Command) -> None:
         assert self._transaction is not None
@@ -203,7 +204,7 @@ class Pop3Protocol(GatheringHost):
             await self._transaction.run(command)
         except TemporaryFailure:
             _log.exception("a command failed for now")
-            self.write(replies.UNABLE)
+            self.write(replies.UNABLE.octets)
         except CutOff:
             _log.exception("a message could not be read to its end; the connection is aborted")
             self._closing = True
@@ -300,17 +301,18 @@ class Pop3Protocol(GatheringHost):
         self._engine.forget()
         self._name = b""
         self._utf8 = False
-        if await self._start_tls(context, replies.BEGIN_TLS):
+        if await self._start_tls(context, replies.BEGIN_TLS.octets):
             self._tls = True
             self._note_tls()
 
     def _note_tls(self) -> None:
         self._bound = self._server.logins.settings.bound_to(self.tls_channel)
 
-    def _close(self, last_reply: bytes = b"") -> None:
+    def _close(self, last_reply: Reply | None = None) -> None:
         if not self._closing:
             self._closing = True
-            self._note_end(last_reply.decode("utf-8", "replace").rstrip() or "the server ends it")
-            self.write(last_reply)
+            octets = b"" if last_reply is None else last_reply.octets
+            self._note_end(octets.decode("utf-8", "replace").rstrip() or "the server ends it")
+            self.write(octets)
             self._flush()
             self._transport.close()

@@ -18,7 +18,7 @@ from compostela.net.session_host import CloseReason, SessionHost
 from compostela.net.smtp.auth import AuthExchange
 from compostela.net.smtp.chunks import Chunks
 from compostela.net.smtp.commands import Commands
-from compostela.net.smtp.log_texts import UNKNOWN, event_text, reply_text
+from compostela.net.smtp.log_texts import answer_text, event_text, reply_text
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import grammar, replies
 from compostela.protocols.smtp.engine import (
@@ -32,7 +32,7 @@ from compostela.protocols.smtp.engine import (
     LineTooLong,
     SmtpEngine,
 )
-from compostela.protocols.smtp.replies import reply
+from compostela.protocols.smtp.replies import Reply, reply
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ MAX_SURPLUS = 1000
 """So many recipients beyond the limit may be tried in a row: a client that gives all of its recipients at once sends the mail to those
 that were taken, and to the others later (RFC 5321 §4.5.3.1.10)."""
 
-_TOO_MANY = b"452 4.5.3 "
+_TOO_MANY = (replies.TOO_MANY_RECIPIENTS.code, replies.TOO_MANY_RECIPIENTS.enhanced)
 _FAREWELLS = {
     CloseReason.SHUTDOWN: replies.SHUTTING_DOWN,
     CloseReason.SILENCE: replies.TIMED_OUT,
@@ -102,7 +102,8 @@ class SmtpProtocol(SessionHost):
             self._note_tls()
         if self._server.hooks.lifespan_seconds:
             self._live_at_most(self._server.hooks.lifespan_seconds)
-        if self._admitted(replies.SHUTTING_DOWN if self._listener.is_ending else replies.TOO_MANY_CONNECTIONS):
+        full = replies.SHUTTING_DOWN if self._listener.is_ending else replies.TOO_MANY_CONNECTIONS
+        if self._admitted(full.octets):
             self._start(self._greet())
 
     def _make_commands(self, session: SmtpSession) -> Commands:
@@ -134,10 +135,10 @@ class SmtpProtocol(SessionHost):
     async def _greet(self) -> None:
         trace_id.set(self._session.id)
         try:
-            self._transport.write(await self._commands.greet())
+            self._transport.write((await self._commands.greet()).octets)
             if self._commands.disconnect:
                 self._note_end("the client is refused at the greeting")
-                self._close(b"")
+                self._close()
             await self._rounds()
         except Exception:
             self._failed()
@@ -156,7 +157,7 @@ class SmtpProtocol(SessionHost):
     def _rest(self) -> None:
         self._note_rest()
         if self._has_ended:
-            self._close(b"")
+            self._close()
         if self._closing and self._message is not None:
             self._message.discard()
 
@@ -186,17 +187,16 @@ class SmtpProtocol(SessionHost):
                 self._tell("command", command=text)
             answer = await self._handle(event)
             if is_told and answer:
-                # the reply to an unknown command repeats it
-                self._tell("reply", reply=answer[:9].decode() if text.startswith(UNKNOWN) else reply_text(answer))
+                self._tell("reply", reply=answer_text(event, answer))
             if self._note_event():
                 if out:
                     self._transport.write(b"".join(out))
                     out.clear()
                 await self._listener.scheduler.take()
             if answer is not None:
-                out.append(answer)
+                out.append(answer.octets)
                 if self._too_many_errors(answer):
-                    out.append(replies.TOO_MANY_ERRORS)
+                    out.append(replies.TOO_MANY_ERRORS.octets)
                     self._drop_message()
                     self._note_end("too many refused commands")
                     self._commands.disconnect = True
@@ -206,19 +206,22 @@ class SmtpProtocol(SessionHost):
                     await self._writable.wait()
             if self._commands.disconnect and self._message is None:
                 self._transport.write(b"".join(out))
-                self._note_end(reply_text(out[-1]) if out else "the server ends it")
-                self._close(b"")
+                self._note_end(reply_text(answer) if answer is not None else "the server ends it")
+                self._close()
                 return
         if self._closing:
             return
         if self._ending and not self._has_work():
-            self._close(b"".join([*out, replies.SHUTTING_DOWN]))
+            out.append(replies.SHUTTING_DOWN.octets)
+            self._note_end(reply_text(replies.SHUTTING_DOWN))
+            self._transport.write(b"".join(out))
+            self._close()
             return
         if out:
             self._transport.write(b"".join(out))
         self._read_on()
 
-    async def _handle(self, event: Event) -> bytes | None:
+    async def _handle(self, event: Event) -> Reply | None:
         match event:
             case Command(verb, argument):
                 self.counter.inc()
@@ -255,7 +258,7 @@ class SmtpProtocol(SessionHost):
                 self._drop_message()
                 return self._commands.final(replies.BARE_LINE_END)
 
-    async def _command(self, verb: bytes, argument: bytes) -> bytes | None:
+    async def _command(self, verb: bytes, argument: bytes) -> Reply | None:
         match verb:
             case b"MAIL":
                 return await self._commands.mail(argument)
@@ -297,7 +300,7 @@ class SmtpProtocol(SessionHost):
 
     # messages
 
-    def _start_data(self, argument: bytes) -> bytes:
+    def _start_data(self, argument: bytes) -> Reply:
         if self._chunks is not None:
             return replies.CHUNKS_BEGUN
         wrong = self._commands.check_data(argument)
@@ -310,7 +313,7 @@ class SmtpProtocol(SessionHost):
     def _new_message(self) -> IncomingMessage:
         return IncomingMessage(self._server.blobs, self._server.settings.max_message_bytes)
 
-    async def _end_of_message(self, wrong: bytes | None) -> bytes:
+    async def _end_of_message(self, wrong: Reply | None) -> Reply:
         message, self._message, self._chunks = self._message, None, None
         assert message is not None
         if wrong is not None:
@@ -321,7 +324,7 @@ class SmtpProtocol(SessionHost):
         self._session.reset()
         return answer
 
-    def _start_chunk(self, argument: bytes) -> bytes | None:
+    def _start_chunk(self, argument: bytes) -> Reply | None:
         """BDAT (RFC 3030 §2): the octets after it are taken or dropped; the reply comes after them."""
         try:
             size, last = grammar.parse_bdat(argument)
@@ -338,13 +341,13 @@ class SmtpProtocol(SessionHost):
         self._engine.start_chunk(size)
         return None
 
-    def _lose_chunk(self, answer: bytes) -> bytes:
+    def _lose_chunk(self, answer: Reply) -> Reply:
         """Where commands go on cannot be known any more."""
         self._drop_message()
         self._commands.disconnect = True
         return answer
 
-    async def _end_of_chunk(self) -> bytes:
+    async def _end_of_chunk(self) -> Reply:
         chunks = self._chunks
         assert chunks is not None
         wrong = chunks.problem(self._message)
@@ -364,7 +367,7 @@ class SmtpProtocol(SessionHost):
             self._message.discard()
             self._message = None
 
-    def _line_too_long(self, announced_chunk: bool) -> bytes:
+    def _line_too_long(self, announced_chunk: bool) -> Reply:
         if announced_chunk:
             return self._lose_chunk(replies.LINE_TOO_LONG)
         if self._auth is None:
@@ -374,7 +377,7 @@ class SmtpProtocol(SessionHost):
 
     # authentication
 
-    async def _begin_auth(self, argument: bytes) -> bytes:
+    async def _begin_auth(self, argument: bytes) -> Reply:
         if self._session.user is not None:
             return replies.ALREADY_AUTHENTICATED
         refused = self._commands.refusal("AUTH")
@@ -396,11 +399,11 @@ class SmtpProtocol(SessionHost):
         self._auth = AuthExchange(exchange, self._session, name)
         return self._auth_step(*await self._auth.begin(words[1] if len(words) == 2 else None))
 
-    async def _auth_answer(self, line: bytes) -> bytes:
+    async def _auth_answer(self, line: bytes) -> Reply:
         assert self._auth is not None
         return self._auth_step(*await self._auth.answer(line))
 
-    def _auth_step(self, answer: bytes, goes_on: bool) -> bytes:
+    def _auth_step(self, answer: Reply, goes_on: bool) -> Reply:
         if goes_on:
             self._engine.expect_line()
         else:
@@ -409,7 +412,7 @@ class SmtpProtocol(SessionHost):
 
     # TLS
 
-    async def _starttls(self, argument: bytes) -> bytes | None:
+    async def _starttls(self, argument: bytes) -> Reply | None:
         settings = self._server.settings.server.tls
         if self._session.is_tls:
             return replies.STARTTLS_ACTIVE
@@ -422,7 +425,7 @@ class SmtpProtocol(SessionHost):
         if self._engine.buffered:
             self._commands.disconnect = True
             return replies.UNABLE
-        if await self._start_tls(self._listener.context, replies.STARTTLS_READY):
+        if await self._start_tls(self._listener.context, replies.STARTTLS_READY.octets):
             self._session.reset()
             self._session.helo = None
             self._note_tls()
@@ -438,12 +441,12 @@ class SmtpProtocol(SessionHost):
 
     # the end
 
-    def _too_many_errors(self, answer: bytes) -> bool:
-        if answer.startswith(_TOO_MANY):
+    def _too_many_errors(self, answer: Reply) -> bool:
+        if (answer.code, answer.enhanced) == _TOO_MANY:
             self._surplus += 1
             return self._surplus >= MAX_SURPLUS
         self._surplus = 0
-        self._errors = self._errors + 1 if answer[:1] in (b"4", b"5") else 0
+        self._errors = self._errors + 1 if answer.is_refusal else 0
         return self._errors >= MAX_ERRORS
 
     def _failed(self) -> None:
@@ -451,10 +454,10 @@ class SmtpProtocol(SessionHost):
         self._drop_message()
         self._close(replies.UNABLE)
 
-    def _close(self, farewell: bytes) -> None:
+    def _close(self, farewell: Reply | None = None) -> None:
         if not self._closing:
             self._closing = True
-            self._note_end(reply_text(farewell) or "the client has ended its side")
-            if farewell:
-                self._transport.write(farewell)
+            self._note_end("the client has ended its side" if farewell is None else reply_text(farewell))
+            if farewell is not None:
+                self._transport.write(farewell.octets)
             self._transport.close()
