@@ -7,7 +7,7 @@ from typing import Any, cast
 from compostela.base.errors import InvalidArgument
 from compostela.base.extensions import load_extension
 from compostela.base.settings import Settings
-from compostela.core.tasks.parts import TaskParts
+from compostela.core.extension_parts import ExtensionParts
 from compostela.core.tasks.runner import TaskRunner
 from compostela.core.tasks.schedule import ScheduledTask
 from compostela.core.tasks.worker import CONCURRENCY, KEPT_SECONDS, WorkerSettings
@@ -50,7 +50,7 @@ def read_task_run_settings(settings: Settings) -> TaskRunSettings:
     return read
 
 
-TaskFactory = Callable[[TaskParts], TaskRunner[Any]]
+TaskFactory = Callable[[ExtensionParts], TaskRunner[Any]]
 
 
 def read_own_tasks(settings: Settings) -> list[TaskFactory]:

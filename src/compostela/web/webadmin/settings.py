@@ -6,6 +6,7 @@ from typing import Annotated
 from compostela.base.declared import Boolean, Many, Port, Text, read
 from compostela.base.settings import Settings
 from compostela.core.networks import parse_address
+from compostela.web.webadmin.route_group import RouteGroupFactory, own_route_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class WebAdminSettings:
     """Answer with CORS headers."""
     cors_origin: Annotated[str, Text("cors.origin")] = "*"
     """Value of Access-Control-Allow-Origin."""
+    own_routes: Annotated[tuple[RouteGroupFactory, ...], Many("extensions.routes", own_route_group)] = ()
+    """Groups of routes of one's own, by dotted path or entry point, after the packaged ones."""
 
     @property
     def needs_password(self) -> bool:
@@ -49,7 +52,6 @@ def read_webadmin_settings(settings: Settings) -> WebAdminSettings:
     for name in ("jwt.enabled", "jwt.enable"):
         if settings.boolean(name, False):
             settings.error("JWT authentication is not available yet: remove the key, or set it to false", name)
-    settings.not_yet("extensions.routes")
     settings.ignored("maxThreadCount", "minThreadCount")
     if made.enabled and not made.needs_password and not _is_own_machine(made.host):
         text = (
