@@ -6,9 +6,9 @@ In extensions.properties `guice.extension.tasks = examples.tasks.ExpireMails`, a
 
 from dataclasses import dataclass
 
+from compostela.core.extension_parts import ExtensionParts
 from compostela.core.repository.ports import RepositoryQuery
 from compostela.core.tasks.model import Json
-from compostela.core.tasks.parts import TaskParts
 from compostela.core.tasks.runner import TaskContext, TaskRunner
 
 
@@ -22,7 +22,7 @@ class ExpireMails(TaskRunner[Expiry]):
     name = "expire-mails"
     arguments = Expiry
 
-    def __init__(self, parts: TaskParts) -> None:
+    def __init__(self, parts: ExtensionParts) -> None:
         self._repositories = parts.repositories
         self._clock = parts.clock
 

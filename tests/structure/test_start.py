@@ -21,9 +21,20 @@ Server.start_web = tell_and_end  # the mail ports are open when it is called
 main()
 """
 ALLOWED = frozenset(
-    {"apsw", "click", "compostela", "lxml", "msgspec", "orjson", "typing_extensions", "uvloop", "zstandard"}
+    {
+        "apsw",
+        "cachetools",
+        "click",
+        "compostela",
+        "lxml",
+        "msgspec",
+        "orjson",
+        "typing_extensions",
+        "uvloop",
+        "zstandard",
+    }
 )
-"""What the event loop, the store, the configuration and the command line are made of."""
+"""What the event loop, the store, its caches, the configuration and the command line are made of."""
 HEAVY = frozenset({
     "aiohttp", "cryptography", "dns", "hypothesis", "http", "icalendar", "prometheus_client", "pytest", "rich", "smtplib",
     "sqlite3", "starlette", "unittest", "urllib.request", "uvicorn", "xml.dom",

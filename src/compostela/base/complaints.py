@@ -2,6 +2,8 @@
 
 import logging
 
+from cachetools import LRUCache
+
 from compostela.base.clock import Clock
 from compostela.base.errors import TemporaryFailure
 
@@ -17,18 +19,16 @@ class Complaints:
     def __init__(self, log: logging.Logger, clock: Clock) -> None:
         self._log = log
         self._clock = clock
-        self._kinds: dict[tuple[str, type[BaseException]], tuple[float, int]] = {}
+        self._kinds: LRUCache[tuple[str, type[BaseException]], tuple[float, int]] = LRUCache(MAX_KINDS)
 
     def error(self, event: str, error: BaseException, **fields: object) -> None:
         """Logs the first failure of its kind; counts the following ones until `REPEAT_SECONDS` are over. What the environment refuses is
         told in one line, all else with its traceback."""
         kind, now = (event, type(error)), self._clock.monotonic()
-        known = self._kinds.pop(kind, None)
+        known = self._kinds.get(kind)
         if known is not None and now < known[0] + REPEAT_SECONDS:
             self._kinds[kind] = (known[0], known[1] + 1)
             return
-        if len(self._kinds) >= MAX_KINDS:
-            del self._kinds[next(iter(self._kinds))]
         self._kinds[kind] = (now, 0)
         if known is not None and known[1]:
             fields["times_since_last_logged"] = known[1]

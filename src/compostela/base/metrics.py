@@ -7,6 +7,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TypeVar
+
+from compostela.base.errors import InvalidArgument
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -64,28 +67,30 @@ class Histogram:
 
 
 Metric = Counter | Gauge | Histogram
+M = TypeVar("M", Counter, Gauge, Histogram)
 _metrics: dict[str, Metric] = {}
 
 
 def counter(name: str, help_text: str = "") -> Counter:
-    """The counter of this name, made at its first use."""
-    metric = _metrics.setdefault(name, Counter(name, help_text))
-    assert isinstance(metric, Counter), name
-    return metric
+    """The counter of this name, made at its first use. Raises `InvalidArgument` if the name is that of another kind of metric."""
+    return _metric(name, Counter(name, help_text))
 
 
 def gauge(name: str, help_text: str = "", read: Callable[[], float] | None = None) -> Gauge:
-    """The gauge of this name, made at its first use."""
-    metric = _metrics.setdefault(name, Gauge(name, help_text, read))
-    assert isinstance(metric, Gauge), name
-    return metric
+    """The gauge of this name, made at its first use. Raises `InvalidArgument` if the name is that of another kind of metric."""
+    return _metric(name, Gauge(name, help_text, read))
 
 
 def histogram(name: str, help_text: str = "") -> Histogram:
-    """The histogram of this name, made at its first use."""
-    metric = _metrics.setdefault(name, Histogram(name, help_text))
-    assert isinstance(metric, Histogram), name
-    return metric
+    """The histogram of this name, made at its first use. Raises `InvalidArgument` if the name is that of another kind of metric."""
+    return _metric(name, Histogram(name, help_text))
+
+
+def _metric(name: str, new: M) -> M:
+    known = _metrics.setdefault(name, new)
+    if not isinstance(known, type(new)):
+        raise InvalidArgument(f"{name!r} is the name of another metric, a {type(known).__name__.lower()}")
+    return known
 
 
 def all_metrics() -> list[Metric]:

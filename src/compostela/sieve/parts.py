@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cachetools import LRUCache
+
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Limits as StructureLimits
 from compostela.mime.structure import Part
@@ -74,7 +76,7 @@ class Draft:
         self._root: Entity | None = None
         self._replaced: list[Entity] = []
         self._edits = 0
-        self._memory: dict[object, Values] = {}
+        self._memory: LRUCache[object, Values] = LRUCache(_REMEMBERED_KEYS)
         self._edited: EditedMessage | None = None
         self._generation = 0
         self._copies = 0
@@ -105,8 +107,6 @@ class Draft:
 
     def remember(self, key: object, texts: list[str]) -> Values:
         """Keeps values that were taken out of the body, until it is edited: those of the last few keys."""
-        if len(self._memory) >= _REMEMBERED_KEYS:
-            del self._memory[next(iter(self._memory))]
         found = self._memory[key] = Values(texts)
         return found
 

@@ -1,7 +1,8 @@
 """Spam traps: addresses that only a harvester knows."""
 
 import logging
-from collections import OrderedDict
+
+from cachetools import TLRUCache
 
 from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument
@@ -20,33 +21,12 @@ _BLOCKED = deny(
 )
 
 
-class BlockedAddresses:
-    """Clients that are shut out, each for a time. In the memory of the process: a block lasts an hour or so, is won again
-    with the next mail to a trap, and is not worth a write for each."""
+class BlockedAddresses(TLRUCache[str, float, float]):
+    """Clients that are shut out, each for the number of seconds that is its value. In the memory of the process: a block lasts an
+    hour or so, is won again with the next mail to a trap, and is not worth a write for each."""
 
     def __init__(self, clock: Clock, most: int = MAX_BLOCKED) -> None:
-        self._clock = clock
-        self._most = most
-        self._until: OrderedDict[str, float] = OrderedDict()
-
-    def __contains__(self, address: str) -> bool:
-        until = self._until.get(address)
-        if until is None:
-            return False
-        if until > self._clock.monotonic():
-            return True
-        del self._until[address]
-        return False
-
-    def __len__(self) -> int:
-        return len(self._until)
-
-    def add(self, address: str, seconds: float) -> None:
-        """Shuts an address out from now on."""
-        self._until[address] = self._clock.monotonic() + seconds
-        self._until.move_to_end(address)
-        if len(self._until) > self._most:
-            self._until.popitem(last=False)
+        super().__init__(most, lambda _address, seconds, now: now + seconds, clock.monotonic)
 
 
 class SpamTrapHandler(SmtpHook):
@@ -71,7 +51,7 @@ class SpamTrapHandler(SmtpHook):
         if session.relaying_allowed:
             return DECLINED
         if recipient in self._traps:
-            self._blocked.add(session.remote_address, self._block_seconds)
+            self._blocked[session.remote_address] = self._block_seconds
             _log.info(
                 "a client wrote to a spam trap",
                 extra={"ip": session.remote_address, "recipient": str(recipient), "seconds": self._block_seconds},

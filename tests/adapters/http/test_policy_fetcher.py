@@ -32,7 +32,7 @@ async def fetching(
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             asked = await reader.readuntil(b"\r\n\r\n")
-            assert asked.startswith(f"GET {PATH} HTTP/1.0\r\nHost: {HOST}\r\n".encode())
+            assert asked.startswith(f"GET {PATH} HTTP/1.1\r\nHost: {HOST}".encode())
             if answer:
                 writer.write(answer)
                 await writer.drain()
@@ -60,8 +60,11 @@ async def test_a_policy_is_fetched_from_the_address_that_dns_gives(tmp_path: Pat
     [
         (b"HTTP/1.1 301 Moved\r\nLocation: https://elsewhere.example/\r\n\r\n", "the answer is 301"),
         (b"HTTP/1.1 404 Not Found\r\n\r\n", "the answer is 404"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nversion: STSv1\r\n", "the answer is cut off"),
-        (b"220 mail.example.org ESMTP\r\n", "does not answer as HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nversion: STSv1\r\n",
+            "not enough data|payload is not completed",
+        ),
+        (b"220 mail.example.org ESMTP\r\n", "Expected HTTP"),
     ],
 )
 async def test_another_answer_is_none(tmp_path: Path, answer: bytes, reason: str) -> None:
@@ -70,9 +73,15 @@ async def test_another_answer_is_none(tmp_path: Path, answer: bytes, reason: str
             await fetcher.fetch(HOST, PATH)
 
 
-async def test_a_large_answer_is_cut(tmp_path: Path) -> None:
-    async with fetching(tmp_path, b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_000_000) as fetcher:
-        assert len(await fetcher.fetch(HOST, PATH)) == https.MAX_POLICY_BYTES
+@pytest.mark.parametrize("octets", [https.MAX_POLICY_BYTES, https.MAX_POLICY_BYTES + 1, 1_000_000])
+async def test_a_large_answer_is_refused(tmp_path: Path, octets: int) -> None:
+    """What would be left of it may be a policy that lacks exchangers."""
+    async with fetching(tmp_path, b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * octets) as fetcher:
+        if octets <= https.MAX_POLICY_BYTES:
+            assert len(await fetcher.fetch(HOST, PATH)) == octets
+        else:
+            with pytest.raises(OSError, match="longer than 65536 octets"):
+                await fetcher.fetch(HOST, PATH)
 
 
 async def test_the_certificate_must_be_trusted_and_for_the_host(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_where_a_command_is_allowed(verb: str, allowed: set[State]) -> None:
 
 def test_every_refusal_says_that_the_order_is_wrong() -> None:
     answers = {answer for refusals in (SMTP, LMTP) for states in refusals.values() for answer in states.values()}
-    assert all(answer.startswith(b"503 5.5.") for answer in answers)
+    assert all(answer.code == 503 and answer.enhanced.startswith("5.5.") for answer in answers)
 
 
 def test_each_protocol_names_its_own_greeting() -> None:

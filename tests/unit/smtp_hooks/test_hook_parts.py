@@ -27,7 +27,7 @@ def test_addresses_as_block_lists_name_them(address: str, name: str) -> None:
 def test_a_block_lasts_its_time() -> None:
     clock = FakeClock()
     blocked = BlockedAddresses(clock)
-    blocked.add("192.0.2.1", 10)
+    blocked["192.0.2.1"] = 10
     clock.advance(9)
     assert "192.0.2.1" in blocked
     clock.advance(1)
@@ -38,7 +38,7 @@ def test_a_block_lasts_its_time() -> None:
 def test_blocked_addresses_are_bounded() -> None:
     blocked = BlockedAddresses(FakeClock(), most=2)
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3"):
-        blocked.add(address, 10)
+        blocked[address] = 10
     assert [one in blocked for one in ("192.0.2.1", "192.0.2.2", "192.0.2.3")] == [True, False, True]
 
 

@@ -5,16 +5,14 @@ each address in them.
 """
 
 import logging
-from collections import OrderedDict
-from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import orjson
+from cachetools import TTLCache
 
 from compostela.base.clock import Clock
+from compostela.base.http_client import HttpClient, HttpFailure
 from compostela.core.filtering.settings import CrowdsecSettings
-
-if TYPE_CHECKING:
-    import aiohttp
 
 _log = logging.getLogger(__name__)
 
@@ -31,55 +29,38 @@ class CrowdsecBans:
     def __init__(self, settings: CrowdsecSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._answers: OrderedDict[str, tuple[bool, float]] = OrderedDict()
+        self._answers: TTLCache[str, bool, float] = TTLCache(MAX_REMEMBERED, settings.cache_seconds, clock.monotonic)
         self._paused_until = float("-inf")
-        self._session: aiohttp.ClientSession | None = None
+        self._client = HttpClient(settings.timeout_seconds, MAX_ANSWER_BYTES)
+        self._headers = {"X-Api-Key": settings.api_key, "Accept": "application/json"}
 
     async def bans(self, address: str) -> bool:
-        now = self._clock.monotonic()
         known = self._answers.get(address)
-        if known is not None and now < known[1]:
-            return known[0]
-        if now < self._paused_until:
+        if known is not None:
+            return known
+        if self._clock.monotonic() < self._paused_until:
             return False
         banned = await self._ask(address)
         if banned is None:
             self._paused_until = self._clock.monotonic() + PAUSE_SECONDS
             return False
-        self._answers[address] = banned, self._clock.monotonic() + self._settings.cache_seconds
-        self._answers.move_to_end(address)
-        if len(self._answers) > MAX_REMEMBERED:
-            self._answers.popitem(last=False)
+        self._answers[address] = banned
         return banned
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
     async def _ask(self, address: str) -> bool | None:
-        import aiohttp
-
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._settings.timeout_seconds),
-                headers={"X-Api-Key": self._settings.api_key, "Accept": "application/json", "User-Agent": "compostela"},
-            )
         try:
-            async with self._session.get(
-                f"{self._settings.url}/decisions", params={"ip": address}, allow_redirects=False
-            ) as response:
-                if response.status != 200:
-                    _log.warning("CrowdSec refused to answer", extra={"status": response.status})
-                    return None
-                data = bytearray()
-                async for chunk in response.content.iter_chunked(64 * 1024):
-                    data += chunk
-                    if len(data) > MAX_ANSWER_BYTES:
-                        break
-                return _holds_ban(bytes(data))
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            _log.warning("CrowdSec could not be asked", extra={"error": f"{type(error).__name__}: {error}"})
-            return None
+            answer = await self._client.get(
+                f"{self._settings.url}/decisions?{urlencode({'ip': address})}", self._headers
+            )
+            if answer.status == 200:
+                return _holds_ban(answer.body)
+            _log.warning("CrowdSec refused to answer", extra={"status": answer.status})
+        except (HttpFailure, ValueError) as error:
+            _log.warning("CrowdSec could not be asked", extra={"error": str(error)})
+        return None
 
 
 def _holds_ban(answer: bytes) -> bool:

@@ -4,38 +4,28 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote_plus
 
+from compostela.base.http_client import HttpClient
 from compostela.core.blob.model import MessageContent
 from compostela.core.web_forms.ports import FormAnswer, FormField, FormNotPosted
 
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~ "
 """Octets that take one octet in the form (the blank as a plus sign); all others take three."""
-MAX_LINE_BYTES = 8 * 1024
-"""Of the answer's status line and of each of its header fields."""
 
 
 class HttpForms:
     """See `compostela.core.web_forms.ports.FormPoster`. The answer's body is not read."""
 
     async def post(self, url: str, fields: Sequence[FormField], timeout_seconds: float) -> FormAnswer:
-        import aiohttp
-
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(timeout_seconds), HttpClient(timeout_seconds) as client:
                 headers = {
                     "Content-Type": "application/x-www-form-urlencoded",
                     "Content-Length": str(await _length(fields)),
                 }
-                async with (
-                    aiohttp.ClientSession(
-                        timeout=aiohttp.ClientTimeout(total=None),
-                        max_line_size=MAX_LINE_BYTES,
-                        max_field_size=MAX_LINE_BYTES,
-                    ) as session,
-                    session.post(url, data=_encoded(fields), headers=headers, allow_redirects=False) as response,
-                ):
-                    return FormAnswer(response.status, response.reason or "")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+                answer = await client.post(url, _encoded(fields), headers)
+        except OSError as error:
             raise FormNotPosted(f"the form cannot be posted: {error or type(error).__name__}") from error
+        return FormAnswer(answer.status, answer.reason)
 
 
 async def _length(fields: Sequence[FormField]) -> int:

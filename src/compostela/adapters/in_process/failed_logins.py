@@ -1,7 +1,8 @@
 """Failed logins in the memory of the process."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
+
+from cachetools import LRUCache
 
 from compostela.base.clock import Clock
 
@@ -20,19 +21,15 @@ class InProcessFailedLogins:
 
     def __init__(self, clock: Clock, most_keys: int = MAX_KEYS) -> None:
         self._clock = clock
-        self._most_keys = most_keys
-        self._known: OrderedDict[str, _Failures] = OrderedDict()
+        self._known: LRUCache[str, _Failures] = LRUCache(most_keys)
 
     async def count(self, key: str, attempt: bytes, *, window_seconds: float, most: int) -> int:
         now = self._clock.monotonic()
-        failures = self._known.pop(key, None)
+        failures = self._known.get(key)
         if failures is None or now - failures.since > window_seconds:
-            failures = _Failures(now)
+            failures = self._known[key] = _Failures(now)
         if len(failures.attempts) <= most:
             failures.attempts.add(attempt)
-        self._known[key] = failures
-        if len(self._known) > self._most_keys:
-            self._known.popitem(last=False)
         return len(failures.attempts)
 
     async def forget(self, key: str) -> None:

@@ -1,7 +1,8 @@
 """Rate limits in the memory of the process."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 from compostela.base.clock import Clock
 from compostela.core.rate_limits.ports import RateLimit
@@ -23,8 +24,7 @@ class InProcessRateLimits:
 
     def __init__(self, clock: Clock, most_keys: int = MAX_KEYS) -> None:
         self._clock = clock
-        self._most_keys = most_keys
-        self._counters: OrderedDict[tuple[str, float], _Counter] = OrderedDict()
+        self._counters: LRUCache[tuple[str, float], _Counter] = LRUCache(most_keys)
 
     async def take(self, key: str, quantity: int, limit: RateLimit) -> bool:
         position = self._clock.monotonic() / limit.window_seconds
@@ -37,10 +37,7 @@ class InProcessRateLimits:
 
     def _counter(self, key: tuple[str, float], part: int) -> _Counter:
         counter = self._counters.setdefault(key, _Counter(part))
-        self._counters.move_to_end(key)
         if part != counter.part:
             counter.last = counter.present if part == counter.part + 1 else 0
             counter.present, counter.part = 0, part
-        if len(self._counters) > self._most_keys:
-            self._counters.popitem(last=False)
         return counter

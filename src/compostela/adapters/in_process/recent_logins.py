@@ -1,6 +1,6 @@
 """Addresses with recent logins in the memory of the process."""
 
-from collections import OrderedDict
+from cachetools import FIFOCache
 
 from compostela.base.clock import Clock
 
@@ -13,14 +13,10 @@ class InProcessRecentLogins:
 
     def __init__(self, clock: Clock, most: int = MAX_KNOWN) -> None:
         self._clock = clock
-        self._most = most
-        self._times: OrderedDict[str, float] = OrderedDict()
+        self._times: FIFOCache[str, float] = FIFOCache(most)
 
     async def note(self, address: str) -> None:
         self._times[address] = self._clock.monotonic()
-        self._times.move_to_end(address)
-        if len(self._times) > self._most:
-            self._times.popitem(last=False)
 
     async def within(self, address: str, seconds: float) -> bool:
         time = self._times.get(address)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 import ldap3
+from cachetools import TLRUCache
 from ldap3.core.exceptions import LDAPException, LDAPNoSuchObjectResult
 from ldap3.operation.search import parse_filter
 from ldap3.utils.conv import escape_filter_chars
@@ -21,7 +22,6 @@ from ldap3.utils.dn import parse_dn
 from compostela.adapters.ldap.sessions import Sessions
 from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument, TemporaryFailure
-from compostela.base.timed_cache import TimedCache
 from compostela.core.users.directory import ABSENT_SECONDS, PRESENT_SECONDS
 from compostela.core.users.directory_settings import DirectorySettings
 from compostela.model.domain import Domain
@@ -67,13 +67,13 @@ class LdapDirectory:
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="directory")
         self._places = asyncio.Semaphore(settings.pool_size)
         self._more = asyncio.Semaphore(MORE_CONNECTIONS)
-        self._known: TimedCache[Username, bool] = TimedCache(clock, MAX_REMEMBERED_USERS)
+        self._known: TLRUCache[Username, bool, float] = TLRUCache(MAX_REMEMBERED_USERS, _known_until, clock.monotonic)
 
     async def contains(self, user: Username) -> bool:
         known = self._known.get(user)
         if known is None:
             known = await self._on_thread(lambda: self._of_name(user)) is not None
-            self._known.put(user, known, PRESENT_SECONDS if known else ABSENT_SECONDS)
+            self._known[user] = known
         return known
 
     async def authenticate(self, name: Username, password: str) -> Username | None:
@@ -227,6 +227,10 @@ class LdapDirectory:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             places.release()
+
+
+def _known_until(_user: Username, is_present: bool, now: float) -> float:
+    return now + (PRESENT_SECONDS if is_present else ABSENT_SECONDS)
 
 
 def _check_distinguished_name(text: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import aio_pika
 import msgspec
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from cachetools import FIFOCache
 
 from compostela.adapters.rabbitmq.connection import disconnect, ended, keep_connected, until_closed
 from compostela.adapters.rabbitmq.settings import RabbitSettings
@@ -86,23 +87,17 @@ class HeardNodes:
     """The last batch of each other node."""
 
     def __init__(self, max_nodes: int = MAX_NODES) -> None:
-        self._max_nodes = max_nodes
-        self._last: dict[bytes, int] = {}
-        self._heard_at: dict[bytes, float] = {}
+        self._last: FIFOCache[bytes, tuple[int, float]] = FIFOCache(max_nodes)
 
     def follows(self, batch: Batch, now: float = 0.0) -> bool:
         """Whether no batch of the node is missing before this one. `now` in monotonic seconds."""
-        last = self._last.pop(batch.node, 0)
-        self._last[batch.node] = batch.sequence
-        self._heard_at[batch.node] = now
-        if len(self._last) > self._max_nodes:
-            silent = next(iter(self._last))
-            del self._last[silent], self._heard_at[silent]
+        last, _ = self._last.get(batch.node, (0, 0.0))
+        self._last[batch.node] = (batch.sequence, now)
         return batch.sequence == last + 1
 
     def since(self, moment: float) -> set[bytes]:
         """The nodes that have been heard of since a moment, in monotonic seconds."""
-        return {node for node, at in self._heard_at.items() if at >= moment}
+        return {node for node, (_, at) in self._last.items() if at >= moment}
 
 
 class RabbitHints:

@@ -1,16 +1,13 @@
 """A client of rspamd's normal worker: POST /checkv2."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
+from compostela.base.http_client import HttpClient, HttpFailure
 from compostela.core.blob.model import MessageContent
 from compostela.core.filtering.ports import FilterUnavailable, MailFacts, RspamdVerdict
-
-if TYPE_CHECKING:
-    import aiohttp
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
@@ -34,24 +31,16 @@ class RspamdClient:
         self._timeout_seconds = timeout_seconds
 
     async def judge(self, content: MessageContent, facts: MailFacts) -> RspamdVerdict:
-        import aiohttp
-
-        timeout = aiohttp.ClientTimeout(total=self._timeout_seconds)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.post(
-                    self._url, data=_octets(content), headers=self._headers(content, facts), allow_redirects=False
-                ) as response,
-            ):
-                octets = await _bounded(response)
-                if response.status != 200:
-                    raise ValueError(f"it answers {response.status}")
-            answer = msgspec.json.decode(octets, type=_Answer)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise FilterUnavailable(f"rspamd can not be asked: {error or type(error).__name__}") from error
-        viruses = any("VIRUS" in name for name in answer.symbols)
-        return RspamdVerdict(answer.action, answer.score, answer.required_score, answer.subject, viruses)
+            async with HttpClient(self._timeout_seconds, MAX_ANSWER_BYTES) as client:
+                answer = await client.post(self._url, _octets(content), self._headers(content, facts))
+            if answer.status != 200:
+                raise FilterUnavailable(f"rspamd can not be asked: it answers {answer.status}")
+            verdict = msgspec.json.decode(answer.body, type=_Answer)
+        except (HttpFailure, ValueError) as error:
+            raise FilterUnavailable(f"rspamd can not be asked: {error}") from error
+        viruses = any("VIRUS" in name for name in verdict.symbols)
+        return RspamdVerdict(verdict.action, verdict.score, verdict.required_score, verdict.subject, viruses)
 
     def _headers(self, content: MessageContent, facts: MailFacts) -> list[tuple[str, str]]:
         named = {
@@ -75,13 +64,3 @@ _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 async def _octets(content: MessageContent) -> AsyncIterator[bytes]:
     async for chunk in content.chunks():
         yield bytes(chunk)
-
-
-async def _bounded(response: "aiohttp.ClientResponse") -> bytes:
-    """Raises ValueError."""
-    octets = bytearray()
-    async for chunk in response.content.iter_chunked(64 * 1024):
-        octets += chunk
-        if len(octets) > MAX_ANSWER_BYTES:
-            raise ValueError("its answer is too long")
-    return bytes(octets)

@@ -14,6 +14,7 @@ from compostela.adapters.http.reports import HttpsReports
 from compostela.adapters.in_process.sibling_peers import SiblingPeers
 from compostela.app import first_start
 from compostela.app.configuration.folder import Configuration
+from compostela.app.server.extensions import extension_parts, own_route_groups
 from compostela.app.server.health import (
     directory_checks,
     error_repository_check,
@@ -58,7 +59,7 @@ from compostela.net.pop3.server import LoginDelays
 from compostela.net.tls.reload import reload_certificates
 
 if TYPE_CHECKING:
-    from compostela.web.webadmin.application import RouteGroup
+    from compostela.web.webadmin.route_group import RouteGroup
 
 _log = logging.getLogger(__name__)
 
@@ -128,9 +129,11 @@ class Server:
             context.hello_name,
             context.postmaster,
         )
+        parts = extension_parts(stores, self.services, self._clock)
         self.tasks = make_tasks(
-            configuration, stores, self.services, self.mailbox_listeners, tls_reports, self._clock, problems
+            configuration, stores, self.services, self.mailbox_listeners, tls_reports, parts, self._clock, problems
         )
+        self._own_route_groups = own_route_groups(configuration, parts, problems)
         self._task_work = task_work(configuration, stores, self.tasks, self._clock, problems)
         self.health = HealthChecks([
             # a packaged one takes precedence over one's own of the same name
@@ -287,6 +290,7 @@ class Server:
             ),
             *event_groups(self._stores, self.tasks),
             *log_groups(levels or LogLevels(LOG_COMPONENTS, {}), siblings),
+            *self._own_route_groups,
         ]
 
     def _diagnosis(self) -> Diagnosis:

@@ -19,7 +19,7 @@ from compostela.doctor.routes import DoctorRoutes
 from compostela.doctor.service import Diagnosis
 from compostela.processing.explanation.explain import Explainer
 from compostela.processing.mailet import MailetContext
-from compostela.web.webadmin.application import RouteGroup
+from compostela.web.webadmin.route_group import RouteGroup
 from compostela.web.webadmin.routes.address_aliases import AddressAliasRoutes
 from compostela.web.webadmin.routes.address_forwards import AddressForwardRoutes
 from compostela.web.webadmin.routes.address_groups import AddressGroupRoutes

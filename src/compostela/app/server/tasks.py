@@ -16,6 +16,7 @@ from compostela.core.drop_lists.service import DropListDeletion
 from compostela.core.events.listeners import Listeners
 from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
 from compostela.core.events.usage_tasks import RecomputeUsageTask
+from compostela.core.extension_parts import ExtensionParts
 from compostela.core.mailbox.tasks import ClearMailboxTask
 from compostela.core.mailbox.user_data import MailboxChange, MailboxDeletion
 from compostela.core.outbound.tls_report_task import SendTlsReportsTask
@@ -24,7 +25,6 @@ from compostela.core.repository.tasks import ClearRepositoryTask, ReprocessAllTa
 from compostela.core.rewriting.user_data import ForwardChange, MappingDeletion
 from compostela.core.sieve.user_data import SieveChange, SieveDeletion
 from compostela.core.tasks.cleanup import CleanTasksTask
-from compostela.core.tasks.parts import TaskParts
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.schedule import ScheduledTask, Scheduler
 from compostela.core.tasks.service import Tasks
@@ -45,20 +45,12 @@ def make_tasks(
     services: Services,
     listeners: Listeners,
     tls_reports: SendTlsReportsTask,
+    parts: ExtensionParts,
     clock: Clock,
     problems: Problems,
 ) -> Tasks:
     """With an operator's own types. Complaints about them go to `problems`."""
     users, deletions = services.users, deletion_steps(stores, services)
-    parts = TaskParts(
-        domains=services.domains,
-        users=users,
-        rewriting=services.rewriting,
-        mailboxes=services.mailboxes.system,
-        queues=stores.queues,
-        repositories=stores.repositories,
-        clock=clock,
-    )
     types = TaskTypes([
         ClearQueueTask(stores.queues),
         DeleteFromQueueTask(stores.queues),

@@ -11,7 +11,7 @@ from compostela.net.settings import BindAddress
 from compostela.web.webadmin.settings import WebAdminSettings
 
 if TYPE_CHECKING:
-    from compostela.web.webadmin.application import RouteGroup
+    from compostela.web.webadmin.route_group import RouteGroup
     from compostela.web.webadmin.server import WebAdminServer
 
 NAME = "webadmin"

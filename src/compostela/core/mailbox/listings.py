@@ -4,9 +4,10 @@ Clients ask for these most, and searches by flags look at them. An entry of this
 """
 
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from operator import itemgetter
+
+from cachetools import LRUCache
 
 from compostela.base.errors import NotFound
 from compostela.core.mailbox.log import Change, LogEntry
@@ -15,9 +16,9 @@ from compostela.core.mailbox.ports import MessageStore
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.uid_set import UidSet
 
-MAX_MAILBOXES = 1000
 MAX_RANGES = 200_000
-"""In all kept sets of UIDs together."""
+"""In all kept sets of UIDs together. A mailbox counts as `LEAST_RANGES` at least, so 1,000 mailboxes are kept at most."""
+LEAST_RANGES = 200
 MAX_MESSAGES = 50_000
 """The flags of a longer mailbox are not kept."""
 MAX_ROWS = 200_000
@@ -32,15 +33,13 @@ class MailboxListings:
 
     def __init__(self, store: MessageStore) -> None:
         self._store = store
-        self._uids: OrderedDict[MailboxId, tuple[ModSeq, UidSet]] = OrderedDict()
-        self.kept_ranges = 0
-        self._flags: OrderedDict[MailboxId, tuple[ModSeq, list[FlagsRow]]] = OrderedDict()
-        self.kept_rows = 0
+        self.kept_uids: LRUCache[MailboxId, tuple[ModSeq, UidSet]] = LRUCache(MAX_RANGES, _count_ranges)
+        self.kept_flags: LRUCache[MailboxId, tuple[ModSeq, list[FlagsRow]]] = LRUCache(MAX_ROWS, _count_rows)
 
     async def open(self, mailbox: MailboxId, *, take_recent: bool) -> OpenedMailbox:
         """See `MessageStore.open`. Raises `NotFound`."""
         try:
-            opened = await self._store.open(mailbox, take_recent=take_recent, known=self._uids.get(mailbox))
+            opened = await self._store.open(mailbox, take_recent=take_recent, known=self.kept_uids.get(mailbox))
         except NotFound:
             self.forget(mailbox)
             raise
@@ -65,51 +64,44 @@ class MailboxListings:
 
     def forget(self, mailbox: MailboxId) -> None:
         """Drop what is kept of a mailbox."""
-        self._forget_uids(mailbox)
-        self._forget_flags(mailbox)
+        self.kept_uids.pop(mailbox, None)
+        self.kept_flags.pop(mailbox, None)
 
     async def _kept_flags(self, mailbox: MailboxId) -> list[FlagsRow] | None:
         """The rows as of now; None when they are not kept or too much has happened."""
-        known = self._flags.get(mailbox)
+        known = self.kept_flags.get(mailbox)
         if known is None:
             return None
         modseq, rows = known
         page = await self._store.log(mailbox, modseq)
         if not (page.complete and page.is_last):
-            self._forget_flags(mailbox)
+            self.kept_flags.pop(mailbox, None)
             return None
         if page.entries:
             rows = _applied(rows, page.entries)
             self._keep_flags(mailbox, page.until, rows)
-        elif mailbox in self._flags:
-            self._flags.move_to_end(mailbox)
         return rows
 
     def _keep_uids(self, mailbox: MailboxId, modseq: ModSeq, uids: UidSet) -> None:
-        self._forget_uids(mailbox)
-        self._uids[mailbox] = (modseq, uids)
-        self.kept_ranges += uids.range_count
-        while self._uids and (len(self._uids) > MAX_MAILBOXES or self.kept_ranges > MAX_RANGES):
-            self._forget_uids(next(iter(self._uids)))
-
-    def _forget_uids(self, mailbox: MailboxId) -> None:
-        known = self._uids.pop(mailbox, None)
-        if known is not None:
-            self.kept_ranges -= known[1].range_count
+        kept = (modseq, uids)
+        if _count_ranges(kept) <= self.kept_uids.maxsize:
+            self.kept_uids[mailbox] = kept
+        else:
+            self.kept_uids.pop(mailbox, None)
 
     def _keep_flags(self, mailbox: MailboxId, modseq: ModSeq, rows: list[FlagsRow]) -> None:
-        self._forget_flags(mailbox)
-        if len(rows) > MAX_MESSAGES:
-            return
-        self._flags[mailbox] = (modseq, rows)
-        self.kept_rows += len(rows)
-        while self.kept_rows > MAX_ROWS:
-            self._forget_flags(next(iter(self._flags)))
+        if len(rows) <= MAX_MESSAGES:
+            self.kept_flags[mailbox] = (modseq, rows)
+        else:
+            self.kept_flags.pop(mailbox, None)
 
-    def _forget_flags(self, mailbox: MailboxId) -> None:
-        known = self._flags.pop(mailbox, None)
-        if known is not None:
-            self.kept_rows -= len(known[1])
+
+def _count_ranges(kept: tuple[ModSeq, UidSet]) -> int:
+    return max(kept[1].range_count, LEAST_RANGES)
+
+
+def _count_rows(kept: tuple[ModSeq, list[FlagsRow]]) -> int:
+    return max(len(kept[1]), 1)
 
 
 def _applied(rows: list[FlagsRow], entries: Iterable[LogEntry]) -> list[FlagsRow]:

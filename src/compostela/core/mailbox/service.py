@@ -1,8 +1,9 @@
 """The mailbox service: makes sessions, and holds what they share."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
+
+from cachetools import LRUCache
 
 from compostela.base.clock import Clock
 from compostela.core.mailbox.actor import SYSTEM, Actor
@@ -42,27 +43,10 @@ class MailboxService:
         self.structures = StructureNotes()
         self.search_slots = asyncio.Semaphore(SEARCHES_AT_ONCE)
         """Taken by each search that holds bodies."""
-        self.inboxes = Inboxes()
+        self.inboxes: LRUCache[Username, Mailbox] = LRUCache(REMEMBERED_INBOXES)
+        """INBOXes of users. An entry may be stale: `NotFound` tells, and the caller forgets it."""
         self.system = self.session(SYSTEM)
 
     def session(self, actor: Actor, keyword_limits: KeywordLimits | None = None) -> MailboxSession:
         """Return a session of the actor. It holds nothing open."""
         return MailboxSession(self, actor, keyword_limits)
-
-
-class Inboxes:
-    """A bounded memory of users' INBOXes. An entry may be stale: `NotFound` tells, and the caller forgets it."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[Username, Mailbox] = OrderedDict()
-
-    def get(self, user: Username) -> Mailbox | None:
-        return self._known.get(user)
-
-    def keep(self, user: Username, inbox: Mailbox) -> None:
-        self._known[user] = inbox
-        if len(self._known) > REMEMBERED_INBOXES:
-            self._known.popitem(last=False)
-
-    def forget(self, user: Username) -> None:
-        self._known.pop(user, None)

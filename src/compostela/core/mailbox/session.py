@@ -124,7 +124,7 @@ class MailboxSession:
         await self._store.delete(mailbox.id)
         self._service.listings.forget(mailbox.id)
         if mailbox.path.is_inbox:
-            self._service.inboxes.forget(mailbox.path.user)
+            self._service.inboxes.pop(mailbox.path.user, None)
 
     async def rename(self, source: MailboxPath, target: MailboxPath) -> None:
         """Rename a mailbox with its children. RENAME of INBOX moves its messages and leaves it empty (RFC 3501 §6.3.5). Raises
@@ -165,7 +165,7 @@ class MailboxSession:
         known = self._service.inboxes.get(user)
         if known is None:
             known = await self._create_unless_there(MailboxPath.inbox(user))
-            self._service.inboxes.keep(user, known)
+            self._service.inboxes[user] = known
         return known
 
     async def provision(self, user: Username) -> None:
@@ -191,7 +191,7 @@ class MailboxSession:
                 await self._store.rename([(mailbox.id, path)])
             except AlreadyExists:
                 await self._merge(mailbox, await self.find(path))
-            self._service.inboxes.forget(old.user)
+            self._service.inboxes.pop(old.user, None)
             if old.name in subscribed[old.user]:
                 await self._store.subscribe(user, old.name)
                 await self._store.unsubscribe(old.user, old.name)
@@ -311,7 +311,7 @@ class MailboxSession:
             await self.append(await self._target(path), content, flags, effect=effect)
         except NotFound:
             # another session has deleted it since it was found, or since INBOX was remembered
-            self._service.inboxes.forget(path.user)
+            self._service.inboxes.pop(path.user, None)
             await self.append(await self._target(path), content, flags, effect=effect)
 
     async def _target(self, path: MailboxPath) -> Mailbox:

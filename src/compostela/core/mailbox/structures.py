@@ -1,7 +1,8 @@
 """The structure notes of messages, computed once."""
 
 import re
-from collections import OrderedDict
+
+from cachetools import LRUCache
 
 from compostela.core.blob.model import MessageContent
 from compostela.mime.scanner import describe
@@ -18,7 +19,7 @@ class StructureNotes:
     equal notes are found again by the body and the fields that matter."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
+        self._known: LRUCache[tuple[bytes, bytes], bytes] = LRUCache(MAX_REMEMBERED)
 
     async def of(self, content: MessageContent) -> bytes:
         """Return the stored form of the notes (`compostela.mime.structure`)."""
@@ -28,8 +29,6 @@ class StructureNotes:
         if known is None:
             known = (await content.body.apply(lambda octets: describe(header, octets))).dumps()
             self._known[key] = known
-            if len(self._known) > MAX_REMEMBERED:
-                self._known.popitem(last=False)
         return known
 
 

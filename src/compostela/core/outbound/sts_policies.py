@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import re
-from collections import OrderedDict
+
+from cachetools import LRUCache
 
 from compostela.base.clock import Clock
 from compostela.base.errors import CompostelaError
@@ -50,14 +51,14 @@ class StsPolicies:
         self._fetch = fetch
         self._store = store
         self._clock = clock
-        self._domains: OrderedDict[str, _Known] = OrderedDict()
+        self._domains: LRUCache[str, _Known] = LRUCache(MAX_DOMAINS)
 
     async def find(self, domain: Domain, host: str) -> TlsPolicy | None:
         """What the domain's policy demands of its exchanger `host`. None without a policy. Does not raise. A policy that cannot be
         fetched demands nothing and has a `failure`, for reports."""
         if domain.name.startswith("["):
             return None
-        known = self._known(domain)
+        known = self._domains.setdefault(domain.name, _Known())
         async with known.lock:
             await self._renew(domain, known)
         if known.policy is None or known.stored is None:
@@ -65,13 +66,6 @@ class StsPolicies:
                 return None
             return TlsPolicy(PolicyType.STS, domain=domain.name, is_testing=True, failure=known.failure)
         return _demands(domain, known.policy, host)
-
-    def _known(self, domain: Domain) -> _Known:
-        known = self._domains.setdefault(domain.name, _Known())
-        self._domains.move_to_end(domain.name)
-        if len(self._domains) > MAX_DOMAINS:
-            self._domains.popitem(last=False)
-        return known
 
     async def _renew(self, domain: Domain, known: _Known) -> None:
         now = self._clock.now()

@@ -9,7 +9,7 @@ from compostela.base.declared import Declared, Group, Reader
 from compostela.base.errors import InvalidArgument
 from compostela.base.extensions import find_extension
 from compostela.base.settings import Settings
-from compostela.core.tasks.parts import TaskParts
+from compostela.core.extension_parts import ExtensionParts
 from compostela.core.tasks.runner import TaskRunner
 from compostela.core.tasks.schedule import ScheduledTask
 from compostela.core.tasks.worker import WorkerSettings
@@ -56,7 +56,7 @@ class TaskRunSettings:
 
 read_task_run_settings = Reader(TaskRunSettings)
 
-TaskFactory = Callable[[TaskParts], TaskRunner[Any]]
+TaskFactory = Callable[[ExtensionParts], TaskRunner[Any]]
 
 
 def _own_task(name: str) -> TaskFactory:

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+
+from cachetools import LRUCache
 
 from compostela.base.errors import AlreadyExists, InvalidArgument, TemporaryFailure
 from compostela.core.domains.service import DomainList
@@ -49,7 +50,7 @@ class UsersRepository:
         self._sleep = sleep
         self._threads = ThreadPoolExecutor(HASHING_THREADS, thread_name_prefix="password")
         self._secret = os.urandom(32)
-        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._right: LRUCache[bytes, bool] = LRUCache(MAX_REMEMBERED_PASSWORDS)
         self._nobody: str | None = None
 
     @property
@@ -132,12 +133,11 @@ class UsersRepository:
             stored = await self._hash_of_nobody()
         if len(password.encode()) <= MAX_PASSWORD_BYTES:
             proof = self._proof(user, stored, password)
-            if proof in self._right:
-                self._right.move_to_end(proof)
+            if self._right.get(proof):
                 return True
             right = await asyncio.get_running_loop().run_in_executor(self._threads, verify_password, password, stored)
             if right and known:
-                self._remember(proof)
+                self._right[proof] = True
                 await self._renew(user, password, stored)
                 return True
         if self._settings.verify_failure_delay_seconds:
@@ -210,7 +210,7 @@ class UsersRepository:
         fresh = await self._hash(password) if is_easier else stored
         try:
             if await self._store.renew(user, stored, fresh, await self._scram(password)):
-                self._remember(self._proof(user, fresh, password))
+                self._right[self._proof(user, fresh, password)] = True
         except TemporaryFailure as error:
             _log.warning("the hash of a password could not be renewed", extra={"user": str(user), "reason": str(error)})
 
@@ -232,8 +232,3 @@ class UsersRepository:
     def _proof(self, user: Username, stored: str, password: str) -> bytes:
         text = f"{user}\x00{stored}\x00{password}".encode()
         return hashlib.blake2b(text, key=self._secret, digest_size=32).digest()
-
-    def _remember(self, proof: bytes) -> None:
-        self._right[proof] = None
-        if len(self._right) > MAX_REMEMBERED_PASSWORDS:
-            self._right.popitem(last=False)

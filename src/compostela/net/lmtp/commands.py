@@ -12,9 +12,9 @@ from compostela.net.smtp.commands import Commands
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.lmtp import replies
 from compostela.protocols.lmtp.state import LMTP
-from compostela.protocols.smtp.replies import TOO_MANY_RECIPIENTS
+from compostela.protocols.smtp.replies import TOO_MANY_RECIPIENTS, Reply, together
 
-_REPLIES: dict[Outcome, Callable[[MailAddress], bytes]] = {
+_REPLIES: dict[Outcome, Callable[[MailAddress], Reply]] = {
     Outcome.DELIVERED: replies.received,
     Outcome.OVER_QUOTA: replies.over_quota,
     Outcome.STORAGE_FULL: replies.storage_full,
@@ -34,23 +34,23 @@ class LmtpCommands(Commands):
         self._accepted: list[MailAddress] = []
         self._sent: MessageContent | None = None
 
-    async def rcpt(self, argument: bytes) -> bytes:
+    async def rcpt(self, argument: bytes) -> Reply:
         if not self.session.recipients:
             self._accepted.clear()
         elif len(self._accepted) >= self.server.settings.max_recipients:
             # a hook may take repetitions out of the session's recipients: the replies due are counted here
             return TOO_MANY_RECIPIENTS
         answer = await super().rcpt(argument)
-        if answer.startswith(b"250"):
+        if not answer.is_refusal:
             self._accepted.append(self.session.recipients[-1])
         return answer
 
-    def final(self, answer: bytes) -> bytes:
-        return answer * len(self._accepted)
+    def final(self, answer: Reply) -> Reply:
+        return together([answer] * len(self._accepted))
 
-    async def accept(self, message: IncomingMessage) -> bytes:
+    async def accept(self, message: IncomingMessage) -> Reply:
         received = await self.receive(message)
-        if isinstance(received, bytes):
+        if isinstance(received, Reply):
             return self.final(received)
         assert self._sent is not None
         sent, self._sent = self._sent, None
@@ -60,7 +60,7 @@ class LmtpCommands(Commands):
         # a recipient that a hook replaced has the outcome of its replacements
         others = [outcome for recipient, outcome in outcomes.items() if recipient not in self._accepted]
         instead = next((outcome for outcome in others if outcome is not Outcome.DELIVERED), Outcome.DELIVERED)
-        return b"".join(_REPLIES[outcomes.get(one, instead)](one) for one in self._accepted)
+        return together(_REPLIES[outcomes.get(one, instead)](one) for one in self._accepted)
 
     def _mail(self, now: float, content: MessageContent) -> Mail:
         self._sent = content

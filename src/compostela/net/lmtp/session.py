@@ -10,6 +10,7 @@ from compostela.net.lmtp.commands import LmtpCommands
 from compostela.net.smtp.commands import Commands
 from compostela.net.smtp.server import SmtpServer
 from compostela.net.smtp.session import SmtpServerSession
+from compostela.protocols.smtp.replies import Reply
 
 _commands = counter("lmtpCommands", "LMTP commands")
 
@@ -30,7 +31,7 @@ class LmtpServerSession(SmtpServerSession):
     def _make_commands(self, session: SmtpSession) -> Commands:
         return LmtpCommands(self._server, self._delivery, session)
 
-    async def _command(self, verb: bytes, argument: bytes) -> bytes | None:
+    async def _command(self, verb: bytes, argument: bytes) -> Reply | None:
         match verb:
             case b"LHLO":
                 return await self._commands.helo("LHLO", argument)

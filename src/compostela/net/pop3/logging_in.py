@@ -6,6 +6,7 @@ from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.authentication.service import Identity, LoginRefused, Refusal
 from compostela.net.authentication.logins import Exchange, Logins
 from compostela.protocols.pop3 import replies
+from compostela.protocols.pop3.replies import Reply
 
 _log = logging.getLogger(__name__)
 
@@ -19,8 +20,8 @@ _REFUSALS = {one: replies.error(one.value, replies.AUTH) for one in Refusal} | {
 class Refused(Exception):
     """Not logged in. `is_failure`: a wrong guess, of which a session has few."""
 
-    def __init__(self, reply: bytes, *, is_failure: bool = False) -> None:
-        super().__init__(reply.decode())
+    def __init__(self, reply: Reply, *, is_failure: bool = False) -> None:
+        super().__init__(reply.octets.decode())
         self.reply = reply
         self.is_failure = is_failure
 

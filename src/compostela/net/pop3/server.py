@@ -1,7 +1,8 @@
 """What all sessions of one POP3 server share."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
+
+from cachetools import FIFOCache
 
 from compostela.base.clock import Clock
 from compostela.core.filtering.ports import BanList
@@ -21,7 +22,7 @@ class LoginDelays:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._times: OrderedDict[Username, float] = OrderedDict()
+        self._times: FIFOCache[Username, float] = FIFOCache(MAX_KNOWN)
 
     def admit(self, user: Username, seconds: int) -> bool:
         """Note a login to a server with this delay. Return False, and note nothing, if the last one was too short a time ago."""
@@ -32,9 +33,6 @@ class LoginDelays:
         if last is not None and now - last < seconds:
             return False
         self._times[user] = now
-        self._times.move_to_end(user)
-        if len(self._times) > MAX_KNOWN:
-            self._times.popitem(last=False)
         return True
 
 

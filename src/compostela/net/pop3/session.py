@@ -26,6 +26,7 @@ from compostela.net.session import CloseReason, Session
 from compostela.protocols.pop3 import replies
 from compostela.protocols.pop3.commands import Auth, Capa, Command, Mechanisms, Pass, Quit, Stls, User, Utf8
 from compostela.protocols.pop3.engine import Event, Faulty, Line, LineTooLong, Pop3Engine, Received
+from compostela.protocols.pop3.replies import Reply
 from compostela.protocols.pop3.states import State
 
 _log = logging.getLogger(__name__)
@@ -84,14 +85,14 @@ class Pop3Session(Session):
     def begin(self) -> None:
         if self._tls:
             self._note_tls()
-        if self._connection.admit(replies.TOO_MANY_CONNECTIONS):
+        if self._connection.admit(replies.TOO_MANY_CONNECTIONS.octets):
             greeting.begin(self._connection, self, self._server.bans)
 
     def greet(self) -> None:
         """See `Greeter`."""
         # no angle brackets: clients would take them for the challenge of APOP
         name = self._server.settings.server.hello_name
-        self._connection.write(replies.ok(f"{name} POP3 server (Compostela) ready"))
+        self._connection.write(replies.ok(f"{name} POP3 server (Compostela) ready").octets)
 
     def turn_away(self) -> None:
         """See `Greeter`."""
@@ -147,7 +148,7 @@ class Pop3Session(Session):
 
     def _tell_status(self, replies: list[bytes]) -> None:
         """The first line; what the client asked for, and the challenges of AUTH, are not told."""
-        if replies and not replies[0].startswith(b"+ "):
+        if replies and self._exchange is None:
             self._connection.tell_reply(replies[0].partition(b"\r\n")[0])
 
     async def _handle(self, event: Event) -> None:
@@ -167,7 +168,7 @@ class Pop3Session(Session):
                 if self._faults > MAX_FAULTS:
                     self._close(replies.TOO_MANY_FAULTS)
                 else:
-                    self.write(replies.error(text))
+                    self.write(replies.error(text).octets)
             case LineTooLong():
                 self._close(replies.LINE_TOO_LONG)
 
@@ -175,13 +176,13 @@ class Pop3Session(Session):
         match command:
             case Capa():
                 lines = self._server.capabilities(tls=self._tls, bound=self._bound)
-                self.write(replies.multiline("Capability list follows", lines))
+                self.write(replies.multiline("Capability list follows", lines).octets)
             case Mechanisms():
                 mechanisms = self._server.mechanisms(tls=self._tls, bound=self._bound)
-                self.write(replies.multiline("Mechanisms follow", mechanisms))
+                self.write(replies.multiline("Mechanisms follow", mechanisms).octets)
             case Utf8():
                 self._utf8 = True
-                self.write(replies.UTF8_ON)
+                self.write(replies.UTF8_ON.octets)
             case Stls():
                 await self._stls(command)
             case User(name):
@@ -197,10 +198,10 @@ class Pop3Session(Session):
             case _:
                 await self._transact(command)
 
-    def _reply(self, command: Command, reply: bytes) -> None:
+    def _reply(self, command: Command, reply: Reply) -> None:
         """The final reply of a command that may change the state."""
-        self._engine.answered(command, ok=reply.startswith(b"+OK"))
-        self.write(reply)
+        self._engine.answered(command, ok=reply.is_ok)
+        self.write(reply.octets)
 
     async def _transact(self, command: Command) -> None:
         assert self._transaction is not None
@@ -208,7 +209,7 @@ class Pop3Session(Session):
             await self._transaction.run(command)
         except TemporaryFailure as failure:
             _log.error("a command failed for now", extra={"error": str(failure)})
-            self.write(replies.UNABLE)
+            self.write(replies.UNABLE.octets)
         except CutOff:
             _log.exception("a message could not be read to its end; the connection is aborted")
             self._replies.drop()
@@ -308,15 +309,16 @@ class Pop3Session(Session):
         self._engine.forget()
         self._name = b""
         self._utf8 = False
-        if await self._connection.start_tls(context, replies.BEGIN_TLS):
+        if await self._connection.start_tls(context, replies.BEGIN_TLS.octets):
             self._tls = True
             self._note_tls()
 
     def _note_tls(self) -> None:
         self._bound = self._server.logins.settings.bound_to(self._connection.tls_channel)
 
-    def _close(self, last_reply: bytes = b"") -> None:
+    def _close(self, last_reply: Reply | None = None) -> None:
         if not self._connection.is_closing:
-            self.write(last_reply)
+            octets = b"" if last_reply is None else last_reply.octets
+            self.write(octets)
             self._replies.flush()
-            self._connection.end(b"", last_reply.decode("utf-8", "replace").rstrip() or "the server ends it")
+            self._connection.end(b"", octets.decode("utf-8", "replace").rstrip() or "the server ends it")

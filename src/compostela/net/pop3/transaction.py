@@ -11,6 +11,7 @@ from compostela.net.pop3.maildrop import Maildrop
 from compostela.protocols.pop3 import replies
 from compostela.protocols.pop3.commands import Command, Dele, List, Noop, Retr, Rset, Stat, Top, Uidl
 from compostela.protocols.pop3.content import DotStuffer, LineCounter
+from compostela.protocols.pop3.replies import Reply
 
 BATCH_LINES = 1000
 """Lines of a listing that are made at once."""
@@ -49,7 +50,7 @@ class Transaction:
         """Write the whole reply. Raises `TemporaryFailure` before its first octet, `CutOff` after it."""
         match command:
             case Stat():
-                self._out.write(replies.ok(f"{self.maildrop.messages} {self.maildrop.size_bytes}"))
+                self._out.write(replies.ok(f"{self.maildrop.messages} {self.maildrop.size_bytes}").octets)
             case List(number):
                 await self._listing(number, lambda one: str(self.maildrop.size(one)))
             case Uidl(number):
@@ -59,22 +60,22 @@ class Transaction:
             case Top(number, lines):
                 await self._message(number, lines)
             case Dele(number):
-                self._out.write(self._wrong(number) or self._marked(number))
+                self._out.write((self._wrong(number) or self._marked(number)).octets)
             case Rset():
                 self.maildrop.unmark_all()
-                self._out.write(replies.ok(self._summary()))
+                self._out.write(replies.ok(self._summary()).octets)
             case Noop():
-                self._out.write(replies.NOOP)
+                self._out.write(replies.NOOP.octets)
             case _:
                 raise AssertionError(f"{command} is not of this state")
 
-    def _wrong(self, number: int) -> bytes | None:
+    def _wrong(self, number: int) -> Reply | None:
         """The refusal of a number, None if it is a message's that can be had."""
         if number not in self.maildrop:
             return replies.no_such_message(number)
         return replies.already_deleted(number) if self.maildrop.is_marked(number) else None
 
-    def _marked(self, number: int) -> bytes:
+    def _marked(self, number: int) -> Reply:
         self.maildrop.mark(number)
         return replies.DELETED
 
@@ -83,9 +84,9 @@ class Transaction:
 
     async def _listing(self, number: int | None, value: Callable[[int], str]) -> None:
         if number is not None:
-            self._out.write(self._wrong(number) or replies.ok(f"{number} {value(number)}"))
+            self._out.write((self._wrong(number) or replies.ok(f"{number} {value(number)}")).octets)
             return
-        self._out.write(replies.ok(self._summary()))
+        self._out.write(replies.ok(self._summary()).octets)
         numbers = self.maildrop.numbers()
         while lines := _lines(islice(numbers, BATCH_LINES), value):
             self._out.write(lines)
@@ -97,7 +98,7 @@ class Transaction:
         wrong = self._wrong(number)
         content = None if wrong else await self.maildrop.message(number)
         if content is None:
-            self._out.write(wrong or replies.gone(number))
+            self._out.write((wrong or replies.gone(number)).octets)
         else:
             await self._send(content, None if lines is None else LineCounter(lines))
 
@@ -110,7 +111,7 @@ class Transaction:
         body = await content.body.opened() if size else content.body
         piece = await _piece(body, 0, step) if size else b""
         header = content.header if self._utf8 else downgraded(content.header)
-        self._out.write(replies.MESSAGE_FOLLOWS + stuffer.feed(header))
+        self._out.write(replies.MESSAGE_FOLLOWS.octets + stuffer.feed(header))
         while piece:
             at += len(piece)
             self._out.write(stuffer.feed(piece if counter is None else counter.feed(piece)))

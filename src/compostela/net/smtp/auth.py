@@ -9,7 +9,7 @@ from compostela.core.authentication.service import LoginRefused, Refusal
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.net.authentication.logins import Exchange
 from compostela.protocols.smtp import replies
-from compostela.protocols.smtp.replies import reply
+from compostela.protocols.smtp.replies import Reply, reply
 
 _log = logging.getLogger(__name__)
 
@@ -29,13 +29,13 @@ class AuthExchange:
         self._session = session
         self._name = name
 
-    async def begin(self, initial: bytes | None) -> tuple[bytes, bool]:
+    async def begin(self, initial: bytes | None) -> tuple[Reply, bool]:
         """(reply, whether the client's answer is awaited). `initial` is base64, `=` for nothing (RFC 4954 §4)."""
         if initial is None:
             return await self._step(None)
         return await self.answer(b"" if initial == b"=" else initial)
 
-    async def answer(self, line: bytes) -> tuple[bytes, bool]:
+    async def answer(self, line: bytes) -> tuple[Reply, bool]:
         if line == b"*":
             return replies.AUTH_ABORTED, False
         try:
@@ -44,7 +44,7 @@ class AuthExchange:
             return replies.undecodable(self._name), False
         return await self._step(response)
 
-    async def _step(self, response: bytes | None) -> tuple[bytes, bool]:
+    async def _step(self, response: bytes | None) -> tuple[Reply, bool]:
         try:
             step = await self._exchange.step(response)
         except InvalidArgument:

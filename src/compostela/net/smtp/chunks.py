@@ -3,6 +3,7 @@
 from compostela.net.incoming_message import IncomingMessage
 from compostela.protocols.smtp import replies
 from compostela.protocols.smtp.engine import has_bare_line_end
+from compostela.protocols.smtp.replies import Reply
 
 
 class Chunks:
@@ -13,7 +14,7 @@ class Chunks:
 
     __slots__ = ("_ends_with_cr", "_is_binary", "_is_text", "is_last", "size", "wrong")
 
-    def __init__(self, wrong: bytes | None, *, is_binary: bool) -> None:
+    def __init__(self, wrong: Reply | None, *, is_binary: bool) -> None:
         self.wrong = wrong
         """Why there can be no message now."""
         self.size = 0
@@ -38,7 +39,7 @@ class Chunks:
             octets = octets[:-1]
         self._is_text = b"\x00" not in octets and not has_bare_line_end(octets)
 
-    def problem(self, message: IncomingMessage | None) -> bytes | None:
+    def problem(self, message: IncomingMessage | None) -> Reply | None:
         """At the end of a chunk: why the message is refused."""
         if self.wrong is not None or message is None:
             return self.wrong

@@ -18,7 +18,7 @@ from compostela.net.incoming_message import IncomingMessage
 from compostela.net.smtp.received import received_line
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import grammar, replies, state
-from compostela.protocols.smtp.replies import multiline, reply
+from compostela.protocols.smtp.replies import Reply, multiline, reply
 from compostela.protocols.smtp.state import State
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Commands:
         self.disconnect = False
         """Set when the connection is to be closed after the reply."""
 
-    def refusal(self, verb: str) -> bytes | None:
+    def refusal(self, verb: str) -> Reply | None:
         """Return the answer to a command that is not allowed now, None if it is allowed."""
         return state.refusal(self.refusals, verb, self._state)
 
@@ -56,7 +56,7 @@ class Commands:
 
     # greeting
 
-    async def greet(self) -> bytes:
+    async def greet(self) -> Reply:
         result = await _ask(hook(self.session) for hook in self.server.hooks.on_connect)
         if result.code in (HookCode.DENY, HookCode.DENYSOFT):
             self.disconnect = True
@@ -67,7 +67,7 @@ class Commands:
         )
         return reply(220, "", text)
 
-    async def helo(self, verb: str, argument: bytes) -> bytes:
+    async def helo(self, verb: str, argument: bytes) -> Reply:
         """HELO, EHLO and LMTP's LHLO, which is EHLO by another name."""
         extended = verb != "HELO"
         if not argument:
@@ -103,7 +103,7 @@ class Commands:
 
     # transaction
 
-    async def mail(self, argument: bytes) -> bytes:
+    async def mail(self, argument: bytes) -> Reply:
         settings, session = self.server.settings, self.session
         refused = self.refusal("MAIL")
         if refused is not None:
@@ -150,7 +150,7 @@ class Commands:
                     return result
         return await _ask(hook(self.session, sender) for hook in hooks.on_mail)
 
-    def _check_mail_parameters(self, parameters: dict[str, str | None]) -> bytes | None:
+    def _check_mail_parameters(self, parameters: dict[str, str | None]) -> Reply | None:
         for name, value in parameters.items():
             if name not in _MAIL_PARAMETERS and name not in self.server.hooks.mail_parameters:
                 return replies.unknown_parameter(name)
@@ -165,7 +165,7 @@ class Commands:
                     return replies.SIZE_TOO_LARGE
         return None
 
-    async def rcpt(self, argument: bytes) -> bytes:
+    async def rcpt(self, argument: bytes) -> Reply:
         session = self.session
         refused = self.refusal("RCPT")
         if refused is not None:
@@ -211,16 +211,16 @@ class Commands:
                 return result
         return await _ask(hook(session, session.sender, recipient) for hook in hooks.on_rcpt)
 
-    def check_data(self, argument: bytes) -> bytes | None:
+    def check_data(self, argument: bytes) -> Reply | None:
         """Why DATA is not possible now, None when it is."""
         if argument:
             return replies.DATA_ARGUMENT
         return self.refusal("DATA") or (replies.BINARY_NEEDS_CHUNKS if self.session.is_binary else None)
 
-    async def accept(self, message: IncomingMessage) -> bytes:
+    async def accept(self, message: IncomingMessage) -> Reply:
         """The reply after the final dot: 250 means that the mail is durable."""
         received = await self.receive(message)
-        if isinstance(received, bytes):
+        if isinstance(received, Reply):
             return received
         try:
             priority = received.attributes.get(attributes.MAIL_PRIORITY)
@@ -242,11 +242,11 @@ class Commands:
         until = self.session.attributes.get(HOLD_UNTIL)
         return until - self.server.clock.now() if isinstance(until, float) else 0.0
 
-    def final(self, answer: bytes) -> bytes:
+    def final(self, answer: Reply) -> Reply:
         """An answer to the whole message, as this protocol gives it."""
         return answer
 
-    async def receive(self, message: IncomingMessage) -> Mail | bytes:
+    async def receive(self, message: IncomingMessage) -> Mail | Reply:
         """The mail that the session brought, or why it is refused."""
         if message.too_large:
             return replies.MESSAGE_TOO_LARGE
@@ -311,14 +311,14 @@ class Commands:
             trace_id=session.id,
         )
 
-    async def unknown(self, verb: bytes) -> bytes:
+    async def unknown(self, verb: bytes) -> Reply:
         shown = replies.shown(verb)
         result = await _ask(hook(self.session, shown) for hook in self.server.hooks.on_unknown)
         if result.code is HookCode.DECLINED:
             return replies.unrecognized(verb)
         return self._refusal(result)
 
-    def _refusal(self, result: HookResult) -> bytes:
+    def _refusal(self, result: HookResult) -> Reply:
         self.disconnect |= result.disconnect
         text = replies.one_line(result.text)
         if result.code is HookCode.DENY:

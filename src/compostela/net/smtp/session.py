@@ -17,7 +17,7 @@ from compostela.net.session import CloseReason, Session
 from compostela.net.smtp.auth import AuthExchange
 from compostela.net.smtp.chunks import Chunks
 from compostela.net.smtp.commands import Commands
-from compostela.net.smtp.log_texts import UNKNOWN, event_text, reply_text
+from compostela.net.smtp.log_texts import answer_text, event_text, reply_text
 from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import grammar, replies
 from compostela.protocols.smtp.engine import (
@@ -31,7 +31,7 @@ from compostela.protocols.smtp.engine import (
     LineTooLong,
     SmtpEngine,
 )
-from compostela.protocols.smtp.replies import reply
+from compostela.protocols.smtp.replies import Reply, reply
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ MAX_SURPLUS = 1000
 """So many recipients beyond the limit may be tried in a row: a client that gives all of its recipients at once sends the mail to those
 that were taken, and to the others later (RFC 5321 §4.5.3.1.10)."""
 
-_TOO_MANY = b"452 4.5.3 "
+_TOO_MANY = (replies.TOO_MANY_RECIPIENTS.code, replies.TOO_MANY_RECIPIENTS.enhanced)
 _FAREWELLS = {
     CloseReason.SHUTDOWN: replies.SHUTTING_DOWN,
     CloseReason.SILENCE: replies.TIMED_OUT,
@@ -104,7 +104,8 @@ class SmtpServerSession(Session):
             self._note_tls()
         if server.hooks.lifespan_seconds:
             connection.live_at_most(server.hooks.lifespan_seconds)
-        if connection.admit(replies.SHUTTING_DOWN if connection.listener.is_ending else replies.TOO_MANY_CONNECTIONS):
+        full = replies.SHUTTING_DOWN if connection.listener.is_ending else replies.TOO_MANY_CONNECTIONS
+        if connection.admit(full.octets):
             connection.start(self._greet())
 
     def _make_commands(self, session: SmtpSession) -> Commands:
@@ -135,10 +136,10 @@ class SmtpServerSession(Session):
     async def _greet(self) -> None:
         trace_id.set(self._session.id)
         try:
-            self._connection.write(await self._commands.greet())
+            self._connection.write((await self._commands.greet()).octets)
             if self._commands.disconnect:
                 self._connection.note_end("the client is refused at the greeting")
-                self._close(b"")
+                self._close()
             await self._rounds()
         except Exception:
             self._failed()
@@ -157,7 +158,7 @@ class SmtpServerSession(Session):
     def _rest(self) -> None:
         self._connection.rest()
         if self._has_ended:
-            self._close(b"")
+            self._close()
         if self._connection.is_closing and self._message is not None:
             self._message.discard()
 
@@ -188,17 +189,16 @@ class SmtpServerSession(Session):
                 connection.tell("command", command=text)
             answer = await self._handle(event)
             if is_told and answer:
-                # the reply to an unknown command repeats it
-                connection.tell("reply", reply=answer[:9].decode() if text.startswith(UNKNOWN) else reply_text(answer))
+                connection.tell("reply", reply=answer_text(event, answer))
             if connection.note_event():
                 if out:
                     connection.write(b"".join(out))
                     out.clear()
                 await connection.take_turn()
             if answer is not None:
-                out.append(answer)
+                out.append(answer.octets)
                 if self._too_many_errors(answer):
-                    out.append(replies.TOO_MANY_ERRORS)
+                    out.append(replies.TOO_MANY_ERRORS.octets)
                     self._drop_message()
                     connection.note_end("too many refused commands")
                     self._commands.disconnect = True
@@ -208,19 +208,20 @@ class SmtpServerSession(Session):
                     await connection.wait_until_read()
             if self._commands.disconnect and self._message is None:
                 connection.write(b"".join(out))
-                connection.note_end(reply_text(out[-1]) if out else "the server ends it")
-                self._close(b"")
+                connection.note_end(reply_text(answer) if answer is not None else "the server ends it")
+                self._close()
                 return
         if connection.is_closing:
             return
         if connection.is_ending and not self.has_work():
-            self._close(b"".join([*out, replies.SHUTTING_DOWN]))
+            out.append(replies.SHUTTING_DOWN.octets)
+            connection.end(b"".join(out), reply_text(replies.SHUTTING_DOWN))
             return
         if out:
             connection.write(b"".join(out))
         connection.read_on()
 
-    async def _handle(self, event: Event) -> bytes | None:
+    async def _handle(self, event: Event) -> Reply | None:
         match event:
             case Command(verb, argument):
                 self.counter.inc()
@@ -257,7 +258,7 @@ class SmtpServerSession(Session):
                 self._drop_message()
                 return self._commands.final(replies.BARE_LINE_END)
 
-    async def _command(self, verb: bytes, argument: bytes) -> bytes | None:
+    async def _command(self, verb: bytes, argument: bytes) -> Reply | None:
         match verb:
             case b"MAIL":
                 return await self._commands.mail(argument)
@@ -299,7 +300,7 @@ class SmtpServerSession(Session):
 
     # messages
 
-    def _start_data(self, argument: bytes) -> bytes:
+    def _start_data(self, argument: bytes) -> Reply:
         if self._chunks is not None:
             return replies.CHUNKS_BEGUN
         wrong = self._commands.check_data(argument)
@@ -312,7 +313,7 @@ class SmtpServerSession(Session):
     def _new_message(self) -> IncomingMessage:
         return IncomingMessage(self._server.blobs, self._server.settings.max_message_bytes)
 
-    async def _end_of_message(self, wrong: bytes | None) -> bytes:
+    async def _end_of_message(self, wrong: Reply | None) -> Reply:
         message, self._message, self._chunks = self._message, None, None
         assert message is not None
         if wrong is not None:
@@ -323,7 +324,7 @@ class SmtpServerSession(Session):
         self._session.reset()
         return answer
 
-    def _start_chunk(self, argument: bytes) -> bytes | None:
+    def _start_chunk(self, argument: bytes) -> Reply | None:
         """BDAT (RFC 3030 §2): the octets after it are taken or dropped; the reply comes after them."""
         try:
             size, last = grammar.parse_bdat(argument)
@@ -340,13 +341,13 @@ class SmtpServerSession(Session):
         self._engine.start_chunk(size)
         return None
 
-    def _lose_chunk(self, answer: bytes) -> bytes:
+    def _lose_chunk(self, answer: Reply) -> Reply:
         """Where commands go on cannot be known any more."""
         self._drop_message()
         self._commands.disconnect = True
         return answer
 
-    async def _end_of_chunk(self) -> bytes:
+    async def _end_of_chunk(self) -> Reply:
         chunks = self._chunks
         assert chunks is not None
         wrong = chunks.problem(self._message)
@@ -366,7 +367,7 @@ class SmtpServerSession(Session):
             self._message.discard()
             self._message = None
 
-    def _line_too_long(self, announced_chunk: bool) -> bytes:
+    def _line_too_long(self, announced_chunk: bool) -> Reply:
         if announced_chunk:
             return self._lose_chunk(replies.LINE_TOO_LONG)
         if self._auth is None:
@@ -376,7 +377,7 @@ class SmtpServerSession(Session):
 
     # authentication
 
-    async def _begin_auth(self, argument: bytes) -> bytes:
+    async def _begin_auth(self, argument: bytes) -> Reply:
         if self._session.user is not None:
             return replies.ALREADY_AUTHENTICATED
         refused = self._commands.refusal("AUTH")
@@ -402,11 +403,11 @@ class SmtpServerSession(Session):
         self._auth = AuthExchange(exchange, self._session, name)
         return self._auth_step(*await self._auth.begin(words[1] if len(words) == 2 else None))
 
-    async def _auth_answer(self, line: bytes) -> bytes:
+    async def _auth_answer(self, line: bytes) -> Reply:
         assert self._auth is not None
         return self._auth_step(*await self._auth.answer(line))
 
-    def _auth_step(self, answer: bytes, goes_on: bool) -> bytes:
+    def _auth_step(self, answer: Reply, goes_on: bool) -> Reply:
         if goes_on:
             self._engine.expect_line()
         else:
@@ -415,7 +416,7 @@ class SmtpServerSession(Session):
 
     # TLS
 
-    async def _starttls(self, argument: bytes) -> bytes | None:
+    async def _starttls(self, argument: bytes) -> Reply | None:
         settings = self._server.settings.server.tls
         if self._session.is_tls:
             return replies.STARTTLS_ACTIVE
@@ -428,7 +429,7 @@ class SmtpServerSession(Session):
         if self._engine.buffered:
             self._commands.disconnect = True
             return replies.UNABLE
-        if await self._connection.start_tls(self._connection.listener.context, replies.STARTTLS_READY):
+        if await self._connection.start_tls(self._connection.listener.context, replies.STARTTLS_READY.octets):
             self._session.reset()
             self._session.helo = None
             self._note_tls()
@@ -444,12 +445,12 @@ class SmtpServerSession(Session):
 
     # the end
 
-    def _too_many_errors(self, answer: bytes) -> bool:
-        if answer.startswith(_TOO_MANY):
+    def _too_many_errors(self, answer: Reply) -> bool:
+        if (answer.code, answer.enhanced) == _TOO_MANY:
             self._surplus += 1
             return self._surplus >= MAX_SURPLUS
         self._surplus = 0
-        self._errors = self._errors + 1 if answer[:1] in (b"4", b"5") else 0
+        self._errors = self._errors + 1 if answer.is_refusal else 0
         return self._errors >= MAX_ERRORS
 
     def _failed(self) -> None:
@@ -457,5 +458,8 @@ class SmtpServerSession(Session):
         self._drop_message()
         self._close(replies.UNABLE)
 
-    def _close(self, farewell: bytes) -> None:
-        self._connection.end(farewell, reply_text(farewell) or "the client has ended its side")
+    def _close(self, farewell: Reply | None = None) -> None:
+        if farewell is None:
+            self._connection.end(b"", "the client has ended its side")
+        else:
+            self._connection.end(farewell.octets, reply_text(farewell))

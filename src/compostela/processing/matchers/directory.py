@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from itertools import compress
 from urllib.parse import parse_qsl
 
+from cachetools import TTLCache
+
 from compostela.base.concurrency import side_by_side
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
-from compostela.base.timed_cache import TimedCache
 from compostela.base.units import parse_duration
 from compostela.core.mail.model import Mail
 from compostela.core.users.directory import UserDirectory
@@ -50,8 +51,11 @@ class _OfDirectory(Matcher):
             raise InvalidArgument("usersrepository.xml names no directory (LDAP)")
         self.directory: UserDirectory = context.users.directory
         wanted, _, options = given(condition).partition("?")
-        self._caching = _Caching.parse(options)
-        self._cache: TimedCache[Username, bool] = TimedCache(context.clock, self._caching.most)
+        caching = _Caching.parse(options)
+        # without caching each answer has expired when it comes
+        self._answers: TTLCache[Username, bool, float] = TTLCache(
+            caching.most, caching.seconds, context.clock.monotonic
+        )
         self.read(wanted.strip())
 
     @abstractmethod
@@ -66,11 +70,9 @@ class _OfDirectory(Matcher):
         user = self.context.users.name_of(address)
         if user is None:
             return False
-        known = self._cache.get(user)
+        known = self._answers.get(user)
         if known is None:
-            known = await self.ask(user)
-            if self._caching.seconds:
-                self._cache.put(user, known, self._caching.seconds)
+            known = self._answers[user] = await self.ask(user)
         return known
 
     async def match(self, mail: Mail) -> Recipients:

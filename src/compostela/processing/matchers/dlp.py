@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from cachetools import TTLCache
+
 from compostela.base.errors import InvalidArgument
 from compostela.base.expressions import LinearExpression
 from compostela.base.settings import Settings
@@ -32,7 +34,10 @@ class DLP(ConditionMatcher[float]):
 
     def __init__(self, condition: str, settings: Settings, context: MatcherContext) -> None:
         super().__init__(condition, settings, context)
-        self._known: dict[Domain, tuple[float, Sequence[DlpRule]]] = {}
+        # without `cache:` the rules have expired when they come
+        self._known: TTLCache[Domain, Sequence[DlpRule], float] = TTLCache(
+            REMEMBERED_DOMAINS, self.wanted, context.clock.monotonic
+        )
 
     def parse(self, condition: str) -> float:
         """Seconds for which rules are remembered."""
@@ -51,16 +56,9 @@ class DLP(ConditionMatcher[float]):
         return whole(mail, rule is not None)
 
     async def _rules(self, domain: Domain) -> Sequence[DlpRule]:
-        if not self.wanted:
-            return await self.context.dlp_rules.get(domain)
-        now = self.context.clock.monotonic()
-        until, rules = self._known.get(domain, (0.0, ()))
-        if until <= now:
-            rules = await self.context.dlp_rules.get(domain)
-            self._known.pop(domain, None)
-            if len(self._known) >= REMEMBERED_DOMAINS:
-                self._known.pop(next(iter(self._known)))
-            self._known[domain] = now + self.wanted, rules
+        rules = self._known.get(domain)
+        if rules is None:
+            rules = self._known[domain] = await self.context.dlp_rules.get(domain)
         return rules
 
     async def _matching(self, mail: Mail, rules: Sequence[DlpRule]) -> DlpRule | None:

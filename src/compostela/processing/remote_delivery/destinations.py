@@ -4,8 +4,10 @@ A destination proves itself by taking a mail; until then few workers try it at a
 mails wait for a while without being tried. Neither counts as a try of these mails. What is known is the process's own and is
 lost with it."""
 
-from collections import OrderedDict
+from collections import Counter
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 from compostela.base.clock import Clock
 from compostela.core.outbound.ports import SendResult
@@ -23,7 +25,6 @@ MAX_PAUSE_SECONDS = 900.0
 
 @dataclass(slots=True)
 class _State:
-    in_work: int = 0
     is_proved: bool = False
     failures: int = 0
     suspended_at: float = 0.0
@@ -36,7 +37,8 @@ class Destinations:
     def __init__(self, workers: int, clock: Clock) -> None:
         self._at_once = max(1, min(AT_ONCE, workers // 2))
         self._clock = clock
-        self._states: OrderedDict[str, _State] = OrderedDict()
+        self._states: LRUCache[str, _State] = LRUCache(MAX_DESTINATIONS)
+        self._in_work: Counter[str] = Counter()
 
     def wait_seconds(self, destination: str) -> float:
         """How long a mail must wait before it may be tried, 0 if it may be tried now."""
@@ -46,7 +48,7 @@ class Destinations:
         left = state.suspended_until - self._clock.now()
         if left > 0:
             return left
-        return 0.0 if state.is_proved or state.in_work < self._at_once else BUSY_SECONDS
+        return 0.0 if state.is_proved or self._in_work[destination] < self._at_once else BUSY_SECONDS
 
     def lift(self, destination: str, put_back_at: float) -> None:
         """Ends a pause that had begun when a mail was put back (epoch seconds): an administrator lets the mail come before its time. A
@@ -57,21 +59,17 @@ class Destinations:
 
     def begin(self, destination: str) -> None:
         """A try begins."""
-        self._states.setdefault(destination, _State()).in_work += 1
-        self._states.move_to_end(destination)
-        if len(self._states) > MAX_DESTINATIONS:
-            oldest = next(iter(self._states.items()))
-            if not oldest[1].in_work:
-                del self._states[oldest[0]]
+        self._states.setdefault(destination, _State())
+        self._in_work[destination] += 1
 
     def end(self, destination: str, result: SendResult | None, delay_seconds: float) -> None:
         """A try has ended, with None if it was cut off. `delay_seconds`: when its mail would be tried again; no pause is longer."""
-        state = self._states.get(destination)
-        if state is None:
-            return
-        state.in_work -= 1
+        self._in_work[destination] -= 1
+        if not self._in_work[destination]:
+            del self._in_work[destination]
         if result is None:
             return
+        state = self._states.setdefault(destination, _State())
         if result.delivered or any(refusal.code for refusal in result.refused.values()):
             state.is_proved, state.failures, state.suspended_until = True, 0, 0.0
             return

@@ -1,5 +1,7 @@
 """Replies of the POP3 server: `+OK` or `-ERR`, a response code (RFC 2449 §8), text."""
 
+from typing import NamedTuple
+
 AUTH = "AUTH"
 """The credentials are wrong (RFC 3206 §5)."""
 SYS_TEMP = "SYS/TEMP"
@@ -8,19 +10,26 @@ LOGIN_DELAY = "LOGIN-DELAY"
 """The last login was too short a time ago (RFC 2449 §8.1.1)."""
 
 
-def ok(text: str) -> bytes:
+class Reply(NamedTuple):
+    """What the server answers. `is_ok` decides what becomes of the session; the octets are only written, and shown in the log."""
+
+    is_ok: bool
+    octets: bytes
+
+
+def ok(text: str) -> Reply:
     """`+OK text`."""
-    return f"+OK {text}\r\n".encode()
+    return Reply(True, f"+OK {text}\r\n".encode())
 
 
-def error(text: str, code: str = "") -> bytes:
+def error(text: str, code: str = "") -> Reply:
     """`-ERR [code] text`, without a code if it is empty."""
-    return f"-ERR [{code}] {text}\r\n".encode() if code else f"-ERR {text}\r\n".encode()
+    return Reply(False, (f"-ERR [{code}] {text}\r\n" if code else f"-ERR {text}\r\n").encode())
 
 
-def multiline(text: str, lines: list[str]) -> bytes:
+def multiline(text: str, lines: list[str]) -> Reply:
     """`+OK text`, lines none of which begins with a dot, and the line that ends them (RFC 1939 §3)."""
-    return b"".join([ok(text), *(f"{line}\r\n".encode() for line in lines), END])
+    return Reply(True, b"".join([ok(text).octets, *(f"{line}\r\n".encode() for line in lines), END]))
 
 
 def challenge(base64: bytes) -> bytes:
@@ -54,16 +63,16 @@ GOODBYE = ok("Compostela POP3 server signing off.")
 NOT_ALL_REMOVED = error("Some deleted messages were not removed", SYS_TEMP)
 
 
-def no_such_message(number: int) -> bytes:
+def no_such_message(number: int) -> Reply:
     """A number outside the maildrop."""
     return error(f"Message ({number}) does not exist.")
 
 
-def already_deleted(number: int) -> bytes:
+def already_deleted(number: int) -> Reply:
     """The session has marked it."""
     return error(f"Message ({number}) already deleted.")
 
 
-def gone(number: int) -> bytes:
+def gone(number: int) -> Reply:
     """Another session has removed the message since the login."""
     return error(f"Message ({number}) was removed by another session.")

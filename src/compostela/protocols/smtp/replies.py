@@ -1,15 +1,37 @@
 """Replies of the SMTP server: code, enhanced code (RFC 3463), text."""
 
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 MAX_TEXT = 480
 """Octets of text after the codes."""
 _UNPRINTABLE = re.compile(rb"[^!-~]")
 
 
-def reply(code: int, enhanced: str, text: str) -> bytes:
+class Reply(NamedTuple):
+    """What the server answers. The codes decide what becomes of the session; the octets are only written, and shown in the log."""
+
+    code: int
+    enhanced: str
+    octets: bytes
+
+    @property
+    def is_refusal(self) -> bool:
+        """4xx and 5xx."""
+        return self.code >= 400
+
+
+def reply(code: int, enhanced: str, text: str) -> Reply:
     """One line; `enhanced` may be empty."""
-    return f"{code} {enhanced} {text}\r\n".encode() if enhanced else f"{code} {text}\r\n".encode()
+    line = f"{code} {enhanced} {text}\r\n" if enhanced else f"{code} {text}\r\n"
+    return Reply(code, enhanced, line.encode())
+
+
+def together(answers: Iterable[Reply]) -> Reply:
+    """Replies that are given at once, with the codes of the first (LMTP's after a message). There is at least one."""
+    several = tuple(answers)
+    return several[0]._replace(octets=b"".join([one.octets for one in several]))
 
 
 def one_line(text: str) -> str:
@@ -19,10 +41,11 @@ def one_line(text: str) -> str:
     return " ".join(shown.split()).encode()[:MAX_TEXT].decode("utf-8", "ignore")
 
 
-def multiline(code: int, lines: list[str]) -> bytes:
+def multiline(code: int, lines: list[str]) -> Reply:
     """Several lines (RFC 5321 §4.2.1)."""
     last = len(lines) - 1
-    return b"".join(f"{code}{' ' if n == last else '-'}{line}\r\n".encode() for n, line in enumerate(lines))
+    octets = b"".join(f"{code}{' ' if n == last else '-'}{line}\r\n".encode() for n, line in enumerate(lines))
+    return Reply(code, "", octets)
 
 
 HELO_FIRST = reply(503, "5.5.0", "Need HELO or EHLO before MAIL")
@@ -96,17 +119,17 @@ def shown(verb: bytes) -> str:
     return _UNPRINTABLE.sub(b"?", verb[:64]).decode("ascii")
 
 
-def unrecognized(verb: bytes) -> bytes:
+def unrecognized(verb: bytes) -> Reply:
     return reply(500, "5.5.1", f"Command {shown(verb)} unrecognized.")
 
 
-def undecodable(mechanism: str) -> bytes:
+def undecodable(mechanism: str) -> Reply:
     return reply(501, "5.5.2", f"Could not decode parameters for AUTH {mechanism}")
 
 
-def chunk_received(size: int) -> bytes:
+def chunk_received(size: int) -> Reply:
     return reply(250, "2.0.0", f"{size} octets received")
 
 
-def unknown_parameter(name: str) -> bytes:
+def unknown_parameter(name: str) -> Reply:
     return reply(555, "5.5.4", f"Unrecognized or unsupported option: {name[:64]}")

@@ -4,6 +4,7 @@ import enum
 from collections.abc import Mapping
 
 from compostela.protocols.smtp import replies
+from compostela.protocols.smtp.replies import Reply
 
 
 class State(enum.Enum):
@@ -18,7 +19,7 @@ class State(enum.Enum):
     __hash__ = object.__hash__
 
 
-Refusals = Mapping[str, Mapping[State, bytes]]
+Refusals = Mapping[str, Mapping[State, Reply]]
 """Verb -> state -> why the command is refused there. Other commands, and these in other states, are allowed."""
 
 _NO_MESSAGE = {
@@ -39,6 +40,6 @@ SMTP: Refusals = {
 }
 
 
-def refusal(refusals: Refusals, verb: str, state: State) -> bytes | None:
+def refusal(refusals: Refusals, verb: str, state: State) -> Reply | None:
     """Return the answer to a command that is not allowed in a state, None if it is allowed."""
     return refusals.get(verb, {}).get(state)

@@ -1,27 +1,19 @@
 """The administration API as one ASGI application."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from compostela.web.webadmin.authentication import AuthenticationMiddleware, Passwords
 from compostela.web.webadmin.error_handlers import HANDLERS
+from compostela.web.webadmin.route_group import RouteGroup
 from compostela.web.webadmin.settings import WebAdminSettings
 from compostela.web.webadmin.slashes import SlashesInNames
-
-
-class RouteGroup(Protocol):
-    """The routes of one resource."""
-
-    def routes(self) -> Sequence[BaseRoute]:
-        """Called once."""
-        ...
 
 
 def create_application(groups: Sequence[RouteGroup], settings: WebAdminSettings, passwords: Passwords) -> Starlette:

@@ -7,6 +7,7 @@ from compostela.base.declarations import Boolean, Many, Port, Text
 from compostela.base.declared import Declared, Reader
 from compostela.base.settings import Settings
 from compostela.core.networks import parse_address
+from compostela.web.webadmin.route_group import RouteGroupFactory, own_route_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class WebAdminSettings(Declared):
     """HTTPS. Not yet in effect."""
     jwt: Annotated[bool, Boolean("jwt.enabled", older=("jwt.enable",))] = False
     """JSON web tokens. Must not be turned on yet."""
+    own_routes: Annotated[tuple[RouteGroupFactory, ...], Many("extensions.routes", own_route_group)] = ()
+    """Groups of routes of one's own, by dotted path or entry point, after the packaged ones."""
 
     @property
     def needs_password(self) -> bool:

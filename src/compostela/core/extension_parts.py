@@ -1,4 +1,4 @@
-"""What a task of an operator's own may work with."""
+"""What tasks and routes of an operator's own may work with."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from compostela.core.users.service import UsersRepository
 
 
 @dataclass(frozen=True, slots=True)
-class TaskParts:
-    """Parts of the server. No store is open while a runner is made: use them in `describe` and `run`."""
+class ExtensionParts:
+    """Parts of the server. No store is open while a task's runner or a group of routes is made: use them later."""
 
     domains: DomainList
     users: UsersRepository
