@@ -18,7 +18,6 @@ class WebAdminSettings(Declared):
         "https.keystore", "https.password", "https.trust.keystore", "https.trust.password", "jwt.publickeypem.url",
         "maxThreadCount", "minThreadCount",
     )  # fmt: skip
-    NOT_YET = ("extensions.routes",)
 
     enabled: Annotated[bool, Boolean("enabled")] = False
     """Start the HTTP server."""
