@@ -73,7 +73,7 @@ def lines() -> list[str]:
     found = [
         "# Configuration files",
         "",
-        "Every file may be missing; the defaults are those of a file that is there and does not name the element. A slash stands",
+        "Every file may be missing; the defaults are those of a file that is there and does not name the element. A slash is",
         "between an element and the one inside it; what is inside may be written as an attribute as well.",
     ]
     for name, declared in SERVERS.items():
