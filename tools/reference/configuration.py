@@ -8,7 +8,6 @@ from compostela.app.configuration import folder
 from compostela.app.configuration.batch_sizes import BatchSizes
 from compostela.app.configuration.engine_files import RabbitFile
 from compostela.app.supervisor.settings import WorkersSettings
-from compostela.base.declared import elements, not_yet, without_effect
 from compostela.core.authentication.throttle import ThrottleSettings
 from compostela.core.autoconfiguration.settings import AutoconfigurationSettings
 from compostela.core.dns.settings import DnsSettings
@@ -30,7 +29,7 @@ from compostela.net.smtp.settings import SmtpSettings
 from compostela.processing.container import SpoolerSettings
 from compostela.processing.sieve_settings import SieveSettings
 from compostela.web.webadmin.settings import WebAdminSettings
-from tools.reference.rows import Row, Rows, field_docs, shown
+from tools.reference.rows import Rows, rows_of
 
 SERVERS: dict[str, type] = {
     "smtpserver": SmtpSettings,
@@ -74,13 +73,13 @@ def lines() -> list[str]:
     found = [
         "# Configuration files",
         "",
-        "Every file may be missing; the defaults are those of a file that is there and does not name the element. A slash stands",
+        "Every file may be missing; the defaults are those of a file that is there and does not name the element. A slash is",
         "between an element and the one inside it; what is inside may be written as an attribute as well.",
     ]
     for name, declared in SERVERS.items():
-        found += _file(f"{name}.xml", _rows(declared, f"{name}/"))
+        found += _file(f"{name}.xml", rows_of(declared, f"{name}/"))
     for name, declared in FILES.items():
-        found += _file(name, _rows(declared))
+        found += _file(name, rows_of(declared))
     listed = ", ".join(f"`{name}`" for name in folder._NOT_YET)
     return [*found, "", "## Known by name, not yet in effect", "", f"{listed}."]
 
@@ -88,17 +87,3 @@ def lines() -> list[str]:
 def _file(name: str, rows: Rows) -> list[str]:
     formal = [] if rows.elements else ["Read for its form only: nothing of it is in effect yet.", ""]
     return ["", f"## {name}", "", *formal, *rows.table()]
-
-
-def _rows(declared: type, prefix: str = "") -> Rows:
-    names = dict.fromkeys(not_yet(declared, prefix))
-    rows = {
-        one.name: Row(
-            one.kind,
-            shown(one.default),
-            f"As `{one.preferred}`" if one.preferred else field_docs(one.owner).get(one.field, ""),
-        )
-        for one in elements(declared, prefix=prefix)
-        if one.name not in names
-    }
-    return Rows(rows, names, dict.fromkeys(without_effect(declared, prefix)))

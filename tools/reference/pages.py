@@ -5,7 +5,6 @@ import inspect
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,21 @@ from compostela.base.settings import Problems, Settings
 from compostela.processing.mailets import MAILETS, MAILETS_WITHOUT_EFFECT
 from compostela.processing.matchers import MATCHERS
 from compostela.processing.matchers.composites import COMPOSITES
+from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
 from compostela.smtp_hooks import HOOKS, chain
+from compostela.smtp_hooks.greylist import GreylistSettings
 from tools.reference.configuration import lines as configuration_lines
-from tools.reference.recording import Recorder, record
+from tools.reference.recording import RecordingSettings, record
+from tools.reference.rows import Rows, rows_of
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 WIDTH = 100
+DECLARED: dict[str, type] = {
+    "RemoteDelivery": RemoteDeliverySettings,
+    "GreylistHandler": GreylistSettings,
+    "JDBCGreylistHandler": GreylistSettings,
+}
+"""Parameters that are declared. What the others ask for is recorded."""
 NOTE = "<!-- Made from the code by `make reference`: change the docstrings there, not this page. -->"
 
 
@@ -58,8 +66,7 @@ def _processing(server: Server) -> str:
         "## Mailets",
     ]
     for name, factory in sorted(MAILETS.items()):
-        recorder = record(partial(_made, factory, name, context))
-        lines += ["", f"### {name}", "", _doc(factory), *_parameters(recorder)]
+        lines += ["", f"### {name}", "", _doc(factory), *_parameters(factory, name, context)]
     lines += ["", "Let every mail pass until they exist:", "", *_wrapped(sorted(MAILETS_WITHOUT_EFFECT))]
     lines += ["", "## Matchers", "", "| matcher | recipients that match |", "|---|---|"]
     lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(MATCHERS.items())]
@@ -67,25 +74,22 @@ def _processing(server: Server) -> str:
     lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(COMPOSITES.items())]
     lines += ["", "## SMTP hooks"]
     for name, hook in sorted(HOOKS.items()):
-        recorder = record(partial(_made, hook, name, server.hook_context))
         lines += [
             "",
             f"### {name}",
             "",
-            _doc(type(_made(hook, name, server.hook_context, Recorder()))),
-            *_parameters(recorder),
+            _doc(type(hook(RecordingSettings(name, Rows()), server.hook_context))),
+            *_parameters(hook, name, server.hook_context),
         ]
     lines += ["", "Always there, and accepted by name:", "", *_wrapped(sorted(chain._CORE))]
     return _page(lines)
 
 
-def _made(make: Callable[[Settings, Any], object], name: str, context: object, recorder: Recorder) -> object:
-    return make(recorder.settings(name), context)
-
-
-def _parameters(recorder: Recorder) -> list[str]:
-    found = recorder.rows.table()
-    return ["", *found] if found else []
+def _parameters(make: Callable[[Settings, Any], object], name: str, context: object) -> list[str]:
+    declared = DECLARED.get(name)
+    rows = rows_of(declared) if declared is not None else record(lambda settings: make(settings, context), name)
+    table = rows.table()
+    return ["", *table] if table else []
 
 
 def webadmin() -> str:

@@ -6,6 +6,8 @@ import socket
 from dataclasses import dataclass, field
 from functools import cache
 
+from compostela.base.declared import elements, not_yet, without_effect
+
 MAX_DEFAULT = 60
 
 
@@ -49,6 +51,21 @@ class Rows:
             if names:
                 lines += [*[""] * bool(lines), f"{title}: " + ", ".join(f"`{name}`" for name in names) + "."]
         return lines
+
+
+def rows_of(declared: type, prefix: str = "") -> Rows:
+    """What a settings class declares."""
+    names = dict.fromkeys(not_yet(declared, prefix))
+    rows = {
+        one.name: Row(
+            one.kind,
+            shown(one.default),
+            f"As `{one.preferred}`" if one.preferred else field_docs(one.owner).get(one.field, ""),
+        )
+        for one in elements(declared, prefix=prefix)
+        if one.name not in names
+    }
+    return Rows(rows, names, dict.fromkeys(without_effect(declared, prefix)))
 
 
 def shown(value: object) -> str:

@@ -17,6 +17,7 @@ derived from `Declared` also names elements without effect, and checks what does
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Self, TypeVar, get_args, get_type_hints
 
@@ -100,7 +101,8 @@ def read(declared: type[T], settings: Settings, defaults: Mapping[str, object] =
     """Make `declared` from `settings`. `defaults` are in the place of those of the fields, and `given` are the fields that are read by
     other means. The caller calls `settings.finish`."""
     values: dict[str, object] = dict(given)
-    for one, inside, declaration in _declarations(declared):
+    kind: type = declared
+    for one, inside, declaration in _declarations(kind):
         if one.name not in given:
             values[one.name] = _value(declaration, inside, settings, defaults.get(one.name, _default(one)))
     made = declared(**values)
@@ -204,6 +206,7 @@ def _default(one: "Field[Any]") -> Any:
 _AnyDeclaration = Declaration | Group | Each | Taken
 
 
+@cache
 def _declarations(declared: type) -> "tuple[tuple[Field[Any], type, _AnyDeclaration], ...]":
     """The declared fields, the class that a group or each of a tuple is made of, and the declarations."""
     hints = get_type_hints(declared, include_extras=True)

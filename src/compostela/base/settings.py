@@ -87,7 +87,7 @@ class Node:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` with the nearest known name, or nothing."""
-    lower = {k.lower(): k for k in known}
+    lower = {k.lower(): k for k in sorted(known)}
     close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return f"; did you mean {lower[close[0]]!r}?" if close else ""
 

@@ -1,12 +1,16 @@
 """Greylisting as a hook."""
 
 import logging
+from dataclasses import dataclass
+from typing import Annotated, Self
 
+from compostela.base.declarations import Many
+from compostela.base.declared import Declared, Group, read
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Settings
 from compostela.core.filtering.greylisting import Greylisting, GreylistRules
 from compostela.core.filtering.ports import GreylistStore, SeenTriplet
-from compostela.core.networks import is_in, read_networks
+from compostela.core.networks import Network, is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
@@ -17,6 +21,22 @@ _log = logging.getLogger(__name__)
 _COME_AGAIN = defer(451, "4.4.3", "Temporary rejected: Please try again later.")
 
 
+@dataclass(frozen=True, slots=True)
+class GreylistSettings(Declared):
+    """Parameters of the hook."""
+
+    WITHOUT_EFFECT = ("repositoryPath", "sqlFile", "datasource")
+
+    rules: Annotated[GreylistRules, Group()]
+    spared: Annotated[tuple[Network, ...], Many("whitelistedNetworks")] = ()
+    """Addresses, networks and host names of clients that are let through."""
+
+    def completed(self, settings: Settings) -> Self:
+        if self.rules.block_seconds >= self.rules.unseen_seconds:
+            settings.error("'unseenLifeTime' must be longer than 'tempBlockTime': no mail could pass", "unseenLifeTime")
+        return self
+
+
 class GreylistHandler(SmtpHook):
     """Defers the first mail of each triplet of client address, sender and recipient for `tempBlockTime`. Who has come again
     within `unseenLifeTime` is let through until nothing has come for `autoWhiteListLifeTime`. Clients that may relay and those in
@@ -25,20 +45,11 @@ class GreylistHandler(SmtpHook):
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        settings.ignored("repositoryPath", "sqlFile", "datasource")
-        usual = GreylistRules()
-        rules = GreylistRules(
-            block_seconds=settings.duration("tempBlockTime", usual.block_seconds, unit="ms"),
-            unseen_seconds=settings.duration("unseenLifeTime", usual.unseen_seconds, unit="ms"),
-            known_seconds=settings.duration("autoWhiteListLifeTime", usual.known_seconds, unit="ms"),
-            ipv4_prefix=settings.integer("ipv4Prefix", usual.ipv4_prefix, minimum=8, maximum=32),
-            ipv6_prefix=settings.integer("ipv6Prefix", usual.ipv6_prefix, minimum=16, maximum=128),
-        )
-        if rules.block_seconds >= rules.unseen_seconds:
-            settings.error("'unseenLifeTime' must be longer than 'tempBlockTime': no mail could pass", "unseenLifeTime")
+        spared = read_networks(settings, "whitelistedNetworks", context.host_addresses)
+        made = read(GreylistSettings, settings, spared=spared)
         self._domains = context.domains
-        self._spared = read_networks(settings, "whitelistedNetworks", context.host_addresses)
-        self._greylisting = Greylisting(context.greylist, rules, context.clock)
+        self._spared = made.spared
+        self._greylisting = Greylisting(context.greylist, made.rules, context.clock)
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         if session.relaying_allowed or is_in(session.remote_address, self._spared):

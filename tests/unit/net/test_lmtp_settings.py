@@ -74,6 +74,10 @@ def test_the_way_through_the_container(chain: str, split: bool) -> None:
             "<handlerchain><handler class='MailetContainerHandler'><split>true</split></handler></handlerchain>",
             "'split'",
         ),
+        (
+            "<handlerchain><handler class='ValidRcptHandler'><splitExecution>true</splitExecution></handler></handlerchain>",
+            "splitExecution belongs to MailetContainerHandler",
+        ),
         ("<lmtpGreting>hello</lmtpGreting>", "did you mean 'lmtpGreeting'"),
         ("<auth><announce>always</announce></auth>", "'auth' has no effect here"),
         ("<authRequired>true</authRequired>", "'authRequired' has no effect here"),

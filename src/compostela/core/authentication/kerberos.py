@@ -24,7 +24,7 @@ class KerberosSettings(Declared):
     """The server's identity in Kerberos."""
 
     principal: Annotated[str, Text("principal")] = ""
-    """Who the server is in Kerberos: `service/host@REALM`."""
+    """The name of the server in Kerberos: `service/host@REALM`."""
     key_tab: Annotated[str, Text("keyTab")] = ""
     """Its key table: a path or URL; without it, the system's."""
     service: Annotated[str, Text("serviceName")] = field(default="", compare=False)

@@ -3,8 +3,10 @@
 import hashlib
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+from typing import Annotated
 
 from compostela.base.clock import Clock
+from compostela.base.declarations import Duration, Integer
 from compostela.core.filtering.ports import GreylistStore, SeenTriplet
 from compostela.model.mail_address import MailAddress
 
@@ -17,15 +19,16 @@ _RENEWALS = 24
 class GreylistRules:
     """Times in seconds, networks in bits."""
 
-    block_seconds: float = 3600.0
+    block_seconds: Annotated[float, Duration("tempBlockTime", unit="ms")] = 3600.0
     """A second attempt before that is refused too."""
-    unseen_seconds: float = 4 * 3600.0
+    unseen_seconds: Annotated[float, Duration("unseenLifeTime", unit="ms")] = 4 * 3600.0
     """A second attempt after that counts as the first."""
-    known_seconds: float = 36 * 86400.0
+    known_seconds: Annotated[float, Duration("autoWhiteListLifeTime", unit="ms")] = 36 * 86400.0
     """How long, from its last mail on, a triplet is let through that has come again in time."""
-    ipv4_prefix: int = 32
+    ipv4_prefix: Annotated[int, Integer("ipv4Prefix", minimum=8, maximum=32)] = 32
     """All addresses of such a network count as one client."""
-    ipv6_prefix: int = 64
+    ipv6_prefix: Annotated[int, Integer("ipv6Prefix", minimum=16, maximum=128)] = 64
+    """The same for IPv6."""
 
 
 class Greylisting:

@@ -90,7 +90,7 @@ class ImapSettings(Declared):
     compress: Annotated[bool, Boolean("compress")] = False
     """COMPRESS. Not yet in effect."""
     ban_check: Annotated[Place | None, _BanCheck("additionalConnectionChecks")] = None
-    """`CrowdsecImapConnectionCheck`: whom CrowdSec bans is turned away."""
+    """`CrowdsecImapConnectionCheck`: an address that CrowdSec bans is turned away."""
 
     @property
     def keyword_limits(self) -> KeywordLimits:

@@ -31,7 +31,7 @@ def _expire(text: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Pop3Handler(Handler):
     name: Annotated[str, Text("class", required=True)] = ""
-    """`CrowdsecPOP3CheckHandler`: whom CrowdSec bans is turned away. `CoreCmdHandlerLoader` changes nothing."""
+    """`CrowdsecPOP3CheckHandler`: an address that CrowdSec bans is turned away. `CoreCmdHandlerLoader` changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ _ITEM = re.compile(r"(?:(\d+)\s*\*\s*)?(.+)")
 MAX_TRIES = 1000
 
 
-def parse_schedule(text: str, max_retries: int) -> list[float]:
-    """Delays in seconds, one for each further try: `[n*]delay[unit]` separated by commas, milliseconds without a unit.
-    The last delay is used again until there are `max_retries`. Raises `InvalidArgument`."""
+def parse_schedule(text: str) -> tuple[float, ...]:
+    """Delays in seconds: `[n*]delay[unit]` separated by commas, milliseconds without a unit. Raises `InvalidArgument`."""
     delays: list[float] = []
     for item in text.split(","):
         match = _ITEM.fullmatch(item.strip())
@@ -21,6 +20,9 @@ def parse_schedule(text: str, max_retries: int) -> list[float]:
         if not 1 <= count <= MAX_TRIES:
             raise InvalidArgument(f"{item.strip()!r}: a delay is used 1 to {MAX_TRIES} times")
         delays += [parse_duration(match.group(2), "ms")] * count
-    while len(delays) < max_retries:
-        delays.append(delays[-1])
-    return delays[:MAX_TRIES]
+    return tuple(delays[:MAX_TRIES])
+
+
+def extended(delays: tuple[float, ...], max_retries: int) -> tuple[float, ...]:
+    """One delay for each further try: the last is used again until there are `max_retries`."""
+    return (*delays, *delays[-1:] * (max_retries - len(delays)))[:MAX_TRIES]
