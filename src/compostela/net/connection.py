@@ -324,7 +324,7 @@ class Connection(asyncio.Protocol):
 
     def tell(self, event: str, **fields: object) -> None:
         """A line at debug level. Long fields are cut."""
-        if self.is_told:
+        if self._log.isEnabledFor(logging.DEBUG):
             cut = {key: one[:MAX_TOLD_CHARACTERS] if isinstance(one, str) else one for key, one in fields.items()}
             self._log.debug(event, extra={"trace": self.id, "ip": self.address, **cut})
 

@@ -36,9 +36,9 @@ class PipelineRun:
         self._is_whole = is_whole
         self._counts: dict[str, int] | None = None
 
-    def at(self, place: str, part: str = "", passed: int = 0, *, is_whole: bool = False) -> "PipelineRun":
+    def at(self, place: str, part: str = "", passed: int = 0) -> "PipelineRun":
         """The run at another place: a pair of a processor, worked on for a part that has passed so many processors before."""
-        return PipelineRun(self.entry, place, part, passed, is_whole=is_whole)
+        return PipelineRun(self.entry, place, part, passed)
 
     def again(self) -> "PipelineRun":
         """The run at this place before any effect: work that is tried again makes the same names once more."""

@@ -158,7 +158,10 @@ class MailProcessors:
                         if is_told:
                             _tell(pair, part.mail, here)
                         await self._serve(
-                            pair, part.mail, here, run.at(place, part.id, part.passed, is_whole=part.is_whole)
+                            pair,
+                            part.mail,
+                            here,
+                            PipelineRun(run.entry, place, part.id, part.passed, is_whole=part.is_whole),
                         )
                     elif self._observer is not None and self._observer.sees_all:
                         self._observer.passes_by(pair, part.mail, here)

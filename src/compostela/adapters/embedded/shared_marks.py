@@ -7,7 +7,10 @@ one tells to look. Reading a mark costs no statement and no system call.
 
 import mmap
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 MARK_OCTETS = 8
 LOOKUPS = 0
@@ -42,14 +45,13 @@ class MarkFile:
 class SharedMark:
     """One mark of the file."""
 
-    __slots__ = ("_octets", "_place")
+    __slots__ = ("_octets", "_place", "read")
 
     def __init__(self, octets: mmap.mmap, place: int) -> None:
         self._octets = octets
         self._place = slice(place, place + MARK_OCTETS)
-
-    def read(self) -> bytes:
-        return self._octets[self._place]
+        self.read: Callable[[], bytes] = partial(cast("Callable[[slice], bytes]", octets.__getitem__), self._place)
+        """Returns the mark. No Python runs: it is read several times for each mail."""
 
     def change(self) -> None:
         """Makes every process look again."""

@@ -1,8 +1,7 @@
 """What happened to mails: recorded events, kept for some days."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -25,8 +24,7 @@ class TraceEvent(msgspec.Struct, frozen=True, array_like=True):
     """What changed, or what was said, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceBatch:
+class TraceBatch(NamedTuple):
     """Events of one mail and its parts that are written together."""
 
     trace: str

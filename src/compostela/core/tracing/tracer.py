@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 FLUSH_SECONDS = 1.0
 MAX_PENDING = 20_000
 """Events that wait to be written; others are dropped, and counted."""
+WRITTEN_AT_ONCE = 200
+"""Mails of one write: it must not hold up the event loop."""
 MAX_RECIPIENTS = 100
 """Of one event."""
 MAX_DETAIL_CHARACTERS = 1000
@@ -42,7 +44,9 @@ class Tracer:
         self._kept_seconds = kept_seconds
         self._max_bytes = max_bytes
         self.is_on = kept_seconds > 0 and max_bytes > 0
-        self._pending: list[tuple[str, float, str, str, str, str, Sequence[MailAddress], Sequence[str]]] = []
+        self._pending: dict[tuple[str, str], list[TraceEvent]] = {}
+        """By trace and the name under which the mail was accepted."""
+        self._pending_count = 0
         self._complaints = Complaints(_log, clock)
 
     def note(
@@ -58,13 +62,25 @@ class Tracer:
         """Takes the values as they are now. `at` is epoch seconds, now if it is not given."""
         if not self.is_on:
             return
-        if len(self._pending) >= MAX_PENDING:
+        if self._pending_count >= MAX_PENDING:
             _dropped.inc()
             return
-        moment = self._clock.now() if at is None else at
-        self._pending.append(
-            (mail.trace_id, moment, mail.name, what, place, by, tuple(recipients[:MAX_RECIPIENTS]), detail)
+        self._pending_count += 1
+        event = TraceEvent(
+            self._clock.now() if at is None else at,
+            mail.name,
+            what,
+            place,
+            by,
+            tuple(map(str, recipients[:MAX_RECIPIENTS])),
+            tuple([one[:MAX_DETAIL_CHARACTERS] for one in detail]),
         )
+        key = (mail.trace_id, accepted_name(mail.name))
+        events = self._pending.get(key)
+        if events is None:
+            self._pending[key] = [event]
+        else:
+            events.append(event)
 
     def note_arrival(self, mail: Mail) -> None:
         """That a mail came, at its time."""
@@ -74,21 +90,16 @@ class Tracer:
 
     async def flush(self) -> None:
         """Writes what was noted. What cannot be written is dropped, counted and logged."""
-        pending, self._pending = self._pending, []
-        if not pending:
-            return
-        groups: dict[tuple[str, str], list[TraceEvent]] = {}
-        for trace, at, name, what, place, by, recipients, detail in pending:
-            told = tuple([one[:MAX_DETAIL_CHARACTERS] for one in detail])
-            event = TraceEvent(at, name, what, place, by, tuple([str(one) for one in recipients]), told)
-            groups.setdefault((trace, accepted_name(name)), []).append(event)
-        batches = [TraceBatch(trace, name, events) for (trace, name), events in groups.items()]
-        try:
-            now = self._clock.now()
-            await self.store.add(batches, now, now + self._kept_seconds, self._max_bytes)
-        except CompostelaError as error:
-            _dropped.inc(len(pending))
-            self._complaints.error("what happened to mails cannot be recorded", error)
+        pending, self._pending, self._pending_count = self._pending, {}, 0
+        batches = [TraceBatch(trace, name, events) for (trace, name), events in pending.items()]
+        for start in range(0, len(batches), WRITTEN_AT_ONCE):
+            some = batches[start : start + WRITTEN_AT_ONCE]
+            try:
+                now = self._clock.now()
+                await self.store.add(some, now, now + self._kept_seconds, self._max_bytes)
+            except CompostelaError as error:
+                _dropped.inc(sum(len(batch.events) for batch in some))
+                self._complaints.error("what happened to mails cannot be recorded", error)
 
     async def read(self, id: str) -> list[TraceEvent]:
         """See `TraceStore.read`: with what this process has noted until now. Raises `TemporaryFailure`."""

@@ -17,9 +17,9 @@ from compostela.model.mail_address import MailAddress
 from compostela.net.incoming_message import IncomingMessage
 from compostela.net.smtp.received import received_line
 from compostela.net.smtp.server import SmtpServer
-from compostela.protocols.smtp import grammar, replies, state
+from compostela.protocols.smtp import grammar, replies
 from compostela.protocols.smtp.replies import Reply, multiline, reply
-from compostela.protocols.smtp.state import State
+from compostela.protocols.smtp.state import SMTP, State, refusal
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _BODIES = frozenset({"7BIT", "8BITMIME", "BINARYMIME"})
 class Commands:
     """State and answers of one session; it writes nothing and reads nothing itself."""
 
-    refusals = state.SMTP
+    refusals = SMTP
     """What is refused in which state."""
 
     def __init__(self, server: SmtpServer, session: SmtpSession) -> None:
@@ -44,15 +44,14 @@ class Commands:
 
     def refusal(self, verb: str) -> Reply | None:
         """Return the answer to a command that is not allowed now, None if it is allowed."""
-        return state.refusal(self.refusals, verb, self._state)
-
-    @property
-    def _state(self) -> State:
         session = self.session
         if session.sender_given:
-            return State.RECIPIENTS if session.recipients else State.SENDER
-        needs_greeting = self.server.settings.helo_enforced and session.helo is None
-        return State.START if needs_greeting else State.GREETED
+            state = State.RECIPIENTS if session.recipients else State.SENDER
+        elif session.helo is None and self.server.settings.helo_enforced:
+            state = State.START
+        else:
+            state = State.GREETED
+        return refusal(self.refusals, verb, state)
 
     # greeting
 

@@ -163,63 +163,61 @@ class SmtpServerSession(Session):
             self._message.discard()
 
     async def _rounds(self) -> None:
+        """Answers what has come."""
+        connection = self._connection
         out: list[bytes] = []
+        """Answers that are not written yet."""
         try:
-            await self._answer_events(out)
+            while not connection.is_closing:
+                event = self._engine.next_event()
+                if event is None:
+                    break
+                if out and isinstance(event, Command) and event.verb == b"STARTTLS":
+                    # what was answered to the commands before is said before the go-ahead, and not under TLS
+                    connection.write(b"".join(out))
+                    out.clear()
+                is_told = connection.is_told
+                text = event_text(event) if is_told else ""
+                if text:
+                    connection.tell("command", command=text)
+                answer = await self._handle(event)
+                if is_told and answer:
+                    connection.tell("reply", reply=answer_text(event, answer))
+                if connection.note_event():
+                    if out:
+                        connection.write(b"".join(out))
+                        out.clear()
+                    await connection.take_turn()
+                if answer is not None:
+                    out.append(answer.octets)
+                    if self._too_many_errors(answer):
+                        out.append(replies.TOO_MANY_ERRORS.octets)
+                        self._drop_message()
+                        connection.note_end("too many refused commands")
+                        self._commands.disconnect = True
+                    if connection.writable is not None:
+                        connection.write(b"".join(out))
+                        out.clear()
+                        await connection.wait_until_read()
+                if self._commands.disconnect and self._message is None:
+                    connection.write(b"".join(out))
+                    connection.note_end(reply_text(answer) if answer is not None else "the server ends it")
+                    self._close()
+                    return
+            if connection.is_closing:
+                return
+            if connection.is_ending and not self.has_work():
+                out.append(replies.SHUTTING_DOWN.octets)
+                connection.end(b"".join(out), reply_text(replies.SHUTTING_DOWN))
+                return
+            if out:
+                connection.write(b"".join(out))
+            connection.read_on()
         except Exception:
             # each command keeps its own answer, so the last one is that of what failed
-            if out and not self._connection.is_closing:
-                self._connection.write(b"".join(out))
+            if out and not connection.is_closing:
+                connection.write(b"".join(out))
             raise
-
-    async def _answer_events(self, out: list[bytes]) -> None:
-        """`out` has the answers that are not written yet."""
-        connection = self._connection
-        while not connection.is_closing:
-            event = self._engine.next_event()
-            if event is None:
-                break
-            if out and isinstance(event, Command) and event.verb == b"STARTTLS":
-                # what was answered to the commands before is said before the go-ahead, and not under TLS
-                connection.write(b"".join(out))
-                out.clear()
-            is_told = connection.is_told
-            text = event_text(event) if is_told else ""
-            if text:
-                connection.tell("command", command=text)
-            answer = await self._handle(event)
-            if is_told and answer:
-                connection.tell("reply", reply=answer_text(event, answer))
-            if connection.note_event():
-                if out:
-                    connection.write(b"".join(out))
-                    out.clear()
-                await connection.take_turn()
-            if answer is not None:
-                out.append(answer.octets)
-                if self._too_many_errors(answer):
-                    out.append(replies.TOO_MANY_ERRORS.octets)
-                    self._drop_message()
-                    connection.note_end("too many refused commands")
-                    self._commands.disconnect = True
-                if connection.writable is not None:
-                    connection.write(b"".join(out))
-                    out.clear()
-                    await connection.wait_until_read()
-            if self._commands.disconnect and self._message is None:
-                connection.write(b"".join(out))
-                connection.note_end(reply_text(answer) if answer is not None else "the server ends it")
-                self._close()
-                return
-        if connection.is_closing:
-            return
-        if connection.is_ending and not self.has_work():
-            out.append(replies.SHUTTING_DOWN.octets)
-            connection.end(b"".join(out), reply_text(replies.SHUTTING_DOWN))
-            return
-        if out:
-            connection.write(b"".join(out))
-        connection.read_on()
 
     async def _handle(self, event: Event) -> Reply | None:
         match event:

@@ -12,7 +12,7 @@ What arrives is looked at once: the buffer is read by offset, so a segment with 
 its length.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 MAX_COMMAND_LINE = 8192
 """Default limit of a command line in octets (RFC 5321 §4.5.3.1.4 wants at least 512)."""
@@ -24,51 +24,44 @@ _BDAT = b"BDAT"
 _END = b"\r\n.\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True, gc=False):
     """A command line: the verb in capitals and the rest without the white space around it."""
 
     verb: bytes
     argument: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A line that the host asked for (an answer to an AUTH challenge)."""
 
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LineTooLong:
+class LineTooLong(msgspec.Struct, frozen=True, gc=False):
     """A line beyond the limit; it was discarded up to its end. A pending request for a line is over with it. `announced_chunk`: True if
     the line was BDAT: the chunk size is unknown, so the stream cannot be resynchronised."""
 
     announced_chunk: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BadLineEnd:
+class BadLineEnd(msgspec.Struct, frozen=True, gc=False):
     """A bare CR or LF. Nothing after it can be trusted: answer and close."""
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(msgspec.Struct, frozen=True, gc=False):
     """Octets of the message, dots unstuffed."""
 
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DataEnd:
+class DataEnd(msgspec.Struct, frozen=True, gc=False):
     """The message is complete. `has_nul` when it holds NUL octets, which no text may (RFC 5321 §2.3.1, RFC 6152 §1): a server
     that drops them would see other lines than we do."""
 
     has_nul: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkEnd:
+class ChunkEnd(msgspec.Struct, frozen=True, gc=False):
     """All octets of a chunk have come."""
 
 
