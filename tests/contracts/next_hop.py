@@ -44,7 +44,8 @@ class FailingBody(MemoryBody):
 
 @dataclass
 class Peer:
-    """One reply a step: by whole line, by verb, or the usual one."""
+    """One reply a step: by whole line, by verb, or the usual one. DATA without an accepted recipient is usually refused. After a
+    reply with the code 421 the connection ends."""
 
     replies: dict[str, str] = field(default_factory=dict)
     features: Sequence[str] = EVERY_FEATURE
@@ -58,6 +59,7 @@ class Peer:
     """So many recipients of one mail are taken; others get this reply."""
     port: int = 0
     _recipients: int = 0
+    _accepted: int = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Peer"]:
@@ -77,7 +79,7 @@ class Peer:
                 self.lines.append(text)
                 verb = text.partition(" ")[0]
                 going_on = self._say(writer, text, verb)
-                if going_on and verb == "DATA" and "DATA" not in self.replies:
+                if going_on and verb == "DATA" and "DATA" not in self.replies and self._accepted:
                     self.data.append(await self._message(reader))
                     going_on = self._say(writer, ".", ".")
                 if going_on and verb == "BDAT":
@@ -98,12 +100,17 @@ class Peer:
             text = self.max_recipients[1]
             writer.write(text.encode() + b"\r\n")
             return True
-        reply = self.replies.get(text) or self.replies.get(verb) or {**USUAL, "EHLO": greeting}.get(verb, "500 what?")
+        usual = {**USUAL, "EHLO": greeting}
+        if not self._accepted:
+            usual["DATA"] = "503 no valid recipients"
+        reply = self.replies.get(text) or self.replies.get(verb) or usual.get(verb, "500 what?")
+        if verb in ("MAIL", "RCPT"):
+            self._accepted = self._accepted + reply.startswith("250") if verb == "RCPT" else 0
         if reply == HANG_UP:
             return False
         if reply != SILENCE:
             writer.write(reply.encode() + b"\r\n")
-        return True
+        return not reply.startswith("421")
 
     async def _message(self, reader: asyncio.StreamReader) -> bytes:
         lines: list[bytes] = []

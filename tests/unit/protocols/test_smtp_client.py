@@ -146,7 +146,8 @@ def test_commands_wait_for_the_end_of_the_message() -> None:
     engine = in_message()
     engine.say("QUIT")
     assert (engine.phase, engine.to_send()) == (Phase.MESSAGE, b"")
-    assert engine.end_of_message() == b"\r\n.\r\n"
+    # the end of the line DATA is the line end before it (RFC 5321 §4.1.1.4)
+    assert engine.end_of_message() == b".\r\n"
     assert engine.to_send() == b""
     told(engine, b"250 taken\r\n")
     assert engine.to_send() == b"QUIT\r\n"

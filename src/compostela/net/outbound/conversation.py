@@ -172,17 +172,22 @@ class Conversation:
             parcel.mail,
             *(rcpt_line(recipient, self._engine.capabilities, self._wishes) for recipient in recipients),
         ]
-        accepted, surplus = await self._envelope(lines, recipients, result)
+        is_one_group = not parcel.is_binary and "PIPELINING" in self._engine.capabilities
+        if is_one_group:
+            # RFC 2920 §3.1: DATA may end a group
+            lines.append("DATA")
+        accepted, surplus = await self._envelope(lines, recipients, result, data_follows=is_one_group)
         if not accepted:
             await self._connection.command("RSET")
             return 0, []
-        self.has_begun_message = True
         if parcel.is_binary:
+            self.has_begun_message = True
             reply = await self._chunks(parcel.header, content)
         else:
-            go_ahead = await self._connection.command("DATA")
+            go_ahead = await (self._connection.reply() if is_one_group else self._connection.command("DATA"))
             if not go_ahead.is_go_ahead:
                 raise Refused(refusal_of(go_ahead))
+            self.has_begun_message = True
             await self._message(parcel.header, content, parcel.converted)
             reply = await self._connection.reply(DATA_SECONDS)
         self._expect(reply)
@@ -192,9 +197,10 @@ class Conversation:
         return len(accepted), surplus
 
     async def _envelope(
-        self, lines: list[str], recipients: list[MailAddress], result: SendResult
+        self, lines: list[str], recipients: list[MailAddress], result: SendResult, *, data_follows: bool
     ) -> tuple[list[MailAddress], list[MailAddress]]:
-        """Send MAIL and RCPT. Return the accepted recipients, and those beyond the next hop's limit."""
+        """Send MAIL and RCPT. Return the accepted recipients, and those beyond the next hop's limit. With `data_follows` the lines end
+        with DATA; its reply is left to be read if any recipient is accepted."""
         for line in lines:
             self._engine.say(line)
         answer = await self._connection.reply()
@@ -211,10 +217,19 @@ class Conversation:
                 surplus.append(recipient)
             elif refused is None:
                 result.refused[recipient] = refusal_of(answer)
+        if data_follows and (refused is not None or not accepted):
+            await self._end_without_message()
         if refused is not None:
             # the recipients went out together with MAIL: their replies had to be read
             raise Refused(refused)
         return accepted, surplus
+
+    async def _end_without_message(self) -> None:
+        """DATA is answered although no recipient is accepted. A peer that says to go on gets the final dot alone, which it is to refuse
+        (RFC 2920 §3.1)."""
+        if (await self._connection.reply()).is_go_ahead:
+            self._connection.write(self._engine.end_of_message())
+            await self._connection.reply(DATA_SECONDS)
 
     async def _message(self, header: bytes, content: MessageContent, converted: bytes | None) -> None:
         gathered: list[bytes] = []

@@ -137,7 +137,7 @@ class SmtpClientEngine(InputBuffer):
         self._must_be(Phase.MESSAGE)
         self.phase = Phase.COMMANDS
         self._awaited.append(MESSAGE)
-        return b".\r\n" if self._last_octets == b"\r\n" else b"\r\n.\r\n"
+        return b".\r\n" if self._last_octets in (b"", b"\r\n") else b"\r\n.\r\n"
 
     def begin_tls(self) -> None:
         """Call it right before the handshake that STARTTLS has asked for, when all octets that have come are received. What the server
