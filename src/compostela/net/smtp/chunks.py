@@ -1,8 +1,8 @@
 """A message that comes in chunks (BDAT, RFC 3030)."""
 
+from compostela.mime.lines import has_bare_line_ends
 from compostela.net.incoming_message import IncomingMessage
 from compostela.protocols.smtp import replies
-from compostela.protocols.smtp.engine import has_bare_line_end
 from compostela.protocols.smtp.replies import Reply
 
 
@@ -37,7 +37,7 @@ class Chunks:
         self._ends_with_cr = octets.endswith(b"\r")
         if self._ends_with_cr:
             octets = octets[:-1]
-        self._is_text = b"\x00" not in octets and not has_bare_line_end(octets)
+        self._is_text = b"\x00" not in octets and not has_bare_line_ends(octets)
 
     def problem(self, message: IncomingMessage | None) -> Reply | None:
         """At the end of a chunk: why the message is refused."""

@@ -14,6 +14,8 @@ its length.
 
 import msgspec
 
+from compostela.mime.lines import has_bare_line_ends, has_dot_line
+
 MAX_COMMAND_LINE = 8192
 """Default limit of a command line in octets (RFC 5321 §4.5.3.1.4 wants at least 512)."""
 MAX_AUTH_LINE = 12_288
@@ -253,11 +255,11 @@ class SmtpEngine:
                     return None
             chunk = buffer[start:cut]
             self._start = cut
-        if has_bare_line_end(chunk):
+        if has_bare_line_ends(chunk):
             return self._break()
         if b"\x00" in chunk:
             self._has_nul = True
-        if b"\n." in chunk:
+        if has_dot_line(chunk):
             octets = chunk.replace(b"\r\n.", b"\r\n")
         else:
             octets = chunk
@@ -273,10 +275,3 @@ class SmtpEngine:
         self._broken = True
         self.forget()
         return _BAD_LINE_END
-
-
-def has_bare_line_end(chunk: bytes) -> bool:
-    """Whether a CR or LF stands alone."""
-    # cheaper than to count, since what is left has next to none of them
-    rest = chunk.replace(b"\r\n", b"")
-    return b"\n" in rest or b"\r" in rest
