@@ -354,13 +354,6 @@ class SmtpSenderContract:
         assert (result.delivered, codes(result)) == ([], {BOB: 0, CAROL: 0})
         assert reply in result.refused[BOB].text
 
-    @pytest.mark.parametrize("step", ["MAIL", "RCPT"])
-    async def test_a_peer_that_wants_a_message_for_no_recipient_gets_none(self, sender: SmtpSender, step: str) -> None:
-        peer = Peer({step: "550 no", "DATA": "354 go on"})
-        result = await sent(sender, peer)
-        assert (result.delivered, codes(result)) == ([], {BOB: 550, CAROL: 550})
-        assert peer.verbs()[:6] == ["EHLO", "MAIL", "RCPT", "RCPT", "DATA", "."]
-
     @pytest.mark.parametrize("reply", ["454 not now", "500 what?"])
     @pytest.mark.parametrize("features", [("REQUIRETLS",), ("REQUIRETLS", "STARTTLS")])
     async def test_required_tls_is_not_talked_away(

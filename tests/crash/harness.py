@@ -298,7 +298,6 @@ _RECOUNTS = {
     "a placement without its message": "SELECT uid FROM placement WHERE message NOT IN (SELECT id FROM message)",
     "a message without its body": "SELECT id FROM message WHERE body NOT IN (SELECT id FROM blob)",
     "a queue entry that was left": "SELECT entry FROM queue_entry",
-    "the size of a queue": "SELECT name FROM queue WHERE size != 0",
     "an effect that was left": "SELECT entry, key FROM effect",
 }
 

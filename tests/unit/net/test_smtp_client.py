@@ -1,6 +1,7 @@
 """The SMTP client keeps to the contract of senders."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,7 +14,7 @@ from compostela.processing.remote_delivery.next_hops import Hop
 from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
 from compostela.testing.mails import a_mail
 from compostela.testing.waiting import eventually
-from tests.contracts.next_hop import BOB, CAROL, HANG_UP, HOST, Peer, codes, content
+from tests.contracts.next_hop import BOB, CAROL, EVERY_FEATURE, HANG_UP, HOST, Peer, codes, content
 from tests.contracts.outbound import SmtpSenderContract
 
 
@@ -72,6 +73,33 @@ async def test_a_connection_that_was_ended_while_it_waited_costs_no_mail(ending:
         assert (await client.send(HOST, peer.port, None, [BOB], content(), SendOptions())).delivered == [BOB]
         await client.close()
     assert len(peer.data) == 2
+
+
+@pytest.mark.parametrize("features", [EVERY_FEATURE, EVERY_FEATURE[1:]], ids=["pipelining", "alone"])
+async def test_the_next_mail_over_a_connection_is_one_group(features: Sequence[str]) -> None:
+    client, peer = SmtpClient(idle_seconds=60.0), Peer(features=features)
+    async with peer.running():
+        for _ in range(3):
+            assert (await client.send(HOST, peer.port, None, [BOB], content(), SendOptions())).delivered == [BOB]
+        await client.close()
+    assert peer.verbs() == ["EHLO", *["MAIL", "RCPT", "DATA"] * 3, "QUIT"]
+    assert peer.data == [b"Subject: greetings\r\n\r\nHello.\r\n"] * 3
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT"])
+@pytest.mark.parametrize("answer", ["354 go on", "503 no valid recipients"])
+async def test_a_group_without_an_accepted_recipient_leaves_no_message(step: str, answer: str) -> None:
+    client, peer = SmtpClient(idle_seconds=60.0), Peer()
+    async with peer.running():
+        assert (await client.send(HOST, peer.port, None, [BOB], content(), SendOptions())).delivered == [BOB]
+        peer.replies = {step: "550 no", "DATA": answer}
+        result = await client.send(HOST, peer.port, None, [BOB], content(), SendOptions())
+        await client.close()
+    assert (result.delivered, codes(result)) == ([], {BOB: 550})
+    # the final dot alone, if the peer asks for a message (RFC 2920 §3.1)
+    assert peer.verbs()[4:7] == ["MAIL", "RCPT", "DATA"]
+    assert ("." in peer.verbs()) == answer.startswith("354")
+    assert len(peer.data) == 1
 
 
 async def test_a_connection_waits_for_a_moment_only() -> None:

@@ -4,7 +4,6 @@ The form of an entry's id tells where the entry lives: `q-…` in a queue, `run-
 repository. An id of another form (queue entries of earlier releases) has no end that could be looked up.
 """
 
-from compostela.adapters.embedded.queue_size import count_entries
 from compostela.adapters.embedded.writer import Transaction
 from compostela.core.idempotency import Effect
 from compostela.model.numbers import EntryId
@@ -19,7 +18,7 @@ _EXISTS = {
 }
 _RECALL = "SELECT result FROM effect WHERE entry = ? AND key = ?"
 _RECALL_QUEUED = "SELECT (SELECT result FROM effect WHERE entry = ?1 AND key = ?2), EXISTS (SELECT 1 FROM queue_entry WHERE entry = ?1)"
-_END = "DELETE FROM queue_entry WHERE entry = ? RETURNING queue"
+_END = "DELETE FROM queue_entry WHERE entry = ?"
 
 EndedEntries = set[EntryId]
 """Queue entries of this process that were removed together with the last effect of their run, until their consumer calls `done`."""
@@ -52,8 +51,7 @@ def is_over(tx: Transaction, entry: EntryId) -> bool:
 def remember(tx: Transaction, effect: Effect, result: bytes, ended: EndedEntries | None = None) -> None:
     """In the transaction of the effect itself. The last effect of a queue entry ends the entry if `ended` is given."""
     if ended is not None and effect.is_last and effect.entry.startswith(QUEUED):
-        queue = tx.execute(_END, (effect.entry,)).fetchone()[0]
-        count_entries(tx, queue, -1)
+        tx.execute(_END, (effect.entry,))
         forget(tx, effect.entry)
         tx.after_commit.append(lambda: ended.add(effect.entry))
     else:

@@ -13,7 +13,6 @@ from compostela.adapters.embedded.isolation import Isolation
 from compostela.adapters.embedded.packing import pack
 from compostela.adapters.embedded.queue_memory import QueueMemory, Waiting
 from compostela.adapters.embedded.queue_rule import FORGET_DEATHS, HELD, QueueRule, flush_topic, offer_topic
-from compostela.adapters.embedded.queue_size import count_entries
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.shared_marks import SharedMark
 from compostela.adapters.embedded.signals import Signals
@@ -40,6 +39,8 @@ MAX_PAUSE_SECONDS = 900.0
 
 _INSERT = """INSERT INTO queue_entry (queue, entry, owner, name, priority, enqueued_at, due_at, sender, recipients, size,
     mail, coding, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"""
+_NAME = "INSERT OR IGNORE INTO queue VALUES (?)"
+_SIZE = "SELECT count(*) FROM queue_entry WHERE queue = ?"
 _DELETE_PROBE = "DELETE FROM queue_entry WHERE id = ?"
 _OWNER = "SELECT owner FROM queue_entry WHERE id = ?"
 WAITING = """SELECT q.id, q.entry, q.priority, q.enqueued_at, q.due_at, coalesce(d.deaths, 0), coalesce(d.deaths_alone, 0)
@@ -129,6 +130,8 @@ class EmbeddedQueue:
         self._disputed: set[int] = set()
         self.is_consumed = False
         """Whether this process takes entries out of the queue."""
+        self._is_named = False
+        """Whether the store has the queue's name for sure, so that the queue is listed also when it is empty."""
         self._rule = QueueRule(name, parts.writer, parts.reader, parts.signals, parts.clock, parts.mark, self._memory)
         self._complaints = Complaints(_log, parts.clock)
         self._end_watches = [
@@ -186,7 +189,9 @@ class EmbeddedQueue:
                 self._blobs.put(tx, content.body),
             )
             row_id = tx.execute(_INSERT, values).fetchone()[0]
-            count_entries(tx, self.name, 1)
+            if not self._is_named:
+                tx.execute(_NAME, (self.name,))
+                tx.after_commit.append(self._named)
             if effect is not None:
                 remember(tx, effect, entry.encode(), self._ended)
             if waits_here:
@@ -199,6 +204,9 @@ class EmbeddedQueue:
         known = await self._writer.run(job)
         self._enqueued.inc()
         return known
+
+    def _named(self) -> None:
+        self._is_named = True
 
     def hand_over(self, waiting: Waiting) -> None:
         """Lets a row that has this process's name wait for the consumers."""
@@ -297,8 +305,6 @@ class EmbeddedQueue:
 
         def job(tx: Transaction) -> None:
             tx.execute("DELETE FROM queue_entry WHERE id = ?", (waiting.row_id,))
-            if tx.connection.changes():
-                count_entries(tx, self.name, -1)
             if waiting.deaths:
                 tx.execute(FORGET_DEATHS, (waiting.row_id,))
             forget(tx, waiting.entry)
@@ -362,8 +368,8 @@ class EmbeddedQueue:
         self.hand_over(waiting)
 
     async def size(self) -> int:
-        row = self._reader.execute("SELECT size FROM queue WHERE name = ?", (self.name,)).fetchone()
-        return 0 if row is None else int(row[0])
+        # seldom asked for, so it is counted then: a count that is kept costs two statements a mail
+        return await self._reader.scan(lambda execute: int(execute(_SIZE, (self.name,)).fetchone()[0]))
 
     async def browse(self, *, delayed: bool | None = None, limit: int | None = None) -> AsyncIterator[QueuedMail]:
         shown = 0

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Collection
 
 from compostela.adapters.embedded.effects import forget
 from compostela.adapters.embedded.queue_memory import QueueMemory
-from compostela.adapters.embedded.queue_size import count_entries
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.shared_marks import SharedMark
 from compostela.adapters.embedded.signals import Signals
@@ -83,8 +82,6 @@ class QueueRule:
     async def delete(self, chosen: Selection) -> int:
         def remove(tx: Transaction, row_id: int, mail: QueuedMail) -> bool:
             is_removed = _did(tx, "DELETE FROM queue_entry WHERE id = ?", row_id)
-            if is_removed:
-                count_entries(tx, self._name, -1)
             tx.execute(FORGET_DEATHS, (row_id,))
             forget(tx, mail.entry)
             return is_removed

@@ -392,6 +392,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     OUTBOUND_TABLES,
     TRACE_TABLES,
     TRACE_SIZE_TABLES,
+    # entries are counted when somebody asks
+    ("ALTER TABLE queue DROP COLUMN size",),
 )
 """Migration n (from 1) brings a database of version n-1 to version n. Never change one that was released: add another."""
 

@@ -73,6 +73,7 @@ class Conversation:
         self._policy = policy
         self._anchor = anchor
         self.is_tls = False
+        self._has_taken_mail = False
         self.has_begun_message = False
         """DATA or BDAT was said for the mail at hand: what becomes of it may be unknown."""
 
@@ -172,9 +173,9 @@ class Conversation:
             parcel.mail,
             *(rcpt_line(recipient, self._engine.capabilities, self._wishes) for recipient in recipients),
         ]
-        is_one_group = not parcel.is_binary and "PIPELINING" in self._engine.capabilities
+        # RFC 2920 §3.1: DATA may end a group. A next hop that has taken no mail yet may well refuse all recipients, so it is asked first
+        is_one_group = self._has_taken_mail and not parcel.is_binary and "PIPELINING" in self._engine.capabilities
         if is_one_group:
-            # RFC 2920 §3.1: DATA may end a group
             lines.append("DATA")
         accepted, surplus = await self._envelope(lines, recipients, result, data_follows=is_one_group)
         if not accepted:
@@ -191,6 +192,7 @@ class Conversation:
             await self._message(parcel.header, content, parcel.converted)
             reply = await self._connection.reply(DATA_SECONDS)
         self._expect(reply)
+        self._has_taken_mail = True
         result.delivered += accepted
         if "DSN" in self._engine.capabilities:
             result.passed_on.update(accepted)
