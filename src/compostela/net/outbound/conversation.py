@@ -187,6 +187,9 @@ class Conversation:
             reply = await self._connection.reply(DATA_SECONDS)
         self._expect(reply)
         result.delivered += accepted
+        for recipient in accepted:
+            # a connection that broke before may have refused them
+            result.refused.pop(recipient, None)
         if "DSN" in self._engine.capabilities:
             result.passed_on.update(accepted)
         return len(accepted), surplus
