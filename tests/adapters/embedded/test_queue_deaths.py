@@ -13,9 +13,13 @@ from compostela.adapters.embedded import in_work
 from compostela.adapters.embedded.in_work import InWork
 from compostela.adapters.embedded.ownership import Ownership
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.core.idempotency import Effect
 from compostela.core.queue.ports import MailQueues
+from compostela.model.numbers import EffectKey
+from compostela.testing.mails import a_mail
 from tests.adapters.embedded.distance import clock, elsewhere, eventually, faulty, patience, store
 from tests.adapters.embedded.queue_processes import ROOT
+from tests.contracts.mailbox_parts import a_mailbox, message
 from tests.contracts.queue_deaths import SECONDS, Consumer, QueueDeathsContract, StartConsumer
 from tests.contracts.queue_in_use import QueueInUseContract
 
@@ -73,6 +77,32 @@ class TestEmbeddedQueueDeaths(QueueDeathsContract):
         for consumer in started:
             if consumer.process.returncode is None:
                 await consumer.kill()
+
+    async def test_the_deaths_of_an_entry_are_forgotten_that_its_last_effect_has_ended(
+        self, store: EmbeddedStore, consumer: StartConsumer, tmp_path: Path
+    ) -> None:
+        mailbox, spool = await a_mailbox(store.mailboxes), store.queues.queue("spool")
+
+        def kept() -> int:
+            found: int = store._reader.execute("SELECT count(*) FROM queue_death").fetchone()[0]
+            return found
+
+        other = await consumer()
+        for _ in range(3):
+            await spool.enqueue(a_mail())
+            await other.got()
+        await other.kill()
+        items = [await asyncio.wait_for(spool.dequeue(), SECONDS) for _ in range(3)]
+        for item in items:
+            assert item.attempts == 1
+            await store.mailboxes.append(mailbox, [message()], Effect(item.entry, EffectKey("last"), is_last=True))
+        await items[0].done()
+        await items[1].retry(items[1].mail)
+        assert kept() == 1
+        # the process dies before it calls `done`
+        died(tmp_path / "owners", {3: False})
+        await store.queues.claim()
+        assert kept() == 0
 
 
 class TestEmbeddedQueueInUse(QueueInUseContract):

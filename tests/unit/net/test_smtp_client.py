@@ -1,14 +1,19 @@
 """The SMTP client keeps to the contract of senders."""
 
 import asyncio
-from collections.abc import Sequence
+import socket
+import ssl
+from collections.abc import Callable, Sequence
 
 import pytest
+import uvloop
 
 from compostela.base.settings import Node, Place, Problems, Settings
 from compostela.core.outbound.ports import SendOptions, SmtpSender, Wishes
 from compostela.core.outbound.tls import TlsSession
 from compostela.net.outbound.client import SmtpClient
+from compostela.net.outbound.connection import NextHopConnection
+from compostela.net.outbound.tls import unverified_context
 from compostela.processing.remote_delivery.attempt import attempt
 from compostela.processing.remote_delivery.next_hops import Hop
 from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
@@ -100,6 +105,39 @@ async def test_a_group_without_an_accepted_recipient_leaves_no_message(step: str
     assert peer.verbs()[4:7] == ["MAIL", "RCPT", "DATA"]
     assert ("." in peer.verbs()) == answer.startswith("354")
     assert len(peer.data) == 1
+
+
+async def test_what_a_connection_refused_before_it_broke_is_not_told_of_a_delivered_mail() -> None:
+    client, peer = SmtpClient(idle_seconds=60.0), Peer()
+    async with peer.running():
+        assert (await client.send(HOST, peer.port, None, [BOB], content(), SendOptions())).delivered == [BOB]
+        peer.replies = Once({f"RCPT TO:<{BOB}>": "450 4.2.1 later", f"RCPT TO:<{CAROL}>": HANG_UP})
+        result = await client.send(HOST, peer.port, None, [BOB, CAROL], content(), SendOptions())
+        await client.close()
+    assert (result.delivered, result.refused) == ([BOB, CAROL], {})
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_what_comes_at_the_last_moment_before_a_handshake_is_not_taken_for_an_answer_under_tls(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def octets_after_the_go_ahead() -> None:
+        with socket.create_server((HOST, 0)) as server:
+            connection = await NextHopConnection.open(HOST, server.getsockname()[1], SendOptions())
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(b"220 ready\r\n")
+                await connection.reply()
+                peer.sendall(b"220 go ahead\r\n")
+                await connection.command("STARTTLS")
+                peer.sendall(b"250 an answer to EHLO, in the clear\r\n")
+                await connection.begin_tls()
+                with pytest.raises(ssl.SSLError):
+                    await connection.shake_hands(unverified_context(), "", 1.0)
+                await connection.close()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(octets_after_the_go_ahead())
 
 
 async def test_a_connection_waits_for_a_moment_only() -> None:

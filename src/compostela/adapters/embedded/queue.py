@@ -336,6 +336,7 @@ class EmbeddedQueue:
         def job(tx: Transaction) -> None:
             row = tx.execute(_OWNER, (waiting.row_id,)).fetchone()
             if row is None:
+                tx.execute(FORGET_DEATHS, (waiting.row_id,))
                 forget(tx, waiting.entry)
                 tx.after_commit.append(lambda: self._leave(waiting))
                 return

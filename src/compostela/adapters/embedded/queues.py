@@ -41,6 +41,8 @@ _TAKE = "UPDATE queue_entry SET owner = ?1 WHERE id = ?2"
 _RETURN = "UPDATE queue_entry SET owner = ?1 WHERE id = ?2 AND owner = ?3"
 _DIED = """INSERT INTO queue_death VALUES (?1, 1, ?2)
     ON CONFLICT (id) DO UPDATE SET deaths = deaths + 1, deaths_alone = deaths_alone + ?2"""
+_FORGET_ENDED = "DELETE FROM queue_death WHERE id NOT IN (SELECT id FROM queue_entry)"
+"""A process may have died after the last effect of an entry had ended it, and before it forgot the entry's deaths."""
 
 Row = tuple[int, str, int, float, float, int, int]
 
@@ -146,6 +148,7 @@ class EmbeddedQueues:
                 tx.execute(_RETURN, ("", row_id, remains.owner))
                 if tx.connection.changes():
                     tx.execute(_DIED, (row_id, was_alone))
+            tx.execute(_FORGET_ENDED)
 
         if remains.was_alone:
             _log.warning("a process died with mails in work", extra={"mails": len(remains.was_alone)})

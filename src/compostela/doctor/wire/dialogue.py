@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 from compostela.core.autoconfiguration.endpoints import Endpoint, Proxied, Speaks
 from compostela.doctor.wire.certificates import unverified_context
+from compostela.net.tls.early import early_octets
 from compostela.protocols.smtp.capabilities import Capabilities
 from compostela.protocols.smtp.client import MAX_LINE_BYTES, PeerError, SmtpClientEngine
 from compostela.protocols.smtp.client_reply import Reply
@@ -128,15 +129,14 @@ class Dialogue:
                 answer, accepted = reply.text, reply.is_positive
         if not accepted:
             raise DialogueFailed(f"{self.endpoint} refuses STARTTLS: {answer}")
-        if self.endpoint.speaks.takes_mail:
-            self._begin_tls()
-        await self.start_tls(context)
-
-    def _begin_tls(self) -> None:
         try:
+            if await early_octets(self._reader, self._writer):
+                raise DialogueFailed(f"no TLS with {self.endpoint}: octets in the clear after the go-ahead for TLS")
+        except OSError as error:
+            raise DialogueFailed(f"{self.endpoint} broke off: {error}") from error
+        if self.endpoint.speaks.takes_mail:
             self._smtp.begin_tls()
-        except PeerError as error:
-            raise DialogueFailed(f"no TLS with {self.endpoint}: {error}") from error
+        await self.start_tls(context)
 
     async def imap(self, command: bytes) -> list[str]:
         """An IMAP command, and all lines up to its tagged answer."""

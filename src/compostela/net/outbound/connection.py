@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from compostela.base.errors import CompostelaError
 from compostela.core.outbound.ports import SendOptions
+from compostela.net.tls.early import early_octets
 from compostela.protocols.smtp.client import PeerError, Phase, SmtpClientEngine
 from compostela.protocols.smtp.client_reply import Reply
 
@@ -104,11 +105,7 @@ class NextHopConnection:
 
     async def begin_tls(self) -> None:
         """After the go-ahead for STARTTLS, before the handshake."""
-        try:
-            async with asyncio.timeout(0):
-                self.engine.receive(await self._reader.read(READ_BYTES))
-        except TimeoutError:
-            pass  # nothing more has come, as it must be
+        self.engine.receive(await early_octets(self._reader, self._writer))
         try:
             self.engine.begin_tls()
         except PeerError as error:

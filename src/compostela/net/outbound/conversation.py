@@ -194,6 +194,9 @@ class Conversation:
         self._expect(reply)
         self._has_taken_mail = True
         result.delivered += accepted
+        for recipient in accepted:
+            # a connection that broke before may have refused them
+            result.refused.pop(recipient, None)
         if "DSN" in self._engine.capabilities:
             result.passed_on.update(accepted)
         return len(accepted), surplus
