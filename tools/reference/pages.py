@@ -14,25 +14,18 @@ from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.server.life_cycle import Server
 from compostela.app.stores import unopened_stores
+from compostela.base.declared import NoSettings
 from compostela.base.settings import Problems, Settings
 from compostela.processing.mailets import MAILETS, MAILETS_WITHOUT_EFFECT
 from compostela.processing.matchers import MATCHERS
 from compostela.processing.matchers.composites import COMPOSITES
-from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
 from compostela.smtp_hooks import HOOKS, chain
-from compostela.smtp_hooks.greylist import GreylistSettings
 from tools.reference.configuration import lines as configuration_lines
 from tools.reference.recording import RecordingSettings, record
 from tools.reference.rows import Rows, rows_of
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 WIDTH = 100
-DECLARED: dict[str, type] = {
-    "RemoteDelivery": RemoteDeliverySettings,
-    "GreylistHandler": GreylistSettings,
-    "JDBCGreylistHandler": GreylistSettings,
-}
-"""Parameters that are declared. What the others ask for is recorded."""
 NOTE = "<!-- Made from the code by `make reference`: change the docstrings there, not this page. -->"
 
 
@@ -86,8 +79,8 @@ def _processing(server: Server) -> str:
 
 
 def _parameters(make: Callable[[Settings, Any], object], name: str, context: object) -> list[str]:
-    declared = DECLARED.get(name)
-    rows = rows_of(declared) if declared is not None else record(lambda settings: make(settings, context), name)
+    declared = getattr(make, "parameters", NoSettings)
+    rows = rows_of(declared) if declared is not NoSettings else record(lambda settings: make(settings, context), name)
     table = rows.table()
     return ["", *table] if table else []
 

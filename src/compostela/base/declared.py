@@ -80,6 +80,11 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True)
+class NoSettings(Declared):
+    """Nothing is declared."""
+
+
+@dataclass(frozen=True, slots=True)
 class Element:
     """One element of a class of settings, for the reference."""
 
@@ -135,7 +140,8 @@ def elements(declared: type, defaults: Mapping[str, object] = NO_DEFAULTS, prefi
                 yield from elements(inside, prefix=prefix + declaration.prefix)
             case Declaration():
                 default = defaults.get(one.name, _default(one))
-                shown = REQUIRED if default is MISSING else declaration.shown(default)
+                is_required = declaration.required or default is MISSING
+                shown = REQUIRED if is_required else declaration.shown(default)
                 owner = next(base for base in declared.__mro__ if one.name in vars(base).get("__annotations__", ()))
                 name = prefix + declaration.name
                 yield Element(name, declaration.kind, shown, owner, one.name)

@@ -43,6 +43,8 @@ class GreylistHandler(SmtpHook):
     `whitelistedNetworks` are not asked. `ipv4Prefix` and `ipv6Prefix` take whole networks for one client, beyond James. The
     triplets are in the server's own store, so that James's elements for the database have no meaning."""
 
+    parameters = GreylistSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
         spared = read_networks(settings, "whitelistedNetworks", context.host_addresses)
