@@ -34,7 +34,7 @@ class RecordingSettings(Settings):
         self._prefix = prefix
 
     def _note(self, declaration: Declaration, default: Any) -> None:
-        row = Row(declaration.kind, shown(declaration.shown(default)), "")
+        row = Row(declaration.kind, "required" if declaration.required else shown(declaration.shown(default)), "")
         self._rows.elements.setdefault(self._prefix + declaration.name, row)
 
     def text(self, name: str, default: Any) -> Any:  # Any: as the method that it takes the place of
