@@ -35,7 +35,7 @@ class Declaration:
     def read(self, settings: Settings, default: Any) -> object:  # Any: the default has the type of its field
         """Return the value, or `default` if the element is absent or wrong. A wrong one is reported in the problems of `settings`, and
         so is the absence of a required one. `default` is `MISSING` if the field has none."""
-        if self.required or default is MISSING:
+        if (self.required or default is MISSING) and not any(settings.text(name, "") for name in self.older):
             settings.required(self.name)
         for name in (*reversed(self.older), self.name):
             default = self.read_named(settings, name, default)
