@@ -84,8 +84,10 @@ def shown(value: object) -> str:
             return text if len(text) <= MAX_DEFAULT else text[:MAX_DEFAULT].rstrip() + " …"
         case float():
             return f"{value:g}"
-        case _:
+        case int():
             return str(value)
+        case _:
+            return str(value) if value else "none"
 
 
 def meaning_of(declared: type, field_name: str) -> str:

@@ -187,6 +187,31 @@ class Parsed(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
+class Body(Parsed):
+    """The text of the element itself, whose name is empty here."""
+
+    def read_named(self, settings: Settings, name: str, default: Any) -> object:  # noqa: ARG002 - it has none
+        text = settings.body.strip()
+        try:
+            return self.parse(text)
+        except InvalidArgument as wrong:
+            settings.error(f"{text!r}: {wrong}")
+            return default
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(Declaration):
+    """The texts of any number of elements, as they are; empty ones are left out."""
+
+    @property
+    def kind(self) -> str:
+        return "element, any number"
+
+    def read_named(self, settings: Settings, name: str, default: Any) -> object:
+        return tuple(one.body for one in settings.sections(name) if one.body) or default
+
+
+@dataclass(frozen=True, slots=True)
 class Many(Declaration):
     """Texts with commas between them, or in several elements, those of other spellings included. Each goes through `parse`, which raises
     `InvalidArgument`; a wrong one is reported and left out. `into` makes the field's value of them."""
@@ -213,4 +238,6 @@ class Many(Declaration):
         return self.into(found)
 
     def shown(self, default: object) -> object:
-        return tuple(default) if isinstance(default, Collection) and not isinstance(default, str) else default
+        if isinstance(default, Collection) and not isinstance(default, str):
+            return tuple(one.value if isinstance(one, Enum) else one for one in default)
+        return default

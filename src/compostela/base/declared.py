@@ -143,7 +143,7 @@ def elements(declared: type, defaults: Mapping[str, object] = NO_DEFAULTS, prefi
                 is_required = declaration.required or default is MISSING
                 shown = REQUIRED if is_required else declaration.shown(default)
                 owner = next(base for base in declared.__mro__ if one.name in vars(base).get("__annotations__", ()))
-                name = prefix + declaration.name
+                name = (prefix + declaration.name).rstrip("/")
                 yield Element(name, declaration.kind, shown, owner, one.name)
                 for older in declaration.older:
                     yield Element(prefix + older, declaration.kind, shown, owner, one.name, name)
@@ -195,11 +195,7 @@ def _group(group: Group, inside: type, settings: Settings, default: Any) -> obje
 
 
 def _each(each: Each, inside: type, settings: Settings) -> Iterator[object]:
-    *outer, name = each.element.split("/")
-    holder: Settings | None = settings
-    for one in outer:
-        holder = holder.section(one) if holder is not None else None
-    for section in holder.sections(name) if holder is not None else ():
+    for section in settings.sections(each.element):
         yield read(inside, section)
         if each.finish:
             section.finish()

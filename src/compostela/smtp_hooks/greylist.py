@@ -14,7 +14,7 @@ from compostela.core.networks import Network, is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class UnchangedGreylist:
         return
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "GreylistHandler": GreylistHandler,
     "JDBCGreylistHandler": GreylistHandler,
 }

@@ -20,7 +20,6 @@ from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 
 _MESSAGE_ID = re.compile(rb"<[^<>@\s]+@[^<>@\s]+>")
-_NAME = re.compile(r"[!-9;-~]+")
 MAX_CLASSIFIED_BYTES = 256 * 1024
 """Of the body, this much is looked at to classify a bounce."""
 
@@ -96,7 +95,7 @@ class SaveMailNameInHeaders(Mailet):
 
 def _mapping(text: str) -> tuple[str, str]:
     attribute, semicolon, name = (one.strip() for one in text.partition(";"))
-    if not semicolon or not attribute or not _NAME.fullmatch(name):
+    if not semicolon or not attribute or not headers.is_field_name(name):
         raise InvalidArgument(f"{text!r} is not 'attribute;header'")
     return attribute, name
 
@@ -174,17 +173,11 @@ _FAILURE = re.compile(
 _CLASSES = ((_OUT_OF_OFFICE, "Out of the office"), (_FULL, "Mailbox full"), (_FAILURE, "Delivery failure"))
 
 
-def _field_name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise InvalidArgument(f"{text!r} is not the name of a header field")
-    return text
-
-
 @dataclass(frozen=True, slots=True)
 class ClassifyBounceSettings:
     """Parameters of `ClassifyBounce`."""
 
-    name: Annotated[str, Parsed("headerName", _field_name)]
+    name: Annotated[str, Parsed("headerName", headers.parse_field_name)]
     """The field that takes the kind of answer."""
 
 
