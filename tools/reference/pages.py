@@ -4,9 +4,7 @@ import asyncio
 import inspect
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,25 +12,16 @@ from compostela.app.cli import main
 from compostela.app.configuration import folder
 from compostela.app.server.life_cycle import Server
 from compostela.app.stores import unopened_stores
-from compostela.base.settings import Problems, Settings
+from compostela.base.settings import Problems
 from compostela.processing.mailets import MAILETS, MAILETS_WITHOUT_EFFECT
 from compostela.processing.matchers import MATCHERS
 from compostela.processing.matchers.composites import COMPOSITES
-from compostela.processing.remote_delivery.settings import RemoteDeliverySettings
 from compostela.smtp_hooks import HOOKS, chain
-from compostela.smtp_hooks.greylist import GreylistSettings
 from tools.reference.configuration import lines as configuration_lines
-from tools.reference.recording import RecordingSettings, record
-from tools.reference.rows import Rows, rows_of
+from tools.reference.rows import rows_of
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 WIDTH = 100
-DECLARED: dict[str, type] = {
-    "RemoteDelivery": RemoteDeliverySettings,
-    "GreylistHandler": GreylistSettings,
-    "JDBCGreylistHandler": GreylistSettings,
-}
-"""Parameters that are declared. What the others ask for is recorded."""
 NOTE = "<!-- Made from the code by `make reference`: change the docstrings there, not this page. -->"
 
 
@@ -41,7 +30,31 @@ def configuration() -> str:
 
 
 def processing() -> str:
-    return asyncio.run(_with_server(_processing))
+    lines = [
+        "# Mailets, matchers and SMTP hooks",
+        "",
+        "Each can be named as here, with James's package before it, or, one of your own, by its dotted path or entry point. See the",
+        "[developers' guide](../developers/README.md).",
+        "",
+        "## Mailets",
+    ]
+    for name, mailet in sorted(MAILETS.items()):
+        lines += ["", f"### {name}", "", _doc(mailet), *_parameters(mailet.parameters)]
+    lines += ["", "Let every mail pass until they exist:", "", *_wrapped(sorted(MAILETS_WITHOUT_EFFECT))]
+    lines += ["", "## Matchers", "", "| matcher | recipients that match |", "|---|---|"]
+    lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(MATCHERS.items())]
+    lines += ["", "Made of the matchers inside them:", "", "| matcher | recipients that match |", "|---|---|"]
+    lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(COMPOSITES.items())]
+    lines += ["", "## SMTP hooks"]
+    for name, hook in sorted(HOOKS.items()):
+        lines += ["", f"### {name}", "", _doc(hook), *_parameters(hook.parameters)]
+    lines += ["", "Always there, and accepted by name:", "", *_wrapped(sorted(chain._CORE))]
+    return _page(lines)
+
+
+def _parameters(declared: type) -> list[str]:
+    table = rows_of(declared).table()
+    return ["", *table] if table else []
 
 
 async def _with_server(make: Callable[[Server], str]) -> str:
@@ -53,43 +66,6 @@ async def _with_server(make: Callable[[Server], str]) -> str:
             return make(server)
         finally:
             await server.close()
-
-
-def _processing(server: Server) -> str:
-    context = replace(server.mailet_context, hello_name="the server's own name")
-    lines = [
-        "# Mailets, matchers and SMTP hooks",
-        "",
-        "Each can be named as here, with James's package before it, or, one of your own, by its dotted path or entry point. See the",
-        "[developers' guide](../developers/README.md).",
-        "",
-        "## Mailets",
-    ]
-    for name, factory in sorted(MAILETS.items()):
-        lines += ["", f"### {name}", "", _doc(factory), *_parameters(factory, name, context)]
-    lines += ["", "Let every mail pass until they exist:", "", *_wrapped(sorted(MAILETS_WITHOUT_EFFECT))]
-    lines += ["", "## Matchers", "", "| matcher | recipients that match |", "|---|---|"]
-    lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(MATCHERS.items())]
-    lines += ["", "Made of the matchers inside them:", "", "| matcher | recipients that match |", "|---|---|"]
-    lines += [f"| `{name}` | {_doc(factory)} |" for name, factory in sorted(COMPOSITES.items())]
-    lines += ["", "## SMTP hooks"]
-    for name, hook in sorted(HOOKS.items()):
-        lines += [
-            "",
-            f"### {name}",
-            "",
-            _doc(type(hook(RecordingSettings(name, Rows()), server.hook_context))),
-            *_parameters(hook, name, server.hook_context),
-        ]
-    lines += ["", "Always there, and accepted by name:", "", *_wrapped(sorted(chain._CORE))]
-    return _page(lines)
-
-
-def _parameters(make: Callable[[Settings, Any], object], name: str, context: object) -> list[str]:
-    declared = DECLARED.get(name)
-    rows = rows_of(declared) if declared is not None else record(lambda settings: make(settings, context), name)
-    table = rows.table()
-    return ["", *table] if table else []
 
 
 def webadmin() -> str:

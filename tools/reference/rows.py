@@ -60,7 +60,7 @@ def rows_of(declared: type, prefix: str = "") -> Rows:
         one.name: Row(
             one.kind,
             shown(one.default),
-            f"As `{one.preferred}`" if one.preferred else field_docs(one.owner).get(one.field, ""),
+            f"As `{one.preferred}`" if one.preferred else meaning_of(one.owner, one.field),
         )
         for one in elements(declared, prefix=prefix)
         if one.name not in names
@@ -84,8 +84,16 @@ def shown(value: object) -> str:
             return text if len(text) <= MAX_DEFAULT else text[:MAX_DEFAULT].rstrip() + " …"
         case float():
             return f"{value:g}"
-        case _:
+        case int():
             return str(value)
+        case _:
+            return str(value) if value else "none"
+
+
+def meaning_of(declared: type, field_name: str) -> str:
+    """The docstring of a field, in the class or in the nearest base that has one."""
+    docs = (field_docs(base) for base in declared.__mro__ if base is not object)
+    return next((found[field_name] for found in docs if field_name in found), "")
 
 
 @cache

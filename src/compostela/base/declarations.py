@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from compostela.base.errors import InvalidArgument
-from compostela.base.settings import Settings
+from compostela.base.settings import Settings, nearest
 
 REQUIRED = "required"
 """In the place of a default in the reference."""
@@ -23,6 +23,9 @@ class Declaration:
     """The element's name, or its path as `Settings` takes it."""
     older: tuple[str, ...] = field(default=(), kw_only=True)
     """Other spellings, read if the name itself is absent. The first is preferred to the second."""
+    required: bool = field(default=False, kw_only=True)
+    """Its absence is an error, and the field's default is the value after that. `Text` and `Parsed` are also required if the field has no
+    default."""
 
     @property
     def kind(self) -> str:
@@ -30,8 +33,10 @@ class Declaration:
         return "text"
 
     def read(self, settings: Settings, default: Any) -> object:  # Any: the default has the type of its field
-        """Return the value, or `default` if the element is absent or wrong. A wrong one is reported in the problems of `settings`. The
-        default of a required element is `MISSING`."""
+        """Return the value, or `default` if the element is absent or wrong. A wrong one is reported in the problems of `settings`, and
+        so is the absence of a required one. `default` is `MISSING` if the field has none."""
+        if (self.required or default is MISSING) and not any(settings.text(name, "") for name in self.older):
+            settings.required(self.name)
         for name in (*reversed(self.older), self.name):
             default = self.read_named(settings, name, default)
         return default
@@ -49,14 +54,8 @@ class Declaration:
 class Text(Declaration):
     """Any text. A field without a default is required."""
 
-    required: bool = False
-    """It is required all the same: the default is for settings that are made in code."""
-
     def read_named(self, settings: Settings, name: str, default: Any) -> object:
-        return settings.required(name) if self.required or default is MISSING else settings.text(name, default)
-
-    def shown(self, default: object) -> object:
-        return REQUIRED if self.required else default
+        return settings.text(name, "" if default is MISSING else default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class Duration(Declaration):
         return settings.duration(name, default, unit=self.unit, minimum=self.minimum)
 
     def shown(self, default: object) -> object:
-        return f"{default:.9g} s"
+        return default if default is None else f"{default:.9g} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +151,25 @@ class Choice(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
+class Word(Declaration):
+    """One of `words`, in any case, as that word in lower case."""
+
+    words: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        return "one of " + ", ".join(f"`{word}`" for word in self.words)
+
+    def read_named(self, settings: Settings, name: str, default: Any) -> object:
+        return settings.parsed(name, default, self._parse)
+
+    def _parse(self, text: str) -> str:
+        if text.lower() not in self.words:
+            raise InvalidArgument(f"{text!r} is none of {', '.join(self.words)}{nearest(text, self.words)}")
+        return text.lower()
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed(Declaration):
     """A text that `parse` turns into the field's value; it raises `InvalidArgument` with what is wrong. An empty text is an absent one. A
     field without a default is required."""
@@ -165,10 +183,32 @@ class Parsed(Declaration):
         return self.form
 
     def read_named(self, settings: Settings, name: str, default: Any) -> object:
-        if default is MISSING:
-            settings.required(name)
-            default = ""
-        return settings.parsed(name, default, self.parse)
+        return settings.parsed(name, "" if default is MISSING else default, self.parse)
+
+
+@dataclass(frozen=True, slots=True)
+class Body(Parsed):
+    """The text of the element itself, whose name is empty here."""
+
+    def read_named(self, settings: Settings, name: str, default: Any) -> object:  # noqa: ARG002 - it has none
+        text = settings.body.strip()
+        try:
+            return self.parse(text)
+        except InvalidArgument as wrong:
+            settings.error(f"{text!r}: {wrong}")
+            return default
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(Declaration):
+    """The texts of any number of elements, as they are; empty ones are left out."""
+
+    @property
+    def kind(self) -> str:
+        return "element, any number"
+
+    def read_named(self, settings: Settings, name: str, default: Any) -> object:
+        return tuple(one.body for one in settings.sections(name) if one.body) or default
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +225,8 @@ class Many(Declaration):
 
     def read(self, settings: Settings, default: Any) -> object:
         texts = [(name, text) for name in (self.name, *self.older) for text in settings.strings(name)]
+        if self.required and not texts:
+            settings.required(self.name)
         if not texts and default is not MISSING:
             return default
         found = []
@@ -196,4 +238,6 @@ class Many(Declaration):
         return self.into(found)
 
     def shown(self, default: object) -> object:
-        return tuple(default) if isinstance(default, Collection) and not isinstance(default, str) else default
+        if isinstance(default, Collection) and not isinstance(default, str):
+            return tuple(one.value if isinstance(one, Enum) else one for one in default)
+        return default

@@ -80,6 +80,11 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True)
+class NoSettings(Declared):
+    """Nothing is declared."""
+
+
+@dataclass(frozen=True, slots=True)
 class Element:
     """One element of a class of settings, for the reference."""
 
@@ -135,9 +140,10 @@ def elements(declared: type, defaults: Mapping[str, object] = NO_DEFAULTS, prefi
                 yield from elements(inside, prefix=prefix + declaration.prefix)
             case Declaration():
                 default = defaults.get(one.name, _default(one))
-                shown = REQUIRED if default is MISSING else declaration.shown(default)
+                is_required = declaration.required or default is MISSING
+                shown = REQUIRED if is_required else declaration.shown(default)
                 owner = next(base for base in declared.__mro__ if one.name in vars(base).get("__annotations__", ()))
-                name = prefix + declaration.name
+                name = (prefix + declaration.name).rstrip("/")
                 yield Element(name, declaration.kind, shown, owner, one.name)
                 for older in declaration.older:
                     yield Element(prefix + older, declaration.kind, shown, owner, one.name, name)
@@ -189,11 +195,7 @@ def _group(group: Group, inside: type, settings: Settings, default: Any) -> obje
 
 
 def _each(each: Each, inside: type, settings: Settings) -> Iterator[object]:
-    *outer, name = each.element.split("/")
-    holder: Settings | None = settings
-    for one in outer:
-        holder = holder.section(one) if holder is not None else None
-    for section in holder.sections(name) if holder is not None else ():
+    for section in settings.sections(each.element):
         yield read(inside, section)
         if each.finish:
             section.finish()

@@ -205,8 +205,12 @@ class Settings:
         return self._sections[name]
 
     def sections(self, name: str) -> list["Settings"]:
-        """Readers of all children of a name, in order. The caller finishes each."""
-        self._known.add(name)
+        """Readers of all children of a name or path, in order. The caller finishes each."""
+        head, _, rest = name.partition("/")
+        self._known.add(head)
+        if rest:
+            outer = self.section(head)
+            return outer.sections(rest) if outer is not None else []
         self._opened.add(name)
         return [Settings(node, self.problems) for node in self._nodes(name)]
 

@@ -3,7 +3,8 @@
 import base64
 from collections.abc import Iterable, Iterator, Sequence
 
-from compostela.base.settings import Node
+from compostela.base.declared import read
+from compostela.base.settings import Node, Problems, Settings
 from compostela.core.autoconfiguration.endpoints import SMTP_PORT, Endpoint, Proxied, Speaks, client_services
 from compostela.core.autoconfiguration.mta_sts import own_policy
 from compostela.core.autoconfiguration.setup import PublicSetup
@@ -16,7 +17,7 @@ from compostela.net.settings import ServerSettings
 from compostela.net.smtp.settings import Announce
 from compostela.net.tls.context import server_context
 from compostela.net.tls.errors import TlsError
-from compostela.processing.mailets.dkim import read_signing
+from compostela.processing.mailets.dkim import SigningSettings, read_signing
 
 WEBADMIN_SECONDS = 5.0
 
@@ -203,15 +204,9 @@ def _dkim_keys(configuration: ExaminedConfiguration, domains: Iterable[str]) -> 
     found: dict[DkimKey, None] = {}
     complaints: list[str] = []
     for mailet in _mailets(configuration.container, "DKIMSign"):
-        values = {child.name: child.text for child in mailet.children}
+        signing = read(SigningSettings, Settings(mailet, Problems()))
         try:
-            template, key = read_signing(
-                configuration.resolve,
-                values.get("signatureTemplate", ""),
-                values.get("privateKey", ""),
-                values.get("privateKeyFilepath", ""),
-                values.get("privateKeyPassword", ""),
-            )
+            template, key = read_signing(configuration.resolve, signing)
         except (OSError, ValueError, TypeError) as error:
             complaints.append(f"{mailet.place}: DKIMSign cannot sign: {error}")
             continue

@@ -7,11 +7,13 @@ from itertools import islice
 from mmap import mmap
 from typing import NamedTuple
 
+from compostela.base.errors import InvalidArgument
 from compostela.mime.encoded_words import encode
 
 # anchored: a long line that is no field is looked at once, not once from each of its octets
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)", re.MULTILINE)
 _STARTS_HEADER = re.compile(rb"[!-9;-~]{1,998}[ \t]*:|>?From |\r?\n")
+_NAME = re.compile(r"[!-9;-~]+")
 _BLANK = re.compile(rb"(?:\A|\n)(\r?\n)")
 _UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
 MAX_LINE = 78
@@ -168,3 +170,15 @@ def _fold(text: str) -> str:
             line = f"{line} {word}" if line else word
     lines.append(line)
     return "\r\n".join(lines)
+
+
+def is_field_name(text: str) -> bool:
+    """Whether a text can be the name of a field (RFC 5322 §2.2)."""
+    return _NAME.fullmatch(text) is not None
+
+
+def parse_field_name(text: str) -> str:
+    """The text. Raises `InvalidArgument` if it cannot be the name of a field."""
+    if not is_field_name(text):
+        raise InvalidArgument(f"{text!r} is not the name of a header field")
+    return text

@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from compostela.base.clock import Clock
+from compostela.base.declared import NoSettings
 from compostela.base.settings import Settings
 from compostela.core.bayes.ports import TokenCorpora
 from compostela.core.dlp.ports import DlpRuleStore
@@ -103,11 +105,14 @@ class MailetContext(MatcherContext):
 
 class Mailet(ABC):
     """Acts on a mail. `settings` reads the `<mailet>` element, whose children are the parameters; whatever the constructor
-    does not ask for is reported as unknown.
+    does not ask for is reported as unknown. `parameters` is the class that declares them, which the constructor reads with
+    `compostela.base.declared.read`.
 
     A mailet may change the mail. Its effects on the server's own stores go through `run`, which gives each a key, so that
     a mail whose processing is cut off and done again has no effect twice."""
 
+    parameters: ClassVar[type] = NoSettings
+    """What the reference shows of the parameters. A mailet may also read them from `settings` without a declaration."""
     processors: tuple[str, ...] = ()
     """Names of processors that this mailet may send mails to, for the check at start."""
     acts_outside = False

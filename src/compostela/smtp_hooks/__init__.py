@@ -3,6 +3,7 @@
 A family says in `HOOKS` which `handler` classes it has, by James's short names; they are gathered here.
 """
 
+from compostela.core.smtp_hooks.hooks import SmtpHook
 from compostela.smtp_hooks import (
     block_lists,
     dkim,
@@ -24,9 +25,8 @@ from compostela.smtp_hooks import (
     smtputf8,
     spam_trap,
 )
-from compostela.smtp_hooks.context import HookFactory
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     **block_lists.HOOKS,
     **dkim.HOOKS,
     **dns_checks.HOOKS,

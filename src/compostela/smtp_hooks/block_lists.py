@@ -6,8 +6,12 @@ list is silent about a client on a black list is the client told to come again."
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Annotated, Self
 
+from compostela.base.declarations import Boolean, Integer, Many
+from compostela.base.declared import Declared, read
 from compostela.base.settings import Settings
 from compostela.core.blob.model import CHUNK_BYTES, MessageContent, Octets
 from compostela.core.mail.model import Mail
@@ -19,14 +23,15 @@ from compostela.mime.scanner import describe
 from compostela.mime.structure import Part
 from compostela.mime.text import decoded_text
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 from compostela.smtp_hooks.lookups import (
+    ClientCheckSettings,
+    LookupSettings,
     TimeLeft,
     detail,
     first_listed,
     is_listed,
-    read_limit,
-    read_zones,
+    parse_zone,
 )
 
 _log = logging.getLogger(__name__)
@@ -38,19 +43,33 @@ AT_ONCE_BYTES = 8 * 1024
 _UNSURE = defer(451, "4.7.1", "Temporarily rejected: Problem on block list lookup")
 
 
+@dataclass(frozen=True, slots=True)
+class DNSRBLHandlerSettings(LookupSettings, Declared):
+    """Parameters of `DNSRBLHandler`."""
+
+    blacklists: Annotated[tuple[str, ...], Many("rblservers/blacklist", parse_zone)] = ()
+    """Lists of clients that are refused."""
+    whitelists: Annotated[tuple[str, ...], Many("rblservers/whitelist", parse_zone)] = ()
+    """Lists of clients that are let in, even if they are on a black list."""
+    with_detail: Annotated[bool, Boolean("getDetail")] = False
+    """Whether the reply has the list's own words."""
+
+    def completed(self, settings: Settings) -> Self:
+        if not self.blacklists and not self.whitelists:
+            settings.error("DNSRBLHandler needs a 'whitelist' or 'blacklist' in 'rblservers'")
+        return self
+
+
 class DNSRBLHandler(SmtpHook):
     """Refuses at RCPT mail from an address on a black list and on no white list. The lists are asked once a connection, the black
     ones all together and the white ones only about a client on a black one. Clients that may relay are not looked up. The refusal
     comes at RCPT and not before, so that a client that is listed by mistake can write to the postmaster."""
 
+    parameters = DNSRBLHandlerSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._blacklists = read_zones(settings, "rblservers/blacklist")
-        self._whitelists = read_zones(settings, "rblservers/whitelist")
-        if not self._blacklists and not self._whitelists:
-            settings.error("DNSRBLHandler needs a 'whitelist' or 'blacklist' in 'rblservers'")
-        self._with_detail = settings.boolean("getDetail", False)
-        self._limit = read_limit(settings)
+        self._settings = read(DNSRBLHandlerSettings, settings)
         self._dns = context.dns
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
@@ -67,12 +86,12 @@ class DNSRBLHandler(SmtpHook):
             name = reversed_address(address)
         except ValueError:
             return DECLINED
-        left = TimeLeft(self._limit)
-        black = await first_listed(self._dns, [f"{name}.{zone}" for zone in self._blacklists], left.seconds)
+        left = TimeLeft(self._settings.limit_seconds)
+        black = await first_listed(self._dns, [f"{name}.{zone}" for zone in self._settings.blacklists], left.seconds)
         _log_silent(black.unanswered)
         if black.listed is None:
             return DECLINED
-        white = await first_listed(self._dns, [f"{name}.{zone}" for zone in self._whitelists], left.seconds)
+        white = await first_listed(self._dns, [f"{name}.{zone}" for zone in self._settings.whitelists], left.seconds)
         _log_silent(white.unanswered)
         if white.listed is not None:
             return DECLINED
@@ -80,8 +99,22 @@ class DNSRBLHandler(SmtpHook):
             return _UNSURE
         zone = black.listed.removeprefix(f"{name}.")
         _log.info("a client is on a block list", extra={"ip": address, "list": zone})
-        told = await detail(self._dns, black.listed, left.seconds) if self._with_detail else None
+        told = await detail(self._dns, black.listed, left.seconds) if self._settings.with_detail else None
         return deny(554, "5.7.1", told or f"Rejected: mail from {address} is refused, see the block list {zone}")
+
+
+@dataclass(frozen=True, slots=True)
+class URIRBLHandlerSettings(ClientCheckSettings, Declared):
+    """Parameters of `URIRBLHandler`."""
+
+    WITHOUT_EFFECT = ("action",)
+
+    zones: Annotated[tuple[str, ...], Many("uriRblServers/server", parse_zone, required=True)] = ()
+    """Lists of domains."""
+    with_detail: Annotated[bool, Boolean("getDetail")] = False
+    """Whether the reply has the list's own words."""
+    max_domains: Annotated[int, Integer("maxDomains", minimum=1, maximum=200)] = 20
+    """Domains of one message that are looked up, each by two names at most."""
 
 
 class URIRBLHandler(SmtpHook):
@@ -90,34 +123,29 @@ class URIRBLHandler(SmtpHook):
     labels of a host, of which one is the registered domain, and IPv4 addresses reversed. Clients that may relay are not
     looked at, unless `checkAuthNetworks` is true."""
 
+    parameters = URIRBLHandlerSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._zones = read_zones(settings, "uriRblServers/server")
-        if not self._zones:
-            settings.error("URIRBLHandler needs a 'server' in 'uriRblServers'")
-        self._with_detail = settings.boolean("getDetail", False)
-        self._checks_all = settings.boolean("checkAuthNetworks", False)
-        self._max_domains = settings.integer("maxDomains", 20, minimum=1, maximum=200)
-        settings.ignored("action")
-        self._limit = read_limit(settings)
+        self._settings = read(URIRBLHandlerSettings, settings)
         self._dns = context.dns
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
-        if session.relaying_allowed and not self._checks_all:
+        if session.relaying_allowed and not self._settings.checks_all:
             return DECLINED
-        domains = await _named_domains(mail.content, 2 * self._max_domains)
-        names = [f"{domain}.{zone}" for domain in domains for zone in self._zones]
+        domains = await _named_domains(mail.content, 2 * self._settings.max_domains)
+        names = [f"{domain}.{zone}" for domain in domains for zone in self._settings.zones]
         if not names:
             return DECLINED
-        left = TimeLeft(self._limit)
+        left = TimeLeft(self._settings.limit_seconds)
         found = await first_listed(self._dns, names, left.seconds, _is_listed_domain)
         _log_silent(found.unanswered)
         if found.listed is None:
             return DECLINED
-        zone = next(zone for zone in self._zones if found.listed.endswith(f".{zone}"))
+        zone = next(zone for zone in self._settings.zones if found.listed.endswith(f".{zone}"))
         domain = _as_written(found.listed.removesuffix(f".{zone}"))
         _log.info("a message names a domain on a block list", extra={"domain": domain, "list": zone, "mail": mail.name})
-        told = await detail(self._dns, found.listed, left.seconds) if self._with_detail else None
+        told = await detail(self._dns, found.listed, left.seconds) if self._settings.with_detail else None
         return deny(554, "5.7.0", told or f"Rejected: the message names {domain}, which is on the list {zone}")
 
 
@@ -184,7 +212,7 @@ def _log_silent(names: Sequence[str]) -> None:
         _log.warning("block lists gave no answer", extra={"names": ", ".join(names[:5]), "count": len(names)})
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "DNSRBLHandler": DNSRBLHandler,
     "URIRBLHandler": URIRBLHandler,
 }

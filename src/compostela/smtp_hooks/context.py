@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from compostela.base.clock import Clock
-from compostela.base.settings import Settings
 from compostela.core.authentication.failure_ports import RecentLogins
 from compostela.core.dns.ports import DnsResolver
 from compostela.core.domains.service import DomainList
 from compostela.core.filtering.ports import BanList, GreylistStore, SpamScanner
 from compostela.core.networks import Resolve
 from compostela.core.rewriting.service import RecipientRewriteTable
-from compostela.core.smtp_hooks.hooks import SmtpHook
 from compostela.core.users.service import UsersRepository
 from compostela.mailauth.dns import AuthenticationDns
 
@@ -47,7 +45,3 @@ class HookContext:
         if not isinstance(found, kind):
             found = self._shared[kind] = make()
         return found
-
-
-HookFactory = Callable[[Settings, HookContext], SmtpHook]
-"""What makes a hook of its `handler` element; complaints go to the settings' problems."""

@@ -1,17 +1,21 @@
 """What DNS says of the sender, the recipient and the name that a client gives itself. Where DNS does not answer in time,
 the client is told to come again (451 4.4.3)."""
 
+from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Annotated, Self
 
+from compostela.base.declarations import Many
+from compostela.base.declared import Declared, read
 from compostela.base.settings import Settings
 from compostela.core.dns.ports import DnsNoSuchName, DnsTemporaryFailure
-from compostela.core.networks import is_in, read_networks
+from compostela.core.networks import Network, is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
-from compostela.smtp_hooks.lookups import bounded, read_limit
+from compostela.smtp_hooks.context import HookContext
+from compostela.smtp_hooks.lookups import ClientCheckSettings, LookupSettings, bounded
 
 MAX_EXCHANGERS = 10
 """Exchangers of one domain that are looked at."""
@@ -22,10 +26,12 @@ MAX_NAME = 255
 class _ClientCheck(SmtpHook):
     """A check that clients which may relay are spared, unless `checkAuthNetworks` is true."""
 
+    parameters = ClientCheckSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._checks_all = settings.boolean("checkAuthNetworks", False)
-        self._limit = read_limit(settings)
+        made = read(ClientCheckSettings, settings)
+        self._checks_all, self._limit = made.checks_all, made.limit_seconds
         self._dns = context.dns
 
     def _spares(self, session: SmtpSession) -> bool:
@@ -52,16 +58,30 @@ class ValidSenderDomainHandler(_ClientCheck):
         return DECLINED
 
 
+@dataclass(frozen=True, slots=True)
+class ValidRcptMXSettings(LookupSettings, Declared):
+    """Parameters of `ValidRcptMX`."""
+
+    networks: Annotated[tuple[Network, ...], Many("invalidMXNetworks", required=True)] = ()
+    """Addresses, networks and host names where no exchanger may be."""
+
+    def completed(self, settings: Settings) -> Self:
+        if not settings.strings("invalidMXNetworks"):
+            settings.error("ValidRcptMX needs 'invalidMXNetworks'")
+        return self
+
+
 class ValidRcptMX(SmtpHook):
     """Refuses what clients that may relay send to a foreign domain one of whose exchangers has an address in
     `invalidMXNetworks`, so that it would go to this machine or into its own network."""
 
+    parameters = ValidRcptMXSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._networks = read_networks(settings, "invalidMXNetworks", context.host_addresses)
-        if not settings.strings("invalidMXNetworks"):
-            settings.error("ValidRcptMX needs 'invalidMXNetworks'")
-        self._limit = read_limit(settings)
+        networks = read_networks(settings, "invalidMXNetworks", context.host_addresses)
+        made = read(ValidRcptMXSettings, settings, networks=networks)
+        self._networks, self._limit = made.networks, made.limit_seconds
         self._dns = context.dns
         self._domains = context.domains
 
@@ -144,7 +164,7 @@ def _unsure(helo: str) -> HookResult:
     return defer(451, "4.4.3", f"Temporarily rejected: EHLO/HELO {_shown(helo)} can not be looked up")
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "ResolvableEhloHeloHandler": ResolvableEhloHeloHandler,
     "ReverseEqualsEhloHeloHandler": ReverseEqualsEhloHeloHandler,
     "ValidRcptMX": ValidRcptMX,

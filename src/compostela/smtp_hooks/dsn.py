@@ -18,7 +18,7 @@ from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, den
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mime import xtext
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
 MAX_ENVELOPE_ID = 100
 """Characters (RFC 3461 §5.4)."""
@@ -119,9 +119,9 @@ class DSNMessageHook(SmtpHook):
         return DECLINED
 
 
-HOOKS: dict[str, HookFactory] = {
-    "DSNEhloHook": lambda settings, _: DSNEhloHook(settings),
-    "DSNMailParameterHook": lambda settings, _: DSNMailParameterHook(settings),
+HOOKS: dict[str, type[SmtpHook]] = {
+    "DSNEhloHook": DSNEhloHook,
+    "DSNMailParameterHook": DSNMailParameterHook,
     "DSNMessageHook": DSNMessageHook,
-    "DSNRcptParameterHook": lambda settings, _: DSNRcptParameterHook(settings),
+    "DSNRcptParameterHook": DSNRcptParameterHook,
 }

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from compostela.base.settings import Settings
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import HOLD_UNTIL, SmtpSession
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
 MAX_SECONDS = 86_400
 """A mail is held for a day at most."""
@@ -76,7 +76,7 @@ def _date(value: str | None) -> float | None:
         return None
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "FutureReleaseEHLOHook": FutureReleaseEHLOHook,
     "FutureReleaseMailParameterHook": FutureReleaseMailParameterHook,
 }

@@ -14,7 +14,7 @@ from compostela.core.networks import Network, is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ class GreylistHandler(SmtpHook):
     within `unseenLifeTime` is let through until nothing has come for `autoWhiteListLifeTime`. Clients that may relay and those in
     `whitelistedNetworks` are not asked. `ipv4Prefix` and `ipv6Prefix` take whole networks for one client, beyond James. The
     triplets are in the server's own store, so that James's elements for the database have no meaning."""
+
+    parameters = GreylistSettings
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
@@ -79,7 +81,7 @@ class UnchangedGreylist:
         return
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "GreylistHandler": GreylistHandler,
     "JDBCGreylistHandler": GreylistHandler,
 }

@@ -1,19 +1,37 @@
 """How long a connection may last."""
 
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from compostela.base.declarations import Duration
+from compostela.base.declared import Declared, read
 from compostela.base.settings import Settings
 from compostela.core.smtp_hooks.hooks import SmtpHook
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
+
+
+@dataclass(frozen=True, slots=True)
+class MaxConnectionLifespanHandlerSettings(Declared):
+    """Parameters of `MaxConnectionLifespanHandler`."""
+
+    seconds: Annotated[float, Duration("duration", required=True)] = 0.0
+    """How long a connection may last."""
+
+    def completed(self, settings: Settings) -> Self:
+        if settings.text("duration", "") and not self.seconds:
+            settings.error("MaxConnectionLifespanHandler needs a 'duration' above 0", "duration")
+        return self
 
 
 class MaxConnectionLifespanHandler(SmtpHook):
-    """`duration`: after so long a connection is closed with 421, in the middle of a transaction too; an answer that is under
-    way is still given."""
+    """Closes a connection after `duration` with 421, in the middle of a transaction too; an answer that is under way is still
+    given."""
+
+    parameters = MaxConnectionLifespanHandlerSettings
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self.lifespan_seconds = settings.duration("duration", 0.0)
-        if not self.lifespan_seconds:
-            settings.error("MaxConnectionLifespanHandler needs a 'duration' above 0")
+        self.lifespan_seconds = read(MaxConnectionLifespanHandlerSettings, settings).seconds
 
 
-HOOKS: dict[str, HookFactory] = {"MaxConnectionLifespanHandler": MaxConnectionLifespanHandler}
+HOOKS: dict[str, type[SmtpHook]] = {"MaxConnectionLifespanHandler": MaxConnectionLifespanHandler}

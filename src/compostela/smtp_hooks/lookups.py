@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
+from compostela.base.declarations import Boolean, Duration
 from compostela.base.errors import InvalidArgument
-from compostela.base.settings import Settings
 from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure
 from compostela.model.domain import Domain
 
@@ -25,20 +25,28 @@ _ANSWERS = ip_network("127.0.0.0/8")
 _REFUSALS = ip_network("127.255.255.0/24")
 
 
-def read_limit(settings: Settings) -> float:
-    """The parameter `timeout`."""
-    return settings.duration("timeout", LIMIT_SECONDS, minimum=MIN_LIMIT_SECONDS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupSettings:
+    """Parameters of every hook that asks DNS."""
+
+    limit_seconds: Annotated[float, Duration("timeout", minimum=MIN_LIMIT_SECONDS)] = LIMIT_SECONDS
+    """How long the client may have to wait for DNS."""
 
 
-def read_zones(settings: Settings, name: str) -> list[str]:
-    """Names of lists, with or without a final dot."""
-    found = []
-    for text in settings.strings(name):
-        try:
-            found.append(Domain.parse(text.strip(".")).name)
-        except InvalidArgument as error:
-            settings.error(f"{text!r}: {error}", name)
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCheckSettings(LookupSettings):
+    """Parameters of checks that clients which may relay are spared."""
+
+    checks_all: Annotated[bool, Boolean("checkAuthNetworks")] = False
+    """Whether clients that may relay are checked too."""
+
+
+def parse_zone(text: str) -> str:
+    """The name of a list, with or without a final dot. Raises `InvalidArgument`."""
+    try:
+        return Domain.parse(text.strip(".")).name
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{text!r}: {error}") from error
 
 
 class TimeLeft:

@@ -1,29 +1,41 @@
 """Hooks that look at the message or mark it."""
 
 import re
+from dataclasses import dataclass
+from typing import Annotated
 
+from compostela.base.declarations import Integer, Parsed, Size, Text
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
 from compostela.core.smtp_hooks.hooks import DECLINED, HookCode, HookResult, SmtpHook
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mime import headers
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
-_FIELD_NAME = re.compile(r"[!-9;-~]+")
-"""RFC 5322 §2.2."""
 _FIELD_START = re.compile(rb"^[^ \t\r\n]", re.MULTILINE)
 """What is no continuation and not the empty line at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetMimeHeaderHandlerSettings:
+    """Parameters of `SetMimeHeaderHandler`."""
+
+    name: Annotated[str, Parsed("headername", headers.parse_field_name)]
+    """Name of the field."""
+    value: Annotated[str, Text("headervalue")]
+    """Its value."""
 
 
 class SetMimeHeaderHandler(SmtpHook):
     """Sets one header field, taking the place of those of the same name."""
 
+    parameters = SetMimeHeaderHandlerSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._name = settings.required("headername")
-        self._value = settings.required("headervalue")
-        if self._name and not _FIELD_NAME.fullmatch(self._name):
-            settings.error(f"{self._name!r} is no name of a header field", "headername")
+        made = read(SetMimeHeaderHandlerSettings, settings)
+        self._name, self._value = made.name, made.value
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         block = headers.remove(mail.content.header, [self._name.encode()])
@@ -32,27 +44,50 @@ class SetMimeHeaderHandler(SmtpHook):
         return DECLINED
 
 
+@dataclass(frozen=True, slots=True)
+class SetMailAttributeMessageHookSettings:
+    """Parameters of `SetMailAttributeMessageHook`."""
+
+    name: Annotated[str, Text("name")]
+    """Name of the attribute."""
+    value: Annotated[str, Text("value")]
+    """Its value."""
+
+
 class SetMailAttributeMessageHook(SmtpHook):
     """Sets one mail attribute to a text."""
 
+    parameters = SetMailAttributeMessageHookSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._name = settings.required("name")
-        self._value = settings.required("value")
+        made = read(SetMailAttributeMessageHookSettings, settings)
+        self._name, self._value = made.name, made.value
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         mail.attributes[self._name] = self._value
         return DECLINED
 
 
+@dataclass(frozen=True, slots=True)
+class EnforceHeaderLimitationsMessageHookSettings:
+    """Parameters of `EnforceHeaderLimitationsMessageHook`."""
+
+    max_lines: Annotated[int, Integer("maxLines", minimum=1)] = 500
+    """Fields; a folded one counts once."""
+    max_bytes: Annotated[int, Size("maxSize", unit="K")] = 64 * 1024
+    """Octets."""
+
+
 class EnforceHeaderLimitationsMessageHook(SmtpHook):
-    """Bounds the header block, with the Received field of this server: `maxLines` fields, of which a folded one counts once,
-    and `maxSize` octets."""
+    """Bounds the header block, with the Received field of this server."""
+
+    parameters = EnforceHeaderLimitationsMessageHookSettings
 
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._max_lines = settings.integer("maxLines", 500, minimum=1)
-        self._max_bytes = settings.size("maxSize", 64 * 1024, unit="K")
+        made = read(EnforceHeaderLimitationsMessageHookSettings, settings)
+        self._max_lines, self._max_bytes = made.max_lines, made.max_bytes
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         block = mail.content.header
@@ -63,12 +98,22 @@ class EnforceHeaderLimitationsMessageHook(SmtpHook):
         return DECLINED
 
 
+@dataclass(frozen=True, slots=True)
+class MaxUnknownCmdHandlerSettings:
+    """Parameters of `MaxUnknownCmdHandler`."""
+
+    limit: Annotated[int, Integer("maxUnknownCmdCount", minimum=1)] = 5
+    """Unknown commands that are answered."""
+
+
 class MaxUnknownCmdHandler(SmtpHook):
     """Hangs up after `maxUnknownCmdCount` unknown commands."""
 
+    parameters = MaxUnknownCmdHandlerSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._limit = settings.integer("maxUnknownCmdCount", 5, minimum=1)
+        self._limit = read(MaxUnknownCmdHandlerSettings, settings).limit
 
     async def on_unknown(self, session: SmtpSession, verb: str) -> HookResult:
         session.unknown_commands += 1
@@ -77,7 +122,7 @@ class MaxUnknownCmdHandler(SmtpHook):
         return DECLINED
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "MaxUnknownCmdHandler": MaxUnknownCmdHandler,
     "SetMimeHeaderHandler": SetMimeHeaderHandler,
     "SetMailAttributeMessageHook": SetMailAttributeMessageHook,

@@ -2,11 +2,9 @@
 
 import logging
 
-from compostela.base.settings import Settings
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
 
 _log = logging.getLogger(__name__)
 
@@ -16,18 +14,12 @@ _TLS_NEEDED = deny(571, "5.7.1", "Mail is taken under TLS only, give STARTTLS fi
 class EnforceMtaSts(SmtpHook):
     """Refuses MAIL without TLS: mode `enforce` (RFC 8461 §5)."""
 
-    def __init__(self, settings: Settings, context: HookContext) -> None:
-        super().__init__(settings)
-
     async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
         return DECLINED if session.is_tls else _TLS_NEEDED
 
 
 class TestMtaSts(SmtpHook):
     """Logs MAIL without TLS: mode `testing` (RFC 8461 §5)."""
-
-    def __init__(self, settings: Settings, context: HookContext) -> None:
-        super().__init__(settings)
 
     async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
         if not session.is_tls:
@@ -38,7 +30,7 @@ class TestMtaSts(SmtpHook):
         return DECLINED
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "EnforceMtaSts": EnforceMtaSts,
     "TestMtaSts": TestMtaSts,
 }

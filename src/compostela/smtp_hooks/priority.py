@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
-from compostela.base.errors import InvalidArgument
+from compostela.base.declarations import Integer, Parsed
+from compostela.base.declared import Each, read
 from compostela.base.settings import Settings
 from compostela.core.mail.attributes import MAIL_PRIORITY
 from compostela.core.mail.model import Mail
@@ -11,7 +14,7 @@ from compostela.core.queue.model import HIGHEST_PRIORITY, LOWEST_PRIORITY, NORMA
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import PRIORITY, SmtpSession
 from compostela.model.domain import Domain
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
 _VALUE = re.compile(r"0|-?[1-9]")
 _BAD_PRIORITY = deny(501, "5.5.4", "Syntactically incorrect value for MT-PRIORITY parameter")
@@ -49,22 +52,32 @@ class SmtpMtPriorityMessageHook(SmtpHook):
         return DECLINED
 
 
+@dataclass(frozen=True, slots=True)
+class PriorityEntry:
+    """One domain."""
+
+    domain: Annotated[Domain | None, Parsed("domain", Domain.parse, "domain", required=True)] = None
+    """Domain of recipients."""
+    priority: Annotated[int, Integer("priority", minimum=LOWEST_PRIORITY, maximum=HIGHEST_PRIORITY)] = NORMAL_PRIORITY
+    """Priority of mail to that domain; the highest goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailPriorityHandlerSettings:
+    """Parameters of `MailPriorityHandler`."""
+
+    entries: Annotated[tuple[PriorityEntry, ...], Each("priorityEntries/priorityEntry")] = ()
+
+
 class MailPriorityHandler(SmtpHook):
     """Gives a mail the highest of the priorities of its recipients' domains."""
 
+    parameters = MailPriorityHandlerSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._priorities: dict[Domain, int] = {}
-        entries = settings.section("priorityEntries")
-        for entry in entries.sections("priorityEntry") if entries is not None else ():
-            priority = entry.integer("priority", NORMAL_PRIORITY, minimum=LOWEST_PRIORITY, maximum=HIGHEST_PRIORITY)
-            name = entry.required("domain")
-            try:
-                self._priorities[Domain.parse(name)] = priority
-            except InvalidArgument as wrong:
-                if name:
-                    entry.error(str(wrong), "domain")
-            entry.finish()
+        entries = read(MailPriorityHandlerSettings, settings).entries
+        self._priorities = {one.domain: one.priority for one in entries if one.domain is not None}
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         found = [self._priorities[one.domain] for one in mail.recipients if one.domain in self._priorities]
@@ -73,9 +86,9 @@ class MailPriorityHandler(SmtpHook):
         return DECLINED
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "MailPriorityHandler": MailPriorityHandler,
-    "SmtpMtPriorityEhloHook": lambda settings, _: SmtpMtPriorityEhloHook(settings),
-    "SmtpMtPriorityMessageHook": lambda settings, _: SmtpMtPriorityMessageHook(settings),
-    "SmtpMtPriorityParameterHook": lambda settings, _: SmtpMtPriorityParameterHook(settings),
+    "SmtpMtPriorityEhloHook": SmtpMtPriorityEhloHook,
+    "SmtpMtPriorityMessageHook": SmtpMtPriorityMessageHook,
+    "SmtpMtPriorityParameterHook": SmtpMtPriorityParameterHook,
 }

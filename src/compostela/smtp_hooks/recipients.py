@@ -1,14 +1,18 @@
 """Which recipients are taken."""
 
 import enum
+from dataclasses import dataclass
+from typing import Annotated
 
+from compostela.base.declarations import Boolean, Choice, Integer
+from compostela.base.declared import read
 from compostela.base.errors import TemporaryFailure
 from compostela.base.settings import Settings
 from compostela.core.rewriting.resolution import ONLY_REPORTS, MappingError, Resolution
 from compostela.core.smtp_hooks.hooks import DECLINED, OK, HookResult, SmtpHook, defer, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
 _POSTMASTERS = frozenset({"postmaster", "abuse"})
 
@@ -24,20 +28,33 @@ class TableCheck(enum.Enum):
 _CHECKS = {check.value: check for check in TableCheck}
 
 
+@dataclass(frozen=True, slots=True)
+class ValidRcptHandlerSettings:
+    """Parameters of `ValidRcptHandler`."""
+
+    use_table: Annotated[bool, Boolean("enableRecipientRewriteTable")] = True
+    """Whether an address with a mapping is a recipient."""
+    takes_details: Annotated[bool, Boolean("subAddressing")] = False
+    """Whether `user+folder` is a recipient if `user` is."""
+    check: Annotated[TableCheck, Choice("recipientRewriteTableCheck", _CHECKS)] = TableCheck.EXISTS
+    """What a mapping must be: there, with at least one target that leads somewhere, with such targets only."""
+
+
 class ValidRcptHandler(SmtpHook):
     """A recipient in a local domain is a user or has a mapping; `recipientRewriteTableCheck` says whether the mapping must
     lead somewhere. An address in a foreign domain does, one in a local domain when it is a user's. With `subAddressing`,
     `user+folder` is taken if `user` is: for a container with the mailet `SubAddressing`. An address that SRS made takes mail from the
     null sender only."""
 
+    parameters = ValidRcptHandlerSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
         self._domains = context.domains
         self._users = context.users
         self._rewriting = context.rewriting
-        self._use_table = settings.boolean("enableRecipientRewriteTable", True)
-        self._takes_details = settings.boolean("subAddressing", False)
-        self._check = settings.choice("recipientRewriteTableCheck", TableCheck.EXISTS, _CHECKS)
+        made = read(ValidRcptHandlerSettings, settings)
+        self._use_table, self._takes_details, self._check = made.use_table, made.takes_details, made.check
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         if not await self._domains.contains(recipient.domain):
@@ -86,12 +103,22 @@ class PostmasterAbuseRcptHook(SmtpHook):
         return DECLINED
 
 
+@dataclass(frozen=True, slots=True)
+class MaxRcptHandlerSettings:
+    """Parameters of `MaxRcptHandler`."""
+
+    limit: Annotated[int, Integer("maxRcpt", minimum=0)] = 0
+    """Recipients of one mail; 0 for any number."""
+
+
 class MaxRcptHandler(SmtpHook):
     """At most `maxRcpt` recipients; 0 for any number."""
 
+    parameters = MaxRcptHandlerSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._limit = self.recipient_limit = settings.integer("maxRcpt", 0, minimum=0)
+        self._limit = self.recipient_limit = read(MaxRcptHandlerSettings, settings).limit
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         if self._limit and len(session.recipients) >= self._limit:
@@ -102,9 +129,6 @@ class MaxRcptHandler(SmtpHook):
 class SupressDuplicateRcptHandler(SmtpHook):
     """A recipient that was given before is answered with 250 and not added again."""
 
-    def __init__(self, settings: Settings, context: HookContext) -> None:
-        super().__init__(settings)
-
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
         if recipient in session.recipients:
             # no other hook is asked again: a refusal now would take away what was accepted
@@ -113,7 +137,7 @@ class SupressDuplicateRcptHandler(SmtpHook):
         return DECLINED
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "ValidRcptHandler": ValidRcptHandler,
     "MaxRcptHandler": MaxRcptHandler,
     "SupressDuplicateRcptHandler": SupressDuplicateRcptHandler,

@@ -1,11 +1,15 @@
 """The relay rule, required authentication, and the sender addresses that a user may use."""
 
 import re
+from dataclasses import dataclass
+from typing import Annotated, Self
 
+from compostela.base.declarations import Body, Boolean, Many
+from compostela.base.declared import Declared, Each, Taken, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
-from compostela.core.networks import Network, is_in, read_networks
+from compostela.core.networks import Network, Resolve, is_in, read_networks
 from compostela.core.smtp_hooks.hooks import DECLINED, OK, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mime import addresses
@@ -13,7 +17,7 @@ from compostela.mime.encoded_words import decode
 from compostela.mime.headers import Headers
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
 _DOMAIN = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?!\d+\.?$)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?"
@@ -122,28 +126,53 @@ class AcceptRecipientIfRelayingIsAllowed(SmtpHook):
         return OK if session.relaying_allowed else DECLINED
 
 
+@dataclass(frozen=True, slots=True)
+class AllowedSenderSettings:
+    """One sender."""
+
+    section: Annotated[Settings, Taken(lambda settings: settings)]
+    address: Annotated[MailAddress | None, Body("", MailAddress.parse, "address")] = None
+    """A sender that is taken."""
+    from_ips: Annotated[tuple[str, ...], Many("fromIps")] = ()
+    """Addresses, networks and host names of the clients from which that sender is taken; by default from all."""
+
+    def networks(self, resolve: Resolve) -> tuple[Network, ...] | None:
+        """Of the clients; None for all."""
+        return read_networks(self.section, "fromIps", resolve) if self.section.has("fromIps") else None
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedUnauthenticatedSenderSettings(Declared):
+    """Parameters of `AllowedUnauthenticatedSender`."""
+
+    null: Annotated[bool, Boolean("allowNullSender")] = False
+    """Whether the null sender is taken."""
+    senders: Annotated[tuple[AllowedSenderSettings, ...], Each("allowedSenders/allowedSender")] = ()
+
+    def completed(self, settings: Settings) -> Self:
+        found: set[MailAddress] = set()
+        for one in self.senders:
+            if one.address in found:
+                one.section.error(f"{one.address} is listed twice; 'fromIps' takes several networks")
+            if one.address is not None:
+                found.add(one.address)
+        if not found:
+            settings.error("at least one 'allowedSenders/allowedSender' is needed")
+        return self
+
+
 class AllowedUnauthenticatedSender(SmtpHook):
     """Of clients that relay by their address, without a login, only the listed senders are taken, each, with `fromIps`, from
     these addresses and networks alone. `allowNullSender` lists the null sender too."""
 
+    parameters = AllowedUnauthenticatedSenderSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._null = settings.boolean("allowNullSender", False)
-        self._senders: dict[MailAddress, tuple[Network, ...] | None] = {}
-        listed = settings.section("allowedSenders")
-        for entry in listed.sections("allowedSender") if listed is not None else ():
-            networks = read_networks(entry, "fromIps", context.host_addresses) if entry.has("fromIps") else None
-            try:
-                address = MailAddress.parse(entry.body.strip())
-            except InvalidArgument as wrong:
-                entry.error(f"{entry.body!r}: {wrong}")
-            else:
-                if address in self._senders:
-                    entry.error(f"{address} is listed twice; 'fromIps' takes several networks")
-                self._senders[address] = networks
-            entry.finish()
-        if not self._senders:
-            settings.error("at least one 'allowedSenders/allowedSender' is needed")
+        made = read(AllowedUnauthenticatedSenderSettings, settings)
+        self._null = made.null
+        networks = [(one.address, one.networks(context.host_addresses)) for one in made.senders]
+        self._senders = {address: found for address, found in networks if address is not None}
 
     async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
         if session.user is not None or not session.is_authorized_network or self._is_allowed(session, sender):
@@ -160,7 +189,7 @@ class AllowedUnauthenticatedSender(SmtpHook):
         return networks is None or is_in(session.remote_address, networks)
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "AllowedUnauthenticatedSender": AllowedUnauthenticatedSender,
-    "AcceptRecipientIfRelayingIsAllowed": lambda settings, _: AcceptRecipientIfRelayingIsAllowed(settings),
+    "AcceptRecipientIfRelayingIsAllowed": AcceptRecipientIfRelayingIsAllowed,
 }

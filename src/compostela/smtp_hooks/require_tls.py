@@ -7,7 +7,6 @@ from compostela.core.mail.model import Mail
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mime import headers
-from compostela.smtp_hooks.context import HookFactory
 
 PARAMETER = "REQUIRETLS"
 _NO_TLS = deny(530, "5.7.10", "REQUIRETLS needs a connection under TLS")
@@ -46,8 +45,8 @@ class SmtpRequireTlsMessageHook(SmtpHook):
         return DECLINED
 
 
-HOOKS: dict[str, HookFactory] = {
-    "SmtpRequireTlsEhloHook": lambda settings, _: SmtpRequireTlsEhloHook(settings),
-    "SmtpRequireTlsMessageHook": lambda settings, _: SmtpRequireTlsMessageHook(settings),
-    "SmtpRequireTlsParameterHook": lambda settings, _: SmtpRequireTlsParameterHook(settings),
+HOOKS: dict[str, type[SmtpHook]] = {
+    "SmtpRequireTlsEhloHook": SmtpRequireTlsEhloHook,
+    "SmtpRequireTlsMessageHook": SmtpRequireTlsMessageHook,
+    "SmtpRequireTlsParameterHook": SmtpRequireTlsParameterHook,
 }

@@ -1,14 +1,18 @@
 """SPF at MAIL (RFC 7208)."""
 
 import logging
+from dataclasses import dataclass
+from typing import Annotated
 
+from compostela.base.declarations import Boolean
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, defer, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mailauth.spf.evaluation import check_identity
 from compostela.mailauth.spf.result import SpfCode, SpfIdentity, SpfResult, received_spf
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
 _log = logging.getLogger(__name__)
 
@@ -19,21 +23,33 @@ _TEMPORARY = defer(451, "4.4.3", "Temporarily rejected: Problem on SPF lookup")
 _PERMANENT = deny(554, "5.7.1", "Block caused by an invalid SPF record")
 
 
+@dataclass(frozen=True, slots=True)
+class SPFHandlerSettings:
+    """Parameters of `SPFHandler`."""
+
+    blocks_softfail: Annotated[bool, Boolean("blockSoftFail")] = False
+    """Whether a soft fail is refused like a fail."""
+    blocks_permerror: Annotated[bool, Boolean("blockPermError")] = True
+    """Whether mail is refused if the domain's SPF record is wrong."""
+    checks_all: Annotated[bool, Boolean("checkAuthNetworks")] = False
+    """Whether clients that may relay are checked too."""
+
+
 class SPFHandler(SmtpHook):
     """Asks at MAIL whether the domain of the sender, or with the null sender the name given at HELO, lets the client use its
     name. A fail is refused; the result goes into the mail attribute `org.apache.james.spf.header`, as the text of a
     Received-SPF field. Clients that may relay are not asked about, unless `checkAuthNetworks` is true."""
 
+    parameters = SPFHandlerSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._blocks_softfail = settings.boolean("blockSoftFail", False)
-        self._blocks_permerror = settings.boolean("blockPermError", True)
-        self._checks_all = settings.boolean("checkAuthNetworks", False)
+        self._settings = read(SPFHandlerSettings, settings)
         self._dns = context.authentication_dns
         self._clock = context.clock
 
     async def on_mail(self, session: SmtpSession, sender: MailAddress | None) -> HookResult:
-        if (session.relaying_allowed and not self._checks_all) or (sender is None and session.helo is None):
+        if (session.relaying_allowed and not self._settings.checks_all) or (sender is None and session.helo is None):
             return DECLINED
         identity = SpfIdentity(session.remote_address, session.helo or "unknown", sender)
         result = await check_identity(identity, self._dns, self._clock.now(), session.hello_name)
@@ -54,9 +70,9 @@ class SPFHandler(SmtpHook):
         match result.code:
             case SpfCode.FAIL:
                 return _refusal(result, domain)
-            case SpfCode.SOFTFAIL if self._blocks_softfail:
+            case SpfCode.SOFTFAIL if self._settings.blocks_softfail:
                 return _refusal(result, domain)
-            case SpfCode.PERMERROR if self._blocks_permerror:
+            case SpfCode.PERMERROR if self._settings.blocks_permerror:
                 return _PERMANENT
             case SpfCode.TEMPERROR:
                 return _TEMPORARY
@@ -72,6 +88,6 @@ def _refusal(result: SpfResult, domain: str) -> HookResult:
     return deny(554, "5.7.1", told[:MAX_TEXT])
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "SPFHandler": SPFHandler,
 }

@@ -9,7 +9,6 @@ from compostela.core.mail.model import Mail
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookFactory
 
 _VALUE = deny(501, "5.5.4", "SMTPUTF8 takes no value")
 _NOT_DECLARED = deny(553, "5.6.7", "An internationalised address needs SMTPUTF8")
@@ -41,7 +40,7 @@ class SmtpUtf8RcptHook(SmtpHook):
         return DECLINED if recipient.is_ascii or session.is_utf8 else _NOT_DECLARED
 
 
-HOOKS: dict[str, HookFactory] = {
-    "SmtpUtf8MailHook": lambda settings, _: SmtpUtf8MailHook(settings),
-    "SmtpUtf8RcptHook": lambda settings, _: SmtpUtf8RcptHook(settings),
+HOOKS: dict[str, type[SmtpHook]] = {
+    "SmtpUtf8MailHook": SmtpUtf8MailHook,
+    "SmtpUtf8RcptHook": SmtpUtf8RcptHook,
 }

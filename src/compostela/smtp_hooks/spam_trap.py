@@ -1,16 +1,20 @@
 """Spam traps: addresses that only a harvester knows."""
 
 import logging
+from dataclasses import dataclass
+from typing import Annotated
 
 from cachetools import TLRUCache
 
 from compostela.base.clock import Clock
+from compostela.base.declarations import Duration, Many
+from compostela.base.declared import read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.smtp_hooks.hooks import DECLINED, HookResult, SmtpHook, deny
 from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.model.mail_address import MailAddress
-from compostela.smtp_hooks.context import HookContext, HookFactory
+from compostela.smtp_hooks.context import HookContext
 
 _log = logging.getLogger(__name__)
 
@@ -29,22 +33,34 @@ class BlockedAddresses(TLRUCache[str, float, float]):
         super().__init__(most, lambda _address, seconds, now: now + seconds, clock.monotonic)
 
 
+def _trap(text: str) -> MailAddress:
+    try:
+        return MailAddress.parse(text)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{text!r}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SpamTrapHandlerSettings:
+    """Parameters of `SpamTrapHandler`."""
+
+    traps: Annotated[frozenset[MailAddress], Many("spamTrapRecip", _trap, frozenset, required=True)] = frozenset()
+    """The traps."""
+    block_seconds: Annotated[float, Duration("blockTime", unit="ms")] = 4320.0
+    """How long a client that wrote to a trap is shut out."""
+
+
 class SpamTrapHandler(SmtpHook):
     """Refuses recipients in `spamTrapRecip`, and then every recipient from the same client address for `blockTime`, on all servers
     of the process that have this handler. Clients that may relay are neither trapped nor refused, so that one user's mistake does
     not shut out a whole office."""
 
+    parameters = SpamTrapHandlerSettings
+
     def __init__(self, settings: Settings, context: HookContext) -> None:
         super().__init__(settings)
-        self._traps: set[MailAddress] = set()
-        for text in settings.strings("spamTrapRecip"):
-            try:
-                self._traps.add(MailAddress.parse(text))
-            except InvalidArgument as error:
-                settings.error(f"{text!r}: {error}", "spamTrapRecip")
-        if not settings.strings("spamTrapRecip"):
-            settings.error("SpamTrapHandler needs 'spamTrapRecip'")
-        self._block_seconds = settings.duration("blockTime", 4320.0, unit="ms")
+        made = read(SpamTrapHandlerSettings, settings)
+        self._traps, self._block_seconds = made.traps, made.block_seconds
         self._blocked = context.shared(BlockedAddresses, lambda: BlockedAddresses(context.clock))
 
     async def on_rcpt(self, session: SmtpSession, sender: MailAddress | None, recipient: MailAddress) -> HookResult:
@@ -60,6 +76,6 @@ class SpamTrapHandler(SmtpHook):
         return _BLOCKED if session.remote_address in self._blocked else DECLINED
 
 
-HOOKS: dict[str, HookFactory] = {
+HOOKS: dict[str, type[SmtpHook]] = {
     "SpamTrapHandler": SpamTrapHandler,
 }

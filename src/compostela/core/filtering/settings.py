@@ -1,9 +1,9 @@
-"""`crowdsec.properties` and `rspamd.properties`."""
+"""`crowdsec.properties`, `rspamd.properties`, and parameters that mailets and SMTP hooks share."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from compostela.base.declarations import Boolean, Duration, Parsed, Text
+from compostela.base.declarations import Boolean, Duration, Integer, Parsed, Text
 from compostela.base.declared import Reader, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
@@ -50,6 +50,16 @@ class RspamdSettings:
     """For an answer."""
     per_user_bayes: Annotated[bool, Boolean("perUserBayes")] = False
     """Whether each recipient has own statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpamdSettings:
+    """Where spamd is."""
+
+    host: Annotated[str, Parsed("spamdHost", str)] = "localhost"
+    """Host of spamd."""
+    port: Annotated[int, Integer("spamdPort", minimum=1, maximum=65_535)] = 783
+    """Its port."""
 
 
 read_rspamd_settings = Reader(RspamdSettings)

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
+from compostela.base.declared import NoSettings
 from compostela.base.settings import Settings
 from compostela.core.authentication.static_accounts import NO_ACCOUNTS, StaticAccounts
 from compostela.core.mail.model import Mail
@@ -60,9 +61,13 @@ def defer(
 
 class SmtpHook:
     """Base of all hooks. The constructor gets the `<handler>` element, whose children are its parameters, and what the
-    server offers to hooks; it reads its parameters and leaves the rest to be complained about."""
+    server offers to hooks (`compostela.smtp_hooks.context.HookContext`). It reads its parameters; what it does not ask for is reported
+    as unknown. `parameters` is the class that declares them, which the constructor reads with `compostela.base.declared.read`."""
 
-    def __init__(self, settings: Settings) -> None:
+    parameters: ClassVar[type] = NoSettings
+    """What the reference shows of the parameters. A hook may also read them from `settings` without a declaration."""
+
+    def __init__(self, settings: Settings, context: object = None) -> None:
         self.settings = settings
 
     async def on_connect(self, session: SmtpSession) -> HookResult:

@@ -1,6 +1,6 @@
 """The packaged mailets by their names."""
 
-from compostela.processing.mailet import MailetFactory
+from compostela.processing.mailet import Mailet
 from compostela.processing.mailets import (
     amqp,
     arc,
@@ -40,7 +40,7 @@ from compostela.processing.mailets import (
 )
 from compostela.processing.remote_delivery.mailet import RemoteDelivery
 
-MAILETS: dict[str, MailetFactory] = {
+MAILETS: dict[str, type[Mailet]] = {
     mailet.__name__: mailet
     for mailet in (
         amqp.AmqpForwardAttribute,

@@ -2,6 +2,7 @@
 
 import logging
 
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
 from compostela.mailauth.arc.chain import ChainStatus
@@ -9,7 +10,7 @@ from compostela.mailauth.arc.sealing import ArcSealer
 from compostela.mailauth.arc.verification import ArcResult, ArcVerification
 from compostela.mime.authentication_results import MethodResult, results_text
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.mailets.dkim import signer_of
+from compostela.processing.mailets.dkim import SigningSettings, signer_of
 from compostela.processing.pipeline_run import PipelineRun
 
 _log = logging.getLogger(__name__)
@@ -49,9 +50,11 @@ class ARCSign(Mailet):
     `DKIMSign`; `d=` is one of your domains, and `h=` has no ARC fields. A chain that an earlier handler called broken, one of 50
     sets, and one whose keys cannot be had for now get no further set."""
 
+    parameters = SigningSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._sealer = signer_of(settings, context, ArcSealer, "ARCSign cannot seal")
+        self._sealer = signer_of(read(SigningSettings, settings), self, ArcSealer, "ARCSign cannot seal")
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         header, now = mail.content.header, self.context.clock.now()

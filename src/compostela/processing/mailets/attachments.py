@@ -4,10 +4,13 @@ import asyncio
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, Self
 
+from compostela.base.declarations import Boolean, Parsed, Text, Word
+from compostela.base.declared import Declared, read
 from compostela.base.expressions import compiled
 from compostela.base.settings import Settings
 from compostela.core.mail.attributes import AttributeValue
@@ -20,7 +23,7 @@ from compostela.mime.scanner import describe
 from compostela.mime.structure import Part
 from compostela.mime.text import decoded_octets
 from compostela.processing.mailet import Mailet, MailetContext
-from compostela.processing.mailets.substitutions import Substitutions, parse_list
+from compostela.processing.mailets.substitutions import NO_SUBSTITUTIONS, Substitutions, parse_list
 from compostela.processing.mailets.texts import edit
 from compostela.processing.pipeline_run import PipelineRun
 
@@ -38,26 +41,43 @@ class _Found(NamedTuple):
     """The part as it is sent, with its header."""
 
 
+@dataclass(frozen=True, slots=True)
+class StripAttachmentSettings(Declared):
+    """Parameters of `StripAttachment`."""
+
+    pattern: Annotated[re.Pattern[str] | None, Parsed("pattern", compiled, "regular expression")] = None
+    """Matches the whole name of an attachment that is chosen."""
+    not_pattern: Annotated[re.Pattern[str] | None, Parsed("notpattern", compiled, "regular expression")] = None
+    """Matches the whole name of an attachment that is not chosen."""
+    media_type: Annotated[str, Text("mimeType")] = ""
+    """Attachments of this type are chosen, whatever their names."""
+    removed: Annotated[str, Word("remove", ("no", "matched", "all"))] = "no"
+    """Which attachments are removed from the message; `matched` are those that are chosen."""
+    directory: Annotated[str, Text("directory")] = ""
+    """Folder for files with the content of the chosen attachments."""
+    attribute: Annotated[str, Text("attribute")] = ""
+    """Mail attribute for the chosen attachments: a map of names to parts with their header."""
+    decodes_names: Annotated[bool, Boolean("decodeFilename")] = False
+    """Whether encoded words in names are decoded."""
+    renaming: Annotated[Substitutions, Parsed("replaceFilenamePattern", parse_list, "substitutions")] = NO_SUBSTITUTIONS
+    """Changes of names, as `/expression/replacement/flags/`."""
+
+    def completed(self, settings: Settings) -> Self:
+        if not any(settings.has(name) for name in ("pattern", "notpattern", "mimeType")):
+            settings.error("StripAttachment needs 'pattern', 'notpattern' or 'mimeType'")
+        return self
+
+
 class StripAttachment(Mailet):
-    """Saves and removes attachments: those whose whole name matches `pattern` and not `notpattern`, and those of the type `mimeType`.
-    They are saved to files in `directory` and as parts, with their header, in the map `attribute`. `remove` is `no`, `matched` or
-    `all`. `decodeFilename` decodes encoded words in names; `replaceFilenamePattern` (`/expression/replacement/flags/`) changes names."""
+    """Saves and removes attachments: those whose whole name matches `pattern` and not `notpattern`, and those of the type `mimeType`."""
+
+    parameters = StripAttachmentSettings
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._pattern = settings.parsed("pattern", None, compiled)
-        self._not_pattern = settings.parsed("notpattern", None, compiled)
-        self._type = settings.text("mimeType", "").lower().encode()
-        if not any(settings.has(name) for name in ("pattern", "notpattern", "mimeType")):
-            settings.error("StripAttachment needs 'pattern', 'notpattern' or 'mimeType'")
-        self._remove = settings.text("remove", "no").lower()
-        if self._remove not in ("no", "matched", "all"):
-            settings.error(f"{self._remove!r} is none of no, matched, all", "remove")
-        directory = settings.text("directory", "")
-        self._directory = self.context.resolve(directory) if directory else None
-        self._attribute = settings.text("attribute", "")
-        self._decode = settings.boolean("decodeFilename", False)
-        self._renaming = settings.parsed("replaceFilenamePattern", Substitutions(), parse_list)
+        self._settings = read(StripAttachmentSettings, settings)
+        self._type = self._settings.media_type.lower().encode()
+        self._directory = self.context.resolve(self._settings.directory) if self._settings.directory else None
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         found: list[_Found] = []
@@ -77,13 +97,14 @@ class StripAttachment(Mailet):
         _extend(mail, REMOVED, [one.name for one in found if self._is_removed(one)])
 
     def _is_removed(self, found: _Found) -> bool:
-        return self._remove == "all" or (self._remove == "matched" and found.is_matched)
+        return self._settings.removed == "all" or (self._settings.removed == "matched" and found.is_matched)
 
     async def _keep(self, mail: Mail, matched: list[_Found]) -> None:
-        if self._attribute and matched:
-            kept = mail.attributes.get(self._attribute)
+        attribute = self._settings.attribute
+        if attribute and matched:
+            kept = mail.attributes.get(attribute)
             parts = dict(kept) if isinstance(kept, dict) else {}
-            mail.attributes[self._attribute] = {**parts, **{one.name: one.octets for one in matched}}
+            mail.attributes[attribute] = {**parts, **{one.name: one.octets for one in matched}}
         if self._directory is not None:
             saved = [await asyncio.to_thread(_save, self._directory, one.name, _content(one)) for one in matched]
             _extend(mail, SAVED, saved)
@@ -98,20 +119,21 @@ class StripAttachment(Mailet):
             is_typed = bool(self._type) and part.type + b"/" + part.subtype == self._type
             if raw is None and not is_typed:
                 continue
-            name = self._renaming.apply(self._name_of(raw))
+            name = self._settings.renaming.apply(self._name_of(raw))
             found.append(_Found(part, name, is_typed or self._matches(name), body[part.header[0] : part.body[1]]))
         return found
 
     def _name_of(self, raw: bytes | None) -> str:
         if raw is None:
             return "attachment"
-        return decode(raw) if self._decode else raw.decode("utf-8", "replace")
+        return decode(raw) if self._settings.decodes_names else raw.decode("utf-8", "replace")
 
     def _matches(self, name: str) -> bool:
-        if self._pattern is None and self._not_pattern is None:
+        pattern, not_pattern = self._settings.pattern, self._settings.not_pattern
+        if pattern is None and not_pattern is None:
             return False
-        wanted = self._pattern is None or self._pattern.fullmatch(name) is not None
-        return wanted and (self._not_pattern is None or self._not_pattern.fullmatch(name) is None)
+        wanted = pattern is None or pattern.fullmatch(name) is not None
+        return wanted and (not_pattern is None or not_pattern.fullmatch(name) is None)
 
 
 def _extend(mail: Mail, attribute: str, values: Sequence[AttributeValue]) -> None:
@@ -135,12 +157,22 @@ def _save(directory: Path, name: str, data: bytes) -> str:
     return Path(path).name
 
 
+@dataclass(frozen=True, slots=True)
+class SavedAttachmentsSettings:
+    """Parameters of the mailets that use what `StripAttachment` saved."""
+
+    attribute: Annotated[str, Text("attribute")]
+    """The mail attribute with the map."""
+
+
 class RecoverAttachment(Mailet):
     """Puts the parts in the map `attribute`, as `StripAttachment` saves them, back at the end of the message."""
 
+    parameters = SavedAttachmentsSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._attribute = settings.required("attribute")
+        self._attribute = read(SavedAttachmentsSettings, settings).attribute
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         kept = mail.attributes.get(self._attribute)
@@ -166,9 +198,11 @@ def with_parts(header: bytes, body: bytes, parts: list[bytes]) -> tuple[bytes, b
 class MimeDecodingMailet(Mailet):
     """Replaces the parts in the map `attribute`, as `StripAttachment` saves them, with their decoded content."""
 
+    parameters = SavedAttachmentsSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._attribute = settings.required("attribute")
+        self._attribute = read(SavedAttachmentsSettings, settings).attribute
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         kept = mail.attributes.get(self._attribute)

@@ -2,7 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
 
+from compostela.base.declarations import Boolean, Choice, Integer, Parsed
+from compostela.base.declared import read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.bayes.judgement import probability, tokens
@@ -31,10 +35,14 @@ def _corpus(text: str) -> str:
     return text
 
 
-def _read_common(settings: Settings) -> tuple[str, int]:
-    """`repositoryPath` and `maxSize`."""
-    corpus = settings.parsed("repositoryPath", "", _corpus) if settings.required("repositoryPath") else ""
-    return corpus, settings.integer("maxSize", 100_000, minimum=1)
+@dataclass(frozen=True, slots=True)
+class CorpusSettings:
+    """Parameters of both mailets."""
+
+    corpus: Annotated[str, Parsed("repositoryPath", _corpus)]
+    """Name of what was learnt, and no more than a name."""
+    max_bytes: Annotated[int, Integer("maxSize", minimum=1)] = 100_000
+    """Octets of the largest mail whose words are looked at."""
 
 
 def _texts(header: bytes, body: bytes) -> Iterator[tuple[str, str]]:
@@ -61,32 +69,47 @@ def _fed_tokens(header: bytes, body: bytes) -> list[set[bytes]]:
     return found or [_message_tokens(header, body)]
 
 
+def _field_name(text: str) -> str:
+    if not text.isascii() or not text.replace("-", "").isalnum():
+        raise InvalidArgument(f"{text!r} is not the name of a header field")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class BayesianAnalysisSettings(CorpusSettings):
+    """Parameters of `BayesianAnalysis`."""
+
+    field: Annotated[str, Parsed("headerName", _field_name)] = "X-MessageIsSpamProbability"
+    """The field that takes the probability."""
+    ignores_local: Annotated[bool, Boolean("ignoreLocalSender")] = False
+    """Whether mail from domains of this server is not judged."""
+    tags_subject: Annotated[bool, Boolean("tagSubject")] = True
+    """Whether the subject of a mail above 10 % begins with the probability."""
+
+
 class BayesianAnalysis(Mailet):
-    """Notes the probability that a mail is spam, from 0 to 1, in the field `headerName` (`X-MessageIsSpamProbability`) and the attribute
+    """Notes the probability that a mail is spam, from 0 to 1, in the field `headerName` and the attribute
     `org.apache.james.spam.probability`. It compares the words with those that `BayesianAnalysisFeeder` has learnt under the same
-    `repositoryPath`, which is a name and no more. With `tagSubject` the subject of a mail above 10 % begins with it, as in `[95% SPAM]`
+    `repositoryPath`. With `tagSubject` the subject of a mail above 10 % begins with it, as in `[95% SPAM]`
     (`spam` up to 90 %). Mail over `maxSize` octets (100,000), and with `ignoreLocalSender` mail from domains of this server, is not
     judged, nor is any before both ham and spam were learnt: then there is no field."""
 
+    parameters = BayesianAnalysisSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._corpus, self._most_bytes = _read_common(settings)
-        self._field = settings.text("headerName", "X-MessageIsSpamProbability")
-        self._ignores_local = settings.boolean("ignoreLocalSender", False)
-        self._tags = settings.boolean("tagSubject", True)
-        if not self._field.isascii() or not self._field.replace("-", "").isalnum():
-            settings.error(f"{self._field!r} is not the name of a header field", "headerName")
+        self._settings = read(BayesianAnalysisSettings, settings)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        if mail.size > self._most_bytes or (self._ignores_local and await self._is_local(mail)):
+        if mail.size > self._settings.max_bytes or (self._settings.ignores_local and await self._is_local(mail)):
             return
         found = await asyncio.to_thread(_message_tokens, mail.content.header, await mail.content.body.read())
-        likely = probability(await self.context.token_corpora.look_up(self._corpus, found), found)
+        likely = probability(await self.context.token_corpora.look_up(self._settings.corpus, found), found)
         if likely is None:
             return
         mail.attributes[PROBABILITY] = likely
-        replace_field(mail, self._field, f"{likely:.4f}")
-        if self._tags and likely > _LIKELY:
+        replace_field(mail, self._settings.field, f"{likely:.4f}")
+        if self._settings.tags_subject and likely > _LIKELY:
             subject = decode(Headers(mail.content.header).get(b"Subject") or b"")
             word = "SPAM" if likely > _CERTAIN else "spam"
             replace_field(mail, "Subject", f"[{likely:.0%} {word}] {subject}".strip())
@@ -95,24 +118,30 @@ class BayesianAnalysis(Mailet):
         return mail.sender is not None and await self.context.domains.contains(mail.sender.domain)
 
 
+@dataclass(frozen=True, slots=True)
+class BayesianAnalysisFeederSettings(CorpusSettings):
+    """Parameters of `BayesianAnalysisFeeder`."""
+
+    feed: Annotated[Feed, Choice("feedType", {one.value: one for one in Feed}, required=True)] = Feed.HAM
+    """What the mail is."""
+
+
 class BayesianAnalysisFeeder(Mailet):
     """Learns the words of a mail as those of ham or spam (`feedType`), for `BayesianAnalysis` with the same `repositoryPath`: of the messages that
     are attached to it (message/rfc822, the first 20), or else its own. A mail that was learnt ends
     here; one over `maxSize` octets (100,000) is not learnt and goes on."""
 
+    parameters = BayesianAnalysisFeederSettings
     acts_outside = True
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._corpus, self._most_bytes = _read_common(settings)
-        self._feed = Feed.HAM
-        if settings.required("feedType"):
-            self._feed = settings.choice("feedType", Feed.HAM, {one.value: one for one in Feed})
+        self._settings = read(BayesianAnalysisFeederSettings, settings)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        if mail.size > self._most_bytes:
+        if mail.size > self._settings.max_bytes:
             return
         effect = run.effect("bayes")
         messages = await asyncio.to_thread(_fed_tokens, mail.content.header, await mail.content.body.read())
-        await self.context.token_corpora.train(self._corpus, self._feed, messages, effect)
+        await self.context.token_corpora.train(self._settings.corpus, self._settings.feed, messages, effect)
         mail.state = GHOST

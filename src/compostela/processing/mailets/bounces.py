@@ -1,7 +1,11 @@
 """Mailets that tell a sender what became of a mail."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
+from compostela.base.declarations import Boolean, Choice, Parsed, Text, Word
+from compostela.base.declared import Declared, read
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail import notification
@@ -29,25 +33,70 @@ _ATTACHMENTS = {"message": Attachment.MESSAGE, "all": Attachment.MESSAGE, "heads
                 "none": Attachment.NONE, "body": Attachment.MESSAGE, "unaltered": Attachment.MESSAGE}  # fmt: skip
 
 
+def _sender(text: str) -> MailAddress | None:
+    return None if text in ("postmaster", "unaltered", "sender") else MailAddress.parse(text)
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationSettings(Declared):
+    """Parameters of both mailets."""
+
+    WITHOUT_EFFECT: ClassVar[tuple[str, ...]] = ("debug", "inline")
+
+    prefix: Annotated[str, Text("prefix")] = "Re:"
+    """What the subject begins with."""
+    attachment: Annotated[Attachment, Choice("attachment", _ATTACHMENTS)] = Attachment.MESSAGE
+    """How much of the mail is attached: `heads` is its header, `none` nothing, all others the message."""
+    passes_through: Annotated[bool, Boolean("passThrough")] = True
+    """Whether the mail goes on."""
+    sender: Annotated[MailAddress | None, Parsed("sender", _sender, "address")] = None
+    """Author of the notification; by default, and with `postmaster`, `unaltered` and `sender`, the postmaster."""
+
+    def form(self, sender: MailAddress) -> ReportForm:
+        """The form of the notification as a report."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class BounceSettings(NotificationSettings):
+    """Parameters of `Bounce`."""
+
+    WITHOUT_EFFECT = (*NotificationSettings.WITHOUT_EFFECT, "attachError", "attachStackTrace")
+
+    message: Annotated[str, Text("message", older=("notice",))] = DEFAULT_MESSAGE
+    """The text. `[machine]` becomes the server's own name."""
+
+    def form(self, sender: MailAddress) -> ReportForm:
+        return ReportForm(delivery_reports.FAILED, sender, self.prefix, self.message, self.attachment)
+
+
+@dataclass(frozen=True, slots=True)
+class DSNBounceSettings(NotificationSettings):
+    """Parameters of `DSNBounce`."""
+
+    action: Annotated[str, Word("action", delivery_reports.ACTIONS)] = delivery_reports.FAILED
+    """What became of the mail (RFC 3464 §2.3.3)."""
+    message: Annotated[str, Text("messageString")] = DEFAULT_MESSAGE
+    """The text for people. `[machine]` becomes the server's own name."""
+    default_status: Annotated[str, Text("defaultStatus")] = "unknown"
+    """Status of recipients whose error has none."""
+
+    def form(self, sender: MailAddress) -> ReportForm:
+        return ReportForm(self.action, sender, self.prefix, self.message, self.attachment, self.default_status)
+
+
 class _Notification(Mailet):
     """Common to both: to the reverse path, from the null sender, never about a mail that has a null sender itself, nor about
     recipients of whom the sender did not want to hear this (NOTIFY, RFC 3461 §4.1)."""
 
+    parameters: ClassVar[type[NotificationSettings]]
     condition = notification.FAILURE
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._prefix = settings.text("prefix", "Re:")
-        self._attachment = settings.choice("attachment", Attachment.MESSAGE, _ATTACHMENTS)
-        self._pass_through = settings.boolean("passThrough", True)
-        self._sender = self._read_sender(settings)
-        settings.ignored("debug", "inline")
-
-    def _read_sender(self, settings: Settings) -> MailAddress:
-        text = settings.text("sender", "postmaster")
-        if text in ("postmaster", "unaltered", "sender"):
-            return self.context.postmaster
-        return settings.parsed("sender", self.context.postmaster, MailAddress.parse)
+        made = read(self.parameters, settings)
+        self._passes_through = made.passes_through
+        self._form = made.form(made.sender or context.postmaster)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         told = [one for one in mail.recipients if notification.wants(mail, one, self.condition, unless_told=True)]
@@ -57,7 +106,7 @@ class _Notification(Mailet):
             content = await self._build(about, mail.sender)
             made = notice(about, mail.sender, content, self.context.clock.now(), effect)
             await self.context.queues.queue(SPOOL).enqueue(made, effect=effect)
-        if not self._pass_through:
+        if not self._passes_through:
             mail.state = GHOST
 
     @abstractmethod
@@ -68,24 +117,22 @@ class _Notification(Mailet):
 class Bounce(_Notification):
     """A note that a person can read; for senders who have used DSN (RFC 3461) in the form of a delivery status notification."""
 
-    def __init__(self, settings: Settings, context: MailetContext) -> None:
-        super().__init__(settings, context)
-        self._message = settings.text("message", settings.text("notice", DEFAULT_MESSAGE))
-        settings.ignored("attachError", "attachStackTrace")
+    parameters = BounceSettings
 
     async def _build(self, mail: Mail, to: MailAddress) -> MessageContent:
         if notification.is_asked(mail):
-            form = ReportForm(delivery_reports.FAILED, self._sender, self._prefix, self._message, self._attachment)
-            return await delivery_reports.report(mail, to, form, self.context.hello_name, self.context.clock.now())
-        text = self._message.replace("[machine]", self.context.hello_name)
+            return await delivery_reports.report(
+                mail, to, self._form, self.context.hello_name, self.context.clock.now()
+            )
+        text = self._form.text.replace("[machine]", self.context.hello_name)
         text += "\r\nFailed recipient(s):\r\n" + "".join(f"{recipient}\r\n" for recipient in mail.recipients)
         if mail.error_message:
             text += f"\r\nError message:\r\n{delivery_reports.public(mail.error_message)}\r\n"
         headers = delivery_reports.notice_headers(
-            mail, to, self._sender, self._prefix, self.context.hello_name, self.context.clock.now()
+            mail, to, self._form.sender, self._form.prefix, self.context.hello_name, self.context.clock.now()
         )
         utf8 = is_international(mail)
-        original = await original_part(mail, self._attachment)
+        original = await original_part(mail, self._form.attachment)
         if original:
             header, body = multipart(headers, "mixed", [text_part(text), *original], utf8=utf8)
         else:
@@ -96,20 +143,11 @@ class Bounce(_Notification):
 class DSNBounce(_Notification):
     """A delivery status notification (RFC 3464)."""
 
+    parameters = DSNBounceSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        action = settings.text("action", delivery_reports.FAILED).lower()
-        if action not in delivery_reports.ACTIONS:
-            settings.error(f"{action!r} is none of {', '.join(delivery_reports.ACTIONS)}", "action")
-        self.condition = delivery_reports.condition_of(action)
-        self._form = ReportForm(
-            action=action,
-            sender=self._sender,
-            prefix=self._prefix,
-            text=settings.text("messageString", DEFAULT_MESSAGE),
-            attachment=self._attachment,
-            default_status=settings.text("defaultStatus", "unknown"),
-        )
+        self.condition = delivery_reports.condition_of(self._form.action)
 
     async def _build(self, mail: Mail, to: MailAddress) -> MessageContent:
         return await delivery_reports.report(mail, to, self._form, self.context.hello_name, self.context.clock.now())

@@ -8,8 +8,10 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from compostela.base.declarations import Text
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.mail.attributes import AttributeValue
 from compostela.core.mail.model import Mail
@@ -99,15 +101,27 @@ def _octets_in(value: AttributeValue) -> Iterator[tuple[str, bytes]]:
                 yield name, one.encode("utf-8", "replace")
 
 
+@dataclass(frozen=True, slots=True)
+class ICalendarParserSettings:
+    """Parameters of `ICalendarParser`."""
+
+    source: Annotated[str, Text("sourceAttribute")] = "icsAttachments"
+    """The map with what is parsed."""
+    destination: Annotated[str, Text("destinationAttribute")] = "calendars"
+    """The map for what is a calendar."""
+
+
 class ICalendarParser(Mailet):
     """Parses the calendars in the map `sourceAttribute` (`icsAttachments`), as `StripAttachment` and `MimeDecodingMailet` leave them, and
     puts those that are calendars into the map `destinationAttribute` (`calendars`) under the same names: as octets, since attributes
     are kept with the mail. Calendars over 1 MiB, and those after the hundredth, are left out."""
 
+    parameters = ICalendarParserSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._source = settings.text("sourceAttribute", "icsAttachments")
-        self._destination = settings.text("destinationAttribute", "calendars")
+        made = read(ICalendarParserSettings, settings)
+        self._source, self._destination = made.source, made.destination
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         if self._source not in mail.attributes:
@@ -124,14 +138,24 @@ class ICalendarParser(Mailet):
         mail.attributes[self._destination] = parsed
 
 
+@dataclass(frozen=True, slots=True)
+class ICALToHeaderSettings:
+    """Parameters of `ICALToHeader`."""
+
+    attribute: Annotated[str, Text("attribute")] = "icalendar"
+    """The map with the calendars."""
+
+
 class ICALToHeader(Mailet):
     """Notes the first calendar of the map `attribute` (`icalendar`) in the header: `X-MEETING-UID`, `X-MEETING-METHOD`,
     `X-MEETING-RECURRENCE-ID`, `X-MEETING-SEQUENCE` and `X-MEETING-DTSTAMP`, each if the calendar has it. Fields of these names that
     the message had are replaced."""
 
+    parameters = ICALToHeaderSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._attribute = settings.text("attribute", "icalendar")
+        self._attribute = read(ICALToHeaderSettings, settings).attribute
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         first = next(_octets_in(mail.attributes.get(self._attribute)), None)
@@ -151,6 +175,18 @@ class ICALToHeader(Mailet):
                 replace_field(mail, name, value)
 
 
+@dataclass(frozen=True, slots=True)
+class ICALToJsonAttributeSettings:
+    """Parameters of `ICALToJsonAttribute`."""
+
+    source: Annotated[str, Text("source")] = "icalendar"
+    """The map with the calendars."""
+    raw: Annotated[str, Text("rawSource")] = "attachments"
+    """The map with their texts, under the same names."""
+    destination: Annotated[str, Text("destination")] = "icalendarJson"
+    """The map for the JSON objects."""
+
+
 class ICALToJsonAttribute(Mailet):
     """Puts one JSON object for each recipient and each calendar of the map `source` (`icalendar`) into the map `destination`
     (`icalendarJson`), as octets under `calendar/recipient`: `ical` (the text in the map `rawSource`, by default `attachments`, under
@@ -158,11 +194,12 @@ class ICALToJsonAttribute(Mailet):
     (`0` if missing), and `dtstamp`, `method` and `recurrence-id`, which may be null. A calendar without UID or without its text, and a
     mail without sender, has no JSON."""
 
+    parameters = ICALToJsonAttributeSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._source = settings.text("source", "icalendar")
-        self._raw = settings.text("rawSource", "attachments")
-        self._destination = settings.text("destination", "icalendarJson")
+        made = read(ICALToJsonAttributeSettings, settings)
+        self._source, self._raw, self._destination = made.source, made.raw, made.destination
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         calendars = list(_octets_in(mail.attributes.get(self._source)))[:MAX_CALENDARS]

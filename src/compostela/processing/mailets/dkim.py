@@ -1,9 +1,12 @@
 """Mailets that sign with DKIM and look at signatures (RFC 6376)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
+from compostela.base.declarations import Parsed, Text
+from compostela.base.declared import Declared, read
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.model import Mail
@@ -25,32 +28,56 @@ _ENVELOPE_FIELDS = frozenset(
 RESULT, FLAG = "jDKIM.AUTHRESULT", "jDKIM.AUTHRESULT.FLAG"
 
 
-def read_signing(
-    resolve: Callable[[str], Path], template: str, pem: str, url: str, password: str
-) -> tuple[SignatureTemplate, PrivateKey]:
-    """Of the parameters of `DKIMSign`. Raises `OSError`, `ValueError` and `TypeError` with the reason."""
-    if not pem and not url:
+@dataclass(frozen=True, slots=True)
+class _AnyLineEnds(Declared):
+    """Every message that comes in has CRLF, whatever `forceCRLF` says."""
+
+    WITHOUT_EFFECT = ("forceCRLF",)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSettings(_AnyLineEnds):
+    """Template and key of a signature."""
+
+    template: Annotated[str, Text("signatureTemplate")]
+    """The signature without its values, as `v=1; s=selector; d=example.org; h=from:to:subject; a=rsa-sha256; bh=; b=;`."""
+    pem: Annotated[str, Text("privateKey")] = field(default="", repr=False)
+    """The private key, in PEM."""
+    path: Annotated[str, Text("privateKeyFilepath")] = ""
+    """The file with the private key, if there is no `privateKey`."""
+    password: Annotated[str, Text("privateKeyPassword")] = field(default="", repr=False)
+    """Password of the private key."""
+
+
+@dataclass(frozen=True, slots=True)
+class DKIMSignSettings(SigningSettings):
+    """Parameters of `DKIMSign`."""
+
+    default_domain: Annotated[Domain | None, Parsed("defaultDomain", Domain.parse, "domain")] = None
+    """The domain that signs mail without a sender, with `d=%MAIL_FROM`."""
+
+
+def read_signing(resolve: Callable[[str], Path], signing: SigningSettings) -> tuple[SignatureTemplate, PrivateKey]:
+    """Read the key. Raises `OSError`, `ValueError` and `TypeError` with the reason."""
+    if not signing.pem and not signing.path:
         raise ValueError("there is neither 'privateKey' nor 'privateKeyFilepath'")
-    key = load_private_key(pem.encode() if pem else resolve(url).read_bytes(), password)
-    return parse_template(template, key.algorithm.value), key
+    key = load_private_key(
+        signing.pem.encode() if signing.pem else resolve(signing.path).read_bytes(), signing.password
+    )
+    return parse_template(signing.template, key.algorithm.value), key
 
 
 def signer_of(
-    settings: Settings, context: MailetContext, make: Callable[[SignatureTemplate, PrivateKey], Signer], problem: str
+    signing: SigningSettings, mailet: Mailet, make: Callable[[SignatureTemplate, PrivateKey], Signer], problem: str
 ) -> Signer | None:
-    """What `make` makes of the parameters of `DKIMSign`. Return None after a complaint, which begins with `problem`. `make` raises
-    `ValueError` with a reason."""
-    # every message that comes in has such line ends
-    settings.ignored("forceCRLF")
-    template = settings.required("signatureTemplate")
-    pem, url = settings.text("privateKey", ""), settings.text("privateKeyFilepath", "")
-    password = settings.text("privateKeyPassword", "")
-    if not template:
+    """What `make` makes of template and key. Return None after a complaint, which begins with `problem`. `make` raises `ValueError` with
+    a reason."""
+    if not signing.template:
         return None
     try:
-        return make(*read_signing(context.resolve, template, pem, url, password))
+        return make(*read_signing(mailet.context.resolve, signing))
     except (OSError, ValueError, TypeError) as error:
-        settings.error(f"{problem}: {error}")
+        mailet.settings.error(f"{problem}: {error}")
         return None
 
 
@@ -67,10 +94,13 @@ class DKIMSign(Mailet):
     """Puts a DKIM-Signature on top. What changes the message afterwards breaks it: let it be the last before `RemoteDelivery`. With
     `d=%MAIL_FROM` mail from domains that are not ours stays unsigned; mail without a sender is signed for `defaultDomain`."""
 
+    parameters = DKIMSignSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._default = settings.parsed("defaultDomain", None, Domain.parse)
-        self._signer = signer_of(settings, context, DkimSigner, "DKIMSign cannot sign")
+        made = read(DKIMSignSettings, settings)
+        self._default = made.default_domain
+        self._signer = signer_of(made, self, DkimSigner, "DKIMSign cannot sign")
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         signer, domain = self._signer, await self._domain(mail)
@@ -110,9 +140,11 @@ class DKIMVerify(Mailet):
     """Notes in attributes what the signatures are worth: `jDKIM.AUTHRESULT`, a text, and `jDKIM.AUTHRESULT.FLAG`, whether one
     holds, which is absent when there is none."""
 
+    parameters = _AnyLineEnds
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        settings.ignored("forceCRLF")
+        read(_AnyLineEnds, settings)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         mail.attributes.pop(FLAG, None)

@@ -2,8 +2,11 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
-from compostela.base.errors import InvalidArgument
+from compostela.base.declarations import Boolean, Many, Text
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.mail.attributes import SENT_BY_MAILET, SMTP_AUTH_USER
 from compostela.core.mail.model import Mail
@@ -22,12 +25,30 @@ from compostela.model.domain import Domain
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.mailets.arc import RESULTS, arc_of, arc_result
 from compostela.processing.mailets.dkim import dkim_of
-from compostela.processing.mailets.spf_check import read_ignored_networks, spf_of
+from compostela.processing.mailets.spf_check import ClientSettings, read_ignored, spf_of
 from compostela.processing.pipeline_run import PipelineRun
 
 DMARC_RESULT = "compostela.dmarc.result"
 DMARC_DISPOSITION = "compostela.dmarc.disposition"
 DMARC_DOMAIN = "compostela.dmarc.domain"
+
+
+def _signer(text: str) -> str:
+    return a_labels(Domain.parse(text).name)
+
+
+@dataclass(frozen=True, slots=True)
+class DMARCSettings(ClientSettings):
+    """Parameters of `DMARC`."""
+
+    adds_header: Annotated[bool, Boolean("addHeader")] = True
+    """Whether the mail gets an Authentication-Results field, and loses those that pretend to be of this server."""
+    reject_processor: Annotated[str, Text("rejectProcessor")] = ""
+    """Processor for mail to be rejected; without it the mail goes on."""
+    quarantine_processor: Annotated[str, Text("quarantineProcessor")] = ""
+    """Processor for mail to be quarantined; without it the mail goes on."""
+    trusted: Annotated[frozenset[str], Many("trustedSealers", _signer, frozenset)] = frozenset()
+    """Domains whose ARC seals excuse a mail that fails."""
 
 
 class DMARC(Mailet):
@@ -41,16 +62,14 @@ class DMARC(Mailet):
     `trustedSealers`. Mail of users who have logged in, mail that this server makes or forwards, and mail of clients in
     `ignoredNetworks`, by default private ones, is not looked at."""
 
+    parameters = DMARCSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._ignored = read_ignored_networks(settings, context)
-        self._adds_header = settings.boolean("addHeader", True)
-        self._processors = {
-            Policy.REJECT: settings.text("rejectProcessor", ""),
-            Policy.QUARANTINE: settings.text("quarantineProcessor", ""),
-        }
+        made = read(DMARCSettings, settings, ignored=read_ignored(settings, context))
+        self._ignored, self._adds_header, self._trusted = made.all_ignored, made.adds_header, made.trusted
+        self._processors = {Policy.REJECT: made.reject_processor, Policy.QUARANTINE: made.quarantine_processor}
         self.processors = tuple(one for one in self._processors.values() if one)
-        self._trusted = frozenset(_domains(settings, "trustedSealers"))
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         server = self.context.hello_name
@@ -125,13 +144,3 @@ def _results(
         ("policy.disposition", disposition.value),
     )
     return [*found, MethodResult("dmarc", dmarc.code.value, policy, dmarc.problem)]
-
-
-def _domains(settings: Settings, name: str) -> list[str]:
-    found = []
-    for text in settings.strings(name):
-        try:
-            found.append(a_labels(Domain.parse(text).name))
-        except InvalidArgument as error:
-            settings.error(str(error), name)
-    return found

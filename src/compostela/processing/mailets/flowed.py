@@ -1,7 +1,11 @@
 """WrapText and UnwrapText: plain text in the form `format=flowed` (RFC 3676), and back."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
 
+from compostela.base.declarations import Boolean, Integer
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
 from compostela.mime.editing import changed, editable, header_of, text_of, with_text
@@ -16,14 +20,24 @@ from compostela.processing.pipeline_run import PipelineRun
 _FLOWED = b"flowed"
 
 
+@dataclass(frozen=True, slots=True)
+class WrapTextSettings:
+    """Parameters of `WrapText`."""
+
+    delsp: Annotated[bool, Boolean("delsp")] = False
+    """Whether lines may break within words of languages without blanks."""
+    width: Annotated[int, Integer("width", minimum=20, maximum=998)] = 76
+    """Characters of a line."""
+
+
 class WrapText(Mailet):
-    """Breaks long lines of plain text so that readers can join them again. `width` is that of a line, `delsp` lets lines break within
-    words of languages without blanks. Signed text is left as it is."""
+    """Breaks long lines of plain text so that readers can join them again. Signed text is left as it is."""
+
+    parameters = WrapTextSettings
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._delsp = settings.boolean("delsp", False)
-        self._width = settings.integer("width", 76, minimum=20, maximum=998)
+        self._settings = read(WrapTextSettings, settings)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         await edit(mail, lambda header, body: _edited(header, body, self._flowed))
@@ -31,17 +45,31 @@ class WrapText(Mailet):
     def _flowed(self, part: Part, text: str) -> tuple[str, Parameters] | None:
         if _is_flowed(part):
             return None
-        delsp = ((b"delsp", b"yes"),) if self._delsp else ()
-        return flow(text, self._width, delsp=self._delsp), (*part.parameters, (b"format", _FLOWED), *delsp)
+        delsp = ((b"delsp", b"yes"),) if self._settings.delsp else ()
+        return flow(text, self._settings.width, delsp=self._settings.delsp), (
+            *part.parameters,
+            (b"format", _FLOWED),
+            *delsp,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnwrapTextSettings:
+    """Parameters of `UnwrapText`."""
+
+    quote_width: Annotated[int, Integer("quotewidth")] = -10
+    """Characters of a quoted line that a mail program has broken; 0 to leave them. With a negative number the longest line of a quote
+    decides, give or take so many characters."""
 
 
 class UnwrapText(Mailet):
-    """Makes each paragraph of flowed plain text one line, and joins lines of quotes that a mail program has broken. `quotewidth` is the width of
-    such lines, 0 to leave them; a negative one lets the longest line of a quote decide, give or take so many characters."""
+    """Makes each paragraph of flowed plain text one line, and joins lines of quotes that a mail program has broken."""
+
+    parameters = UnwrapTextSettings
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._quote_width = settings.integer("quotewidth", -10)
+        self._quote_width = read(UnwrapTextSettings, settings).quote_width
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         await edit(mail, lambda header, body: _edited(header, body, self._fixed))

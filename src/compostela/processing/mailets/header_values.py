@@ -1,10 +1,13 @@
 """Mailets that compute the values of header fields."""
 
 import re
+from dataclasses import dataclass
+from typing import Annotated, Self
 
+from compostela.base.declarations import Duration, Many, Parsed
+from compostela.base.declared import Declared, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
-from compostela.base.units import parse_duration
 from compostela.core.mail.attributes import AttributeValue
 from compostela.core.mail.model import Mail
 from compostela.mime import headers
@@ -17,7 +20,6 @@ from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 
 _MESSAGE_ID = re.compile(rb"<[^<>@\s]+@[^<>@\s]+>")
-_NAME = re.compile(r"[!-9;-~]+")
 MAX_CLASSIFIED_BYTES = 256 * 1024
 """Of the body, this much is looked at to classify a bounce."""
 
@@ -28,21 +30,36 @@ def replace_field(mail: Mail, name: str, value: str) -> None:
     mail.content = mail.content.with_header(headers.add_last(block, headers.field_line(name, value)))
 
 
+@dataclass(frozen=True, slots=True)
+class ExpiresSettings(Declared):
+    """Parameters of `Expires`."""
+
+    minimum_seconds: Annotated[float | None, Duration("minAge", unit="d")] = None
+    """A field that is there is moved to at least so long from now."""
+    maximum_seconds: Annotated[float | None, Duration("maxAge", unit="d")] = None
+    """A field that is there is moved to at most so long from now."""
+    default_seconds: Annotated[float | None, Duration("defaultAge", unit="d")] = None
+    """A field that is missing is set to so long from now."""
+
+    def completed(self, settings: Settings) -> Self:
+        ages = (self.minimum_seconds, self.maximum_seconds, self.default_seconds)
+        if all(age is None for age in ages):
+            settings.error("Expires needs 'minAge', 'maxAge' or 'defaultAge'")
+        minimum, maximum = self.minimum_seconds, self.maximum_seconds
+        if minimum is not None and maximum is not None and minimum > maximum:
+            settings.error("'minAge' is longer than 'maxAge'", "minAge")
+        return self
+
+
 class Expires(Mailet):
     """Sets the field Expires (RFC 4021 §2.1.50) to `defaultAge` from now where it is missing, and moves one that is there to at least
-    `minAge` and at most `maxAge` from now. Bare numbers are days."""
+    `minAge` and at most `maxAge` from now."""
+
+    parameters = ExpiresSettings
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        ages = [
-            settings.parsed(name, None, lambda text: parse_duration(text, "d"))
-            for name in ("minAge", "maxAge", "defaultAge")
-        ]
-        self._minimum, self._maximum, self._default = ages
-        if all(age is None for age in ages):
-            settings.error("Expires needs 'minAge', 'maxAge' or 'defaultAge'")
-        if self._minimum is not None and self._maximum is not None and self._minimum > self._maximum:
-            settings.error("'minAge' is longer than 'maxAge'", "minAge")
+        self._ages = read(ExpiresSettings, settings)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         now = self.context.clock.now()
@@ -50,12 +67,12 @@ class Expires(Mailet):
         given = parse(value) if value is not None else None
         expires = given
         if expires is None:
-            expires = None if self._default is None else now + self._default
+            expires = None if self._ages.default_seconds is None else now + self._ages.default_seconds
         else:
-            if self._maximum is not None:
-                expires = min(expires, now + self._maximum)
-            if self._minimum is not None:
-                expires = max(expires, now + self._minimum)
+            if self._ages.maximum_seconds is not None:
+                expires = min(expires, now + self._ages.maximum_seconds)
+            if self._ages.minimum_seconds is not None:
+                expires = max(expires, now + self._ages.minimum_seconds)
         if expires is not None and expires != given:
             replace_field(mail, "Expires", format_date(expires))
 
@@ -76,22 +93,29 @@ class SaveMailNameInHeaders(Mailet):
         replace_field(mail, "X-JAMES-Mail-Name", mail.name)
 
 
+def _mapping(text: str) -> tuple[str, str]:
+    attribute, semicolon, name = (one.strip() for one in text.partition(";"))
+    if not semicolon or not attribute or not headers.is_field_name(name):
+        raise InvalidArgument(f"{text!r} is not 'attribute;header'")
+    return attribute, name
+
+
+@dataclass(frozen=True, slots=True)
+class MappingSettings:
+    """Parameters of the mailets that copy attributes to header fields."""
+
+    mappings: Annotated[tuple[tuple[str, str], ...], Many("simplemapping", _mapping, required=True)] = ()
+    """An attribute and a header field: `attribute;header`."""
+
+
 class MailAttributesToMimeHeaders(Mailet):
-    """Copies attributes to header fields: `simplemapping` is `attribute;header`, once or several times. A list gives one field with
-    its first value."""
+    """Copies attributes to header fields. A list gives one field with its first value."""
+
+    parameters = MappingSettings
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._mappings = [one for one in map(self._parse, settings.strings("simplemapping")) if one is not None]
-        if not self._mappings:
-            settings.error(f"{type(self).__name__} needs 'simplemapping'")
-
-    def _parse(self, text: str) -> tuple[str, str] | None:
-        attribute, semicolon, name = (one.strip() for one in text.partition(";"))
-        if not semicolon or not attribute or not _NAME.fullmatch(name):
-            self.settings.error(f"{text!r} is not 'attribute;header'", "simplemapping")
-            return None
-        return attribute, name
+        self._mappings = read(MappingSettings, settings).mappings
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         lines = [
@@ -107,8 +131,7 @@ class MailAttributesToMimeHeaders(Mailet):
 
 
 class MailAttributesListToMimeHeaders(MailAttributesToMimeHeaders):
-    """Copies attributes that are lists to header fields, one for each value: `simplemapping` is `attribute;header`, once or several
-    times."""
+    """Copies attributes that are lists to header fields, one for each value."""
 
     def _chosen(self, values: list[str]) -> list[str]:
         return values
@@ -150,15 +173,23 @@ _FAILURE = re.compile(
 _CLASSES = ((_OUT_OF_OFFICE, "Out of the office"), (_FULL, "Mailbox full"), (_FAILURE, "Delivery failure"))
 
 
+@dataclass(frozen=True, slots=True)
+class ClassifyBounceSettings:
+    """Parameters of `ClassifyBounce`."""
+
+    name: Annotated[str, Parsed("headerName", headers.parse_field_name)]
+    """The field that takes the kind of answer."""
+
+
 class ClassifyBounce(Mailet):
     """Notes in the field `headerName` what kind of automatic answer the message looks like: `Out of the office`, `Mailbox full`,
     `Delivery failure` or `Normal`. The subject counts before the text."""
 
+    parameters = ClassifyBounceSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._name = settings.required("headerName")
-        if self._name and not _NAME.fullmatch(self._name):
-            raise InvalidArgument(f"{self._name!r} is not the name of a header field")
+        self._name = read(ClassifyBounceSettings, settings).name
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         subject = decode(headers.Headers(mail.content.header).get(b"Subject") or b"")

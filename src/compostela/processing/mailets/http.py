@@ -2,8 +2,12 @@
 
 import logging
 from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
+from compostela.base.declarations import Boolean, Duration, Parsed, Text
+from compostela.base.declared import Declared, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.mail.model import GHOST, Mail
@@ -19,22 +23,55 @@ SECONDS = 30.0
 """How long a server has to take a form and to answer, unless `timeout` says otherwise."""
 
 
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise InvalidArgument(f"{text!r} is not an http or https URL")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class FormSettings(Declared):
+    """Parameters of both mailets."""
+
+    url: Annotated[str, Parsed("url", _http_url, "HTTP URL")]
+    """Where the form goes."""
+    key: Annotated[str, Text("parameterKey")] = ""
+    """Name of a further field of the form."""
+    value: Annotated[str, Text("parameterValue")] = ""
+    """Value of that field."""
+    passes_through: Annotated[bool, Boolean("passThrough")] = True
+    """Whether a mail that was posted goes on."""
+    timeout_seconds: Annotated[float, Duration("timeout", minimum=0.1)] = SECONDS
+    """How long the server has to take the form and to answer."""
+
+    def completed(self, settings: Settings) -> Self:
+        if bool(self.key) != bool(self.value):
+            settings.error("'parameterKey' and 'parameterValue' belong together", "parameterKey")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class SerialiseToHTTPSettings(FormSettings):
+    """Parameters of `SerialiseToHTTP`."""
+
+    message_key: Annotated[str, Text("MessageKeyName")] = "message"
+    """Name of the field with the message."""
+
+
 class _FormMailet(Mailet):
     result_field: str
 
     acts_outside = True
 
-    def __init__(self, settings: Settings, context: MailetContext) -> None:
+    def __init__(self, settings: Settings, context: MailetContext, made: FormSettings) -> None:
         super().__init__(settings, context)
-        self._url = settings.required("url")
-        if self._url:
-            settings.parsed("url", "", _http_url)
-        key, value = settings.text("parameterKey", ""), settings.text("parameterValue", "")
-        self._fixed: list[FormField] = [(key, value)] if key and value else []
-        if bool(key) != bool(value):
-            settings.error("'parameterKey' and 'parameterValue' belong together", "parameterKey")
-        self._passes_through = settings.boolean("passThrough", True)
-        self._timeout_seconds = settings.duration("timeout", SECONDS, minimum=0.1)
+        self._url, self._passes_through, self._timeout_seconds = made.url, made.passes_through, made.timeout_seconds
+        self._fixed: list[FormField] = [(made.key, made.value)] if made.key and made.value else []
 
     @abstractmethod
     def form(self, mail: Mail) -> list[FormField]:
@@ -65,24 +102,17 @@ class _FormMailet(Mailet):
             replace_field(mail, f"{self.result_field}Failure", failure)
 
 
-def _http_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_url = False
-    if not is_url:
-        raise InvalidArgument(f"{text!r} is not an http or https URL")
-    return text
-
-
 class HeadersToHTTP(_FormMailet):
     """Posts the header fields of the message as a form to `url`: each field under its name, and `parameterKey` with `parameterValue`
     before them. The field `X-headerToHTTP` of the message tells `Succeeded` or, for an answer other than 2xx and for none within
     `timeout` (30 s), `Failed`, with the reason in `X-headerToHTTPFailure`. With `passThrough` false a mail that was posted ends
     here; one that was not goes on. A mail whose processing is repeated is posted again."""
 
+    parameters = FormSettings
     result_field = "X-headerToHTTP"
+
+    def __init__(self, settings: Settings, context: MailetContext) -> None:
+        super().__init__(settings, context, read(FormSettings, settings))
 
     def form(self, mail: Mail) -> list[FormField]:
         return [(one.name.decode("ascii"), unfold(one.value)) for one in fields(mail.content.header)]
@@ -94,11 +124,13 @@ class SerialiseToHTTP(_FormMailet):
     none within `timeout` (30 s), `Failed`, with the reason in `X-toHTTPFailure`. With `passThrough` false a mail that was posted
     ends here; one that was not goes on. A mail whose processing is repeated is posted again."""
 
+    parameters = SerialiseToHTTPSettings
     result_field = "X-toHTTP"
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
-        super().__init__(settings, context)
-        self._message_key = settings.text("MessageKeyName", "message")
+        made = read(SerialiseToHTTPSettings, settings)
+        super().__init__(settings, context, made)
+        self._message_key = made.message_key
 
     def form(self, mail: Mail) -> list[FormField]:
         return [(self._message_key, mail.content)]

@@ -1,8 +1,12 @@
 """LocalDelivery: the end of the way for mail to users of this server."""
 
 import logging
+from dataclasses import dataclass
+from typing import Annotated
 
 from compostela.base.concurrency import side_by_side
+from compostela.base.declarations import Boolean
+from compostela.base.declared import read
 from compostela.base.errors import NotFound, QuotaExceeded
 from compostela.base.metrics import counter
 from compostela.base.settings import Settings
@@ -25,14 +29,24 @@ _log = logging.getLogger(__name__)
 _delivered = counter("localDeliveredMails", "Mails delivered to mailboxes")
 
 
+@dataclass(frozen=True, slots=True)
+class LocalDeliverySettings:
+    """Parameters of `LocalDelivery`."""
+
+    consume: Annotated[bool, Boolean("consume")] = True
+    """Whether the mail ends here."""
+
+
 class LocalDelivery(Mailet):
     """Stores the mail for each recipient, with Return-Path and the recipient's own header fields on top. The body is stored
     once for all of them. Recipients whose delivery fails for good go, as a mail of their own, to the error processor. With
     `consume`, senders who asked for it (NOTIFY=SUCCESS) are told of the delivery; without it a later mailet has to do that."""
 
+    parameters = LocalDeliverySettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._consume = settings.boolean("consume", True)
+        self._consume = read(LocalDeliverySettings, settings).consume
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         base = remove(mail.content.header, [b"return-path"])

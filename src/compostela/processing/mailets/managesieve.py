@@ -5,8 +5,11 @@ import base64
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import quote
 
+from compostela.base.declarations import Boolean, Text
+from compostela.base.declared import read
 from compostela.base.errors import AlreadyExists, CompostelaError, InvalidArgument, NotFound, TemporaryFailure
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
@@ -81,21 +84,33 @@ class _Script:
         return BuiltPart(headers, base64.encodebytes(self.text).replace(b"\n", b"\r\n"))
 
 
+@dataclass(frozen=True, slots=True)
+class ManageSieveMailetSettings:
+    """Parameters of `ManageSieveMailet`."""
+
+    help_url: Annotated[str, Text("helpURL")] = ""
+    """File with the answer to HELP, as `file://conf/help.txt`; by default a text of the server."""
+    caches: Annotated[bool, Boolean("cache")] = True
+    """Whether that file is read once, at start; else each time."""
+
+
 class ManageSieveMailet(Mailet):
     """Carries out a command of ManageSieve (RFC 5804) for the user that sent the mail, and answers by mail. The subject is the
     command, as `PUTSCRIPT "main"`; the script is the first attachment of type application/sieve or with a name that ends in
-    `.sieve` or `.siv`. HELP sends a text, that of `helpURL` if it is set, read once with `cache`; GETACTIVE sends the active script.
+    `.sieve` or `.siv`. HELP sends a text; GETACTIVE sends the active script.
 
     Only mail whose sender has logged in, and is that user, is a command; it ends here. Other mail goes on. If the server is killed
     between a command and its answer, the command is carried out again."""
 
+    parameters = ManageSieveMailetSettings
     acts_outside = True
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._help_url = settings.text("helpURL", "")
+        made = read(ManageSieveMailetSettings, settings)
+        self._help_url = made.help_url
         self._cached = ""
-        if settings.boolean("cache", True) and self._help_url:
+        if made.caches and made.help_url:
             try:
                 self._cached = self._read_help()
             except (OSError, ValueError, InvalidArgument) as error:

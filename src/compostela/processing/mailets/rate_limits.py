@@ -3,7 +3,10 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Self
 
+from compostela.base.declarations import Duration, Integer, Size, Text
+from compostela.base.declared import Declared, read
 from compostela.base.settings import Settings
 from compostela.core.mail.model import ERROR, Mail
 from compostela.core.queue.model import SPOOL
@@ -35,18 +38,64 @@ class _Limits:
     by_name: Sequence[tuple[str, RateLimit]]
 
 
-class _RateLimitMailet(Mailet):
-    """`duration` and at least one of `count` (mails), `recipients`, `size` (octets of the mail), `totalSize` (octets times
-    recipients). A mail that would pass one of the limits goes to `exceededProcessor`. `keyPrefix` tells mailets apart that shall count
-    for themselves. The window slides. A mail that a crash sends through the pipeline again counts again."""
+_QUANTITIES = ("count", "recipients", "size", "totalSize")
 
+
+@dataclass(frozen=True, slots=True)
+class RateLimitSettings(Declared):
+    """Parameters of the three mailets. At least one quantity is limited."""
+
+    # the window always slides, and an engine that does not answer is passed over after its own time limit
+    WITHOUT_EFFECT = ("precision", "rateLimiterTimeout")
+
+    seconds: Annotated[float, Duration("duration", minimum=LEAST_DURATION_SECONDS, required=True)] = (
+        LEAST_DURATION_SECONDS
+    )
+    """Length of the window, which slides."""
+    count: Annotated[int | None, Integer("count", minimum=1)] = None
+    """Mails in a window."""
+    recipients: Annotated[int | None, Integer("recipients", minimum=1)] = None
+    """Recipients in a window."""
+    size: Annotated[int | None, Size("size")] = None
+    """Octets of the mails in a window."""
+    total_size: Annotated[int | None, Size("totalSize")] = None
+    """Octets of the mails in a window, counted for each recipient."""
+    exceeded: Annotated[str, Text("exceededProcessor")] = ERROR
+    """Processor for mails that would pass one of the limits."""
+    prefix: Annotated[str, Text("keyPrefix")] = ""
+    """Mailets with different prefixes count for themselves."""
+
+    def completed(self, settings: Settings) -> Self:
+        if not any(settings.has(name) for name in _QUANTITIES):
+            settings.error(f"nothing is limited: give at least one of {', '.join(_QUANTITIES)}")
+        for name, quantity in (("size", self.size), ("totalSize", self.total_size)):
+            if quantity == 0:
+                settings.error("must be more than 0", name)
+        return self
+
+    @property
+    def limits(self) -> _Limits:
+        """What is limited."""
+        quantities = (self.count, self.recipients, self.size, self.total_size)
+        given = zip(_QUANTITIES, quantities, strict=True)
+        return _Limits(
+            f"{self.prefix}/" if self.prefix else "",
+            [(name, RateLimit(number, self.seconds)) for name, number in given if number],
+        )
+
+
+class _RateLimitMailet(Mailet):
+    """A mail that would pass one of the limits goes to `exceededProcessor`. A mail that a crash sends through the pipeline again counts
+    again."""
+
+    parameters = RateLimitSettings
     scope = ""
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._exceeded = settings.text("exceededProcessor", ERROR)
+        made = read(RateLimitSettings, settings)
+        self._exceeded, self._limits = made.exceeded, made.limits
         self.processors = (self._exceeded,)
-        self._limits = _read_limits(settings)
 
     async def _is_within(self, who: str, quantities: _Quantities) -> bool:
         """Takes from every limit of a key. One that is refused ends it; what was taken before stays taken."""
@@ -109,26 +158,3 @@ class PerRecipientRateLimit(_RateLimitMailet):
         rest.state = self._exceeded
         await self.context.queues.queue(SPOOL).enqueue(rest, effect=effect)
         mail.recipients = [one for one in mail.recipients if one not in exceeded]
-
-
-def _read_limits(settings: Settings) -> _Limits:
-    settings.required("duration")
-    seconds = settings.duration("duration", LEAST_DURATION_SECONDS, minimum=LEAST_DURATION_SECONDS)
-    quantities = {
-        "count": settings.integer("count", 0, minimum=1),
-        "recipients": settings.integer("recipients", 0, minimum=1),
-        "size": settings.size("size", 0),
-        "totalSize": settings.size("totalSize", 0),
-    }
-    given = {name: quantity for name, quantity in quantities.items() if settings.has(name)}
-    if not given:
-        settings.error(f"nothing is limited: give at least one of {', '.join(quantities)}")
-    for name, quantity in given.items():
-        if quantity == 0:
-            settings.error("must be more than 0", name)
-    # the window always slides, and an engine that does not answer is passed over after its own time limit
-    settings.ignored("precision", "rateLimiterTimeout")
-    prefix = settings.text("keyPrefix", "")
-    return _Limits(
-        f"{prefix}/" if prefix else "", [(name, RateLimit(number, seconds)) for name, number in given.items()]
-    )

@@ -1,8 +1,12 @@
 """Mailets that change the recipients of a mail, or when it is processed."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
+from compostela.base.declarations import Integer, Parsed
+from compostela.base.declared import Declared, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.mail.model import GHOST, Mail
@@ -17,12 +21,22 @@ _FIELDS = (b"To", b"Cc", b"Bcc")
 _SATURDAY = 5
 
 
+@dataclass(frozen=True, slots=True)
+class SplitMailSettings:
+    """Parameters of `SplitMail`."""
+
+    size: Annotated[int, Integer("batchSize", minimum=1)] = 100
+    """Recipients of one mail."""
+
+
 class SplitMail(Mailet):
     """Cuts a mail with more than `batchSize` recipients into several, of which the others start in this processor again."""
 
+    parameters = SplitMailSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._size = settings.integer("batchSize", 100, minimum=1)
+        self._size = read(SplitMailSettings, settings).size
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         everybody = mail.recipients
@@ -34,13 +48,22 @@ class SplitMail(Mailet):
         mail.recipients = everybody[: self._size]
 
 
+@dataclass(frozen=True, slots=True)
+class UseHeaderRecipientsSettings(Declared):
+    """Parameters of `UseHeaderRecipients`."""
+
+    WITHOUT_EFFECT = ("debug",)
+
+
 class UseHeaderRecipients(Mailet):
     """Makes the addresses of the field Mail-For, which is removed, or else of To, Cc and Bcc the recipients. Without any, the
     recipients stay."""
 
+    parameters = UseHeaderRecipientsSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        settings.ignored("debug")
+        read(UseHeaderRecipientsSettings, settings)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         fields = headers.Headers(mail.content.header)
@@ -65,20 +88,47 @@ def mailboxes(value: bytes) -> list[MailAddress]:
     return found
 
 
+def _zone(text: str) -> tzinfo:
+    try:
+        return ZoneInfo(text)
+    except (ValueError, OSError, KeyError) as error:
+        raise InvalidArgument(f"{text!r} is not a time zone such as Europe/Paris") from error
+
+
+def _time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise InvalidArgument(f"{text!r} is not a time such as 08:00:00") from None
+
+
+@dataclass(frozen=True, slots=True)
+class DeconnectionRightSettings(Declared):
+    """Parameters of `DeconnectionRight`."""
+
+    zone: Annotated[tzinfo, Parsed("zoneId", _zone, "time zone", required=True)] = UTC
+    """The time zone, as `Europe/Paris`."""
+    start: Annotated[time, Parsed("workDayStart", _time, "time", required=True)] = time()
+    """When the working day begins, as `08:00:00`."""
+    end: Annotated[time, Parsed("workDayEnd", _time, "time", required=True)] = time.max
+    """When it ends."""
+
+    def completed(self, settings: Settings) -> Self:
+        if self.start >= self.end:
+            settings.error("'workDayStart' is not before 'workDayEnd'", "workDayStart")
+        return self
+
+
 class DeconnectionRight(Mailet):
     """Keeps mail that comes outside working hours, `workDayStart` to `workDayEnd` (`08:00:00`) in the time zone `zoneId` from Monday
     to Friday, until the next working day begins. It starts in this processor again then."""
 
+    parameters = DeconnectionRightSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        for name in ("zoneId", "workDayStart", "workDayEnd"):
-            settings.required(name)
-        utc: tzinfo = UTC
-        self._zone = settings.parsed("zoneId", utc, _zone)
-        self._start = settings.parsed("workDayStart", time(), _time)
-        self._end = settings.parsed("workDayEnd", time.max, _time)
-        if self._start >= self._end:
-            settings.error("'workDayStart' is not before 'workDayEnd'", "workDayStart")
+        made = read(DeconnectionRightSettings, settings)
+        self._zone, self._start, self._end = made.zone, made.start, made.end
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         delay = self._delay(datetime.fromtimestamp(self.context.clock.now(), self._zone))
@@ -99,17 +149,3 @@ class DeconnectionRight(Mailet):
             while day.weekday() >= _SATURDAY:
                 day += timedelta(days=1)
         return datetime.combine(day, self._start, self._zone).timestamp() - now.timestamp()
-
-
-def _zone(text: str) -> tzinfo:
-    try:
-        return ZoneInfo(text)
-    except (ValueError, OSError, KeyError) as error:
-        raise InvalidArgument(f"{text!r} is not a time zone such as Europe/Paris") from error
-
-
-def _time(text: str) -> time:
-    try:
-        return time.fromisoformat(text)
-    except ValueError:
-        raise InvalidArgument(f"{text!r} is not a time such as 08:00:00") from None

@@ -5,7 +5,12 @@ the limit on these fields ends loops of such mailets.
 """
 
 import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
+from compostela.base.declarations import Boolean, Choice, Parsed, Text
+from compostela.base.declared import Declared, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
@@ -35,6 +40,23 @@ from compostela.processing.pipeline_run import PipelineRun, part_name
 _KEYWORDS = ("sender", "from", "replyto", "postmaster", "reversepath", "recipients", "to", "null", "unaltered")
 Target = MailAddress | str
 """An address or a keyword in lower case."""
+Targets = tuple[Target, ...]
+
+
+def parse_targets(text: str) -> Targets:
+    """Addresses and keywords with commas between. Raises `InvalidArgument`."""
+    found: list[Target] = []
+    for word in (one.strip() for one in text.split(",")):
+        if word.lower() in _KEYWORDS:
+            found.append(word.lower())
+        elif word:
+            try:
+                found.append(MailAddress.parse(word))
+            except InvalidArgument as wrong:
+                raise InvalidArgument(
+                    f"{word!r} is neither an address nor one of {', '.join(_KEYWORDS)}: {wrong}"
+                ) from wrong
+    return tuple(found)
 
 
 class Shown(enum.Enum):
@@ -49,47 +71,71 @@ class Shown(enum.Enum):
 
 
 _SHOWN = {one.value: one for one in Shown}
+_ADDRESSES = "addresses and words"
+
+# elements whose defaults differ among the mailets
+Sender = Annotated[Targets, Parsed("sender", parse_targets, _ADDRESSES, older=("sendingAddress",))]
+ReversePath = Annotated[Targets, Parsed("reversePath", parse_targets, _ADDRESSES)]
+Recipients = Annotated[Targets, Parsed("recipients", parse_targets, _ADDRESSES)]
+To = Annotated[Targets, Parsed("to", parse_targets, _ADDRESSES)]
+Prefix = Annotated[str, Text("prefix")]
+Message = Annotated[str, Text("message", older=("notice",))]
+Inline = Annotated[Shown, Choice("inline", _SHOWN)]
+Attached = Annotated[Shown, Choice("attachment", _SHOWN)]
+PassesThrough = Annotated[bool, Boolean("passThrough")]
+IsReply = Annotated[bool, Boolean("isReply")]
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectionSettings(Declared):
+    """Parameters of the family. A class that is derived from it gives fields other defaults."""
+
+    WITHOUT_EFFECT = ("debug", "static")
+
+    sender: Sender = ()
+    """Author of the new message (From)."""
+    reverse_path: ReversePath = ()
+    """Sender of the new mail's envelope."""
+    reply_to: Annotated[Targets, Parsed("replyTo", parse_targets, _ADDRESSES, older=("replyto",))] = ()
+    """Where answers go (Reply-To)."""
+    recipients: Recipients = ()
+    """Recipients of the new mail's envelope; without any, those of the mail."""
+    to: To = ()
+    """Recipients in the header (To)."""
+    subject: Annotated[str, Text("subject")] = ""
+    """The new subject, by default that of the mail."""
+    prefix: Prefix = ""
+    """What the subject begins with."""
+    message: Message = ""
+    """Text at the beginning of the new message, if `inline` is not unaltered."""
+    inline: Inline = Shown.UNALTERED
+    """What of the original is in the text."""
+    attachment: Attached = Shown.NONE
+    """What of the original is attached."""
+    passes_through: PassesThrough = False
+    """Whether the mail itself goes on."""
+    checks_domain: Annotated[bool, Boolean("fakeDomainCheck")] = False
+    """Whether no new mail is made if the sender's domain has neither an exchanger nor an address."""
+    attaches_error: Annotated[bool, Boolean("attachError", older=("attachStackTrace",))] = False
+    """Whether the mail's error is attached."""
+    is_reply: IsReply = False
+    """Whether the new message refers to that of the mail (In-Reply-To)."""
 
 
 class Redirection(Mailet):
-    """A mailet of the family. Classes that derive from it set their defaults."""
+    """A mailet of the family. Classes that derive from it have a class of parameters with their defaults."""
 
-    inline = Shown.UNALTERED
-    attachment = Shown.NONE
-    passes_through = False
-    is_reply = False
-    prefix = ""
-    default_sender = ""
-    default_reverse_path = ""
-    default_recipients = ""
-    default_to = ""
-    default_message = ""
+    parameters: ClassVar[type[RedirectionSettings]] = RedirectionSettings
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._sender = self._targets("sender", "sendingAddress") or _targets(self.default_sender)
-        self._reverse_path = self._targets("reversePath") or _targets(self.default_reverse_path)
-        self._reply_to = self._targets("replyTo", "replyto")
-        self._recipients = self._targets("recipients") or _targets(self.default_recipients)
-        self._to = self._targets("to") or _targets(self.default_to)
-        self._subject = settings.text("subject", "")
-        self._prefix = settings.text("prefix", self.prefix)
-        self._message = settings.text("message", settings.text("notice", self.default_message))
-        self._inline = settings.choice("inline", self.inline, _SHOWN)
-        self._attachment = settings.choice("attachment", self.attachment, _SHOWN)
-        self._passes_through = settings.boolean("passThrough", self.passes_through)
-        self._checks_domain = settings.boolean("fakeDomainCheck", False)
-        self._attaches_error = settings.boolean("attachError", settings.boolean("attachStackTrace", False))
-        self._is_reply = settings.boolean("isReply", self.is_reply)
-        settings.ignored("debug", "static")
-
-    def _targets(self, *names: str) -> list[Target]:
-        none: list[Target] = []
-        return next((found for name in names if (found := self.settings.parsed(name, none, _targets))), none)
+        self._settings = read(self.parameters, settings)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         recipients = self._new_recipients(mail)
-        if recipients and not (self._checks_domain and mail.sender and await is_fake(mail.sender.domain, self.context)):
+        if recipients and not (
+            self._settings.checks_domain and mail.sender and await is_fake(mail.sender.domain, self.context)
+        ):
             effect = run.effect("resent", *mail.recipients)
             made = mail.copy(part_name(mail, effect), recipients)
             made.sender = self._new_sender(mail)
@@ -99,22 +145,22 @@ class Redirection(Mailet):
                 made.attributes.pop(name, None)
             made.attributes[SENT_BY_MAILET] = True
             await self.context.queues.queue(SPOOL).enqueue(made, effect=effect)
-        if not self._passes_through:
+        if not self._settings.passes_through:
             mail.state = GHOST
 
     # the envelope
 
     def _new_recipients(self, mail: Mail) -> list[MailAddress]:
-        wanted = self._recipients or ["unaltered"]
+        wanted = self._settings.recipients or ("unaltered",)
         return mail.recipients if "unaltered" in wanted else self._resolved(wanted, mail)
 
     def _new_sender(self, mail: Mail) -> MailAddress | None:
-        wanted = self._reverse_path
+        wanted = self._settings.reverse_path
         if not wanted or "unaltered" in wanted:
             return mail.sender
         return next(iter(self._resolved(wanted, mail)), None)
 
-    def _resolved(self, wanted: list[Target], mail: Mail) -> list[MailAddress]:
+    def _resolved(self, wanted: Sequence[Target], mail: Mail) -> list[MailAddress]:
         found = [one for target in wanted for one in self._addresses(target, mail)]
         return list(dict.fromkeys(found))
 
@@ -147,7 +193,7 @@ class Redirection(Mailet):
             "Received", f"from {host} by {host} ({type(self).__name__}) id {mail.name}; {format_date(now)}"
         )
         changed = self._changed_fields(mail)
-        if self._inline is Shown.UNALTERED:
+        if self._settings.inline is Shown.UNALTERED:
             block = headers.remove(mail.content.header, [name.encode() for name, _ in changed])
             lines = [field_line(name, value) for name, value in changed if value]
             block = headers.add_first(headers.add_last(block, *lines) if lines else block, trace)
@@ -163,17 +209,18 @@ class Redirection(Mailet):
     def _changed_fields(self, mail: Mail) -> list[tuple[str, str]]:
         """Header fields of the new message that differ; an empty value removes the field."""
         fields: list[tuple[str, str]] = []
-        for name, wanted in (("From", self._sender), ("To", self._to), ("Reply-To", self._reply_to)):
+        made = self._settings
+        for name, wanted in (("From", made.sender), ("To", made.to), ("Reply-To", made.reply_to)):
             if wanted and "unaltered" not in wanted:
                 value = ", ".join(f"<{one}>" for one in self._resolved(wanted, mail))
                 if value or name != "From":  # a message needs an author (RFC 5322 §3.6.2)
                     fields.append((name, value))
         original = Headers(mail.content.header)
         subject = decode(original.get(b"Subject") or b"")
-        if self._subject or self._prefix:
-            fields.append(("Subject", f"{self._prefix} {self._subject or subject}".strip()))
+        if made.subject or made.prefix:
+            fields.append(("Subject", f"{made.prefix} {made.subject or subject}".strip()))
         message_id = original.get(b"Message-ID")
-        if self._is_reply and message_id is not None:
+        if made.is_reply and message_id is not None:
             fields.append(("In-Reply-To", message_id.decode("ascii", "replace")))
         return fields
 
@@ -202,10 +249,10 @@ class Redirection(Mailet):
 
     async def _parts(self, mail: Mail) -> list[BuiltPart]:
         text = self._text(mail)
-        shown = await _shown(mail, self._inline, is_attached=False)
+        shown = await _shown(mail, self._settings.inline, is_attached=False)
         parts = [text_part(text)] if text or not shown else []
-        parts += shown + await _shown(mail, self._attachment, is_attached=True)
-        if self._attaches_error and mail.error_message:
+        parts += shown + await _shown(mail, self._settings.attachment, is_attached=True)
+        if self._settings.attaches_error and mail.error_message:
             error = text_part(mail.error_message)
             parts.append(
                 BuiltPart((*error.headers, ("Content-Disposition", "attachment; filename=error.txt")), error.body)
@@ -213,7 +260,7 @@ class Redirection(Mailet):
         return parts
 
     def _text(self, mail: Mail) -> str:
-        return self._message
+        return self._settings.message
 
 
 async def _shown(mail: Mail, shown: Shown, *, is_attached: bool) -> list[BuiltPart]:
@@ -241,19 +288,3 @@ async def _shown(mail: Mail, shown: Shown, *, is_attached: bool) -> list[BuiltPa
 
 def _in_field(mail: Mail, name: bytes) -> list[MailAddress]:
     return [one for value in Headers(mail.content.header).get_all(name) for one in mailboxes(value)]
-
-
-def _targets(text: str) -> list[Target]:
-    """Addresses and keywords with commas between. Raises `InvalidArgument`."""
-    found: list[Target] = []
-    for word in (one.strip() for one in text.split(",")):
-        if word.lower() in _KEYWORDS:
-            found.append(word.lower())
-        elif word:
-            try:
-                found.append(MailAddress.parse(word))
-            except InvalidArgument as wrong:
-                raise InvalidArgument(
-                    f"{word!r} is neither an address nor one of {', '.join(_KEYWORDS)}: {wrong}"
-                ) from wrong
-    return found

@@ -2,8 +2,12 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 from compostela.base.concurrency import side_by_side
+from compostela.base.declarations import Boolean, Text
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.delivery.headers import delivered_to
 from compostela.core.idempotency import Effect
@@ -22,6 +26,18 @@ from compostela.processing.pipeline_run import PipelineRun, part_name
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class RecipientRewriteTableSettings:
+    """Parameters of `RecipientRewriteTable`."""
+
+    error_processor: Annotated[str, Text("errorProcessor")] = ERROR
+    """Processor for recipients with an error mapping or a loop."""
+    rewrite_sender: Annotated[bool, Boolean("rewriteSenderUponForward")] = True
+    """Whether a forward is sent in the recipient's name; else it keeps the sender."""
+    forward_automatic: Annotated[bool, Boolean("forwardAutoSubmittedEmails")] = False
+    """Whether automatic mail (Auto-Submitted) is forwarded."""
+
+
 class RecipientRewriteTable(Mailet):
     """Mappings take the recipient's place; a forward is sent on as a new mail, in the recipient's name. An error mapping or
     a loop takes the recipient to the error processor.
@@ -32,12 +48,12 @@ class RecipientRewriteTable(Mailet):
     With `srs` in recipientrewritetable.xml, a forward to another domain keeps its sender, rewritten, and reports to a rewritten sender go
     back to the real one. Mail to it that has a sender is no report: it goes to the error processor (5.7.1)."""
 
+    parameters = RecipientRewriteTableSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._error_processor = settings.text("errorProcessor", ERROR)
-        self._rewrite_sender = settings.boolean("rewriteSenderUponForward", True)
-        self._forward_automatic = settings.boolean("forwardAutoSubmittedEmails", False)
-        self.processors = (self._error_processor,)
+        self._settings = read(RecipientRewriteTableSettings, settings)
+        self.processors = (self._settings.error_processor,)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         resolutions = await side_by_side(mail.recipients, lambda one: self._resolve(mail, one))
@@ -87,7 +103,7 @@ class RecipientRewriteTable(Mailet):
     ) -> list[tuple[Mail, Effect]]:
         """The mail that goes to the recipient's forwards, if any, and the effect that enqueues it."""
         automatic = Headers(mail.content.header).get(b"Auto-Submitted")
-        if automatic is not None and automatic.lower() != b"no" and not self._forward_automatic:
+        if automatic is not None and automatic.lower() != b"no" and not self._settings.forward_automatic:
             if await self.context.is_local_user(recipient):
                 _add(changed, recipient)
             return []
@@ -99,7 +115,7 @@ class RecipientRewriteTable(Mailet):
             wrong.append(recipient)
             mail.error_message = f"554 5.4.6 The forwards of {recipient} make a loop"
             return []
-        if self._rewrite_sender and recipient not in resolution.targets:
+        if self._settings.rewrite_sender and recipient not in resolution.targets:
             # a sender who asked for it is told that the mail came as far as this (RFC 3461 §5.2.7)
             await enqueue_report(mail, [recipient], EXPANDED, self.context, run)
         effect = run.effect("forward", recipient)
@@ -111,7 +127,7 @@ class RecipientRewriteTable(Mailet):
             copy.sender = passed_on
             notification.inherit(copy, recipient, targets)
             copy.attributes[SENT_BY_MAILET] = True
-        elif self._rewrite_sender:
+        elif self._settings.rewrite_sender:
             copy.sender = recipient if mail.sender is not None else None
             # reports of the copy go to the recipient, who asked for none
             notification.forget(copy)
@@ -145,7 +161,7 @@ class RecipientRewriteTable(Mailet):
     def _to_error(self, mail: Mail, wrong: list[MailAddress], run: PipelineRun) -> tuple[Mail, Effect]:
         effect = run.effect("rewriting-error", *wrong)
         rest = mail.copy(part_name(mail, effect), wrong)
-        rest.state = self._error_processor
+        rest.state = self._settings.error_processor
         return rest, effect
 
 

@@ -3,8 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple, Self
 
+from compostela.base.declarations import Boolean, Text
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.model import Mail
@@ -17,7 +20,7 @@ from compostela.mime.structure import Part
 from compostela.mime.text import decoded_octets
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.mailets.header_values import replace_field
-from compostela.processing.mailets.smime_stores import read_key, read_trusted
+from compostela.processing.mailets.smime_stores import KeySettings, TrustSettings, read_key, read_trusted
 from compostela.processing.matchers.structure import is_smime_encrypted, is_smime_signed, root_of
 from compostela.processing.pipeline_run import PipelineRun
 
@@ -33,6 +36,26 @@ class _Checked(NamedTuple):
     """The entity inside, with its header."""
 
 
+@dataclass(frozen=True, slots=True)
+class SMIMECheckSignatureSettings(TrustSettings):
+    """Parameters of `SMIMECheckSignature`."""
+
+    strips: Annotated[bool, Boolean("strip")] = False
+    """Whether the message becomes the content that was signed."""
+    only_trusted: Annotated[bool, Boolean("onlyTrusted")] = True
+    """Whether a signature counts only if a certificate of the file vouches for the signer's."""
+    attribute: Annotated[str, Text("mailAttribute")] = "org.apache.james.SMIMECheckSignature"
+    """Mail attribute for the certificates of the signers whose signature counts."""
+
+    def completed(self, settings: Settings) -> Self:
+        TrustSettings.completed(self, settings)
+        if self.only_trusted and not settings.has("keyStoreFileName") and not settings.has("pemFileName"):
+            settings.error(
+                "SMIMECheckSignature needs 'keyStoreFileName' or 'pemFileName' unless 'onlyTrusted' is false"
+            )
+        return self
+
+
 class SMIMECheckSignature(Mailet):
     """Verifies the signatures of a message with S/MIME and notes the certificates of the signers whose signature counts, in DER, in the
     list `mailAttribute` (`org.apache.james.SMIMECheckSignature`), which is absent if there is none. The field `X-SMIME-Status` tells
@@ -41,16 +64,13 @@ class SMIMECheckSignature(Mailet):
     password is `keyStorePassword`) or `pemFileName` vouches for the signer's, by now in its time and made for mail. Signatures with
     MD5 or SHA-1 are bad; revocation is not looked at. With `strip` the message becomes the content that was signed."""
 
+    parameters = SMIMECheckSignatureSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._trusted = read_trusted(settings, context)
-        self._strips = settings.boolean("strip", False)
-        self._only_trusted = settings.boolean("onlyTrusted", True)
-        self._attribute = settings.text("mailAttribute", "org.apache.james.SMIMECheckSignature")
-        if self._only_trusted and not settings.has("keyStoreFileName") and not settings.has("pemFileName"):
-            settings.error(
-                "SMIMECheckSignature needs 'keyStoreFileName' or 'pemFileName' unless 'onlyTrusted' is false"
-            )
+        made = read(SMIMECheckSignatureSettings, settings)
+        self._trusted = read_trusted(made, settings, context)
+        self._strips, self._only_trusted, self._attribute = made.strips, made.only_trusted, made.attribute
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         mail.attributes.pop(self._attribute, None)
@@ -100,6 +120,14 @@ def _unwrapped(header: bytes, entity: bytes) -> MessageContent:
     return MessageContent(outer, MemoryBody(entity[end:]))
 
 
+@dataclass(frozen=True, slots=True)
+class SMIMEDecryptSettings(KeySettings):
+    """Parameters of `SMIMEDecrypt`."""
+
+    attribute: Annotated[str, Text("mailAttribute")] = "org.apache.james.SMIMEDecrypt"
+    """Mail attribute for the certificate of the key."""
+
+
 class SMIMEDecrypt(Mailet):
     """Decrypts a message with S/MIME with the key of `keyStoreFileName` (JKS, PKCS #12 or PEM; the password is `keyStorePassword`) whose name
     is `keyAlias`, which may be left out if there is one key; `keyAliasPassword` is the password of the key if it is another. The
@@ -107,12 +135,15 @@ class SMIMEDecrypt(Mailet):
     (`org.apache.james.SMIMEDecrypt`). A message that was encrypted for other keys, or cannot be decrypted, stays as it is. RSA keys
     (PKCS #1 1.5, OAEP) with AES (CBC, GCM) and Triple DES are supported."""
 
+    parameters = SMIMEDecryptSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
         super().__init__(settings, context)
-        self._attribute = settings.text("mailAttribute", "org.apache.james.SMIMEDecrypt")
-        entry = read_key(settings, context)
+        made = read(SMIMEDecryptSettings, settings)
+        self._attribute = made.attribute
+        entry = read_key(made, settings, context)
         if entry is None:
             return
         if not isinstance(entry.key, RSAPrivateKey):

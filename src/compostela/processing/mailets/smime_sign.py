@@ -3,7 +3,11 @@
 import asyncio
 import base64
 import logging
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self
 
+from compostela.base.declarations import Boolean, Text
+from compostela.base.declared import read
 from compostela.base.ids import new_id
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
@@ -17,7 +21,7 @@ from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.mailets.attachments import with_parts
 from compostela.processing.mailets.header_values import replace_field
-from compostela.processing.mailets.smime_stores import address_of, name_of, read_key
+from compostela.processing.mailets.smime_stores import KeySettings, address_of, name_of, read_key
 from compostela.processing.matchers.structure import is_smime_encrypted, is_smime_signed, root_of
 from compostela.processing.pipeline_run import PipelineRun
 
@@ -35,6 +39,37 @@ The header of the message as it was given to the server:
 """
 
 
+@dataclass(frozen=True, slots=True)
+class SMIMESignSettings(KeySettings):
+    """Parameters of `SMIMESign`."""
+
+    WITHOUT_EFFECT: ClassVar[tuple[str, ...]] = ("debug", "keyHolderClass")
+
+    postmaster_signs: Annotated[bool, Boolean("postmasterSigns")] = True
+    """Whether mail of the postmaster is signed."""
+    rebuilds_from: Annotated[bool, Boolean("rebuildFrom")] = True
+    """Whether From becomes the address of the certificate."""
+    signer_name: Annotated[str, Text("signerName")] = ""
+    """Name of the signer in `explanationText`, by default that in the certificate."""
+    explanation: Annotated[str, Text("explanationText")] = EXPLANATION
+    """Text that is attached; none if it is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignSettings(SMIMESignSettings):
+    """Parameters of `Sign`."""
+
+    WITHOUT_EFFECT = ("debug",)
+
+    key_holder: Annotated[str, Text("keyHolderClass", required=True)] = ""
+    """`org.apache.james.security.SMIMEKeyHolder`."""
+
+    def completed(self, settings: Settings) -> Self:
+        if self.key_holder and self.key_holder.rpartition(".")[2] != KEY_HOLDER:
+            settings.error(f"only {KEY_HOLDER} is supported", "keyHolderClass")
+        return self
+
+
 class SMIMESign(Mailet):
     """Signs the message with the key of `keyStoreFileName` (JKS, PKCS #12 or PEM; the password is `keyStorePassword`) whose name is
     `keyAlias`, which may be left out if there is one key; `keyAliasPassword` is the password of the key if it is another. RSA and
@@ -45,30 +80,24 @@ class SMIMESign(Mailet):
     `explanationText`, none if it is empty, is attached; `[signerName]` (the parameter `signerName`, or else the name in the certificate),
     `[signerAddress]`, `[reversePath]` and `[headers]` are replaced in it. What changes the message afterwards breaks the signature."""
 
+    parameters: ClassVar[type[SMIMESignSettings]] = SMIMESignSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
         super().__init__(settings, context)
-        settings.ignored("debug")
-        self._check_key_holder()
-        self._postmaster_signs = settings.boolean("postmasterSigns", True)
-        self._rebuilds_from = settings.boolean("rebuildFrom", True)
-        given = settings.text("signerName", "")
-        self._explanation = settings.text("explanationText", "" if settings.has("explanationText") else EXPLANATION)
-        entry = read_key(settings, context)
+        self._settings = made = read(self.parameters, settings)
+        entry = read_key(made, settings, context)
         if entry is None:
             return
         if not isinstance(entry.key, RSAPrivateKey | EllipticCurvePrivateKey):
             settings.error("only RSA and EC keys can sign", "keyStoreFileName")
             return
         self._key, self._chain = entry.key, entry.chain
-        self._address, self._name = address_of(entry.chain[0]), given or name_of(entry.chain[0])
-        if self._rebuilds_from and not self._address:
+        self._address, self._name = address_of(entry.chain[0]), made.signer_name or name_of(entry.chain[0])
+        if made.rebuilds_from and not self._address:
             settings.error("'rebuildFrom' needs a certificate with a mail address", "rebuildFrom")
-
-    def _check_key_holder(self) -> None:
-        self.settings.ignored("keyHolderClass")
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         sender = mail.sender
@@ -81,7 +110,7 @@ class SMIMESign(Mailet):
         header, body = mail.content.header, await mail.content.body.read()
         explanation = self._explained(sender, header)
         mail.content = await asyncio.to_thread(self._signed, header, body, explanation)
-        if self._rebuilds_from and self._address.lower() != str(sender).lower():
+        if self._settings.rebuilds_from and self._address.lower() != str(sender).lower():
             former = headers.Headers(header).get(b"From")
             if former is not None and b"reply-to" not in headers.Headers(header):
                 line = b"Reply-To: " + former
@@ -94,7 +123,7 @@ class SMIMESign(Mailet):
         if not isinstance(login, str) or not login:
             return False
         if sender == self.context.postmaster:
-            return self._postmaster_signs
+            return self._settings.postmaster_signs
         user = await self.context.users.user_for(sender)
         if user is None or str(user).lower() != login.lower():
             return False
@@ -109,7 +138,7 @@ class SMIMESign(Mailet):
             "[reversePath]": str(sender),
             "[headers]": header.decode("utf-8", "replace").strip(),
         }
-        text = self._explanation
+        text = self._settings.explanation
         # the header last: macros in its text are not replaced
         for macro, value in values.items():
             text = text.replace(macro, value)
@@ -167,7 +196,4 @@ def _entity(header: bytes, body: bytes, explanation: str) -> bytes:
 class Sign(SMIMESign):
     """The same as `SMIMESign`, under the name that needs `keyHolderClass`: `org.apache.james.security.SMIMEKeyHolder`."""
 
-    def _check_key_holder(self) -> None:
-        name = self.settings.required("keyHolderClass")
-        if name and name.rpartition(".")[2] != KEY_HOLDER:
-            self.settings.error(f"only {KEY_HOLDER} is supported", "keyHolderClass")
+    parameters = SignSettings

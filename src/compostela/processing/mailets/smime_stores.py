@@ -1,7 +1,10 @@
 """The key stores that mailets for S/MIME name in their settings."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Self
 
+from compostela.base.declarations import Text, Word
+from compostela.base.declared import Declared
 from compostela.base.settings import Settings
 from compostela.core.keystores.errors import KeyStoreError
 from compostela.core.keystores.keys import KeyEntry, read_keys, trusted_certificates
@@ -12,19 +15,54 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _TYPES = ("jks", "pkcs12", "pem", "der")
+Type = Annotated[str, Word("keyStoreType", _TYPES)]
+Password = Annotated[str, Text("keyStorePassword")]
 
 
-def read_key(settings: Settings, context: MailetContext) -> KeyEntry | None:
-    """The key that `keyStoreFileName`, `keyStorePassword`, `keyAlias` and `keyAliasPassword` name; None after a complaint. The content of
-    the file tells its type, whatever `keyStoreType` says."""
-    _check_word(settings, "keyStoreType", _TYPES)
-    name = settings.required("keyStoreFileName")
-    secret, alias = settings.text("keyStorePassword", ""), settings.text("keyAlias", "")
-    key_secret = settings.text("keyAliasPassword", "") or None
-    if not name:
+@dataclass(frozen=True, slots=True)
+class KeySettings(Declared):
+    """The key of a mailet."""
+
+    store: Annotated[str, Text("keyStoreFileName")]
+    """File with the key: JKS, PKCS #12 or PEM."""
+    type: Type = ""
+    """Without effect: the content of the file tells its type."""
+    password: Password = field(default="", repr=False)
+    """Password of the file."""
+    alias: Annotated[str, Text("keyAlias")] = ""
+    """Name of the key, needed if there are several."""
+    key_password: Annotated[str, Text("keyAliasPassword")] = field(default="", repr=False)
+    """Password of the key, if it is another."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings(Declared):
+    """The certificates that a mailet trusts."""
+
+    store: Annotated[str, Text("keyStoreFileName")] = ""
+    """File with certificates that vouch for those of signers: JKS, PKCS #12, PEM or DER."""
+    type: Type = ""
+    """Without effect: the content of the file tells its type."""
+    password: Password = field(default="", repr=False)
+    """Password of the file."""
+    pem: Annotated[str, Text("pemFileName")] = ""
+    """The same as `keyStoreFileName`, in its place."""
+    file_type: Annotated[str, Word("fileType", ("keystore", "pem"))] = ""
+    """Without effect: the content of the file tells its type."""
+
+    def completed(self, settings: Settings) -> Self:
+        if self.store and self.pem:
+            settings.error("'keyStoreFileName' and 'pemFileName' cannot be given together", "pemFileName")
+        return self
+
+
+def read_key(given: KeySettings, settings: Settings, context: MailetContext) -> KeyEntry | None:
+    """The key; None after a complaint."""
+    alias = given.alias
+    if not given.store:
         return None
     try:
-        found = read_keys(read_store(context.resolve(name)), secret, key_secret)
+        found = read_keys(read_store(context.resolve(given.store)), given.password, given.key_password or None)
     except KeyStoreError as error:
         settings.error(f"the key store cannot be used: {error}", "keyStoreFileName")
         return None
@@ -39,19 +77,13 @@ def read_key(settings: Settings, context: MailetContext) -> KeyEntry | None:
     return None
 
 
-def read_trusted(settings: Settings, context: MailetContext) -> list[bytes]:
-    """The certificates, in DER, of the store that `keyStoreFileName` and `keyStorePassword`, or else `pemFileName`, name; none after a
-    complaint and if neither is given."""
-    _check_word(settings, "keyStoreType", _TYPES)
-    _check_word(settings, "fileType", ("keystore", "pem"))
-    store, pem = settings.text("keyStoreFileName", ""), settings.text("pemFileName", "")
-    secret = settings.text("keyStorePassword", "")
-    if store and pem:
-        settings.error("'keyStoreFileName' and 'pemFileName' cannot be given together", "pemFileName")
+def read_trusted(given: TrustSettings, settings: Settings, context: MailetContext) -> list[bytes]:
+    """The certificates, in DER; none after a complaint and if no file is given."""
+    store, pem = given.store, given.pem
     if not store and not pem:
         return []
     try:
-        found = trusted_certificates(read_store(context.resolve(store or pem)), secret)
+        found = trusted_certificates(read_store(context.resolve(store or pem)), given.password)
         _check(found)
     except KeyStoreError as error:
         settings.error(f"the key store cannot be used: {error}", "keyStoreFileName" if store else "pemFileName")
@@ -59,12 +91,6 @@ def read_trusted(settings: Settings, context: MailetContext) -> list[bytes]:
     if not found:
         settings.error("there is no trusted certificate in the store", "keyStoreFileName" if store else "pemFileName")
     return found
-
-
-def _check_word(settings: Settings, name: str, known: tuple[str, ...]) -> None:
-    text = settings.text(name, "")
-    if text and text.lower() not in known:
-        settings.error(f"{text!r} is none of {', '.join(known)}", name)
 
 
 def _check(certificates: list[bytes]) -> None:

@@ -1,7 +1,11 @@
 """SPF of a mail in the pipeline: which identity is checked, and for which clients."""
 
+from dataclasses import dataclass
 from ipaddress import ip_network
+from typing import Annotated
 
+from compostela.base.declarations import Boolean, Many
+from compostela.base.declared import Declared
 from compostela.base.settings import Settings
 from compostela.core.mail.attributes import HELO
 from compostela.core.mail.model import Mail
@@ -16,12 +20,24 @@ PRIVATE = tuple(
 )
 
 
-def read_ignored_networks(settings: Settings, context: MailetContext) -> tuple[Network, ...]:
-    """Clients that are not asked about: `ignoredNetworks`, else private ones unless `ignoreLocalIps` is off."""
-    ignores_local = settings.boolean("ignoreLocalIps", True)
-    return tuple(read_networks(settings, "ignoredNetworks", context.host_addresses)) or (
-        PRIVATE if ignores_local else ()
-    )
+@dataclass(frozen=True, slots=True)
+class ClientSettings(Declared):
+    """Which clients are asked about."""
+
+    ignored: Annotated[tuple[Network, ...], Many("ignoredNetworks")] = ()
+    """Addresses, networks and host names of clients that are not asked about, by default private networks."""
+    ignores_local: Annotated[bool, Boolean("ignoreLocalIps")] = True
+    """Whether private networks are the default of `ignoredNetworks`; else there is none."""
+
+    @property
+    def all_ignored(self) -> tuple[Network, ...]:
+        """Clients that are not asked about."""
+        return self.ignored or (PRIVATE if self.ignores_local else ())
+
+
+def read_ignored(settings: Settings, context: MailetContext) -> tuple[Network, ...]:
+    """`ignoredNetworks`."""
+    return read_networks(settings, "ignoredNetworks", context.host_addresses)
 
 
 async def spf_of(

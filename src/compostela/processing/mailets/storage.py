@@ -1,7 +1,11 @@
 """Mailets that say where and how local delivery stores a mail."""
 
 import random
+from dataclasses import dataclass
+from typing import Annotated, Self
 
+from compostela.base.declarations import Boolean, Many, Text
+from compostela.base.declared import Declared, read
 from compostela.base.settings import Settings
 from compostela.core.delivery.storage_directive import StorageDirective
 from compostela.core.mail.model import Mail
@@ -17,21 +21,42 @@ USERS_SECONDS = 600.0
 """How long it remembers them and their mailboxes."""
 
 
+@dataclass(frozen=True, slots=True)
+class WithStorageDirectiveSettings(Declared):
+    """Parameters of `WithStorageDirective`."""
+
+    folder: Annotated[str, Text("targetFolderName")] = ""
+    """The mailbox."""
+    folders: Annotated[tuple[str, ...], Many("targetFolderNames")] = ()
+    """Further mailboxes."""
+    seen: Annotated[bool, Boolean("seen")] = False
+    """Whether the mail is stored as read."""
+    important: Annotated[bool, Boolean("important")] = False
+    """Whether it gets the flag `\\Flagged`."""
+    keywords: Annotated[tuple[str, ...], Many("keywords")] = ()
+    """Keywords that it gets."""
+
+    @property
+    def directive(self) -> StorageDirective:
+        """What is put on the mail."""
+        folders = [*([self.folder] if self.folder else ()), *self.folders]
+        return StorageDirective(folders, self.seen, self.important, list(self.keywords))
+
+    def completed(self, settings: Settings) -> Self:
+        if not self.directive.folders and self.directive.flags == NO_FLAGS:
+            settings.error("one of targetFolderName, targetFolderNames, seen, important and keywords is needed")
+        return self
+
+
 class WithStorageDirective(Mailet):
     """Has local delivery store the mail in a mailbox (`targetFolderName`, or several in `targetFolderNames`), as read (`seen`), with the flag
     `\\Flagged` (`important`), with `keywords`. An earlier directive of the same kind is replaced."""
 
+    parameters = WithStorageDirectiveSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        folder = settings.text("targetFolderName", "")
-        self._directive = StorageDirective(
-            [*([folder] if folder else ()), *settings.strings("targetFolderNames")],
-            settings.boolean("seen", False),
-            settings.boolean("important", False),
-            settings.strings("keywords"),
-        )
-        if not self._directive.folders and self._directive.flags == NO_FLAGS:
-            settings.error("one of targetFolderName, targetFolderNames, seen, important and keywords is needed")
+        self._directive = read(WithStorageDirectiveSettings, settings).directive
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         for recipient in mail.recipients:

@@ -1,6 +1,11 @@
 """Mailets that store a mail, or send it, elsewhere than to its recipients."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 from compostela.base.clock import as_datetime
+from compostela.base.declarations import Boolean, Text
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.attributes import SENT_BY_MAILET
@@ -16,13 +21,25 @@ ALL_USERS_BATCH = 100
 """Recipients of one mail of `MailToAllUsers`."""
 
 
+@dataclass(frozen=True, slots=True)
+class ToSenderFolderSettings:
+    """Parameters of `ToSenderFolder`."""
+
+    folder: Annotated[str, Text("folder")] = "Sent"
+    """The mailbox."""
+    consume: Annotated[bool, Boolean("consume")] = False
+    """Whether a mail that was stored ends here."""
+
+
 class ToSenderFolder(Mailet):
     """Stores the mail in the mailbox `folder` of its sender, if that is a user here. With `consume` the mail ends here."""
 
+    parameters = ToSenderFolderSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._folder = settings.text("folder", "Sent")
-        self._consume = settings.boolean("consume", False)
+        made = read(ToSenderFolderSettings, settings)
+        self._folder, self._consume = made.folder, made.consume
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         user = await self.context.users.user_for(mail.sender) if mail.sender is not None else None

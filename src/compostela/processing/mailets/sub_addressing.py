@@ -1,7 +1,11 @@
 """SubAddressing: `user+folder@example.org` is the user, and names a mailbox (RFC 5233 §1 tells of such details)."""
 
+from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import unquote
 
+from compostela.base.declarations import Boolean
+from compostela.base.declared import read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.delivery.storage_directive import StorageDirective
@@ -25,6 +29,14 @@ def without_detail(address: MailAddress) -> tuple[MailAddress, str]:
     return (MailAddress(local, address.domain), detail) if local and detail else (address, "")
 
 
+@dataclass(frozen=True, slots=True)
+class SubAddressingSettings:
+    """Parameters of `SubAddressing`."""
+
+    anyone: Annotated[bool, Boolean("anyoneMayPost")] = False
+    """Whether all senders may post to the mailbox, not only its owner."""
+
+
 class SubAddressing(Mailet):
     """Delivers mail for `user+folder` to the mailbox `folder` of `user`. The name is compared without regard to case, after its `%`
     escapes are decoded. The mail goes to INBOX if there is no such mailbox, or if the sender may not post to it: only its owner
@@ -32,9 +44,11 @@ class SubAddressing(Mailet):
     Place this mailet before the check of local recipients, and set `subAddressing` on `ValidRcptHandler`, which otherwise refuses
     such recipients."""
 
+    parameters = SubAddressingSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._anyone = settings.boolean("anyoneMayPost", False)
+        self._anyone = read(SubAddressingSettings, settings).anyone
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         folders: dict[MailAddress, list[str]] = {}

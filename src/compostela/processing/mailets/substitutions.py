@@ -53,6 +53,9 @@ class Substitutions:
         return Substitutions(self.in_order + other.in_order)
 
 
+NO_SUBSTITUTIONS = Substitutions()
+
+
 def parse_list(text: str) -> Substitutions:
     """Raises `InvalidArgument`."""
     text = text.strip()

@@ -2,7 +2,12 @@
 
 import html
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Self
 
+from compostela.base.declarations import Integer, Parsed, Text
+from compostela.base.declared import Declared, read
+from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent, Octets
 from compostela.core.mail.model import Mail
@@ -15,7 +20,7 @@ from compostela.mime.structure import Part
 from compostela.mime.text import html_text
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.mailets.header_values import replace_field
-from compostela.processing.mailets.substitutions import Substitutions, parse_list, read_files
+from compostela.processing.mailets.substitutions import NO_SUBSTITUTIONS, Substitutions, parse_list, read_files
 from compostela.processing.pipeline_run import PipelineRun
 
 Edit = Callable[[bytes, bytes], tuple[bytes, bytes] | None]
@@ -40,12 +45,22 @@ def is_text(part: Part, *subtypes: bytes) -> bool:
     return part.type == b"text" and part.subtype in subtypes and (part.disposition or b"").lower() != b"attachment"
 
 
+@dataclass(frozen=True, slots=True)
+class AddFooterSettings:
+    """Parameters of `AddFooter`."""
+
+    text: Annotated[str, Text("text")]
+    """What is added."""
+
+
 class AddFooter(Mailet):
     """Adds `text` below the text of a message: to plain text and to HTML, in an alternative to both."""
 
+    parameters = AddFooterSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._text = settings.required("text")
+        self._text = read(AddFooterSettings, settings).text
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         await edit(mail, self._added)
@@ -72,27 +87,51 @@ class AddFooter(Mailet):
         return text[:end] + footer + text[end:]
 
 
+@dataclass(frozen=True, slots=True)
+class ReplaceContentSettings(Declared):
+    """Parameters of `ReplaceContent`."""
+
+    WITHOUT_EFFECT = ("debug",)
+
+    subject: Annotated[Substitutions, Parsed("subjectPattern", parse_list, "substitutions")] = NO_SUBSTITUTIONS
+    """What is replaced in the subject."""
+    subject_files: Annotated[str, Text("subjectPatternFile")] = ""
+    """Files with further substitutions for the subject."""
+    body: Annotated[Substitutions, Parsed("bodyPattern", parse_list, "substitutions")] = NO_SUBSTITUTIONS
+    """What is replaced in the body."""
+    body_files: Annotated[str, Text("bodyPatternFile")] = ""
+    """Files with further substitutions for the body."""
+    charset: Annotated[str, Text("charset")] = ""
+    """The charset that the text gets, by default its own."""
+
+    def completed(self, settings: Settings) -> Self:
+        try:
+            "".encode(self.charset or "utf-8")
+        except LookupError:
+            settings.error(f"{self.charset!r} is not a known charset", "charset")
+        return self
+
+
 class ReplaceContent(Mailet):
     """Replaces text in the subject and in the body of a message with one part: `/regular expression/replacement/flags/`, several
     with commas between. Flags: i any case, m lines, s dots match line ends, r again while it changes something. The files hold one
     a line and have `?charset` after their names if they are not in UTF-8."""
 
+    parameters = ReplaceContentSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._subject = self._read(settings, "subjectPattern", "subjectPatternFile")
-        self._body = self._read(settings, "bodyPattern", "bodyPatternFile")
-        self._charset = settings.text("charset", "")
-        settings.ignored("debug")
-        try:
-            "".encode(self._charset or "utf-8")
-        except LookupError:
-            settings.error(f"{self._charset!r} is not a known charset", "charset")
+        made = read(ReplaceContentSettings, settings)
+        self._subject = made.subject + self._in_files(made.subject_files, "subjectPatternFile")
+        self._body = made.body + self._in_files(made.body_files, "bodyPatternFile")
+        self._charset = made.charset
 
-    def _read(self, settings: Settings, pattern: str, file: str) -> Substitutions:
-        nothing = Substitutions()
-        direct = settings.parsed(pattern, nothing, parse_list)
-        resolve = self.context.resolve
-        return direct + settings.parsed(file, nothing, lambda names: read_files(names, resolve))
+    def _in_files(self, names: str, element: str) -> Substitutions:
+        try:
+            return read_files(names, self.context.resolve) if names else NO_SUBSTITUTIONS
+        except InvalidArgument as wrong:
+            self.settings.error(f"{element}: {wrong}", element)
+            return NO_SUBSTITUTIONS
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         if self._subject:
@@ -130,13 +169,22 @@ class ConvertTo7Bit(Mailet):
         return None if made == (header, body) else made
 
 
+@dataclass(frozen=True, slots=True)
+class OnlyTextSettings:
+    """Parameters of `OnlyText`."""
+
+    processor: Annotated[str, Text("NotextProcessor")] = ""
+    """Processor for mails without text, which go on by default."""
+
+
 class OnlyText(Mailet):
-    """Makes the message its first text, plain before HTML, without attachments. A mail without text goes to the processor
-    `NotextProcessor` if that is given."""
+    """Makes the message its first text, plain before HTML, without attachments."""
+
+    parameters = OnlyTextSettings
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._processor = settings.text("NotextProcessor", "")
+        self._processor = read(OnlyTextSettings, settings).processor
         self.processors = (self._processor,) if self._processor else ()
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
@@ -162,12 +210,22 @@ def _only_text(header: bytes, body: bytes) -> tuple[bytes, bytes] | None:
     return made.header or header, made.body or b""
 
 
+@dataclass(frozen=True, slots=True)
+class FoldLongLinesSettings:
+    """Parameters of `FoldLongLines`."""
+
+    limit: Annotated[int, Integer("maxCharacters", minimum=1)] = 998
+    """Octets of a line that stays whole."""
+
+
 class FoldLongLines(Mailet):
     """Folds header lines with more than `maxCharacters` octets at a blank (RFC 5322 §2.1.1)."""
 
+    parameters = FoldLongLinesSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._limit = settings.integer("maxCharacters", 998, minimum=1)
+        self._limit = read(FoldLongLinesSettings, settings).limit
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         block = mail.content.header

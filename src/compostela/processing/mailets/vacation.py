@@ -2,7 +2,11 @@
 
 import enum
 import logging
+from dataclasses import dataclass
+from typing import Annotated
 
+from compostela.base.declarations import Boolean, Choice
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mail.model import Mail
@@ -36,15 +40,29 @@ class ReplyMode(enum.Enum):
     """To the sender of the envelope (RFC 3834 §4)."""
 
 
+@dataclass(frozen=True, slots=True)
+class VacationMailetSettings:
+    """Parameters of `VacationMailet`."""
+
+    is_from_user: Annotated[bool, Boolean("useUserAsMailFrom")] = False
+    """Whether the sender of the answer is the user; else it is the null sender."""
+    mode: Annotated[ReplyMode, Choice("replyMode", {mode.value: mode for mode in ReplyMode})] = (
+        ReplyMode.REPLY_TO_HEADER
+    )
+    """Where the answer goes: to the first address of Reply-To, if there is one, or to the sender of the envelope."""
+
+
 class VacationMailet(Mailet):
     """Answers mail to users whose vacation is active, each sender once until the vacation ends or is set anew. The mail goes on as it
     is. No answer goes to lists, reports, automatic mail, the null sender or the user himself, nor to mail that names none of the
     user's addresses (RFC 3834 §2). The answer has the null sender, with `useUserAsMailFrom` the user."""
 
+    parameters = VacationMailetSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._is_from_user = settings.boolean("useUserAsMailFrom", False)
-        self._mode = settings.choice("replyMode", ReplyMode.REPLY_TO_HEADER, {mode.value: mode for mode in ReplyMode})
+        made = read(VacationMailetSettings, settings)
+        self._is_from_user, self._mode = made.is_from_user, made.mode
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         if mail.sender is None or is_of_program(str(mail.sender)):

@@ -10,12 +10,14 @@ from compostela.model.mail_address import MailAddress
 from compostela.processing.mailet import Mailet, MailetContext
 from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.remote_delivery.deliverer import Deliverer
-from compostela.processing.remote_delivery.settings import read_remote_delivery_settings
+from compostela.processing.remote_delivery.settings import RemoteDeliverySettings, read_remote_delivery_settings
 from compostela.processing.workers import QueueWorkers
 
 
 class RemoteDelivery(Mailet):
     """Accepts responsibility for mail that leaves: it is sent, or its sender is told."""
+
+    parameters = RemoteDeliverySettings
 
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
