@@ -9,7 +9,7 @@ from compostela.adapters.cassandra.listener_groups import ListenerGroups
 from compostela.adapters.cassandra.listener_news import ListenerNews
 from compostela.adapters.cassandra.listener_source import CassandraEventSource
 from compostela.adapters.cassandra.mailbox_consistency import MailboxConsistency
-from compostela.adapters.cassandra.mailbox_contents import MessageTable
+from compostela.adapters.cassandra.mailbox_contents import MessageTable, SmallBodies
 from compostela.adapters.cassandra.mailbox_hierarchy import CassandraHierarchy, CassandraSubscriptions
 from compostela.adapters.cassandra.mailbox_log import MailboxLogTable
 from compostela.adapters.cassandra.mailbox_messages import CassandraMessages
@@ -56,13 +56,13 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         groups: ListenerGroups | None = None,
         settle_seconds: float = SETTLE_SECONDS,
         garbage: GarbageSettings | None = None,
+        small_bodies: SmallBodies | None = None,
     ) -> None:
         settings = projection or ProjectionSettings()
         news = None if groups is None else ListenerNews(session, groups)
         tree = MailboxTreeTable(session, news)
-        tables = MailboxTables(
-            MailboxLogTable(session), MailboxPageTable(session), KeptLogTable(session), MessageTable(session, bodies)
-        )
+        messages = MessageTable(session, bodies, small_bodies)
+        tables = MailboxTables(MailboxLogTable(session), MailboxPageTable(session), KeptLogTable(session), messages)
         logs = OpenLogs(tables, keeps=keeps_states)
         watchers = Watchers(tables.log, look_seconds, hints_come)
         projector = Projector(tables, settings, clock, held_from)

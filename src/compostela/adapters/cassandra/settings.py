@@ -1,6 +1,7 @@
 """How a node reaches Cassandra."""
 
 import ipaddress
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -11,6 +12,7 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 
 PORT = 9042
+CHANGES_SECONDS = 30 * 86400.0
 DRIVER = "datastax-java-driver"
 SSL = f"{DRIVER}.advanced.ssl-engine-factory"
 ENGINE_FACTORY = "DefaultSslEngineFactory"
@@ -131,8 +133,6 @@ class CassandraSettings(DriverSettings):
         "mailbox.blob.recovery.mode",
         "optimistic.consistency.level.enabled",
         "uid.modseq.increment",
-        "email.change.ttl",
-        "mailbox.change.ttl",
         "acl.enabled",
         "mailbox.read.strong.consistency",
         "message.read.strong.consistency",
@@ -162,6 +162,17 @@ class CassandraSettings(DriverSettings):
         5.0
     )
     """Between two attempts to connect, while no node of the cluster answers."""
+
+    email_change_seconds: Annotated[float, Duration("email.change.ttl", unit="days")] = CHANGES_SECONDS
+    """How long a mailbox keeps the changes of its messages for clients and listeners that ask what happened since. The latest 50,000
+    changes of a mailbox are kept in any case. 0 keeps all."""
+    mailbox_change_seconds: Annotated[float, Duration("mailbox.change.ttl", unit="days")] = CHANGES_SECONDS
+    """One log has both kinds of changes: the longer of the two times counts."""
+
+    @property
+    def kept_changes_seconds(self) -> float:
+        """How long changes are kept."""
+        return max(one or math.inf for one in (self.email_change_seconds, self.mailbox_change_seconds))
 
     def completed(self, settings: Settings) -> Self:
         if bool(self.user) != bool(self.password):

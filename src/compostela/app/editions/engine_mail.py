@@ -5,6 +5,8 @@ from typing import NamedTuple
 from compostela.adapters.cassandra.effects import Entries
 from compostela.adapters.cassandra.listener_cursors import CassandraCursors
 from compostela.adapters.cassandra.listener_groups import ListenerGroups
+from compostela.adapters.cassandra.mailbox_contents import SmallBodies
+from compostela.adapters.cassandra.mailbox_projector import ProjectionSettings
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
 from compostela.adapters.cassandra.message_garbage import GarbageSettings
 from compostela.adapters.cassandra.queue_rows import QUEUED
@@ -17,6 +19,7 @@ from compostela.adapters.rabbitmq.broker import RabbitBroker
 from compostela.adapters.rabbitmq.hints import RabbitHints
 from compostela.adapters.rabbitmq.peers import RabbitPeers
 from compostela.adapters.s3.bodies import S3Blobs
+from compostela.adapters.s3.settings import BlobSettings
 from compostela.app.engines import EngineSettings
 from compostela.base.clock import Clock
 
@@ -49,7 +52,9 @@ def mail_stores_of(
         announce=hints.tell,
         hints_come=hints.come,
         groups=ListenerGroups(session),
+        projection=ProjectionSettings(kept_seconds=engines.cassandra.kept_changes_seconds),
         garbage=GarbageSettings(held_seconds=held_seconds),
+        small_bodies=_small_bodies(engines.blobs),
     )
     assert mailboxes.cursors is not None
     mail = MailStores(
@@ -66,3 +71,7 @@ def mail_stores_of(
     entries.register(STORED, mail.repositories.is_over)
     entries.register(RUN, mail.runs.is_over)
     return mail
+
+
+def _small_bodies(blobs: BlobSettings) -> SmallBodies:
+    return SmallBodies(blobs.cache_threshold, blobs.cache_seconds) if blobs.is_caching else SmallBodies()
