@@ -49,6 +49,8 @@ class Notes(msgspec.Struct, frozen=True, array_like=True):
     body_size: int
     blob: str = ""
     """Of a body that is not in the row."""
+    has_copy: bool = False
+    """Whether a recovery copy was written, or begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +86,22 @@ class MessageTable:
 
     # writing
 
-    async def store(self, message: bytes, mailbox: str, content: MessageContent, structure: bytes) -> None:
+    async def store(
+        self, message: bytes, mailbox: str, content: MessageContent, structure: bytes, *, has_copy: bool = False
+    ) -> Notes:
         """The body first, so that no reference dangles; then the content with the intent to place it."""
         body = content.body
-        seconds = self._small.kept_seconds
         inline, blob = None, ""
         if body.size <= self._small.max_bytes:
             inline = await body.read()
-        if inline is None or (seconds is not None and body.size):
+        if inline is None or (self._small.kept_seconds is not None and body.size):
             blob, _ = await repeated(lambda: self._bodies.keep(body))
-        notes = _encoder.encode(Notes(content.header, structure, body.size, blob))
+        notes = Notes(content.header, structure, body.size, blob, has_copy)
+        await self._write(message, mailbox, _encoder.encode(notes), inline)
+        return notes
+
+    async def _write(self, message: bytes, mailbox: str, notes: bytes, inline: bytes | None) -> None:
+        seconds = self._small.kept_seconds
         if inline is None or seconds is None:
             await persistently(lambda: self._session.write(_STORE, message, mailbox, notes, inline))
             return

@@ -8,6 +8,7 @@ from compostela.adapters.cassandra.listener_groups import ListenerGroups
 from compostela.adapters.cassandra.mailbox_contents import SmallBodies
 from compostela.adapters.cassandra.mailbox_projector import ProjectionSettings
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
+from compostela.adapters.cassandra.message_copies import MessageCopies
 from compostela.adapters.cassandra.message_garbage import GarbageSettings
 from compostela.adapters.cassandra.queue_rows import QUEUED
 from compostela.adapters.cassandra.queues import ClusterQueues
@@ -19,6 +20,7 @@ from compostela.adapters.rabbitmq.broker import RabbitBroker
 from compostela.adapters.rabbitmq.hints import RabbitHints
 from compostela.adapters.rabbitmq.peers import RabbitPeers
 from compostela.adapters.s3.bodies import S3Blobs
+from compostela.adapters.s3.recovery_copies import S3RecoveryCopies
 from compostela.adapters.s3.settings import BlobSettings
 from compostela.app.engines import EngineSettings
 from compostela.base.clock import Clock
@@ -31,6 +33,7 @@ class MailStores(NamedTuple):
     repositories: CassandraRepositories
     runs: CassandraRuns
     token_corpora: CassandraTokenCorpora
+    copies: S3RecoveryCopies
     hints: RabbitHints
     peers: RabbitPeers
 
@@ -43,7 +46,7 @@ def mail_stores_of(
     engines: EngineSettings,
     held_seconds: float,
 ) -> MailStores:
-    entries, hints = Entries(), RabbitHints(engines.rabbit, clock)
+    entries, hints, copies = Entries(), RabbitHints(engines.rabbit, clock), S3RecoveryCopies(blobs)
     mailboxes = CassandraMailboxes(
         session,
         blobs,
@@ -55,6 +58,7 @@ def mail_stores_of(
         projection=ProjectionSettings(kept_seconds=engines.cassandra.kept_changes_seconds),
         garbage=GarbageSettings(held_seconds=held_seconds),
         small_bodies=_small_bodies(engines.blobs),
+        copies=MessageCopies(copies, engines.cassandra.recovery_mode),
     )
     assert mailboxes.cursors is not None
     mail = MailStores(
@@ -64,6 +68,7 @@ def mail_stores_of(
         CassandraRepositories(session, blobs, entries.is_over, clock),
         CassandraRuns(session),
         CassandraTokenCorpora(session, entries.is_over),
+        copies,
         hints,
         RabbitPeers(engines.rabbit, clock, hints.node, hints.others),
     )
