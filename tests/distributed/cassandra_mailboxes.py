@@ -12,6 +12,7 @@ import pytest
 from compostela.adapters.cassandra.effects import Entries, IsOver
 from compostela.adapters.cassandra.errors import OutcomeUnknown
 from compostela.adapters.cassandra.listener_groups import ListenerGroups
+from compostela.adapters.cassandra.mailbox_contents import SmallBodies
 from compostela.adapters.cassandra.mailbox_projector import ProjectionSettings
 from compostela.adapters.cassandra.mailboxes import CassandraMailboxes
 from compostela.adapters.cassandra.message_garbage import GarbageSettings
@@ -64,6 +65,7 @@ class Mode:
     projection: ProjectionSettings = field(default_factory=ProjectionSettings)
     keeps_states: bool = True
     fault_rate: float = 0.0
+    small_bodies: SmallBodies = field(default_factory=SmallBodies)
 
 
 @pytest.fixture
@@ -169,6 +171,7 @@ def a_store(
         groups=groups,
         settle_seconds=SETTLE_SECONDS,
         garbage=garbage,
+        small_bodies=mode.small_bodies,
     )
 
 

@@ -1,34 +1,24 @@
 """Two servers on the same engines are one: what one accepts the other shows, also when the first one dies."""
 
 import json
-import os
 import re
-import smtplib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.distributed.node_mails import LARGE, USER, send
 from tests.distributed.nodes import blob_settings, broker_uri, engine_files, node, redis_server
 from tests.end_to_end.mailbox import fetch_all, session
 from tests.server_process import ServerProcess
 
 __all__ = ["blob_settings", "broker_uri", "engine_files", "node", "redis_server"]
 
-USER = "reader@example.org"
 MAILS = 40
 SENDERS = 4
 SECONDS = 120.0
-LARGE = os.urandom(20_000).hex().encode()
-"""Its body is in S3."""
 _SUBJECT = re.compile(rb"^Subject: (\d+)", re.MULTILINE)
 
 StartNode = Callable[[str], ServerProcess]
-
-
-def send(server: ServerProcess, number: int) -> None:
-    lines = [LARGE[at : at + 70] for at in range(number, len(LARGE), 70)] if number % 2 else [b"small"]
-    with smtplib.SMTP("127.0.0.1", server.smtp, timeout=SECONDS) as smtp:
-        smtp.sendmail("a@b.example", [USER], b"Subject: %d\r\n\r\n%s\r\n" % (number, b"\r\n".join(lines)))
 
 
 def wait_for_empty_queues(server: ServerProcess) -> None:

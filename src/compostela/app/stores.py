@@ -23,6 +23,7 @@ from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.outbound.stores import OutboundStores
 from compostela.core.queue.ports import MailQueues
 from compostela.core.rate_limits.ports import RateLimits
+from compostela.core.recovery.ports import Recovery
 from compostela.core.repository.ports import MailRepositoryStore
 from compostela.core.rewriting.ports import RewritingStore
 from compostela.core.sieve.ports import GlobalScripts, SieveLists, SieveMarks, SieveScripts
@@ -79,6 +80,8 @@ class Stores:
     peers: Peers = field(default_factory=NoPeers)
     repairs: Sequence[TaskRunner[Any]] = ()
     """Tasks that compare what the edition keeps twice, and mend it: see `compostela.core.mailbox.consistency`."""
+    recovery: Recovery | None = None
+    """Copies of messages apart from the database, if the edition may write them."""
     is_cluster: bool = False
     """Whether other nodes may work on the stores over a network: they may be away at the start and come back by themselves, and
     mails that this process puts into a queue may be taken by another."""

@@ -1,9 +1,11 @@
 """`cassandra.properties` and `cassandra-driver.conf` are read by James's names."""
 
+import math
+
 import pytest
 
 from compostela.adapters.cassandra.configuration import read_cassandra_settings
-from compostela.adapters.cassandra.settings import CassandraSettings, CassandraTls, Host
+from compostela.adapters.cassandra.settings import CassandraSettings, CassandraTls, Host, RecoveryMode
 from compostela.app.configuration.files import Reader
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Problems, Settings, Severity
@@ -109,3 +111,28 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, object]) -> None
 
 def test_an_address_is_told_from_a_name() -> None:
     assert [Host(name).is_address for name in ("127.0.0.1", "::1", "cassandra")] == [True, True, False]
+
+
+@pytest.mark.parametrize("mode", RecoveryMode)
+def test_recovery_copies_are_chosen_in_any_case(mode: RecoveryMode) -> None:
+    settings, problems = read(f"mailbox.blob.recovery.mode={mode.value.upper()}")
+    assert (settings.recovery_mode, problems.found) == (mode, [])
+
+
+def test_another_mode_of_recovery_copies_is_an_error() -> None:
+    (error,) = read("mailbox.blob.recovery.mode=synchron")[1].of(Severity.ERROR)
+    assert "synchronous" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("properties", "days"),
+    [
+        ("", 30.0),
+        ("email.change.ttl=60 days", 60.0),
+        ("email.change.ttl=7\nmailbox.change.ttl=14", 14.0),
+        ("email.change.ttl=60 days\nmailbox.change.ttl=0", math.inf),
+    ],
+)
+def test_changes_are_kept_for_the_longer_of_two_times(properties: str, days: float) -> None:
+    settings, problems = read(properties)
+    assert (settings.kept_changes_seconds, problems.found) == (days * 86400, [])

@@ -1,7 +1,7 @@
 """Bodies in S3 keep to the contracts, plain, compressed and encrypted, and failures of the store are temporary ones."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 
 from compostela.adapters.s3.bodies import S3Blobs, S3Body
 from compostela.adapters.s3.bucket import PART_BYTES, PIECE_BYTES
-from compostela.adapters.s3.settings import BlobEncryption, BlobSettings
+from compostela.adapters.s3.settings import BlobSettings
 from compostela.base.errors import NotFound, StorageFull, TemporaryFailure
 from compostela.core.blob.bodies import BodyStore
 from compostela.core.blob.model import CHUNK_BYTES, Body, MemoryBody
@@ -19,17 +19,9 @@ from compostela.testing.ports import free_port
 from tests.contracts.blobs import BodyContract, BodyStoreContract, MakeBody, SpillContract, octets, spilled
 from tests.contracts.distance import cut_off
 from tests.contracts.mailbox_messages import StoredOctets
+from tests.distributed.s3.codings import CODINGS, SECRET
 from tests.distributed.s3.seaweed import make_bucket, octets_in, remove_bucket
 
-SECRET = BlobEncryption("a password", b"a salt of tests")
-CODINGS: dict[str, Callable[[BlobSettings], BlobSettings]] = {
-    "plain": lambda settings: settings,
-    "compressed": lambda settings: replace(settings, is_compressing=True, compression_threshold=100),
-    "encrypted": lambda settings: replace(settings, encryption=SECRET),
-    "both": lambda settings: replace(
-        settings, encryption=SECRET, is_compressing=True, compression_threshold=0, is_deduplicating=False
-    ),
-}
 SECONDS = 60.0
 TEXT = b"It compresses well. " * 20_000
 

@@ -27,7 +27,8 @@ def test_everything() -> None:
         "objectstorage.s3.upload.retry.maxAttempts=3\nobjectstorage.s3.upload.retry.backoffDurationMillis=20\n"
         "compression.enable=true\ncompression.threshold=32K\ncompression.min-ratio=0.8\n"
         "encryption.aes.enable=true\nencryption.aes.password=word\nencryption.aes.salt=00ff\n"
-        "encryption.aes.private.key.algorithm=PBKDF2WithHmacSHA256"
+        "encryption.aes.private.key.algorithm=PBKDF2WithHmacSHA256\n"
+        "cache.enable=true\ncache.cassandra.ttl=14 days\ncache.sizeThresholdInBytes=16384"
     )
     assert problems.found == []
     assert settings == BlobSettings(
@@ -50,6 +51,9 @@ def test_everything() -> None:
         compression_threshold=32 * 1024,
         compression_ratio=0.8,
         encryption=BlobEncryption("word", b"\x00\xff", KeyDerivation.PBKDF2_SHA256),
+        is_caching=True,
+        cache_seconds=14 * 86400.0,
+        cache_threshold=16384,
     )
 
 
@@ -59,7 +63,7 @@ def test_everything() -> None:
         "", "implementation=cassandra\ndeduplication.enable=true", "implementation=s3", f"{LEAST}compression.min-ratio=2",
         f"{LEAST}encryption.aes.enable=true\nencryption.aes.password=secret-word",
         f"{LEAST}encryption.aes.enable=true\nencryption.aes.password=secret-word\nencryption.aes.salt=xyz",
-        f"{LEAST}compresion.enable=true",
+        f"{LEAST}compresion.enable=true", f"{LEAST}cache.sizeThresholdInBytes=2M", f"{LEAST}cache.cassandra.ttl=0",
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_without_the_password(text: str) -> None:

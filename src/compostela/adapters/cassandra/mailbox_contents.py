@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from compostela.adapters.cassandra.conditional import MAX_TTL
 from compostela.adapters.cassandra.mailbox_log import LAST_TIMESTAMP, persistently, repeated
 from compostela.adapters.cassandra.session import CassandraSession, Statement
 from compostela.base.concurrency import side_by_side
@@ -31,6 +32,8 @@ _REMOVE = f"DELETE FROM message USING TIMESTAMP {LAST_TIMESTAMP} WHERE message =
 _FROM_FIRST = "SELECT message, mailbox, uid, suspect FROM message"
 _AFTER = f"{_FROM_FIRST} WHERE token(message) > token(?)"
 _STORE = "INSERT INTO message (message, mailbox, uid, content, body) VALUES (?, ?, 0, ?, ?) USING TIMESTAMP 1"
+_STORE_CONTENT = "INSERT INTO message (message, mailbox, uid, content) VALUES (?, ?, 0, ?) USING TIMESTAMP 1"
+_STORE_FOR_A_TIME = "UPDATE message USING TIMESTAMP 1 AND TTL ? SET body = ? WHERE message = ?"
 _PLACE = "INSERT INTO message (message, mailbox, uid) VALUES (?, ?, ?) USING TIMESTAMP ?"
 _DISPLACE = "DELETE FROM message USING TIMESTAMP ? WHERE message = ? AND mailbox = ? AND uid = ?"
 _READ = "SELECT DISTINCT message, content, body FROM message WHERE message = ?"
@@ -46,6 +49,18 @@ class Notes(msgspec.Struct, frozen=True, array_like=True):
     body_size: int
     blob: str = ""
     """Of a body that is not in the row."""
+    has_copy: bool = False
+    """Whether a recovery copy was written, or begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmallBodies:
+    """Which bodies are in the rows of their messages, and for how long."""
+
+    max_bytes: int = INLINE_BYTES
+    kept_seconds: float | None = None
+    """After so long they leave the row, so they are in the body store too, as all bodies are. None: they stay in the row, and are in
+    no other place."""
 
 
 @dataclass(slots=True)
@@ -64,22 +79,37 @@ _decoder = msgspec.msgpack.Decoder(Notes)
 
 
 class MessageTable:
-    def __init__(self, session: CassandraSession, bodies: BodyStore) -> None:
+    def __init__(self, session: CassandraSession, bodies: BodyStore, small: SmallBodies | None = None) -> None:
         self._session = session
         self._bodies = bodies
+        self._small = small or SmallBodies()
 
     # writing
 
-    async def store(self, message: bytes, mailbox: str, content: MessageContent, structure: bytes) -> None:
+    async def store(
+        self, message: bytes, mailbox: str, content: MessageContent, structure: bytes, *, has_copy: bool = False
+    ) -> Notes:
         """The body first, so that no reference dangles; then the content with the intent to place it."""
         body = content.body
         inline, blob = None, ""
-        if body.size <= INLINE_BYTES:
+        if body.size <= self._small.max_bytes:
             inline = await body.read()
-        else:
+        if inline is None or (self._small.kept_seconds is not None and body.size):
             blob, _ = await repeated(lambda: self._bodies.keep(body))
-        notes = Notes(content.header, structure, body.size, blob)
-        await persistently(lambda: self._session.write(_STORE, message, mailbox, _encoder.encode(notes), inline))
+        notes = Notes(content.header, structure, body.size, blob, has_copy)
+        await self._write(message, mailbox, _encoder.encode(notes), inline)
+        return notes
+
+    async def _write(self, message: bytes, mailbox: str, notes: bytes, inline: bytes | None) -> None:
+        seconds = self._small.kept_seconds
+        if inline is None or seconds is None:
+            await persistently(lambda: self._session.write(_STORE, message, mailbox, notes, inline))
+            return
+        both = [
+            Statement(_STORE_CONTENT, (message, mailbox, notes)),
+            Statement(_STORE_FOR_A_TIME, (int(min(seconds, MAX_TTL)), inline, message)),
+        ]
+        await persistently(lambda: self._session.batch(both))
 
     async def intend(self, messages: Iterable[bytes], mailbox: str, now: int) -> None:
         """Before copies are published. What was taken for garbage no longer is. `now` in epoch seconds."""

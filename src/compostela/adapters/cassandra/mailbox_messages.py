@@ -1,7 +1,7 @@
 """The messages of mailboxes: see `compostela.core.mailbox.ports.messages` for what it promises."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from itertools import islice
@@ -14,6 +14,7 @@ from compostela.adapters.cassandra.mailbox_projector import Projector
 from compostela.adapters.cassandra.mailbox_publisher import Publishers
 from compostela.adapters.cassandra.mailbox_states import TRIES, MailboxTables, OpenLog, OpenLogs
 from compostela.adapters.cassandra.mailbox_watchers import Watchers
+from compostela.adapters.cassandra.message_copies import MessageCopies, name_of
 from compostela.base.clock import Clock
 from compostela.base.concurrency import side_by_side
 from compostela.base.errors import NotFound
@@ -45,6 +46,7 @@ from compostela.core.mailbox.model import (
     OpenedMailbox,
     StoredMessage,
 )
+from compostela.core.recovery.ports import RecoveryCopy
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
 from compostela.model.numbers import MailboxId, MessageId, ModSeq, Uid
 from compostela.model.uid_set import MAX_UID, UidSet
@@ -71,6 +73,7 @@ class CassandraMessages:
         watchers: Watchers,
         is_over: IsOver,
         clock: Clock,
+        copies: MessageCopies | None = None,
     ) -> None:
         self._tables = tables
         self._logs = logs
@@ -79,6 +82,7 @@ class CassandraMessages:
         self._watchers = watchers
         self._is_over = is_over
         self._clock = clock
+        self._copies = copies or MessageCopies()
 
     # writing
 
@@ -90,14 +94,20 @@ class CassandraMessages:
         now = int(self._clock.now())
         ids = [os.urandom(ID_BYTES) for _ in messages]
 
+        notes: dict[bytes, Notes] = {}
+
         async def store(number: int) -> None:
-            one = messages[number]
-            await self._tables.messages.store(ids[number], mailbox, one.content, one.structure)
+            one, id = messages[number], ids[number]
+            has_copy = self._copies.is_on
+            notes[id] = await self._tables.messages.store(id, mailbox, one.content, one.structure, has_copy=has_copy)
 
         async def store_all() -> None:
             await side_by_side(range(len(messages)), store, SIDE_BY_SIDE)
 
-        await side_by_side([store_all, self._logs.get(mailbox).known], lambda call: call())
+        log = self._logs.get(mailbox)
+        await side_by_side([store_all, log.known], lambda call: call())
+        copies = await self._copies_of(log, zip(messages, ids, strict=True), notes) if self._copies.is_on else []
+        await self._copies.before_publish(copies)
         added = [
             (one.flags, Facts(one.content.size, one.internal_date, now, message))
             for one, message in zip(messages, ids, strict=True)
@@ -107,6 +117,7 @@ class CassandraMessages:
             return [_SOME_PLACE] * len(messages)
         key = None if effect is None else blake2b(f"{effect.entry}\n{effect.key}".encode(), digest_size=_EFFECT_BYTES)
         answer = await self._publishers.append(mailbox, added, None if key is None else key.digest())
+        self._copies.after_publish(copies, answer.ids)
         return [
             Appended(
                 Uid(answer.first_uid + number),
@@ -114,6 +125,16 @@ class CassandraMessages:
                 MessageId(message.hex()),
             )
             for number, message in enumerate(answer.ids)
+        ]
+
+    async def _copies_of(
+        self, log: OpenLog, messages: Iterable[tuple[NewMessage, bytes]], notes: Mapping[bytes, Notes]
+    ) -> list[RecoveryCopy]:
+        state = log.state or await log.fresh()
+        user = state.head.user
+        return [
+            RecoveryCopy(name_of(id, notes[id]), user, one.internal_date, one.content.header, one.content.body)
+            for one, id in messages
         ]
 
     async def copy(self, source: MailboxId, uids: UidSet, target: MailboxId) -> Copied:
@@ -371,6 +392,10 @@ class CassandraMessages:
         except NotFound:
             return set()
         return {(mailbox, Uid(uid)) for page, uid, at in state.found(candidates) if page.ids[at] == message}
+
+    async def has_content(self, message: MessageId) -> bool:
+        """See `compostela.core.recovery.ports.HasContent`."""
+        return await self._tables.messages.notes(bytes.fromhex(message)) is not None
 
     async def project(self, mailbox: MailboxId) -> None:
         """Bring its pages up to date. Raises `NotFound`, `TemporaryFailure`, and `Restart` when another node was faster."""

@@ -9,7 +9,7 @@ from compostela.adapters.cassandra.listener_groups import ListenerGroups
 from compostela.adapters.cassandra.listener_news import ListenerNews
 from compostela.adapters.cassandra.listener_source import CassandraEventSource
 from compostela.adapters.cassandra.mailbox_consistency import MailboxConsistency
-from compostela.adapters.cassandra.mailbox_contents import MessageTable
+from compostela.adapters.cassandra.mailbox_contents import MessageTable, SmallBodies
 from compostela.adapters.cassandra.mailbox_hierarchy import CassandraHierarchy, CassandraSubscriptions
 from compostela.adapters.cassandra.mailbox_log import MailboxLogTable
 from compostela.adapters.cassandra.mailbox_messages import CassandraMessages
@@ -20,6 +20,7 @@ from compostela.adapters.cassandra.mailbox_removal import Holding, MailboxRemova
 from compostela.adapters.cassandra.mailbox_states import MailboxTables, OpenLog, OpenLogs
 from compostela.adapters.cassandra.mailbox_tree import MailboxTreeTable
 from compostela.adapters.cassandra.mailbox_watchers import LOOK_SECONDS, Watchers
+from compostela.adapters.cassandra.message_copies import MessageCopies
 from compostela.adapters.cassandra.message_garbage import GarbageSettings, MessageGarbage
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.base.clock import Clock
@@ -56,13 +57,14 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         groups: ListenerGroups | None = None,
         settle_seconds: float = SETTLE_SECONDS,
         garbage: GarbageSettings | None = None,
+        small_bodies: SmallBodies | None = None,
+        copies: MessageCopies | None = None,
     ) -> None:
         settings = projection or ProjectionSettings()
         news = None if groups is None else ListenerNews(session, groups)
         tree = MailboxTreeTable(session, news)
-        tables = MailboxTables(
-            MailboxLogTable(session), MailboxPageTable(session), KeptLogTable(session), MessageTable(session, bodies)
-        )
+        messages = MessageTable(session, bodies, small_bodies)
+        tables = MailboxTables(MailboxLogTable(session), MailboxPageTable(session), KeptLogTable(session), messages)
         logs = OpenLogs(tables, keeps=keeps_states)
         watchers = Watchers(tables.log, look_seconds, hints_come)
         projector = Projector(tables, settings, clock, held_from)
@@ -83,10 +85,12 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         self.cursors = None if news is None else CassandraCursors(news, tables.log, tree, settle_seconds)
         self.source = CassandraEventSource(self, tables, tree, held, removal)
         CassandraHierarchy.__init__(self, tables.log, tree, publishers, removal, clock, news)
-        CassandraMessages.__init__(self, tables, logs, publishers, projector, watchers, is_over, clock)
+        CassandraMessages.__init__(self, tables, logs, publishers, projector, watchers, is_over, clock, copies)
         CassandraSubscriptions.__init__(self, tree)
         self.consistency = MailboxConsistency(tables, tree, publishers, removal, self, clock)
-        self.garbage = MessageGarbage(tables, self, removal, self.source, news, clock, garbage or GarbageSettings())
+        self.garbage = MessageGarbage(
+            tables, self, removal, self.source, news, clock, garbage or GarbageSettings(), self._copies
+        )
 
     def hinted(self, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """Another node has published up to this ModSeq, or deleted the mailbox."""
@@ -104,3 +108,4 @@ class CassandraMailboxes(CassandraHierarchy, CassandraMessages, CassandraSubscri
         await self._projector.close()
         await self._removal.close()
         await self._publishers.close()
+        await self._copies.close()

@@ -14,6 +14,7 @@ from compostela.adapters.cassandra.mailbox_contents import SIDE_BY_SIDE, PlacedM
 from compostela.adapters.cassandra.mailbox_messages import CassandraMessages
 from compostela.adapters.cassandra.mailbox_removal import HELD_SECONDS, MailboxRemoval
 from compostela.adapters.cassandra.mailbox_states import MailboxTables
+from compostela.adapters.cassandra.message_copies import MessageCopies
 from compostela.base.clock import Clock
 from compostela.base.concurrency import side_by_side
 from compostela.base.errors import InvalidArgument, NotFound, TemporaryFailure
@@ -54,6 +55,7 @@ class MessageGarbage:
         news: ListenerNews | None,
         clock: Clock,
         settings: GarbageSettings,
+        copies: MessageCopies,
     ) -> None:
         self._tables = tables
         self._messages = messages
@@ -62,6 +64,7 @@ class MessageGarbage:
         self._news = news
         self._clock = clock
         self._settings = settings
+        self._copies = copies
 
     async def collect(self, position: str | None, limit: int) -> CollectedPart:
         """The next part of a collection, None for the first; looks at about `limit` mailboxes or messages. Raises `TemporaryFailure`,
@@ -112,6 +115,7 @@ class MessageGarbage:
             return False
         if now - since <= self._settings.held_seconds and await self._is_needed(one, held):
             return False
+        await self._copies.remove(one.message, await self._tables.messages.notes(one.message))
         await self._tables.messages.remove(one.message)
         return True
 

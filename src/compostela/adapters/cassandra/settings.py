@@ -1,20 +1,31 @@
 """How a node reaches Cassandra."""
 
+import enum
 import ipaddress
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from compostela.base.declarations import Boolean, Duration, Integer, Parsed, Text
+from compostela.base.declarations import Boolean, Choice, Duration, Integer, Parsed, Text
 from compostela.base.declared import Declared, Group
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 
 PORT = 9042
+CHANGES_SECONDS = 30 * 86400.0
 DRIVER = "datastax-java-driver"
 SSL = f"{DRIVER}.advanced.ssl-engine-factory"
 ENGINE_FACTORY = "DefaultSslEngineFactory"
 _KEYSPACE = re.compile(r"[a-z][a-z0-9_]{0,47}")
+
+
+class RecoveryMode(enum.Enum):
+    """Whether messages have copies, and when they are written."""
+
+    NONE = "none"
+    SYNCHRONOUS = "synchronous"
+    ASYNCHRONOUS = "asynchronous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +139,8 @@ class CassandraSettings(DriverSettings):
         "chunk.size.message.read",
         "chunk.size.expunge",
         "mailbox.blob.part.size",
-        "mailbox.blob.recovery.mode",
         "optimistic.consistency.level.enabled",
         "uid.modseq.increment",
-        "email.change.ttl",
-        "mailbox.change.ttl",
         "acl.enabled",
         "mailbox.read.strong.consistency",
         "message.read.strong.consistency",
@@ -162,6 +170,22 @@ class CassandraSettings(DriverSettings):
         5.0
     )
     """Between two attempts to connect, while no node of the cluster answers."""
+
+    recovery_mode: Annotated[
+        RecoveryMode, Choice("mailbox.blob.recovery.mode", {one.value: one for one in RecoveryMode})
+    ] = RecoveryMode.NONE
+    """Whether a copy of each message goes to S3, under `recovery/`, from which messages come back that Cassandra has lost: `synchronous`,
+    before a message is acknowledged, or `asynchronous`, after that, for most of them."""
+    email_change_seconds: Annotated[float, Duration("email.change.ttl", unit="days")] = CHANGES_SECONDS
+    """How long a mailbox keeps the changes of its messages for clients and listeners that ask what happened since. The latest 50,000
+    changes of a mailbox are kept in any case. 0 keeps all."""
+    mailbox_change_seconds: Annotated[float, Duration("mailbox.change.ttl", unit="days")] = CHANGES_SECONDS
+    """One log has both kinds of changes: the longer of the two times counts."""
+
+    @property
+    def kept_changes_seconds(self) -> float:
+        """How long changes are kept."""
+        return max(one or math.inf for one in (self.email_change_seconds, self.mailbox_change_seconds))
 
     def completed(self, settings: Settings) -> Self:
         if bool(self.user) != bool(self.password):

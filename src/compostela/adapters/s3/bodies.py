@@ -114,7 +114,7 @@ class S3Blobs:
         """`folder`: where bodies arrive. What is in it is left over from a process that died, and removed."""
         self.bucket = Bucket(settings)
         self._settings = settings
-        self._coding = BlobCoding(settings)
+        self.coding = BlobCoding(settings)
         self._folder = folder
         self._clock = clock
         self._reserve_bytes = reserve_bytes
@@ -168,12 +168,12 @@ class S3Blobs:
             if stored is None:
                 raise TemporaryFailure(f"object {name.blob} is gone")
             data = await self.bucket.get(name.blob, 0, stored)
-            plain = await asyncio.to_thread(self._coding.decode, name.coding, data, name.plain, body.size)
+            plain = await asyncio.to_thread(self.coding.decode, name.coding, data, name.plain, body.size)
         return MemoryBody(plain, name.digest)
 
     async def put_file(self, path: Path, size: int, digest: bytes) -> S3Body:
         name = self._name(digest)
-        if not self._coding.is_plain:
+        if not self.coding.is_plain:
             name = await self._put(name, await asyncio.to_thread(path.read_bytes), size)
         elif not size:
             name = await self._put(name, b"", 0)
@@ -182,11 +182,11 @@ class S3Blobs:
         return S3Body(self, name, size)
 
     async def _put(self, name: ObjectName, data: bytes, size: int) -> ObjectName:
-        if self._coding.is_plain:
+        if self.coding.is_plain:
             await self.bucket.put(name.blob, data, size)
             return name
         async with self._decoding:
-            coding, coded = await asyncio.to_thread(self._coding.encode, data, name.plain)
+            coding, coded = await asyncio.to_thread(self.coding.encode, data, name.plain)
             name = name.coded(coding)
             await self.bucket.put(name.blob, coded, len(coded))
         return name

@@ -100,9 +100,13 @@ class Bucket:
 
     async def names(self, after: str, limit: int) -> list[str]:
         """At most `limit` names of objects after one, in their order. Raises `TemporaryFailure`."""
+        return [name for name, _ in await self.listed("", after, limit)]
+
+    async def listed(self, folder: str, after: str, limit: int) -> list[tuple[str, float]]:
+        """The same, of a folder, with the epoch seconds of their last change. Raises `TemporaryFailure`."""
         async with self._request("the objects cannot be listed"):
-            async for some in obstore.list(self._store, offset=after or None, chunk_size=limit):
-                return [one["path"] for one in some][:limit]
+            async for some in obstore.list(self._store, folder or None, offset=after or None, chunk_size=limit):
+                return [(one["path"], one["last_modified"].timestamp()) for one in some][:limit]
         return []
 
     async def check(self) -> None:

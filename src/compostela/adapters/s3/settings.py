@@ -10,6 +10,7 @@ from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 
 DAY_SECONDS = 86400.0
+MAX_CACHED_BYTES = 1024 * 1024
 _IMPLEMENTATIONS = ("s3", "objectstorage")
 
 
@@ -60,7 +61,6 @@ class BlobSettings(Declared):
 
     WITHOUT_EFFECT = ("objectstorage.s3.in.read.limit",)
     NOT_YET = (
-        "cache.enable", "cache.cassandra.ttl", "cache.sizeThresholdInBytes",
         "encryption.s3.sse.c.enable", "encryption.s3.sse.c.master.key.algorithm", "encryption.s3.sse.c.master.key.password",
         "encryption.s3.sse.c.master.key.salt", "blob.export.implementation", "blob.export.localFile.directory",
         "objectstorage.s3.truststore.path", "objectstorage.s3.truststore.type", "objectstorage.s3.truststore.secret",
@@ -114,6 +114,13 @@ class BlobSettings(Declared):
     """Smaller bodies are not compressed, in octets."""
     compression_ratio: Annotated[float, Parsed("compression.min-ratio", _ratio, "number from 0 to 1")] = 1.0
     """The compressed body is kept if it has at most this part of the octets; 0 only reads compressed ones."""
+    is_caching: Annotated[bool, Boolean("cache.enable")] = False
+    """With true the bodies of all messages are in S3, and small ones also in Cassandra for `cache.cassandra.ttl`. With false small ones
+    (8 KiB) are in Cassandra alone, as long as the message is there."""
+    cache_seconds: Annotated[float, Duration("cache.cassandra.ttl", minimum=1.0)] = 7 * DAY_SECONDS
+    """How long a small body is in Cassandra too. Later it is read from S3."""
+    cache_threshold: Annotated[int, Size("cache.sizeThresholdInBytes")] = 8 * 1024
+    """The largest body that is in Cassandra too, in octets; at most 1 MiB."""
     encryption: Annotated[BlobEncryption | None, Group(when="is_on", defaults=_NO_ENCRYPTION)] = None
 
     @property
@@ -130,6 +137,8 @@ class BlobSettings(Declared):
         if self.implementation and self.implementation.lower() not in _IMPLEMENTATIONS:
             text = f"bodies are kept in S3 only, not in {self.implementation!r}: write implementation=s3"
             settings.error(text, "implementation")
+        if self.cache_threshold > MAX_CACHED_BYTES:
+            settings.error("a body in a row of Cassandra has at most 1 MiB", "cache.sizeThresholdInBytes")
         if not settings.has("deduplication.enable"):
             settings.error("deduplication.enable is missing: true shares equal bodies and cannot be turned off later")
         if self.encryption is not None and not (self.encryption.password and self.encryption.salt):

@@ -33,6 +33,7 @@ from compostela.app.engines import EngineSettings
 from compostela.app.stores import Stores
 from compostela.base.clock import SystemClock
 from compostela.core.blob.in_turn import CollectionsInTurn
+from compostela.core.recovery.ports import Recovery
 
 COLLECTION_TIMES = "17 3 * * *"
 """Once a day: a collection reads all rows that may refer to objects."""
@@ -82,7 +83,7 @@ def stores_of(
         blobs=blobs,
         blobs_by_id=by_id,
         blob_garbage=CollectionsInTurn(
-            [mailboxes.garbage, S3Garbage(blobs, [BlobReferences(session).all, by_id.referred])]
+            [mailboxes.garbage, S3Garbage(blobs, [BlobReferences(session).all, by_id.referred, mail.copies.referred])]
         ),
         runs=runs,
         tasks=CassandraTasks(session),
@@ -97,6 +98,7 @@ def stores_of(
         peers=peers,
         collection_times=COLLECTION_TIMES,
         repairs=repairs(mailboxes.consistency, CassandraRewriting(session, lookups)),
+        recovery=Recovery(mail.copies, mailboxes.has_content),
         is_cluster=True,
         checks=engine_checks(session, broker, blobs, redis),
         closing=close,

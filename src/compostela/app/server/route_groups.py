@@ -40,6 +40,7 @@ from compostela.web.webadmin.routes.mail_repositories import MailRepositoryRoute
 from compostela.web.webadmin.routes.mappings import MappingRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
 from compostela.web.webadmin.routes.quotas import QuotaRoutes
+from compostela.web.webadmin.routes.recovery import RecoveryRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
 from compostela.web.webadmin.routes.sieve import SieveRoutes
 from compostela.web.webadmin.routes.sieve_lists import SieveListRoutes
@@ -118,6 +119,7 @@ def server_groups(
         HealthRoutes(health),
         MetricsRoutes(siblings),
         ConsistencyRoutes(tasks),
+        RecoveryRoutes(tasks),
         TaskRoutes(tasks, clock),
         ServerRoutes(reload_certificates, siblings),
         ConnectionRoutes(connections),

@@ -21,6 +21,7 @@ from compostela.core.mailbox.tasks import ClearMailboxTask
 from compostela.core.mailbox.user_data import MailboxChange, MailboxDeletion
 from compostela.core.outbound.tls_report_task import SendTlsReportsTask
 from compostela.core.queue.tasks import ClearQueueTask, DeleteFromQueueTask
+from compostela.core.recovery.tasks import RestoreMessagesTask
 from compostela.core.repository.tasks import ClearRepositoryTask, ReprocessAllTask, ReprocessOneTask
 from compostela.core.rewriting.user_data import ForwardChange, MappingDeletion
 from compostela.core.sieve.user_data import SieveChange, SieveDeletion
@@ -69,6 +70,7 @@ def make_tasks(
         RecomputeUsageTask(users, stores.usage),
         tls_reports,
         *stores.repairs,
+        *([] if stores.recovery is None else [RestoreMessagesTask(stores.recovery, services.mailboxes.system)]),
     ])  # fmt: skip
     for make in configuration.extensions.tasks:
         try:

@@ -1,6 +1,8 @@
 """Path and query parameters, with James's complaints."""
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from starlette.requests import Request
 
@@ -10,6 +12,8 @@ from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
 from compostela.web.webadmin.errors import invalid
+
+_ZONE_NAME = re.compile(r"\[[^\]]*\]$")
 
 
 def domain_of(request: Request, name: str = "domain") -> Domain:
@@ -72,6 +76,21 @@ def duration_of(request: Request, name: str, default_unit: str) -> float | None:
         return parse_duration(text, default_unit)
     except InvalidArgument as wrong:
         raise invalid(f"{name}: {wrong}") from wrong
+
+
+def time_of(request: Request, name: str) -> float | None:
+    """Epoch seconds of an ISO date and time with its zone (`2026-04-15T07:23:27.541254+07:00`); None when absent."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        # Java writes the zone's name after its offset
+        moment = datetime.fromisoformat(_ZONE_NAME.sub("", text))
+    except ValueError:
+        raise invalid(f"Invalid {name} query parameter: {text!r} is no date and time") from None
+    if moment.tzinfo is None:
+        raise invalid(f"Invalid {name} query parameter: {text!r} has no time zone")
+    return moment.timestamp()
 
 
 def chosen_of(request: Request, name: str, supported: Sequence[str]) -> str:

@@ -1,8 +1,6 @@
 """/tasks: long work that was started."""
 
-import re
 import uuid
-from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,13 +12,12 @@ from compostela.core.tasks.model import TaskQuery, TaskStatus
 from compostela.core.tasks.service import Tasks
 from compostela.web.webadmin.errors import ApiError, invalid
 from compostela.web.webadmin.json import JsonResponse, no_content
-from compostela.web.webadmin.parameters import duration_of, offset_of
+from compostela.web.webadmin.parameters import duration_of, offset_of, time_of
 from compostela.web.webadmin.tasks import report, submitted
 
 MAX_AWAIT_SECONDS = 365 * 86400.0
 MAX_LISTED = 10_000
 """Tasks of one answer, when no `limit` is given."""
-_ZONE_NAME = re.compile(r"\[[^\]]*\]$")
 
 
 class TaskRoutes:
@@ -83,30 +80,15 @@ def _query(request: Request) -> TaskQuery:
     return TaskQuery(
         status=None if status is None else TaskStatus(status),
         type=request.query_params.get("type"),
-        submitted_before=_time(request, "submittedBefore"),
-        submitted_after=_time(request, "submittedAfter"),
-        started_before=_time(request, "startedBefore"),
-        started_after=_time(request, "startedAfter"),
-        completed_before=_time(request, "completedBefore"),
-        completed_after=_time(request, "completedAfter"),
-        failed_before=_time(request, "failedBefore"),
-        failed_after=_time(request, "failedAfter"),
+        submitted_before=time_of(request, "submittedBefore"),
+        submitted_after=time_of(request, "submittedAfter"),
+        started_before=time_of(request, "startedBefore"),
+        started_after=time_of(request, "startedAfter"),
+        completed_before=time_of(request, "completedBefore"),
+        completed_after=time_of(request, "completedAfter"),
+        failed_before=time_of(request, "failedBefore"),
+        failed_after=time_of(request, "failedAfter"),
     )
-
-
-def _time(request: Request, name: str) -> float | None:
-    """Epoch seconds of an ISO date and time with its zone (`2026-04-15T07:23:27.541254+07:00`); None when absent."""
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    try:
-        # Java writes the zone's name after its offset
-        moment = datetime.fromisoformat(_ZONE_NAME.sub("", text))
-    except ValueError:
-        raise invalid(f"Invalid {name} query parameter: {text!r} is no date and time") from None
-    if moment.tzinfo is None:
-        raise invalid(f"Invalid {name} query parameter: {text!r} has no time zone")
-    return moment.timestamp()
 
 
 def _task_id(request: Request) -> uuid.UUID:
