@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class SystemFlag(enum.IntFlag):
@@ -18,9 +18,9 @@ class SystemFlag(enum.IntFlag):
 NO_KEYWORDS: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """System flags and keywords of one message. `system` is a sum of `SystemFlag` values (a plain int, for speed)."""
+class Flags(NamedTuple):
+    """System flags and keywords of one message. `system` is a sum of `SystemFlag` values (a plain int, for speed). A tuple, because
+    listings look up the text of each message's flags: its hash is quick."""
 
     system: int = 0
     keywords: frozenset[str] = NO_KEYWORDS
@@ -45,8 +45,9 @@ class Flags:
         spellings = {keyword.lower(): keyword for keyword in known}
         return Flags(self.system, frozenset(spellings.get(keyword.lower(), keyword) for keyword in self.keywords))
 
-    def __contains__(self, flag: SystemFlag) -> bool:
-        return bool(self.system & flag)
+    def __contains__(self, flag: object) -> bool:
+        """Whether it has a `SystemFlag`."""
+        return isinstance(flag, int) and bool(self.system & int(flag))
 
 
 def _without(keywords: frozenset[str], others: frozenset[str]) -> frozenset[str]:

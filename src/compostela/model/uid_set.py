@@ -103,8 +103,8 @@ class UidSet:
             return None
         return self._before[run] + uid - self._starts[run]
 
-    def positions(self, uids: Sequence[int]) -> list[int]:
-        """Positions from 0 of UIDs in ascending order, run by run; those that are not in the set are left out."""
+    def positions(self, uids: Sequence[int], first: int = 0) -> list[int]:
+        """Positions, counted from `first`, of UIDs in ascending order, run by run; those that are not in the set are left out."""
         found: list[int] = []
         at = 0
         while at < len(uids):
@@ -112,7 +112,7 @@ class UidSet:
             if run is None:
                 at += 1
                 continue
-            last, offset = run
+            last, offset = run[0], run[1] - first
             end = bisect_right(uids, last, lo=at)
             found += [uid - offset for uid in uids[at:end]]
             at = end

@@ -8,7 +8,8 @@ import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import NamedTuple
+from operator import itemgetter
+from typing import NamedTuple, TypeVar
 
 from compostela.core.blob.model import Body
 from compostela.core.mailbox.listings import MailboxListings
@@ -21,6 +22,7 @@ from compostela.mime.headers import Headers, header_end, unfold, values
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Part, Structure
 from compostela.mime.text import decoded_octets, decoded_text, html_text
+from compostela.model.flags import Flags
 from compostela.model.numbers import MailboxId, ModSeq, Uid
 from compostela.model.uid_set import UidSet
 
@@ -44,12 +46,13 @@ _WHITE = re.compile(r"[ \t\r\n]+")
 
 
 class Look(enum.IntEnum):
-    """What a query needs of a message, each with all before it."""
+    """What a query needs of a message, each with all before it. `FLAGS`: the verdict is the same for all messages with the same flags."""
 
     FLAGS = 0
-    ROW = 1
-    HEADER = 2
-    BODY = 3
+    FLAGS_ROW = 1
+    ROW = 2
+    HEADER = 3
+    BODY = 4
 
 
 class Needle:
@@ -177,7 +180,10 @@ def _texts_of_message(message: bytes, unpacked: int) -> Iterator[str]:
         yield one.text(body[one.start : one.end], unpacked)
 
 
+P = TypeVar("P")
 AnyRow = FlagsRow | MessageRow
+_make_flags_row = FlagsRow._make
+_flags_of = itemgetter(2)
 RowTest = Callable[[AnyRow], bool | None]
 MessageTest = Callable[[AnyRow, SearchedMessage], bool]
 
@@ -200,33 +206,61 @@ async def search(
     uids: UidSet,
     query: Query,
     slots: asyncio.Semaphore,
-) -> list[tuple[Uid, ModSeq]]:
+) -> list[FlagsRow]:
     """The messages of `uids` that match, in UID order. `slots` is shared by all searches of the process: one is taken while
     bodies are held. Raises `TemporaryFailure` when a message cannot be read."""
-    found: list[tuple[Uid, ModSeq]] = []
-    is_first = True
-    async for rows in _rows(store, listings, mailbox, uids, query.look):
-        if not is_first:
-            await asyncio.sleep(0)  # other sessions work between two pieces
-        is_first = False
+    if query.look is Look.FLAGS:
+        return await _search_flags(listings, mailbox, uids, query.by_row)
+    found: list[FlagsRow] = []
+    async for rows in _paced(_rows(store, listings, mailbox, uids, query.look)):
         verdicts = list(map(query.by_row, rows))
         if None in verdicts:
             undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
             matching = await _matching(store, mailbox, undecided, query, slots)
             found += [
-                (row.uid, row.modseq)
+                _make_flags_row(row[:3])
                 for row, verdict in zip(rows, verdicts, strict=True)
                 if verdict or (verdict is None and row.uid in matching)
             ]
         else:
-            found += [(row.uid, row.modseq) for row in compress(rows, verdicts)]
+            found += [_make_flags_row(row[:3]) for row in compress(rows, verdicts)]
     return found
+
+
+async def _search_flags(listings: MailboxListings, mailbox: MailboxId, uids: UidSet, by_row: RowTest) -> list[FlagsRow]:
+    verdicts = _Verdicts(by_row)
+    found: list[FlagsRow] = []
+    async for rows in _paced(listings.flags(mailbox, uids)):
+        found += compress(rows, map(verdicts.__getitem__, map(_flags_of, rows)))
+    return found
+
+
+class _Verdicts(dict[Flags, bool | None]):
+    """The verdict for each combination of flags, made when it is first asked for."""
+
+    def __init__(self, by_row: RowTest) -> None:
+        super().__init__()
+        self._by_row = by_row
+
+    def __missing__(self, flags: Flags) -> bool | None:
+        verdict = self[flags] = self._by_row(FlagsRow(Uid(0), ModSeq(0), flags))
+        return verdict
+
+
+async def _paced(pieces: AsyncIterator[P]) -> AsyncIterator[P]:
+    """Other sessions work between two pieces."""
+    is_first = True
+    async for piece in pieces:
+        if not is_first:
+            await asyncio.sleep(0)
+        is_first = False
+        yield piece
 
 
 async def _rows(
     store: MessageStore, listings: MailboxListings, mailbox: MailboxId, uids: UidSet, look: Look
 ) -> AsyncIterator[Sequence[AnyRow]]:
-    if look is Look.FLAGS:
+    if look is Look.FLAGS_ROW:
         async for light in listings.flags(mailbox, uids):
             yield light
     else:

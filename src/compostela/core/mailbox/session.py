@@ -421,8 +421,8 @@ class MailboxSession:
         self._check(mailbox, Right.READ)
         return await self._store.message(mailbox.id, uid)
 
-    async def search(self, mailbox: Mailbox, uids: UidSet, query: Query) -> Sequence[tuple[Uid, ModSeq]]:
-        """Return the messages of `uids` that match, in UID order, with their ModSeqs."""
+    async def search(self, mailbox: Mailbox, uids: UidSet, query: Query) -> Sequence[FlagsRow]:
+        """Return the messages of `uids` that match, in UID order."""
         self._check(mailbox, Right.READ)
         service = self._service
         return await search(self._store, service.listings, mailbox.id, uids, query, service.search_slots)

@@ -171,6 +171,10 @@ class MailboxView:
         position = self.uids.position(uid)
         return None if position is None else position + 1
 
+    def numbers(self, uids: Sequence[Uid]) -> list[int]:
+        """Message numbers of UIDs in ascending order; those that are not in the view are left out."""
+        return self.uids.positions(uids, first=1)
+
     def runs(self, rows: Sequence[R]) -> Iterator[tuple[Sequence[R], int]]:
         """Rows in UID order, cut where their message numbers leave the UIDs: pieces with what to take from a UID in them to
         get its number. Messages that are not in the view are left out."""

@@ -1,12 +1,11 @@
 """SEARCH: keys become sets of messages, tests of rows and tests of messages."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from compostela.core.mailbox.model import MessageRow
 from compostela.core.mailbox.search import AnyRow, Look, MessageTest, Needle, Query, RowTest, SearchedMessage
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.flags import SystemFlag
-from compostela.model.numbers import ModSeq, Uid
 from compostela.model.sequence_set import SequenceSet
 from compostela.model.uid_set import UidSet
 from compostela.net.imap.reply import Context
@@ -23,6 +22,9 @@ _FLAG_KEYS = {
     "SEEN": SystemFlag.SEEN,
 }
 _OF_ROW = frozenset({"LARGER", "SMALLER", "BEFORE", "ON", "SINCE", "OLDER", "YOUNGER", "EMAILID"})
+_OF_FLAGS = frozenset(
+    {"AND", "OR", "NOT", "ALL", "KEYWORD", "UNKEYWORD", *_FLAG_KEYS, *(f"UN{name}" for name in _FLAG_KEYS)}
+)
 _OF_HEADER = frozenset({"HEADER", "SENTBEFORE", "SENTON", "SENTSINCE", "BCC", "CC", "FROM", "SUBJECT", "TO"})
 _OF_BODY = frozenset({"BODY", "TEXT"})
 _DAY = 86400
@@ -41,11 +43,12 @@ async def run_search(context: Context, view: MailboxView, command: commands.Sear
         key = SearchKey("AND", keys=tuple(rest))
         maker = _Tests(view, int(context.server.clock.now()))
         query = Query(_look(key), maker.of_rows(key), maker.of_messages(key), frozenset(_in_body(key)))
-        found = await view.session.search(view.mailbox, uids, query)
+        rows = await view.session.search(view.mailbox, uids, query)
+        found = [row[0] for row in rows]
     else:
-        found = [(uid, ModSeq(0)) for uid in uids]
-    highest = max((modseq for _, modseq in found), default=0) if with_modseq else None
-    context.out.write(search_line(_shown(view, [uid for uid, _ in found], uid=command.uid), highest))
+        rows, found = (), list(uids)
+    highest = max((row.modseq for row in rows), default=0) if with_modseq else None
+    context.out.write(search_line(found if command.uid else view.numbers(found), highest))
 
 
 def _check_numbers(view: MailboxView, key: SearchKey) -> None:
@@ -53,12 +56,6 @@ def _check_numbers(view: MailboxView, key: SearchKey) -> None:
         check_numbers(view, key.argument)
     for inner in key.keys:
         _check_numbers(view, inner)
-
-
-def _shown(view: MailboxView, uids: list[Uid], *, uid: bool) -> Iterable[int]:
-    if uid:
-        return uids
-    return [position + 1 for position in view.uids.positions(uids)]
 
 
 def _narrowed(view: MailboxView, key: SearchKey) -> tuple[UidSet, list[SearchKey]]:
@@ -82,7 +79,9 @@ def _look(key: SearchKey) -> Look:
         return Look.BODY
     if key.name in _OF_HEADER:
         return Look.HEADER
-    own = Look.ROW if key.name in _OF_ROW else Look.FLAGS
+    if key.name in _OF_ROW:
+        return Look.ROW
+    own = Look.FLAGS if key.name in _OF_FLAGS else Look.FLAGS_ROW
     return max([own, *map(_look, key.keys)])
 
 

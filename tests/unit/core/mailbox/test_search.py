@@ -51,7 +51,7 @@ async def found(service: MailboxService, mailbox: Mailbox, *texts: str) -> list[
         lambda _, message: all(message.has_in_body(needle) for needle in needles),
         frozenset(needle.text for needle in needles),
     )
-    return [uid for uid, _ in await service.system.search(mailbox, EVERYTHING, query)]
+    return [row.uid for row in await service.system.search(mailbox, EVERYTHING, query)]
 
 
 async def test_text_is_found_in_any_part_and_encoding(service: MailboxService) -> None:
