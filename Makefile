@@ -1,5 +1,8 @@
 # make setup | run | run-distributed | test | test-rest | test-all | test-distributed | test-distributed-all | chaos [SECONDS=120] [SEED=1] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
+# containers often set it; then every worker of pytest compiles all tests, and every server that a test starts all of the server, again
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv

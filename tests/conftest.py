@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.testing.data_folder import open_store
 
 TESTS = Path(__file__).parent
 QUICK_FOLDERS = (
@@ -79,6 +80,6 @@ def quick_part(items: list[pytest.Item]) -> set[pytest.Item]:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     """The embedded store in the test's folder. Folders and modules whose tests need another one have a fixture of this name."""
-    store = await EmbeddedStore.open(tmp_path)
+    store = await open_store(tmp_path)
     yield store
     await store.close()

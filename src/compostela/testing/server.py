@@ -17,6 +17,7 @@ from compostela.core.users.passwords import Algorithm, hash_password
 from compostela.core.users.scram import scram_secrets
 from compostela.model.domain import Domain
 from compostela.model.username import Username
+from compostela.testing.data_folder import open_store
 
 SMTP = """<smtpservers><smtpserver><jmxName>smtp</jmxName><bind>127.0.0.1:0</bind>
 <helloName autodetect="false">mail.example.org</helloName>
@@ -49,7 +50,7 @@ Opened = tuple[Stores, EmbeddedStore | None]
 
 
 async def open_embedded(data: Path) -> Opened:
-    store = await EmbeddedStore.open(data)
+    store = await open_store(data)
     return stores_of(store), store
 
 

@@ -12,6 +12,7 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.embedded.writer import Transaction, Writer
 from compostela.base.errors import TemporaryFailure
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 from tests.contracts.distance import SKEW_SECONDS, Eventually, Settled, eventually_within
 
 __all__ = ["clock", "elsewhere", "eventually", "faulty", "held_store", "held_writer", "patience", "settled", "store"]
@@ -90,7 +91,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, clock)
+    store = await open_store(tmp_path, clock)
     yield store
     await store.close()
 
@@ -108,7 +109,7 @@ class SkewedClock(FakeClock):
 
 @pytest.fixture
 async def elsewhere(store: EmbeddedStore, tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
-    other = await EmbeddedStore.open(tmp_path, SkewedClock(clock))
+    other = await open_store(tmp_path, SkewedClock(clock))
     yield other
     await other.close()
 
@@ -116,7 +117,7 @@ async def elsewhere(store: EmbeddedStore, tmp_path: Path, clock: FakeClock) -> A
 @pytest.fixture
 async def held_store(store: EmbeddedStore, tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
     """The store whose writes `held_writer` holds: only those of the test, for it does not tidy."""
-    other = await EmbeddedStore.open(tmp_path, clock)
+    other = await open_store(tmp_path, clock)
     for task in other._upkeep:
         task.cancel()
     yield other

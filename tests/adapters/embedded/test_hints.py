@@ -11,13 +11,14 @@ from compostela.adapters.embedded import signals
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import NotFound
 from compostela.model.flags import NO_FLAGS
+from compostela.testing.data_folder import open_store
 from compostela.testing.waiting import eventually
 from tests.contracts.mailbox_parts import a_mailbox, fill
 
 
 @pytest.fixture
 async def stores(tmp_path: Path) -> AsyncIterator[tuple[EmbeddedStore, EmbeddedStore]]:
-    here, there = await EmbeddedStore.open(tmp_path), await EmbeddedStore.open(tmp_path)
+    here, there = await open_store(tmp_path), await open_store(tmp_path)
     here._signals.refresh()
     yield here, there
     await here.close()

@@ -10,7 +10,6 @@ from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.disk import Reserve
 from compostela.adapters.embedded.mailbox_retention import trim_logs
 from compostela.adapters.embedded.reader import Reader
-from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.adapters.embedded.writer import Writer
 from compostela.core.mailbox import listings
 from compostela.core.mailbox.listings import MailboxListings
@@ -21,12 +20,13 @@ from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.uid_set import UidSet
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 from tests.contracts.mailbox_parts import SEEN, a_mailbox, check_counts, fill, message, path, uids_of
 
 
 @pytest.fixture
 async def stores(tmp_path: Path) -> AsyncIterator[tuple[MailboxStore, MailboxStore]]:
-    one, other = await EmbeddedStore.open(tmp_path), await EmbeddedStore.open(tmp_path)
+    one, other = await open_store(tmp_path), await open_store(tmp_path)
     yield one.mailboxes, other.mailboxes
     await one.close()
     await other.close()

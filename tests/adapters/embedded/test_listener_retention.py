@@ -22,6 +22,7 @@ from compostela.core.mailbox.ports import MailboxStore
 from compostela.model.flags import NO_FLAGS
 from compostela.model.numbers import ModSeq
 from compostela.testing.clock import START, FakeClock
+from compostela.testing.data_folder import open_store
 from compostela.testing.listeners import GROUP, Recorder, following, settled
 from tests import databases
 from tests.contracts.listeners import pass_all
@@ -37,7 +38,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, clock, reserve_bytes=0)
+    store = await open_store(tmp_path, clock, reserve_bytes=0)
     yield store
     await store.close()
 

@@ -12,6 +12,7 @@ from compostela.core.queue.tasks import ClearQueue, ClearQueueTask
 from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.service import Tasks
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 from compostela.testing.mails import a_mail
 
 MAILBOXES_ONLY = Roles(feeds=frozenset(), consumes=frozenset(), group_listeners=False, tasks=False)
@@ -24,7 +25,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, clock)
+    store = await open_store(tmp_path, clock)
     yield store
     await store.close()
 

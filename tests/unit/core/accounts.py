@@ -16,6 +16,7 @@ from compostela.core.users.settings import UsersSettings
 from compostela.model.domain import Domain
 from compostela.model.mail_address import MailAddress
 from compostela.model.username import Username
+from compostela.testing.data_folder import open_store
 
 QUICK = Algorithm.parse("PBKDF2-SHA512-10-512")
 
@@ -34,7 +35,7 @@ class Accounts:
     async def open(
         cls, folder: Path, users: UsersSettings | None = None, rewriting: RewritingSettings | None = None
     ) -> "Accounts":
-        store = await EmbeddedStore.open(folder)
+        store = await open_store(folder)
         domains = DomainList(store.domains, DomainListSettings(domains=(Domain("example.org"), Domain("example.net"))))
         await domains.add_configured()
         slept: list[float] = []

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import TemporaryFailure
 from compostela.net.incoming_message import MAX_HEADER_BYTES, MEMORY_BYTES, IncomingMessage
+from compostela.testing.data_folder import open_store
 
 SEVERAL_SECONDS = 20.0
 
 
 async def test_a_header_that_never_ends_is_not_looked_through_at_each_octet(tmp_path: Path) -> None:
-    store = await EmbeddedStore.open(tmp_path)
+    store = await open_store(tmp_path)
     try:
         message = IncomingMessage(store.blobs, 0)
         start = time.thread_time()
@@ -30,7 +30,7 @@ async def test_a_header_that_never_ends_is_not_looked_through_at_each_octet(tmp_
 
 @pytest.mark.parametrize("step", [1, 700])
 async def test_pieces_are_put_together(tmp_path: Path, step: int) -> None:
-    store = await EmbeddedStore.open(tmp_path)
+    store = await open_store(tmp_path)
     octets = b"Subject: x\r\n\r\n" + b"x" * (MEMORY_BYTES - 100)
     try:
         message = IncomingMessage(store.blobs, 0)
@@ -53,7 +53,7 @@ async def test_a_message_that_could_not_be_finished_closes_no_file_of_another(
     def fails(_descriptor: int) -> None:
         raise OSError(errno.EIO, "the disk is broken")
 
-    store = await EmbeddedStore.open(tmp_path)
+    store = await open_store(tmp_path)
     try:
         message = IncomingMessage(store.blobs, 0)
         message.write(b"Subject: x\r\n\r\n" + b"x" * 2 * MEMORY_BYTES)

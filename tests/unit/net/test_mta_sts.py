@@ -32,6 +32,7 @@ from compostela.model.domain import Domain
 from compostela.processing.remote_delivery.deliverer import Deliverer
 from compostela.processing.remote_delivery.next_hops import Hop
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 from compostela.testing.mails import a_mail, address
 from compostela.testing.name_server import NameServer, name_server
 from compostela.testing.pipeline import server_context
@@ -85,7 +86,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     clock = FakeClock()
-    store = await EmbeddedStore.open(tmp_path / "data", clock)
+    store = await open_store(tmp_path / "data", clock)
     zone = {"_smtp._tls.shop.example": {"TXT": ['"v=TLSRPTv1; rua=mailto:tls@shop.example"']}}
     async with name_server(zone) as names:
         dns = DnspythonResolver(DnsSettings(servers=(names.address,), use_system=False))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.testing.data_folder import open_store
 from compostela.testing.mails import a_mail
 from tests.unit.processing.spooler_process import ERRORS
 
@@ -25,7 +26,7 @@ async def run(folder: Path, mode: str) -> int:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    store = await open_store(tmp_path, reserve_bytes=0)
     yield store
     await store.close()
 

@@ -15,6 +15,7 @@ from compostela.processing.pipeline_run import PipelineRun
 from compostela.processing.processor import MailProcessors, Pair, Processor
 from compostela.processing.spooler import MAX_FAILURES, MAX_TEMPORARY_FAILURES, Spooler
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 from compostela.testing.mails import a_mail
 from tests import databases
 from tests.contracts.distance import eventually_within
@@ -45,7 +46,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, clock)
+    store = await open_store(tmp_path, clock)
     yield store
     await store.close()
 

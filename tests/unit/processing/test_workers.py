@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.queue.ports import MailQueue, QueueItem, Turn
 from compostela.processing import workers
 from compostela.processing.workers import QueueWorkers
+from compostela.testing.data_folder import open_store
 from compostela.testing.mails import a_mail
 from tests.contracts.mail_queue import is_idle, names_of
 
@@ -21,7 +21,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def queue(tmp_path: Path) -> AsyncIterator[MailQueue]:
-    store = await EmbeddedStore.open(tmp_path)
+    store = await open_store(tmp_path)
     yield store.queues.queue("spool")
     await store.close()
 

@@ -20,6 +20,7 @@ from compostela.core.tasks.registry import TaskTypes
 from compostela.core.tasks.service import Tasks
 from compostela.core.tasks.worker import TaskWorker, WorkerSettings
 from compostela.model.flags import NO_FLAGS
+from compostela.testing.data_folder import open_store
 from compostela.testing.listeners import GROUP, Recorder, following, settled
 from compostela.web.webadmin.application import create_application
 from compostela.web.webadmin.authentication import Passwords
@@ -92,7 +93,7 @@ async def serving(store: EmbeddedStore, listeners: Listeners) -> AsyncIterator[a
 
 @pytest.fixture
 async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
-    store = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    store = await open_store(tmp_path, reserve_bytes=0)
     listener = Moody(store)
     async with following(store, listener) as listeners, serving(store, listeners) as session:
         yield Admin(session, store, listener)

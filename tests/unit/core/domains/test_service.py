@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.errors import InvalidArgument
 from compostela.core.domains.service import DomainList
 from compostela.core.domains.settings import DomainListSettings, read_domain_list_settings
 from compostela.model.domain import LOCALHOST, Domain
 from compostela.net.own_names import own_names
+from compostela.testing.data_folder import open_store
 from tests.unit.core.accounts import Accounts, element, reader
 
 
@@ -72,7 +72,7 @@ def test_the_machines_own_names_are_managed_if_that_is_asked_for(
 
 
 async def test_detected_domains_are_added_and_stay(tmp_path: Path) -> None:
-    store = await EmbeddedStore.open(tmp_path)
+    store = await open_store(tmp_path)
     domains = DomainList(store.domains, DomainListSettings(domains=(*detected(True), *detected(False))))
     await domains.add_configured()
     for domain in (*detected(True), *detected(False)):

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.testing.data_folder import open_store
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    store = await open_store(tmp_path, reserve_bytes=0)
     yield store
     await store.close()

@@ -17,6 +17,7 @@ from compostela.core.health.checks import HealthChecks, HealthStatus
 from compostela.core.mailbox.log import LogEntry
 from compostela.model.flags import NO_FLAGS
 from compostela.model.numbers import MailboxId
+from compostela.testing.data_folder import open_store
 from compostela.testing.listeners import GROUP, Recorder, context_of, following, no_settings, settled
 from compostela.testing.waiting import eventually
 from tests.contracts.mailbox_parts import a_mailbox, fill, message, uids
@@ -307,7 +308,7 @@ async def test_a_deletion_that_failed_is_told_again(store: EmbeddedStore) -> Non
 
 
 async def test_a_store_that_fails_does_not_hold_up_the_stop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    store = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    store = await open_store(tmp_path, reserve_bytes=0)
     async with following(store, Recorder(store)):
         await a_mailbox(store.mailboxes)
         await settled(store)

@@ -11,6 +11,7 @@ from compostela.core.mailbox.log import Change, TreeChange
 from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.numbers import MailboxId, ModSeq
 from compostela.model.uid_set import UidSet
+from compostela.testing.data_folder import open_store
 from compostela.testing.listeners import GROUP, Recorder, context_of, following, no_settings, settled
 from compostela.testing.waiting import eventually
 from tests.contracts.mailbox_parts import BOB, CAROL, EVERYTHING, SEEN, a_mailbox, fill, log_of, message, path, uids
@@ -156,7 +157,7 @@ async def test_a_group_that_is_no_longer_configured_costs_nothing(store: Embedde
 
 
 async def test_another_process_takes_over_at_the_saved_cursors(store: EmbeddedStore, tmp_path: Path) -> None:
-    there = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    there = await open_store(tmp_path, reserve_bytes=0)
     mailbox = await a_mailbox(store.mailboxes)
     first, second = Recorder(store), Recorder(there)
     async with following(there, second) as others:
@@ -175,7 +176,7 @@ async def test_another_process_takes_over_at_the_saved_cursors(store: EmbeddedSt
 
 
 async def test_a_process_that_loses_the_lease_saves_nothing_more(store: EmbeddedStore, tmp_path: Path) -> None:
-    there = await EmbeddedStore.open(tmp_path, reserve_bytes=0)
+    there = await open_store(tmp_path, reserve_bytes=0)
     recorder = Recorder(store)
     mailbox = await a_mailbox(store.mailboxes)
     async with following(store, recorder) as listeners:

@@ -8,6 +8,7 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.filtering.greylisting import Greylisting, GreylistRules
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 from compostela.testing.mails import address
 
 HOUR = 3600.0
@@ -23,7 +24,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, clock)
+    store = await open_store(tmp_path, clock)
     yield store
     await store.close()
 

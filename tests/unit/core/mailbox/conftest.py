@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.mailbox.service import MailboxService
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 
 
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[MailboxService]:
     clock = FakeClock()
-    store = await EmbeddedStore.open(tmp_path, clock)
+    store = await open_store(tmp_path, clock)
     yield MailboxService(store.mailboxes, clock)
     await store.close()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.blob.model import MemoryBody, MessageContent
 from compostela.core.mailbox import search as searching
 from compostela.core.mailbox.model import Mailbox
@@ -18,6 +17,7 @@ from compostela.model.mailbox_path import MailboxPath
 from compostela.model.uid_set import MAX_UID, UidSet
 from compostela.model.username import Username
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 from tests.contracts.blobs import spilled
 
 EVERYTHING = UidSet([(1, MAX_UID)])
@@ -83,7 +83,7 @@ async def test_results_do_not_depend_on_how_bodies_are_cut_into_batches(
 
 async def test_many_searches_of_a_large_mail_hold_a_few_of_its_parts(tmp_path: Path) -> None:
     clock = FakeClock()
-    store = await EmbeddedStore.open(tmp_path, clock)
+    store = await open_store(tmp_path, clock)
     service = MailboxService(store.mailboxes, clock)
     line = b"x" * 998 + b"\r\n"
     large = part(line * (6 * MIB // len(line)))

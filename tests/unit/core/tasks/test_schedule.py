@@ -17,6 +17,7 @@ from compostela.core.tasks.schedule import ScheduledTask, Scheduler
 from compostela.core.tasks.settings import read_task_run_settings
 from compostela.core.tasks.worker import WorkerSettings
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 from tests.unit.core.tasks.runners import Scripted, Step, nothing, tasks_of
 
 PLACE = Place("tasks.properties", 1)
@@ -25,7 +26,7 @@ NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path)
+    store = await open_store(tmp_path)
     yield store
     await store.close()
 

@@ -14,6 +14,7 @@ from compostela.core.tasks.run import MAX_CRASHES
 from compostela.core.tasks.runner import TaskContext
 from compostela.core.tasks.worker import WorkerSettings
 from compostela.testing.clock import FakeClock
+from compostela.testing.data_folder import open_store
 from tests.unit.core.tasks.runners import (
     SECONDS,
     Gate,
@@ -36,7 +37,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EmbeddedStore]:
-    store = await EmbeddedStore.open(tmp_path, clock)
+    store = await open_store(tmp_path, clock)
     yield store
     await store.close()
 
