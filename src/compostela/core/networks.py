@@ -58,7 +58,9 @@ class Networks(Declaration):
         return "list"
 
     def read(self, settings: Settings, default: Any) -> object:
-        return read_networks(settings, self.name, self.resolve) or default
+        found = read_networks(settings, self.name, self.resolve)
+        # networks of which none is known now are not the same as no limit
+        return found if settings.strings(self.name) else default
 
 
 def parse_network(text: str, resolve: Resolve) -> list[Network]:

@@ -7,5 +7,5 @@ def system_addresses(name: str) -> list[str]:
     """The addresses that the system knows for a host name now; none when the name is unknown or DNS does not answer."""
     try:
         return sorted({str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
-    except OSError:
+    except (OSError, UnicodeError):  # UnicodeError: a name of no form that the resolver knows
         return []

@@ -14,10 +14,11 @@ class ProxySettings:
 
     first: Annotated[bool, Boolean("proxyFirst")] = True
     """The header precedes the TLS handshake of a `socketTLS` port, or follows it."""
-    networks: Annotated[tuple[Network, ...], Networks("proxyNetworks", system_addresses)] = ()
-    """Peers whose PROXY header is believed; all of them without it."""
+    networks: Annotated[tuple[Network, ...] | None, Networks("proxyNetworks", system_addresses)] = None
+    """Peers whose PROXY header is believed; all of them without it. If no name in it has an address, no peer is
+    believed."""
     required: Annotated[bool, Boolean("proxyRequired")] = True
     """Every connection begins with a PROXY header, version 1 or 2."""
 
     def believes(self, peer: str) -> bool:
-        return not self.networks or is_in(peer, self.networks)
+        return self.networks is None or is_in(peer, self.networks)

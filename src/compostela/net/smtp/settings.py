@@ -171,7 +171,7 @@ class SmtpSettings(SessionSettings):
             settings.problems.warning(
                 place, f"authorizedAddresses: every client in {one} may send to anybody: this is an open relay"
             )
-        if self.authorized_networks and proxy is not None and not proxy.networks:
+        if self.authorized_networks and proxy is not None and proxy.networks is None:
             settings.problems.warning(
                 place,
                 "authorizedAddresses: without proxyNetworks any client can claim one of these addresses, and send to anybody",

@@ -25,4 +25,4 @@ def parse_schedule(text: str) -> tuple[float, ...]:
 
 def extended(delays: tuple[float, ...], max_retries: int) -> tuple[float, ...]:
     """One delay for each further try: the last is used again until there are `max_retries`."""
-    return (*delays, *delays[-1:] * (max_retries - len(delays)))[:MAX_TRIES]
+    return (*delays, *delays[-1:] * (min(max_retries, MAX_TRIES) - len(delays)))[:MAX_TRIES]
