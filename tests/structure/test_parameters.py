@@ -1,6 +1,7 @@
 """Parameters of packaged mailets and SMTP hooks are declared, each with its meaning."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from tools.reference.pages import PAGES
@@ -15,7 +16,7 @@ from compostela.processing.mailets import MAILETS
 from compostela.smtp_hooks import HOOKS
 
 
-def _asked(make: "type", context: object, name: str) -> set[str]:
+def _asked(make: Callable[..., object], context: object, name: str) -> set[str]:
     """The names that a constructor asks for. It may refuse to be made after that."""
     settings = Settings(Node(name, Place("x.xml")), Problems())
     try:
