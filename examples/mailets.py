@@ -7,6 +7,11 @@ In mailetcontainer.xml:
     </mailet>
 """
 
+from dataclasses import dataclass
+from typing import Annotated
+
+from compostela.base.declarations import Text
+from compostela.base.declared import read
 from compostela.base.settings import Settings
 from compostela.core.mail.model import Mail
 from compostela.mime.encoded_words import decode
@@ -23,12 +28,22 @@ class SubjectContains(Matcher):
         return whole(mail, self.condition.lower() in subject.lower())
 
 
+@dataclass(frozen=True, slots=True)
+class AddNoteSettings:
+    """Parameters of `AddNote`."""
+
+    note: Annotated[str, Text("note")]
+    """The note."""
+
+
 class AddNote(Mailet):
     """Adds a header field `X-Note`."""
 
+    parameters = AddNoteSettings
+
     def __init__(self, settings: Settings, context: MailetContext) -> None:
         super().__init__(settings, context)
-        self._line = field_line("X-Note", settings.required("note"))
+        self._line = field_line("X-Note", read(AddNoteSettings, settings).note)
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         mail.content = mail.content.with_header(add_last(mail.content.header, self._line))

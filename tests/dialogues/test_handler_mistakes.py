@@ -26,12 +26,12 @@ async def complaints(folder: Path, name: str, parameters: str) -> list[tuple[int
         (
             "DNSRBLHandler",
             "<rblservers><blacklist>bl.example, b l.example</blacklist></rblservers>",
-            "'b l.example': 'b l.example' is not a domain",
+            "rblservers/blacklist: 'b l.example' is not a domain",
         ),
         (
             "DNSRBLHandler",
             "<rblservers><whitelist>wl..example.</whitelist><blacklist>bl.example</blacklist></rblservers>",
-            "'wl..example.': 'wl..example' is not a domain",
+            "rblservers/whitelist: 'wl..example' is not a domain",
         ),
         (
             "DNSRBLHandler",
@@ -41,12 +41,12 @@ async def complaints(folder: Path, name: str, parameters: str) -> list[tuple[int
         (
             "URIRBLHandler",
             "<uriRblServers><server>u@ri.example</server><server>x.example</server></uriRblServers>",
-            "'u@ri.example': 'u@ri.example' is not a domain",
+            "uriRblServers/server: 'u@ri.example' is not a domain",
         ),
         (
             "SetMimeHeaderHandler",
             "<headername>X Site:</headername><headervalue>x</headervalue>",
-            "'X Site:' is no name of a header field",
+            "headername: 'X Site:' is not the name of a header field",
         ),
         ("SpamAssassinHandler", "<timeout>0</timeout>", "timeout: must be at least 0.001 s, but is '0'"),
         (
@@ -72,11 +72,11 @@ async def complaints(folder: Path, name: str, parameters: str) -> list[tuple[int
             "maxUnknownCmdCount: must be at least 1, but is 0",
         ),
         ("SPFHandler", "<blockSoftFail>3</blockSoftFail>", "blockSoftFail: '3' is neither true nor false"),
-        ("DKIMHook", "<onlyForSenderDomain>x y</onlyForSenderDomain>", "'x y' is not a domain"),
+        ("DKIMHook", "<onlyForSenderDomain>x y</onlyForSenderDomain>", "onlyForSenderDomain: 'x y' is not a domain"),
         (
             "DKIMHook",
             "<validatedEntities>envlope</validatedEntities>",
-            "'envlope' is neither 'envelope' nor 'headers'",
+            "validatedEntities: 'envlope' is neither 'envelope' nor 'headers'",
         ),
         (
             "ValidRcptHandler",
@@ -87,7 +87,7 @@ async def complaints(folder: Path, name: str, parameters: str) -> list[tuple[int
         (
             "SpamTrapHandler",
             "<spamTrapRecip>a@b.example, a@</spamTrapRecip>",
-            "'a@': an address needs a valid domain",
+            "spamTrapRecip: 'a@': an address needs a valid domain",
         ),
         ("tls.EnforceMtaSts", "<mode>testing</mode>", "unknown 'mode' in <handler>"),
     ],

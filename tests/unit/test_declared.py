@@ -7,7 +7,19 @@ from typing import Annotated, Self
 import pytest
 
 from compostela.app.configuration.files import Reader as Files
-from compostela.base.declarations import Boolean, Choice, Duration, Integer, Many, Parsed, Size, Text
+from compostela.base.declarations import (
+    Body,
+    Boolean,
+    Choice,
+    Duration,
+    Integer,
+    Many,
+    Parsed,
+    Size,
+    Text,
+    Texts,
+    Word,
+)
 from compostela.base.declared import Declared, Each, Element, Group, Reader, Taken, elements, not_yet, without_effect
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Node, Place, Problems, Settings
@@ -213,3 +225,65 @@ def test_the_reference_has_paths_and_other_spellings() -> None:
         "kept": ("required", ""),
     }
     assert (list(without_effect(House)), list(not_yet(House))) == (["parts/part/old"], ["cellar"])
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    name: Annotated[str, Body("", _upper, "a word")] = ""
+    """The person."""
+    words: Annotated[tuple[str, ...], Texts("words/word")] = ()
+    """What the person says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    count: Annotated[int, Integer("count", required=True, older=("number",))] = 3
+    kinds: Annotated[tuple[str, ...], Many("kind", required=True)] = ("any",)
+    colour: Annotated[str, Word("colour", ("red", "blue"))] = "red"
+    seconds: Annotated[float | None, Duration("time")] = None
+    modes: Annotated[tuple[Mode, ...], Many("mode", Mode)] = (Mode.SOFT,)
+    people: Annotated[tuple[Person, ...], Each("people/person")] = ()
+
+
+def wanted(text: str) -> tuple[Wanted, list[str]]:
+    problems = Problems()
+    node = Files(problems).parse("w.xml", f"<w>\n{text}\n</w>".encode())
+    assert node is not None
+    return Reader(Wanted)(Settings(node, problems)), [str(problem) for problem in problems.found]
+
+
+@pytest.mark.parametrize("count", ["<count>2</count>", "<number>2</number>"])
+def test_what_is_required_and_given(count: str) -> None:
+    text = f"{count}<kind>a, b</kind><colour>BLUE</colour><time>2s</time>"
+    assert wanted(text) == (Wanted(2, ("a", "b"), "blue", 2.0), [])
+
+
+def test_what_is_required_and_absent_is_reported_and_has_its_default() -> None:
+    assert wanted("") == (Wanted(), ["w.xml:1: <w> needs 'count'", "w.xml:1: <w> needs 'kind'"])
+
+
+def test_a_word_that_is_not_one_of_them() -> None:
+    made, complaints = wanted("<count>2</count><kind>a</kind>\n<colour>bleu</colour>")
+    assert made.colour == "red"
+    assert complaints == ["w.xml:3: colour: 'bleu' is none of red, blue; did you mean 'blue'?"]
+
+
+def test_texts_and_the_text_of_an_element_itself() -> None:
+    words = "<words><word>a, b</word><word/><word>c</word></words>"
+    text = f"<count>2</count><kind>a</kind><people>\n<person>ann{words}</person>\n<person>1</person></people>"
+    made, complaints = wanted(text)
+    assert made.people == (Person("ANN", ("a, b", "c")), Person())
+    assert complaints == ["w.xml:4: '1': '1' has other characters than letters"]
+
+
+def test_the_reference_of_these_kinds() -> None:
+    assert [(one.name, one.kind, one.default) for one in elements(Wanted)] == [
+        ("count", "whole number", "required"),
+        ("number", "whole number", "required"),
+        ("kind", "list", "required"),
+        ("colour", "one of `red`, `blue`", "red"),
+        ("time", "duration (a bare number is in s)", None),
+        ("mode", "list", (1,)),
+        ("people/person", "a word", ""),
+        ("people/person/words/word", "element, any number", ()),
+    ]

@@ -7,7 +7,6 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated, TypeVar
 
 from compostela.base.declarations import Boolean, Duration
-from compostela.base.errors import InvalidArgument
 from compostela.core.dns.ports import DnsNoSuchName, DnsResolver, DnsTemporaryFailure
 from compostela.model.domain import Domain
 
@@ -43,10 +42,7 @@ class ClientCheckSettings(LookupSettings):
 
 def parse_zone(text: str) -> str:
     """The name of a list, with or without a final dot. Raises `InvalidArgument`."""
-    try:
-        return Domain.parse(text.strip(".")).name
-    except InvalidArgument as error:
-        raise InvalidArgument(f"{text!r}: {error}") from error
+    return Domain.parse(text.strip(".")).name
 
 
 class TimeLeft:
