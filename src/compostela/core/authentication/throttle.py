@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Protocol
 
@@ -24,6 +25,8 @@ MAX_AT_ONCE = 4
 """Passwords of one address that are looked at together: a thousand guesses on as many connections must not all be looked at before the
 first is counted, nor keep others from the threads that do it."""
 IPV6_PREFIX = 64
+KNOWN_ADDRESSES = 4096
+"""So many addresses are kept as they were parsed: a login asks for that of its client five times."""
 SECRET = "throttle"
 """The name of the secret that is the key of guesses."""
 
@@ -181,6 +184,7 @@ class Throttle:
         return any(parsed in network for network in self._settings.exempt)
 
 
+@lru_cache(maxsize=KNOWN_ADDRESSES)
 def network_of(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 address or network, since a client there usually has all of its addresses. Raises
     `InvalidArgument`."""
@@ -193,6 +197,7 @@ def network_of(address: str) -> str:
     return str(ip_network((parsed, IPV6_PREFIX), strict=False))
 
 
+@lru_cache(maxsize=KNOWN_ADDRESSES)
 def _parsed(address: str) -> IPv4Address | IPv6Address:
     """Without its zone; an IPv4 address in the clothes of IPv6 is one of IPv4."""
     parsed = ip_address(address.partition("%")[0])

@@ -90,10 +90,13 @@ async def names_expunged(
     if command.uid:
         return False
     check_numbers(view, command.messages)
+    is_fresh = view.is_fresh(context.server.clock.monotonic(), may_expunge=False)
+    if is_fresh and not view.pending:
+        return False
     uids = command.messages.resolve(view.uids, uid=False)
     if uids & view.pending:
         return True
-    if view.is_fresh(context.server.clock.monotonic(), may_expunge=False):
+    if is_fresh:
         return False
     there = 0
     # a failure is not the command's: what it does may be done all the same

@@ -30,9 +30,18 @@ class ImapServer:
     clock: Clock
     bans: BanList | None = None
     """Asked about each client before the greeting."""
+    _capabilities: dict[tuple[bool, bool, frozenset[str]], str] = field(default_factory=dict, init=False)
+    """Made once for each kind of session; there are few kinds."""
 
     def capabilities(self, *, tls: bool, logged_in: bool, bound: frozenset[str]) -> str:
         """`bound` are mechanisms that the TLS channel makes possible."""
+        kind = (tls, logged_in, bound)
+        text = self._capabilities.get(kind)
+        if text is None:
+            text = self._capabilities[kind] = self._capabilities_of(tls=tls, logged_in=logged_in, bound=bound)
+        return text
+
+    def _capabilities_of(self, *, tls: bool, logged_in: bool, bound: frozenset[str]) -> str:
         found = list(CAPABILITIES)
         limit = self.settings.max_literal_bytes
         found.append(f"APPENDLIMIT={limit}" if limit else "APPENDLIMIT")
