@@ -6,12 +6,14 @@ The quick part follows from folders and from the marker `slow`, so a new test is
 - every test in `QUICK_FOLDERS`: units, structure, the contracts on the embedded stores, and the examples;
 - the first test of every module in `tests/dialogues`, a sample of each subject at the wire.
 
-A test with the marker `slow` is never in it. Its data folders are in memory if there is room: half of its time would be waiting for the disk
-otherwise."""
+A test with the marker `slow` is never in it. The data folders of either part are in memory if there is room: half of the quick part's time would be
+waiting for the disk otherwise. Tests in `DISK_FOLDERS` that are not quick stay on the disk: they kill processes at their writes, which take their
+time there."""
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,8 +28,9 @@ QUICK_FOLDERS = (
 )
 SAMPLED_FOLDER = TESTS / "dialogues"
 MEMORY = Path("/dev/shm")
-MEMORY_BYTES = 1024**3
-"""Free memory that the folders of the quick part may need at most, with room to spare."""
+MEMORY_BYTES = {"quick": 1024**3, "rest": 4 * 1024**3}
+"""Free memory that the folders of a part may need at most, with room to spare."""
+DISK_FOLDERS = (TESTS / "crash", TESTS / "adapters" / "embedded")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,7 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     # pytest looks at the variable when the first temporary folder is asked for
-    if config.getoption("--part") == "quick" and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES:
+    needed = MEMORY_BYTES.get(config.getoption("--part"))
+    if needed is not None and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= needed:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
@@ -75,6 +79,17 @@ def quick_part(items: list[pytest.Item]) -> set[pytest.Item]:
             sampled.add(item.path)
             found.add(item)
     return found
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    is_quick = request.config.getoption("--part") == "quick"
+    in_memory = tmp_path.is_relative_to(MEMORY)
+    if is_quick or not in_memory or not any(request.path.is_relative_to(folder) for folder in DISK_FOLDERS):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -47,10 +46,10 @@ class Party:
     def store(self, path: Path, *others: "Party") -> str:
         """Writes a PKCS #12 store with the alias `one`; returns its name."""
         certificates = [one.certificate for one in others]
+        # few rounds: each reader of the store needs as many
+        secured = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(100).build(SECRET.encode())
         path.write_bytes(
-            pkcs12.serialize_key_and_certificates(
-                b"one", self.key, self.certificate, certificates, BestAvailableEncryption(SECRET.encode())
-            )
+            pkcs12.serialize_key_and_certificates(b"one", self.key, self.certificate, certificates, secured)
         )
         return str(path)
 
