@@ -1,4 +1,4 @@
-# make setup | run | run-distributed | test | test-rest | test-all | test-distributed | test-distributed-all | chaos [SECONDS=120] [SEED=1] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
+# make setup | run | run-distributed | test | test-rest | test-all | test-distributed | test-distributed-all | chaos [SECONDS=120] [SEED=1] [REPLICAS=3] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 N ?= 500
 SECONDS ?= 120
 SEED ?=
+REPLICAS ?= 1
 CONTRACTS ?= -m "not slow"
 DATA ?= data
 CONF ?= conf
@@ -56,7 +57,7 @@ test-edition: engines
 # two nodes under load while engines and nodes fail, on engines of its own, which it ends
 chaos: $(VENV)/.installed-dev
 	dev/engines install
-	$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --replicas $(REPLICAS)
 
 engines: $(VENV)/.installed-dev
 	dev/engines install
