@@ -1,4 +1,4 @@
-# make setup | run | run-distributed | test | test-rest | test-all | test-distributed | test-distributed-all | chaos [SECONDS=120] [SEED=1] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
+# make setup | run | run-distributed | test | test-rest | test-all | test-distributed | test-distributed-all | chaos [SECONDS=120] [SEED=1] [REPLICAS=3] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 # containers often set it; then every worker of pytest compiles all tests, and every server that a test starts all of the server, again
 unexport PYTHONDONTWRITEBYTECODE
@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 N ?= 500
 SECONDS ?= 120
 SEED ?=
+REPLICAS ?= 1
 CONTRACTS ?= -m "not slow"
 DATA ?= data
 CONF ?= conf
@@ -59,7 +60,7 @@ test-edition: engines
 # two nodes under load while engines and nodes fail, on engines of its own, which it ends
 chaos: $(VENV)/.installed-dev
 	dev/engines install
-	$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --replicas $(REPLICAS)
 
 engines: $(VENV)/.installed-dev
 	dev/engines install

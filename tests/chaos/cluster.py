@@ -41,10 +41,10 @@ class ChaosServer(ServerProcess):
 class Node:
     """One node. `lives` counts its starts and ends: a client whose connection broke sees from it whether it had a reason."""
 
-    def __init__(self, number: int, folder: Path) -> None:
+    def __init__(self, number: int, folder: Path, replicas: int = 1) -> None:
         self.number = number
         self.server = ChaosServer(folder / f"node-{number}")
-        for name, text in node_files(REQUEST_SECONDS).items():
+        for name, text in node_files(REQUEST_SECONDS, replicas).items():
             (self.server.conf / name).write_text(text)
         self.lives = 0
         self.is_up = False

@@ -20,9 +20,16 @@ SECONDS = 60.0
 class Engines:
     """Processes of `dev/engines`. Their data begins empty."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, replicas: int = 1) -> None:
+        """`replicas`: nodes of Cassandra, each of which has all rows."""
         self._folder = folder
-        self._environment = {**os.environ, "ENGINES_PORT_OFFSET": str(OFFSET), "ENGINES_RUN": str(folder)}
+        self.replicas = ["cassandra", *(f"cassandra{number}" for number in range(2, replicas + 1))]
+        self._environment = {
+            **os.environ,
+            "ENGINES_PORT_OFFSET": str(OFFSET),
+            "ENGINES_RUN": str(folder),
+            "ENGINES_REPLICAS": str(replicas),
+        }
 
     async def start(self, *names: str) -> None:
         """Returns when they are ready. Without names: all."""
@@ -55,10 +62,14 @@ class Engines:
             pass
 
 
-def node_files(request_seconds: float) -> dict[str, str]:
+def node_files(request_seconds: float, replicas: int) -> dict[str, str]:
     """The configuration of a node on these engines, by the names of its files. `request_seconds`: time-out of a request to Cassandra."""
+    hosts = ",".join(f"127.0.0.{number}:{CQL}" for number in range(1, replicas + 1))
     return {
-        "cassandra.properties": f"cassandra.nodes=127.0.0.1:{CQL}\ncassandra.keyspace={KEYSPACE}\ncassandra.keyspace.create=true\n",
+        "cassandra.properties": (
+            f"cassandra.nodes={hosts}\ncassandra.keyspace={KEYSPACE}\ncassandra.keyspace.create=true\n"
+            f"cassandra.replication.factor={replicas}\n"
+        ),
         "cassandra-driver.conf": f"datastax-java-driver.basic.request.timeout = {request_seconds:.0f} seconds\n",
         "rabbitmq.properties": f"uri=amqp://guest:guest@127.0.0.1:{AMQP}/\n",
         "blob.properties": (

@@ -1,6 +1,6 @@
 """Runs two nodes under load while engines and nodes fail, and judges what the clients were told.
 
-    python -m tests.chaos.run --seconds 120 --seed 7
+    python -m tests.chaos.run --seconds 120 --seed 7 [--replicas 3]
 
 It starts engines of its own (`dev/engines install` must have been run once) on ports of their own, and ends them. What is drawn
 from the seed is what clients do and which disturbances come in which order; when a command meets one is up to the machine. In the end:
@@ -10,6 +10,7 @@ from the seed is what clients do and which disturbances come in which order; whe
 - clients were told of temporary errors only, and a session broke only if its node was killed;
 - James's consistency tasks find nothing to mend, and the counters that they count anew stay as they were;
 - the log of each mailbox, carried out again from its first change, gives what the mailbox has;
+- while one of three replicas of Cassandra was dead, messages were acknowledged;
 - the queues are empty, nothing was set aside, all health checks are healthy, IDLE hears of changes on the other node: without an operator.
 """
 
@@ -67,9 +68,9 @@ class Report:
 class Run:
     """One experiment in a folder."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
-        self.engines = Engines(folder / "engines")
-        self.nodes = [Node(number, folder) for number in (1, 2)]
+    def __init__(self, seed: int, folder: Path, replicas: int = 1) -> None:
+        self.engines = Engines(folder / "engines", replicas)
+        self.nodes = [Node(number, folder, replicas) for number in (1, 2)]
         self.ledger = Ledger()
         self.report = Report(seed)
         self._seed = seed
@@ -132,7 +133,7 @@ class Run:
         """The clients, when they have ended."""
         is_stopping = asyncio.Event()
         clients = self._clients(is_stopping)
-        disturbances = Disturbances(self.nodes, self.engines, random.Random(self._seed), self.say)
+        disturbances = Disturbances(self.nodes, self.engines, random.Random(self._seed), self.say, self.ledger)
         self.say("load and disturbances")
         running = [asyncio.create_task(client.run(), name=client.name) for client in clients]
         try:
@@ -177,20 +178,23 @@ class Run:
         self.report.acknowledged, self.report.temporary = self.ledger.acknowledged, self.ledger.temporary
 
 
-def run(seconds: float, seed: int, folder: Path) -> Report:
-    return asyncio.run(Run(seed, folder).play(seconds))
+def run(seconds: float, seed: int, folder: Path, replicas: int = 1) -> Report:
+    return asyncio.run(Run(seed, folder, replicas).play(seconds))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120.0, help="of disturbances; what begins in time ends later")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
+    parser.add_argument(
+        "--replicas", type=int, choices=(1, 3), default=1, help="nodes of Cassandra; of three, one at a time fails"
+    )
     options = parser.parse_args()
     print(f"seed {options.seed}")
     # as Ctrl-C does: nodes and engines are ended
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     folder = Path(tempfile.mkdtemp(prefix="compostela-chaos-"))
-    report = run(options.seconds, options.seed, folder)
+    report = run(options.seconds, options.seed, folder, options.replicas)
     print(report)
     for fault in report.faults[:50]:
         print(f"  {fault}")

@@ -24,7 +24,7 @@ from compostela.core.recovery.tasks import RESTORED, RestoreMessages, RestoreMes
 from compostela.core.tasks.model import Json, TaskState
 from compostela.core.tasks.runner import TaskCancelled, TaskContext
 from compostela.model.mailbox_path import MailboxPath
-from compostela.model.numbers import MailboxId
+from compostela.model.numbers import MailboxId, MessageId
 from compostela.model.username import Username
 from tests.contracts.mailbox_parts import BOB, EVERYTHING, a_mailbox, effect, message, octets_of, rows_of, uids
 from tests.distributed.cassandra_faults import FaultySession
@@ -222,6 +222,38 @@ async def test_a_copy_that_cannot_be_read_stops_no_other(
     assert (report["restoredMessageCount"], report["failedMessages"]) == (2, [damaged.message])
     assert damaged in [copy.name for copy in await copies.all()]
     await after.close()
+
+
+async def test_a_copy_whose_body_is_gone_is_told(
+    session: FaultySession, mailboxes: CassandraMailboxes, blobs: S3Blobs, copies: Copies
+) -> None:
+    mailbox = await a_mailbox(mailboxes)
+    await mailboxes.append(mailbox, [message(SMALL), message(LARGE)])
+    (large,) = [copy.name for copy in await copies.all() if copy.name.blob is not None]
+    assert large.blob is not None
+    await blobs.bucket.delete(large.blob)
+    await lose_all(session)
+    after = a_store(session, blobs, copies)
+    report = await Task(after, copies).run()
+    assert (report["restoredMessageCount"], report["failedMessages"]) == (1, [large.message])
+    await after.close()
+
+
+async def test_a_message_that_goes_for_good_meanwhile_is_no_failure(
+    session: FaultySession, mailboxes: CassandraMailboxes, copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = await a_mailbox(mailboxes)
+    await mailboxes.append(mailbox, [message()])
+    await mailboxes.remove(mailbox, uids(1))
+    has_content = mailboxes.has_content
+
+    async def after_a_collection(id: MessageId) -> bool:
+        await collect_all(mailboxes)
+        return await has_content(id)
+
+    monkeypatch.setattr(mailboxes, "has_content", after_a_collection)
+    report = await Task(mailboxes, copies).run()
+    assert (report["restoredMessageCount"], report["failedMessageCount"]) == (0, 0)
 
 
 async def test_without_its_copy_a_message_does_not_appear(mailboxes: CassandraMailboxes, copies: Copies) -> None:

@@ -80,7 +80,10 @@ class S3RecoveryCopies:
         if name.blob is None:
             body = MemoryBody(record.body or b"")
         else:
-            body = await self._blobs.find(name.blob, record.body_size)
+            try:
+                body = await self._blobs.find(name.blob, record.body_size)
+            except NotFound as error:
+                raise TemporaryFailure(f"the body of a recovery copy is gone: {error}") from error
         return RecoveryCopy(name, record.user, record.internal_date, record.header, body)
 
     async def remove(self, name: CopyName) -> None:

@@ -53,7 +53,7 @@ class RecoveryCopies(Protocol):
         ...
 
     async def read(self, name: CopyName) -> RecoveryCopy:
-        """Raises `NotFound`, and `TemporaryFailure` also for a copy that is damaged."""
+        """Raises `NotFound`, and `TemporaryFailure` also for a copy that is damaged or whose blob is gone."""
         ...
 
     async def remove(self, name: CopyName) -> None:

@@ -11,7 +11,7 @@ from hashlib import blake2b
 import msgspec
 
 from compostela.base.concurrency import side_by_side
-from compostela.base.errors import CompostelaError
+from compostela.base.errors import CompostelaError, NotFound, TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.mailbox.session import MailboxSession
 from compostela.core.recovery.ports import CopyName, ListedCopy, Recovery, RecoveryCopy
@@ -83,14 +83,19 @@ class RestoreMessagesTask(TaskRunner[RestoreMessages]):
             progress.present += 1
             return
         try:
-            await self._restore(await self._copies.read(listed.name))
-        except CompostelaError as error:
-            _log.warning("could not restore a message: message=%s reason=%s", message, error)
-            progress.failed += 1
-            if len(progress.named) < MAX_LISTED:
-                progress.named.append(message)
+            copy = await self._copies.read(listed.name)
+        except NotFound:
+            # the message went for good since the listing, its copy first
             return
-        progress.restored += 1
+        except TemporaryFailure as error:
+            _note_failure(message, error, progress)
+            return
+        try:
+            await self._restore(copy)
+        except CompostelaError as error:
+            _note_failure(message, error, progress)
+        else:
+            progress.restored += 1
 
     async def _restore(self, copy: RecoveryCopy) -> None:
         mailbox = await self._mailboxes.find_or_create(MailboxPath.personal(Username.parse(copy.user), RESTORED))
@@ -99,6 +104,13 @@ class RestoreMessagesTask(TaskRunner[RestoreMessages]):
         await self._mailboxes.append(mailbox, copy.content, internal_date=copy.internal_date, effect=effect)
         await self._copies.remove(copy.name)
         _log.info("restored a message: message=%s user=%s", copy.name.message, copy.user)
+
+
+def _note_failure(message: MessageId, error: CompostelaError, progress: _Progress) -> None:
+    _log.warning("could not restore a message: message=%s reason=%s", message, error)
+    progress.failed += 1
+    if len(progress.named) < MAX_LISTED:
+        progress.named.append(message)
 
 
 def _name(after: tuple[str, str] | None) -> CopyName | None:
