@@ -14,12 +14,12 @@ from compostela.smtp_hooks.context import HookContext
 class MaxConnectionLifespanHandlerSettings(Declared):
     """Parameters of `MaxConnectionLifespanHandler`."""
 
-    seconds: Annotated[float, Duration("duration", required=True)] = 0.0
-    """How long a connection may last."""
+    seconds: Annotated[float, Duration("duration")] = 0.0
+    """How long a connection may last. It must be given, and be above 0."""
 
     def completed(self, settings: Settings) -> Self:
-        if settings.text("duration", "") and not self.seconds:
-            settings.error("MaxConnectionLifespanHandler needs a 'duration' above 0", "duration")
+        if not self.seconds:
+            settings.error("MaxConnectionLifespanHandler needs a 'duration' above 0")
         return self
 
 

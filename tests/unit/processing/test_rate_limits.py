@@ -106,7 +106,7 @@ async def test_the_size_of_a_mail_counts_for_each_recipient(context: MailetConte
     "parameters",
     [
         {}, {"count": "1"}, {"duration": "1h"}, {"duration": "1h", "count": "0"}, {"duration": "1h", "size": "0"},
-        {"duration": "soon", "count": "1"}, {"duration": "0", "count": "1"}, {"duration": "1h", "count": "1", "counts": "2"},
+        {"duration": "1h", "count": ""}, {"duration": "soon", "count": "1"}, {"duration": "0", "count": "1"}, {"duration": "1h", "count": "1", "counts": "2"},
     ],
 )  # fmt: skip
 async def test_wrong_parameters_are_refused(parameters: dict[str, str], context: MailetContext) -> None:

@@ -68,16 +68,20 @@ class RateLimitSettings(Declared):
     def completed(self, settings: Settings) -> Self:
         if not any(settings.has(name) for name in _QUANTITIES):
             settings.error(f"nothing is limited: give at least one of {', '.join(_QUANTITIES)}")
-        for name, quantity in (("size", self.size), ("totalSize", self.total_size)):
-            if quantity == 0:
+        for name, quantity in zip(_QUANTITIES, self._quantities, strict=True):
+            is_empty = settings.has(name) and not settings.text(name, "")
+            if is_empty or quantity == 0:
                 settings.error("must be more than 0", name)
         return self
 
     @property
+    def _quantities(self) -> tuple[int | None, ...]:
+        return self.count, self.recipients, self.size, self.total_size
+
+    @property
     def limits(self) -> _Limits:
         """What is limited."""
-        quantities = (self.count, self.recipients, self.size, self.total_size)
-        given = zip(_QUANTITIES, quantities, strict=True)
+        given = zip(_QUANTITIES, self._quantities, strict=True)
         return _Limits(
             f"{self.prefix}/" if self.prefix else "",
             [(name, RateLimit(number, self.seconds)) for name, number in given if number],
