@@ -61,6 +61,7 @@ async def refused(port: int, context: ssl.SSLContext) -> None:
         pass
 
 
+@pytest.mark.slow
 async def test_each_server_of_a_file_has_a_key_of_its_own_from_any_kind_of_store(tmp_path: Path) -> None:
     stores = {
         "jks": keystore("rsa.jks"),

@@ -12,6 +12,8 @@ from compostela.web.webadmin import request_limits
 from compostela.web.webadmin.request_limits import MAX_HEAD_BYTES, RequestLimits
 from compostela.web.webadmin.server import WebAdminServer
 
+# each waits for a limit of a second to pass
+pytestmark = pytest.mark.slow
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
