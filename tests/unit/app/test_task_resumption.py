@@ -15,6 +15,7 @@ from compostela.core.blob.references import Referrer
 from compostela.core.blob.tasks import CollectBlobs
 from compostela.core.events.redelivery import RedeliverAll, RedeliverGroup, RedeliverOne
 from compostela.core.events.settings import GENERIC_GROUP
+from compostela.core.events.usage_tasks import RecomputeUsage
 from compostela.core.mailbox.tasks import ClearMailbox
 from compostela.core.outbound.tls_report_task import SendTlsReports
 from compostela.core.outbound.tls_reports import DAY_SECONDS, TlsResult
@@ -312,7 +313,21 @@ class SentTlsReports(Case):
         return next((mail for mail in await messages(self.server, BOB) if self.domain.name.encode() in mail), None)
 
 
+class RecomputedUsage(UserCase):
+    async def prepare(self) -> object:
+        self.user = Username.parse(f"{self.mark}@example.org")
+        await self.furnish(self.user)
+        await self.store.usage.recompute(self.user)
+        wrong = "UPDATE mailbox_usage SET messages = messages + 5 WHERE user = ?"
+        await self.embedded._writer.execute(wrong, (self.user.value,))
+        return RecomputeUsage(users_per_second=10_000)
+
+    async def check(self, later: bool) -> None:
+        assert (await self.store.usage.of_user(self.user)).messages == 2
+
+
 CASES: dict[str, type[Case]] = {
+    "recompute-current-quotas": RecomputedUsage,
     "send-tls-reports": SentTlsReports,
     "clear-mail-queue": ClearedQueue,
     "delete-mails-from-mail-queue": ChosenFromQueue,
