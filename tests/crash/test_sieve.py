@@ -10,7 +10,7 @@ import pytest
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
-from compostela.testing.waiting import eventually
+from compostela.testing.waiting import eventually, no_mail_is_queued
 from tests.server_process import ServerProcess
 
 ROUNDS = 6
@@ -33,11 +33,6 @@ async def subjects(store: EmbeddedStore, user: str, name: str) -> Counter[bytes]
     return Counter(one.content.header.partition(b"Subject: ")[2].partition(b"\r\n")[0] for one in found.values())
 
 
-async def is_idle(store: EmbeddedStore) -> bool | None:
-    sizes = [await store.queues.queue(name).size() for name in await store.queues.names()]
-    return None if any(sizes) else True
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_kills_lose_and_double_no_action_of_a_script(tmp_path: Path) -> None:
@@ -58,7 +53,7 @@ async def test_kills_lose_and_double_no_action_of_a_script(tmp_path: Path) -> No
             server.start()
         store = await EmbeddedStore.open(server.data)
         try:
-            await eventually(lambda: is_idle(store))
+            await eventually(lambda: no_mail_is_queued(store.queues))
             expected = Counter(f"{number}/{count}".encode() for number in range(ROUNDS) for count in range(MAILS))
             assert await subjects(store, "bob@example.org", "Lists") == expected
             assert await subjects(store, "ann@example.org", "INBOX") == expected

@@ -10,6 +10,7 @@ from compostela.model.numbers import Uid
 from compostela.model.username import Username
 from compostela.testing.conversation import Conversation
 from compostela.testing.server import Server
+from compostela.testing.waiting import no_mail_is_queued
 
 NETWORK = "<authorizedAddresses>127.0.0.0/8</authorizedAddresses>"
 
@@ -34,8 +35,7 @@ async def messages(server: Server, user: Username) -> list[bytes]:
 
 
 async def idle(server: Server) -> bool | None:
-    sizes = [await server.store.queues.queue(name).size() for name in await server.store.queues.names()]
-    return None if any(sizes) else True
+    return await no_mail_is_queued(server.store.queues)
 
 
 class NextHop:
