@@ -1,5 +1,7 @@
 """The last effect of a run ends its entry in one transaction."""
 
+from pathlib import Path
+
 import apsw
 import pytest
 
@@ -12,7 +14,7 @@ from tests.contracts.mailbox_parts import a_mailbox, message
 
 
 @pytest.mark.parametrize("target", ["mailbox", "queue"])
-async def test_entry_and_keys_are_gone_before_done(store: EmbeddedStore, tmp_path: str, target: str) -> None:
+async def test_entry_and_keys_are_gone_before_done(store: EmbeddedStore, tmp_path: Path, target: str) -> None:
     mailbox = await a_mailbox(store.mailboxes)
     spool, outgoing = store.queues.queue("spool"), store.queues.queue("outgoing")
     await spool.enqueue(a_mail())
@@ -23,7 +25,7 @@ async def test_entry_and_keys_are_gone_before_done(store: EmbeddedStore, tmp_pat
         await store.mailboxes.append(mailbox, [message()], last)
     else:
         await outgoing.enqueue(a_mail("last"), effect=last)
-    with apsw.Connection(f"{tmp_path}/{DATABASE_NAME}", flags=apsw.SQLITE_OPEN_READONLY) as connection:
+    with apsw.Connection(str(tmp_path / DATABASE_NAME), flags=apsw.SQLITE_OPEN_READONLY) as connection:
         assert connection.execute("SELECT count(*) FROM effect").get == 0
         assert connection.execute("SELECT count(*) FROM queue_entry WHERE queue = 'spool'").get == 0
     await item.done()
