@@ -1,8 +1,9 @@
 """The kinds of elements of a configuration file: name, type and bounds, in the annotation of a field (see `compostela.base.declared`).
 
-A module may derive its own kind from `Declaration`.
+A module may derive its own kind from `Declaration`, `Single` or `Listed`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field
 from enum import Enum
@@ -16,7 +17,7 @@ REQUIRED = "required"
 
 
 @dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(ABC):
     """One element with one value."""
 
     name: str
@@ -32,18 +33,10 @@ class Declaration:
         """The type with its bounds, for the reference."""
         return "text"
 
+    @abstractmethod
     def read(self, settings: Settings, default: Any) -> object:  # Any: the default has the type of its field
         """Return the value, or `default` if the element is absent or wrong. A wrong one is reported in the problems of `settings`, and
         so is the absence of a required one. `default` is `MISSING` if the field has none."""
-        if (self.required or default is MISSING) and not any(settings.text(name, "") for name in self.older):
-            settings.required(self.name)
-        for name in (*reversed(self.older), self.name):
-            default = self.read_named(settings, name, default)
-        return default
-
-    def read_named(self, settings: Settings, name: str, default: Any) -> object:
-        """Do that for one of the names."""
-        raise NotImplementedError
 
     def shown(self, default: object) -> object:
         """Return the default as the reference shows it: a text, or a value of Python's own types."""
@@ -51,7 +44,32 @@ class Declaration:
 
 
 @dataclass(frozen=True, slots=True)
-class Text(Declaration):
+class Single(Declaration):
+    """One value, under the name or another spelling."""
+
+    def read(self, settings: Settings, default: Any) -> object:
+        if (self.required or default is MISSING) and not any(settings.text(name, "") for name in self.older):
+            settings.required(self.name)
+        for name in (*reversed(self.older), self.name):
+            default = self.read_named(settings, name, default)
+        return default
+
+    @abstractmethod
+    def read_named(self, settings: Settings, name: str, default: Any) -> object:
+        """Do what `read` does, for one of the names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Declaration):
+    """Several values: with commas between them, or in several elements."""
+
+    @property
+    def kind(self) -> str:
+        return "list"
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Single):
     """Any text. A field without a default is required."""
 
     def read_named(self, settings: Settings, name: str, default: Any) -> object:
@@ -59,7 +77,7 @@ class Text(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
-class Boolean(Declaration):
+class Boolean(Single):
     """True or false; with `inverted` the field says the opposite of the element."""
 
     inverted: bool = False
@@ -76,7 +94,7 @@ class Boolean(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
-class Integer(Declaration):
+class Integer(Single):
     """A whole number within bounds, both included."""
 
     minimum: int | None = None
@@ -101,7 +119,7 @@ class Port(Integer):
 
 
 @dataclass(frozen=True, slots=True)
-class Duration(Declaration):
+class Duration(Single):
     """A time, read as seconds; `unit` is that of a bare number, `minimum` is in seconds."""
 
     unit: str = "s"
@@ -120,7 +138,7 @@ class Duration(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
-class Size(Declaration):
+class Size(Single):
     """A number of octets; `unit` is that of a bare number."""
 
     unit: str = "B"
@@ -134,7 +152,7 @@ class Size(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice(Declaration):
+class Choice(Single):
     """One of `names`, in any case, as the value that belongs to it."""
 
     names: Mapping[str, Enum]
@@ -151,7 +169,7 @@ class Choice(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
-class Word(Declaration):
+class Word(Single):
     """One of `words`, in any case, as that word in lower case."""
 
     words: tuple[str, ...]
@@ -170,7 +188,7 @@ class Word(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed(Declaration):
+class Parsed(Single):
     """A text that `parse` turns into the field's value; it raises `InvalidArgument` with what is wrong. An empty text is an absent one. A
     field without a default is required."""
 
@@ -200,7 +218,7 @@ class Body(Parsed):
 
 
 @dataclass(frozen=True, slots=True)
-class Texts(Declaration):
+class Texts(Single):
     """The texts of any number of elements, as they are; empty ones are left out."""
 
     @property
@@ -212,16 +230,12 @@ class Texts(Declaration):
 
 
 @dataclass(frozen=True, slots=True)
-class Many(Declaration):
+class Many(Listed):
     """Texts with commas between them, or in several elements, those of other spellings included. Each goes through `parse`, which raises
     `InvalidArgument`; a wrong one is reported and left out. `into` makes the field's value of them."""
 
     parse: Callable[[str], object] = str
     into: Callable[[list[Any]], object] = tuple
-
-    @property
-    def kind(self) -> str:
-        return "list"
 
     def read(self, settings: Settings, default: Any) -> object:
         texts = [(name, text) for name in (self.name, *self.older) for text in settings.strings(name)]

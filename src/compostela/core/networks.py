@@ -13,7 +13,7 @@ from ipaddress import (
 )
 from typing import Any
 
-from compostela.base.declarations import Declaration
+from compostela.base.declarations import Listed
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 
@@ -48,14 +48,10 @@ def read_networks(settings: Settings, name: str, resolve: Resolve) -> tuple[Netw
 
 
 @dataclass(frozen=True, slots=True)
-class Networks(Declaration):
+class Networks(Listed):
     """An element with networks, as `read_networks` reads it."""
 
     resolve: Resolve
-
-    @property
-    def kind(self) -> str:
-        return "list"
 
     def read(self, settings: Settings, default: Any) -> object:
         found = read_networks(settings, self.name, self.resolve)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from compostela.base.declarations import Boolean, Declaration, Duration, Many, Text
+from compostela.base.declarations import Boolean, Duration, Many, Single, Text
 from compostela.base.declared import Declared, Group, read
 from compostela.base.settings import Settings
 from compostela.core.users.directory_settings import DirectorySettings, names_directory
@@ -13,7 +13,7 @@ from compostela.model.username import Username
 DEFAULT_MODE = "plain"
 
 
-class _AlgorithmName(Declaration):
+class _AlgorithmName(Single):
     """What it leaves out is in `hashingMode`."""
 
     __slots__ = ()

@@ -162,10 +162,13 @@ def _foreign(subject: Subject) -> str:
 
 async def _try_unknown(talk: Dialogue, helo: str, domain: str, attempts: _Attempts) -> bool:
     """Whether the server accepts a recipient of the domain that surely does not exist."""
-    nobody = f"<no-such-user-{secrets.token_hex(6)}@{domain}>"
+    unknown = f"<no-such-user-{secrets.token_hex(6)}@{domain}>"
     await talk.command(f"{talk.endpoint.speaks.hello} {helo}")
     mail = await talk.command("MAIL FROM:<>")
-    accepted = mail.is_positive and (await talk.command(f"RCPT TO:{nobody}")).is_positive
+    accepted = False
+    if mail.is_positive:
+        recipient = await talk.command(f"RCPT TO:{unknown}")
+        accepted = recipient.is_positive
     attempts.tried += 1
     if accepted:
         attempts.unknown_taken_in.append(domain)

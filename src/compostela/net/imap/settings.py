@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
-from compostela.base.declarations import Boolean, Declaration, Duration, Integer, Many, Parsed, Size, Text
+from compostela.base.declarations import Boolean, Duration, Integer, Listed, Many, Parsed, Size, Text
 from compostela.base.declared import Declared, Each, read
 from compostela.base.settings import Node, Place, Problems, Settings, nearest
 from compostela.core.mailbox.keyword_limits import DEFAULT_PER_MAILBOX, DEFAULT_PER_MESSAGE, KeywordLimits
@@ -17,12 +17,8 @@ BAN_CHECK = "CrowdsecImapConnectionCheck"
 DEFAULT_AUTH = AuthSettings(("PLAIN",))
 
 
-class _BanCheck(Declaration):
+class _BanCheck(Listed):
     __slots__ = ()
-
-    @property
-    def kind(self) -> str:
-        return "list"
 
     def read(self, settings: Settings, default: Any) -> object:
         names = settings.strings(self.name)

@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 
-from compostela.base.declarations import Boolean, Choice, Declaration, Many, Parsed, Text
+from compostela.base.declarations import Boolean, Choice, Listed, Many, Parsed, Text
 from compostela.base.declared import Declared, Group, Taken
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Place, Settings, nearest
@@ -31,23 +31,15 @@ def _store_type(text: str) -> str:
     return text.upper()
 
 
-class _Protocols(Declaration):
+class _Protocols(Listed):
     __slots__ = ()
-
-    @property
-    def kind(self) -> str:
-        return "list"
 
     def read(self, settings: Settings, default: Any) -> object:
         return _protocols(settings, settings.strings(self.name)) or default
 
 
-class _CipherSuites(Declaration):
+class _CipherSuites(Listed):
     __slots__ = ()
-
-    @property
-    def kind(self) -> str:
-        return "list"
 
     def read(self, settings: Settings, default: Any) -> object:
         names = settings.strings(self.name)

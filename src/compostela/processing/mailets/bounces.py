@@ -1,6 +1,6 @@
 """Mailets that tell a sender what became of a mail."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -38,7 +38,7 @@ def _sender(text: str) -> MailAddress | None:
 
 
 @dataclass(frozen=True, slots=True)
-class NotificationSettings(Declared):
+class NotificationSettings(Declared, ABC):
     """Parameters of both mailets."""
 
     WITHOUT_EFFECT: ClassVar[tuple[str, ...]] = ("debug", "inline")
@@ -52,9 +52,9 @@ class NotificationSettings(Declared):
     sender: Annotated[MailAddress | None, Parsed("sender", _sender, "address")] = None
     """Author of the notification; by default, and with `postmaster`, `unaltered` and `sender`, the postmaster."""
 
+    @abstractmethod
     def form(self, sender: MailAddress) -> ReportForm:
         """The form of the notification as a report."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
