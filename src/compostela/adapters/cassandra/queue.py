@@ -16,12 +16,13 @@ from compostela.adapters.cassandra.queue_calls import Calls
 from compostela.adapters.cassandra.queue_count import QueueCount
 from compostela.adapters.cassandra.queue_hand import Hand, Message, Waiting, decode_message, encode_message
 from compostela.adapters.cassandra.queue_listing import entries_of
+from compostela.adapters.cassandra.queue_minutes import WRITE_SECONDS, SettledMinutes
 from compostela.adapters.cassandra.queue_nodes import Nodes
 from compostela.adapters.cassandra.queue_release import release_until
 from compostela.adapters.cassandra.queue_rows import MADE, QUEUED, Entry, Facts, Note, QueueRows, facts_of
 from compostela.adapters.cassandra.queue_rule import QueueRule, write_held
 from compostela.adapters.cassandra.queue_settings import QueueSettings
-from compostela.adapters.cassandra.queue_sweep import Ahead, sweep
+from compostela.adapters.cassandra.queue_sweep import Sweeper, sweep
 from compostela.adapters.cassandra.queue_turns import SUSPECT_DEATHS, Turns
 from compostela.base.clock import Clock
 from compostela.base.complaints import Complaints
@@ -113,7 +114,8 @@ class ClusterQueue:
         self._hand = Hand(parts.clock)
         self._held: dict[EntryId, Held] = {}
         self._unpublished: dict[EntryId, Message] = {}
-        self._ahead = Ahead(parts.clock)
+        self._sweeper = Sweeper(parts.clock)
+        self._settled_due = SettledMinutes(parts.clock)
         self._is_consuming = False
         self.is_used = False  # this process has put something into it, or takes from it
         self._rule = QueueRule(name, parts.rows, parts.nodes, parts.clock, self._publish)
@@ -162,10 +164,13 @@ class ClusterQueue:
         return entry
 
     async def _place(self, entry: EntryId, facts: Facts) -> None:
-        """Writes where the entry is found."""
+        """Writes where the entry is found. Fails if that took long: see `queue_minutes`."""
+        began = asyncio.get_running_loop().time()
         await self._rows.add_line(self.name, facts.minute, entry)
         if facts.due_at:
             await self._rows.add_due(self.name, facts.due_at, entry, 1)
+        if asyncio.get_running_loop().time() - began > WRITE_SECONDS:
+            raise TemporaryFailure("a mail took too long to be stored")
 
     async def _publish(self, entry: EntryId, revision: int, facts: Facts) -> None:
         """Never raises: the entry is durable, and comes when the broker is back."""
@@ -430,7 +435,9 @@ class ClusterQueue:
 
     async def _release_until(self, until: float) -> int:
         """Makes ready what is due by then, and returns how many entries that were."""
-        return await release_until(self.name, self._rows, until, self._clock.now(), self._publish)
+        return await release_until(
+            self.name, self._rows, until, self._clock.now(), self._publish, self._settled_due
+        )
 
     # in the background
 
@@ -468,8 +475,8 @@ class ClusterQueue:
         """Publishes again what the broker has lost, and tidies up. Return how many entries were lost. Raises `TemporaryFailure`."""
         if await self._broker.ready(self.name):
             return 0  # what is old may wait there
-        times = (self._clock.now(), self._settings.lost_after_seconds)
-        lost = await sweep(self.name, self._rows, self._nodes, *times, self._has, self._ahead)
+        lost_after = self._settings.lost_after_seconds
+        lost = await sweep(self.name, self._rows, self._nodes, lost_after, self._has, self._sweeper)
         for entry, revision, facts in lost:
             await self._publish(entry, revision, facts)
         await self._count.recount()

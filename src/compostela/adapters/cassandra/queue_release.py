@@ -7,30 +7,34 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from compostela.adapters.cassandra.queue_calls import all_of
-from compostela.adapters.cassandra.queue_rows import DUE, FOREVER, Due, Facts, QueueRows
+from compostela.adapters.cassandra.queue_minutes import DUE, FOREVER, SettledMinutes
+from compostela.adapters.cassandra.queue_rows import Due, Facts, QueueRows
 from compostela.model.numbers import EntryId
 
 AT_ONCE = 32
 """Entries that are released, or deleted, at the same time."""
-LATE_MINUTES = 10
-"""Empty minutes of due entries are forgotten after so many."""
 
 Publish = Callable[[EntryId, int, Facts], Awaitable[None]]
 
 
-async def release_until(queue: str, rows: QueueRows, until: float, now: float, publish: Publish) -> int:
+async def release_until(
+    queue: str, rows: QueueRows, until: float, now: float, publish: Publish, settled: SettledMinutes
+) -> int:
     """Makes ready what is due by then, and returns how many entries that were. Raises `TemporaryFailure`."""
     released = 0
     last = FOREVER if until == float("inf") else int(until // 60)
-    for minute in await rows.minutes(queue, DUE, last):
+    minutes = await rows.minutes.all(queue, DUE, last)
+    no_longer_written = settled.of(minutes)
+    for minute in minutes:
         is_empty = True
-        async for page in rows.due(queue, minute, until):
+        async for page in rows.due(queue, minute.number, until):
             is_empty = False
             for start in range(0, len(page), AT_ONCE):
                 some = page[start : start + AT_ONCE]
                 released += sum(await all_of(_release(queue, one, rows, now, publish) for one in some))
-        if is_empty and minute < int(now // 60) - LATE_MINUTES:
-            await rows.forget_minute(queue, DUE, minute)
+        # of a minute that has not ended, this was not all
+        if is_empty and minute.number < last and minute.number in no_longer_written:
+            await rows.minutes.forget(queue, DUE, minute)
     return released
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from compostela.adapters.cassandra.queue_minutes import DUE, LINES, Minutes
 from compostela.adapters.cassandra.session import CassandraSession, Row
+from compostela.base.clock import Clock
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.bodies import BodyStore
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
@@ -31,7 +33,6 @@ BUCKETS = 16
 READS_AT_ONCE = 128
 REMEMBERED_SECONDS = 10 * 86400
 """How long an effect is known to have happened after its entry has ended: longer than any run."""
-LINES, DUE = "lines", "due"
 _HANDINGS = 1 << 20
 """Times that one revision may be handed out and given back."""
 
@@ -52,11 +53,6 @@ _REMOVE_DUE = (
     "DELETE FROM queue_due USING TIMESTAMP 2 WHERE queue = ? AND minute = ? AND due = ? AND entry = ? AND revision = ?"
 )
 _DUE_PAGE = "SELECT due, entry, revision FROM queue_due WHERE queue = ? AND minute = ? AND due <= ?"
-_ADD_MINUTE = "INSERT INTO queue_minute (queue, kind, minute) VALUES (?, ?, ?) USING TIMESTAMP 1"
-_REMOVE_MINUTE = "DELETE FROM queue_minute USING TIMESTAMP 2 WHERE queue = ? AND kind = ? AND minute = ?"
-_MINUTES = "SELECT minute FROM queue_minute WHERE queue = ? AND kind = ? AND minute <= ?"
-FOREVER = 1 << 60
-"""A minute after all minutes."""
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
@@ -151,11 +147,10 @@ _stored = msgspec.msgpack.Decoder(tuple[bytes, bytes, bytes | None, str, int]).d
 class QueueRows:
     """The statements. All calls raise `TemporaryFailure`."""
 
-    def __init__(self, session: CassandraSession, bodies: BodyStore) -> None:
+    def __init__(self, session: CassandraSession, bodies: BodyStore, clock: Clock) -> None:
         self.session = session
+        self.minutes = Minutes(session, clock)
         self._bodies = bodies
-        self._minutes: dict[tuple[str, str], int] = {}
-        """By queue and kind: the minute that was noted last by this process."""
 
     # entries
 
@@ -213,7 +208,7 @@ class QueueRows:
 
     async def add_line(self, queue: str, minute: int, entry: EntryId) -> None:
         await asyncio.gather(
-            self.session.write(_ADD_LINE, queue, minute, _bucket(entry), entry), self._name_minute(queue, LINES, minute)
+            self.session.write(_ADD_LINE, queue, minute, _bucket(entry), entry), self.minutes.name(queue, LINES, minute)
         )
 
     async def remove_line(self, queue: str, minute: int, entry: EntryId) -> None:
@@ -243,7 +238,7 @@ class QueueRows:
     async def add_due(self, queue: str, due: float, entry: EntryId, revision: int) -> None:
         minute = int(due // 60)
         await asyncio.gather(
-            self.session.write(_ADD_DUE, queue, minute, due, entry, revision), self._name_minute(queue, DUE, minute)
+            self.session.write(_ADD_DUE, queue, minute, due, entry, revision), self.minutes.name(queue, DUE, minute)
         )
 
     async def remove_due(self, queue: str, due: Due) -> None:
@@ -252,20 +247,6 @@ class QueueRows:
     async def due(self, queue: str, minute: int, until: float) -> AsyncIterator[list[Due]]:
         async for page in self.session.pages(_DUE_PAGE, queue, minute, until):
             yield [Due(minute, row[0], EntryId(row[1]), row[2]) for row in page]
-
-    # minutes
-
-    async def minutes(self, queue: str, kind: str, until: int = FOREVER) -> list[int]:
-        """In order."""
-        return [row[0] for row in await self.session.rows(_MINUTES, queue, kind, until)]
-
-    async def forget_minute(self, queue: str, kind: str, minute: int) -> None:
-        await self.session.write(_REMOVE_MINUTE, queue, kind, minute)
-
-    async def _name_minute(self, queue: str, kind: str, minute: int) -> None:
-        if self._minutes.get((queue, kind)) != minute:
-            await self.session.write(_ADD_MINUTE, queue, kind, minute)
-            self._minutes[queue, kind] = minute
 
 
 def facts_of(

@@ -6,61 +6,52 @@ from collections.abc import Callable
 import msgspec
 
 from compostela.adapters.cassandra.queue_asking import died
+from compostela.adapters.cassandra.queue_minutes import LINES, Minute, Seen, SettledMinutes
 from compostela.adapters.cassandra.queue_nodes import Nodes
-from compostela.adapters.cassandra.queue_rows import LINES, Entry, Facts, QueueRows
+from compostela.adapters.cassandra.queue_rows import Entry, Facts, QueueRows
 from compostela.base.clock import Clock
 from compostela.model.numbers import EntryId
 
 _log = logging.getLogger(__name__)
 
-MAX_AHEAD = 100_000
-"""Entries whose time is noted; with more they wait until this clock has passed theirs."""
 
-
-class Ahead:
-    """Ready entries that a node enqueued whose clock is ahead of this one: for how long this process has known each. Their time
-    says nothing here, and that node may have died."""
+class Sweeper:
+    """What a process remembers of one queue between two sweeps."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._since: dict[EntryId, float] = {}
-
-    def seconds(self, entry: EntryId) -> float:
-        now = self._clock.monotonic()
-        if entry not in self._since and len(self._since) >= MAX_AHEAD:
-            return 0.0
-        return now - self._since.setdefault(entry, now)
-
-    def keep(self, entries: set[EntryId]) -> None:
-        """Forgets the others."""
-        self._since = {entry: since for entry, since in self._since.items() if entry in entries}
+        self.clock = clock
+        self.settled = SettledMinutes(clock)
+        self.ahead: Seen[EntryId] = Seen(clock)
+        """Ready entries that a node enqueued whose clock is ahead of this one: that node may have died."""
 
 
 async def sweep(
     queue: str,
     rows: QueueRows,
     nodes: Nodes,
-    now: float,
     lost_after_seconds: float,
     has: Callable[[EntryId], bool],
-    ahead: Ahead,
+    sweeper: Sweeper,
 ) -> list[tuple[EntryId, int, Facts]]:
     """The entries that have been ready for so long and that no living process has in work, with the revisions to be published. What was
     published of them before is old then. `has` says which entries this process has. Raises `TemporaryFailure`."""
     lost: list[tuple[EntryId, int, Facts]] = []
+    now = sweeper.clock.now()
     ready_before = now - lost_after_seconds
     seen_ahead: set[EntryId] = set()
-    for minute in await rows.minutes(queue, LINES):
-        is_ahead = minute > now // 60
-        if not is_ahead and minute > ready_before // 60:
+    minutes = await rows.minutes.all(queue, LINES)
+    settled = sweeper.settled.of(minutes)
+    for minute in minutes:
+        is_ahead = minute.number > now // 60
+        if not is_ahead and minute.number > ready_before // 60:
             continue
-        alive = await rows.entries_of(queue, minute)
+        alive = await rows.entries_of(queue, minute.number)
         for entry, row in alive:
             if row.facts.held_from or has(entry):
                 continue
             if is_ahead:
                 seen_ahead.add(entry)
-                if row.facts.due_at > now or ahead.seconds(entry) < lost_after_seconds:
+                if row.facts.due_at > now or sweeper.ahead.seconds(entry) < lost_after_seconds:
                     continue
             elif row.facts.ready_at > ready_before:
                 continue
@@ -68,8 +59,9 @@ async def sweep(
             if facts is not None:
                 _log.warning("an entry that the broker had lost is handed out again", extra={"entry": entry})
                 lost.append((entry, facts.published, facts))
-        await _tidy(queue, minute, {entry for entry, _ in alive}, rows, is_ahead=is_ahead)
-    ahead.keep(seen_ahead - {entry for entry, _, _ in lost})
+        if minute.number in settled:
+            await _tidy(queue, minute, {entry for entry, _ in alive}, rows)
+    sweeper.ahead.keep(seen_ahead - {entry for entry, _, _ in lost})
     return lost
 
 
@@ -84,13 +76,11 @@ async def _renewed(entry: EntryId, row: Entry, rows: QueueRows, nodes: Nodes) ->
     return facts if await rows.change(entry, row.revision, facts) else None
 
 
-async def _tidy(queue: str, minute: int, alive: set[EntryId], rows: QueueRows, *, is_ahead: bool) -> None:
-    """Removes the lines of entries that have ended, and the minute when it is empty, unless the node that writes to it is at work."""
-    if is_ahead:
-        return
-    for entry in await rows.lines(queue, minute):
+async def _tidy(queue: str, minute: Minute, alive: set[EntryId], rows: QueueRows) -> None:
+    """Removes the lines of entries that have ended, and the minute when it is empty. No process writes into it any more."""
+    for entry in await rows.lines(queue, minute.number):
         # also the line of an entry that two runs made, whose own one is in another minute
         if entry not in alive:
-            await rows.remove_line(queue, minute, entry)
+            await rows.remove_line(queue, minute.number, entry)
     if not alive:
-        await rows.forget_minute(queue, LINES, minute)
+        await rows.minutes.forget(queue, LINES, minute)

@@ -51,7 +51,7 @@ class ClusterQueues:
             beat_seconds=settings.beat_seconds,
             dead_after_seconds=settings.dead_after_seconds,
         )
-        rows = QueueRows(session, bodies)
+        rows = QueueRows(session, bodies, clock)
         self._parts = QueueParts(rows, broker, self._nodes, Turns(), is_over or rows.is_over, clock, settings)
         self._queues: dict[str, ClusterQueue] = {}
         self._complaints = Complaints(_log, clock)
