@@ -13,6 +13,7 @@ from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Writer
 from compostela.core.mailbox import listings
 from compostela.core.mailbox.listings import MailboxListings
+from compostela.core.mailbox.log import PAGE_ENTRIES
 from compostela.core.mailbox.ports import MailboxStore
 from compostela.core.mailbox.service import MailboxService
 from compostela.core.mailbox.view import MailboxView
@@ -135,6 +136,20 @@ async def cut_log(folder: Path, *, changes: int, seconds: float = -3600) -> None
     await trim_logs(writer, reader, time.time(), changes, seconds)
     await writer.close()
     reader.close()
+
+
+async def test_a_short_mailbox_stays_kept_after_more_changes_than_a_page_has(
+    stores: tuple[MailboxStore, MailboxStore],
+) -> None:
+    here, _ = stores
+    mailbox, kept = await a_mailbox(here), MailboxListings(here)
+    await fill(here, mailbox, *[NO_FLAGS] * 100)
+    await _check(kept, here, mailbox)
+    for mode in (FlagsMode.ADD, FlagsMode.REMOVE) * (PAGE_ENTRIES // 200 + 1):
+        await here.store_flags(mailbox, UidSet([(1, 100)]), mode, SEEN)
+    assert await _listed(kept, mailbox, UidSet.of([2])) == [2]
+    assert mailbox in kept.kept_flags
+    await _check(kept, here, mailbox)
 
 
 async def test_some_of_the_rows(stores: tuple[MailboxStore, MailboxStore]) -> None:

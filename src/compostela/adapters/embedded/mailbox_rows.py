@@ -84,8 +84,9 @@ def header_blocks(rows: list[tuple[int, int, bytes]]) -> list[tuple[Uid, bytes]]
     return [(Uid(uid), unpack(coding, header)) for uid, coding, header in rows]
 
 
+@lru_cache(maxsize=4096)
 def head_of(row: tuple[Any, ...]) -> MailboxHead:
-    """The columns of `HEAD`."""
+    """The columns of `HEAD`. Kept, as most looks at a mailbox find it unchanged: to make a head takes longer than to read it."""
     uid_next, modseq, messages, unseen, deleted, size, deleted_bytes, first_recent, recent, keywords = row
     return MailboxHead(
         Uid(uid_next),

@@ -10,7 +10,7 @@ from operator import itemgetter
 from cachetools import LRUCache
 
 from compostela.base.errors import NotFound
-from compostela.core.mailbox.log import Change, LogEntry
+from compostela.core.mailbox.log import PAGE_ENTRIES, Change, LogEntry
 from compostela.core.mailbox.model import FlagsRow, OpenedMailbox
 from compostela.core.mailbox.ports import MessageStore
 from compostela.model.numbers import MailboxId, ModSeq
@@ -48,10 +48,13 @@ class MailboxListings:
 
     async def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[Sequence[FlagsRow]]:
         """See `MessageStore.flags`."""
+        was_kept = mailbox in self.kept_flags
         kept = await self._kept_flags(mailbox)
         if kept is None:
             head = await self._store.head(mailbox)
-            if head.messages > MAX_MESSAGES or (uids is not None and 2 * len(uids) < head.messages):
+            # to read a short mailbox anew costs no more than the changes that were too many
+            wanted = head.messages if uids is None or (was_kept and head.messages <= PAGE_ENTRIES) else 2 * len(uids)
+            if head.messages > MAX_MESSAGES or wanted < head.messages:
                 async for batch in self._store.flags(mailbox, uids):
                     yield batch
                 return
