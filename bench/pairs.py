@@ -1,8 +1,9 @@
 """`python -m bench.pairs BASE HEAD`: two checkouts, measured in alternating pairs on the same machine at the same time.
 
 Both servers run all the while, each as its own process on its own ports and data folder. They get the same short bursts of work in
-turn, in an order that changes each time, and the CPU of a server is read from its own clock right before and after a burst. So a
-busy neighbour meets both alike. A pair is `--rounds` such bursts of each, of which the lower quartile counts: a neighbour only adds. A
+turn, in an order that changes each time, and the CPU of a server is read from its own clock right before and after a burst. In a
+burst the server has one core and the load has the others; which core that is changes, and is the same for both. So a busy neighbour
+meets both alike: two servers that each stay on a core of their own differ by up to a half when one core is slower. A pair is `--rounds` such bursts of each, of which the lower quartile counts: a neighbour only adds. A
 figure is the median of the pairs' ratios.
 Each checkout needs its `.venv` (`make setup`)."""
 
@@ -27,7 +28,7 @@ from bench.imap_client import ImapClient
 from bench.messages import Source
 from bench.ours import VALID_RECIPIENT, Ours
 from bench.percentiles import percentile
-from bench.processes import cpu_clock
+from bench.processes import cpu_clock, pin
 from bench.sides import IMAP_USERS, PASSWORD, SMTP_USERS
 from bench.smtp_load import SmtpClient
 
@@ -226,9 +227,11 @@ class Figures:
     p99: float
 
 
-async def _burst(measure: Measure, side: Side) -> Burst:
+async def _burst(measure: Measure, side: Side, core: int) -> Burst:
+    """`core`: the number of the server's core."""
     process = measure.server(side).server.process
     assert process is not None
+    pin(process.pid, core)
     before = cpu_clock(process.pid)
     count, latencies = await measure.work(side)
     return Burst(count, cpu_clock(process.pid) - before, latencies)
@@ -239,7 +242,7 @@ async def _pair(measure: Measure, sides: Sequence[Side], rounds: int) -> list[Fi
     bursts: dict[str, list[Burst]] = {side.name: [] for side in sides}
     for number in range(rounds):
         for side in sides if number % 2 else reversed(sides):
-            bursts[side.name].append(await _burst(measure, side))
+            bursts[side.name].append(await _burst(measure, side, number // 2))
     return [_figures(bursts[side.name]) for side in sides]
 
 
@@ -294,9 +297,9 @@ async def _measure(sides: Sequence[Side], names: Sequence[str], pairs: int, roun
     for name in names:
         measure = MEASURES[name]
         print(f"{time.strftime('%X')}  {measure.name}", file=sys.stderr, flush=True)
-        for _ in range(WARM_UP_BURSTS):
+        for number in range(WARM_UP_BURSTS):
             for side in sides:
-                await _burst(measure, side)
+                await _burst(measure, side, number)
         rows += _rows(measure, [await _pair(measure, sides, rounds) for _ in range(pairs)])
     return rows
 

@@ -1,5 +1,6 @@
 """CPU and memory of processes, from /proc."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -45,6 +46,16 @@ def cpu_clock(pid: int) -> float:
 
     Linux makes the clock's number of the process id, as `clock_getcpuclockid` does."""
     return time.clock_gettime((~pid << 3) | 2)
+
+
+def pin(pid: int, core: int) -> None:
+    """Keeps a process with all its threads on one core, and this process on the others. `core` is counted round the cores there are."""
+    cores = range(CORES)
+    chosen = cores[core % CORES]
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):  # a thread that has just ended
+            os.sched_setaffinity(int(thread.name), {chosen})
+    os.sched_setaffinity(0, {one for one in cores if one != chosen} or {chosen})
 
 
 class CpuMeter:
