@@ -435,9 +435,7 @@ class ClusterQueue:
 
     async def _release_until(self, until: float) -> int:
         """Makes ready what is due by then, and returns how many entries that were."""
-        return await release_until(
-            self.name, self._rows, until, self._clock.now(), self._publish, self._settled_due
-        )
+        return await release_until(self.name, self._rows, until, self._clock.now(), self._publish, self._settled_due)
 
     # in the background
 
