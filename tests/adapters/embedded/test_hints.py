@@ -58,12 +58,13 @@ async def test_all_that_is_watched_is_asked_for_in_one_query(
         here.mailboxes.watch(mailbox, lambda: None)
     queries: list[int] = []
     versions = here._signals._versions
+    of_watched = versions.of_watched
 
     def counted(topics: list[str]) -> dict[str, int]:
         queries.append(len(topics))
-        return versions(topics)
+        return of_watched(topics)
 
-    monkeypatch.setattr(here._signals, "_versions", counted)
+    monkeypatch.setattr(versions, "of_watched", counted)
     await fill(there.mailboxes, mailboxes[0], NO_FLAGS)
 
     async def asked() -> bool | None:
@@ -71,3 +72,17 @@ async def test_all_that_is_watched_is_asked_for_in_one_query(
 
     await eventually(asked)
     assert set(queries) == {30}
+
+
+async def test_versions_of_what_is_watched_follow_every_change(stores: tuple[EmbeddedStore, EmbeddedStore]) -> None:
+    here, there = stores
+    mailboxes = [await a_mailbox(here.mailboxes, f"box{number}") for number in range(3)]
+    topics, versions = list(map(signals.mailbox_topic, mailboxes)), here._signals._versions
+    for watched in (topics[:2], topics):
+        for _ in range(2):
+            for mailbox in mailboxes:
+                await fill(there.mailboxes, mailbox, NO_FLAGS)
+                assert versions.of_watched(watched) == versions.of(watched)
+    await there.mailboxes.delete(mailboxes[0])
+    assert versions.of_watched(topics) == versions.of(topics)
+    assert set(versions.of(topics)) == set(topics[1:])

@@ -1,14 +1,10 @@
 """Rows of the mailbox tables as domain values."""
 
-from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-import orjson
-
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.packing import unpack
-from compostela.adapters.embedded.signals import MAILBOX_TOPIC
 from compostela.core.mailbox.model import FlagsRow, Mailbox, MailboxHead, MessageRow
 from compostela.model.flags import NO_KEYWORDS, Flags
 from compostela.model.mailbox_path import MailboxPath
@@ -25,7 +21,6 @@ PLACEMENT = "uid, modseq, flags, keywords, size, internal_date, save_date, messa
 _make_row = partial(tuple.__new__, MessageRow)
 _make_flags = partial(tuple.__new__, FlagsRow)
 _OF_USER = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? ORDER BY name"
-_VERSIONS = "SELECT id, highest_modseq FROM mailbox WHERE id IN (SELECT value FROM json_each(?))"
 
 
 class PlacementRow(NamedTuple):
@@ -116,9 +111,3 @@ def flags_of(system: int, keywords: str) -> Flags:
 
 def keywords_text(flags: Flags) -> str:
     return " ".join(sorted(flags.keywords)) if flags.keywords else ""
-
-
-def mailbox_versions(execute: Execute, names: Names, topics: Sequence[str]) -> dict[str, int]:
-    """The highest ModSeqs of mailboxes, by their topics (see `signals`), in one query."""
-    by_row = {names.row(topic.removeprefix(MAILBOX_TOPIC)): topic for topic in topics}
-    return {by_row[row]: modseq for row, modseq in execute(_VERSIONS, (orjson.dumps(list(by_row)),)).fetchall()}

@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from compostela.adapters.embedded.ownership import Ownership
 from compostela.adapters.embedded.reader import Reader
@@ -25,8 +26,14 @@ _DESCRIPTORS = "/proc/self/fd"
 Wake = Callable[[], None]
 
 
-Versions = Callable[[Sequence[str]], dict[str, int]]
-"""The versions of several topics, read in one query; one that is gone is left out."""
+class Versions(Protocol):
+    """The versions of several topics, read in one query; one that is gone is left out."""
+
+    def of(self, topics: Sequence[str]) -> dict[str, int]: ...
+
+    def of_watched(self, topics: list[str]) -> dict[str, int]:
+        """The same, for a list that is asked for again and again: what is as it was is not read anew. The answer is not changed later."""
+        ...
 
 
 def mailbox_topic(mailbox: str) -> str:
@@ -89,7 +96,7 @@ class Signals:
         self._watchers.setdefault(topic, {})[key] = wake
         known = self._known.get(topic)
         if known is None:
-            self._known[topic] = self._versions([topic]).get(topic, _GONE) if version is None else version
+            self._known[topic] = self._versions.of([topic]).get(topic, _GONE) if version is None else version
         elif version is not None and version < known:
             # what the caller has not seen was told before he came
             asyncio.get_running_loop().call_soon(wake)
@@ -143,7 +150,7 @@ class Signals:
             version = self._reader.data_version()
             if version == self._version:
                 return
-            current = self._versions(list(self._watchers))
+            current = self._versions.of_watched(list(self._watchers))
         except TemporaryFailure:
             return  # the next poll compares again
         self._version = version

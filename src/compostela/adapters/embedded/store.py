@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -37,8 +36,9 @@ from compostela.adapters.embedded.greylist import EmbeddedGreylist
 from compostela.adapters.embedded.listener_cursors import EmbeddedCursors
 from compostela.adapters.embedded.listener_source import EmbeddedEventSource
 from compostela.adapters.embedded.lookups import Lookups
-from compostela.adapters.embedded.mailbox_rows import Names, mailbox_versions
+from compostela.adapters.embedded.mailbox_rows import Names
 from compostela.adapters.embedded.mailbox_usage import EmbeddedUsage
+from compostela.adapters.embedded.mailbox_versions import MailboxVersions
 from compostela.adapters.embedded.mailboxes import EmbeddedMailboxes
 from compostela.adapters.embedded.ownership import Ownership, check_unused
 from compostela.adapters.embedded.private import make_private_file
@@ -86,8 +86,8 @@ class EmbeddedStore:
         self._checkpointer = Checkpointer(path, self._reserve)
         self._writer = Writer(path, self._reserve, self._checkpointer.log_grew)
         self._reader = Reader(path)
-        self._signals = Signals(self._ownership, self._reader, self._versions)
-        names = self._names = Names(self._reader.execute(FOLDER_ID).fetchone()[0])
+        names = Names(self._reader.execute(FOLDER_ID).fetchone()[0])
+        self._signals = Signals(self._ownership, self._reader, MailboxVersions(self._reader.execute, names))
         disk = DiskSpace(folder, reserve_bytes, self._reader.reusable_bytes)
         self.blobs = EmbeddedBlobs(folder / BLOBS_FOLDER, self._reader, disk)
         self.blobs_by_id = EmbeddedBlobsById(self._writer, self._reader, self.blobs, clock)
@@ -149,9 +149,6 @@ class EmbeddedStore:
         await store.queues.start()
         store._upkeep = [asyncio.create_task(store._keep_reserve())]
         return store
-
-    def _versions(self, topics: Sequence[str]) -> dict[str, int]:
-        return mailbox_versions(self._reader.execute, self._names, topics)
 
     async def collect_garbage(self) -> int:
         """Tidies everything and collects bodies, besides what happens every hour; returns how many bodies it removed: those
