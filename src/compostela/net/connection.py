@@ -34,7 +34,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_closing_since", "_connected_at", "_end", "_events", "_has_told_end", "_is_shaking_hands", "_last_activity", "_lifespan", "_log",
-        "_loop", "_paused", "_session", "_stuck_since", "_transport", "address", "id", "is_closing", "is_ending", "listener",
+        "_loop", "_paused", "_session", "_stuck_since", "_transport", "account", "address", "id", "is_closing", "is_ending", "listener",
         "reader", "running", "writable",
     )  # fmt: skip
 
@@ -45,6 +45,9 @@ class Connection(asyncio.Protocol):
         self.id = new_trace_id()
         self.address = UNKNOWN
         """The client's."""
+        self.account: Username | None = None
+        """The user whose data the session reads and changes: the session sets it at the login. It stays None for protocols whose sessions
+        outlive the account without harm."""
         self.is_closing = False
         """The session is over: nothing more is read or answered."""
         self.is_ending = False
@@ -66,11 +69,6 @@ class Connection(asyncio.Protocol):
         self._log = session.log
 
     # what the listener asks
-
-    @property
-    def account(self) -> Username | None:
-        """See `OpenConnection`."""
-        return self._session.account
 
     @property
     def login(self) -> Username | None:

@@ -30,10 +30,8 @@ MAX_TIMER_SECONDS = 5.0
 class OpenConnection(Protocol):
     """What a listener asks of the connections that it made."""
 
-    @property
-    def account(self) -> Username | None:
-        """The user whose data the session reads and changes; None before a login."""
-        ...
+    account: Username | None
+    """The user whose data the session reads and changes; None before a login."""
 
     @property
     def login(self) -> Username | None:
@@ -175,7 +173,7 @@ class Listener:
 
     def accounts(self) -> set[Username]:
         """Those whose data its sessions read and change."""
-        return {account for connection in self._open if (account := connection.account) is not None}
+        return {connection.account for connection in self._open if connection.account is not None}
 
     def expel(self, account: Username) -> None:
         """Ends the sessions of an account that is removed."""

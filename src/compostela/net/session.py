@@ -66,15 +66,9 @@ class Session(ABC):
         """Called every few seconds. `now` is the loop's time."""
 
     @property
-    def account(self) -> Username | None:
-        """The user whose data the session reads and changes, None before a login; None also for protocols whose sessions outlive the
-        account without harm."""
-        return None
-
-    @property
     def login(self) -> Username | None:
         """The user that has logged in."""
-        return self.account
+        return None
 
     @property
     def details(self) -> dict[str, str]:

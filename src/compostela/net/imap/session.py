@@ -128,7 +128,7 @@ class ImapSession(Session):
         return self._append is not None
 
     @property
-    def account(self) -> Username | None:
+    def login(self) -> Username | None:
         return self.state.user
 
     @property
@@ -280,6 +280,7 @@ class ImapSession(Session):
         else:
             if code is not None:
                 if not was_logged_in and self.state.user is not None:
+                    self._connection.account = self.state.user
                     self._engine.logged_in()
                     code = f"CAPABILITY {self._capabilities()}"
                 await self._succeed(tag, name, code)

@@ -102,7 +102,7 @@ class ManageSieveSession(Session):
         return False
 
     @property
-    def account(self) -> Username | None:
+    def login(self) -> Username | None:
         return self._user
 
     def announce_close(self, reason: CloseReason) -> None:
@@ -225,7 +225,7 @@ class ManageSieveSession(Session):
                 self._engine.expect_answer()
                 self._send(responses.challenge(step))
                 return
-            self._user = step.user
+            self._user = self._connection.account = step.user
             self._auth = self._exchange = None
             self._engine.answered(command, ok=True)
             self._write(responses.ok())
