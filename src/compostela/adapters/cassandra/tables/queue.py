@@ -10,7 +10,7 @@ QUEUE_TABLES = (
     # those whose time comes in a minute
     """CREATE TABLE IF NOT EXISTS queue_due (queue text, minute bigint, due double, entry text, revision bigint,
         PRIMARY KEY ((queue, minute), due, entry, revision))""",
-    # which minutes have lines or due entries
+    # which minutes have lines or due entries: names of minutes, see `queue_minutes`
     """CREATE TABLE IF NOT EXISTS queue_minute (queue text, kind text, minute bigint, PRIMARY KEY ((queue, kind), minute))
         WITH compaction = {'class': 'LeveledCompactionStrategy'}""",
     # entries put minus entries ended, by node
