@@ -14,12 +14,14 @@ from compostela.core.mail.attributes import (
     DELIVERY_ERROR,
     DELIVERY_ERROR_CODE,
     DELIVERY_REMOTE_MTA,
+    DELIVERY_STATUS,
     IS_DELIVERY_PERMANENT_ERROR,
     REQUIRE_TLS,
     SMTP_UTF8,
 )
 from compostela.core.mail.model import Mail
 from compostela.core.mail.own import own_mail
+from compostela.core.outbound.ports import Refusal
 from compostela.core.queue.model import SPOOL
 from compostela.mime.builder import BuiltPart, HeaderList, message_part, multipart, standard_headers, text_part
 from compostela.mime.dsn import RecipientStatus, status_part
@@ -43,6 +45,7 @@ _EXPIRED = "4.4.7"
 """Of a mail that was tried in vain to the end (RFC 3463 §3.5)."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _REPLY = re.compile(r"[245][0-9]{2}(?:[ -]|$)")
+_STATED = re.compile(r"[245][0-9]{2}[ -]([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
 _PREFIXES = {DELAYED: "Delayed:", DELIVERED: "Delivered:", RELAYED: "Relayed:", EXPANDED: "Forwarded:"}
 _TEXTS = {
     DELAYED: "Your message could not yet be delivered. You need do nothing: the server goes on trying.",
@@ -83,17 +86,21 @@ async def enqueue_report(
     action: str,
     context: MailetContext,
     run: PipelineRun,
-    error: str = "",
+    refusal: Refusal | None = None,
 ) -> None:
-    """A report of the server itself, to a sender who asked for it with NOTIFY."""
+    """A report of the server itself, to a sender who asked for it with NOTIFY. `refusal`: why a mail waits."""
     condition = condition_of(action)
     told = [one for one in recipients if notification.wants(mail, one, condition, unless_told=False)]
     if mail.sender is None or not told or is_disposition_notification(mail):
         return
     effect = run.effect(f"report/{action}", *told)
     part = mail.copy(mail.name, told)
-    part.attributes.pop(DELIVERY_ERROR, None)
-    part.error_message = error or None
+    for name in (DELIVERY_ERROR, DELIVERY_STATUS):
+        part.attributes.pop(name, None)
+    part.error_message = None
+    if refusal is not None:
+        part.error_message = refusal.text
+        part.attributes[DELIVERY_STATUS] = refusal.enhanced
     form = ReportForm(action, context.postmaster, _PREFIXES[action], _TEXTS[action], Attachment.HEADS)
     content = await report(part, mail.sender, form, context.hello_name, context.clock.now())
     made = notice(part, mail.sender, content, context.clock.now(), effect)
@@ -200,11 +207,14 @@ def _remote_mta(mail: Mail) -> str | None:
 
 
 def _status_code(line: str, mail: Mail, form: ReportForm) -> str:
+    status = mail.attributes.get(DELIVERY_STATUS)
+    if isinstance(status, str) and status:
+        return status
+    # what mailets and error mappings say is text, which begins as a reply does
+    stated = _STATED.match(line)
+    if stated is not None:
+        return stated[1]
     code = mail.attributes.get(DELIVERY_ERROR_CODE)
-    for word in line.split()[:4]:
-        numbers = word.split(".")
-        if len(numbers) == 3 and numbers[0] in "245" and all(number.isdigit() for number in numbers):
-            return word
     if isinstance(code, int) and 400 <= code <= 599:
         return f"{code // 100}.0.0"
     if form.default_status != "unknown":

@@ -50,8 +50,8 @@ NO_ENDPOINTS = OwnEndpoints((), (), lambda _: False)
 def leads_back(place: str) -> Refusal:
     """What is said of a next hop that is this server. For good, and only of this host: another one that asked to wait may take
     the mail later."""
-    text = f"554 5.4.6 {place} leads back to this server: the mail would be in a loop"
-    return Refusal(554, text, is_of_host=True, leads_back=True)
+    why = f"{place} leads back to this server: the mail would be in a loop"
+    return Refusal.own(554, "5.4.6", why, is_of_host=True, leads_back=True)
 
 
 def _folded(name: str) -> str:

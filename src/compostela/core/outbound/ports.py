@@ -60,8 +60,9 @@ NO_WISHES = Wishes()
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a next hop said. `code` is its reply code, 0 when there was no connection or it broke. `is_of_host` when another
-    host of the same domain may do what this one does not; `leads_back` when the next hop is this server itself."""
+    """What a next hop said. `code` is its reply code, 0 when there was no connection or it broke; `enhanced` is its enhanced code
+    (RFC 3463), empty without one. `is_of_host` when another host of the same domain may do what this one does not; `leads_back` when
+    the next hop is this server itself; `is_unknown_domain` when the recipient's domain does not exist."""
 
     code: int
     text: str
@@ -69,6 +70,16 @@ class Refusal:
     leads_back: bool = False
     host: str = ""
     """The next hop that said so, if one did."""
+    enhanced: str = ""
+    is_unknown_domain: bool = False
+
+    @classmethod
+    def own(
+        cls, code: int, enhanced: str, why: str, *, is_of_host: bool = False, leads_back: bool = False
+    ) -> "Refusal":
+        """What this server says in place of a next hop."""
+        text = f"{code} {enhanced} {why}"
+        return cls(code, text, is_of_host=is_of_host, leads_back=leads_back, enhanced=enhanced)
 
     @property
     def is_permanent(self) -> bool:

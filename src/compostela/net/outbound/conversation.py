@@ -27,11 +27,11 @@ DATA_SECONDS = 600.0
 QUIT_SECONDS = 5.0
 WRITE_BYTES = 64 * 1024
 """Pieces of a message are written together up to this size."""
-_NO_REQUIRETLS = Refusal(550, "550 5.7.30 REQUIRETLS support required: the next hop has none", is_of_host=True)
-_NO_BINARY = Refusal(554, "554 5.6.3 the next hop does not take binary content", is_of_host=True)
-_NO_EIGHT_BIT = "554 5.6.3 the next hop takes 7 bit only, which the content cannot be made"
-_NO_UTF8 = Refusal(553, "553 5.6.7 the next hop does not take internationalised mail", is_of_host=True)
-_NUL = Refusal(554, "554 5.6.0 the message holds NUL octets, which servers might drop")
+_NO_REQUIRETLS = Refusal.own(550, "5.7.30", "REQUIRETLS support required: the next hop has none", is_of_host=True)
+_NO_BINARY = Refusal.own(554, "5.6.3", "the next hop does not take binary content", is_of_host=True)
+_NO_EIGHT_BIT = "the next hop takes 7 bit only, which the content cannot be made"
+_NO_UTF8 = Refusal.own(553, "5.6.7", "the next hop does not take internationalised mail", is_of_host=True)
+_NUL = Refusal.own(554, "5.6.0", "the message holds NUL octets, which servers might drop")
 
 
 class NoTls(Exception):
@@ -156,12 +156,12 @@ class Conversation:
                 header, converted = await fitting(content, eight_bit=eight_bit)
             except CannotConvert as why:
                 if must_convert:
-                    raise Refused(Refusal(554, f"{_NO_EIGHT_BIT}: {why}", is_of_host=True)) from why
+                    raise Refused(Refusal.own(554, "5.6.3", f"{_NO_EIGHT_BIT}: {why}", is_of_host=True)) from why
         size = content.size if converted is None else len(header) + len(converted)
         limit = self._engine.capabilities.size_limit
         if limit is not None and size > limit:
-            text = f"552 5.3.4 the message has {size} octets, and the next hop takes at most {limit}"
-            raise Refused(Refusal(552, text, is_of_host=True))
+            text = f"the message has {size} octets, and the next hop takes at most {limit}"
+            raise Refused(Refusal.own(552, "5.3.4", text, is_of_host=True))
         mail = mail_line(sender, size, body, self._engine.capabilities, self._wishes, utf8=utf8)
         return Parcel(mail, header, converted, binary)
 
@@ -309,8 +309,8 @@ class Conversation:
 
     def _handshake_failed(self, error: ConnectionFailed | OSError, *, required: bool, verify: bool) -> NoReturn:
         if required and isinstance(error, ssl.SSLCertVerificationError):
-            text = f"550 5.7.30 the certificate of {self._name} is not valid: {error.verify_message}"
-            raise Refused(Refusal(550, text, is_of_host=True)) from error
+            text = f"the certificate of {self._name} is not valid: {error.verify_message}"
+            raise Refused(Refusal.own(550, "5.7.30", text, is_of_host=True)) from error
         if self._policy.is_mandatory:
             raise PolicyNotMet(failure_of(error, self._name)) from error
         if self._options.implicit_tls:

@@ -14,7 +14,7 @@ from compostela.base.declared import Declared, read
 from compostela.base.errors import InvalidArgument
 from compostela.base.settings import Settings
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.mail.attributes import DELIVERY_ERROR, DELIVERY_ERROR_CODE, SENT_BY_MAILET
+from compostela.core.mail.attributes import DELIVERY_ERROR, DELIVERY_ERROR_CODE, DELIVERY_STATUS, SENT_BY_MAILET
 from compostela.core.mail.model import GHOST, ROOT, Mail
 from compostela.core.queue.model import SPOOL
 from compostela.mime import headers
@@ -141,7 +141,7 @@ class Redirection(Mailet):
             made.sender = self._new_sender(mail)
             made.content = await self._new_content(mail)
             made.state, made.error_message = ROOT, None
-            for name in (DELIVERY_ERROR, DELIVERY_ERROR_CODE):
+            for name in (DELIVERY_ERROR, DELIVERY_ERROR_CODE, DELIVERY_STATUS):
                 made.attributes.pop(name, None)
             made.attributes[SENT_BY_MAILET] = True
             await self.context.queues.queue(SPOOL).enqueue(made, effect=effect)

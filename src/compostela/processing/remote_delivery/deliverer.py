@@ -10,6 +10,7 @@ from compostela.core.mail.attributes import (
     DELIVERY_ERROR_CODE,
     DELIVERY_REMOTE_MTA,
     DELIVERY_RETRIES,
+    DELIVERY_STATUS,
     DELIVERY_WAIT,
     DSN_DELAY_REPORTED,
     DSN_NOTIFY,
@@ -140,7 +141,7 @@ class Deliverer:
             return
         retries = _retries(mail)
         refusal = next(iter(deferred))
-        limit = self._settings.max_dns_retries if refusal.text.startswith(NextHops.NO_SUCH_DOMAIN) else None
+        limit = self._settings.max_dns_retries if refusal.is_unknown_domain else None
         if retries >= (len(self._settings.delays) if limit is None else limit):
             for reason, group in deferred.items():
                 text = f"Too many retries failure. Bouncing after {retries} retries. {reason.text}"
@@ -177,7 +178,7 @@ class Deliverer:
         if DSN_NOTIFY not in mail.attributes or mail.attributes.get(DSN_DELAY_REPORTED):
             return
         if self._context.clock.now() - mail.arrived_at >= self._settings.delay_notice_seconds:
-            await enqueue_report(mail, mail.recipients, DELAYED, self._context, run, refusal.text)
+            await enqueue_report(mail, mail.recipients, DELAYED, self._context, run, refusal)
             mail.attributes[DSN_DELAY_REPORTED] = True
 
     async def _bounce(
@@ -203,6 +204,8 @@ class Deliverer:
         bounce.attributes[IS_DELIVERY_PERMANENT_ERROR] = permanent
         if refusal.code:
             bounce.attributes[DELIVERY_ERROR_CODE] = refusal.code
+        if refusal.enhanced:
+            bounce.attributes[DELIVERY_STATUS] = refusal.enhanced
         if refusal.host:
             bounce.attributes[DELIVERY_REMOTE_MTA] = refusal.host
         bounce.state = self._settings.bounce_processor or ERROR

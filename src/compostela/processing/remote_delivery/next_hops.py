@@ -42,8 +42,6 @@ class Routes(Protocol):
 class NextHops:
     """Finds the addresses for a domain, best first."""
 
-    NO_SUCH_DOMAIN = "No route to host: "
-
     def __init__(self, settings: RemoteDeliverySettings, dns: DnsResolver, own: OwnEndpoints) -> None:
         self._settings = settings
         self._dns = dns
@@ -67,12 +65,11 @@ class NextHops:
         try:
             exchangers = await self._dns.mx(domain)
             if not any(exchanger.host for exchanger in exchangers):
-                return Refusal(556, f"556 5.1.10 {domain} takes no mail (null MX)")
+                return Refusal.own(556, "5.1.10", f"{domain} takes no mail (null MX)")
             hops = await self._addresses(domain, exchangers)
         except DnsNoSuchName:
-            return Refusal(
-                0 if self._settings.max_dns_retries else 550, f"{self.NO_SUCH_DOMAIN}{domain} does not exist"
-            )
+            code = 0 if self._settings.max_dns_retries else 550
+            return Refusal(code, f"No route to host: {domain} does not exist", is_unknown_domain=True)
         except DnsTemporaryFailure as error:
             return Refusal(0, f"DNS look-up of {domain} failed: {error}")
         return hops if isinstance(hops, Refusal) else hops[:MAX_HOPS]
@@ -119,7 +116,7 @@ class NextHops:
         """Where an address literal leads (RFC 5321 §4.1.3)."""
         address = domain.name[1:-1].removeprefix("ipv6:")
         if parse_address(address) is None:
-            return Refusal(550, f"550 5.1.2 {domain} is no address of the Internet")
+            return Refusal.own(550, "5.1.2", f"{domain} is no address of the Internet")
         if _is_loopback(address) or self._own.has_address(address, SMTP_PORT):
             return leads_back(str(domain))
         return [Hop(address, SMTP_PORT)]
