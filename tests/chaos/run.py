@@ -165,7 +165,7 @@ class Run:
     async def _judge(self) -> None:
         faults = self.report.faults
         began = time.monotonic()
-        faults += [f"not drained: {left}" for left in await drained(self.nodes)]
+        faults += [f"not drained: {left}" for left in await drained(self.nodes, self.ledger)]
         self.report.drain_seconds = time.monotonic() - began
         self.say("drained; both nodes are asked")
         faults += await unhealthy(self.nodes)

@@ -276,6 +276,11 @@ def facts_of(
     )
 
 
+def header_of(stored: bytes) -> bytes:
+    """The header of the value of a mail."""
+    return _stored(stored)[1]
+
+
 def blob_of(stored: bytes) -> BlobId | None:
     """The body that the value of a mail refers to, None if it has its own."""
     blob = _stored(stored)[3]
