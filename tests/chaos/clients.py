@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -76,3 +77,15 @@ class Client(ABC):
 
     def fault(self, text: str) -> None:
         self.ledger.faults.append(f"{self.name}: {text}")
+
+
+async def patiently(step: Callable[[], Awaitable[None]]) -> None:
+    """A step that may be repeated, until it succeeds. Raises `TryLater` if it does not for long."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return await step()
+        except TryLater:
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -12,6 +12,7 @@ from tests.chaos.engines import node_files
 from tests.server_process import ServerProcess
 
 START_SECONDS = 120.0
+"""For each replica: at the first start all tables are made, and each replica syncs each of them to its disk."""
 PAUSE_SECONDS = 0.2
 REQUEST_SECONDS = 6.0
 
@@ -49,6 +50,7 @@ class Node:
         self.lives = 0
         self.is_up = False
         self.kills = 0
+        self._start_seconds = START_SECONDS * replicas
 
     def __str__(self) -> str:
         return f"node {self.number}"
@@ -56,7 +58,7 @@ class Node:
     async def start(self, ahead_seconds: float = 0.0) -> None:
         """Starts it again and again, as an init system does, until its ports are open: an engine that it needs may be away."""
         self.server.ahead_seconds = ahead_seconds
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(self._start_seconds):
             while True:
                 if await self._has_started():
                     break

@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-OFFSET = 2000
+OFFSET = int(os.environ.get("ENGINES_PORT_OFFSET") or 0) + 2000
 _PROGRAM = Path(__file__).resolve().parents[2] / "dev/engines"
 ENGINES = ("cassandra", "rabbitmq", "seaweedfs", "redis")
 CQL, AMQP, S3, FILER, REDIS = (port + OFFSET for port in (19042, 15673, 18333, 18888, 16379))

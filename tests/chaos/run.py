@@ -24,9 +24,10 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from tests.chaos.clients import Client
+from tests.chaos.clients import Client, patiently
 from tests.chaos.cluster import Node
 from tests.chaos.consistency import inconsistencies
 from tests.chaos.disturbances import Disturbances
@@ -97,12 +98,20 @@ class Run:
         await self.engines.start()
         self.engines.make_bucket()
         await asyncio.gather(*(node.start() for node in self.nodes))
-        async with web(self.nodes[0].server.web) as http:
-            for user in USERS:
-                await ask(http, "PUT", f"/users/{user}", {"password": PASSWORD})
+        # tables that were made a moment ago may answer late
         for user in USERS:
-            async with logged_in(self.nodes[1], user, Known()) as session:
-                # Archive is made at the first login
+            await patiently(partial(self._make_user, user))
+        for user in USERS:
+            await patiently(partial(self._make_mailbox, user))
+
+    async def _make_user(self, user: str) -> None:
+        async with web(self.nodes[0].server.web) as http:
+            await ask(http, "PUT", f"/users/{user}?force", {"password": PASSWORD})
+
+    async def _make_mailbox(self, user: str) -> None:
+        """Archive is made at the first login."""
+        async with logged_in(self.nodes[1], user, Known()) as session:
+            if not (await ok(session, 'LIST "" Work')).untagged:
                 await ok(session, "CREATE Work")
 
     def _clients(self, is_stopping: asyncio.Event) -> list[Client]:
@@ -156,7 +165,7 @@ class Run:
     async def _judge(self) -> None:
         faults = self.report.faults
         began = time.monotonic()
-        faults += [f"not drained: {left}" for left in await drained(self.nodes)]
+        faults += [f"not drained: {left}" for left in await drained(self.nodes, self.ledger)]
         self.report.drain_seconds = time.monotonic() - began
         self.say("drained; both nodes are asked")
         faults += await unhealthy(self.nodes)

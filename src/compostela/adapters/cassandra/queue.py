@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 FIRST_PAUSE_SECONDS = 1.0
 """An entry that cannot be read, or not be written back, is tried again after this time; the pause doubles each time."""
 MAX_PAUSE_SECONDS = 900.0
+_TOO_LONG = "a mail took too long to be stored"
 MAX_UNPUBLISHED = 10_000
 """Entries that are published when the broker is back; the sweeper finds those beyond."""
 
@@ -145,16 +146,12 @@ class ClusterQueue:
                 return entry
         stored = await self._rows.encoded(mail)
         try:
-            if effect is None:
-                await asyncio.gather(self._rows.insert(entry, facts, stored), self._place(entry, facts))
-            else:
-                # the sweeper finds an entry by its line, so the line comes first
-                await self._place(entry, facts)
-                if not await self._rows.insert_once(entry, facts, stored):
-                    return entry
+            is_new = await self._store(entry, facts, stored, is_made=effect is not None)
         except TemporaryFailure:
             self._count.be_unsure()
             raise
+        if not is_new:
+            return entry
         if due_at:
             await self._count.change(1)
         else:
@@ -163,14 +160,27 @@ class ClusterQueue:
         self._enqueued.inc()
         return entry
 
-    async def _place(self, entry: EntryId, facts: Facts) -> None:
-        """Writes where the entry is found. Fails if that took long: see `queue_minutes`."""
-        began = asyncio.get_running_loop().time()
-        await self._rows.add_line(self.name, facts.minute, entry)
+    async def _store(self, entry: EntryId, facts: Facts, stored: bytes, *, is_made: bool) -> bool:
+        """Writes the row and where it is found. Fails if that took long: see `queue_minutes`. False if the entry is there."""
+        clock, began = asyncio.get_running_loop().time, asyncio.get_running_loop().time()
+        if is_made:
+            # the sweeper finds an entry by its line, so the line comes first
+            await self._rows.add_line(self.name, facts.minute, entry)
+            if clock() - began > WRITE_SECONDS:
+                raise TemporaryFailure(_TOO_LONG)
+            if not await self._rows.insert_once(entry, facts, stored):
+                return False
+        else:
+            insert, add_line = self._rows.insert, self._rows.add_line
+            await asyncio.gather(insert(entry, facts, stored), add_line(self.name, facts.minute, entry))
+            if clock() - began > WRITE_SECONDS:
+                # its caller comes again, with another entry
+                await self._rows.end(entry)
+                raise TemporaryFailure(_TOO_LONG)
         if facts.due_at:
+            # the scheduler drops what has no row. What comes to lie between these two writes is found by the sweeper
             await self._rows.add_due(self.name, facts.due_at, entry, 1)
-        if asyncio.get_running_loop().time() - began > WRITE_SECONDS:
-            raise TemporaryFailure("a mail took too long to be stored")
+        return True
 
     async def _publish(self, entry: EntryId, revision: int, facts: Facts) -> None:
         """Never raises: the entry is durable, and comes when the broker is back."""
@@ -214,6 +224,8 @@ class ClusterQueue:
             old, known.handed = known.handed, handed
             self._calls.later(old.ack())
             return
+        if known is not None and held is None:
+            self._calls.later(known.handed.ack())  # its place at the broker would be taken up for nothing
         waiting = Waiting(message, handed, asyncio.get_running_loop().time())
         if handed.is_redelivered or message.deaths >= SUSPECT_DEATHS:
             self._asking.add(waiting)
@@ -269,7 +281,7 @@ class ClusterQueue:
         row = await self._rows.read(entry)
         is_current = row is not None and (
             row.facts.published == waiting.message.revision
-            or (waiting.is_unsure and row.facts.due_at <= self._clock.now())
+            or (waiting.is_unsure and not row.facts.held_from and row.facts.due_at <= self._clock.now())
         )
         if row is None or not is_current:
             self._turns.leave(entry)
@@ -285,6 +297,8 @@ class ClusterQueue:
         mail = self._rows.decoded(row.mail)
         await self._rows.note(entry, note)
         held = Held(waiting, row, note)
+        if (earlier := self._held.get(entry)) is not None and earlier.waiting is not waiting:
+            self._calls.later(earlier.waiting.handed.ack())  # another node took this one for dead
         self._held[entry] = held
         return ClusterQueueItem(self, held, mail)
 

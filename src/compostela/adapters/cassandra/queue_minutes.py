@@ -1,10 +1,11 @@
 """The minutes of a queue: in which partitions its entries are found.
 
 A process names a minute before it writes to it. A minute that is empty is forgotten some time after it was last named, when no process
-writes to it any more. That time is measured by the process that forgets, from when it saw the name first: the clocks of nodes may
-differ by hours. A name is never written twice, so it does not matter that what is removed in Cassandra does not come back.
+writes to it under that name any more. That time is measured by the process that forgets, from when it saw the name first: the clocks of
+nodes may differ by hours. A name is never written twice, so it does not matter that what is removed in Cassandra does not come back.
 """
 
+import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
@@ -22,7 +23,7 @@ NAMED_SECONDS = 60.0
 WRITE_SECONDS = 30.0
 """What is written into a minute is durable this long after the write began, or has failed."""
 SETTLED_SECONDS = 120.0
-"""No process writes into a minute whose names are this old. More than `NAMED_SECONDS` and `WRITE_SECONDS`."""
+"""No process writes into a minute under a name that is this old. More than `NAMED_SECONDS` and `WRITE_SECONDS`."""
 MAX_SEEN = 100_000
 """What is more than that is taken for new."""
 _NUMBER_BITS = 32
@@ -32,6 +33,7 @@ minute alone."""
 _ADD = "INSERT INTO queue_minute (queue, kind, minute) VALUES (?, ?, ?) USING TIMESTAMP 1"
 _REMOVE = "DELETE FROM queue_minute USING TIMESTAMP 2 WHERE queue = ? AND kind = ? AND minute = ?"
 _LIST = "SELECT minute FROM queue_minute WHERE queue = ? AND kind = ? AND minute <= ?"
+_LIST_ONE = "SELECT minute FROM queue_minute WHERE queue = ? AND kind = ? AND minute >= ? AND minute <= ?"
 
 K = TypeVar("K", bound=Hashable)
 
@@ -50,17 +52,33 @@ class Minutes:
     def __init__(self, session: CassandraSession, clock: Clock) -> None:
         self._session = session
         self._clock = clock
-        self._named: dict[tuple[str, str], tuple[int, float]] = {}
-        """By queue and kind: the minute that this process named last, and when."""
+        self._named: dict[tuple[str, str, int], float] = {}
+        """When this process named minutes."""
+        self._naming: dict[tuple[str, str, int], asyncio.Task[None]] = {}
 
     async def name(self, queue: str, kind: str, number: int) -> None:
-        """Before, or at the same time as, a write into that minute."""
+        """Before a write into that minute: a process that sees what was written sees the name. Those that come at the same time share
+        one: each leaves a tombstone."""
+        key = queue, kind, number
+        at = self._named.get(key)
+        if at is not None and self._clock.monotonic() - at <= NAMED_SECONDS:
+            return
+        naming = self._naming.get(key)
+        if naming is None:
+            naming = self._naming[key] = asyncio.create_task(self._write_name(*key))
+            naming.add_done_callback(lambda ended: self._end_naming(key, ended))
+        await asyncio.shield(naming)
+
+    async def _write_name(self, queue: str, kind: str, number: int) -> None:
         now = self._clock.monotonic()
-        last, at = self._named.get((queue, kind), (-1, 0.0))
-        if last != number or now - at > NAMED_SECONDS:
-            name = number << _NUMBER_BITS | random.getrandbits(_NUMBER_BITS)
-            await self._session.write(_ADD, queue, kind, name)
-            self._named[queue, kind] = number, now
+        await self._session.write(_ADD, queue, kind, number << _NUMBER_BITS | random.getrandbits(_NUMBER_BITS))
+        self._named = {key: at for key, at in self._named.items() if now - at <= NAMED_SECONDS}
+        self._named[queue, kind, number] = now
+
+    def _end_naming(self, key: tuple[str, str, int], ended: asyncio.Task[None]) -> None:
+        del self._naming[key]
+        if not ended.cancelled():
+            ended.exception()  # those that waited have it; they may all have been cancelled
 
     async def all(self, queue: str, kind: str, until: int = FOREVER) -> list[Minute]:
         """In order, up to the minute `until`."""
@@ -71,6 +89,13 @@ class Minutes:
             if number <= until:
                 found[number].append(row[0])
         return [Minute(number, tuple(found[number])) for number in sorted(found)]
+
+    async def are_all(self, queue: str, kind: str, minute: Minute) -> bool:
+        """Whether it has no other names than those that were seen."""
+        first = minute.number << _NUMBER_BITS
+        last = (minute.number + 1 << _NUMBER_BITS) - 1
+        rows = await self._session.rows(_LIST_ONE, queue, kind, first, last)
+        return {row[0] for row in rows} <= set(minute.names)
 
     async def forget(self, queue: str, kind: str, minute: Minute) -> None:
         """The names that were seen. One that was written since stays."""
@@ -98,7 +123,7 @@ class Seen(Generic[K]):
 
 
 class SettledMinutes:
-    """Tells in which minutes no process writes any more. Belongs to one queue and kind of a process."""
+    """Tells in which minutes no process writes any more under the names that were seen. Belongs to one queue and kind of a process."""
 
     def __init__(self, clock: Clock) -> None:
         self._seen: Seen[int] = Seen(clock)

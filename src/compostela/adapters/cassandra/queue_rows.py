@@ -207,9 +207,8 @@ class QueueRows:
     # lines
 
     async def add_line(self, queue: str, minute: int, entry: EntryId) -> None:
-        await asyncio.gather(
-            self.session.write(_ADD_LINE, queue, minute, _bucket(entry), entry), self.minutes.name(queue, LINES, minute)
-        )
+        await self.minutes.name(queue, LINES, minute)
+        await self.session.write(_ADD_LINE, queue, minute, _bucket(entry), entry)
 
     async def remove_line(self, queue: str, minute: int, entry: EntryId) -> None:
         await self.session.write(_REMOVE_LINE, queue, minute, _bucket(entry), entry)
@@ -233,13 +232,21 @@ class QueueRows:
             found += [(entry, row) for entry, row in zip(some, rows, strict=True) if row and row.facts.minute == minute]
         return sorted(found, key=lambda pair: (pair[1].facts.enqueued_at, pair[1].facts.place))
 
+    async def is_left_over(self, entry: EntryId, minute: int, now: float) -> bool:
+        """Whether the line of an entry in a minute that is settled leads nowhere, and never will."""
+        row = await self.session.first(_LOOK, entry)
+        if row is not None and _is_alive(row):
+            return _facts(row[1]).minute != minute  # another run made it, and wrote its own line first
+        has_ended = row is not None and row[0] is not None
+        # the conditional write of a run that died or stood still may yet be carried out: by the next one that asks
+        return has_ended or not entry.startswith(MADE) or minute * 60 < now - REMEMBERED_SECONDS
+
     # due entries
 
     async def add_due(self, queue: str, due: float, entry: EntryId, revision: int) -> None:
         minute = int(due // 60)
-        await asyncio.gather(
-            self.session.write(_ADD_DUE, queue, minute, due, entry, revision), self.minutes.name(queue, DUE, minute)
-        )
+        await self.minutes.name(queue, DUE, minute)
+        await self.session.write(_ADD_DUE, queue, minute, due, entry, revision)
 
     async def remove_due(self, queue: str, due: Due) -> None:
         await self.session.write(_REMOVE_DUE, queue, due.minute, due.due, due.entry, due.revision)
@@ -267,6 +274,11 @@ def facts_of(
         failures=failures if isinstance(failures, int) else 0,
         last_error=mail.error_message,
     )
+
+
+def header_of(stored: bytes) -> bytes:
+    """The header of the value of a mail."""
+    return _stored(stored)[1]
 
 
 def blob_of(stored: bytes) -> BlobId | None:

@@ -60,7 +60,7 @@ async def sweep(
                 _log.warning("an entry that the broker had lost is handed out again", extra={"entry": entry})
                 lost.append((entry, facts.published, facts))
         if minute.number in settled:
-            await _tidy(queue, minute, {entry for entry, _ in alive}, rows)
+            await _tidy(queue, minute, {entry for entry, _ in alive}, rows, now)
     sweeper.ahead.keep(seen_ahead - {entry for entry, _, _ in lost})
     return lost
 
@@ -76,11 +76,13 @@ async def _renewed(entry: EntryId, row: Entry, rows: QueueRows, nodes: Nodes) ->
     return facts if await rows.change(entry, row.revision, facts) else None
 
 
-async def _tidy(queue: str, minute: Minute, alive: set[EntryId], rows: QueueRows) -> None:
-    """Removes the lines of entries that have ended, and the minute when it is empty. No process writes into it any more."""
-    for entry in await rows.lines(queue, minute.number):
-        # also the line of an entry that two runs made, whose own one is in another minute
-        if entry not in alive:
-            await rows.remove_line(queue, minute.number, entry)
-    if not alive:
+async def _tidy(queue: str, minute: Minute, alive: set[EntryId], rows: QueueRows, now: float) -> None:
+    """Removes the lines of entries that have ended, and the minute when it is empty."""
+    lines = await rows.lines(queue, minute.number)
+    if not await rows.minutes.are_all(queue, LINES, minute):
+        return  # a process whose clock is behind came to it: of what it is writing, the line may be there and the row not yet
+    left_over = [entry for entry in lines if entry not in alive and await rows.is_left_over(entry, minute.number, now)]
+    for entry in left_over:
+        await rows.remove_line(queue, minute.number, entry)
+    if len(left_over) == len(lines):
         await rows.minutes.forget(queue, LINES, minute)

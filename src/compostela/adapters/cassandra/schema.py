@@ -20,7 +20,7 @@ from compostela.adapters.cassandra.tables.filtering import FILTERING_TABLES
 from compostela.adapters.cassandra.tables.listeners import LISTENER_TABLES
 from compostela.adapters.cassandra.tables.mailboxes import MAILBOX_TABLES
 from compostela.adapters.cassandra.tables.outbound import OUTBOUND_TABLES
-from compostela.adapters.cassandra.tables.queue import QUEUE_TABLES
+from compostela.adapters.cassandra.tables.queue import QUEUE_MINUTE_OPTIONS, QUEUE_TABLES
 from compostela.adapters.cassandra.tables.repositories import REPOSITORY_TABLES
 from compostela.adapters.cassandra.tables.runs import RUN_TABLES
 from compostela.adapters.cassandra.tables.tasks import TASK_TABLES
@@ -57,6 +57,8 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
     TRACE_TABLES,
     # the same in buckets, whose octets are bounded
     TRACE_BUCKET_TABLES,
+    # minutes that were forgotten leave Cassandra soon
+    QUEUE_MINUTE_OPTIONS,
 )
 
 # Two nodes that create a table at once at two coordinators would give it two ids, and what was written under one would be lost

@@ -20,3 +20,8 @@ QUEUE_TABLES = (
     # which node sweeps a queue
     "CREATE TABLE IF NOT EXISTS queue_lease (queue text PRIMARY KEY, node text)",
 )
+
+QUEUE_MINUTE_OPTIONS = (
+    # the scheduler reads past the tombstones of all minutes each second. A name that comes back is forgotten once more
+    "ALTER TABLE queue_minute WITH gc_grace_seconds = 3600",
+)
