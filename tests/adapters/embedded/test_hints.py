@@ -86,3 +86,46 @@ async def test_versions_of_what_is_watched_follow_every_change(stores: tuple[Emb
     await there.mailboxes.delete(mailboxes[0])
     assert versions.of_watched(topics) == versions.of(topics)
     assert set(versions.of(topics)) == set(topics[1:])
+
+
+async def test_hints_of_one_round_go_out_together(
+    stores: tuple[EmbeddedStore, EmbeddedStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = stores
+    there._signals.refresh()
+    sent: list[bytes] = []
+    send = there._signals._send
+
+    def counted(datagram: bytes) -> None:
+        sent.append(datagram)
+        send(datagram)
+
+    monkeypatch.setattr(there._signals, "_send", counted)
+    topics = [f"topic {number} {'x' * 50}" for number in range(100)]
+    woken: list[str] = []
+    for topic in topics:
+        here._signals.listen(topic, lambda topic=topic: woken.append(topic))  # type: ignore[misc]
+    for topic in topics * 2:
+        there._signals.publish(topic)
+
+    async def all_woken() -> bool | None:
+        return len(woken) >= len(topics) or None
+
+    await eventually(all_woken)
+    assert woken == topics
+    assert len(sent) == 2
+    assert max(map(len, sent)) <= signals.MAX_DATAGRAM_BYTES
+
+
+async def test_what_is_told_last_goes_out_before_the_store_closes(
+    stores: tuple[EmbeddedStore, EmbeddedStore], tmp_path: Path
+) -> None:
+    here, _ = stores
+    ending = await open_store(tmp_path)
+    ending._signals.refresh()
+    woken = asyncio.Event()
+    here._signals.listen("last", woken.set)
+    ending._signals.publish("last")
+    await ending.close()
+    async with asyncio.timeout(5):
+        await woken.wait()

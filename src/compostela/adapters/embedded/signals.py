@@ -1,6 +1,6 @@
 """Hints that a mailbox, a queue or a task may have changed: to watchers in this process, and by datagram to other processes.
 
-A hint may be lost. So while something is watched and other processes share the folder, the versions of all that is watched are
+What is told within one round of the loop, as the mails of one commit are, goes out together. A hint may be lost. So while something is watched and other processes share the folder, the versions of all that is watched are
 compared once a second, in one query, if the database has changed at all; a version that moved wakes its watchers. Where the file
 system has no sockets there are no hints from other processes, and versions are compared four times a second.
 """
@@ -19,6 +19,7 @@ from compostela.base.errors import TemporaryFailure
 POLL_SECONDS = 1.0
 POLL_WITHOUT_HINTS_SECONDS = 0.25
 MAX_DATAGRAM_BYTES = 4096
+_SEPARATOR = b"\0"
 _GONE = -1
 MAILBOX_TOPIC = "m:"
 _DESCRIPTORS = "/proc/self/fd"
@@ -57,6 +58,8 @@ class Signals:
         self._polling: asyncio.TimerHandle | None = None
         self._socket: socket.socket | None = None
         self._others: list[str] = []
+        self._untold: dict[str, None] = {}
+        """What others are told at the end of this round of the loop, in order."""
         self._folder = os.open(ownership.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         # by way of the descriptor where that can be: the folder's own name may be too long for the address of a socket
         self._place = f"{_DESCRIPTORS}/{self._folder}" if os.path.isdir(_DESCRIPTORS) else str(ownership.folder)
@@ -120,24 +123,38 @@ class Signals:
         """After a commit of this process."""
         self._wake(topic)
         if self._others:
-            self._send(topic)
+            if not self._untold:
+                asyncio.get_running_loop().call_soon(self._tell)
+            self._untold[topic] = None
 
     def _wake(self, topic: str) -> None:
         for wake in [*self._watchers.get(topic, {}).values(), *self._listeners.get(topic, ())]:
             wake()
 
-    def _send(self, topic: str) -> None:
+    def _tell(self) -> None:
+        datagram = b""
+        for topic in map(str.encode, self._untold):
+            if datagram and len(datagram) + len(_SEPARATOR) + len(topic) > MAX_DATAGRAM_BYTES:
+                self._send(datagram)
+                datagram = b""
+            datagram += _SEPARATOR + topic if datagram else topic
+        self._untold.clear()
+        if datagram:
+            self._send(datagram)
+
+    def _send(self, datagram: bytes) -> None:
         if self._socket is None:
             return
         for other in self._others:
             with contextlib.suppress(OSError):
-                self._socket.sendto(topic.encode(), self._address(other))
+                self._socket.sendto(datagram, self._address(other))
 
     def _receive(self) -> None:
         assert self._socket is not None
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._wake(self._socket.recv(MAX_DATAGRAM_BYTES).decode(errors="replace"))
+                for topic in self._socket.recv(MAX_DATAGRAM_BYTES).split(_SEPARATOR):
+                    self._wake(topic.decode(errors="replace"))
 
     def _poll(self) -> None:
         if not self._watchers:
@@ -166,6 +183,7 @@ class Signals:
     def close(self) -> None:
         if self._polling is not None:
             self._polling.cancel()
+        self._tell()
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from compostela.base.errors import CompostelaError
 from compostela.core.outbound.ports import SendOptions
@@ -24,16 +23,26 @@ class ConnectionFailed(CompostelaError):
     """The connection broke, timed out, or the peer does not speak SMTP."""
 
 
-@asynccontextmanager
-async def within(seconds: float, otherwise: str) -> AsyncIterator[None]:
-    """Raises `ConnectionFailed` with the cause when the time is over."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as error:
-        if error.errno is not None:
-            raise  # the system's own, with a text
-        raise ConnectionFailed(f"{otherwise} within {seconds:g} seconds") from error
+class Within:
+    """Raises `ConnectionFailed` with the cause when the time is over. No generator: two are made for each mail."""
+
+    __slots__ = ("_otherwise", "_seconds", "_timeout")
+
+    def __init__(self, seconds: float, otherwise: str) -> None:
+        self._seconds = seconds
+        self._otherwise = otherwise
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as late:
+            raise ConnectionFailed(f"{self._otherwise} within {self._seconds:g} seconds") from late
 
 
 class NextHopConnection:
@@ -52,7 +61,7 @@ class NextHopConnection:
     @classmethod
     async def open(cls, host: str, port: int, options: SendOptions) -> "NextHopConnection":
         local = (options.bind_address, 0) if options.bind_address else None
-        async with within(options.connect_seconds, "no connection"):
+        async with Within(options.connect_seconds, "no connection"):
             reader, writer = await asyncio.open_connection(host, port, limit=READ_BYTES, local_addr=local)
         return cls(f"{host}:{port}", reader, writer, options.reply_seconds)
 
@@ -70,12 +79,13 @@ class NextHopConnection:
     async def reply(self, seconds: float | None = None) -> Reply:
         """Send what is queued and may go out. Return the next reply; None for `seconds`: as long as any reply may take."""
         engine = self.engine
-        self.write(engine.to_send())
+        if octets := engine.to_send():
+            self._writer.write(octets)
         try:
             answer = engine.next_answer()
             if answer is None:
                 seconds = self._reply_seconds if seconds is None else seconds
-                async with within(seconds, f"no answer to {engine.awaited}"):
+                async with Within(seconds, f"no answer to {engine.awaited}"):
                     while answer is None:
                         await self._receive()
                         answer = engine.next_answer()
@@ -87,7 +97,8 @@ class NextHopConnection:
         return answer.reply
 
     async def _receive(self) -> None:
-        self.write(self.engine.to_send())
+        if octets := self.engine.to_send():
+            self._writer.write(octets)
         octets = await self._reader.read(READ_BYTES)
         if octets:
             self.engine.receive(octets)
@@ -95,12 +106,11 @@ class NextHopConnection:
             self.engine.end()
 
     def write(self, octets: bytes) -> None:
-        if octets:
-            self._writer.write(octets)
+        self._writer.write(octets)
 
     async def drain(self) -> None:
         """Wait until the next hop has taken most of what is written."""
-        async with within(self._reply_seconds, "the next hop does not take the message"):
+        async with Within(self._reply_seconds, "the next hop does not take the message"):
             await self._writer.drain()
 
     async def begin_tls(self) -> None:
@@ -113,7 +123,7 @@ class NextHopConnection:
 
     async def shake_hands(self, context: ssl.SSLContext, name: str, seconds: float) -> ssl.SSLObject:
         """Begin TLS with the server that has the name. Raises `ssl.SSLError` too."""
-        async with within(seconds, "no end of the TLS handshake"):
+        async with Within(seconds, "no end of the TLS handshake"):
             await self._writer.start_tls(context, server_hostname=name)
         tls: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
         return tls

@@ -8,6 +8,9 @@ from compostela.core.blob.model import MessageContent
 from compostela.mime.conversion import converted, fits_eight_bit, fits_seven_bit, has_long_line
 from compostela.mime.lines import has_bare_line_ends, with_crlf
 
+WRITE_BYTES = 64 * 1024
+"""Pieces of a message are written together up to this size. A shorter message is one piece."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -38,10 +41,30 @@ async def body_chunks(content: MessageContent) -> AsyncIterator[bytes]:
         raise Unreadable(f"the body has {size} octets where {content.body.size} are expected")
 
 
-async def shape_of(content: MessageContent) -> Shape:
-    """One look at all octets, in bounded pieces. Raises `Unreadable`."""
+async def small_body(content: MessageContent) -> bytes | None:
+    """The body of a message that is written in one piece, None of a longer one. Raises `Unreadable`."""
+    if content.size >= WRITE_BYTES:
+        return None
+    try:
+        return await content.body.read()
+    except TemporaryFailure as error:
+        raise Unreadable(str(error)) from error
+
+
+async def shape_of(content: MessageContent, body: bytes | None = None) -> Shape:
+    """One look at all octets, in bounded pieces; `body` is the whole body if it is at hand. Raises `Unreadable`."""
+    header = content.header
+    if body is not None:
+        body_is_ascii = body.isascii()
+        return Shape(
+            header.isascii() and body_is_ascii,
+            body_is_ascii,
+            has_long_line(body),
+            b"\x00" in header or b"\x00" in body,
+            has_bare_line_ends(body),
+        )
     is_ascii, has_long_lines, bare = True, False, False
-    has_nul = b"\x00" in content.header
+    has_nul = b"\x00" in header
     held = line = b""
     async for chunk in body_chunks(content):
         is_ascii = is_ascii and chunk.isascii()
@@ -54,7 +77,7 @@ async def shape_of(content: MessageContent) -> Shape:
             data = held + chunk if held else chunk
             held = b"\r" if data.endswith(b"\r") else b""
             bare = has_bare_line_ends(data[:-1] if held else data)
-    return Shape(content.header.isascii() and is_ascii, is_ascii, has_long_lines, has_nul, bare or bool(held))
+    return Shape(header.isascii() and is_ascii, is_ascii, has_long_lines, has_nul, bare or bool(held))
 
 
 async def message_lines(header: bytes, content: MessageContent, converted: bytes | None) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from compostela.mime.headers import Headers
 from compostela.mime.lines import with_crlf
 from compostela.model.mail_address import MailAddress
 from compostela.net.outbound.connection import ConnectionFailed, NextHopConnection
-from compostela.net.outbound.content import body_chunks, fitting, message_lines, shape_of
+from compostela.net.outbound.content import WRITE_BYTES, body_chunks, fitting, message_lines, shape_of, small_body
 from compostela.net.outbound.envelope import Parcel, mail_line, needs_utf8, rcpt_line
 from compostela.net.outbound.reply import refusal_of
 from compostela.net.outbound.tls import PolicyNotMet, check_dane, context_for, failure_of
@@ -25,8 +25,6 @@ _log = logging.getLogger(__name__)
 DATA_SECONDS = 600.0
 """For the reply to a message or a chunk (RFC 5321 §4.5.3.2.6)."""
 QUIT_SECONDS = 5.0
-WRITE_BYTES = 64 * 1024
-"""Pieces of a message are written together up to this size."""
 _NO_REQUIRETLS = Refusal.own(550, "5.7.30", "REQUIRETLS support required: the next hop has none", is_of_host=True)
 _NO_BINARY = Refusal.own(554, "5.6.3", "the next hop does not take binary content", is_of_host=True)
 _NO_EIGHT_BIT = "the next hop takes 7 bit only, which the content cannot be made"
@@ -133,7 +131,8 @@ class Conversation:
 
     async def _pack(self, sender: MailAddress | None, recipients: list[MailAddress], content: MessageContent) -> Parcel:
         """The mail in a form that the peer takes."""
-        shape = await shape_of(content)
+        small = await small_body(content)
+        shape = await shape_of(content, small)
         binary = self._wishes.binary and (shape.has_nul or shape.has_bare_line_ends)
         if binary and not ("BINARYMIME" in self._engine.capabilities and "CHUNKING" in self._engine.capabilities):
             raise Refused(_NO_BINARY)
@@ -163,7 +162,10 @@ class Conversation:
             text = f"the message has {size} octets, and the next hop takes at most {limit}"
             raise Refused(Refusal.own(552, "5.3.4", text, is_of_host=True))
         mail = mail_line(sender, size, body, self._engine.capabilities, self._wishes, utf8=utf8)
-        return Parcel(mail, header, converted, binary)
+        lines = None
+        if small is not None and converted is None and not binary:
+            lines = with_crlf(small) if shape.has_bare_line_ends else small
+        return Parcel(mail, header, converted, lines, binary)
 
     async def _transaction(
         self, parcel: Parcel, recipients: list[MailAddress], content: MessageContent, result: SendResult
@@ -189,7 +191,10 @@ class Conversation:
             if not go_ahead.is_go_ahead:
                 raise Refused(refusal_of(go_ahead))
             self.has_begun_message = True
-            await self._message(parcel.header, content, parcel.converted)
+            if parcel.lines is not None:
+                self._small_message(parcel.header, parcel.lines)
+            else:
+                await self._message(parcel.header, content, parcel.converted)
             reply = await self._connection.reply(DATA_SECONDS)
         self._expect(reply)
         self._has_taken_mail = True
@@ -235,6 +240,12 @@ class Conversation:
         if (await self._connection.reply()).is_go_ahead:
             self._connection.write(self._engine.end_of_message())
             await self._connection.reply(DATA_SECONDS)
+
+    def _small_message(self, header: bytes, body: bytes) -> None:
+        """Both at once; the lines of the body end with CRLF."""
+        engine = self._engine
+        first, second = engine.message_lines(with_crlf(header)), engine.message_lines(body)
+        self._connection.write(b"".join((first, second, engine.end_of_message())))
 
     async def _message(self, header: bytes, content: MessageContent, converted: bytes | None) -> None:
         gathered: list[bytes] = []

@@ -19,6 +19,8 @@ class Parcel:
     header: bytes
     converted: bytes | None
     """The body when it is not the one of the content."""
+    lines: bytes | None
+    """A body that is small, with CRLF at each line's end, when it is the one of the content."""
     is_binary: bool
 
 

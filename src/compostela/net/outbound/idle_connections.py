@@ -38,7 +38,7 @@ class IdleConnections(Generic[C]):
             return None
         connection, timer = waiting.pop()
         timer.cancel()
-        self._forget(key)
+        self._forget(key, waiting)
         return connection
 
     def put(self, key: Hashable, connection: C) -> bool:
@@ -64,13 +64,13 @@ class IdleConnections(Generic[C]):
         for pair in waiting:
             if pair[0] is connection:
                 waiting.remove(pair)
-                self._forget(key)
+                self._forget(key, waiting)
                 self._end(connection)
                 return
 
-    def _forget(self, key: Hashable) -> None:
+    def _forget(self, key: Hashable, waiting: deque[tuple[C, asyncio.TimerHandle]]) -> None:
         self._count -= 1
-        if not self._waiting[key]:
+        if not waiting:
             del self._waiting[key]
 
     def _end(self, connection: C) -> None:

@@ -66,7 +66,7 @@ async def attempt(
         left = [one for one, why in result.refused.items() if why.is_of_host or not why.is_permanent]
         if any(why.leads_back for why in result.refused.values()):
             _log.warning("a next hop leads back to this server", extra={"host": hop.name, "port": hop.port})
-            if not settings.gateways:
+            if not settings.gateway_names:
                 # the exchangers after this one would hand the mail to it (RFC 5321 §5.1)
                 break
         if not left:
@@ -76,7 +76,7 @@ async def attempt(
 
 async def _policy(mail: Mail, hop: Hop, settings: RemoteDeliverySettings, policies: TlsPolicies) -> TlsPolicy:
     """Of the domain's exchanger: a gateway is the operator's own choice."""
-    if settings.gateways or not hop.name or not settings.tls_policies:
+    if settings.gateway_names or not hop.name or not settings.tls_policies:
         return OPPORTUNISTIC
     return await policies.find(mail.recipients[0].domain, hop.name, hop.port)
 

@@ -61,7 +61,7 @@ class Deliverer:
         trace_id.set(mail.trace_id)
         if await self._parking.park_killer(item):
             return
-        destination = "" if self._settings.gateways else mail.recipients[0].domain.name
+        destination = "" if self._settings.gateway_names else mail.recipients[0].domain.name
         if (put_back_at := self._flushed_since(mail)) is not None:
             self._destinations.lift(destination, put_back_at)
         if (seconds := self._destinations.wait_seconds(destination)) > 0 and destination:
@@ -117,7 +117,7 @@ class Deliverer:
 
         def note(hop: Hop, tried: SendResult, session: TlsSession | None) -> None:
             self._note_attempt(mail, hop, tried)
-            if session is not None and not self._settings.gateways:
+            if session is not None and not self._settings.gateway_names:
                 self._context.tls_results.note(domain, session)
 
         return await attempt(mail, hops, self._context.sender, self._settings, self._context.tls_policies, note)

@@ -61,7 +61,7 @@ class RemoteDelivery(Mailet):
 
     def _groups(self, mail: Mail) -> dict[str, list[MailAddress]]:
         """Recipients by domain; all together when a gateway takes them."""
-        if self._settings.gateways:
+        if self._settings.gateway_names:
             return {"": list(mail.recipients)}
         groups: dict[str, list[MailAddress]] = {}
         for recipient in mail.recipients:

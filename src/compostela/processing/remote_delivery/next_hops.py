@@ -46,6 +46,7 @@ class NextHops:
         self._settings = settings
         self._dns = dns
         self._own = own
+        self._gateways = [Hop(host, port, host) for host, port in settings.gateways]
 
     async def find(self, domain: Domain) -> list[Hop] | Refusal:
         """A refusal without a code is tried again later."""
@@ -55,8 +56,8 @@ class NextHops:
         return [one for hop in found for one in _with_implicit_tls(hop)]
 
     async def _found(self, domain: Domain) -> list[Hop] | Refusal:
-        if self._settings.gateways:
-            gateways = [Hop(host, port, host) for host, port in self._settings.gateways]
+        if self._gateways:
+            gateways = [*self._gateways]
             if self._settings.load_balancing:
                 random.shuffle(gateways)
             return gateways

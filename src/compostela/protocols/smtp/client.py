@@ -190,10 +190,11 @@ class SmtpClientEngine(InputBuffer):
             match = _REPLY.match(line)
             if match is None:
                 raise self._failed(f"an answer that is not SMTP: {line[:MAX_SHOWN].decode('utf-8', 'replace')!r}")
-            self._lines.append(match.group(3).decode("utf-8", "replace"))
-            if match.group(2) != b"-":
+            code, mark, text = match.groups()
+            self._lines.append(text.decode("utf-8", "replace"))
+            if mark != b"-":
                 lines, self._lines = tuple(self._lines), []
-                return Reply(int(match.group(1)), lines)
+                return Reply(int(code), lines)
             if len(self._lines) == MAX_REPLY_LINES:
                 raise self._failed("a reply has too many lines")
         return None
