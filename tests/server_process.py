@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -198,16 +198,25 @@ class ServerProcess:
 
     def command(self, *arguments: str, check: bool = True) -> str:
         """Output of a `compostela` command against this server."""
+        done = self._command(arguments)
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout
+
+    def complaint(self, *arguments: str) -> str:
+        """What a `compostela` command that fails tells."""
+        done = self._command(arguments)
+        assert done.returncode, done.stdout
+        return done.stderr
+
+    def _command(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "COMPOSTELA_URL": f"http://127.0.0.1:{self.web}", "COMPOSTELA_TOKEN": TOKEN}
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-m", "compostela", *arguments],
             env=environment,
             capture_output=True,
             check=False,
             text=True,
         )
-        assert done.returncode == 0 or not check, done.stderr
-        return done.stdout
 
     def ask(self, path: str) -> Any:
         """JSON of WebAdmin."""

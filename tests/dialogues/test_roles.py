@@ -1,10 +1,12 @@
 """What a process does and leaves to others, by James's own switches; and what health says of work that nothing does."""
 
+import uuid
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from compostela.core.events.redelivery import RedeliverOne, RedeliverOneTask
 from compostela.core.health.checks import HealthResult, HealthStatus
 from compostela.core.queue.tasks import ClearQueue
 from compostela.core.tasks.model import TaskStatus
@@ -12,6 +14,7 @@ from compostela.testing.conversation import conversation
 from compostela.testing.mails import a_mail
 from compostela.testing.server import BOB, Server, running
 from compostela.testing.waiting import eventually
+from tests.contracts.listeners import a_letter
 from tests.dialogues.processing import idle, messages, next_hop, send
 
 CONTAINER = files("compostela.app.configuration").joinpath("defaults", "mailetcontainer.xml").read_text()
@@ -94,6 +97,23 @@ async def test_a_task_runs_only_where_tasks_are_consumed(tmp_path: Path, consume
         # it was not lost with the process that took it
         await server.under_test.start_web()
         assert (await server.under_test.tasks.wait(task_id, 20)).status is TaskStatus.COMPLETED
+
+
+async def test_redelivery_waits_for_a_process_with_listeners(tmp_path: Path) -> None:
+    letter = a_letter(str(uuid.UUID(int=1)), 0, 1, group="unknown")
+    no_listeners = "<listeners><executeGroupListeners>false</executeGroupListeners></listeners>"
+    async with running(tmp_path, files={"listeners.xml": no_listeners}) as server:
+        await server.under_test.start_web()
+        await server.store.dead_letters.add(letter)
+        tasks = server.under_test.tasks
+        redelivery = await tasks.submit(RedeliverOneTask.name, RedeliverOne(letter.group, letter.id))
+        later = await tasks.submit("clear-mail-queue", ClearQueue("spool"))
+        assert (await tasks.wait(later, 20)).status is TaskStatus.COMPLETED
+        assert (await tasks.find(redelivery)).status is TaskStatus.WAITING
+    async with running(tmp_path, files={"listeners.xml": "<listeners/>"}) as server:
+        await server.under_test.start_web()
+        ended = await server.under_test.tasks.wait(redelivery, 20)
+        assert (ended.status, ended.state.information["failedRedeliveriesCount"]) == (TaskStatus.COMPLETED, 1)
 
 
 async def test_a_task_that_another_process_runs_is_awaited_here(tmp_path: Path) -> None:

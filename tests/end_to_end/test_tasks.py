@@ -171,8 +171,10 @@ def test_commands_list_show_await_and_cancel_tasks(server: ServerProcess) -> Non
     assert "status: canceled" in server.command("task", "show", other)
     assert json.loads(server.command("task", "show", other, "--json"))["cancelledFrom"]
     assert "status: canceled" in server.command("task", "await", other, check=False)
+    assert server.complaint("task", "await", other) == f"compostela: the task {other} was cancelled\n"
     assert "waiting" in server.command("task", "list", "--status", "waiting", "--type", "reprocessing-all")
     server.stop()
+    assert f"wait for it with 'compostela task await {waiting}'" in server.complaint("task", "await", waiting)
     (server.conf / "rabbitmq.properties").unlink()
     started(server)
     shown = server.command("task", "await", waiting)

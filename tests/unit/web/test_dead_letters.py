@@ -13,6 +13,7 @@ import pytest
 
 from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.base.clock import SystemClock
+from compostela.core.events.delivery import DeliveryOptions
 from compostela.core.events.listeners import Listeners
 from compostela.core.events.model import MailboxChanges
 from compostela.core.events.redelivery import RedeliverAllTask, RedeliverGroupTask, RedeliverOneTask
@@ -154,6 +155,44 @@ async def test_what_failed_is_delivered_again(admin: Admin) -> None:
     assert (rest["successfulRedeliveriesCount"], rest["failedRedeliveriesCount"]) == (1, 1)
     assert await admin.ask("GET", GROUPS) == (200, ["unknown"])
     assert len(admin.listener.redelivered) == 4
+
+
+class Endless(Recorder):
+    """Does not end, nor let itself be cut off, until it is `free`."""
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        super().__init__(store)
+        self.free = asyncio.Event()
+
+    async def changed(self, changes: MailboxChanges) -> None:
+        while not self.free.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.free.wait()
+
+
+async def test_a_group_that_hangs_does_not_hold_up_the_redelivery_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compostela.core.events.threads.CANCEL_SECONDS", 0.02)
+    store = await open_store(tmp_path, reserve_bytes=0)
+    endless, listener = Endless(store), Moody(store)
+    options = DeliveryOptions(0.1, first_pause_seconds=0.001)
+    async with (
+        following(store, endless, listener, options=options, max_concurrency=1) as listeners,
+        serving(store, listeners) as session,
+    ):
+        admin = Admin(session, store, listener)
+        mailbox = await a_mailbox(store.mailboxes)
+        await fill(store.mailboxes, mailbox, NO_FLAGS)
+        await settled(store, (GROUP, f"{GROUP}1"))
+        assert await store.dead_letters.groups() == [GROUP, f"{GROUP}1"]
+        listener.is_bad = False
+        done = await admin.run(ALL)
+        assert (done["successfulRedeliveriesCount"], done["failedRedeliveriesCount"]) == (1, 1)
+        assert await store.dead_letters.groups() == [GROUP]
+        endless.free.set()
+        assert (await admin.run(ALL))["successfulRedeliveriesCount"] == 1
+    await store.close()
 
 
 @pytest.mark.parametrize(

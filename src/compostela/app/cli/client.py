@@ -24,6 +24,7 @@ EXIT_UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits: the server does not answer."""
 EXIT_NO_PERMISSION = 77
 """EX_NOPERM of sysexits: the token is not right."""
+START_IT = "start it with 'compostela serve'"
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 60
 TASK_SECONDS = 3600.0
@@ -72,10 +73,12 @@ class Client:
             fail(f"{path} holds no token: it is damaged")
         return token if token.isprintable() else fail(f"{path} holds no token: it is damaged")
 
-    def call(self, method: str, path: str, body: object = None, accept: str = "application/json") -> Any:
+    def call(
+        self, method: str, path: str, body: object = None, accept: str = "application/json", if_away: str = START_IT
+    ) -> Any:
         """The decoded answer (octets, when something else than JSON was asked for), None when there is none. Octets are sent as they
-        are, other bodies as JSON."""
-        status, answer = self._answer(method, path, body, accept)
+        are, other bodies as JSON. `if_away` is what to do if the server does not answer."""
+        status, answer = self._answer(method, path, body, accept, if_away)
         if status >= 400:
             _fail_with(status, answer)
         return answer
@@ -102,7 +105,7 @@ class Client:
         if status >= 400:
             _fail_with(status, answer)
 
-    def _answer(self, method: str, path: str, body: object, accept: str) -> tuple[int, Any]:
+    def _answer(self, method: str, path: str, body: object, accept: str, if_away: str = START_IT) -> tuple[int, Any]:
         """Status and decoded body; the body of a failure that is no JSON is None."""
         connection = self._connect()
         headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
@@ -114,8 +117,7 @@ class Client:
         except (OSError, UnicodeError) as error:
             # a label that DNS does not have is no error of the operating system
             fail(
-                f"the server at {connection.host}:{connection.port} does not answer ({error}): "
-                "start it with 'compostela serve'",
+                f"the server at {connection.host}:{connection.port} does not answer ({error}): {if_away}",
                 EXIT_UNAVAILABLE,
             )
         except http.client.HTTPException as error:
@@ -136,22 +138,23 @@ class Client:
         """Starts a task and gives its report when it has completed."""
         task = self.call(method, path)["taskId"]
         report = self.follow_task(task, TASK_SECONDS)
-        if report["status"] != "completed":
-            fail(f"the task {task} {report['status']}: {report.get('failure', 'see the server log')}")
+        require_completed(report)
         return report
 
     def follow_task(self, task: str, seconds: float) -> Any:
         """Gives the report of a task when it has ended, and shows until then how far it is."""
         end = time.monotonic() + seconds
+        await_it = f"'compostela task await {task}'"
+        if_away = f"the task goes on when the server runs again, wait for it with {await_it}"
         with progress_bar(wanted=not self.as_json) as bar:
             while True:
-                report = self.call("GET", f"/tasks/{part(task)}")
+                report = self.call("GET", f"/tasks/{part(task)}", if_away=if_away)
                 if report["status"] not in ("waiting", "inProgress", "canceledRequested"):
                     return report
                 bar(report)
                 left = end - time.monotonic()
                 if left <= 0:
-                    fail(f"the task {task} has not ended: wait for it with 'compostela task await {task}'")
+                    fail(f"the task {task} has not ended: wait for it with {await_it}")
                 time.sleep(min(LOOK_SECONDS, left))
 
     def show(self, value: object, text: str | None = None) -> None:
@@ -169,6 +172,18 @@ def _connection(url: str) -> Callable[[], http.client.HTTPConnection]:
     except (KeyError, ValueError, http.client.InvalidURL):
         raise click.BadParameter(f"{url!r} is no URL of a WebAdmin", param_hint="--url") from None
     return connect
+
+
+def require_completed(report: Any) -> None:
+    """Ends the program if the task of the report failed or was cancelled."""
+    task = report["taskId"]
+    match report["status"]:
+        case "completed":
+            return
+        case "canceled":
+            fail(f"the task {task} was cancelled")
+        case _:
+            fail(f"the task {task} failed: {report.get('failure', 'see the server log')}")
 
 
 def fail(text: str, status: int = 1) -> NoReturn:

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import click
 
-from compostela.app.cli.client import Client, fail, part, with_client
+from compostela.app.cli.client import Client, part, require_completed, with_client
 
 STATUSES = ("waiting", "inProgress", "canceledRequested", "completed", "canceled", "failed")
 
@@ -46,8 +46,7 @@ def await_task(client: Client, task_id: str, seconds: float) -> None:
     """Wait for the end of a task, with a progress bar. The exit status is 1 if it does not complete."""
     found = client.follow_task(task_id, seconds)
     client.show(found, _text(found))
-    if found["status"] != "completed":
-        fail(f"the task {task_id} {found['status']}: {found.get('failure', 'see the server log')}")
+    require_completed(found)
 
 
 @task.command("cancel")

@@ -134,7 +134,7 @@ class Server:
             configuration, stores, self.services, self.mailbox_listeners, tls_reports, parts, self._clock, problems
         )
         self._own_route_groups = own_route_groups(configuration, parts, problems)
-        self._task_work = task_work(configuration, stores, self.tasks, self._clock, problems)
+        self._task_work = task_work(configuration, stores, self.tasks, self.roles, self._clock, problems)
         self.health = HealthChecks([
             # a packaged one takes precedence over one's own of the same name
             *configuration.health.additional,

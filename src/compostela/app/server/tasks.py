@@ -2,9 +2,11 @@
 
 import socket
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from compostela.app.configuration.folder import Configuration
+from compostela.app.server.roles import Roles
 from compostela.app.server.services import Services
 from compostela.app.stores import Stores
 from compostela.base.clock import Clock
@@ -36,6 +38,8 @@ from compostela.core.vacation.user_data import VacationChange, VacationDeletion
 
 TASKS_FILE = "tasks.properties"
 EXTENSIONS_FILE = "extensions.properties"
+NO_REDELIVERY = dict.fromkeys((RedeliverAllTask.name, RedeliverGroupTask.name, RedeliverOneTask.name), 0)
+"""Limits of a process that claims none of them."""
 TLS_REPORT_TIMES = "23 2 * * *"
 """When TLS reports are sent without an operator's line for it: once a day, not at the full hour (RFC 8460 §4.1)."""
 
@@ -104,7 +108,7 @@ def change_steps(stores: Stores, services: Services) -> list[UsernameChangeStep]
 
 
 def task_work(
-    configuration: Configuration, stores: Stores, tasks: Tasks, clock: Clock, problems: Problems
+    configuration: Configuration, stores: Stores, tasks: Tasks, roles: Roles, clock: Clock, problems: Problems
 ) -> list[Callable[[], Coroutine[Any, Any, None]]]:
     """What a process with the role does, until it is cancelled. Complaints about scheduled tasks go to `problems`."""
     settings = configuration.task_runs
@@ -125,5 +129,7 @@ def task_work(
     for name, times in usual.items():
         if all(line.name != name for line in settings.schedule):
             known.append(ScheduledTask(times, name, {}, Place(TASKS_FILE)))
-    worker = TaskWorker(tasks.store, tasks.types, clock, tasks.host, settings.worker)
+    # a process without listeners leaves redelivery to those that have them
+    limits = settings.worker.limits if roles.group_listeners else {**settings.worker.limits, **NO_REDELIVERY}
+    worker = TaskWorker(tasks.store, tasks.types, clock, tasks.host, replace(settings.worker, limits=limits))
     return [worker.work, Scheduler(tasks, known, clock).run]

@@ -79,22 +79,32 @@ class Delivery:
         self._failures = counter(f"mailbox-listener-{name}-failures", "Failed calls of a mailbox listener")
 
     async def once(self, told: Told) -> None:
-        """Call the method once. Raises what it raises, `TimeoutError` or `Hanging`."""
+        """Call the method once. Raises what it raises, `TimeoutError` or `Hanging`; it does not wait for calls that hang."""
+        await self._tell(told, self._slots.take_unless_stuck)
+
+    async def _tell(self, told: Told, take_slot: Callable[[], Awaitable[None]]) -> None:
         match told:
             case MailboxChanges():
-                await self._call(self._listener.changed, MailboxListener.changed, told)
+                await self._call(self._listener.changed, MailboxListener.changed, told, take_slot)
             case MailboxSnapshot():
-                await self._call(self._listener.snapshot, MailboxListener.snapshot, told)
+                await self._call(self._listener.snapshot, MailboxListener.snapshot, told, take_slot)
             case MailboxDeleted():
-                await self._call(self._listener.deleted, MailboxListener.deleted, told)
+                await self._call(self._listener.deleted, MailboxListener.deleted, told, take_slot)
             case TreeChanges():
-                await self._call(self._listener.tree_changed, MailboxListener.tree_changed, told)
+                await self._call(self._listener.tree_changed, MailboxListener.tree_changed, told, take_slot)
             case TreeSnapshot():
-                await self._call(self._listener.tree_snapshot, MailboxListener.tree_snapshot, told)
+                await self._call(self._listener.tree_snapshot, MailboxListener.tree_snapshot, told, take_slot)
 
-    async def _call(self, method: Callable[[A], Awaitable[None] | None], base: Callable[..., object], told: A) -> None:
+    async def _call(
+        self,
+        method: Callable[[A], Awaitable[None] | None],
+        base: Callable[..., object],
+        told: A,
+        take_slot: Callable[[], Awaitable[None]],
+    ) -> None:
         if getattr(method, "__func__", None) is base:
             return  # not overridden
+        await take_slot()
         started = self._clock.monotonic()
         try:
             await self._slots.call(method, told, self._options.seconds)
@@ -178,7 +188,7 @@ class Delivery:
 
     async def _attempt(self, told: Told) -> Exception | None:
         try:
-            await self.once(told)
+            await self._tell(told, self._slots.take)
         except Exception as error:
             self._complaints.error("a mailbox listener failed", error, group=self._group)
             return error

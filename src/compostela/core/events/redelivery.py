@@ -1,10 +1,12 @@
 """The tasks that tell the changes of dead letters again."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from compostela.base.concurrency import side_by_side
 from compostela.core.events.listeners import Listeners
 from compostela.core.events.ports import DeadLetters
 from compostela.core.tasks.model import Json
@@ -34,14 +36,15 @@ class RedeliverOne:
 
 
 class _Progress(msgspec.Struct):
-    group: str = ""
-    """The groups before it are done, in the order of names."""
-    done: int = 0
-    """Letters of this group that were redelivered."""
+    redelivered: dict[str, int] = {}
+    """Letters that were redelivered, by group."""
+    passed: list[str] = []
+    """Groups all of whose letters were tried."""
 
 
 class _Redelivery(TaskRunner[A]):
-    """Goes on after a crash with the letters that are left: one that was redelivered is gone, and counts for the limit."""
+    """Goes on after a crash with the letters that are left: one that was redelivered is gone, and counts for the limit. Groups go side
+    by side: one that is slow or hangs holds up no other."""
 
     def __init__(self, letters: DeadLetters, listeners: Listeners) -> None:
         self._letters = letters
@@ -49,26 +52,45 @@ class _Redelivery(TaskRunner[A]):
 
     async def _redeliver(self, context: TaskContext, groups: Sequence[str], limit: int | None) -> None:
         """At most `limit` letters of each group."""
-        begun = msgspec.convert(context.progress or {}, _Progress)
-        for group in sorted(groups):
-            if group < begun.group:
-                continue
-            done = begun.done if group == begun.group else 0
-            left = None if limit is None else max(limit - done, 0)
-            await self._redeliver_letters(context, group, await self._letters.ids(group, left), done)
+        account = _Account(context)
 
-    async def _redeliver_letters(self, context: TaskContext, group: str, names: Sequence[str], done: int = 0) -> None:
-        """`done` letters of the group were redelivered before."""
-        counts = {key: int(str(context.state.information[key])) for key in (DONE, FAILED)}
+        async def one(group: str) -> None:
+            done = account.progress.redelivered.get(group, 0)
+            left = None if limit is None else max(limit - done, 0)
+            await self._redeliver_letters(account, group, await self._letters.ids(group, left))
+            await account.note_passed(group)
+
+        await side_by_side([group for group in groups if group not in account.progress.passed], one)
+
+    async def _redeliver_letters(self, account: "_Account", group: str, names: Sequence[str]) -> None:
         for name in names:
             letter = await self._letters.get(group, name)
-            if letter is None:
-                continue
-            is_done = await self._listeners.redeliver(letter)
-            done += is_done
-            counts[DONE if is_done else FAILED] += 1
-            progress = _Progress(group, done)
-            await context.save({**context.state.information, **counts}, msgspec.to_builtins(progress))
+            if letter is not None:
+                await account.note_letter(group, await self._listeners.redeliver(letter))
+
+
+class _Account:
+    """What one run tells and saves; groups that go side by side save one after the other."""
+
+    def __init__(self, context: TaskContext) -> None:
+        self._context = context
+        self._saving = asyncio.Lock()
+        self.progress = msgspec.convert(context.progress or {}, _Progress)
+
+    async def note_letter(self, group: str, is_done: bool) -> None:
+        async with self._saving:
+            if is_done:
+                self.progress.redelivered[group] = self.progress.redelivered.get(group, 0) + 1
+            told, key = self._context.state.information, DONE if is_done else FAILED
+            await self._save({**told, key: int(str(told[key])) + 1})
+
+    async def note_passed(self, group: str) -> None:
+        async with self._saving:
+            self.progress.passed.append(group)
+            await self._save(self._context.state.information)
+
+    async def _save(self, information: Json) -> None:
+        await self._context.save(information, msgspec.to_builtins(self.progress))
 
 
 class RedeliverAllTask(_Redelivery[RedeliverAll]):
@@ -101,7 +123,7 @@ class RedeliverOneTask(_Redelivery[RedeliverOne]):
         return {**_counts(), "group": arguments.group, "insertionId": arguments.letter}
 
     async def run(self, arguments: RedeliverOne, context: TaskContext) -> None:
-        await self._redeliver_letters(context, arguments.group, [arguments.letter])
+        await self._redeliver_letters(_Account(context), arguments.group, [arguments.letter])
 
 
 def _counts() -> Json:

@@ -19,25 +19,50 @@ _loop: ContextVar[asyncio.AbstractEventLoop] = ContextVar("_loop")
 
 
 class Hanging(Exception):
-    """The method did not end within the time limit and goes on: it must not be called again for the same changes."""
+    """The method did not end within the time limit and goes on: it must not be called again for the same changes. Or it was not
+    called, because so many calls go on that no other may begin."""
 
 
 class Slots:
     """How many calls of one group run at once. A call that hangs keeps its slot until it ends."""
 
     def __init__(self, count: int) -> None:
+        self._count = count
         self._free = asyncio.Semaphore(count)
         self._hanging: set[asyncio.Future[None]] = set()
+        self._impatient: set[asyncio.Timeout] = set()
+        """Of those that do not wait for calls that hang."""
 
     @property
     def hanging(self) -> int:
         """Calls that are past their time limit and still run."""
         return len(self._hanging)
 
-    async def call(self, method: Callable[[A], Awaitable[None] | None], argument: A, seconds: float) -> None:
-        """Call the method once a slot is free. Raises what it raises, `TimeoutError` if it was cut off after `seconds`, and
-        `Hanging` if it could not be cut off."""
+    async def take(self) -> None:
+        """Wait until a slot is free, and take it for the `call` that follows."""
         await self._free.acquire()
+
+    async def take_unless_stuck(self) -> None:
+        """The same, but raises `Hanging` if calls that hang have all slots: they may keep them for ever."""
+        try:
+            async with asyncio.timeout(None) as limit:
+                self._impatient.add(limit)
+                self._end_waits_if_stuck()
+                try:
+                    await self.take()
+                finally:
+                    self._impatient.discard(limit)
+        except TimeoutError:
+            raise Hanging("all calls of the listener that may run at once hang") from None
+
+    def _end_waits_if_stuck(self) -> None:
+        if len(self._hanging) == self._count:
+            for limit in self._impatient:
+                limit.reschedule(asyncio.get_running_loop().time())
+
+    async def call(self, method: Callable[[A], Awaitable[None] | None], argument: A, seconds: float) -> None:
+        """Call the method in a slot that was taken. Raises what it raises, `TimeoutError` if it was cut off after `seconds`, and
+        `Hanging` if it could not be cut off."""
         work = _started(method, argument)
         work.add_done_callback(self._ended)
         try:
@@ -50,6 +75,7 @@ class Slots:
             await asyncio.wait([work], timeout=CANCEL_SECONDS)
         if not work.done():
             self._hanging.add(work)
+            self._end_waits_if_stuck()
             raise Hanging(f"the listener did not end within {seconds:g} s and goes on")
         if work.cancelled():
             raise TimeoutError(f"the listener did not end within {seconds:g} s")

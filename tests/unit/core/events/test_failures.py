@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,11 @@ from compostela.adapters.embedded.store import EmbeddedStore
 from compostela.core.events import delivery, runner
 from compostela.core.events.delivery import MAX_RETRIES, DeliveryOptions
 from compostela.core.events.listener import MailboxListener
-from compostela.core.events.model import LOG_END, MailboxChanges, MailboxDeleted, MailboxSnapshot
+from compostela.core.events.model import LOG_END, DeadLetter, MailboxChanges, MailboxDeleted, MailboxSnapshot
 from compostela.core.health.checks import HealthChecks, HealthStatus
 from compostela.core.mailbox.log import LogEntry
 from compostela.model.flags import NO_FLAGS
-from compostela.model.numbers import MailboxId
+from compostela.model.numbers import MailboxId, ModSeq
 from compostela.testing.data_folder import open_store
 from compostela.testing.listeners import GROUP, Recorder, context_of, following, no_settings, settled
 from compostela.testing.waiting import eventually
@@ -199,6 +200,9 @@ async def test_a_listener_that_cannot_be_cut_off_holds_up_no_other(
 
         await eventually(two_letters)
         assert listener.calls == 2, "no more than the group may have at once"
+        letter = await store.dead_letters.get(GROUP, (await store.dead_letters.ids(GROUP))[0])
+        assert letter is not None
+        assert not await listeners.redeliver(letter), "it would wait for ever for a call to end"
         (_, hanging) = await HealthChecks(listeners.health_checks()).run()
         assert (hanging.status, hanging.cause) == (HealthStatus.DEGRADED, f"listeners do not end: {GROUP}")
         listener.free.set()
@@ -207,6 +211,29 @@ async def test_a_listener_that_cannot_be_cut_off_holds_up_no_other(
         assert hanging.status is HealthStatus.HEALTHY
     assert set(listener.entries) == set(boxes)
     assert await store.dead_letters.count() == 2
+
+
+async def test_a_redelivery_that_waits_ends_once_all_calls_hang(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compostela.core.events.threads.CANCEL_SECONDS", 0.02)
+    listener = Hanging(store, stubborn=True)
+    mailbox = await a_mailbox(store.mailboxes)
+    listener.slow = {mailbox}
+    async with following(store, listener, options=DeliveryOptions(0.3), max_concurrency=1) as listeners:
+        await settled(store)
+        await fill(store.mailboxes, mailbox, NO_FLAGS)
+
+        async def first_call() -> bool | None:
+            return True if listener.calls else None
+
+        await eventually(first_call)
+        letter = DeadLetter(str(uuid.uuid4()), GROUP, mailbox, None, ModSeq(0), ModSeq(2), "before", 0.0)
+        assert not await listeners.redeliver(letter)
+        assert listener.calls == 1
+        listener.free.set()
+        await settled(store)
+        assert await listeners.redeliver(letter)
 
 
 class Burning(MailboxListener):
