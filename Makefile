@@ -32,14 +32,14 @@ run-distributed: setup distributed
 
 # the quick part, see tests/conftest.py
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto -rs --part quick
+	$(BIN)/python -m pytest -n auto --dist worksteal -rs --part quick
 
 # what `make test` leaves out
 test-rest: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto -rs --part rest
+	$(BIN)/python -m pytest -n auto --dist worksteal -rs --part rest
 
 test-all: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto -rs
+	$(BIN)/python -m pytest -n auto --dist worksteal -rs
 
 clients: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 0 -v -rs tests/clients

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from compostela.model.username import Username
 from tests.dialogues.authentication import serving
 from tests.dialogues.login_clients import BOB, MAIL, msmtp, run
@@ -13,6 +15,7 @@ from tests.programs import needs
 pytestmark = needs("msmtp", "curl")
 
 
+@pytest.mark.slow
 @needs_identity_provider
 async def test_access_tokens(tmp_path: Path, provider: IdentityProvider) -> None:
     token = provider.jwt("bob")

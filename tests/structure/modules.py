@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ PORT_PACKAGES = ("compostela.base", "compostela.core", "compostela.processing")
 CONTRACTS = "tests.contracts"
 
 
+@cache
 def modules_of(package: str) -> list[ModuleType]:
     root = importlib.import_module(package)
     found = [importlib.import_module(name) for _, name, _ in pkgutil.walk_packages(root.__path__, package + ".")]
@@ -27,6 +29,7 @@ def classes_of(modules: list[ModuleType]) -> list[type]:
     ]
 
 
+@cache
 def members_of(port: type) -> dict[str, bool]:
     """What a port asks for: methods (True) and properties."""
     return {
@@ -45,12 +48,14 @@ def protocols() -> list[type]:
     return sorted(public, key=lambda one: one.__qualname__)
 
 
+@cache
 def ports() -> list[type]:
     """Protocols, without those that only repeat a part of another for a caller that needs no more."""
     every = protocols()
     return [one for one in every if not any(members_of(one).keys() < members_of(other).keys() for other in every)]
 
 
+@cache
 def contracts() -> list[type]:
     """Classes of tests that say which ports they are for."""
     return [one for one in classes_of(modules_of(CONTRACTS)) if one.__name__.endswith("Contract")]

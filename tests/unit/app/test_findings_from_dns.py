@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import dns.zone
@@ -17,6 +19,7 @@ from compostela.doctor.dns.block_lists import check_block_list
 from compostela.doctor.dns.lookups import Lookups
 from compostela.doctor.dns.mta_sts import check_mta_sts
 from compostela.doctor.model import Check, Finding, Severity, examine
+from compostela.doctor.subject import Subject
 from compostela.testing.name_server import Zone, name_server, text_record
 from tests.dialogues.examined import REVERSE, Examined, adapted
 from tests.unit.app.folders import write_folder
@@ -29,13 +32,20 @@ OTHER_NAME: Change = {DOMAIN: {"MX": ["10 mx1.example.org."]}, "mx1.example.org"
 ELSEWHERE: Change = {"mx.elsewhere.example": {"A": ["127.0.0.26"]}}
 
 
-@contextlib.asynccontextmanager
-async def dns_of(folder: Path, change: Change | None = None) -> AsyncIterator[Examined]:
-    write_folder(folder / "conf", folder / "data")
-    async with name_server({}) as names:
+@cache
+def _subject() -> Subject:
+    """What the configuration says, the same for all tests: OpenSSL needs 80 ms to prove the signing key when it reads it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_folder(folder / "conf", folder / "data")
         configuration = load(folder / "conf", folder / "data", Problems())
-        subject = replace(adapted(configuration, [DOMAIN], {}), endpoints=())
-        examined = Examined(subject, names)
+        return replace(adapted(configuration, [DOMAIN], {}), endpoints=())
+
+
+@contextlib.asynccontextmanager
+async def dns_of(change: Change | None = None) -> AsyncIterator[Examined]:
+    async with name_server({}) as names:
+        examined = Examined(_subject(), names)
         for name, records in (change or {}).items():
             if records is None:
                 names.zone.pop(name, None)
@@ -196,8 +206,8 @@ async def dns_of(folder: Path, change: Change | None = None) -> AsyncIterator[Ex
         ("mta-sts", {"mta-sts.example.org": None}, "error", "has no address", "mta-sts.example.org. CNAME mail.example.org."),
     ],
 )  # fmt: skip
-async def test_a_finding(tmp_path: Path, check: str, change: Change, severity: str, what: str, fix: str) -> None:
-    async with dns_of(tmp_path, change) as examined:
+async def test_a_finding(check: str, change: Change, severity: str, what: str, fix: str) -> None:
+    async with dns_of(change) as examined:
         found = await examined.findings(check)
         (worst, *_) = sorted((one for one in found if what in one.what), key=lambda one: -one.severity) or [None]
         assert worst is not None, [one.what for one in found]
@@ -255,21 +265,21 @@ POLICY = "version: STSv1\nmode: {}\nmx: {}\nmax_age: 86400\n"
         ("", Severity.WARNING, "could not be fetched: nobody there"),
     ],
 )
-async def test_mta_sts_policies(tmp_path: Path, text: str, severity: Severity, what: str) -> None:
+async def test_mta_sts_policies(text: str, severity: Severity, what: str) -> None:
     change: Change = {"mta-sts.example.org": {"A": ["127.0.0.25"]}}
-    async with dns_of(tmp_path, change) as examined:
+    async with dns_of(change) as examined:
         lookups = Lookups(DnspythonResolver(DnsSettings(servers=(examined.names.address,), use_system=False)))
         (found,) = await check_mta_sts(examined.subject, DOMAIN, lookups, answer(text))  # type: ignore[arg-type]
         assert (found.severity, what in found.what) == (severity, True), found
 
 
-async def test_a_policy_names_every_exchanger(tmp_path: Path) -> None:
+async def test_a_policy_names_every_exchanger() -> None:
     change: Change = {
         DOMAIN: {"MX": [f"5 {HOST}.", "10 backup.example."]},
         "backup.example": {"A": ["127.0.0.26"]},
         "mta-sts.example.org": {"A": ["127.0.0.25"]},
     }
-    async with dns_of(tmp_path, change) as examined:
+    async with dns_of(change) as examined:
         lookups = Lookups(DnspythonResolver(DnsSettings(servers=(examined.names.address,), use_system=False)))
         own = examined.subject.policy
         for text, severity, fix in (
@@ -281,8 +291,8 @@ async def test_a_policy_names_every_exchanger(tmp_path: Path) -> None:
             assert fix in found.fix
 
 
-async def test_all_keys_that_sign_are_looked_up(tmp_path: Path) -> None:
-    async with dns_of(tmp_path) as examined:
+async def test_all_keys_that_sign_are_looked_up() -> None:
+    async with dns_of() as examined:
         key = examined.subject.dkim_keys[0]
         examined.subject = replace(examined.subject, dkim_keys=(key, replace(key, selector="key2")))
         fine, missing = await examined.findings("dkim")
@@ -291,19 +301,19 @@ async def test_all_keys_that_sign_are_looked_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tag", ["h=sha1", "s=tlsrpt"])
-async def test_a_key_that_is_not_for_our_signatures(tmp_path: Path, tag: str) -> None:
-    async with dns_of(tmp_path) as examined:
+async def test_a_key_that_is_not_for_our_signatures(tag: str) -> None:
+    async with dns_of() as examined:
         key = examined.subject.dkim_keys[0]
         examined.names.zone[KEY] = {"TXT": [text_record(f"{key.record}; {tag}")]}
         (found,) = await examined.findings("dkim")
         assert (found.severity, "is not for signatures of mail" in found.what) == (Severity.ERROR, True)
 
 
-async def test_the_records_to_add_can_be_pasted_into_a_zone(tmp_path: Path) -> None:
+async def test_the_records_to_add_can_be_pasted_into_a_zone() -> None:
     """Longer ones than a string of a TXT record holds, too."""
     networks = [f"ip4:192.0.2.{n}" for n in range(40)]
     policy = {DOMAIN: {"TXT": [text_record(f"v=spf1 {' '.join(networks)} -all")]}}
-    async with dns_of(tmp_path, {KEY: None, **policy}) as examined:
+    async with dns_of({KEY: None, **policy}) as examined:
         settings = replace(examined.subject.settings, addresses=("127.0.0.25", "127.0.0.24"))
         examined.subject = replace(examined.subject, settings=settings)
         found = [one.fix for one in await examined.findings("dkim", "spf") if one.subject == DOMAIN]
@@ -328,22 +338,20 @@ async def test_the_records_to_add_can_be_pasted_into_a_zone(tmp_path: Path) -> N
         ("a.b.co.uk", "x@c.b.co.uk", {"_dmarc.a.b.co.uk", "_dmarc.b.co.uk"}, None),
     ],
 )
-async def test_who_must_say_that_he_takes_reports(
-    tmp_path: Path, domain: str, rua: str, others: set[str], asked: str | None
-) -> None:
+async def test_who_must_say_that_he_takes_reports(domain: str, rua: str, others: set[str], asked: str | None) -> None:
     text = f"v=DMARC1; p=reject; rua=mailto:{rua}"
-    async with dns_of(tmp_path, {name: {"TXT": [text_record(text)]} for name in others}) as examined:
+    async with dns_of({name: {"TXT": [text_record(text)]} for name in others}) as examined:
         examined.subject = replace(examined.subject, domains=(domain,))
         (found,) = await examined.findings("dmarc")
         assert found.fix == (f'{asked}. TXT "v=DMARC1"' if asked else "")
 
 
-async def test_a_policy_of_our_own_with_an_old_id_is_told_of(tmp_path: Path) -> None:
+async def test_a_policy_of_our_own_with_an_old_id_is_told_of() -> None:
     change: Change = {
         "mta-sts.example.org": {"A": ["127.0.0.25"]},
         "_mta-sts.example.org": {"TXT": ['"v=STSv1; id=old"']},
     }
-    async with dns_of(tmp_path, change) as examined:
+    async with dns_of(change) as examined:
         lookups = Lookups(DnspythonResolver(DnsSettings(servers=(examined.names.address,), use_system=False)))
         found: list[Finding] = await check_mta_sts(
             examined.subject,
@@ -355,8 +363,8 @@ async def test_a_policy_of_our_own_with_an_old_id_is_told_of(tmp_path: Path) -> 
         assert examined.subject.policy.id in found[0].fix
 
 
-async def test_names_that_nobody_can_know(tmp_path: Path) -> None:
-    async with dns_of(tmp_path) as examined:
+async def test_names_that_nobody_can_know() -> None:
+    async with dns_of() as examined:
         examined.subject = replace(
             examined.subject, setup=replace(examined.subject.setup, host="localhost"), domains=("localhost",)
         )
@@ -367,8 +375,8 @@ async def test_names_that_nobody_can_know(tmp_path: Path) -> None:
         assert (nothing.severity, "nothing to examine" in nothing.what) == (Severity.WARNING, True)
 
 
-async def test_silent_name_servers_do_not_stop_the_rest(tmp_path: Path) -> None:
-    async with dns_of(tmp_path) as examined:
+async def test_silent_name_servers_do_not_stop_the_rest() -> None:
+    async with dns_of() as examined:
         examined.subject = replace(examined.subject, settings=replace(examined.subject.settings, check_seconds=0.3))
         examined.names.silent.add("_dmarc.example.org")
         given_up, fine = await examined.findings("dmarc", "tls-rpt")
@@ -389,7 +397,7 @@ async def test_what_there_was_no_time_for_is_told_of_once_for_each_check() -> No
     assert f"and {45 - len(given_up)} more" in rest.what
 
 
-async def test_a_failure_inside_a_check_is_a_finding(tmp_path: Path) -> None:
+async def test_a_failure_inside_a_check_is_a_finding() -> None:
     async def broken() -> list[Finding]:
         raise RuntimeError("a mistake of ours")
 
@@ -398,8 +406,8 @@ async def test_a_failure_inside_a_check_is_a_finding(tmp_path: Path) -> None:
     assert "RuntimeError: a mistake of ours" in found.what
 
 
-async def test_without_a_signing_key_the_mailet_is_shown(tmp_path: Path) -> None:
-    async with dns_of(tmp_path) as examined:
+async def test_without_a_signing_key_the_mailet_is_shown() -> None:
+    async with dns_of() as examined:
         examined.subject = replace(examined.subject, dkim_keys=())
         (found,) = await examined.findings("dkim")
         assert found.severity is Severity.WARNING

@@ -1,6 +1,7 @@
 """`compostela init`: from nothing to a server for a domain."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,20 @@ from compostela.app.configuration.sample import default_folder, sample_folder
 def run(folder: Path, *arguments: str) -> Result:
     places = ["--conf", str(folder / "conf"), "--data", str(folder / "data")]
     return CliRunner().invoke(main, [*arguments, *places])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `init` makes, to be copied: the search for an RSA key takes longer than all else."""
+    folder = tmp_path_factory.mktemp("made")
+    assert run(folder, "init", "example.org").exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def initialised(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path
 
 
 def test_a_domain_gets_its_configuration_key_user_and_records(tmp_path: Path) -> None:
@@ -50,9 +65,8 @@ def test_the_password_of_the_first_user_is_not_in_the_journal(
     assert str(file) in done.output
 
 
-def test_managesieve_is_reached_from_other_machines_as_the_other_servers_of_users(tmp_path: Path) -> None:
-    assert run(tmp_path, "init", "example.org").exit_code == 0
-    assert "<bind>0.0.0.0:4190</bind>" in (tmp_path / "conf" / "managesieveserver.xml").read_text()
+def test_managesieve_is_reached_from_other_machines_as_the_other_servers_of_users(made: Path) -> None:
+    assert "<bind>0.0.0.0:4190</bind>" in (made / "conf" / "managesieveserver.xml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -66,19 +80,17 @@ def test_managesieve_is_reached_from_other_machines_as_the_other_servers_of_user
         ("host = 0.0.0.0\npassword = secret\npassword.generate = false\n", False),
     ],
 )
-def test_a_public_webadmin_without_a_password_is_warned_of(tmp_path: Path, text: str, is_warned: bool) -> None:
-    assert run(tmp_path, "init", "example.org").exit_code == 0
-    (tmp_path / "conf" / "webadmin.properties").write_text(f"enabled = true\n{text}")
-    problems = json.loads(run(tmp_path, "check", "--json").stdout)["problems"]
+def test_a_public_webadmin_without_a_password_is_warned_of(initialised: Path, text: str, is_warned: bool) -> None:
+    (initialised / "conf" / "webadmin.properties").write_text(f"enabled = true\n{text}")
+    problems = json.loads(run(initialised, "check", "--json").stdout)["problems"]
     assert any("asks for no password" in one["message"] for one in problems) is is_warned
 
 
-def test_a_configuration_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
-    assert run(tmp_path, "init", "example.org").exit_code == 0
-    before = (tmp_path / "conf" / "dkim.pem").read_bytes()
-    done = run(tmp_path, "init", "example.net")
+def test_a_configuration_that_is_there_is_not_overwritten(initialised: Path) -> None:
+    before = (initialised / "conf" / "dkim.pem").read_bytes()
+    done = run(initialised, "init", "example.net")
     assert (done.exit_code, "is not empty" in done.output) == (1, True)
-    assert (tmp_path / "conf" / "dkim.pem").read_bytes() == before
+    assert (initialised / "conf" / "dkim.pem").read_bytes() == before
 
 
 def test_without_a_folder_the_sample_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,9 +34,18 @@ ZONE = {
 }
 
 
-@pytest.fixture
-async def context(tmp_path: Path) -> AsyncIterator[MailetContext]:
-    async with name_server(ZONE) as dns, server_context(tmp_path, dns.address) as made:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server")
+
+
+# one for all: a matcher changes nothing in the stores
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def context(folder: Path) -> AsyncIterator[MailetContext]:
+    async with name_server(ZONE) as dns, server_context(folder, dns.address) as made:
         yield made
 
 
@@ -205,8 +215,8 @@ async def test_exchangers(context: MailetContext) -> None:
     assert await matched("SenderInFakeDomain", mail_of("A: b\r\n\r\n", None), context) == []
 
 
-async def test_expressions_in_a_file(context: MailetContext, tmp_path: Path) -> None:
-    (tmp_path / "conf" / "rules").write_text("# what is refused\n\nX-Mailer: Bulk.*\nbody: cheap\n")
+async def test_expressions_in_a_file(context: MailetContext, folder: Path) -> None:
+    (folder / "conf" / "rules").write_text("# what is refused\n\nX-Mailer: Bulk.*\nbody: cheap\n")
     match = "FileRegexMatcher=file://conf/rules"
     assert await matched(match, mail_of("X-Mailer: Bulk 3\r\n\r\n"), context) == [BOB]
     assert await matched(match, mail_of("A: b\r\n\r\nvery cheap"), context) == [BOB]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from compostela.base.errors import InvalidArgument
 from compostela.core.mail.attributes import SMTP_AUTH_USER
@@ -23,9 +24,13 @@ HEADER = f"Received: from a\r\nFrom: Ann <{ANN}>\r\nSubject: news\r\nMIME-Versio
 PLAIN = HEADER + ENTITY
 
 
-@pytest.fixture
-async def context(tmp_path: Path) -> AsyncIterator[MailetContext]:
-    async with server_context(tmp_path) as made:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def context(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MailetContext]:
+    """One for all: these mailets change nothing but the mail."""
+    async with server_context(tmp_path_factory.mktemp("server")) as made:
         yield made
 
 

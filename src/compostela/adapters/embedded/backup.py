@@ -15,7 +15,7 @@ import apsw
 from compostela.adapters.embedded.backup_files import BackupError, Sink, Sums, entries, sink_for
 from compostela.adapters.embedded.backup_lock import keeping_files
 from compostela.adapters.embedded.database import DATABASE_NAME, Execute, connect, translated
-from compostela.adapters.embedded.disk import translated_os_error
+from compostela.adapters.embedded.disk import RESERVE_NAME, translated_os_error
 from compostela.adapters.embedded.folder_id import BLOBS_FOLDER, ID_FILE, lost_database
 from compostela.base.errors import CompostelaError
 
@@ -23,7 +23,7 @@ COPY_PAGES = 2000
 """Of the database between two looks at the progress."""
 _FILES = "SELECT file, digest FROM blob WHERE file IS NOT NULL ORDER BY file"
 _COUNT = "SELECT count(*) FROM blob WHERE file IS NOT NULL"
-_NOT_KEPT = ("owners", "reserve", DATABASE_NAME, Path(DATABASE_NAME).stem)
+_NOT_KEPT = ("owners", RESERVE_NAME, DATABASE_NAME, Path(DATABASE_NAME).stem)
 """Files and folders at the top that belong to running processes, or are written in another way; with whatever follows a dot or a dash."""
 
 Tell = Callable[[str, int, int], None]

@@ -12,6 +12,7 @@ from compostela.core.blob.model import CHUNK_BYTES
 
 DEFAULT_RESERVE_BYTES = 32 * 1024 * 1024
 RESERVE_FILE_BYTES = 8 * 1024 * 1024
+RESERVE_NAME = "reserve"
 _CACHE_SECONDS = 1.0
 
 
@@ -102,7 +103,7 @@ class Reserve:
 
 def reserve_of(database: Path) -> Reserve:
     """The reserve of the data folder in which the database is."""
-    return Reserve(database.with_name("reserve"))
+    return Reserve(database.with_name(RESERVE_NAME))
 
 
 def free_bytes(folder: Path) -> int:

@@ -7,9 +7,14 @@ import click
 
 
 class LazyGroup(click.Group):
-    """`commands_in` says where each command is: `module:name`."""
+    """`commands_in` says where each command is (`module:name`), and what the help of the group says of it."""
 
-    def __init__(self, *args: Any, commands_in: dict[str, str], **options: Any) -> None:  # Any: the library's
+    def __init__(
+        self,
+        *args: Any,  # Any: the library's
+        commands_in: dict[str, tuple[str, str]],
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self._commands_in = commands_in
 
@@ -17,9 +22,12 @@ class LazyGroup(click.Group):
         return list(self._commands_in)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the interface's
-        place = self._commands_in.get(cmd_name)
-        if place is None:
+        if cmd_name not in self._commands_in:
             return None
-        module, _, name = place.partition(":")
+        module, _, name = self._commands_in[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the interface's
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, says) for name, (_, says) in self._commands_in.items()])
