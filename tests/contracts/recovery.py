@@ -8,10 +8,15 @@ import pytest
 from compostela.base.errors import InvalidArgument, NotFound
 from compostela.core.blob.model import Body, MemoryBody
 from compostela.core.recovery.ports import CopyName, RecoveryCopies, RecoveryCopy
+from compostela.model.flags import Flags, SystemFlag
+from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import BlobId, MessageId
+from compostela.model.username import Username
 
 HEADER = b"From: ann@example.org\r\nSubject: a copy\r\n\r\n"
 USER = "ann@example.org"
+FLAGS = Flags.of(SystemFlag.SEEN, keywords=["work", "$Junk"])
+PATH = MailboxPath.personal(Username(USER), "Lists.Garden")
 Keep = Callable[[Body], Awaitable[BlobId]]
 
 
@@ -20,7 +25,7 @@ def named(number: int, prefix: str = "", blob: BlobId | None = None) -> CopyName
 
 
 def a_copy(name: CopyName, body: bytes = b"body\r\n") -> RecoveryCopy:
-    return RecoveryCopy(name, USER, 1_700_000_000, HEADER, MemoryBody(body))
+    return RecoveryCopy(name, USER, 1_700_000_000, HEADER, MemoryBody(body), FLAGS, PATH)
 
 
 class RecoveryCopiesContract:
@@ -41,6 +46,7 @@ class RecoveryCopiesContract:
             read = await copies_elsewhere.read(written.name)
             assert (read.name, read.user, read.internal_date) == (written.name, USER, written.internal_date)
             assert await read.content.read() == await written.content.read()
+            assert (read.flags, read.path) == (FLAGS, PATH)
             assert read.body.digest == written.body.digest
 
     async def test_copies_are_listed_in_parts_and_by_prefix(self, copies: RecoveryCopies, keep: Keep) -> None:

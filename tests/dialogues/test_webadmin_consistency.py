@@ -13,6 +13,7 @@ __all__ = ["api"]
         "/mailboxes?task=RecomputeMailboxCounters",
         "/mailboxes?task=SolveMessageRecentInconsistencies",
         "/mailboxes?task=CompareLogs",
+        "/mailboxes?task=CompareLogs&mode=repair",
         "/messages?task=SolveInconsistencies",
         "/cassandra/mappings?action=SolveInconsistencies",
     ],
@@ -28,3 +29,9 @@ async def test_names_are_compared_only_by_an_administrator_who_confirms_it(api: 
     assert status == 400
     assert "I-KNOW-WHAT-I-M-DOING" in str(answer)
     assert await api.status("POST", "/mailboxes?task=Other") == 400
+
+
+async def test_an_unknown_mode_is_refused(api: Api) -> None:
+    status, answer = await api.ask("POST", "/mailboxes?task=CompareLogs&mode=other")
+    assert status == 400
+    assert "mode" in str(answer)

@@ -1,7 +1,6 @@
 """The tasks that compare what Cassandra has twice: they find nothing in sound data, and mend what is spoiled by hand."""
 
 import asyncio
-import uuid
 from typing import Any
 
 import msgspec
@@ -31,8 +30,7 @@ from compostela.core.mailbox.consistency import (
 from compostela.core.mailbox.log_and_pages.head import decode_head, encode_head
 from compostela.core.mailbox.model import MailboxHead
 from compostela.core.rewriting.model import Mapping, MappingSource, MappingType
-from compostela.core.tasks.model import Json, TaskState
-from compostela.core.tasks.runner import TaskContext
+from compostela.core.tasks.model import Json
 from compostela.model.flags import NO_FLAGS, FlagsMode
 from compostela.model.mail_address import MailAddress
 from compostela.model.numbers import MailboxId
@@ -41,6 +39,7 @@ from tests.contracts.mailbox_parts import BOB, DELETED, SEEN, a_mailbox, fill, m
 from tests.distributed.bodies import Bodies
 from tests.distributed.cassandra_faults import FaultySession
 from tests.distributed.cassandra_mailboxes import Mode, a_store, bodies, collect_all, mailboxes, mode
+from tests.distributed.task_runs import run_task
 
 __all__ = ["bodies", "mailboxes", "mode"]
 
@@ -66,12 +65,7 @@ class Cluster:
         self._runners = {runner.name: runner for runner in repairs(mailboxes.consistency, self.rewriting)}
 
     async def run(self, name: str, arguments: object) -> Json:
-        async def save(state: TaskState) -> None:
-            pass
-
-        context = TaskContext(uuid.uuid4(), TaskState(None, {}, 0.0), lambda: 0.0, save)
-        await self._runners[name].run(arguments, context)
-        return context.state.information
+        return await run_task(self._runners[name], arguments)
 
     async def run_all(self) -> list[tuple[str, Json]]:
         return [(name, await self.run(name, arguments)) for name, arguments in ALL]

@@ -23,10 +23,11 @@ from compostela.core.recovery.ports import CopyName, ListedCopy, Recovery, Recov
 from compostela.core.recovery.tasks import RESTORED, RestoreMessages, RestoreMessagesTask
 from compostela.core.tasks.model import Json, TaskState
 from compostela.core.tasks.runner import TaskCancelled, TaskContext
+from compostela.model.flags import Flags, SystemFlag
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import MailboxId, MessageId
 from compostela.model.username import Username
-from tests.contracts.mailbox_parts import BOB, EVERYTHING, a_mailbox, effect, message, octets_of, rows_of, uids
+from tests.contracts.mailbox_parts import BOB, EVERYTHING, a_mailbox, effect, message, octets_of, path, rows_of, uids
 from tests.distributed.cassandra_faults import FaultySession
 from tests.distributed.cassandra_mailboxes import collect_all
 from tests.distributed.s3.conftest import blob_settings
@@ -155,6 +156,32 @@ async def test_only_what_is_lost_comes_back(
     (found,) = await restored(mailboxes, BOB)
     assert found.endswith(b"one")
     assert {copy.name.message for copy in await copies.all()} > {two.message_id}
+
+
+async def test_messages_come_back_into_their_mailboxes_with_their_flags(
+    session: FaultySession, mailboxes: CassandraMailboxes, blobs: S3Blobs, copies: Copies
+) -> None:
+    service = MailboxService(mailboxes, SystemClock()).system
+    flags = Flags.of(SystemFlag.SEEN, SystemFlag.FLAGGED, keywords=["work"])
+    for name in ("INBOX", "Lists.Garden", "Gone"):
+        folder = await service.find_or_create(path(name))
+        await service.append(folder, message(name.encode()).content, flags, 1_600_000_000)
+    await lose_all(session)
+    after = a_store(session, blobs, copies)
+    folders = {name: await a_mailbox(after, name) for name in ("INBOX", "Lists.Garden")}
+    report = await Task(after, copies).run()
+    assert (report["restoredMessageCount"], report["withoutMailboxCount"]) == (3, 1)
+    rest = await after.find(path(RESTORED))
+    assert rest is not None
+    for name, mailbox in {**folders, "Gone": rest.id}.items():
+        (row,) = await rows_of(after, mailbox)
+        assert (row.flags, row.internal_date) == (flags, 1_600_000_000)
+        assert (await octets_of(after, mailbox, row.uid)).endswith(name.encode())
+    # and the new copies know them too
+    assert {(await copies.read(one.name)).path for one in await copies.all()} == {
+        path("INBOX"), path("Lists.Garden"), path(RESTORED),
+    }  # fmt: skip
+    await after.close()
 
 
 async def test_a_task_that_is_cut_off_restores_nothing_twice(

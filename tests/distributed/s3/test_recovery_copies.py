@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import obstore
 import pytest
 
@@ -13,6 +14,7 @@ from compostela.adapters.s3.settings import BlobSettings
 from compostela.base.errors import NotFound, TemporaryFailure
 from compostela.core.blob.model import MemoryBody
 from compostela.core.recovery.ports import RecoveryCopy
+from compostela.model.flags import NO_FLAGS
 from compostela.testing.clock import FakeClock
 from tests.contracts.recovery import Keep, RecoveryCopiesContract, a_copy, named
 from tests.distributed.s3.codings import CODINGS
@@ -92,6 +94,15 @@ async def test_a_damaged_copy_is_a_temporary_failure(
     await put_raw(blobs, name, spoil(await blobs.bucket.get(name, 0, size)))
     with pytest.raises(TemporaryFailure):
         await copies.read(named(1))
+
+
+async def test_a_copy_of_an_older_release_has_no_mailbox(blobs: S3Blobs, copies: S3RecoveryCopies) -> None:
+    record = msgspec.msgpack.encode(("ann@example.org", 1_700_000_000, b"Subject: x\r\n\r\n", 3, b"old"))
+    name = f"{FOLDER}/{named(1).message}"
+    coding, coded = blobs.coding.encode(record, name)
+    await put_raw(blobs, name, msgspec.msgpack.encode((1, coding, len(record), coded)))
+    read = await copies.read(named(1))
+    assert (read.user, await read.body.read(), read.flags, read.path) == ("ann@example.org", b"old", NO_FLAGS, None)
 
 
 async def test_the_collection_leaves_objects_that_copies_name(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from compostela.adapters.cassandra.mailbox_consistency import COUNTERS, MailboxConsistency, PlacesFound
+from compostela.adapters.cassandra.mailbox_replay import Replayed
 from compostela.adapters.cassandra.rewriting import CassandraRewriting
 from compostela.base.concurrency import side_by_side
 from compostela.base.errors import NotFound, TemporaryFailure
@@ -25,6 +26,7 @@ from compostela.core.mailbox.consistency import (
     SOLVE_MAPPINGS,
     SOLVE_MESSAGES,
     CompareLogs,
+    CompareMode,
     CountedFlag,
     RecomputeCounters,
     SolveFlags,
@@ -32,6 +34,7 @@ from compostela.core.mailbox.consistency import (
     SolveMappings,
     SolveMessages,
 )
+from compostela.core.mailbox.log_and_pages.replay import Difference
 from compostela.core.tasks.model import Json
 from compostela.core.tasks.runner import TaskContext, TaskRunner
 
@@ -336,10 +339,16 @@ class _Compared(msgspec.Struct):
     differences: list[tuple[str, int, int, str]] = msgspec.field(default_factory=list)
     """Mailbox, UID, ModSeq and kind; at most `MAX_LISTED` of `count`."""
     failed: list[str] = msgspec.field(default_factory=list)
+    restored: int = 0
+    corrected: int = 0
+    removed: int = 0
+    left_count: int = 0
+    left: list[tuple[str, int, int, str]] = msgspec.field(default_factory=list)
+    """As `differences`, after the repair."""
 
 
 class CompareLogsTask(TaskRunner[CompareLogs]):
-    """Mends nothing: which side is right, only someone who knows what happened to the cluster can say."""
+    """Mends only if it is asked to: what a log tells may be wrong too, if the cluster was damaged."""
 
     name = COMPARE_LOGS
     arguments = CompareLogs
@@ -348,48 +357,75 @@ class CompareLogsTask(TaskRunner[CompareLogs]):
         self._mailboxes = mailboxes
 
     async def describe(self, arguments: CompareLogs) -> Json:
-        del arguments
-        return _compared_told(_Compared())
+        return _compared_told(arguments, _Compared())
 
     async def run(self, arguments: CompareLogs, context: TaskContext) -> None:
-        del arguments
         progress = msgspec.convert(context.progress or {}, _Compared)
+        compare = self._repair if arguments.mode is CompareMode.REPAIR else self._compare
         while progress.position is not None:
             part, position = await self._mailboxes.mailboxes(progress.position, PART)
-            await side_by_side(part, lambda mailbox: self._compare(mailbox, progress), LOGS_AT_ONCE)
+            await side_by_side(part, lambda mailbox: _passed_over(compare, mailbox, progress), LOGS_AT_ONCE)
             progress.position = position
             progress.looked += len(part)
-            await context.report(_compared_told(progress), msgspec.to_builtins(progress))
+            await context.report(_compared_told(arguments, progress), msgspec.to_builtins(progress))
 
     async def _compare(self, mailbox: str, progress: _Compared) -> None:
-        try:
-            found = await self._mailboxes.compare_log(mailbox)
-        except NotFound:
-            return
-        except TemporaryFailure:
-            progress.failed = [*progress.failed, mailbox][:MAX_LISTED]
-            return
-        progress.messages += found.messages
-        progress.changes += found.entries
-        progress.count += len(found.differences)
-        listed = [(mailbox, one.uid, one.modseq, str(one.kind)) for one in found.differences[:MAX_LISTED]]
-        progress.differences = [*progress.differences, *listed][:MAX_LISTED]
-        if found.differences:
-            _log.error(
-                "the log and the pages of a mailbox differ",
-                extra={"mailbox": mailbox, "differences": len(found.differences)},
-            )
+        _note_compared(mailbox, await self._mailboxes.compare_log(mailbox), progress)
+
+    async def _repair(self, mailbox: str, progress: _Compared) -> None:
+        repaired = await self._mailboxes.repair_log(mailbox)
+        _note_compared(mailbox, repaired.found, progress)
+        progress.restored += repaired.restored
+        progress.corrected += repaired.corrected
+        progress.removed += repaired.removed
+        progress.left_count += len(repaired.left)
+        progress.left = _more(progress.left, mailbox, repaired.left)
 
 
-def _compared_told(progress: _Compared) -> Json:
+async def _passed_over(compare: Callable[[str, _Compared], Awaitable[None]], mailbox: str, progress: _Compared) -> None:
+    try:
+        await compare(mailbox, progress)
+    except NotFound:
+        return
+    except TemporaryFailure:
+        progress.failed = [*progress.failed, mailbox][:MAX_LISTED]
+
+
+def _note_compared(mailbox: str, found: Replayed, progress: _Compared) -> None:
+    progress.messages += found.messages
+    progress.changes += found.entries
+    progress.count += len(found.differences)
+    progress.differences = _more(progress.differences, mailbox, found.differences)
+    if found.differences:
+        _log.error(
+            "the log and the pages of a mailbox differ",
+            extra={"mailbox": mailbox, "differences": len(found.differences)},
+        )
+
+
+def _more(
+    listed: list[tuple[str, int, int, str]], mailbox: str, found: list[Difference]
+) -> list[tuple[str, int, int, str]]:
+    more = [(mailbox, one.uid, one.modseq, str(one.kind)) for one in found[:MAX_LISTED]]
+    return [*listed, *more][:MAX_LISTED]
+
+
+def _compared_told(arguments: CompareLogs, progress: _Compared) -> Json:
     return {
         "processedMailboxes": progress.looked,
         "comparedMessages": progress.messages,
         "replayedChanges": progress.changes,
         "differencesCount": progress.count,
-        "differences": [
-            {"mailboxId": mailbox, "uid": uid, "modSeq": modseq, "kind": kind}
-            for mailbox, uid, modseq, kind in progress.differences
-        ],
+        "differences": _differences(progress.differences),
+        "restoredMessages": progress.restored,
+        "correctedMessages": progress.corrected,
+        "removedMessages": progress.removed,
+        "remainingDifferencesCount": progress.left_count,
+        "remainingDifferences": _differences(progress.left),
         "failedMailboxes": progress.failed,
+        "runningOptions": {"mode": str(arguments.mode)},
     }
+
+
+def _differences(listed: list[tuple[str, int, int, str]]) -> list[Json]:
+    return [{"mailboxId": mailbox, "uid": uid, "modSeq": modseq, "kind": kind} for mailbox, uid, modseq, kind in listed]

@@ -12,6 +12,7 @@ import msgspec
 from compostela.adapters.cassandra.mailbox_contents import SIDE_BY_SIDE
 from compostela.adapters.cassandra.mailbox_messages import CassandraMessages
 from compostela.adapters.cassandra.mailbox_publisher import Publishers
+from compostela.adapters.cassandra.mailbox_rebuild import MailboxRebuild, Repaired
 from compostela.adapters.cassandra.mailbox_removal import MailboxRemoval
 from compostela.adapters.cassandra.mailbox_replay import Replayed, replay
 from compostela.adapters.cassandra.mailbox_states import MailboxTables
@@ -103,6 +104,13 @@ class MailboxConsistency:
     async def compare_log(self, mailbox: str) -> Replayed:
         """Compare the kept log of a mailbox with its pages, and mend nothing. Raises `NotFound`."""
         return await replay(self._tables, mailbox)
+
+    async def repair_log(self, mailbox: str) -> Repaired:
+        """Compare the same, write wrong pages anew, and count the messages. Raises `NotFound`."""
+        repaired = await MailboxRebuild(self._tables, self._publishers, self._clock).repair(mailbox)
+        # also where nothing differs: a run before this one may have ended between both
+        await self.recount(mailbox)
+        return repaired
 
     # names
 

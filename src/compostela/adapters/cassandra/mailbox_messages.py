@@ -133,7 +133,15 @@ class CassandraMessages:
         state = log.state or await log.fresh()
         user = state.head.user
         return [
-            RecoveryCopy(name_of(id, notes[id]), user, one.internal_date, one.content.header, one.content.body)
+            RecoveryCopy(
+                name_of(id, notes[id]),
+                user,
+                one.internal_date,
+                one.content.header,
+                one.content.body,
+                one.flags,
+                one.path,
+            )
             for one, id in messages
         ]
 

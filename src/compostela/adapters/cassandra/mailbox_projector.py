@@ -22,6 +22,7 @@ from compostela.core.mailbox.log_and_pages.projection import (
     places,
     plan_projection,
 )
+from compostela.core.mailbox.log_and_pages.rebuild import ended
 from compostela.core.mailbox.log_and_pages.state import MailboxState, Restart
 from compostela.model.numbers import MailboxId, ModSeq
 
@@ -111,6 +112,9 @@ class Projector:
     async def project(self, publishers: Publishers, log: OpenLog) -> int:
         """Write what the tail changed. Return the ModSeq that the pages show then. Raises `NotFound`, `TemporaryFailure`, and `Restart` when another projector was faster."""
         state = await log.load(needed)
+        while state.head.rebuilding:
+            await self._end_rebuild(publishers, log)
+            state = await log.load(needed)
         # one moment: entries and pages are taken without an await between them
         projection = plan_projection(state)
         if projection.until == projection.since:
@@ -124,6 +128,16 @@ class Projector:
         await self._tables.pages.write(log.mailbox, projection.pages)
         publishers.note_projection(log.mailbox, projection)
         return projection.until
+
+    @staticmethod
+    async def _end_rebuild(publishers: Publishers, log: OpenLog) -> None:
+        """The node that rebuilds pages may be dead; if it lives it begins again."""
+
+        def plan(state: MailboxState, _token: bytes) -> tuple[None, Plan | None]:
+            return None, Plan(ended(state.head)) if state.head.rebuilding else None
+
+        await publishers.change(log.mailbox, lambda _: {}, plan)
+        await log.fresh()
 
     async def _tell(self, publishers: Publishers, log: OpenLog) -> None:
         await asyncio.sleep(self._settings.tell_after_seconds)

@@ -298,10 +298,12 @@ class Publisher:
         revision, projection = state.revision, self.projection
         head = plan.head
         if projection is not None:
+            # one from before a rebuild may have taken a page for empty that is not
+            lowest = head.lowest_page if projection.until < head.rebuilt else projection.lowest_page
             head = msgspec.structs.replace(
                 head,
                 projected=max(head.projected, projection.until),
-                lowest_page=max(head.lowest_page, projection.lowest_page),
+                lowest_page=max(head.lowest_page, lowest),
             )
         trims = head.projected - head.floor >= self._owner.trim_every
         if trims:
@@ -316,7 +318,10 @@ class Publisher:
             log.state = None
             raise
         if published.is_applied:
+            is_rebuilt = head.rebuilt > state.head.rebuilt
             state.advance(revision, head, plan.row)
+            if is_rebuilt:
+                log.state = None
             if self.projection is projection:
                 self.projection = None
             self._owner.published(log, state)

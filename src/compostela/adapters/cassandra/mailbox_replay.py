@@ -10,7 +10,7 @@ from compostela.adapters.cassandra.mailbox_states import TRIES, HistoryRow, Mail
 from compostela.base.errors import TemporaryFailure
 from compostela.core.mailbox.log_and_pages.entries import decode_images
 from compostela.core.mailbox.log_and_pages.head import FIRST_MODSEQ, Head
-from compostela.core.mailbox.log_and_pages.page import BUCKET_BITS, Level, page_of
+from compostela.core.mailbox.log_and_pages.page import BUCKET_BITS, Level, Page, page_of
 from compostela.core.mailbox.log_and_pages.replay import Difference, DifferenceKind, Replay
 from compostela.core.mailbox.log_and_pages.state import Restart
 
@@ -24,6 +24,23 @@ class Replayed:
     messages: int = 0
     differences: list[Difference] = field(default_factory=list)
 
+    def add(self, part: "Replayed") -> None:
+        """A part of the same mailbox."""
+        self.entries = max(self.entries, part.entries)
+        self.messages += part.messages
+        # each part finds the same holes
+        self.differences = list(dict.fromkeys(self.differences + part.differences))
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedPart:
+    """Messages of one partition of pages: the log up to the ModSeq of the pages, and the pages. Without both the log could not be
+    read to its end."""
+
+    found: Replayed
+    replay: Replay | None = None
+    pages: Sequence[Page] = ()
+
 
 async def replay(tables: MailboxTables, mailbox: str) -> Replayed:
     """Reads only; the mailbox may be at work. A mailbox with many messages is read in parts, with the whole log for each. Raises
@@ -31,15 +48,12 @@ async def replay(tables: MailboxTables, mailbox: str) -> Replayed:
     _, head = await tables.log.head(mailbox)
     found = Replayed()
     for first in range(0, head.uid_next, PART_UIDS):
-        part = await _part(tables, mailbox, first)
-        found.entries = max(found.entries, part.entries)
-        found.messages += part.messages
-        # each part finds the same holes
-        found.differences = list(dict.fromkeys(found.differences + part.differences))
+        found.add((await replay_part(tables, mailbox, first)).found)
     return found
 
 
-async def _part(tables: MailboxTables, mailbox: str, first: int) -> Replayed:
+async def replay_part(tables: MailboxTables, mailbox: str, first: int) -> ReplayedPart:
+    """Of the `PART_UIDS` messages from UID `first` on; raises as `replay`."""
     last = first + PART_UIDS - 1
     numbers = range(page_of(first), page_of(last) + 1)
     lost_at: Head | None = None
@@ -57,12 +71,13 @@ async def _part(tables: MailboxTables, mailbox: str, first: int) -> Replayed:
         except Restart:
             # the log was cut while it was read, unless its marks stay where they are
             if lost_at is not None and _marks(lost_at) == _marks(head):
-                return Replayed(0, 0, [Difference(0, replayed.at + 1, DifferenceKind.HOLE)])
+                return ReplayedPart(Replayed(0, 0, [Difference(0, replayed.at + 1, DifferenceKind.HOLE)]))
             lost_at = head
             await pause()
             continue
         pages = [state.pages[number] for number in numbers if number in state.pages]
-        return Replayed(replayed.entries, sum(map(len, pages)), await asyncio.to_thread(replayed.differences, pages))
+        differences = await asyncio.to_thread(replayed.differences, pages)
+        return ReplayedPart(Replayed(replayed.entries, sum(map(len, pages)), differences), replayed, pages)
     raise TemporaryFailure("the mailbox changes too fast to be compared")
 
 

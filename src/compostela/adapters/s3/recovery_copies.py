@@ -14,7 +14,10 @@ from compostela.adapters.s3.bodies import S3Blobs
 from compostela.base.errors import InvalidArgument, NotFound, TemporaryFailure
 from compostela.core.blob.model import Body, MemoryBody
 from compostela.core.recovery.ports import CopyName, ListedCopy, RecoveryCopy
+from compostela.model.flags import Flags
+from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import BlobId, MessageId
+from compostela.model.username import Username
 
 FOLDER = "recovery"
 MAX_PREFIX = 31
@@ -32,6 +35,10 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
     body_size: int
     body: bytes | None
     """None if it is an object of its own."""
+    system_flags: int = 0
+    keywords: tuple[str, ...] = ()
+    path: tuple[str, str, str] | None = None
+    """Namespace, user and name. This and the flags are missing in copies of older releases, which ignore them."""
 
 
 class _Frame(msgspec.Struct, frozen=True, array_like=True):
@@ -54,7 +61,16 @@ class S3RecoveryCopies:
 
     async def write(self, copy: RecoveryCopy) -> None:
         body = None if copy.name.blob is not None else await copy.body.read()
-        record = _Record(copy.user, copy.internal_date, copy.header, copy.body.size, body)
+        record = _Record(
+            copy.user,
+            copy.internal_date,
+            copy.header,
+            copy.body.size,
+            body,
+            copy.flags.system,
+            tuple(sorted(copy.flags.keywords)),
+            None if copy.path is None else (copy.path.namespace, copy.path.user.value, copy.path.name),
+        )
         name, data = _object(copy.name), _encoder.encode(record)
         coding, coded = await asyncio.to_thread(self._blobs.coding.encode, data, name)
         framed = _encoder.encode(_Frame(_VERSION, coding, len(data), coded))
@@ -84,7 +100,12 @@ class S3RecoveryCopies:
                 body = await self._blobs.find(name.blob, record.body_size)
             except NotFound as error:
                 raise TemporaryFailure(f"the body of a recovery copy is gone: {error}") from error
-        return RecoveryCopy(name, record.user, record.internal_date, record.header, body)
+        flags = Flags(record.system_flags, frozenset(record.keywords))
+        path = None
+        if record.path is not None:
+            namespace, user, mailbox = record.path
+            path = MailboxPath(namespace, Username.parse(user), mailbox)
+        return RecoveryCopy(name, record.user, record.internal_date, record.header, body, flags, path)
 
     async def remove(self, name: CopyName) -> None:
         await self._blobs.bucket.delete(_object(name))

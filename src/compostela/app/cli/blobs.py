@@ -31,11 +31,16 @@ def collect(client: Client) -> None:
 def restore_messages(client: Client, restore_after: str | None, header_blob_prefix: str, concurrency: int) -> None:
     """Bring back messages that the database has lost, from their recovery copies.
 
-    They come into the mailbox Restored-messages of their owners. Copies are written if `mailbox.blob.recovery.mode` of
+    They come into the mailboxes to which they came first, or, where there is none of that name now, into Restored-messages of their owners. Copies are written if `mailbox.blob.recovery.mode` of
     cassandra.properties says so."""
     chosen = {"headerBlobPrefix": header_blob_prefix, "concurrency": str(concurrency)}
     if restore_after is not None:
         chosen["restoreAfter"] = restore_after
     about = client.run_task("POST", f"/recovery?{urlencode(chosen)}")["additionalInformation"]
     restored, failed = about["restoredMessageCount"], about["failedMessageCount"]
-    client.show(about, f"{restored} messages restored, {failed} could not be; {about['presentMessageCount']} are there")
+    elsewhere = about["withoutMailboxCount"]
+    client.show(
+        about,
+        f"{restored} messages restored, {elsewhere} of them into Restored-messages since their mailboxes are gone; "
+        f"{failed} could not be; {about['presentMessageCount']} are there",
+    )

@@ -1,6 +1,6 @@
 """Tasks that compare what is kept twice about mailboxes, messages and mappings: names and arguments.
 
-All but `COMPARE_LOGS` are James's and mend what they find; that one only reports.
+All but `COMPARE_LOGS` are James's and mend what they find; that one mends if it is asked to.
 
 An edition that keeps nothing twice has none of them: embedded, one transaction writes everything. Distributed, `Stores.repairs` has the
 runners.
@@ -63,6 +63,14 @@ class SolveMappings:
     """Mappings, and the sources of each target."""
 
 
+class CompareMode(StrEnum):
+    REPORT = "report"
+    REPAIR = "repair"
+
+
 @dataclass(frozen=True, slots=True)
 class CompareLogs:
     """The logs of mailboxes, with their pages."""
+
+    mode: CompareMode = CompareMode.REPORT
+    """With `REPAIR` pages are written anew where the log tells that they are wrong."""

@@ -62,12 +62,14 @@ class FlagsRow(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message to append. `structure` is the stored form of the offset scanner's notes (`compostela.mime.structure`),
-    computed once by the caller; `internal_date` in epoch seconds."""
+    computed once by the caller; `internal_date` in epoch seconds. `path` is the name by which the caller found the mailbox, for a recovery
+    copy: the store looks up none."""
 
     content: MessageContent
     structure: bytes
     internal_date: int
     flags: Flags = NO_FLAGS
+    path: MailboxPath | None = None
 
 
 class Appended(NamedTuple):

@@ -283,7 +283,7 @@ class MailboxSession:
         """Store a message; it is durable when this returns. `internal_date` is epoch seconds, now by default."""
         spelled = await self.check_append(mailbox, flags, content.size)
         date = int(self._service.clock.now()) if internal_date is None else internal_date
-        message = NewMessage(content, await self._service.structures.of(content), date, spelled)
+        message = NewMessage(content, await self._service.structures.of(content), date, spelled, mailbox.path)
         return (await self._store.append(mailbox.id, [message], effect))[0]
 
     async def deliver(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from compostela.core.blob.model import Body, MessageContent
+from compostela.model.flags import NO_FLAGS, Flags
+from compostela.model.mailbox_path import MailboxPath
 from compostela.model.numbers import BlobId, MessageId
 
 
@@ -29,6 +31,10 @@ class RecoveryCopy:
     internal_date: int
     header: bytes
     body: Body
+    flags: Flags = NO_FLAGS
+    """Those with which the message came; later changes are not in the copy."""
+    path: MailboxPath | None = None
+    """The name that the mailbox had then; None in a copy of an older release."""
 
     @property
     def content(self) -> MessageContent:

@@ -1,7 +1,7 @@
 """The task that brings back messages which the database has lost.
 
-Each comes into the mailbox `Restored-messages` of the owner of the mailbox that it came to first, unread. The same octets come once for an owner: the
-append has a key made from them. Then its copy goes, for the new message has one of its own. So the task may be cut off and run again.
+Each comes into the mailbox to which it came first, with its first flags, or into `Restored-messages` of its owner if no mailbox has that name now. The same
+octets come once into a mailbox: the append has a key made from them. Then its copy goes, for the new message has one of its own. So the task may be cut off and run again.
 """
 
 import logging
@@ -13,6 +13,7 @@ import msgspec
 from compostela.base.concurrency import side_by_side
 from compostela.base.errors import CompostelaError, NotFound, TemporaryFailure
 from compostela.core.idempotency import Effect
+from compostela.core.mailbox.model import Mailbox
 from compostela.core.mailbox.session import MailboxSession
 from compostela.core.recovery.ports import CopyName, ListedCopy, Recovery, RecoveryCopy
 from compostela.core.tasks.model import Json
@@ -47,6 +48,8 @@ class _Progress(msgspec.Struct):
     looked: int = 0
     present: int = 0
     restored: int = 0
+    homeless: int = 0
+    """Of the restored ones those in `RESTORED`."""
     failed: int = 0
     named: list[str] = []
 
@@ -91,19 +94,27 @@ class RestoreMessagesTask(TaskRunner[RestoreMessages]):
             _note_failure(message, error, progress)
             return
         try:
-            await self._restore(copy)
+            await self._restore(copy, progress)
         except CompostelaError as error:
             _note_failure(message, error, progress)
-        else:
-            progress.restored += 1
 
-    async def _restore(self, copy: RecoveryCopy) -> None:
-        mailbox = await self._mailboxes.find_or_create(MailboxPath.personal(Username.parse(copy.user), RESTORED))
+    async def _restore(self, copy: RecoveryCopy, progress: _Progress) -> None:
+        first = None if copy.path is None else await self._first_mailbox(copy.path)
+        rest = MailboxPath.personal(Username.parse(copy.user), RESTORED)
+        mailbox = first or await self._mailboxes.find_or_create(rest)
         digest = blake2b(copy.header + copy.body.digest, digest_size=16).hexdigest()
         effect = Effect(_ENTRY, EffectKey(digest))
-        await self._mailboxes.append(mailbox, copy.content, internal_date=copy.internal_date, effect=effect)
+        await self._mailboxes.append(mailbox, copy.content, copy.flags, copy.internal_date, effect)
         await self._copies.remove(copy.name)
-        _log.info("restored a message: message=%s user=%s", copy.name.message, copy.user)
+        progress.restored += 1
+        progress.homeless += first is None
+        _log.info("restored a message: message=%s user=%s mailbox=%s", copy.name.message, copy.user, mailbox.path.name)
+
+    async def _first_mailbox(self, path: MailboxPath) -> Mailbox | None:
+        try:
+            return await self._mailboxes.find(path)
+        except NotFound:
+            return None
 
 
 def _note_failure(message: MessageId, error: CompostelaError, progress: _Progress) -> None:
@@ -122,6 +133,7 @@ def _information(arguments: RestoreMessages, progress: _Progress) -> Json:
         "processedCopyCount": progress.looked,
         "presentMessageCount": progress.present,
         "restoredMessageCount": progress.restored,
+        "withoutMailboxCount": progress.homeless,
         "failedMessageCount": progress.failed,
         "failedMessages": progress.named,
         "runningOptions": {

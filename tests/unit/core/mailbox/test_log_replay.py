@@ -15,7 +15,8 @@ from compostela.core.mailbox.log_and_pages.entries import (
     pack_ranges,
 )
 from compostela.core.mailbox.log_and_pages.head import FIRST_MODSEQ
-from compostela.core.mailbox.log_and_pages.page import Page
+from compostela.core.mailbox.log_and_pages.page import Level, Page
+from compostela.core.mailbox.log_and_pages.rebuild import mended
 from compostela.core.mailbox.log_and_pages.replay import Difference, DifferenceKind, Replay
 from compostela.model.flags import NO_FLAGS, Flags, SystemFlag
 from compostela.model.uid_set import UidSet
@@ -49,11 +50,15 @@ def page_of(steps: list[Step]) -> Page:
     return page
 
 
-def compared(log: list[Step], page: Page, after: int = FIRST_MODSEQ) -> list[Difference]:
+def replayed(log: list[Step], after: int) -> Replay:
     replay = Replay(1, 511, after)
     for entry, image in log:
         replay.take([entry], [image])
-    return replay.differences([page])
+    return replay
+
+
+def compared(log: list[Step], page: Page, after: int = FIRST_MODSEQ) -> list[Difference]:
+    return replayed(log, after).differences([page])
 
 
 @pytest.mark.parametrize(
@@ -82,3 +87,39 @@ def test_a_log_whose_beginning_is_gone_tells_of_what_it_names() -> None:
     assert compared(LOG[2:], page_of(LOG[:3]), after=3) == [Difference(2, 3, DifferenceKind.UNEXPECTED)]
     # never named: it was added before the log begins
     assert compared(LOG[3:], page_of(LOG), after=4) == []
+
+
+@pytest.mark.parametrize(
+    ("log", "after", "applied", "restored", "corrected", "removed"),
+    [
+        (LOG, FIRST_MODSEQ, LOG, [], [], []),
+        (LOG, FIRST_MODSEQ, [], [1], [], []),
+        (LOG, FIRST_MODSEQ, LOG[:2], [], [1], [2]),
+        (LOG, FIRST_MODSEQ, [*LOG, added(6, 3)], [], [], [3]),
+        # the log begins later: of a message that it does not name it tells nothing
+        (LOG[2:], 3, [LOG[0], LOG[1], added(5, 3)], [], [1], [2]),
+        ([added(5, 4)], 4, [*LOG[:3], added(5, 4), added(6, 5)], [], [], [5]),
+        # a change before the hole need not be the last one
+        ([*LOG[:2], seen(5, 2)], FIRST_MODSEQ, LOG[1:2], [], [2], []),
+        ([*LOG, added(7, 3)], FIRST_MODSEQ, [LOG[0]], [3], [], []),
+        ([*LOG, seen(6, 1)], FIRST_MODSEQ, [LOG[0]], [], [], []),
+    ],
+    ids=["sound", "lost", "old", "never came", "cut", "cut, never came", "hole", "hole, came later", "contradictory"],
+)  # fmt: skip
+def test_pages_are_mended_where_the_log_tells(
+    log: list[Step], after: int, applied: list[Step], restored: list[int], corrected: list[int], removed: list[int]
+) -> None:
+    replay, page = replayed(log, after), page_of(applied)
+    found = mended(replay, page)
+    if found is None:
+        assert [restored, corrected, removed] == [[], [], []]
+        return
+    assert [list(found.restored), list(found.corrected)] == [restored, corrected]
+    assert [row.uid for row in found.removed] == removed
+    again = Page.decoded(0, found.cells, Level.FACTS)
+    assert again.version == replay.at
+    assert mended(replay, again) is None
+
+
+def test_an_expunge_that_is_told_again_is_no_contradiction() -> None:
+    assert compared([*LOG, expunged(6, 2)], page_of(LOG)) == []

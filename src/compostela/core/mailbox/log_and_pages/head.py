@@ -17,7 +17,9 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
     `projected`: the pages show every change up to this ModSeq. `floor`: rows of the log up to this one are gone. `kept_from`:
     listeners can read the changes after this one. `lowest_page`: no page below has a message. `taken`: the token and the
-    answer of the last `take_recent`. `is_closed`: the mailbox was empty and is being deleted; no message comes any more."""
+    answer of the last `take_recent`. `is_closed`: the mailbox was empty and is being deleted; no message comes any more.
+    `rebuilding`: pages are being written anew at this ModSeq, 0 if none are; a projector ends that before it writes.
+    `rebuilt`: that of the last rebuild; states from before it may have wrong pages."""
 
     user: str
     uid_next: int = 1
@@ -36,6 +38,8 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     lowest_page: int = 0
     taken: tuple[bytes, int] | None = None
     is_closed: bool = False
+    rebuilding: int = 0
+    rebuilt: int = 0
 
     def outside(self) -> MailboxHead:
         """As the port shows it."""

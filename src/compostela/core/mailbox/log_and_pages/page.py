@@ -5,7 +5,7 @@ The octets of the cells depend on nothing but the messages, so two projectors wr
 
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -126,6 +126,21 @@ class Page:
             page._decode_flags(cells.flags)
         if level >= Level.FACTS:
             page._decode_facts(cells.facts)
+        return page
+
+    @classmethod
+    def of(cls, number: int, version: int, rows: Iterable[MessageRow]) -> "Page":
+        """With these messages, in UID order."""
+        page = cls(number)
+        page.version = version
+        for row in rows:
+            page.bitmap |= 1 << (row.uid - page.first_uid)
+            page.modseqs.append(row.modseq)
+            page.flags.append(row.flags)
+            page.sizes.append(row.size)
+            page.internal_dates.append(row.internal_date)
+            page.save_dates.append(row.save_date)
+            page.ids.append(bytes.fromhex(row.message_id))
         return page
 
     def _decode_flags(self, cell: bytes | None) -> None:

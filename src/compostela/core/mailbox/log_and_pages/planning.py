@@ -82,7 +82,7 @@ def plan_additions(head: Head, additions: Sequence[Addition]) -> tuple[Plan, lis
     answers = []
     for addition in additions:
         answers.append((head.uid_next, head.modseq + 1))
-        for messages in _steps(addition.messages):
+        for messages in steps(addition.messages):
             entries.append(Added(head.modseq + 1, addition.token, head.uid_next, pack_messages(messages)))
             head = head.counting(((flags, facts.size) for flags, facts in messages), 1)
             head = msgspec.structs.replace(
@@ -124,7 +124,7 @@ def plan_flags(
         updated.append(row)
     entries: list[Entry] = []
     images: list[Image] = []
-    for step in _steps(changed):
+    for step in steps(changed):
         modseq = head.modseq + 1
         ranges = pack_ranges(UidSet.of(uid for _, uid, _, _, _ in step))
         entries.append(FlagsChanged(modseq, token, ranges, MODES.index(mode), pack_flags(given)))
@@ -161,7 +161,7 @@ def plan_removal(
         return RemovalPlan(UidSet())
     entries: list[Entry] = []
     images: list[Image] = []
-    for step in _steps(gone):
+    for step in steps(gone):
         entries.append(Expunged(head.modseq + 1, token, pack_ranges(UidSet.of(uid for uid, _, _ in step))))
         images.append(pack_messages((flags, facts) for _, flags, facts in step))
         head = head.counting(((flags, facts.size) for _, flags, facts in step), -1)
@@ -182,6 +182,7 @@ def plan_recent(head: Head, token: bytes) -> Plan | None:
     return Plan(msgspec.structs.replace(head, first_recent=head.uid_next, recent=0, taken=taken))
 
 
-def _steps(messages: Sequence[T]) -> Iterator[Sequence[T]]:
+def steps(messages: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut so that each part may have one ModSeq."""
     for start in range(0, len(messages), MAX_MESSAGES_OF_A_MODSEQ):
         yield messages[start : start + MAX_MESSAGES_OF_A_MODSEQ]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from compostela.core.mailbox.log import Change, LogEntry
-from compostela.core.mailbox.log_and_pages.entries import Entry, Image, log_entries
+from compostela.core.mailbox.log_and_pages.entries import Added, Entry, Image, log_entries, uids_of
+from compostela.core.mailbox.log_and_pages.head import FIRST_MODSEQ
 from compostela.core.mailbox.log_and_pages.page import Page
 from compostela.core.mailbox.model import MessageRow
 
@@ -47,6 +48,11 @@ class Replay:
         """The ModSeq of the last entry that was taken."""
         self._known: dict[int, MessageRow | None] = {}
         """None for a message that went."""
+        self._contradicted: set[int] = set()
+        self._sure_after = after
+        """No change after this ModSeq is missing."""
+        self._all_from = 1 if after <= FIRST_MODSEQ else None
+        """The log names all messages from this UID on; None for none."""
         self._differences: list[Difference] = []
         self.entries = 0
 
@@ -56,6 +62,9 @@ class Replay:
             self.entries += 1
             if entry.modseq > self.at + 1:
                 self._differences.append(Difference(0, self.at + 1, DifferenceKind.HOLE))
+                self._sure_after, self._all_from = entry.modseq - 1, None
+            if self._all_from is None and isinstance(entry, Added):
+                self._all_from = uids_of(entry)[0][0]
             self.at = max(self.at, entry.modseq)
             for told in log_entries(entry, image):
                 if self._first_uid <= told.uid <= self._last_uid:
@@ -64,6 +73,7 @@ class Replay:
     def _change(self, told: LogEntry) -> None:
         if told.uid in self._known and not _follows(told, self._known[told.uid]):
             self._differences.append(Difference(told.uid, told.modseq, DifferenceKind.CONTRADICTORY))
+            self._contradicted.add(told.uid)
         self._known[told.uid] = None if told.change is Change.EXPUNGED else _row_after(told)
 
     def differences(self, pages: Iterable[Page]) -> list[Difference]:
@@ -84,6 +94,23 @@ class Replay:
         ]
         return sorted(found)
 
+    def named(self, first: int, last: int) -> set[int]:
+        """The UIDs in an inclusive range that the log names."""
+        return {uid for uid in self._known if first <= uid <= last}
+
+    def right(self, uid: int, shown: MessageRow | None) -> MessageRow | None:
+        """The message as it should be, None if it should not be there. Where the log does not tell, or contradicts itself, it
+        is what the pages show."""
+        if uid not in self._known:
+            never_came = self._all_from is not None and uid >= self._all_from
+            return None if never_came else shown
+        known = self._known[uid]
+        if known is None:
+            # an expunged message never comes back, whatever the log lacks
+            return None
+        is_sure = known.modseq > self._sure_after and uid not in self._contradicted
+        return known if is_sure else shown
+
     def _compared(self, row: MessageRow) -> DifferenceKind | None:
         if row.uid not in self._known:
             return DifferenceKind.UNEXPECTED if row.modseq > self._after else None
@@ -99,6 +126,9 @@ def _row_after(told: LogEntry) -> MessageRow:
 
 def _follows(told: LogEntry, known: MessageRow | None) -> bool:
     """Whether an entry begins where the one before it ended."""
+    if known is None and told.change is Change.EXPUNGED:
+        # pages showed it still, and a rebuild told clients that it is gone
+        return True
     if known is None or told.flags_before is None:
         return False
     before = _row_after(told)._replace(modseq=known.modseq, flags=told.flags_before)

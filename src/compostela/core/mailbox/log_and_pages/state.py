@@ -35,7 +35,7 @@ class Hole(Exception):
 
 
 class Restart(Exception):
-    """The log no longer reaches back to the state: it has to be read anew."""
+    """The log no longer reaches back to the state, or pages were rebuilt: it has to be read anew."""
 
 
 class StaleState(Exception):
@@ -77,6 +77,8 @@ class MailboxState:
         """Bring the state up to date with rows after its ModSeq. Raises `Hole` and `Restart`; then nothing has changed."""
         if news.revision <= self.revision:
             return
+        if news.head.rebuilt > self.head.rebuilt:
+            raise Restart
         rows = [row for row in news.rows if self.head.modseq < row.modseq <= news.head.modseq]
         try:
             check_dense(rows, self.head.modseq, news.head.modseq)

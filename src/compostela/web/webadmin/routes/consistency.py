@@ -17,6 +17,7 @@ from compostela.core.mailbox.consistency import (
     SOLVE_MAPPINGS,
     SOLVE_MESSAGES,
     CompareLogs,
+    CompareMode,
     CountedFlag,
     RecomputeCounters,
     SolveFlags,
@@ -57,7 +58,8 @@ class ConsistencyRoutes:
         `RecomputeMailboxCounters`,
         `SolveMessageDeletedInconsistencies` and `SolveMessageRecentInconsistencies` count messages. `autoMerge` and
         `trustMessageProjection` are accepted and reported. `CompareLogs`, which James has not, carries the kept log of each mailbox out again,
-        compares the result with what is stored and reports the differences; it mends nothing."""
+        compares the result with what is stored and reports the differences; with `mode=repair` (default: `report`) it also writes anew what the log
+        tells to be wrong."""
         match chosen_of(request, "task", _MAILBOX_TASKS):
             case "SolveInconsistencies":
                 if request.headers.get(CONFIRMATION) != CONFIRMED:
@@ -75,7 +77,10 @@ class ConsistencyRoutes:
             case "SolveMessageRecentInconsistencies":
                 return await self._submitted(SOLVE_FLAGS, SolveFlags(CountedFlag.RECENT))
             case _:
-                return await self._submitted(COMPARE_LOGS, CompareLogs())
+                mode = CompareMode.REPORT
+                if "mode" in request.query_params:
+                    mode = CompareMode(chosen_of(request, "mode", tuple(CompareMode)))
+                return await self._submitted(COMPARE_LOGS, CompareLogs(mode))
 
     async def messages(self, request: Request) -> Response:
         """A task that compares messages and the places where they are noted (`task=SolveInconsistencies`), `messagesPerSecond` at

@@ -24,8 +24,8 @@ class RecoveryRoutes:
         return [Route("/recovery", self.restore, methods=["POST"])]
 
     async def restore(self, request: Request) -> Response:
-        """A task that puts messages which the database has lost into the mailbox `Restored-messages` of their owners, from their recovery
-        copies. `restoreAfter` chooses copies that were written since (an ISO date and time with its zone), `headerBlobPrefix` messages
+        """A task that puts messages which the database has lost back into their mailboxes, or into `Restored-messages` of their owners
+        where no mailbox has the name, from their recovery copies. `restoreAfter` chooses copies that were written since (an ISO date and time with its zone), `headerBlobPrefix` messages
         whose ids begin with these hexadecimal digits, and `concurrency` how many are restored at once. 400 in an edition without
         copies."""
         prefix = request.query_params.get("headerBlobPrefix", "")
