@@ -15,19 +15,8 @@ from compostela.testing.clock import FakeClock
 from compostela.testing.mails import a_mail
 from tests.contracts.distance import SKEW_SECONDS, Faulty
 from tests.distributed.queue.kit import SECONDS, QueueNode
+from tests.distributed.queue.loss import is_lost, taken, vhost_of, wipe_broker
 from tests.distributed.queue.rabbit import make_vhost, remove_vhost
-
-
-def vhost_of(uri: str) -> str:
-    return uri.rpartition("/")[2]
-
-
-async def taken(node: QueueNode, count: int) -> set[str]:
-    """The names of the next mails, which are done."""
-    queue = node.queues.queue("spool")
-    items = [await asyncio.wait_for(queue.dequeue(), SECONDS) for _ in range(count)]
-    await asyncio.gather(*(item.done() for item in items))
-    return {item.mail.name for item in items}
 
 
 async def test_what_the_broker_lost_is_handed_out_again(node: QueueNode, broker_uri: str, clock: FakeClock) -> None:
@@ -63,7 +52,7 @@ async def test_mail_is_accepted_while_the_broker_is_away(node: QueueNode, broker
     queue = node.queues.queue("spool")
     vhost = vhost_of(broker_uri)
     await asyncio.to_thread(remove_vhost, vhost)
-    await _is_lost(node)
+    await is_lost(node)
     for number in range(3):
         await queue.enqueue(a_mail(str(number)))
     await asyncio.to_thread(make_vhost, vhost)
@@ -96,26 +85,6 @@ async def swept(node: QueueNode) -> int:
                 return await node.queues.sweep()
             except TemporaryFailure:
                 await node.is_connected()
-
-
-async def wipe_broker(uri: str, *nodes: QueueNode) -> None:
-    """All that the broker has is gone when this returns, and the nodes are connected to it again."""
-    await asyncio.to_thread(remove_vhost, vhost_of(uri))
-    for node in nodes:
-        await _is_lost(node)
-    await asyncio.to_thread(make_vhost, vhost_of(uri))
-    for node in nodes:
-        await node.is_connected()
-
-
-async def _is_lost(node: QueueNode) -> None:
-    async with asyncio.timeout(SECONDS):
-        while True:
-            try:
-                await node.broker.check()
-            except TemporaryFailure:
-                return
-            await asyncio.sleep(0.005)
 
 
 async def test_an_unknown_outcome_is_repeated_under_its_key(queues: MailQueues, faulty: Faulty) -> None:

@@ -18,7 +18,7 @@ from compostela.testing.mails import a_mail
 from compostela.testing.waiting import eventually
 from tests.distributed.cassandra_faults import FaultySession
 from tests.distributed.queue.kit import SECONDS, QueueNode
-from tests.distributed.queue.test_broker_away import taken, wipe_broker
+from tests.distributed.queue.loss import taken, wipe_broker
 
 ROW, ROW_OF_EFFECT, LINE = "UPDATE queue_entry USING TIMESTAMP 1", "IF revision = null", "SELECT entry FROM queue_line"
 

@@ -16,7 +16,7 @@ from compostela.adapters.cassandra.queue_calls import Calls
 from compostela.adapters.cassandra.queue_count import QueueCount
 from compostela.adapters.cassandra.queue_hand import Hand, Message, Waiting, decode_message, encode_message
 from compostela.adapters.cassandra.queue_listing import entries_of
-from compostela.adapters.cassandra.queue_minutes import WRITE_SECONDS, SettledMinutes
+from compostela.adapters.cassandra.queue_minutes import SettledMinutes
 from compostela.adapters.cassandra.queue_nodes import Nodes
 from compostela.adapters.cassandra.queue_release import release_until
 from compostela.adapters.cassandra.queue_rows import MADE, QUEUED, Entry, Facts, Note, QueueRows, facts_of
@@ -40,7 +40,6 @@ _log = logging.getLogger(__name__)
 FIRST_PAUSE_SECONDS = 1.0
 """An entry that cannot be read, or not be written back, is tried again after this time; the pause doubles each time."""
 MAX_PAUSE_SECONDS = 900.0
-_TOO_LONG = "a mail took too long to be stored"
 MAX_UNPUBLISHED = 10_000
 """Entries that are published when the broker is back; the sweeper finds those beyond."""
 
@@ -146,7 +145,7 @@ class ClusterQueue:
                 return entry
         stored = await self._rows.encoded(mail)
         try:
-            is_new = await self._store(entry, facts, stored, is_made=effect is not None)
+            is_new = await self._rows.store(entry, facts, stored, is_made=effect is not None)
         except TemporaryFailure:
             self._count.be_unsure()
             raise
@@ -159,28 +158,6 @@ class ClusterQueue:
         self.is_used = True
         self._enqueued.inc()
         return entry
-
-    async def _store(self, entry: EntryId, facts: Facts, stored: bytes, *, is_made: bool) -> bool:
-        """Writes the row and where it is found. Fails if that took long: see `queue_minutes`. False if the entry is there."""
-        clock, began = asyncio.get_running_loop().time, asyncio.get_running_loop().time()
-        if is_made:
-            # the sweeper finds an entry by its line, so the line comes first
-            await self._rows.add_line(self.name, facts.minute, entry)
-            if clock() - began > WRITE_SECONDS:
-                raise TemporaryFailure(_TOO_LONG)
-            if not await self._rows.insert_once(entry, facts, stored):
-                return False
-        else:
-            insert, add_line = self._rows.insert, self._rows.add_line
-            await asyncio.gather(insert(entry, facts, stored), add_line(self.name, facts.minute, entry))
-            if clock() - began > WRITE_SECONDS:
-                # its caller comes again, with another entry
-                await self._rows.end(entry)
-                raise TemporaryFailure(_TOO_LONG)
-        if facts.due_at:
-            # the scheduler drops what has no row. What comes to lie between these two writes is found by the sweeper
-            await self._rows.add_due(self.name, facts.due_at, entry, 1)
-        return True
 
     async def _publish(self, entry: EntryId, revision: int, facts: Facts) -> None:
         """Never raises: the entry is durable, and comes when the broker is back."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from compostela.adapters.cassandra.queue_minutes import DUE, LINES, Minutes
+from compostela.adapters.cassandra.queue_minutes import DUE, LINES, WRITE_SECONDS, Minutes
 from compostela.adapters.cassandra.session import CassandraSession, Row
 from compostela.base.clock import Clock
 from compostela.base.errors import TemporaryFailure
@@ -33,6 +33,7 @@ BUCKETS = 16
 READS_AT_ONCE = 128
 REMEMBERED_SECONDS = 10 * 86400
 """How long an effect is known to have happened after its entry has ended: longer than any run."""
+_TOO_LONG = "a mail took too long to be stored"
 _HANDINGS = 1 << 20
 """Times that one revision may be handed out and given back."""
 
@@ -165,6 +166,28 @@ class QueueRows:
         envelope, header, octets, blob, size = _stored(stored)
         body: Body = MemoryBody(octets) if octets is not None else self._bodies.body(BlobId(blob), size)
         return codec.decode(envelope, MessageContent(header, body))
+
+    async def store(self, entry: EntryId, facts: Facts, stored: bytes, *, is_made: bool) -> bool:
+        """Writes the row and where it is found. Fails if that took long: see `queue_minutes`. False if the entry is there."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        if is_made:
+            # the sweeper finds an entry by its line, so the line comes first
+            await self.add_line(facts.queue, facts.minute, entry)
+            if clock() - began > WRITE_SECONDS:
+                raise TemporaryFailure(_TOO_LONG)
+            if not await self.insert_once(entry, facts, stored):
+                return False
+        else:
+            await asyncio.gather(self.insert(entry, facts, stored), self.add_line(facts.queue, facts.minute, entry))
+            if clock() - began > WRITE_SECONDS:
+                # its caller comes again, with another entry
+                await self.end(entry)
+                raise TemporaryFailure(_TOO_LONG)
+        if facts.due_at:
+            # the scheduler drops what has no row. What comes to lie between these two writes is found by the sweeper
+            await self.add_due(facts.queue, facts.due_at, entry, 1)
+        return True
 
     async def insert(self, entry: EntryId, facts: Facts, mail: bytes) -> None:
         await self.session.write(_INSERT, _encode(facts), mail, entry)
