@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from compostela.adapters.cassandra import queue as cluster_queue
+from compostela.adapters.cassandra import queue_rows
 from compostela.adapters.cassandra.queue_minutes import DUE, LINES, NAMED_SECONDS, SETTLED_SECONDS, SettledMinutes
 from compostela.adapters.cassandra.session import CassandraSession, Request
 from compostela.base.errors import TemporaryFailure
@@ -183,7 +183,7 @@ async def test_what_took_too_long_to_be_stored_is_refused_and_does_not_come(
 ) -> None:
     """A sweeper may have seen the line without the row, and removed it."""
     queue = node.queues.queue("spool")
-    monkeypatch.setattr(cluster_queue, "WRITE_SECONDS", 0.0)
+    monkeypatch.setattr(queue_rows, "WRITE_SECONDS", 0.0)
     with pytest.raises(TemporaryFailure, match="too long"):
         await queue.enqueue(a_mail())
     assert [
