@@ -77,6 +77,22 @@ async def test_what_is_in_work_when_the_broker_is_lost_is_neither_doubled_nor_a_
     assert await queue.size() == 0
 
 
+async def test_what_waits_after_a_failure_when_the_broker_is_lost_is_not_forgotten(
+    node: QueueNode, node_elsewhere: QueueNode, broker_uri: str, clock: FakeClock, faulty: Faulty
+) -> None:
+    """Its row says that this node has it in work, so no other one takes it."""
+    queue = node.queues.queue("spool")
+    await queue.enqueue(a_mail())
+    item = await asyncio.wait_for(queue.dequeue(), SECONDS)
+    with faulty.refuses():
+        await item.retry(item.mail)
+    await wipe_broker(broker_uri, node, node_elsewhere)
+    clock.advance(3600)
+    assert await swept(node_elsewhere) == 0
+    assert await taken(node, 1) == {item.mail.name}
+    assert await queue.size() == 0
+
+
 async def swept(node: QueueNode) -> int:
     """RabbitMQ 4 may end a connection once more that consumes from a queue while another node declares it."""
     async with asyncio.timeout(SECONDS):

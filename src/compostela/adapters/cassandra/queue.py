@@ -214,8 +214,11 @@ class ClusterQueue:
             self._hand.put(waiting)
 
     def _on_lost(self) -> None:
-        """The broker hands to others what waits here. What is in work stays in work."""
-        self._hand.take_all()
+        """The broker hands to others what waits here. What is in work stays in work, and what waits after a failure stays here: its row may
+        say that this process has it in work, and then no other takes it."""
+        for waiting in self._hand.take_all():
+            if waiting.pause_seconds:
+                self._hand.put(waiting)
         self._asking.clear()
 
     async def dequeue(self, turn: Turn | None = None) -> ClusterQueueItem:
