@@ -202,7 +202,7 @@ class ClusterQueue:
             self._calls.later(old.ack())
             return
         if known is not None and held is None:
-            self._calls.later(known.handed.ack())  # its place at the broker would be taken up for nothing
+            self._calls.later(known.handed.ack())  # or it would count for the prefetch until the connection ends
         waiting = Waiting(message, handed, asyncio.get_running_loop().time())
         if handed.is_redelivered or message.deaths >= SUSPECT_DEATHS:
             self._asking.add(waiting)

@@ -40,7 +40,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """A minute since the epoch, by the clock of whoever named it."""
+    """A minute since the epoch, by the clock of the process that named it."""
 
     number: int
     names: tuple[int, ...]

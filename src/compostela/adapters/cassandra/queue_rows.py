@@ -185,7 +185,7 @@ class QueueRows:
                 await self.end(entry)
                 raise TemporaryFailure(_TOO_LONG)
         if facts.due_at:
-            # the scheduler drops what has no row. What comes to lie between these two writes is found by the sweeper
+            # after the row, since the scheduler removes due rows of entries that have none. If this process dies in between, the sweeper finds the entry
             await self.add_due(facts.queue, facts.due_at, entry, 1)
         return True
 
@@ -256,7 +256,7 @@ class QueueRows:
         return sorted(found, key=lambda pair: (pair[1].facts.enqueued_at, pair[1].facts.place))
 
     async def is_left_over(self, entry: EntryId, minute: int, now: float) -> bool:
-        """Whether the line of an entry in a minute that is settled leads nowhere, and never will."""
+        """Whether the line of an entry in a settled minute may be removed: no entry belongs to it now, and none will later."""
         row = await self.session.first(_LOOK, entry)
         if row is not None and _is_alive(row):
             return _facts(row[1]).minute != minute  # another run made it, and wrote its own line first

@@ -80,7 +80,7 @@ async def _tidy(queue: str, minute: Minute, alive: set[EntryId], rows: QueueRows
     """Removes the lines of entries that have ended, and the minute when it is empty."""
     lines = await rows.lines(queue, minute.number)
     if not await rows.minutes.are_all(queue, LINES, minute):
-        return  # a process whose clock is behind came to it: of what it is writing, the line may be there and the row not yet
+        return  # a process with a slow clock writes into this minute now: it may have written the line of an entry, and not yet its row
     left_over = [entry for entry in lines if entry not in alive and await rows.is_left_over(entry, minute.number, now)]
     for entry in left_over:
         await rows.remove_line(queue, minute.number, entry)

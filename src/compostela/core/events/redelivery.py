@@ -44,7 +44,7 @@ class _Progress(msgspec.Struct):
 
 class _Redelivery(TaskRunner[A]):
     """Goes on after a crash with the letters that are left: one that was redelivered is gone, and counts for the limit. Groups go side
-    by side: one that is slow or hangs holds up no other."""
+    by side: none waits for one that is slow or hangs."""
 
     def __init__(self, letters: DeadLetters, listeners: Listeners) -> None:
         self._letters = letters

@@ -45,39 +45,50 @@ async def small_body(content: MessageContent) -> bytes | None:
     """The body of a message that is written in one piece, None of a longer one. Raises `Unreadable`."""
     if content.size >= WRITE_BYTES:
         return None
-    try:
-        return await content.body.read()
-    except TemporaryFailure as error:
-        raise Unreadable(str(error)) from error
+    return b"".join([chunk async for chunk in body_chunks(content)])
+
+
+class _Look:
+    """One look at the octets of a body, which come in pieces."""
+
+    __slots__ = ("_bare", "_has_long_lines", "_has_nul", "_held", "_is_ascii", "_line")
+
+    def __init__(self) -> None:
+        self._is_ascii = True
+        self._has_long_lines = self._has_nul = self._bare = False
+        self._held = self._line = b""
+
+    def at(self, chunk: bytes) -> None:
+        self._is_ascii = self._is_ascii and chunk.isascii()
+        if not self._has_long_lines:
+            lines = self._line + chunk
+            self._line = lines[lines.rfind(b"\n") + 1 :]
+            self._has_long_lines = has_long_line(lines)
+        self._has_nul = self._has_nul or b"\x00" in chunk
+        if not self._bare:
+            data = self._held + chunk
+            self._held = b"\r" if data.endswith(b"\r") else b""
+            self._bare = has_bare_line_ends(data[:-1] if self._held else data)
+
+    def shape(self, header: bytes) -> Shape:
+        return Shape(
+            header.isascii() and self._is_ascii,
+            self._is_ascii,
+            self._has_long_lines,
+            self._has_nul or b"\x00" in header,
+            self._bare or bool(self._held),
+        )
 
 
 async def shape_of(content: MessageContent, body: bytes | None = None) -> Shape:
     """One look at all octets, in bounded pieces; `body` is the whole body if it is at hand. Raises `Unreadable`."""
-    header = content.header
+    look = _Look()
     if body is not None:
-        body_is_ascii = body.isascii()
-        return Shape(
-            header.isascii() and body_is_ascii,
-            body_is_ascii,
-            has_long_line(body),
-            b"\x00" in header or b"\x00" in body,
-            has_bare_line_ends(body),
-        )
-    is_ascii, has_long_lines, bare = True, False, False
-    has_nul = b"\x00" in header
-    held = line = b""
-    async for chunk in body_chunks(content):
-        is_ascii = is_ascii and chunk.isascii()
-        if not has_long_lines:
-            lines = line + chunk
-            line = lines[lines.rfind(b"\n") + 1 :]
-            has_long_lines = has_long_line(lines)
-        has_nul = has_nul or b"\x00" in chunk
-        if not bare:
-            data = held + chunk if held else chunk
-            held = b"\r" if data.endswith(b"\r") else b""
-            bare = has_bare_line_ends(data[:-1] if held else data)
-    return Shape(header.isascii() and is_ascii, is_ascii, has_long_lines, has_nul, bare or bool(held))
+        look.at(body)
+    else:
+        async for chunk in body_chunks(content):
+            look.at(chunk)
+    return look.shape(content.header)
 
 
 async def message_lines(header: bytes, content: MessageContent, converted: bytes | None) -> AsyncIterator[bytes]:

@@ -204,8 +204,8 @@ class Deliverer:
         bounce.attributes[IS_DELIVERY_PERMANENT_ERROR] = permanent
         if refusal.code:
             bounce.attributes[DELIVERY_ERROR_CODE] = refusal.code
-        if refusal.enhanced:
-            bounce.attributes[DELIVERY_STATUS] = refusal.enhanced
+        # empty too: the mail may have the status of an earlier refusal
+        bounce.attributes[DELIVERY_STATUS] = refusal.enhanced
         if refusal.host:
             bounce.attributes[DELIVERY_REMOTE_MTA] = refusal.host
         bounce.state = self._settings.bounce_processor or ERROR

@@ -126,9 +126,9 @@ def plan_flags(
     images: list[Image] = []
     for step in steps(changed):
         modseq = head.modseq + 1
-        ranges = pack_ranges(UidSet.of(uid for _, uid, _, _, _ in step))
+        ranges, image = named([(uid, flags, facts) for _, uid, flags, _, facts in step])
         entries.append(FlagsChanged(modseq, token, ranges, MODES.index(mode), pack_flags(given)))
-        images.append(pack_messages((flags, facts) for _, _, flags, _, facts in step))
+        images.append(image)
         head = head.counting(((flags, facts.size) for _, _, flags, _, facts in step), -1)
         head = head.counting(((wanted, facts.size) for _, _, _, wanted, facts in step), 1)
         head = head.with_keywords(wanted for _, _, _, wanted, _ in step)
@@ -162,8 +162,9 @@ def plan_removal(
     entries: list[Entry] = []
     images: list[Image] = []
     for step in steps(gone):
-        entries.append(Expunged(head.modseq + 1, token, pack_ranges(UidSet.of(uid for uid, _, _ in step))))
-        images.append(pack_messages((flags, facts) for _, flags, facts in step))
+        ranges, image = named(step)
+        entries.append(Expunged(head.modseq + 1, token, ranges))
+        images.append(image)
         head = head.counting(((flags, facts.size) for _, flags, facts in step), -1)
         recent = sum(uid >= head.first_recent for uid, _, _ in step) if head.recent else 0
         head = msgspec.structs.replace(head, modseq=head.modseq + 1, recent=head.recent - recent)
@@ -180,6 +181,13 @@ def plan_recent(head: Head, token: bytes) -> Plan | None:
         return None
     taken = (token, head.first_recent)
     return Plan(msgspec.structs.replace(head, first_recent=head.uid_next, recent=0, taken=taken))
+
+
+def named(messages: Sequence[tuple[int, Flags, Facts]]) -> tuple[tuple[int, ...], Image]:
+    """What an entry says of messages, given by UID, flags and facts: their UIDs, and the image of what they were."""
+    return pack_ranges(UidSet.of(uid for uid, _, _ in messages)), pack_messages(
+        (flags, facts) for _, flags, facts in messages
+    )
 
 
 def steps(messages: Sequence[T]) -> Iterator[Sequence[T]]:

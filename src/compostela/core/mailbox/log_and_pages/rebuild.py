@@ -1,11 +1,12 @@
 """Pages written anew from the log, while the mailbox is at work.
 
-A rebuild is two publishes with the pages between them. The first takes a ModSeq for the pages: it is above all that projectors may still be
-writing, and is noted in the head as `rebuilding`. The second takes the note away and tells what clients have seen wrong: messages that came back
-or have other flags get a new ModSeq, those that should not be there are expunged. With it all states that were read before are dropped.
+A rebuild makes two publishes and writes the pages between them. The first publish takes a ModSeq for the pages, higher than any that a projector
+may still be writing, and puts it into the head as `rebuilding`. The second publish removes it and tells clients what was wrong: restored and
+corrected messages get a new ModSeq, and messages that should not be there are expunged. All processes then drop the states that they read before.
 
-Between both no projector writes: it would take over the wrong pages that its process has in memory, at a higher ModSeq. One that has to
-write takes the note away first; then the second publish is not made, and the rebuild begins again. So a rebuild that dies holds up nobody.
+No projector writes while `rebuilding` is set: its process may have the wrong pages in memory, and would write them at a higher ModSeq. A
+projector that has to write removes `rebuilding` first. The rebuild sees this, makes no second publish and starts again. If the node of a rebuild
+dies, other nodes go on without it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,25 +14,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from compostela.core.mailbox.log_and_pages.entries import (
-    MODES,
-    Entry,
-    Expunged,
-    Facts,
-    FlagsChanged,
-    Image,
-    pack_flags,
-    pack_messages,
-    pack_ranges,
-)
+from compostela.core.mailbox.log_and_pages.entries import MODES, Entry, Expunged, Facts, FlagsChanged, Image, pack_flags
 from compostela.core.mailbox.log_and_pages.head import Head
 from compostela.core.mailbox.log_and_pages.page import PAGE_UIDS, Cells, Level, Page
-from compostela.core.mailbox.log_and_pages.planning import Plan, steps
+from compostela.core.mailbox.log_and_pages.planning import Plan, named, steps
 from compostela.core.mailbox.log_and_pages.replay import Replay
 from compostela.core.mailbox.log_and_pages.state import MailboxState, numbers_of
 from compostela.core.mailbox.model import MessageRow
 from compostela.model.flags import NO_FLAGS, Flags, FlagsMode
-from compostela.model.uid_set import UidSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +85,8 @@ def plan_rebuild(state: MailboxState, token: bytes, pages: Sequence[Mended]) -> 
         page.version = modseq
         cells[one.number] = page.cells(with_facts=True)
     head = msgspec.structs.replace(state.head, modseq=modseq, rebuilding=modseq)
-    return Rebuild(modseq, cells), Plan(head, (_touched(modseq, token, ()),), (pack_messages(()),))
+    ranges, image = named(())
+    return Rebuild(modseq, cells), Plan(head, (_touched(modseq, token, ranges),), (image,))
 
 
 def plan_end(state: MailboxState, token: bytes, rebuild: Rebuild, pages: Sequence[Mended]) -> tuple[bool, Plan | None]:
@@ -119,9 +110,9 @@ def plan_end(state: MailboxState, token: bytes, rebuild: Rebuild, pages: Sequenc
     for messages, is_gone in ((touched, False), (removed, True)):
         for step in steps(messages):
             head = msgspec.structs.replace(head, modseq=head.modseq + 1)
-            ranges = pack_ranges(UidSet.of(uid for uid, _, _ in step))
+            ranges, image = named(step)
             entries.append(Expunged(head.modseq, token, ranges) if is_gone else _touched(head.modseq, token, ranges))
-            images.append(pack_messages((flags, facts) for _, flags, facts in step))
+            images.append(image)
     return True, Plan(head, tuple(entries), tuple(images))
 
 
