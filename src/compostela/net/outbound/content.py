@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from compostela.base.errors import CompostelaError, TemporaryFailure
 from compostela.core.blob.model import MessageContent
-from compostela.mime.conversion import converted, fits_eight_bit, fits_seven_bit, has_long_line
+from compostela.mime.conversion import MAX_LINE, converted, fits_eight_bit, fits_seven_bit, has_long_line
 from compostela.mime.lines import has_bare_line_ends, with_crlf
 
 WRITE_BYTES = 64 * 1024
@@ -62,8 +62,10 @@ class _Look:
         self._is_ascii = self._is_ascii and chunk.isascii()
         if not self._has_long_lines:
             lines = self._line + chunk
-            self._line = lines[lines.rfind(b"\n") + 1 :]
-            self._has_long_lines = has_long_line(lines)
+            end = lines.rfind(b"\n") + 1
+            self._line = lines[end:]
+            # the next octet may end a line whose CR is here
+            self._has_long_lines = has_long_line(lines[:end]) or len(self._line) > MAX_LINE + 1
         self._has_nul = self._has_nul or b"\x00" in chunk
         if not self._bare:
             data = self._held + chunk
@@ -74,7 +76,7 @@ class _Look:
         return Shape(
             header.isascii() and self._is_ascii,
             self._is_ascii,
-            self._has_long_lines,
+            self._has_long_lines or len(self._line) > MAX_LINE,
             self._has_nul or b"\x00" in header,
             self._bare or bool(self._held),
         )
