@@ -175,7 +175,7 @@ class Run:
             faults += differences(user, shown[0][user], shown[1][user])
         faults += judged(self.ledger, shown[0])
         self.say("the consistency tasks run")
-        faults += await inconsistencies(self.nodes[0])
+        faults += await inconsistencies(self.nodes[0], len(self.engines.replicas))
         for user in USERS:
             # counted anew, all is as it was
             faults += differences(user, shown[0][user], await pictures(self.nodes[1], user))
