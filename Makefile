@@ -3,8 +3,7 @@
 # containers often set it; then every worker of pytest compiles all tests, and every server that a test starts all of the server, again
 unexport PYTHONDONTWRITEBYTECODE
 
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell dev/quickest-python)
 VENV := .venv
 BIN := $(VENV)/bin
 N ?= 500
