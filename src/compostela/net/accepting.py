@@ -81,6 +81,8 @@ class SharedAcceptor:
         self._loop = asyncio.get_running_loop()
         self._beginning: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._share = 1
+        """How many connections are taken after the next pause if they are still another's: the kernel may give that process a core late."""
         self._loop.add_reader(bound, self._ready)
 
     def close(self) -> None:
@@ -98,21 +100,23 @@ class SharedAcceptor:
         if self._turns.is_anothers():
             self._pause(PATIENCE_SECONDS)
         else:
-            self._accept(leaves=True)
+            self._share = 1
+            self._accept(MAX_AT_ONCE, leaves=True)
 
     def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._bound)
         self._timer = self._loop.call_later(seconds, self._go_on)
 
     def _go_on(self) -> None:
-        # whatever the others did: what still waits is taken
         self._timer = None
         self._loop.add_reader(self._bound, self._ready)
-        self._accept(leaves=False)
+        # whatever the others do: each pause that they do not use takes twice as many here
+        self._accept(self._share, leaves=False)
+        self._share = min(2 * self._share, MAX_AT_ONCE)
 
-    def _accept(self, *, leaves: bool) -> None:
+    def _accept(self, most: int, *, leaves: bool) -> None:
         """Accept what waits. With `leaves`, stop when the next connection is for another process."""
-        for _ in range(MAX_AT_ONCE):
+        for _ in range(most):
             try:
                 connection, _ = self._bound.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
