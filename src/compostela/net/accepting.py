@@ -64,7 +64,11 @@ class AcceptTurns:
     def is_anothers(self) -> bool:
         """Whether a process that accepts has clearly fewer connections than this."""
         own = self._counts[self._number] + self._beginning
-        return min(self._counts.tolist()) + own // UNEVENNESS < own
+        return self.fewest() + own // UNEVENNESS < own
+
+    def fewest(self) -> int:
+        """The connections of the process that has the fewest."""
+        return min(self._counts.tolist())
 
     def close(self) -> None:
         self._counts.release()
@@ -83,6 +87,8 @@ class SharedAcceptor:
         self._timer: asyncio.TimerHandle | None = None
         self._share = 1
         """How many connections are taken after the next pause if they are still another's: the kernel may give that process a core late."""
+        self._fewest = 0
+        """What the other process had when the pause began."""
         self._loop.add_reader(bound, self._ready)
 
     def close(self) -> None:
@@ -98,6 +104,7 @@ class SharedAcceptor:
 
     def _ready(self) -> None:
         if self._turns.is_anothers():
+            self._fewest = self._turns.fewest()
             self._pause(PATIENCE_SECONDS)
         else:
             self._share = 1
@@ -110,7 +117,9 @@ class SharedAcceptor:
     def _go_on(self) -> None:
         self._timer = None
         self._loop.add_reader(self._bound, self._ready)
-        # whatever the others do: each pause that they do not use takes twice as many here
+        if not self._turns.is_anothers() or self._turns.fewest() > self._fewest:
+            # the other process is at work
+            self._share = 1
         self._accept(self._share, leaves=False)
         self._share = min(2 * self._share, MAX_AT_ONCE)
 

@@ -82,6 +82,19 @@ async def test_a_process_that_does_not_come_keeps_no_client_waiting(processes: P
     assert processes.taken == [processes.turns[0]] * CONNECTIONS
 
 
+async def test_a_process_that_comes_late_gets_a_part_of_a_burst(processes: Processes) -> None:
+    burst = [asyncio.create_task(processes.connect()) for _ in range(2 * CONNECTIONS)]
+    processes.turns[1].begin()
+    processes.accept(0)
+    async with asyncio.timeout(SECONDS):
+        while len(processes.taken) < 3:
+            await asyncio.sleep(0)
+    processes.accept(1)
+    await asyncio.gather(*burst)
+    assert len(processes.taken) == 2 * CONNECTIONS
+    assert processes.taken.count(processes.turns[1]) >= CONNECTIONS // 2
+
+
 async def test_a_dead_process_is_not_waited_for(processes: Processes) -> None:
     processes.accept(0)
     processes.turns[1].begin()
