@@ -86,9 +86,7 @@ async def test_a_process_that_comes_late_gets_a_part_of_a_burst(processes: Proce
     burst = [asyncio.create_task(processes.connect()) for _ in range(2 * CONNECTIONS)]
     processes.turns[1].begin()
     processes.accept(0)
-    async with asyncio.timeout(SECONDS):
-        while len(processes.taken) < 3:
-            await asyncio.sleep(0)
+    await asyncio.wait(burst, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
     processes.accept(1)
     await asyncio.gather(*burst)
     assert len(processes.taken) == 2 * CONNECTIONS

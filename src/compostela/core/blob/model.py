@@ -121,11 +121,11 @@ class MessageContent:
 
     header: bytes
     body: Body
+    size: int = field(init=False, repr=False, compare=False)
+    """Octets of the whole message (RFC822.SIZE)."""
 
-    @property
-    def size(self) -> int:
-        """Octets of the whole message (RFC822.SIZE)."""
-        return len(self.header) + self.body.size
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", len(self.header) + self.body.size)
 
     def with_header(self, header: bytes) -> "MessageContent":
         return MessageContent(header, self.body)

@@ -15,6 +15,8 @@ _VERSION = 1
 _ERROR = 8
 """The place of the error message, followed by the attributes."""
 _DURATION = "\x00seconds"
+_AS_IT_IS = frozenset({str, int, float, bool})
+"""Most attributes: nothing in them has to be put into another form."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -34,7 +36,7 @@ def encode(mail: Mail) -> bytes:
             mail.arrived_at,
             mail.last_updated_at,
             mail.error_message,
-            {name: _plain(value) for name, value in mail.attributes.items()},
+            {name: value if type(value) in _AS_IT_IS else _plain(value) for name, value in mail.attributes.items()},
             {str(who): headers for who, headers in mail.per_recipient_headers.items()},
             mail.trace_id,
         )

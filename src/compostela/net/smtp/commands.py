@@ -1,7 +1,8 @@
 """The commands of an SMTP session: what each does and answers."""
 
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVarTuple
 
 from compostela.base.errors import StorageFull, TemporaryFailure
 from compostela.base.ids import new_id
@@ -20,6 +21,8 @@ from compostela.net.smtp.server import SmtpServer
 from compostela.protocols.smtp import grammar, replies
 from compostela.protocols.smtp.replies import Reply, multiline, reply
 from compostela.protocols.smtp.state import SMTP, State, refusal
+
+Asked = TypeVarTuple("Asked")
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ class Commands:
     # greeting
 
     async def greet(self) -> Reply:
-        result = await _ask(hook(self.session) for hook in self.server.hooks.on_connect)
+        result = await _ask(self.server.hooks.on_connect, self.session)
         if result.code in (HookCode.DENY, HookCode.DENYSOFT):
             self.disconnect = True
             return self._refusal(result)
@@ -75,7 +78,7 @@ class Commands:
         if not grammar.is_helo_name(name, lenient=extended):
             return reply(501, "5.5.2", "Invalid domain name")
         self.session.reset()
-        result = await _ask(hook(self.session, name) for hook in self.server.hooks.on_helo)
+        result = await _ask(self.server.hooks.on_helo, self.session, name)
         if result.code in (HookCode.DENY, HookCode.DENYSOFT):
             return self._refusal(result)
         self.session.helo, self.session.is_esmtp = name, extended
@@ -144,10 +147,10 @@ class Commands:
         if parameters and hooks.mail_parameters:
             for name, value in parameters.items():
                 roles = hooks.mail_parameters.get(name, ())
-                result = await _ask(role(self.session, name, value) for role in roles)
+                result = await _ask(roles, self.session, name, value)
                 if result.code in (HookCode.DENY, HookCode.DENYSOFT):
                     return result
-        return await _ask(hook(self.session, sender) for hook in hooks.on_mail)
+        return await _ask(hooks.on_mail, self.session, sender)
 
     def _check_mail_parameters(self, parameters: dict[str, str | None]) -> Reply | None:
         for name, value in parameters.items():
@@ -205,10 +208,10 @@ class Commands:
     async def _ask_about_rcpt(self, recipient: MailAddress, parameters: dict[str, str | None]) -> HookResult:
         hooks, session = self.server.hooks, self.session
         for name, value in parameters.items():
-            result = await _ask(role(session, recipient, name, value) for role in hooks.rcpt_parameters[name])
+            result = await _ask(hooks.rcpt_parameters[name], session, recipient, name, value)
             if result.code in (HookCode.DENY, HookCode.DENYSOFT):
                 return result
-        return await _ask(hook(session, session.sender, recipient) for hook in hooks.on_rcpt)
+        return await _ask(hooks.on_rcpt, session, session.sender, recipient)
 
     def check_data(self, argument: bytes) -> Reply | None:
         """Why DATA is not possible now, None when it is."""
@@ -257,7 +260,7 @@ class Commands:
             content = await message.finish()
             now = self.server.clock.now()
             mail = self._mail(now, content)
-            result = await _decision(hook(self.session, mail) for hook in self.server.hooks.on_message)
+            result = await _decision(self.server.hooks.on_message, self.session, mail)
             if result.code in (HookCode.DENY, HookCode.DENYSOFT):
                 return self._refusal(result)
         except StorageFull:
@@ -312,7 +315,7 @@ class Commands:
 
     async def unknown(self, verb: bytes) -> Reply:
         shown = replies.shown(verb)
-        result = await _ask(hook(self.session, shown) for hook in self.server.hooks.on_unknown)
+        result = await _ask(self.server.hooks.on_unknown, self.session, shown)
         if result.code is HookCode.DECLINED:
             return replies.unrecognized(verb)
         return self._refusal(result)
@@ -330,10 +333,10 @@ def _is_submitter(value: str | None) -> bool:
     return value == "<>" or (value is not None and is_xtext(value))
 
 
-async def _ask(answers: Iterable[Awaitable[HookResult]]) -> HookResult:
+async def _ask(hooks: Iterable[Callable[[*Asked], Awaitable[HookResult]]], *asked: *Asked) -> HookResult:
     """A hook that fails for now defers, and the session goes on: the client may try again."""
     try:
-        return await _decision(answers)
+        return await _decision(hooks, *asked)
     except StorageFull:
         return _NO_ROOM
     except TemporaryFailure as failure:
@@ -341,10 +344,10 @@ async def _ask(answers: Iterable[Awaitable[HookResult]]) -> HookResult:
         return _FAILED_FOR_NOW
 
 
-async def _decision(answers: Iterable[Awaitable[HookResult]]) -> HookResult:
+async def _decision(hooks: Iterable[Callable[[*Asked], Awaitable[HookResult]]], *asked: *Asked) -> HookResult:
     """Raises what a hook raises."""
-    for answer in answers:
-        result = await answer
+    for hook in hooks:
+        result = await hook(*asked)
         if result.code is not HookCode.DECLINED:
             return result
     return DECLINED

@@ -10,6 +10,7 @@ the same answers.
 import enum
 import re
 from collections import deque
+from functools import lru_cache
 
 from compostela.base.errors import CompostelaError, InvalidArgument
 from compostela.mime.lines import stuffed
@@ -34,6 +35,8 @@ _LAST_OF_GROUP = frozenset({
     GREETING, MESSAGE, "EHLO", "HELO", "LHLO", "AUTH", "DATA", "EXPN", "NOOP", "QUIT", "STARTTLS", "VRFY",
 })  # fmt: skip
 """No command goes out while one of these has no answer (RFC 2920 §3.1, RFC 3207 §4, RFC 4954 §4)."""
+_NOTED = frozenset({"EHLO", "LHLO", "HELO", "AUTH", "DATA", "STARTTLS"})
+"""What the engine itself learns from the answer to these."""
 
 
 class PeerError(CompostelaError):
@@ -181,20 +184,22 @@ class SmtpClientEngine(InputBuffer):
             if reply is None:
                 return None
             answered = self._awaited.popleft()
-            if not self._goes_on(answered, reply):
+            if answered not in _NOTED or not self._goes_on(answered, reply):
                 return Answer(answered, reply)
         return None
 
     def _next_reply(self) -> Reply | None:
         while (line := self._next_line()) is not None:
-            match = _REPLY.match(line)
-            if match is None:
+            parsed = _parsed(line)
+            if parsed is None:
                 raise self._failed(f"an answer that is not SMTP: {line[:MAX_SHOWN].decode('utf-8', 'replace')!r}")
-            code, mark, text = match.groups()
-            self._lines.append(text.decode("utf-8", "replace"))
-            if mark != b"-":
+            reply, is_last = parsed
+            if is_last and not self._lines:
+                return reply
+            self._lines += reply.lines
+            if is_last:
                 lines, self._lines = tuple(self._lines), []
-                return Reply(int(code), lines)
+                return Reply(reply.code, lines)
             if len(self._lines) == MAX_REPLY_LINES:
                 raise self._failed("a reply has too many lines")
         return None
@@ -203,7 +208,7 @@ class SmtpClientEngine(InputBuffer):
         if self._failure:
             raise PeerError(self._failure)
         start = self._at
-        end = self._buffer.find(b"\n", max(start, self._searched))
+        end = self._buffer.find(b"\n", self._searched if self._searched > start else start)
         if (len(self._buffer) if end < 0 else end) - start > MAX_LINE_BYTES:
             raise self._failed("a reply line is too long")
         if end < 0:
@@ -236,3 +241,12 @@ class SmtpClientEngine(InputBuffer):
             case "STARTTLS" if reply.is_positive:
                 self.phase = Phase.HANDSHAKE
         return False
+
+
+@lru_cache(maxsize=256)
+def _parsed(line: bytes) -> tuple[Reply, bool] | None:
+    """A line of a reply, as a reply of its own, and whether it is the last one. Kept, since servers say the same few again and again."""
+    match = _REPLY.match(line)
+    if match is None:
+        return None
+    return Reply(int(match[1]), (match[3].decode("utf-8", "replace"),)), match[2] != b"-"
