@@ -141,7 +141,7 @@ class MailProcessors:
                 one.state = ERROR
                 processor = self._processors[ERROR]
             left = await self._through(processor, part, run)
-            parts += [gone._replace(passed=gone.passed + 1) for gone in reversed(left)]
+            parts += [_Part(gone.mail, gone.id, gone.passed + 1, gone.is_whole) for gone in reversed(left)]
 
     async def _through(self, processor: Processor, whole: _Part, run: PipelineRun) -> list[_Part]:
         """Runs a mail through a processor; gives the parts that left it for another one."""
