@@ -10,10 +10,13 @@ A test with the marker `slow` is never in it. The data folders of either part ar
 waiting for the disk otherwise. Tests in `DISK_FOLDERS` that are not quick stay on the disk: they kill processes at their writes, which take their
 time there."""
 
+import gc
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from enum import Enum
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,13 @@ MEMORY = Path("/dev/shm")
 MEMORY_BYTES = {"quick": 1024**3, "rest": 4 * 1024**3}
 """Free memory that the folders of a part may need at most, with room to spare."""
 DISK_FOLDERS = (TESTS / "crash", TESTS / "adapters" / "embedded")
+SAMPLED_PATHS = pytest.StashKey[set[Path]]()
+
+
+class Kind(Enum):
+    QUICK = "quick"
+    SAMPLED = "sampled"
+    REST = "rest"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,6 +66,30 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, name: str, obj: object
+) -> list[pytest.Item] | None:
+    """In the quick part, make no tests of a dialogue after its sample: each worker would make 1,500 to leave them out again."""
+    if collector.config.getoption("--part") != "quick" or folder_kind(collector.path) is not Kind.SAMPLED:
+        return None
+    if not collector.istestfunction(obj, name):
+        return None
+    found = collector.config.stash.setdefault(SAMPLED_PATHS, set())
+    if collector.path in found:
+        return []
+    # `slow` may be at one of its parameters: then those after it are still looked at
+    if not any("slow" in str(mark) for mark in getattr(obj, "pytestmark", ())):
+        found.add(collector.path)
+    return None
+
+
+def pytest_collection_finish() -> None:
+    """Take the tests out of the sight of the collector of garbage, which would walk through all of them again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     part = config.getoption("--part")
     if part == "all":
@@ -73,12 +107,20 @@ def quick_part(items: list[pytest.Item]) -> set[pytest.Item]:
     for item in items:
         if item.get_closest_marker("slow") is not None:
             continue
-        if any(item.path.is_relative_to(folder) for folder in QUICK_FOLDERS):
+        kind = folder_kind(item.path)
+        if kind is Kind.QUICK:
             found.add(item)
-        elif item.path.is_relative_to(SAMPLED_FOLDER) and item.path not in sampled:
+        elif kind is Kind.SAMPLED and item.path not in sampled:
             sampled.add(item.path)
             found.add(item)
     return found
+
+
+@cache
+def folder_kind(path: Path) -> Kind:
+    if any(path.is_relative_to(folder) for folder in QUICK_FOLDERS):
+        return Kind.QUICK
+    return Kind.SAMPLED if path.is_relative_to(SAMPLED_FOLDER) else Kind.REST
 
 
 @pytest.fixture
