@@ -14,10 +14,11 @@ LONG = tuple(
     for name in (
         "crash/test_crash",
         "fuzz/test_bounded_work",
+        "end_to_end/test_rolling_restart",
         "adapters/rspamd/test_client",
+        "structure/test_ports",
         "crash/test_sieve",
         "adapters/embedded/test_migration",
-        "end_to_end/test_rolling_restart",
         "end_to_end/test_service_manager",
         "end_to_end/test_testssl",
         "end_to_end/test_pop3_clients",
@@ -26,12 +27,13 @@ LONG = tuple(
         "end_to_end/test_data_folder",
         "adapters/embedded/test_queue_deaths",
         "crash/test_sync_before_answer",
+        "end_to_end/test_tasks",
         "end_to_end/test_workers",
         "adapters/embedded/test_listener_processes",
         "end_to_end/test_full_disk",
         "end_to_end/test_backup",
         "unit/processing/test_killed_runs",
-        "unit/app/test_task_resumption",
+        "unit/core/mailbox/test_log_and_pages",
     )
 )
 """The longest first. One that is missing here costs time, nothing else."""
