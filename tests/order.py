@@ -12,6 +12,8 @@ TESTS = Path(__file__).parent
 LONG = tuple(
     TESTS / f"{name}.py"
     for name in (
+        # its scanners sleep for most of their time
+        "end_to_end/test_testssl",
         "crash/test_crash",
         "fuzz/test_bounded_work",
         "end_to_end/test_rolling_restart",
@@ -20,7 +22,6 @@ LONG = tuple(
         "crash/test_sieve",
         "adapters/embedded/test_migration",
         "end_to_end/test_service_manager",
-        "end_to_end/test_testssl",
         "end_to_end/test_pop3_clients",
         "crash/test_outbound",
         "end_to_end/test_operator",
