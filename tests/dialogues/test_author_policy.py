@@ -15,22 +15,25 @@ from compostela.testing.name_server import name_server, text_record
 from compostela.testing.pipeline import mail_of, mailet, served, server_context
 from tests.unit.mailauth.dkim.signing import pem
 
-KEY = f"v=DKIM1; k=rsa; p={base64.b64encode(load_private_key(pem('rsa'), '').public).decode()}"
-ZONE = {
-    name: {"TXT": [text_record(text)]}
-    for name, text in (
-        ("remote.example", "v=spf1 ip4:192.0.2.1 -all"),
-        ("_dmarc.remote.example", "v=DMARC1; p=reject; sp=quarantine"),
-        ("s1._domainkey.example.org", KEY),
-        ("s1._domainkey.list.example", KEY),
-    )
-}
 MESSAGE = "From: Ann <{}>\r\nTo: bob@example.org\r\nSubject: x\r\n\r\nhello\r\n"
+
+
+def zone() -> dict[str, dict[str, list[bytes]]]:
+    key = f"v=DKIM1; k=rsa; p={base64.b64encode(load_private_key(pem('rsa'), '').public).decode()}"
+    return {
+        name: {"TXT": [text_record(text)]}
+        for name, text in (
+            ("remote.example", "v=spf1 ip4:192.0.2.1 -all"),
+            ("_dmarc.remote.example", "v=DMARC1; p=reject; sp=quarantine"),
+            ("s1._domainkey.example.org", key),
+            ("s1._domainkey.list.example", key),
+        )
+    }
 
 
 @pytest.fixture
 async def context(tmp_path: Path) -> AsyncIterator[MailetContext]:
-    async with name_server(ZONE) as names, server_context(tmp_path, names.address) as made:
+    async with name_server(zone()) as names, server_context(tmp_path, names.address) as made:
         yield made
 
 

@@ -1,6 +1,7 @@
 """DKIMSign and DKIMVerify in the pipeline, and a signed mail that another server takes for its signature."""
 
 import base64
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,20 @@ from compostela.testing.waiting import eventually
 from tests.dialogues.smtp_extensions import KEEPING, kept
 
 PASSWORD = "of the key"
-PEM = generate_private_key(65537, 2048).private_bytes(
-    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD.encode())
-)
-RECORD = f"v=DKIM1; k=rsa; p={base64.b64encode(load_private_key(PEM, PASSWORD).public).decode()}"
-ZONE = {f"s1._domainkey.{domain}": {"TXT": [text_record(RECORD)]} for domain in ("example.org", "own.example")}
 TEMPLATE = "v=1; s=s1; d={}; h=from:to:subject; a=rsa-sha256; c=relaxed/relaxed; bh=; b=;"
 FIELD = b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d="
+
+
+@cache
+def pem() -> bytes:
+    """A key is not made while the module is collected: it takes long, and each worker collects every module."""
+    key = generate_private_key(65537, 2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSWORD.encode()))
+
+
+def zone() -> dict[str, dict[str, list[str]]]:
+    record = f"v=DKIM1; k=rsa; p={base64.b64encode(load_private_key(pem(), PASSWORD).public).decode()}"
+    return {f"s1._domainkey.{domain}": {"TXT": [text_record(record)]} for domain in ("example.org", "own.example")}
 
 
 def signing(domain: str, more: str = "") -> str:
@@ -63,9 +71,9 @@ VERIFY = '<mailet match="All" class="DKIMVerify"/>'
 )
 async def test_mails_are_signed_and_verified(tmp_path: Path, mailet: str, sender: str, domain: str) -> None:
     (tmp_path / "conf").mkdir()
-    (tmp_path / "conf/dkim.pem").write_bytes(PEM)
+    (tmp_path / "conf/dkim.pem").write_bytes(pem())
     async with (
-        name_server(ZONE) as names,
+        name_server(zone()) as names,
         running(tmp_path, container=keeping(mailet + VERIFY), dns=names.address, identity="disabled") as server,
     ):
         await send(server.ports["smtp"], sender)
@@ -82,11 +90,11 @@ async def test_mails_are_signed_and_verified(tmp_path: Path, mailet: str, sender
 
 async def test_a_signature_that_does_not_hold(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
-    (tmp_path / "conf/dkim.pem").write_bytes(PEM)
+    (tmp_path / "conf/dkim.pem").write_bytes(pem())
     change = '<mailet match="All" class="AddSubjectPrefix"><subjectPrefix>[x]</subjectPrefix></mailet>'
     container = keeping(signing("own.example") + change + VERIFY)
     async with (
-        name_server(ZONE) as names,
+        name_server(zone()) as names,
         running(tmp_path, container=container, dns=names.address) as server,
     ):
         await send(server.ports["smtp"], "a@b.example")
@@ -98,10 +106,10 @@ async def test_a_signature_that_does_not_hold(tmp_path: Path) -> None:
 async def test_another_server_takes_the_mail_for_its_signature(tmp_path: Path) -> None:
     for name in ("here", "there"):
         (tmp_path / name / "conf").mkdir(parents=True)
-    (tmp_path / "here/conf/dkim.pem").write_bytes(PEM)
+    (tmp_path / "here/conf/dkim.pem").write_bytes(pem())
     hook = '<handler class="DKIMHook"><expectedDToken>own.example</expectedDToken></handler>'
     async with (
-        name_server(ZONE) as names,
+        name_server(zone()) as names,
         running(
             tmp_path / "there", handlers=hook, dns=names.address, smtp=SMTP.replace("mail.example", "mail2.example")
         ) as there,
@@ -132,7 +140,7 @@ async def test_another_server_takes_the_mail_for_its_signature(tmp_path: Path) -
 )
 async def test_what_cannot_sign_is_an_error_at_the_start(tmp_path: Path, mailet: str, problem: str) -> None:
     (tmp_path / "conf").mkdir()
-    (tmp_path / "conf/dkim.pem").write_bytes(PEM)
+    (tmp_path / "conf/dkim.pem").write_bytes(pem())
     with pytest.raises(AssertionError, match=problem):
         async with running(tmp_path, container=keeping(mailet)):
             pass

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from tools.reference.pages import PAGES
 
 from compostela.app.configuration.folder import load
@@ -48,6 +49,7 @@ async def test_what_is_asked_for_is_declared(tmp_path: Path) -> None:
     assert [name for name, (asked, declared) in {**mailets, **hooks}.items() if asked != declared] == []
 
 
+@pytest.mark.slow
 def test_every_parameter_has_a_meaning() -> None:
     rows = [line for line in PAGES["processing.md"]().splitlines() if re.match(r"\| `[^`]*` \| .* \| .* \|", line)]
     assert len(rows) > 350

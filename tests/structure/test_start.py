@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.server_process import ServerProcess
 
 PROGRAM = """
@@ -52,6 +54,7 @@ def _imported(server: ServerProcess) -> dict[str, str | None]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_imported_before_the_ports_are_open(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path)
     assert "cryptography" in _imported(server), "the first start makes a certificate"

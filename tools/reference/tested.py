@@ -73,17 +73,16 @@ def _tests() -> Mapping[str, set[Test]]:
 
 def _texts(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
     """Each test with the texts in it, and in the constants and functions of its module that it uses."""
-    parts = dict(_definitions(tree))
-    for name, node in parts.items():
+    parts = {name: _content(node) for name, node in _definitions(tree)}
+    for name in parts:
         if name.startswith("test_"):
-            used = {name: node}
-            waiting = [node]
+            used = {name}
+            waiting = [name]
             while waiting:
-                for one in ast.walk(waiting.pop()):
-                    if isinstance(one, ast.Name) and one.id in parts and one.id not in used:
-                        used[one.id] = parts[one.id]
-                        waiting.append(parts[one.id])
-            yield name, [text for part in used.values() for text in _strings(part)]
+                new = parts[waiting.pop()][0] & parts.keys() - used
+                used |= new
+                waiting += new
+            yield name, [text for part in used for text in parts[part][1]]
 
 
 def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
@@ -97,11 +96,17 @@ def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
                 yield name, value
 
 
-def _strings(node: ast.AST) -> Iterator[str]:
-    """The texts of a node; a docstring that is a name alone names nothing else either."""
+def _content(node: ast.AST) -> tuple[set[str], list[str]]:
+    """The names in a node, and its texts; a docstring that is a name alone names nothing else either."""
+    names: set[str] = set()
+    texts: list[str] = []
     for one in ast.walk(node):
-        if isinstance(one, ast.Constant) and isinstance(one.value, str):
-            yield one.value
+        match one:
+            case ast.Name(id=name):
+                names.add(name)
+            case ast.Constant(value=str(text)):
+                texts.append(text)
+    return names, texts
 
 
 def _named(text: str) -> Iterator[str]:

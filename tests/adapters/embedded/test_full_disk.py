@@ -159,6 +159,7 @@ async def test_a_mailbox_is_opened_while_only_deletions_are_written(disk: Path) 
     await store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("consumers", [1, 8])
 async def test_many_deletions_do_not_use_the_reserve_up(disk: Path, consumers: int) -> None:
     store = await EmbeddedStore.open(disk / "data", reserve_bytes=0)

@@ -86,6 +86,7 @@ async def test_a_log_that_was_cut_is_not_relied_on(tmp_path: Path, stores: tuple
     assert [entry.uid for entry in (await here.log(mailbox, page.head.highest_modseq)).entries] == [6]
 
 
+@pytest.mark.slow
 async def test_the_latest_changes_are_kept_however_old(
     tmp_path: Path, stores: tuple[MailboxStore, MailboxStore]
 ) -> None:

@@ -67,6 +67,7 @@ async def test_kills_pass_over_nothing_and_usage_stays_exact(tmp_path: Path) -> 
     await store.close()
 
 
+@pytest.mark.slow
 async def test_a_group_is_taken_over_soon_after_its_process_died(tmp_path: Path) -> None:
     folder, notes = tmp_path / "data", tmp_path / "notes"
     process = await started(folder, notes)

@@ -226,6 +226,7 @@ async def test_without_a_group_nothing_is_noted(tmp_path: Path, store: EmbeddedS
         assert connection.execute(triggers).get == 0
 
 
+@pytest.mark.slow
 async def test_finding_news_costs_the_same_however_many_mailboxes_there_are(
     tmp_path: Path, store: EmbeddedStore
 ) -> None:

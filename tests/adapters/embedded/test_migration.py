@@ -174,6 +174,7 @@ async def test_a_database_that_may_not_grow_keeps_the_old_version(folder: Path) 
     await check_whole(folder)
 
 
+@pytest.mark.slow
 async def test_a_disk_full_at_any_write_keeps_the_old_version(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", DISK_BYTES) as disk:
         folder = unpack(disk)

@@ -44,6 +44,7 @@ async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     await store.close()
 
 
+@pytest.mark.slow
 async def test_nothing_accepted_is_lost_by_a_kill(tmp_path: Path) -> None:
     accepted, worked_on, entry = await killed_process(tmp_path)
     assert len(accepted) == COUNT
@@ -64,6 +65,7 @@ async def test_nothing_accepted_is_lost_by_a_kill(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.slow
 async def test_the_living_take_over_from_the_dead(store: EmbeddedStore, tmp_path: Path) -> None:
     accepted, worked_on, _ = await killed_process(tmp_path)
     spool = store.queues.queue("spool")
@@ -75,6 +77,7 @@ async def test_the_living_take_over_from_the_dead(store: EmbeddedStore, tmp_path
     assert await store.queues.claim() == 0
 
 
+@pytest.mark.slow
 async def test_a_process_that_consumes_nothing_takes_nothing_over(store: EmbeddedStore, tmp_path: Path) -> None:
     accepted, _, _ = await killed_process(tmp_path)
     assert await store.queues.claim() == 0

@@ -63,6 +63,7 @@ def test_what_cannot_be_read_is_told_with_its_line(text: str, line: int, message
     assert raised.value.line == line
 
 
+@pytest.mark.slow
 @given(st.text(st.sampled_from('ab.={}[],:"#/ \n$?\\1'), max_size=40))
 def test_no_text_raises_another_error(text: str) -> None:
     try:

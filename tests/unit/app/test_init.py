@@ -52,6 +52,7 @@ def test_a_domain_gets_its_configuration_key_user_and_records(tmp_path: Path) ->
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("json_option", [[], ["--json"]])
 def test_the_password_of_the_first_user_is_not_in_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, json_option: list[str]
@@ -65,6 +66,7 @@ def test_the_password_of_the_first_user_is_not_in_the_journal(
     assert str(file) in done.output
 
 
+@pytest.mark.slow
 def test_managesieve_is_reached_from_other_machines_as_the_other_servers_of_users(made: Path) -> None:
     assert "<bind>0.0.0.0:4190</bind>" in (made / "conf" / "managesieveserver.xml").read_text()
 

@@ -102,6 +102,7 @@ def test_octets_without_a_charset_are_utf_8_or_windows_1252(charset: str | None)
     assert decode_tolerant("Grüße „“".encode("cp1252"), charset) == "Grüße „“"
 
 
+@pytest.mark.slow
 def test_a_long_malformed_text_is_decoded_in_time() -> None:
     for charset in ("utf-8", "iso-2022-jp", "gb2312", "euc-jp", "big5"):
         assert decode_octets(b"\xff\x80" * 1_000_000, charset)

@@ -37,6 +37,7 @@ def test_a_blank_goes_with_delsp() -> None:
     assert deflow(flow(text, 10, delsp=True), delsp=True) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delsp", [False, True])
 @given(
     st.lists(st.text(st.sampled_from("ab>F -é"), max_size=60).map(lambda line: line.rstrip(" ")), max_size=5),

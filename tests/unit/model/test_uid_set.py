@@ -126,6 +126,7 @@ def test_nothing_raises_anything_else(octets: bytes) -> None:
         pass
 
 
+@pytest.mark.slow
 @given(UIDS, UIDS)
 def test_positions_of_many_are_those_of_each(members: set[int], asked: set[int]) -> None:
     known = of(members)

@@ -15,6 +15,7 @@ from compostela.testing.data_folder import open_store
 SEVERAL_SECONDS = 20.0
 
 
+@pytest.mark.slow
 async def test_a_header_that_never_ends_is_not_looked_through_at_each_octet(tmp_path: Path) -> None:
     store = await open_store(tmp_path)
     try:
@@ -28,6 +29,7 @@ async def test_a_header_that_never_ends_is_not_looked_through_at_each_octet(tmp_
         await store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 700])
 async def test_pieces_are_put_together(tmp_path: Path, step: int) -> None:
     store = await open_store(tmp_path)

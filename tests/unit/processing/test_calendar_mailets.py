@@ -87,6 +87,7 @@ async def test_an_invitation_goes_through_the_whole_chain(context: MailetContext
     assert "hello" in await text_of(mail)
 
 
+@pytest.mark.slow
 async def test_what_is_no_calendar_is_left_out(context: MailetContext) -> None:
     sources: AttributeValue = {
         "good": EVENT.encode(),

@@ -204,6 +204,7 @@ async def test_openssl_and_we_verify_what_is_signed(
     assert "Subject: news" in text
 
 
+@pytest.mark.slow
 async def test_parameters_of_the_signature(context: MailetContext, tmp_path: Path) -> None:
     one = party("Nameless")
     parameters = {"keyStoreFileName": one.store(tmp_path / "k.p12"), "keyStorePassword": SECRET, "rebuildFrom": "false"}

@@ -266,6 +266,7 @@ def test_capabilities_of_a_channel_and_of_a_user() -> None:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.binary(max_size=40))
 def test_strings_come_back(octets: bytes) -> None:
@@ -277,6 +278,7 @@ def test_strings_come_back(octets: bytes) -> None:
         assert tokenise(written) == [String(octets)]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.data())
 def test_any_split_gives_the_same_events(data: st.DataObject) -> None:

@@ -131,6 +131,7 @@ def test_versions_of_the_body_are_counted() -> None:
     assert "more than 1 versions" in str(run(script, "multipart", limits=Limits(body_copies=1)).failure)
 
 
+@pytest.mark.slow
 def test_a_nested_mail_is_not_copied_for_each_level() -> None:
     text = MessageBytes.of(b"Content-Type: message/rfc822\r\n\r\n" * 25 + b"\r\n" + b"x" * 8_000_000)
     script = """require ["foreverypart", "mime", "body"]; foreverypart { if header :mime "X" "y" { discard; } }
@@ -165,6 +166,7 @@ def test_many_tests_on_a_long_header_keep_few_copies_of_it() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_the_clock_is_looked_at_in_long_blocks() -> None:
     patterns = ", ".join(f'"*{"?" * 40}{n}*"' for n in range(10))
     text = MessageBytes.of(b"Subject: " + b"x" * 300_000 + b"\r\n\r\n")
@@ -174,6 +176,7 @@ def test_the_clock_is_looked_at_in_long_blocks() -> None:
     assert time.monotonic() - begin < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "test",
     [

@@ -1,6 +1,7 @@
 """Any text gives a tree or errors with their places, any valid script gives actions or a failure, all in bounded work."""
 
 import time
+from functools import cache
 
 import pytest
 from hypothesis import example, given
@@ -45,6 +46,7 @@ def refused(text: str | bytes, limits: Limits = LIMITS) -> tuple[Problem, ...]:
     return ()
 
 
+@pytest.mark.slow
 @given(SCRIPTS)
 @example("if " * 10_000)
 @example("if not " * 2_000 + "true {}")
@@ -155,6 +157,7 @@ _ALL = 'require ["' + '", "'.join(sorted({name for one in (*COMMANDS.values(), *
     *one.signature.capabilities, *(tag.capability for tag in one.signature.tags if tag.capability))})) + '"];\n'  # fmt: skip
 
 
+@pytest.mark.slow
 @given(blocks(), st.sampled_from(sorted(MAILS)))
 def test_a_valid_script_gives_actions_or_a_failure(block: str, name: str) -> None:
     try:
@@ -166,7 +169,17 @@ def test_a_valid_script_gives_actions_or_a_failure(block: str, name: str) -> Non
     assert (outcome.failure is None) or outcome.failure.place is not None
 
 
-@given(st.binary(max_size=400), st.sampled_from([case for case in cases() if ours(case) != "error"]))
+@cache
+def _valid_cases() -> list[Case]:
+    return [case for case in cases() if ours(case) != "error"]
+
+
+# deferred: to read every script takes a second, which each worker would spend while it collects
+VALID_CASES = st.deferred(lambda: st.sampled_from(_valid_cases()))
+
+
+@pytest.mark.slow
+@given(st.binary(max_size=400), VALID_CASES)
 def test_any_mail_gives_actions_or_a_failure(octets: bytes, case: Case) -> None:
     program = Program(read_script(case.script).script)
     outcome = program.run(MessageBytes.of(octets), Envelope("a@b.example", "c@d.example"), PlainHost(), NOW)
@@ -180,7 +193,8 @@ _ODD_FIELDS = st.sampled_from([
 ])  # fmt: skip
 
 
-@given(_ODD_FIELDS, _ODD_FIELDS, entities(), st.sampled_from([case for case in cases() if ours(case) != "error"]))
+@pytest.mark.slow
+@given(_ODD_FIELDS, _ODD_FIELDS, entities(), VALID_CASES)
 def test_odd_mails_give_actions_or_a_failure(first: bytes, second: bytes, entity: bytes, case: Case) -> None:
     program = Program(read_script(case.script).script)
     outcome = program.run(

@@ -10,6 +10,7 @@ from compostela.core.autoconfiguration.settings import MtaStsMode
 hosts = st.lists(st.from_regex(r"(\*\.)?[a-z]{1,8}\.example", fullmatch=True), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(MtaStsMode), hosts, st.integers(0, 31_557_600))
 def test_what_is_written_is_read(mode: MtaStsMode, names: list[str], max_age: int) -> None:
     policy = own_policy(mode, names, max_age)

@@ -81,6 +81,7 @@ async def test_results_do_not_depend_on_how_bodies_are_cut_into_batches(
     assert await found(service, mailbox, "omega") == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 async def test_many_searches_of_a_large_mail_hold_a_few_of_its_parts(tmp_path: Path) -> None:
     clock = FakeClock()
     store = await open_store(tmp_path, clock)

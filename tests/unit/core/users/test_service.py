@@ -174,6 +174,8 @@ def test_an_absent_file_has_virtual_hosting_and_an_existing_one_says_so() -> Non
     assert not read_users_settings(reader(element("algorithm", "MD5"))[0]).virtual_hosting
 
 
+@pytest.mark.usefixtures("real_scram_rounds")
+@pytest.mark.slow
 async def test_scram_has_as_many_iterations_as_clients_take_whatever_the_hash_has(tmp_path: Path) -> None:
     async with settled(tmp_path, "PBKDF2-SHA512-210000-512") as accounts:
         await accounts.users.add(BOB, "secret")
@@ -181,6 +183,8 @@ async def test_scram_has_as_many_iterations_as_clients_take_whatever_the_hash_ha
             assert (await accounts.users.scram_secrets(name)).iterations == 65_536
 
 
+@pytest.mark.usefixtures("real_scram_rounds")
+@pytest.mark.slow
 async def test_a_login_renews_scram_secrets_that_clients_refuse(tmp_path: Path) -> None:
     async with settled(tmp_path, "SHA-512/salted") as accounts:
         await accounts.users.add(BOB, "secret")

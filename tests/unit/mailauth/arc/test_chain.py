@@ -92,6 +92,7 @@ async def test_chains_of_both_in_turn() -> None:
     assert await checked(header, body) == ArcResult(PASS, sealers=HOPS)
 
 
+@pytest.mark.slow
 async def test_any_message_is_sealed_so_that_dkimpy_agrees() -> None:
     chosen = random.Random(21)
     for _ in range(60):

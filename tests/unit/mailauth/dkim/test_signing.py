@@ -82,6 +82,7 @@ async def test_lines_are_short_however_many_fields_there_are() -> None:
     assert dkimpy_agrees(header + BODY)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.sampled_from(["X-A", "Subject", "To"]), st.text("ab \t.;:=é", max_size=40)), max_size=6),
@@ -125,6 +126,7 @@ def test_templates_that_make_no_signature(template: str, problem: str) -> None:
         parse_template(template, "rsa-sha256")
 
 
+@pytest.mark.slow
 def test_keys_that_do_not_sign() -> None:
     for octets, problem in (
         ((FOLDER / "rsa-768.pem").read_bytes(), "768 bits are too few"),

@@ -146,6 +146,7 @@ async def test_a_long_explanation_is_cut() -> None:
     assert len((await check(zone)).explanation or "") == MAX_EXPLANATION
 
 
+@pytest.mark.slow
 @given(
     st.text(max_size=60)
     | st.from_regex(r"v=spf1( [+\-?~]?(a|mx|ptr|ip4|ip6|exists|include|all|exp|redirect)[:=/%{}.a-z0-9]*)*")
