@@ -32,6 +32,10 @@ class SendOptions:
     bind_address: str | None = None
     """Address of this machine from which to connect."""
 
+    def __hash__(self) -> int:
+        # a part tells them apart well enough, and is looked up for each mail
+        return hash((self.hello_name, self.user, self.bind_address))
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:

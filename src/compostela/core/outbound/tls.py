@@ -66,6 +66,10 @@ class TlsPolicy:
     """Failures are reported, and the mail goes all the same (RFC 8461 §5)."""
     failure: TlsFailure | None = None
 
+    def __hash__(self) -> int:
+        # of the parts that differ most: those that are enumerations take long
+        return hash((self.domain, self.text))
+
     @property
     def is_mandatory(self) -> bool:
         """Whether no mail may go without TLS."""

@@ -1,6 +1,7 @@
 """Parameters of RemoteDelivery."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Self
 
 from compostela.base.declarations import Boolean, Duration, Integer, Many, Parsed, Text
@@ -15,7 +16,7 @@ SMTP_PORT = 25
 SMTPS_PORT = 465
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RemoteDeliverySettings(Declared):
     """How mail leaves."""
 
@@ -75,7 +76,7 @@ class RemoteDeliverySettings(Declared):
         """The gateways and their ports."""
         return tuple(_gateway(text, self.gateway_port) for text in self.gateway_names)
 
-    @property
+    @cached_property
     def options(self) -> SendOptions:
         """How to speak to a next hop."""
         return SendOptions(
@@ -88,7 +89,7 @@ class RemoteDeliverySettings(Declared):
             bind_address=self.bind_address,
         )
 
-    @property
+    @cached_property
     def implicit_options(self) -> SendOptions:
         """How to speak to a next hop with TLS from the start."""
         return replace(self.options, implicit_tls=True, verify_certificate=not self.trust_all_certificates)

@@ -3,19 +3,27 @@
 from compostela.core.mail import notification
 from compostela.core.mail.attributes import (
     BINARY,
+    DSN_ENVELOPE_ID,
     DSN_NOTIFY,
     DSN_ORIGINAL_RECIPIENT,
+    DSN_RETURN,
     MAIL_PRIORITY,
     REQUIRE_TLS,
     SMTP_UTF8,
 )
 from compostela.core.mail.model import Mail
-from compostela.core.outbound.ports import Wishes
+from compostela.core.outbound.ports import NO_WISHES, Wishes
 from compostela.model.mail_address import MailAddress
+
+_ASKED = frozenset({
+    BINARY, DSN_ENVELOPE_ID, DSN_NOTIFY, DSN_ORIGINAL_RECIPIENT, DSN_RETURN, MAIL_PRIORITY, REQUIRE_TLS, SMTP_UTF8,
+})  # fmt: skip
 
 
 def wishes_of(mail: Mail) -> Wishes:
     known = mail.attributes
+    if _ASKED.isdisjoint(known):
+        return NO_WISHES
     require_tls, priority = known.get(REQUIRE_TLS), known.get(MAIL_PRIORITY)
     notify: dict[MailAddress, str] = {}
     original: dict[MailAddress, str] = {}
