@@ -90,6 +90,7 @@ def stores_of(
         failed_logins=limits.failed_logins,
         bans=limits.bans,
         recent_logins=limits.recent_logins,
+        ended_sessions=limits.ended_sessions,
         rate_limits=limits.rate_limits,
         cursors=mail.cursors,
         event_source=mailboxes.source,
