@@ -64,6 +64,7 @@ test-contracts: engines
 
 test-edition: engines
 	COMPOSTELA_TEST_ENGINES=1 COMPOSTELA_TEST_EDITION=distributed $(BIN)/python -m pytest -n 2 $(DISTRIBUTED_DIALOGUES)
+	COMPOSTELA_TEST_ENGINES=1 COMPOSTELA_TEST_EDITION=distributed $(BIN)/python -m pytest -n 2 -rs tests/clients/test_reading.py tests/clients/test_sending.py
 
 # what speaks to RabbitMQ, on RabbitMQ 4 in place of that of the other tests. It is installed as root, and fails where Debian trixie is out of reach
 test-rabbitmq4: $(VENV)/.installed-dev
