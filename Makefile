@@ -14,8 +14,8 @@ CONTRACTS ?= -m "not slow"
 DATA ?= data
 CONF ?= conf
 DISTRIBUTED_DIALOGUES := $(addprefix tests/dialogues/test_,$(addsuffix .py,\
-	delivery_reports imap imap_durable_writes imap_keywords imap_manners lmtp mailbox_listeners pop3 processing queue_listing \
-	relaying sieve sieve_administration vacation webadmin_policies webadmin_rewriting))
+	delivery_reports ended_sessions imap imap_durable_writes imap_keywords imap_manners lmtp mailbox_listeners pop3 processing queue_listing \
+	relaying sieve sieve_administration smtp vacation webadmin_policies webadmin_quotas webadmin_rewriting))
 
 # its data is apart: neither version reads that of the other
 RABBITMQ4_RUN := $(or $(ENGINES_HOME),.engines)/run-rabbitmq4
