@@ -1,4 +1,4 @@
-# make setup | run | run-distributed | test | test-rest | test-all | test-distributed | test-distributed-all | chaos [SECONDS=120] [SEED=1] [REPLICAS=3] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
+# make setup | run | run-distributed | test | test-rest | test-all | test-distributed | test-distributed-all | test-rabbitmq4 | chaos [SECONDS=120] [SEED=1] [REPLICAS=3] | clients | bench | lint | crash [N=500] | reference | kerberos | distributed
 
 # containers often set it; then every worker of pytest compiles all tests, and every server that a test starts all of the server, again
 unexport PYTHONDONTWRITEBYTECODE
@@ -14,10 +14,19 @@ CONTRACTS ?= -m "not slow"
 DATA ?= data
 CONF ?= conf
 DISTRIBUTED_DIALOGUES := $(addprefix tests/dialogues/test_,$(addsuffix .py,\
-	delivery_reports imap imap_durable_writes imap_keywords imap_manners lmtp mailbox_listeners pop3 processing queue_listing \
-	relaying sieve sieve_administration vacation webadmin_policies webadmin_rewriting))
+	delivery_reports ended_sessions imap imap_durable_writes imap_keywords imap_manners lmtp mailbox_listeners pop3 processing queue_listing \
+	relaying sieve sieve_administration smtp vacation webadmin_policies webadmin_quotas webadmin_rewriting))
 
-.PHONY: setup run run-distributed test test-rest test-all test-distributed test-distributed-all test-contracts test-edition chaos engines clients bench lint crash reference kerberos distributed clean
+# its data is apart: neither version reads that of the other
+RABBITMQ4_RUN := $(or $(ENGINES_HOME),.engines)/run-rabbitmq4
+RABBITMQ4 := ENGINES_RABBITMQ=dev/rabbitmq4 ENGINES_RUN=$(RABBITMQ4_RUN)
+# publishing and confirms, delays and retries, quorum queues, the fanout of hints and questions, deaths of consumers, loss and absence of the broker
+RABBITMQ4_TESTS := $(addprefix tests/distributed/,queue/test_queue.py queue/test_broker_away.py queue/test_places.py amqp test_hints.py test_peers.py) \
+	tests/distributed/test_two_nodes.py::test_what_a_node_accepted_before_it_was_killed_is_read_once_on_the_other \
+	$(foreach how,refuses hangs,"tests/distributed/test_start_while_engines_are_away.py::test_a_node_starts_while_one_engine_is_away[rabbitmq-$(how)]") \
+	--deselect tests/distributed/queue/test_queue.py::TestClusterQueueDeaths::test_a_killer_runs_alone_from_its_second_death_on_and_its_neighbours_are_handed_out
+
+.PHONY: setup run run-distributed test test-rest test-all test-distributed test-distributed-all test-contracts test-edition test-rabbitmq4 chaos engines clients bench lint crash reference kerberos distributed clean
 
 setup: $(VENV)/.installed
 
@@ -55,6 +64,17 @@ test-contracts: engines
 
 test-edition: engines
 	COMPOSTELA_TEST_ENGINES=1 COMPOSTELA_TEST_EDITION=distributed $(BIN)/python -m pytest -n 2 $(DISTRIBUTED_DIALOGUES)
+	COMPOSTELA_TEST_ENGINES=1 COMPOSTELA_TEST_EDITION=distributed $(BIN)/python -m pytest -n 2 -rs tests/clients/test_reading.py tests/clients/test_sending.py
+
+# what speaks to RabbitMQ, on RabbitMQ 4 in place of that of the other tests. It is installed as root, and fails where Debian trixie is out of reach
+test-rabbitmq4: $(VENV)/.installed-dev
+	dev/engines install
+	dev/engines start cassandra seaweedfs
+	dev/rabbitmq4 install
+	@trap '$(RABBITMQ4) dev/engines stop rabbitmq' EXIT; set -ex; dev/engines stop rabbitmq; \
+		$(RABBITMQ4) dev/engines start rabbitmq; \
+		grep -q 'Starting RabbitMQ 4' $(RABBITMQ4_RUN)/rabbitmq/output.log; \
+		COMPOSTELA_TEST_ENGINES=1 $(RABBITMQ4) $(BIN)/python -m pytest -n 2 $(RABBITMQ4_TESTS)
 
 # two nodes under load while engines and nodes fail, on engines of its own, which it ends
 chaos: $(VENV)/.installed-dev

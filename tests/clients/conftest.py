@@ -1,14 +1,20 @@
 """`make clients`: mail programs as people use them, each with its own choice of mechanism, against the sample configuration.
 
-They need packages that `make test-all` does without, so these tests are a command of their own."""
+They need packages that `make test-all` does without, so these tests are a command of their own. With COMPOSTELA_TEST_EDITION=distributed the
+sample is that of the distributed edition, on the engines that `dev/engines` started."""
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.clients.sample import PASSWORD, SampleServer
+
+IS_DISTRIBUTED = os.environ.get("COMPOSTELA_TEST_EDITION") == "distributed"
+if IS_DISTRIBUTED:
+    from tests.distributed.lasting import *  # noqa: F403 (fixtures)
 
 PACKAGES = {
     "Xvfb": "xvfb",
@@ -24,6 +30,12 @@ PACKAGES = {
 }
 """Programs of these tests, and the packages of Debian that have them."""
 _numbers = itertools.count()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # see tests/distributed/conftest.py
+    if IS_DISTRIBUTED:
+        config.addinivalue_line("filterwarnings", "ignore:unclosed <socket.socket:ResourceWarning")
 
 
 def pytest_report_header() -> str:
@@ -47,8 +59,13 @@ def _find(program: str) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleServer]:
-    server = SampleServer(tmp_path_factory.mktemp("sample"))
+def engine_files_of_sample(request: pytest.FixtureRequest) -> dict[str, str]:
+    return request.getfixturevalue("lasting_engine_files") if IS_DISTRIBUTED else {}
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory, engine_files_of_sample: dict[str, str]) -> Iterator[SampleServer]:
+    server = SampleServer(tmp_path_factory.mktemp("sample"), engine_files=engine_files_of_sample)
     server.start()
     server.wait_for_web()
     server.command("log", "level", "logins", "debug")

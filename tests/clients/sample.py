@@ -1,4 +1,5 @@
-"""The server with the sample configuration as it is, but for its ports: other servers of this machine may use those of the sample."""
+"""The server with the sample configuration as it is, but for its ports (other servers of this machine may use those of the sample) and,
+in the distributed edition, the addresses of the engines."""
 
 import contextlib
 import imaplib
@@ -7,7 +8,7 @@ import shutil
 import smtplib
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from compostela.testing.ports import free_port
 from tests.server_process import TOKEN, ServerProcess
 
 SAMPLE = Path(__file__).parents[2] / "conf"
+DISTRIBUTED_SAMPLE = Path(__file__).parents[2] / "conf-distributed"
+ADDRESS = "${env:COMPOSTELA_ADDRESS:-127.0.0.1}"
+"""As the sample of the distributed edition has it."""
 HOST = "localhost"
 PASSWORD = "a secret"
 FOREIGN = "someone@foreign.example"
@@ -27,15 +31,19 @@ class SampleServer(ServerProcess):
 
     submission: int = field(default_factory=free_port)
     submissions: int = field(default_factory=free_port)
+    engine_files: Mapping[str, str] = field(default_factory=dict)
+    """In place of those of the distributed sample. Without any it is the embedded edition."""
 
     def __post_init__(self) -> None:
-        shutil.copytree(SAMPLE, self.conf)
+        shutil.copytree(DISTRIBUTED_SAMPLE if self.engine_files else SAMPLE, self.conf)
+        for name, text in self.engine_files.items():
+            (self.conf / name).write_text(text)
         ports = {
             1025: self.smtp, 1587: self.submission, 1465: self.submissions, 1024: self.lmtp, 1143: self.imap,
             1993: self.imaps, 1110: self.pop3, 1995: self.pop3s, 4190: self.managesieve,
         }  # fmt: skip
         for path in self.conf.glob("*.xml"):
-            text = path.read_text()
+            text = path.read_text().replace(ADDRESS, "127.0.0.1")
             path.write_text(re.sub(r"127\.0\.0\.1:(\d+)", lambda found: f"127.0.0.1:{ports[int(found[1])]}", text))
         path = self.conf / "webadmin.properties"
         path.write_text(path.read_text().replace("port = 8000", f"port = {self.web}") + f"password = {TOKEN}\n")

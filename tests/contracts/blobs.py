@@ -54,6 +54,14 @@ class BodyContract:
         assert b"".join([chunk async for chunk in (await body.opened()).chunks()]) == data
 
     @pytest.mark.parametrize("size", SIZES)
+    async def test_a_body_that_is_not_far_is_opened_without_a_wait(self, make_body: MakeBody, size: int) -> None:
+        body = await make_body(octets(size))
+        if not body.is_far:
+            with pytest.raises(StopIteration):
+                body.opened().__await__().__next__()
+        assert not MemoryBody(b"").is_far
+
+    @pytest.mark.parametrize("size", SIZES)
     async def test_a_range_past_the_end_is_cut(self, make_body: MakeBody, size: int) -> None:
         data = octets(size)
         body = await make_body(data)

@@ -18,6 +18,15 @@ class TokenVerifierContract:
         with pytest.raises(InvalidToken):
             await verifier.verify(wrong)
 
+    @pytest.mark.parametrize("wrong", ["", "a.b.c", "opaque"])
+    async def test_nothing_else_than_a_logout_token_ends_a_session(
+        self, verifier: TokenVerifier, token: str, wrong: str
+    ) -> None:
+        for one in (wrong, token):
+            with pytest.raises(InvalidToken):
+                await verifier.end_session(one)
+        assert await verifier.verify(token) == Username("ann@example.org")
+
     async def test_it_can_be_closed_twice(self, verifier: TokenVerifier, token: str) -> None:
         await verifier.verify(token)
         await verifier.close()

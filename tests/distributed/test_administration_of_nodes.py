@@ -26,6 +26,7 @@ COMPARING = (
     "/mailboxes?task=SolveMessageDeletedInconsistencies",
     "/messages?task=SolveInconsistencies&messagesPerSecond=1000",
     "/cassandra/mappings?action=SolveInconsistencies",
+    "/mailQueues/spool?action=RepublishNotProcessedMails&olderThan=1h",
 )
 StartNode = Callable[[str], ServerProcess]
 

@@ -22,6 +22,7 @@ from compostela.base.clock import SystemClock
 from compostela.base.concurrency import side_by_side
 from compostela.base.settings import Problems
 from compostela.core.blob.model import MemoryBody, MessageContent
+from compostela.core.blob.read_ahead import AHEAD, reading_ahead
 from compostela.core.idempotency import Effect
 from compostela.core.mailbox.actor import Actor
 from compostela.core.mailbox.model import Mailbox, NewMessage
@@ -45,6 +46,7 @@ DOMAIN = Domain("example.org")
 BOB = Username("bob@example.org")
 INBOX = MailboxPath.inbox(BOB)
 MESSAGES = 10_000
+LARGE_BODIES = 12
 BODY = b"x" * 4000
 HEADER = b"Subject: Hello\r\n\r\n"
 FLAGGED = Flags.of(SystemFlag.FLAGGED)
@@ -211,6 +213,24 @@ async def change(node: Node) -> None:
         with counting() as trips:
             await session.append(mailbox, content())
         within(trips, 2, 2)
+
+
+async def test_large_bodies_cost_one_call_each_and_are_read_before_their_turn(start: StartNode) -> None:
+    node = await start()
+    mailbox = await node.inbox()
+    for number in range(LARGE_BODIES):
+        await node.session().append(mailbox, content(b"%d" % number * 20_000))
+    session = (await start()).session()
+    with counting() as trips:
+        messages = await session.messages(mailbox, [Uid(number + 1) for number in range(LARGE_BODIES)])
+        async with reading_ahead({uid: message.content.body for uid, message in messages.items()}) as ahead:
+            for uid in messages:
+                body = await ahead.opened(uid)
+                assert len(await body.read()) == body.size >= 20_000
+    assert trips.of("s3") == LARGE_BODIES
+    calls = sorted(began for engine, began, _ in trips.waited_for if engine == "s3")
+    first_answer = min(ended for engine, _, ended in trips.waited_for if engine == "s3")
+    assert sum(began <= first_answer for began in calls) >= AHEAD
 
 
 async def test_idle_costs_two_reads_of_each_session(start: StartNode) -> None:

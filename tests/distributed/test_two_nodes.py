@@ -1,11 +1,13 @@
 """Two servers on the same engines are one: what one accepts the other shows, also when the first one dies."""
 
+import imaplib
 import json
 import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.distributed.node_calls import eventually
 from tests.distributed.node_mails import LARGE, USER, send
 from tests.distributed.nodes import blob_settings, broker_uri, engine_files, node, redis_server
 from tests.end_to_end.mailbox import fetch_all, session
@@ -16,6 +18,8 @@ __all__ = ["blob_settings", "broker_uri", "engine_files", "node", "redis_server"
 MAILS = 40
 SENDERS = 4
 SECONDS = 120.0
+HEARD_SECONDS = 0.2
+ROUNDS = 12
 _SUBJECT = re.compile(rb"^Subject: (\d+)", re.MULTILINE)
 
 StartNode = Callable[[str], ServerProcess]
@@ -63,3 +67,31 @@ def test_flags_and_users_of_one_node_are_those_of_the_other(node: StartNode) -> 
     assert {one["componentName"]: one["status"] for one in health["checks"]}.items() >= {
         "Cassandra backend": "healthy", "RabbitMQ backend": "healthy", "ObjectStorage": "healthy", "Redis": "healthy",
     }.items()  # fmt: skip
+
+
+def test_idle_on_one_node_hears_of_a_message_on_the_other_within_200_ms(node: StartNode) -> None:
+    """From the moment in which the other node is given the message. On a busy machine some may take longer; without hints a session
+    looks every few seconds, so that none of them would be in time."""
+    first, second = node("first"), node("second")
+    first.add_user(USER)
+    with session(second, USER) as listener, session(first, USER) as writer:
+        writer.append("INBOX", "", "", b"Subject: first\r\n\r\nx\r\n")
+        listener.select("INBOX")
+        eventually(second, lambda: heard_after(listener, writer) < HEARD_SECONDS)
+        times = sorted(heard_after(listener, writer) for _ in range(ROUNDS))
+    assert times[ROUNDS // 4] < HEARD_SECONDS, times
+
+
+def heard_after(listener: imaplib.IMAP4, writer: imaplib.IMAP4) -> float:
+    """Seconds from the beginning of an APPEND until IDLE tells of it."""
+    listener.send(b"i IDLE\r\n")
+    assert listener.readline().startswith(b"+")
+    began = time.monotonic()
+    writer.append("INBOX", "", "", b"Subject: next\r\n\r\nx\r\n")
+    while b"EXISTS" not in listener.readline():
+        pass
+    seconds = time.monotonic() - began
+    listener.send(b"DONE\r\n")
+    while not listener.readline().startswith(b"i OK"):
+        pass
+    return seconds

@@ -23,13 +23,18 @@ class Limits:
     failed_logins: FailedLogins
     bans: Bans
     recent_logins: RecentLogins
+    ended_sessions: RecentLogins
     rate_limits: RateLimits
 
 
 def own_limits(clock: Clock) -> Limits:
     """Of a process that is alone, or for which others do not count."""
     return Limits(
-        InProcessFailedLogins(clock), InProcessBans(clock), InProcessRecentLogins(clock), InProcessRateLimits(clock)
+        InProcessFailedLogins(clock),
+        InProcessBans(clock),
+        InProcessRecentLogins(clock),
+        InProcessRecentLogins(clock),
+        InProcessRateLimits(clock),
     )
 
 
@@ -39,5 +44,6 @@ def shared_limits(file: CountersFile, clock: Clock) -> Limits:
         SharedFailedLogins(file, clock, InProcessFailedLogins(clock)),
         SharedBans(file, clock, InProcessBans(clock)),
         SharedRecentLogins(file, clock, InProcessRecentLogins(clock)),
+        SharedRecentLogins(file, clock, InProcessRecentLogins(clock), table="ended_session"),
         SharedRateLimits(file, clock, InProcessRateLimits(clock)),
     )

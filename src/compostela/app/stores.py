@@ -70,6 +70,8 @@ class Stores:
     failed_logins: FailedLogins
     bans: Bans
     recent_logins: RecentLogins
+    ended_sessions: RecentLogins
+    """See `EndedSessions`."""
     rate_limits: RateLimits
     cursors: CursorStore
     event_source: EventSource
@@ -131,6 +133,7 @@ def unopened_stores() -> Stores:
         failed_logins=port("failed logins"),
         bans=port("bans"),
         recent_logins=port("recent logins"),
+        ended_sessions=port("ended sessions"),
         rate_limits=port("rate limits"),
         cursors=port("cursors"),
         event_source=port("event source"),

@@ -2,19 +2,20 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.adapters.oidc import keys as keys_module
 from compostela.adapters.oidc.verifier import OidcTokenVerifier
 from compostela.base.clock import SystemClock
 from compostela.base.errors import TemporaryFailure
+from compostela.core.authentication.ended_sessions import EndedSessions
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import InvalidToken, TokenVerifier
 from compostela.model.username import Username
@@ -27,6 +28,7 @@ from tests.identity_provider import (
     needs_identity_provider,
     running_provider,
 )
+from tests.scripted_provider import ScriptedProvider
 
 ANN = Username("ann@example.org")
 
@@ -49,7 +51,8 @@ def settings_of(provider: IdentityProvider) -> OidcSettings:
 
 @asynccontextmanager
 async def verifying(settings: OidcSettings, clock: SystemClock | None = None) -> AsyncIterator[OidcTokenVerifier]:
-    verifier = OidcTokenVerifier(settings, clock or SystemClock())
+    clock = clock or SystemClock()
+    verifier = OidcTokenVerifier(settings, clock, EndedSessions(InProcessRecentLogins(clock)))
     try:
         yield verifier
     finally:
@@ -142,81 +145,9 @@ class TestRealProvider:
                 await verifier.verify(provider.opaque("ann"))
 
 
-class Server:
-    """A provider whose answers a test decides."""
-
-    def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "one"})
-        self.url = ""
-        self.key_requests = 0
-        self.key_status = 200
-        self.introspection: dict[str, object] = {}
-        self.userinfo: dict[str, object] = {}
-        self.issuer: str | None = None
-        self.huge = False
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Server"]:
-        application = web.Application()
-        application.router.add_get("/config", self._configuration)
-        application.router.add_get("/keys", self._keys)
-        application.router.add_get("/moved", self._moved)
-        application.router.add_post("/introspect", self._json(lambda: self.introspection))
-        application.router.add_get("/me", self._json(lambda: self.userinfo))
-        runner = web.AppRunner(application)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
-            yield self
-        finally:
-            await runner.cleanup()
-
-    def settings(self, **changed: str) -> OidcSettings:
-        return replace(
-            OidcSettings(
-                configuration_url=f"{self.url}/config",
-                jwks_url=f"{self.url}/keys",
-                claim="email",
-                scope="openid",
-                audiences=(AUDIENCE,),
-            ),
-            **changed,  # type: ignore[arg-type]
-        )
-
-    def token(self, *, header: dict[str, object] | None = None, **changed: object) -> str:
-        claims: dict[str, object] = {"iss": self.url, "aud": AUDIENCE, "email": "ann@example.org", "exp": 4_000_000_000}
-        claims |= changed
-        claims = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode({"alg": "RS256", "kid": self.key.kid} | (header or {}), claims, self.key)
-
-    async def _configuration(self, _: web.Request) -> web.Response:
-        return web.json_response({"issuer": self.issuer or self.url, "jwks_uri": f"{self.url}/keys"})
-
-    async def _keys(self, _: web.Request) -> web.Response:
-        self.key_requests += 1
-        if self.huge:
-            return web.Response(body=b" " * (2 << 20))
-        unknown = {"kty": "AKP", "kid": "new kind"}
-        secret = {"kty": "oct", "kid": "secret", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}
-        broken = {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"}
-        listed = [unknown, secret, broken, self.key.as_dict(private=False)]
-        return web.json_response({"keys": listed}, status=self.key_status)
-
-    async def _moved(self, _: web.Request) -> web.Response:
-        raise web.HTTPFound(f"{self.url}/keys")
-
-    @staticmethod
-    def _json(answer: Callable[[], dict[str, object]]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def respond(_: web.Request) -> web.Response:
-            return web.json_response(answer())
-
-        return respond
-
-
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with Server().running() as running:
+async def server() -> AsyncIterator[ScriptedProvider]:
+    async with ScriptedProvider().running() as running:
         yield running
 
 
@@ -251,7 +182,7 @@ class TestClaims:
         ],
         ids=str,
     )
-    async def test_what_must_be_right(self, server: Server, changed: dict[str, object]) -> None:
+    async def test_what_must_be_right(self, server: ScriptedProvider, changed: dict[str, object]) -> None:
         async with verifying(server.settings()) as verifier:
             assert await verifier.verify(server.token()) == ANN
             with pytest.raises(InvalidToken):
@@ -267,11 +198,11 @@ class TestClaims:
         ],
         ids=str,
     )
-    async def test_what_is_right_in_other_forms(self, server: Server, changed: dict[str, object]) -> None:
+    async def test_what_is_right_in_other_forms(self, server: ScriptedProvider, changed: dict[str, object]) -> None:
         async with verifying(server.settings()) as verifier:
             assert await verifier.verify(server.token(**changed)) == ANN
 
-    async def test_keys_and_certificates_in_the_header_are_not_looked_at(self, server: Server) -> None:
+    async def test_keys_and_certificates_in_the_header_are_not_looked_at(self, server: ScriptedProvider) -> None:
         other = RSAKey.generate_key(2048, {"kid": "one"})
         shown: dict[str, object] = {
             "jwk": other.as_dict(private=False),
@@ -284,7 +215,7 @@ class TestClaims:
             with pytest.raises(InvalidToken, match="not accepted"):
                 await verifier.verify(server.token(header=shown))
 
-    async def test_a_shared_secret_signs_nothing(self, server: Server) -> None:
+    async def test_a_shared_secret_signs_nothing(self, server: ScriptedProvider) -> None:
         secret = OctKey.import_key({"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"})
         claims = {"iss": server.url, "aud": AUDIENCE, "email": "ann@example.org", "exp": 4_000_000_000}
         signed = jwt.encode({"alg": "HS256", "kid": "secret"}, claims, secret)
@@ -293,14 +224,60 @@ class TestClaims:
                 await verifier.verify(signed)
 
     @pytest.mark.parametrize("token", ["..", "a.b.c", "e30.e30.e30", "eyJhbGciOiJub25lIn0.e30.", "ü.ü.ü"])
-    async def test_what_is_no_token(self, server: Server, token: str) -> None:
+    async def test_what_is_no_token(self, server: ScriptedProvider, token: str) -> None:
         async with verifying(server.settings()) as verifier:
             with pytest.raises(InvalidToken):
                 await verifier.verify(token)
 
 
+class TestEndedSessions:
+    async def test_tokens_of_a_session_that_the_provider_ended_are_refused(self, server: ScriptedProvider) -> None:
+        settings = server.settings(introspection_url=f"{server.url}/introspect")
+        async with verifying(settings) as verifier:
+            server.introspection = {"active": True, "email": "ann@example.org", "aud": AUDIENCE, "sid": "s1"}
+            for token in (server.token(sid="s1"), "opaque"):
+                assert await verifier.verify(token) == ANN
+            await verifier.end_session(server.logout_token())
+            for token in (server.token(sid="s1"), "opaque"):
+                with pytest.raises(InvalidToken, match="ended"):
+                    await verifier.verify(token)
+            assert await verifier.verify(server.token(sid="s2")) == ANN
+            assert await verifier.verify(server.token()) == ANN, "a token without a session"
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"iss": "https://evil.example"},
+            {"exp": 1},
+            {"sid": None},
+            {"sid": ""},
+            {"sid": 7},
+            {"sid": "s" * 257},
+            {"events": None},
+            {"events": {"https://example.org/other": {}}},
+            {"nonce": "n"},
+        ],
+        ids=str,
+    )
+    async def test_what_ends_no_session(self, server: ScriptedProvider, changed: dict[str, object]) -> None:
+        async with verifying(server.settings()) as verifier:
+            with pytest.raises(InvalidToken):
+                await verifier.end_session(server.logout_token(**changed))
+            assert await verifier.verify(server.token(sid="s1")) == ANN
+
+    async def test_only_the_provider_ends_sessions(self, server: ScriptedProvider) -> None:
+        async with verifying(server.settings()) as verifier:
+            with pytest.raises(InvalidToken):
+                await verifier.end_session(server.token(sid="s1"))
+            assert await verifier.verify(server.token(sid="s1")) == ANN
+            server.key = RSAKey.generate_key(2048, {"kid": "one"})
+            for token in (server.logout_token(), "opaque", "a.b.c"):
+                with pytest.raises(InvalidToken):
+                    await verifier.end_session(token)
+
+
 class TestSecondOpinion:
-    async def test_introspection_must_name_the_same_user(self, server: Server) -> None:
+    async def test_introspection_must_name_the_same_user(self, server: ScriptedProvider) -> None:
         async with verifying(server.settings(introspection_url=f"{server.url}/introspect")) as verifier:
             server.introspection = {"active": True, "email": "ann@example.org"}
             assert await verifier.verify(server.token()) == ANN
@@ -311,7 +288,7 @@ class TestSecondOpinion:
             with pytest.raises(InvalidToken, match="not active"):
                 await verifier.verify(server.token())
 
-    async def test_userinfo_must_name_the_same_user(self, server: Server) -> None:
+    async def test_userinfo_must_name_the_same_user(self, server: ScriptedProvider) -> None:
         async with verifying(server.settings(userinfo_url=f"{server.url}/me")) as verifier:
             server.userinfo = {"email": "ann@example.org"}
             assert await verifier.verify(server.token()) == ANN
@@ -321,14 +298,14 @@ class TestSecondOpinion:
 
 
 class TestKeys:
-    async def test_keys_are_fetched_once_for_many_tokens(self, server: Server) -> None:
+    async def test_keys_are_fetched_once_for_many_tokens(self, server: ScriptedProvider) -> None:
         async with verifying(server.settings()) as verifier:
             for _ in range(5):
                 await verifier.verify(server.token())
         assert server.key_requests == 1
 
     async def test_a_new_key_is_fetched_when_a_token_names_it_but_not_more_often_than_is_good(
-        self, server: Server
+        self, server: ScriptedProvider
     ) -> None:
         clock = Hours()
         async with verifying(server.settings(), clock) as verifier:
@@ -344,7 +321,7 @@ class TestKeys:
                     await verifier.verify(server.token(header={"kid": f"made up {number}"}))
         assert server.key_requests == 2
 
-    async def test_known_keys_go_on_while_the_provider_is_down_for_a_day(self, server: Server) -> None:
+    async def test_known_keys_go_on_while_the_provider_is_down_for_a_day(self, server: ScriptedProvider) -> None:
         clock = Hours()
         async with verifying(server.settings(), clock) as verifier:
             await verifier.verify(server.token())
@@ -358,7 +335,9 @@ class TestKeys:
             clock.passed += keys_module.BETWEEN_FAILURES
             assert await verifier.verify(server.token()) == ANN
 
-    async def test_no_answer_a_redirect_and_an_endless_answer_are_temporary_failures(self, server: Server) -> None:
+    async def test_no_answer_a_redirect_and_an_endless_answer_are_temporary_failures(
+        self, server: ScriptedProvider
+    ) -> None:
         for address in ("http://127.0.0.1:1/keys", f"{server.url}/moved", f"{server.url}/nowhere"):
             async with verifying(server.settings(jwks_url=address)) as verifier:
                 with pytest.raises(TemporaryFailure):
@@ -371,10 +350,10 @@ class TestKeys:
 
 class TestOidcTokens(TokenVerifierContract):
     @pytest.fixture
-    async def verifier(self, server: Server) -> AsyncIterator[TokenVerifier]:
+    async def verifier(self, server: ScriptedProvider) -> AsyncIterator[TokenVerifier]:
         async with verifying(server.settings()) as one:
             yield one
 
     @pytest.fixture
-    def token(self, server: Server) -> str:
+    def token(self, server: ScriptedProvider) -> str:
         return server.token()

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from compostela.adapters.cassandra.queue_tasks import RepublishTask
 from compostela.adapters.rabbitmq.broker import RabbitBroker
 from compostela.adapters.rabbitmq.settings import RabbitSettings
 from compostela.base.errors import TemporaryFailure
 from compostela.core.idempotency import Effect
 from compostela.core.queue.ports import MailQueues
+from compostela.core.queue.tasks import RepublishNotProcessed
 from compostela.model.numbers import EffectKey
 from compostela.testing.clock import FakeClock
 from compostela.testing.mails import a_mail
@@ -17,6 +19,7 @@ from tests.contracts.distance import SKEW_SECONDS, Faulty
 from tests.distributed.queue.kit import SECONDS, QueueNode
 from tests.distributed.queue.loss import is_lost, taken, vhost_of, wipe_broker
 from tests.distributed.queue.rabbit import make_vhost, remove_vhost
+from tests.distributed.task_runs import run_task
 
 
 async def test_what_the_broker_lost_is_handed_out_again(node: QueueNode, broker_uri: str, clock: FakeClock) -> None:
@@ -31,6 +34,22 @@ async def test_what_the_broker_lost_is_handed_out_again(node: QueueNode, broker_
     assert await taken(node, 3) == {"0", "1", "2"}
     assert await node.queues.sweep() == 0
     assert await queue.size() == 1
+
+
+async def test_an_administrator_has_lost_mails_of_an_age_handed_out_again(
+    node: QueueNode, broker_uri: str, clock: FakeClock
+) -> None:
+    queue = node.queues.queue("spool")
+    await queue.enqueue(a_mail("old"))
+    clock.advance(50)
+    await queue.enqueue(a_mail("young"))
+    await wipe_broker(broker_uri, node)
+    clock.advance(70)
+    task = RepublishTask(node.queues)
+    for count, age in ((0, 3600.0), (1, 100.0)):
+        told = await run_task(task, RepublishNotProcessed("spool", age))
+        assert told["nbRequeuedMails"] == count
+    assert await taken(node, 1) == {"old"}
 
 
 async def test_what_a_node_with_a_clock_that_is_ahead_enqueued_is_handed_out_again(

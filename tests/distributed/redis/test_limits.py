@@ -16,6 +16,7 @@ from compostela.adapters.redis.engine import RedisEngine
 from compostela.adapters.redis.failed_logins import RedisFailedLogins
 from compostela.adapters.redis.rate_limits import RedisRateLimits
 from compostela.adapters.redis.recent_logins import RedisRecentLogins
+from compostela.app.editions.redis_limits import limits_of
 from compostela.base.errors import TemporaryFailure
 from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins, RecentLogins
 from compostela.core.rate_limits.ports import RateLimit, RateLimits
@@ -71,6 +72,23 @@ class TestRedisRecentLogins(RecentLoginsContract):
     @pytest.fixture
     def recent_logins_elsewhere(self, engine_elsewhere: RedisEngine, clock: FakeClock) -> RecentLogins:
         return recent_logins_of(engine_elsewhere, clock)
+
+
+class TestRedisEndedSessions(RecentLoginsContract):
+    """They are notes of the same kind, under keys of their own."""
+
+    @pytest.fixture
+    def recent_logins(self, engine: RedisEngine, clock: FakeClock) -> RecentLogins:
+        return limits_of(engine, clock).ended_sessions
+
+    @pytest.fixture
+    def recent_logins_elsewhere(self, engine_elsewhere: RedisEngine, clock: FakeClock) -> RecentLogins:
+        return limits_of(engine_elsewhere, clock).ended_sessions
+
+    async def test_a_login_is_no_session(self, engine: RedisEngine, clock: FakeClock) -> None:
+        limits = limits_of(engine, clock)
+        await limits.recent_logins.note("s1")
+        assert not await limits.ended_sessions.within("s1", 60)
 
 
 class TestRedisRateLimits(RateLimitsContract):

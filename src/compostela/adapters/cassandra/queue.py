@@ -463,11 +463,12 @@ class ClusterQueue:
             await self._send(waiting.message)
             await waiting.handed.ack()
 
-    async def sweep(self) -> int:
-        """Publishes again what the broker has lost, and tidies up. Return how many entries were lost. Raises `TemporaryFailure`."""
+    async def sweep(self, lost_after_seconds: float | None = None) -> int:
+        """Publishes again what the broker has lost, and tidies up. An entry may be lost that has been ready for so long, by default for as
+        long as the settings say. Return how many entries were lost. Raises `TemporaryFailure`."""
         if await self._broker.ready(self.name):
             return 0  # what is old may wait there
-        lost_after = self._settings.lost_after_seconds
+        lost_after = self._settings.lost_after_seconds if lost_after_seconds is None else lost_after_seconds
         lost = await sweep(self.name, self._rows, self._nodes, lost_after, self._has, self._sweeper)
         for entry, revision, facts in lost:
             await self._publish(entry, revision, facts)

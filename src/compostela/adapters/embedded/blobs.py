@@ -42,6 +42,10 @@ class StoredBody:
         self.size = size
         self.digest = digest
 
+    @property
+    def is_far(self) -> bool:
+        return False
+
     def _load(self) -> MemoryBody | FileBody:
         return self._blobs.load(self._id, self.size, self.digest)
 

@@ -65,6 +65,10 @@ class FileBody:
     def path(self) -> Path:
         return self._file.path
 
+    @property
+    def is_far(self) -> bool:
+        return False
+
     def claim(self) -> None:
         """Called before a row that names the file is written: from now on only garbage collection may remove it. Raises
         `TemporaryFailure`."""

@@ -1,6 +1,7 @@
 """Finds the user of an access token.
 
-OpenID Connect Discovery, RFC 7519 (JWT), RFC 7662 (introspection), OpenID Connect Core §5.3 (userinfo).
+OpenID Connect Discovery, RFC 7519 (JWT), RFC 7662 (introspection), OpenID Connect Core §5.3 (userinfo), OpenID Connect Back-Channel
+Logout 1.0 (the end of a session).
 """
 
 import logging
@@ -10,6 +11,7 @@ from compostela.adapters.oidc.http import ProviderHttp
 from compostela.adapters.oidc.keys import SigningKeys
 from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument, TemporaryFailure
+from compostela.core.authentication.ended_sessions import EndedSessions
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import InvalidToken
 from compostela.model.username import Username
@@ -23,6 +25,9 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Asymmetric ones alone: neither `none` nor a public key taken for a shared secret."""
 MAX_HEADER = 8192
 """Octets of a token's header: room for a chain of certificates, which is ignored."""
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+MAX_SESSION = 256
+"""Characters of the name of a session at the provider (`sid`)."""
 LEEWAY_SECONDS = 60
 """By so much the clocks of provider and server may differ."""
 
@@ -36,8 +41,9 @@ class OidcTokenVerifier:
     that it is meant for us.
     """
 
-    def __init__(self, settings: OidcSettings, clock: Clock) -> None:
+    def __init__(self, settings: OidcSettings, clock: Clock, ended: EndedSessions) -> None:
         self._settings = settings
+        self._ended = ended
         self._clock = clock
         self._http = ProviderHttp()
         self._keys = SigningKeys(self._http, self._keys_address, clock)
@@ -46,7 +52,9 @@ class OidcTokenVerifier:
     async def verify(self, token: str) -> Username:
         """Raises `InvalidToken`, `TemporaryFailure` when the provider cannot be asked."""
         if token.count(".") == 2:
-            user = self._user(await self._claims(token))
+            claims = await self._claims(token)
+            user = self._user(claims)
+            await self._not_ended(claims)
             if self._settings.introspection_url:
                 _same(user, self._user(await self._introspected(token)))
             elif self._settings.userinfo_url:
@@ -56,12 +64,36 @@ class OidcTokenVerifier:
             raise InvalidToken("the token is no JWT")
         answer = await self._introspected(token)
         self._meant_for_us(answer)
+        await self._not_ended(answer)
         return self._user(answer)
+
+    async def end_session(self, logout_token: str) -> None:
+        """Its audience is the client that the user had logged in to, which may be another than that of the access tokens."""
+        if logout_token.count(".") != 2:
+            raise InvalidToken("the token is no JWT")
+        claims = await self._claims(logout_token, is_access=False)
+        events = claims.get("events")
+        # §2.4: so an access token or ID token, which a client may see, ends no session
+        if not isinstance(events, dict) or LOGOUT_EVENT not in events or "nonce" in claims:
+            raise InvalidToken("this is not a logout token")
+        session = claims.get("sid")
+        if not isinstance(session, str) or not 0 < len(session) <= MAX_SESSION:
+            raise InvalidToken("the logout token names no session (sid)")
+        await self._ended.end(self._session_key(session))
+        _log.info("a session was ended by the identity provider", extra={"sid": session})
 
     async def close(self) -> None:
         await self._http.close()
 
-    async def _claims(self, token: str) -> "Mapping[str, object]":
+    async def _not_ended(self, claims: "Mapping[str, object]") -> None:
+        session = claims.get("sid")
+        if isinstance(session, str) and await self._ended.has_ended(self._session_key(session)):
+            raise InvalidToken("the provider has ended the token's session")
+
+    def _session_key(self, session: str) -> str:
+        return f"{self._settings.configuration_url or self._settings.jwks_url} {session}"
+
+    async def _claims(self, token: str, *, is_access: bool = True) -> "Mapping[str, object]":
         from joserfc import jwt
         from joserfc.errors import JoseError
         from joserfc.jws import JWSRegistry, extract_compact
@@ -79,8 +111,8 @@ class OidcTokenVerifier:
             raise InvalidToken("the token names no key")
         keys = await self._keys.for_key_id(key_id)
         issuer = await self._issuer()
-        claims = jwt.JWTClaimsRegistry(now=int(self._clock.now()), leeway=LEEWAY_SECONDS, exp={"essential": True})
-        if self._settings.audiences:
+        claims = jwt.JWTClaimsRegistry(now=int(self._clock.now()), leeway=LEEWAY_SECONDS, exp={"essential": is_access})
+        if is_access and self._settings.audiences:
             claims.options["aud"] = {"essential": True, "values": list(self._settings.audiences)}
         if issuer:
             claims.options["iss"] = {"essential": True, "value": issuer}

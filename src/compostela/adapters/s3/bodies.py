@@ -28,6 +28,10 @@ DECODED_AT_ONCE = 4
 """Coded bodies that are in memory as a whole while they are coded or decoded."""
 
 
+WHOLE_BYTES = 256 * 1024
+"""A body of at most so many octets is read as a whole when it is opened."""
+
+
 class S3Body:
     """A body in S3, read when asked for. One that was compressed or encrypted is read as a whole."""
 
@@ -42,9 +46,16 @@ class S3Body:
     def digest(self) -> bytes:
         return self.name.digest
 
+    @property
+    def is_far(self) -> bool:
+        return True
+
     async def opened(self) -> "S3Body | MemoryBody":
         if self.name.coding:
             return await self._blobs.decoded(self)
+        if self.size <= WHOLE_BYTES:
+            # one request in place of two
+            return MemoryBody(await self._blobs.bucket.get(self.name.blob, 0, self.size), self.digest)
         if self.size != await self._blobs.bucket.size(self.name.blob):
             raise TemporaryFailure(f"object {self.name.blob} is gone or was cut")
         return self

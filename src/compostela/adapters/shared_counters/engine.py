@@ -31,10 +31,12 @@ CREATE TABLE IF NOT EXISTS failure (key TEXT PRIMARY KEY, since REAL, last REAL)
 CREATE TABLE IF NOT EXISTS attempt (key TEXT, attempt BLOB, PRIMARY KEY (key, attempt)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ban (number INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT UNIQUE, failures INTEGER, until REAL);
 CREATE TABLE IF NOT EXISTS login (address TEXT PRIMARY KEY, at REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ended_session (address TEXT PRIMARY KEY, at REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rate (key TEXT, seconds REAL, part INTEGER, present INTEGER, last INTEGER, used REAL,
     PRIMARY KEY (key, seconds)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS failure_last ON failure (last);
 CREATE INDEX IF NOT EXISTS login_at ON login (at);
+CREATE INDEX IF NOT EXISTS ended_session_at ON ended_session (at);
 CREATE INDEX IF NOT EXISTS rate_used ON rate (used);
 """
 

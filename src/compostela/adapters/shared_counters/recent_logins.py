@@ -13,24 +13,29 @@ _log = logging.getLogger(__name__)
 MAX_KNOWN = 50_000
 """Addresses at once; the one whose login is longest ago is forgotten first."""
 _KNOWN = "recent logins are known to this worker alone"
-_TRIM = "DELETE FROM login WHERE address IN (SELECT address FROM login ORDER BY at DESC LIMIT -1 OFFSET ?)"
 
 
 class SharedRecentLogins:
     """See `compostela.core.authentication.failure_ports`. While the file cannot be used, `meanwhile` keeps those of this worker."""
 
-    def __init__(self, file: CountersFile, clock: Clock, meanwhile: RecentLogins, most: int = MAX_KNOWN) -> None:
+    def __init__(
+        self, file: CountersFile, clock: Clock, meanwhile: RecentLogins, most: int = MAX_KNOWN, table: str = "login"
+    ) -> None:
         self._file = file
         self._clock = clock
         self._meanwhile = meanwhile
         self._most = most
+        self._table = table
+        self._trim = (
+            f"DELETE FROM {table} WHERE address IN (SELECT address FROM {table} ORDER BY at DESC LIMIT -1 OFFSET ?)"
+        )
         self._complaints = Complaints(_log, clock)
 
     async def note(self, address: str) -> None:
         def job(execute: Execute) -> None:
-            execute("INSERT OR REPLACE INTO login VALUES (?, ?)", (address, self._clock.now()))
+            execute(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?)", (address, self._clock.now()))
             if self._file.is_time_to_trim():
-                execute(_TRIM, (self._most,))
+                execute(self._trim, (self._most,))
 
         try:
             self._file.change(job)
@@ -42,7 +47,7 @@ class SharedRecentLogins:
         if await self._meanwhile.within(address, seconds):
             return True
         try:
-            rows = self._file.read("SELECT at FROM login WHERE address = ?", (address,))
+            rows = self._file.read(f"SELECT at FROM {self._table} WHERE address = ?", (address,))
         except TemporaryFailure as error:
             self._complaints.error(_KNOWN, error)
             return False

@@ -86,6 +86,7 @@ def stores_of(store: EmbeddedStore, limits: Limits | None = None) -> Stores:
         failed_logins=limits.failed_logins,
         bans=limits.bans,
         recent_logins=limits.recent_logins,
+        ended_sessions=limits.ended_sessions,
         rate_limits=limits.rate_limits,
         cursors=store.cursors,
         event_source=store.event_source,

@@ -13,6 +13,7 @@ from compostela.adapters.cassandra.drop_lists import CassandraDropLists
 from compostela.adapters.cassandra.greylist import CassandraGreylist
 from compostela.adapters.cassandra.lookups import Lookups
 from compostela.adapters.cassandra.outbound import outbound_stores
+from compostela.adapters.cassandra.queue_tasks import RepublishTask
 from compostela.adapters.cassandra.rewriting import CassandraRewriting
 from compostela.adapters.cassandra.session import CassandraSession
 from compostela.adapters.cassandra.sieve_lists import CassandraSieveLists
@@ -90,6 +91,7 @@ def stores_of(
         failed_logins=limits.failed_logins,
         bans=limits.bans,
         recent_logins=limits.recent_logins,
+        ended_sessions=limits.ended_sessions,
         rate_limits=limits.rate_limits,
         cursors=mail.cursors,
         event_source=mailboxes.source,
@@ -97,7 +99,7 @@ def stores_of(
         usage=HeadsUsage(mailboxes),
         peers=peers,
         collection_times=COLLECTION_TIMES,
-        repairs=repairs(mailboxes.consistency, CassandraRewriting(session, lookups)),
+        repairs=[*repairs(mailboxes.consistency, CassandraRewriting(session, lookups)), RepublishTask(queues)],
         recovery=Recovery(mail.copies, mailboxes.has_content),
         is_cluster=True,
         checks=engine_checks(session, broker, blobs, redis),

@@ -7,10 +7,14 @@ from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.adapters.redis.bans import RedisBans
 from compostela.adapters.redis.engine import RedisEngine
 from compostela.adapters.redis.failed_logins import RedisFailedLogins
+from compostela.adapters.redis.keys import PREFIX
 from compostela.adapters.redis.rate_limits import RedisRateLimits
 from compostela.adapters.redis.recent_logins import RedisRecentLogins
 from compostela.app.limits import Limits
 from compostela.base.clock import Clock
+
+ENDED_SESSIONS = f"{PREFIX}:ended"
+"""Before the keys of ended sessions, which are notes as recent logins are."""
 
 
 def limits_of(redis: RedisEngine, clock: Clock) -> Limits:
@@ -18,5 +22,6 @@ def limits_of(redis: RedisEngine, clock: Clock) -> Limits:
         RedisFailedLogins(redis, clock, InProcessFailedLogins(clock)),
         RedisBans(redis, clock, InProcessBans(clock)),
         RedisRecentLogins(redis, clock, InProcessRecentLogins(clock)),
+        RedisRecentLogins(redis, clock, InProcessRecentLogins(clock), ENDED_SESSIONS),
         RedisRateLimits(redis, clock, InProcessRateLimits(clock)),
     )

@@ -42,6 +42,7 @@ from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Problems
 from compostela.base.siblings import RELOAD, Json
+from compostela.core.authentication.ended_sessions import EndedSessions
 from compostela.core.connections.service import Connections
 from compostela.core.health.checks import HealthChecks
 from compostela.core.health.reception import reception_checks
@@ -118,7 +119,9 @@ class Server:
         )
         self.container = MailContainer(configuration, stores, self.mailet_context, problems)
         self.roles = roles_of(configuration, self.container.processors.mailets)
-        self._logins = LoginMethods(self.services.authenticator, configuration.locations, self._clock)
+        self._logins = LoginMethods(
+            self.services.authenticator, configuration.locations, self._clock, EndedSessions(stores.ended_sessions)
+        )
         self.mailbox_listeners = make_mailbox_listeners(configuration.listeners, stores, self._clock)
         context = self.mailet_context
         tls_reports = SendTlsReportsTask(
@@ -279,7 +282,7 @@ class Server:
                 self._connections,
                 siblings,
             ),
-            *account_groups(self.services, self._stores, self.tasks),
+            *account_groups(self.services, self._stores, self.tasks, self._logins.verifiers),
             *mail_groups(self._stores, self._configuration.repositories, self.tasks, self._clock),
             *explanation_groups(
                 self._configuration.container,

@@ -4,6 +4,7 @@ from compostela.adapters.kerberos.acceptor import KerberosAcceptor
 from compostela.adapters.oidc.verifier import OidcTokenVerifier
 from compostela.app.configuration.locations import FileLocations
 from compostela.base.clock import Clock
+from compostela.core.authentication.ended_sessions import EndedSessions
 from compostela.core.authentication.kerberos import KerberosSettings
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.service import Authenticator
@@ -14,10 +15,13 @@ from compostela.net.authentication.settings import AuthSettings
 class LoginMethods:
     """Makes the `Logins` of each server."""
 
-    def __init__(self, authenticator: Authenticator, locations: FileLocations, clock: Clock) -> None:
+    def __init__(
+        self, authenticator: Authenticator, locations: FileLocations, clock: Clock, ended: EndedSessions
+    ) -> None:
         self._authenticator = authenticator
         self._locations = locations
         self._clock = clock
+        self._ended = ended
         self._tokens: dict[OidcSettings, OidcTokenVerifier] = {}
         self._kerberos: dict[KerberosSettings, KerberosAcceptor] = {}
 
@@ -27,9 +31,14 @@ class LoginMethods:
         contexts = self._acceptor(settings.kerberos).begin if settings.kerberos is not None else None
         return Logins(settings, self._authenticator, tokens, contexts)
 
+    @property
+    def verifiers(self) -> list[OidcTokenVerifier]:
+        """One for each identity provider that a server trusts."""
+        return list(self._tokens.values())
+
     def _verifier(self, settings: OidcSettings) -> OidcTokenVerifier:
         if settings not in self._tokens:
-            self._tokens[settings] = OidcTokenVerifier(settings, self._clock)
+            self._tokens[settings] = OidcTokenVerifier(settings, self._clock, self._ended)
         return self._tokens[settings]
 
     def _acceptor(self, settings: KerberosSettings) -> KerberosAcceptor:

@@ -10,6 +10,7 @@ from compostela.base.clock import Clock
 from compostela.base.log_levels import LogLevels
 from compostela.base.settings import Node
 from compostela.base.siblings import Siblings
+from compostela.core.authentication.ports import TokenVerifier
 from compostela.core.connections.service import Connections
 from compostela.core.health.checks import HealthChecks
 from compostela.core.mailbox.service import MailboxService
@@ -41,6 +42,7 @@ from compostela.web.webadmin.routes.mappings import MappingRoutes
 from compostela.web.webadmin.routes.metrics import MetricsRoutes
 from compostela.web.webadmin.routes.quotas import QuotaRoutes
 from compostela.web.webadmin.routes.recovery import RecoveryRoutes
+from compostela.web.webadmin.routes.revoked_tokens import RevokedTokenRoutes
 from compostela.web.webadmin.routes.servers import ReloadCertificates, ServerRoutes
 from compostela.web.webadmin.routes.sieve import SieveRoutes
 from compostela.web.webadmin.routes.sieve_lists import SieveListRoutes
@@ -51,7 +53,9 @@ from compostela.web.webadmin.routes.users import UserRoutes
 from compostela.web.webadmin.routes.vacations import VacationRoutes
 
 
-def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[RouteGroup]:
+def account_groups(
+    services: Services, stores: Stores, tasks: Tasks, verifiers: Sequence[TokenVerifier]
+) -> list[RouteGroup]:
     """Domains, users, and what is theirs."""
     domains, users, rewriting = services.domains, services.users, services.rewriting
     return [
@@ -68,6 +72,7 @@ def account_groups(services: Services, stores: Stores, tasks: Tasks) -> list[Rou
         SieveRoutes(users, services.sieve),
         SieveListRoutes(users, services.sieve),
         BanRoutes(services.throttle),
+        RevokedTokenRoutes(verifiers),
         QuotaRoutes(tasks),
         DropListRoutes(stores.drop_lists),
         DlpRuleRoutes(domains, stores.dlp_rules),

@@ -13,10 +13,16 @@ class InvalidToken(CompostelaError):
 class TokenVerifier(Protocol):
     """Judges access tokens of one identity provider (OAuth 2, OpenID Connect).
 
-    Embedded and distributed alike: nothing is kept but the provider's keys, in memory; each node asks for itself."""
+    Embedded and distributed alike: nothing that the provider said of a token is kept, so that none is believed for longer than the
+    provider believes it. Each node keeps the provider's keys in memory and asks for itself; all know which sessions have ended."""
 
     async def verify(self, token: str) -> Username:
         """The user of the token. Raises `InvalidToken`, and `TemporaryFailure` when the provider cannot be asked."""
+        ...
+
+    async def end_session(self, logout_token: str) -> None:
+        """Refuse all tokens of the session that a logout token of the provider names, from now on and on all nodes (see
+        `EndedSessions`). Raises as `verify`."""
         ...
 
     async def close(self) -> None:

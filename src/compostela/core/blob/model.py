@@ -53,12 +53,17 @@ class Body(Protocol):
         """SHA-256 of the octets."""
         ...
 
+    @property
+    def is_far(self) -> bool:
+        """Whether opening and reading it asks over a network, so that several are worth to be asked for at once."""
+        ...
+
     async def opened(self) -> "Body":
         """The same body, found to be whole and held: from now on only the device can fail a read. For a caller that
         announces the size before it sends the octets. Raises `TemporaryFailure` when the octets are gone or cut.
 
-        Embedded: the octets of a row, or an open file whose size is checked. Distributed: an object whose size is
-        checked."""
+        Embedded: the octets of a row, or an open file whose size is checked. Distributed: the octets of an object that is not
+        large, or an object whose size is checked."""
         ...
 
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
@@ -88,6 +93,10 @@ class MemoryBody:
     @property
     def size(self) -> int:
         return len(self.data)
+
+    @property
+    def is_far(self) -> bool:
+        return False
 
     @property
     def digest(self) -> bytes:

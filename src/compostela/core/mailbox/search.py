@@ -5,13 +5,15 @@ searches at a time, so that what all searches hold together has a bound however 
 import asyncio
 import enum
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 from compostela.core.blob.model import Body
+from compostela.core.blob.read_ahead import reading_ahead
 from compostela.core.mailbox.listings import MailboxListings
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.ports import MessageStore
@@ -308,14 +310,15 @@ async def _matching_bodies(
     loaded: list[tuple[AnyRow, SearchedMessage]] = []
     pieces: list[_Piece] = []
     octets = 0
-    async with slots:
+    bodies = {row.uid: messages[row.uid].content.body for row in rows if row.uid in messages}
+    async with slots, reading_ahead(bodies) as ahead:
         for row in rows:
             message = messages.get(row.uid)
             if message is None:
                 continue
             in_body: set[str] = set()
             loaded.append((row, SearchedMessage(message.content.header, in_body)))
-            async for piece in _pieces(message, query.in_body, in_body):
+            async for piece in _pieces(message, query.in_body, in_body, partial(ahead.opened, row.uid)):
                 if octets + len(piece.octets) > MESSAGE_BATCH_BYTES:
                     await asyncio.to_thread(_look_into, pieces)
                     pieces, octets = [], 0
@@ -333,7 +336,9 @@ class _Piece(NamedTuple):
     found: set[str]
 
 
-async def _pieces(message: StoredMessage, wanted: frozenset[str], found: set[str]) -> AsyncIterator[_Piece]:
+async def _pieces(
+    message: StoredMessage, wanted: frozenset[str], found: set[str], opened: Callable[[], Awaitable[Body]]
+) -> AsyncIterator[_Piece]:
     """The parts of a message until all that is wanted is found."""
     structure = Structure.loads(message.structure)
     if structure is None:
@@ -345,7 +350,7 @@ async def _pieces(message: StoredMessage, wanted: frozenset[str], found: set[str
     for part in searched_parts(structure.root):
         if wanted <= found:
             return
-        body = body or await message.content.body.opened()
+        body = body or await opened()
         yield _Piece(part, await body.read(part.start, part.end - part.start), wanted, found)
 
 

@@ -1,4 +1,4 @@
-"""Tasks on mail queues: delete mails."""
+"""Tasks on mail queues: delete mails, and hand out again what a broker lost."""
 
 from dataclasses import dataclass, replace
 
@@ -9,6 +9,17 @@ from compostela.core.queue.model import EVERYTHING, Selection
 from compostela.core.queue.ports import MailQueue, MailQueues
 from compostela.core.tasks.model import Json
 from compostela.core.tasks.runner import TaskContext, TaskRunner
+
+REPUBLISH = "republish-not-processed-mails"
+
+
+@dataclass(frozen=True, slots=True)
+class RepublishNotProcessed:
+    """Mails that were ready for so long and that no process has in work. Only an edition whose queues go through a broker has the task
+    (`Stores.repairs`): such queues look for lost mails by themselves too."""
+
+    queue: str
+    older_than_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

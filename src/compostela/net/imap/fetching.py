@@ -1,14 +1,15 @@
 """FETCH (RFC 3501 §6.4.5): rows first, messages only when something of them is asked for, large bodies streamed."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import Body
+from compostela.core.blob.read_ahead import reading_ahead
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.view import MailboxView
 from compostela.mime.scanner import describe
@@ -193,6 +194,7 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
     marks_seen = not view.read_only and any(
         isinstance(item, BodySection) and _sets_seen(item) for item in command.items
     )
+    needs_body = any(isinstance(item, BodySection) and _needs_body(item) for item in command.items)
     async for rows in view.session.rows(view.mailbox, wanted):
         chosen = [row for row in rows if command.changed_since is None or row.modseq > command.changed_since]
         _tell_keywords_of(context, view, chosen)
@@ -200,21 +202,28 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
             batch = chosen[start : start + MESSAGE_BATCH]
             changed = await _mark_seen(view, batch) if marks_seen else {}
             messages = await view.session.messages(view.mailbox, [row.uid for row in batch])
-            for row in batch:
-                number = view.number(row.uid)
-                message = messages.get(row.uid)
-                if number is not None and message is not None:
-                    items = command.items
-                    own = changed.get(row.uid)
-                    if own is not None and "FLAGS" not in items:
-                        items = (*items, "FLAGS")
-                    if own is not None and context.state.condstore and "MODSEQ" not in items:
-                        items = (*items, "MODSEQ")  # RFC 7162 §3.2
-                    await _write_message(context, view, number, own or row, message, items)
-                    if own is not None:
-                        # not earlier: flags of a message that cannot be read are told with the other changes
-                        view.note_own([FlagsRow(own.uid, own.modseq, own.flags)])
+            shown = [row.uid for row in batch if row.uid in messages] if needs_body else []
+            async with reading_ahead({uid: messages[uid].content.body for uid in shown}) as ahead:
+                for row in batch:
+                    number = view.number(row.uid)
+                    message = messages.get(row.uid)
+                    if number is not None and message is not None:
+                        items = command.items
+                        own = changed.get(row.uid)
+                        if own is not None and "FLAGS" not in items:
+                            items = (*items, "FLAGS")
+                        if own is not None and context.state.condstore and "MODSEQ" not in items:
+                            items = (*items, "MODSEQ")  # RFC 7162 §3.2
+                        opened = partial(ahead.opened, row.uid)
+                        await _write_message(context, view, number, own or row, message, items, opened)
+                        if own is not None:
+                            # not earlier: flags of a message that cannot be read are told with the other changes
+                            view.note_own([FlagsRow(own.uid, own.modseq, own.flags)])
             await context.out.drain(GATHERED_BYTES)
+
+
+def _needs_body(section: BodySection) -> bool:
+    return bool(section.path) or section.kind in _KINDS_WITH_BODY
 
 
 def _sets_seen(section: BodySection) -> bool:
@@ -243,6 +252,7 @@ async def _write_message(
     row: MessageRow,
     message: StoredMessage,
     items: tuple[str | BodySection, ...],
+    opened: Callable[[], Awaitable[Body]],
 ) -> None:
     """All that may fail is done before the response is begun: notes are read, the body is opened. Raises `TemporaryFailure`
     as long as nothing is written, and `ResponseCut` from then on."""
@@ -255,8 +265,8 @@ async def _write_message(
             continue
         if item.path and structure is _NO_STRUCTURE:
             structure = await _structure(message)
-        if not is_open and (item.path or item.kind in _KINDS_WITH_BODY):
-            body, is_open = await body.opened(), True
+        if not is_open and _needs_body(item):
+            body, is_open = await opened(), True
     separator = b"* %d FETCH (" % number
     try:
         for item in items:

@@ -12,7 +12,7 @@ from compostela.web.webadmin.settings import WebAdminSettings
 from compostela.web.webadmin.wrong_secrets import WrongSecrets
 
 PUBLIC_PREFIXES = ("/healthcheck",)
-PUBLIC_PATHS = frozenset({"/metrics"})
+PUBLIC_PATHS = frozenset({"/metrics", "/add-revoked-token"})
 _READING = frozenset({"GET", "HEAD"})
 
 

@@ -5,13 +5,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from compostela.base.clock import as_datetime
+from compostela.base.errors import InvalidArgument
 from compostela.core.queue.model import QueuedMail, Selection
 from compostela.core.queue.ports import MailQueue, MailQueues
-from compostela.core.queue.tasks import ClearQueue, ClearQueueTask, DeleteFromQueue, DeleteFromQueueTask
+from compostela.core.queue.tasks import (
+    REPUBLISH,
+    ClearQueue,
+    ClearQueueTask,
+    DeleteFromQueue,
+    DeleteFromQueueTask,
+    RepublishNotProcessed,
+)
 from compostela.core.tasks.service import Tasks
 from compostela.web.webadmin.errors import invalid, not_found
 from compostela.web.webadmin.json import JsonResponse, no_content, read_json
-from compostela.web.webadmin.parameters import boolean_of, limit_of
+from compostela.web.webadmin.parameters import boolean_of, chosen_of, duration_of, limit_of
 from compostela.web.webadmin.tasks import submitted
 
 _CRITERIA = ("sender", "name", "recipient", "destination")
@@ -31,6 +39,7 @@ class MailQueueRoutes:
             Route("/mailQueues/{queue}/mails", self.delete, methods=["DELETE"]),
             Route("/mailQueues/{queue}/mails", self.change, methods=["PATCH"]),
             Route("/mailQueues/{queue}", self.change, methods=["PATCH"]),
+            Route("/mailQueues/{queue}", self.republish, methods=["POST"]),
         ]
 
     async def names(self, _: Request) -> Response:
@@ -83,6 +92,20 @@ class MailQueueRoutes:
             raise invalid('Only {"held":true}, {"held":false}, and delayed=true with {"delayed":false} are supported')
         await queue.flush(chosen)
         return no_content()
+
+    async def republish(self, request: Request) -> Response:
+        """With `action=RepublishNotProcessedMails`: a task that hands out again the mails that have been ready for `olderThan` (by
+        default in days) and that no node has in work: the broker may have lost them. Nodes do this by themselves too."""
+        queue = await self._queue(request)
+        chosen_of(request, "action", ("RepublishNotProcessedMails",))
+        seconds = duration_of(request, "olderThan", "days")
+        if not seconds:
+            raise invalid("'olderThan' query parameter is compulsory, and more than 0")
+        try:
+            self._tasks.types.runner(REPUBLISH)
+        except InvalidArgument:
+            raise invalid("the queues of this edition have no broker that could lose mails") from None
+        return await submitted(self._tasks, REPUBLISH, RepublishNotProcessed(queue.name, seconds))
 
     async def _queue(self, request: Request) -> MailQueue:
         name = request.path_params["queue"]
