@@ -14,9 +14,11 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from compostela.testing.ports import free_port
+from tests.forked_programs import ForkedProcess, origin
 
 START_SECONDS = 60.0
 TLS = (
@@ -65,7 +67,9 @@ class ServerProcess:
     """The ports that are open once the server has started."""
     workers: int = 1
     """Worker processes; with more than one there is a supervisor."""
-    process: "subprocess.Popen[bytes] | None" = None
+    is_forked: bool = field(default_factory=lambda: "PYTEST_CURRENT_TEST" in os.environ)
+    """See `tests.forked_programs`. Measurements start a new interpreter."""
+    process: "subprocess.Popen[bytes] | ForkedProcess | None" = None
 
     def __post_init__(self) -> None:
         self.conf.mkdir(parents=True, exist_ok=True)
@@ -112,14 +116,15 @@ class ServerProcess:
     def start(self) -> None:
         """Returns when the ports are open."""
         log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(
-            [
-                self.python, "-m", "compostela", "serve", "--conf", str(self.conf), "--data", str(self.data),
-                "--log-level", "warning", *(["--workers", str(self.workers)] if self.workers > 1 else []),
-            ],
-            stdout=log,
-            stderr=log,
-        )  # fmt: skip
+        arguments = [
+            "serve", "--conf", str(self.conf), "--data", str(self.data),
+            "--log-level", "warning", *(["--workers", str(self.workers)] if self.workers > 1 else []),
+        ]  # fmt: skip
+        forks = origin() if self.is_forked else None
+        if forks is None:
+            self.process = subprocess.Popen([self.python, "-m", "compostela", *arguments], stdout=log, stderr=log)
+        else:
+            self.process = forks.start(arguments, log, log)
         log.close()
         end = time.monotonic() + START_SECONDS
         for port in (getattr(self, name) for name in self.awaited):
@@ -209,10 +214,17 @@ class ServerProcess:
         return done.stderr
 
     def _command(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "COMPOSTELA_URL": f"http://127.0.0.1:{self.web}", "COMPOSTELA_TOKEN": TOKEN}
+        variables = {"COMPOSTELA_URL": f"http://127.0.0.1:{self.web}", "COMPOSTELA_TOKEN": TOKEN}
+        forks = origin() if self.is_forked else None
+        if forks is not None:
+            with TemporaryFile() as stdout, TemporaryFile() as stderr:
+                status = forks.start(arguments, stdout, stderr, variables).wait()
+                stdout.seek(0)
+                stderr.seek(0)
+                return subprocess.CompletedProcess(arguments, status, stdout.read().decode(), stderr.read().decode())
         return subprocess.run(
             [sys.executable, "-m", "compostela", *arguments],
-            env=environment,
+            env={**os.environ, **variables},
             capture_output=True,
             check=False,
             text=True,

@@ -8,7 +8,7 @@ from compostela.base.errors import InvalidArgument
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 _HEX = re.compile(r"\+([0-9A-F]{2})")
 _SPECIAL = re.compile(r"[^!-*,-<>-~]")
-_UNITEXT = re.compile(r"(?:[!-*,-<>-\[\]-~\u0080-\U0010ffff]|\\x\{[0-9A-F]{2,6}\})+")
+_UNITEXT = re.compile(r"(?:[^\x00-\x20+=\\\x7f]|\\x\{[0-9A-F]{2,6}\})+")
 _POINT = re.compile(r"\\x\{([0-9A-F]{2,6})\}")
 _OUTSIDE = re.compile(r"[^!-*,-<>-\[\]-~]")
 MAX_POINT = 0x10FFFF
