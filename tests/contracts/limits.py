@@ -5,6 +5,7 @@ hand), and `failed_logins`, `bans`, `recent_logins`, `rate_limits` or `connectio
 import asyncio
 
 from compostela.core.authentication.failure_ports import KEPT_LOGIN_SECONDS, Ban, Bans, FailedLogins, RecentLogins
+from compostela.core.authentication.known_tokens import KnownToken, KnownTokens
 from compostela.core.rate_limits.ports import ConnectionCounts, RateLimit, RateLimits
 from compostela.testing.clock import FakeClock
 
@@ -129,6 +130,32 @@ class RecentLoginsContract:
         await recent_logins.note(HERE)
         clock.advance(KEPT_LOGIN_SECONDS - 1)
         assert await recent_logins.within(HERE, KEPT_LOGIN_SECONDS)
+
+
+class KnownTokensContract:
+    """A subclass gives the fixtures `known_tokens` and `known_tokens_elsewhere`, of another node that knows the same."""
+
+    ports = (KnownTokens,)
+
+    async def test_a_token_is_known_on_all_nodes_until_its_time_is_over(
+        self, known_tokens: KnownTokens, known_tokens_elsewhere: KnownTokens, clock: FakeClock
+    ) -> None:
+        assert await known_tokens.find("d1") is None
+        kept = KnownToken("änn@example.org", "session 1")
+        await known_tokens.keep("d1", kept, 60)
+        assert await known_tokens_elsewhere.find("d1") == kept
+        assert await known_tokens_elsewhere.find("d2") is None
+        clock.advance(59)
+        assert await known_tokens.find("d1") == kept
+        clock.advance(2)
+        for one in (known_tokens, known_tokens_elsewhere):
+            assert await one.find("d1") is None
+
+    async def test_the_last_answer_counts(self, known_tokens: KnownTokens, clock: FakeClock) -> None:
+        await known_tokens.keep("d1", KnownToken("ann"), 10)
+        await known_tokens.keep("d1", KnownToken("ann", "s"), 60)
+        clock.advance(30)
+        assert await known_tokens.find("d1") == KnownToken("ann", "s")
 
 
 class RateLimitsContract:

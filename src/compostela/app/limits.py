@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from compostela.adapters.in_process.bans import InProcessBans
 from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
+from compostela.adapters.in_process.known_tokens import InProcessKnownTokens
 from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.adapters.shared_counters.bans import SharedBans
@@ -13,6 +14,7 @@ from compostela.adapters.shared_counters.rate_limits import SharedRateLimits
 from compostela.adapters.shared_counters.recent_logins import SharedRecentLogins
 from compostela.base.clock import Clock
 from compostela.core.authentication.failure_ports import Bans, FailedLogins, RecentLogins
+from compostela.core.authentication.known_tokens import KnownTokens
 from compostela.core.rate_limits.ports import RateLimits
 
 
@@ -24,6 +26,7 @@ class Limits:
     bans: Bans
     recent_logins: RecentLogins
     ended_sessions: RecentLogins
+    known_tokens: KnownTokens
     rate_limits: RateLimits
 
 
@@ -34,16 +37,18 @@ def own_limits(clock: Clock) -> Limits:
         InProcessBans(clock),
         InProcessRecentLogins(clock),
         InProcessRecentLogins(clock),
+        InProcessKnownTokens(clock),
         InProcessRateLimits(clock),
     )
 
 
 def shared_limits(file: CountersFile, clock: Clock) -> Limits:
-    """Of workers: in a file, and in this process while the file cannot be used."""
+    """Of workers: in a file, and in this process while the file cannot be used. Each worker knows its own tokens."""
     return Limits(
         SharedFailedLogins(file, clock, InProcessFailedLogins(clock)),
         SharedBans(file, clock, InProcessBans(clock)),
         SharedRecentLogins(file, clock, InProcessRecentLogins(clock)),
         SharedRecentLogins(file, clock, InProcessRecentLogins(clock), table="ended_session"),
+        InProcessKnownTokens(clock),
         SharedRateLimits(file, clock, InProcessRateLimits(clock)),
     )

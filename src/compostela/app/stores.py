@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from compostela.adapters.in_process.peers import NoPeers
 from compostela.base.errors import CompostelaError
 from compostela.core.authentication.failure_ports import Bans, FailedLogins, RecentLogins
+from compostela.core.authentication.known_tokens import KnownTokens
 from compostela.core.authentication.ports import DelegationStore
 from compostela.core.bayes.ports import TokenCorpora
 from compostela.core.blob.ports import BlobGarbage, BlobsById, BlobStore
@@ -72,6 +73,7 @@ class Stores:
     recent_logins: RecentLogins
     ended_sessions: RecentLogins
     """See `EndedSessions`."""
+    known_tokens: KnownTokens
     rate_limits: RateLimits
     cursors: CursorStore
     event_source: EventSource
@@ -134,6 +136,7 @@ def unopened_stores() -> Stores:
         bans=port("bans"),
         recent_logins=port("recent logins"),
         ended_sessions=port("ended sessions"),
+        known_tokens=port("known tokens"),
         rate_limits=port("rate limits"),
         cursors=port("cursors"),
         event_source=port("event source"),

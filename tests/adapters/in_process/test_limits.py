@@ -5,15 +5,18 @@ import pytest
 from compostela.adapters.in_process.bans import InProcessBans
 from compostela.adapters.in_process.connection_counts import InProcessConnections
 from compostela.adapters.in_process.failed_logins import InProcessFailedLogins
+from compostela.adapters.in_process.known_tokens import InProcessKnownTokens
 from compostela.adapters.in_process.rate_limits import InProcessRateLimits
 from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.core.authentication.failure_ports import Bans, FailedLogins, RecentLogins
+from compostela.core.authentication.known_tokens import KnownToken, KnownTokens
 from compostela.core.rate_limits.ports import ConnectionCounts, RateLimits
 from compostela.testing.clock import FakeClock
 from tests.contracts.limits import (
     BansContract,
     ConnectionCountsContract,
     FailedLoginsContract,
+    KnownTokensContract,
     RateLimitsContract,
     RecentLoginsContract,
     forgets_from_the_beginning,
@@ -53,6 +56,22 @@ class TestInProcessRecentLogins(RecentLoginsContract):
     @pytest.fixture
     def recent_logins_elsewhere(self, recent_logins: RecentLogins) -> RecentLogins:
         return recent_logins
+
+
+class TestInProcessKnownTokens(KnownTokensContract):
+    @pytest.fixture
+    def known_tokens(self, clock: FakeClock) -> KnownTokens:
+        return InProcessKnownTokens(clock)
+
+    @pytest.fixture
+    def known_tokens_elsewhere(self, known_tokens: KnownTokens) -> KnownTokens:
+        return known_tokens
+
+    async def test_it_is_bounded(self, clock: FakeClock) -> None:
+        known = InProcessKnownTokens(clock, most=2)
+        for digest in ("d1", "d2", "d3"):
+            await known.keep(digest, KnownToken("ann"), 60)
+        assert [await known.find(digest) is not None for digest in ("d1", "d2", "d3")] == [False, True, True]
 
 
 class TestInProcessRateLimits(RateLimitsContract):

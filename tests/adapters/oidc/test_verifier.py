@@ -10,15 +10,17 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from compostela.adapters.in_process.known_tokens import InProcessKnownTokens
 from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.adapters.oidc import keys as keys_module
 from compostela.adapters.oidc.verifier import OidcTokenVerifier
-from compostela.base.clock import SystemClock
+from compostela.base.clock import Clock, SystemClock
 from compostela.base.errors import TemporaryFailure
 from compostela.core.authentication.ended_sessions import EndedSessions
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import InvalidToken, TokenVerifier
 from compostela.model.username import Username
+from compostela.testing.clock import FakeClock
 from tests.contracts.tokens import TokenVerifierContract
 from tests.identity_provider import (
     AUDIENCE,
@@ -50,9 +52,10 @@ def settings_of(provider: IdentityProvider) -> OidcSettings:
 
 
 @asynccontextmanager
-async def verifying(settings: OidcSettings, clock: SystemClock | None = None) -> AsyncIterator[OidcTokenVerifier]:
+async def verifying(settings: OidcSettings, clock: Clock | None = None) -> AsyncIterator[OidcTokenVerifier]:
     clock = clock or SystemClock()
-    verifier = OidcTokenVerifier(settings, clock, EndedSessions(InProcessRecentLogins(clock)))
+    ended, known = EndedSessions(InProcessRecentLogins(clock)), InProcessKnownTokens(clock)
+    verifier = OidcTokenVerifier(settings, clock, ended, known)
     try:
         yield verifier
     finally:
@@ -295,6 +298,54 @@ class TestSecondOpinion:
             server.userinfo = {"email": "bob@example.org"}
             with pytest.raises(InvalidToken, match="another user"):
                 await verifier.verify(server.token())
+
+
+class TestBelievedAnswers:
+    async def test_an_answer_is_believed_for_its_time(self, server: ScriptedProvider) -> None:
+        settings = replace(server.settings(introspection_url=f"{server.url}/introspect"), believed_seconds=300.0)
+        clock = FakeClock()
+        async with verifying(settings, clock) as verifier:
+            server.introspection = {"active": True, "email": "ann@example.org", "aud": AUDIENCE, "sid": "s1"}
+            tokens = (server.token(), "opaque")
+            for token in tokens:
+                assert await verifier.verify(token) == ANN
+            server.introspection = {"active": False}
+            for token in tokens:
+                assert await verifier.verify(token) == ANN
+            with pytest.raises(InvalidToken):
+                await verifier.verify("another")
+            clock.advance(301)
+            for token in tokens:
+                with pytest.raises(InvalidToken, match="not active"):
+                    await verifier.verify(token)
+
+    async def test_it_is_not_believed_after_the_token_or_its_session_has_ended(self, server: ScriptedProvider) -> None:
+        settings = replace(server.settings(introspection_url=f"{server.url}/introspect"), believed_seconds=300.0)
+        clock = FakeClock()
+        async with verifying(settings, clock) as verifier:
+            good = {"active": True, "email": "ann@example.org", "aud": AUDIENCE}
+            server.introspection = good | {"exp": clock.now() + 60}
+            assert await verifier.verify("short") == ANN
+            server.introspection = good | {"sid": "s1"}
+            assert await verifier.verify("of a session") == ANN
+            server.introspection = {"active": False}
+            assert await verifier.verify("of a session") == ANN
+            await verifier.end_session(server.logout_token())
+            with pytest.raises(InvalidToken, match="ended"):
+                await verifier.verify("of a session")
+            clock.advance(61)
+            with pytest.raises(InvalidToken, match="not active"):
+                await verifier.verify("short")
+
+    async def test_another_token_of_the_user_is_judged_by_itself(self, server: ScriptedProvider) -> None:
+        settings = replace(server.settings(userinfo_url=f"{server.url}/me"), believed_seconds=300.0)
+        async with verifying(settings) as verifier:
+            server.userinfo = {"email": "ann@example.org"}
+            assert await verifier.verify(server.token()) == ANN
+            server.userinfo = {"email": "bob@example.org"}
+            assert await verifier.verify(server.token()) == ANN
+            with pytest.raises(InvalidToken, match="another user"):
+                await verifier.verify(server.token(jti="2"))
 
 
 class TestKeys:

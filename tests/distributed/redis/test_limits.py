@@ -14,15 +14,24 @@ from compostela.adapters.in_process.recent_logins import InProcessRecentLogins
 from compostela.adapters.redis.bans import RedisBans
 from compostela.adapters.redis.engine import RedisEngine
 from compostela.adapters.redis.failed_logins import RedisFailedLogins
+from compostela.adapters.redis.known_tokens import RedisKnownTokens
 from compostela.adapters.redis.rate_limits import RedisRateLimits
 from compostela.adapters.redis.recent_logins import RedisRecentLogins
 from compostela.app.editions.redis_limits import limits_of
 from compostela.base.errors import TemporaryFailure
 from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins, RecentLogins
+from compostela.core.authentication.known_tokens import KnownToken, KnownTokens
 from compostela.core.rate_limits.ports import RateLimit, RateLimits
 from compostela.testing.clock import START, FakeClock
 from tests.contracts.distance import SKEW_SECONDS
-from tests.contracts.limits import BansContract, FailedLoginsContract, RateLimitsContract, RecentLoginsContract, counted
+from tests.contracts.limits import (
+    BansContract,
+    FailedLoginsContract,
+    KnownTokensContract,
+    RateLimitsContract,
+    RecentLoginsContract,
+    counted,
+)
 from tests.distributed.redis.server import RedisServer
 
 SECONDS = 30.0
@@ -89,6 +98,16 @@ class TestRedisEndedSessions(RecentLoginsContract):
         limits = limits_of(engine, clock)
         await limits.recent_logins.note("s1")
         assert not await limits.ended_sessions.within("s1", 60)
+
+
+class TestRedisKnownTokens(KnownTokensContract):
+    @pytest.fixture
+    def known_tokens(self, engine: RedisEngine, clock: FakeClock) -> KnownTokens:
+        return RedisKnownTokens(engine, clock)
+
+    @pytest.fixture
+    def known_tokens_elsewhere(self, engine_elsewhere: RedisEngine, clock: FakeClock) -> KnownTokens:
+        return RedisKnownTokens(engine_elsewhere, clock)
 
 
 class TestRedisRateLimits(RateLimitsContract):

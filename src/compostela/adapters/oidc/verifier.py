@@ -4,7 +4,9 @@ OpenID Connect Discovery, RFC 7519 (JWT), RFC 7662 (introspection), OpenID Conne
 Logout 1.0 (the end of a session).
 """
 
+import hashlib
 import logging
+import math
 from typing import TYPE_CHECKING
 
 from compostela.adapters.oidc.http import ProviderHttp
@@ -12,6 +14,7 @@ from compostela.adapters.oidc.keys import SigningKeys
 from compostela.base.clock import Clock
 from compostela.base.errors import InvalidArgument, TemporaryFailure
 from compostela.core.authentication.ended_sessions import EndedSessions
+from compostela.core.authentication.known_tokens import KnownToken, KnownTokens
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.ports import InvalidToken
 from compostela.model.username import Username
@@ -38,12 +41,14 @@ class OidcTokenVerifier:
     A JWT must be signed by a key of the provider, be meant for us (`aud`), come from the provider (`iss`, as discovery tells
     it), have an end (`exp`) and not be past it. Then, if set, introspection must call it active and name the same user, else,
     if set, userinfo must name the same user. A token that is no JWT can only be judged by introspection, whose answer must say
-    that it is meant for us.
+    that it is meant for us. An answer is believed again for the time that the settings say; the signature and the end of a JWT, and the
+    end of the session, are looked at each time.
     """
 
-    def __init__(self, settings: OidcSettings, clock: Clock, ended: EndedSessions) -> None:
+    def __init__(self, settings: OidcSettings, clock: Clock, ended: EndedSessions, known: KnownTokens) -> None:
         self._settings = settings
         self._ended = ended
+        self._known = known
         self._clock = clock
         self._http = ProviderHttp()
         self._keys = SigningKeys(self._http, self._keys_address, clock)
@@ -54,18 +59,41 @@ class OidcTokenVerifier:
         if token.count(".") == 2:
             claims = await self._claims(token)
             user = self._user(claims)
-            await self._not_ended(claims)
-            if self._settings.introspection_url:
-                _same(user, self._user(await self._introspected(token)))
-            elif self._settings.userinfo_url:
-                _same(user, self._user(await self._userinfo(token)))
+            await self._not_ended(claims.get("sid"))
+            if self._settings.introspection_url or self._settings.userinfo_url:
+                _same(user, Username((await self._judged(token, is_jwt=True)).user))
             return user
         if not self._settings.introspection_url:
             raise InvalidToken("the token is no JWT")
-        answer = await self._introspected(token)
-        self._meant_for_us(answer)
-        await self._not_ended(answer)
-        return self._user(answer)
+        judged = await self._judged(token, is_jwt=False)
+        await self._not_ended(judged.session)
+        return Username(judged.user)
+
+    async def _judged(self, token: str, *, is_jwt: bool) -> KnownToken:
+        """What the provider says of a token, or has said a moment ago."""
+        believed = self._settings.believed_seconds
+        if not believed:
+            return (await self._asked(token, is_jwt=is_jwt))[0]
+        place = self._settings.introspection_url or self._settings.userinfo_url
+        digest = hashlib.sha256(f"{self._session_key(place)} {token}".encode("utf-8", "surrogatepass")).hexdigest()
+        known = await self._known.find(digest)
+        if known is None:
+            known, left = await self._asked(token, is_jwt=is_jwt)
+            if left > 0:
+                await self._known.keep(digest, known, min(believed, left))
+        return known
+
+    async def _asked(self, token: str, *, is_jwt: bool) -> tuple[KnownToken, float]:
+        """The provider's answer, and for how many seconds the token is good."""
+        if self._settings.introspection_url:
+            answer = await self._introspected(token)
+            if not is_jwt:
+                self._meant_for_us(answer)
+        else:
+            answer = await self._userinfo(token)
+        session, ends_at = answer.get("sid"), answer.get("exp")
+        left = float(ends_at) - self._clock.now() if isinstance(ends_at, int | float) else math.inf
+        return KnownToken(self._user(answer).value, session if isinstance(session, str) else ""), left
 
     async def end_session(self, logout_token: str) -> None:
         """Its audience is the client that the user had logged in to, which may be another than that of the access tokens."""
@@ -85,9 +113,8 @@ class OidcTokenVerifier:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _not_ended(self, claims: "Mapping[str, object]") -> None:
-        session = claims.get("sid")
-        if isinstance(session, str) and await self._ended.has_ended(self._session_key(session)):
+    async def _not_ended(self, session: object) -> None:
+        if isinstance(session, str) and session and await self._ended.has_ended(self._session_key(session)):
             raise InvalidToken("the provider has ended the token's session")
 
     def _session_key(self, session: str) -> str:

@@ -87,6 +87,7 @@ def stores_of(store: EmbeddedStore, limits: Limits | None = None) -> Stores:
         bans=limits.bans,
         recent_logins=limits.recent_logins,
         ended_sessions=limits.ended_sessions,
+        known_tokens=limits.known_tokens,
         rate_limits=limits.rate_limits,
         cursors=store.cursors,
         event_source=store.event_source,

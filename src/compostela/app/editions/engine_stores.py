@@ -92,6 +92,7 @@ def stores_of(
         bans=limits.bans,
         recent_logins=limits.recent_logins,
         ended_sessions=limits.ended_sessions,
+        known_tokens=limits.known_tokens,
         rate_limits=limits.rate_limits,
         cursors=mail.cursors,
         event_source=mailboxes.source,

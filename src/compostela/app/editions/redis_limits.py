@@ -8,6 +8,7 @@ from compostela.adapters.redis.bans import RedisBans
 from compostela.adapters.redis.engine import RedisEngine
 from compostela.adapters.redis.failed_logins import RedisFailedLogins
 from compostela.adapters.redis.keys import PREFIX
+from compostela.adapters.redis.known_tokens import RedisKnownTokens
 from compostela.adapters.redis.rate_limits import RedisRateLimits
 from compostela.adapters.redis.recent_logins import RedisRecentLogins
 from compostela.app.limits import Limits
@@ -23,5 +24,6 @@ def limits_of(redis: RedisEngine, clock: Clock) -> Limits:
         RedisBans(redis, clock, InProcessBans(clock)),
         RedisRecentLogins(redis, clock, InProcessRecentLogins(clock)),
         RedisRecentLogins(redis, clock, InProcessRecentLogins(clock), ENDED_SESSIONS),
+        RedisKnownTokens(redis, clock),
         RedisRateLimits(redis, clock, InProcessRateLimits(clock)),
     )

@@ -120,7 +120,11 @@ class Server:
         self.container = MailContainer(configuration, stores, self.mailet_context, problems)
         self.roles = roles_of(configuration, self.container.processors.mailets)
         self._logins = LoginMethods(
-            self.services.authenticator, configuration.locations, self._clock, EndedSessions(stores.ended_sessions)
+            self.services.authenticator,
+            configuration.locations,
+            self._clock,
+            EndedSessions(stores.ended_sessions),
+            stores.known_tokens,
         )
         self.mailbox_listeners = make_mailbox_listeners(configuration.listeners, stores, self._clock)
         context = self.mailet_context

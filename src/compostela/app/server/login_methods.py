@@ -6,6 +6,7 @@ from compostela.app.configuration.locations import FileLocations
 from compostela.base.clock import Clock
 from compostela.core.authentication.ended_sessions import EndedSessions
 from compostela.core.authentication.kerberos import KerberosSettings
+from compostela.core.authentication.known_tokens import KnownTokens
 from compostela.core.authentication.oidc import OidcSettings
 from compostela.core.authentication.service import Authenticator
 from compostela.net.authentication.logins import Logins
@@ -16,12 +17,18 @@ class LoginMethods:
     """Makes the `Logins` of each server."""
 
     def __init__(
-        self, authenticator: Authenticator, locations: FileLocations, clock: Clock, ended: EndedSessions
+        self,
+        authenticator: Authenticator,
+        locations: FileLocations,
+        clock: Clock,
+        ended: EndedSessions,
+        known: KnownTokens,
     ) -> None:
         self._authenticator = authenticator
         self._locations = locations
         self._clock = clock
         self._ended = ended
+        self._known = known
         self._tokens: dict[OidcSettings, OidcTokenVerifier] = {}
         self._kerberos: dict[KerberosSettings, KerberosAcceptor] = {}
 
@@ -38,7 +45,7 @@ class LoginMethods:
 
     def _verifier(self, settings: OidcSettings) -> OidcTokenVerifier:
         if settings not in self._tokens:
-            self._tokens[settings] = OidcTokenVerifier(settings, self._clock, self._ended)
+            self._tokens[settings] = OidcTokenVerifier(settings, self._clock, self._ended, self._known)
         return self._tokens[settings]
 
     def _acceptor(self, settings: KerberosSettings) -> KerberosAcceptor:

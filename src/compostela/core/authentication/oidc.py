@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Self
 
-from compostela.base.declarations import Many, Text
+from compostela.base.declarations import Duration, Many, Text
 from compostela.base.declared import Declared
 from compostela.base.settings import Settings
 
@@ -31,6 +31,8 @@ class OidcSettings(Declared):
     """The Authorization header for that."""
     userinfo_url: Annotated[str, Text("userinfo/url")] = ""
     """Where the provider is asked whose token it is, without introspection."""
+    believed_seconds: Annotated[float, Duration("tokenCache/expiration")] = 0.0
+    """How long an answer of introspection or userinfo is believed, at most until the token expires; 0: each login asks anew."""
 
     def completed(self, settings: Settings) -> Self:
         if not self.audiences:

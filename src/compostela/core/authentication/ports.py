@@ -13,8 +13,8 @@ class InvalidToken(CompostelaError):
 class TokenVerifier(Protocol):
     """Judges access tokens of one identity provider (OAuth 2, OpenID Connect).
 
-    Embedded and distributed alike: nothing that the provider said of a token is kept, so that none is believed for longer than the
-    provider believes it. Each node keeps the provider's keys in memory and asks for itself; all know which sessions have ended."""
+    Embedded and distributed alike: each node keeps the provider's keys in memory and asks for itself. What the provider said of a token is
+    kept in `KnownTokens` if the settings want it; all nodes know which sessions have ended."""
 
     async def verify(self, token: str) -> Username:
         """The user of the token. Raises `InvalidToken`, and `TemporaryFailure` when the provider cannot be asked."""
