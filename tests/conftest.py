@@ -72,10 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores for the rest: its tests wait for servers, daemons and clocks for a quarter of their time."""
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait for servers, daemons and clocks for a fifth of their time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + (config.getoption("--part") == "rest")
+    return cores + 1
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

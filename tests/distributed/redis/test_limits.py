@@ -20,7 +20,7 @@ from compostela.adapters.redis.recent_logins import RedisRecentLogins
 from compostela.app.editions.redis_limits import limits_of
 from compostela.base.errors import TemporaryFailure
 from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins, RecentLogins
-from compostela.core.authentication.known_tokens import KnownToken, KnownTokens
+from compostela.core.authentication.known_tokens import KnownTokens
 from compostela.core.rate_limits.ports import RateLimit, RateLimits
 from compostela.testing.clock import START, FakeClock
 from tests.contracts.distance import SKEW_SECONDS
