@@ -114,8 +114,9 @@ clean:
 	rm -rf $(VENV)
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Compostela needs Python 3.11 or newer: on Debian 12, apt install python3 python3-venv" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
+	@python="$(PYTHON)"; \
+		test -n "$$python" || { echo "Compostela needs Python 3.11 or newer: on Debian 12, apt install python3 python3-venv" >&2; exit 1; }; \
+		"$$python" -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make a virtual environment: on Debian, apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.installed: $(BIN)/python requirements.lock pyproject.toml
 	@echo "Installing what Compostela needs into $(VENV) (once, about half a minute) ..."

@@ -4,6 +4,9 @@ hand), and `failed_logins`, `bans`, `recent_logins`, `rate_limits` or `connectio
 
 import asyncio
 
+import pytest
+
+from compostela.app.limits import Limits
 from compostela.core.authentication.failure_ports import KEPT_LOGIN_SECONDS, Ban, Bans, FailedLogins, RecentLogins
 from compostela.core.authentication.known_tokens import KnownToken, KnownTokens
 from compostela.core.rate_limits.ports import ConnectionCounts, RateLimit, RateLimits
@@ -130,6 +133,25 @@ class RecentLoginsContract:
         await recent_logins.note(HERE)
         clock.advance(KEPT_LOGIN_SECONDS - 1)
         assert await recent_logins.within(HERE, KEPT_LOGIN_SECONDS)
+
+
+class EndedSessionsContract(RecentLoginsContract):
+    """They are notes as recent logins are, in a place of their own. A subclass gives the fixtures `limits` and `limits_elsewhere`."""
+
+    ports = (RecentLogins,)
+
+    @pytest.fixture
+    def recent_logins(self, limits: Limits) -> RecentLogins:
+        return limits.ended_sessions
+
+    @pytest.fixture
+    def recent_logins_elsewhere(self, limits_elsewhere: Limits) -> RecentLogins:
+        return limits_elsewhere.ended_sessions
+
+    async def test_a_login_is_no_session(self, limits: Limits, limits_elsewhere: Limits) -> None:
+        await limits.recent_logins.note(HERE)
+        for one in (limits, limits_elsewhere):
+            assert not await one.ended_sessions.within(HERE, 60)
 
 
 class KnownTokensContract:

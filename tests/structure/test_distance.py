@@ -28,7 +28,7 @@ WITHOUT_ELSEWHERE = {
     "SmtpSenderContract": "nothing is kept",
     "SpamScannerContract": "nothing is kept",
     "SpillContract": "BlobDistanceContract has it",
-    "TokenVerifierContract": "nothing is kept",
+    "TokenVerifierContract": "what is kept has contracts of its own: KnownTokensContract, EndedSessionsContract",
     "UserDirectoryContract": "nothing is kept but answers that are believed for a while, in each process",
     "VirusScannerContract": "nothing is kept",
 }

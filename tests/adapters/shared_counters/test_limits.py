@@ -20,14 +20,15 @@ from compostela.adapters.shared_counters.engine import FILE, RETRY_SECONDS, Coun
 from compostela.adapters.shared_counters.failed_logins import SharedFailedLogins
 from compostela.adapters.shared_counters.rate_limits import SharedRateLimits
 from compostela.adapters.shared_counters.recent_logins import SharedRecentLogins
-from compostela.app.limits import shared_limits
+from compostela.app.limits import Limits, shared_limits
 from compostela.base.worker_table import make_table, mark_absent
-from compostela.core.authentication.failure_ports import Ban, RecentLogins
+from compostela.core.authentication.failure_ports import Ban
 from compostela.core.rate_limits.ports import RateLimit
 from compostela.testing.clock import FakeClock
 from tests.contracts.limits import (
     BansContract,
     ConnectionCountsContract,
+    EndedSessionsContract,
     FailedLoginsContract,
     RateLimitsContract,
     RecentLoginsContract,
@@ -116,21 +117,14 @@ class TestSharedRecentLogins(RecentLoginsContract):
         return recent_logins_on(file_elsewhere, clock)
 
 
-class TestSharedEndedSessions(RecentLoginsContract):
-    """They are notes of the same kind, in a table of their own."""
+class TestSharedEndedSessions(EndedSessionsContract):
+    @pytest.fixture
+    def limits(self, file: CountersFile, clock: FakeClock) -> Limits:
+        return shared_limits(file, clock)
 
     @pytest.fixture
-    def recent_logins(self, file: CountersFile, clock: FakeClock) -> RecentLogins:
-        return shared_limits(file, clock).ended_sessions
-
-    @pytest.fixture
-    def recent_logins_elsewhere(self, file_elsewhere: CountersFile, clock: FakeClock) -> RecentLogins:
-        return shared_limits(file_elsewhere, clock).ended_sessions
-
-    async def test_a_login_is_no_session(self, file: CountersFile, clock: FakeClock) -> None:
-        limits = shared_limits(file, clock)
-        await limits.recent_logins.note("s1")
-        assert not await limits.ended_sessions.within("s1", 60)
+    def limits_elsewhere(self, file_elsewhere: CountersFile, clock: FakeClock) -> Limits:
+        return shared_limits(file_elsewhere, clock)
 
 
 class TestSharedRateLimits(RateLimitsContract):

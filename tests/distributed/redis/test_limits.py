@@ -18,6 +18,7 @@ from compostela.adapters.redis.known_tokens import RedisKnownTokens
 from compostela.adapters.redis.rate_limits import RedisRateLimits
 from compostela.adapters.redis.recent_logins import RedisRecentLogins
 from compostela.app.editions.redis_limits import limits_of
+from compostela.app.limits import Limits
 from compostela.base.errors import TemporaryFailure
 from compostela.core.authentication.failure_ports import Ban, Bans, FailedLogins, RecentLogins
 from compostela.core.authentication.known_tokens import KnownTokens
@@ -26,6 +27,7 @@ from compostela.testing.clock import START, FakeClock
 from tests.contracts.distance import SKEW_SECONDS
 from tests.contracts.limits import (
     BansContract,
+    EndedSessionsContract,
     FailedLoginsContract,
     KnownTokensContract,
     RateLimitsContract,
@@ -83,21 +85,14 @@ class TestRedisRecentLogins(RecentLoginsContract):
         return recent_logins_of(engine_elsewhere, clock)
 
 
-class TestRedisEndedSessions(RecentLoginsContract):
-    """They are notes of the same kind, under keys of their own."""
+class TestRedisEndedSessions(EndedSessionsContract):
+    @pytest.fixture
+    def limits(self, engine: RedisEngine, clock: FakeClock) -> Limits:
+        return limits_of(engine, clock)
 
     @pytest.fixture
-    def recent_logins(self, engine: RedisEngine, clock: FakeClock) -> RecentLogins:
-        return limits_of(engine, clock).ended_sessions
-
-    @pytest.fixture
-    def recent_logins_elsewhere(self, engine_elsewhere: RedisEngine, clock: FakeClock) -> RecentLogins:
-        return limits_of(engine_elsewhere, clock).ended_sessions
-
-    async def test_a_login_is_no_session(self, engine: RedisEngine, clock: FakeClock) -> None:
-        limits = limits_of(engine, clock)
-        await limits.recent_logins.note("s1")
-        assert not await limits.ended_sessions.within("s1", 60)
+    def limits_elsewhere(self, engine_elsewhere: RedisEngine, clock: FakeClock) -> Limits:
+        return limits_of(engine_elsewhere, clock)
 
 
 class TestRedisKnownTokens(KnownTokensContract):

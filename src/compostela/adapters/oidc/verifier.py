@@ -75,7 +75,7 @@ class OidcTokenVerifier:
         if not believed:
             return (await self._asked(token, is_jwt=is_jwt))[0]
         place = self._settings.introspection_url or self._settings.userinfo_url
-        digest = hashlib.sha256(f"{self._session_key(place)} {token}".encode("utf-8", "surrogatepass")).hexdigest()
+        digest = hashlib.sha256(f"{self._of_provider(place)} {token}".encode("utf-8", "surrogatepass")).hexdigest()
         known = await self._known.find(digest)
         if known is None:
             known, left = await self._asked(token, is_jwt=is_jwt)
@@ -107,18 +107,19 @@ class OidcTokenVerifier:
         session = claims.get("sid")
         if not isinstance(session, str) or not 0 < len(session) <= MAX_SESSION:
             raise InvalidToken("the logout token names no session (sid)")
-        await self._ended.end(self._session_key(session))
+        await self._ended.end(self._of_provider(session))
         _log.info("a session was ended by the identity provider", extra={"sid": session})
 
     async def close(self) -> None:
         await self._http.close()
 
     async def _not_ended(self, session: object) -> None:
-        if isinstance(session, str) and session and await self._ended.has_ended(self._session_key(session)):
+        if isinstance(session, str) and session and await self._ended.has_ended(self._of_provider(session)):
             raise InvalidToken("the provider has ended the token's session")
 
-    def _session_key(self, session: str) -> str:
-        return f"{self._settings.configuration_url or self._settings.jwks_url} {session}"
+    def _of_provider(self, name: str) -> str:
+        """A name that other providers may use too."""
+        return f"{self._settings.configuration_url or self._settings.jwks_url} {name}"
 
     async def _claims(self, token: str, *, is_access: bool = True) -> "Mapping[str, object]":
         from joserfc import jwt

@@ -25,7 +25,8 @@ class SharedRecentLogins:
         self._clock = clock
         self._meanwhile = meanwhile
         self._most = most
-        self._table = table
+        self._note = f"INSERT OR REPLACE INTO {table} VALUES (?, ?)"
+        self._find = f"SELECT at FROM {table} WHERE address = ?"
         self._trim = (
             f"DELETE FROM {table} WHERE address IN (SELECT address FROM {table} ORDER BY at DESC LIMIT -1 OFFSET ?)"
         )
@@ -33,7 +34,7 @@ class SharedRecentLogins:
 
     async def note(self, address: str) -> None:
         def job(execute: Execute) -> None:
-            execute(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?)", (address, self._clock.now()))
+            execute(self._note, (address, self._clock.now()))
             if self._file.is_time_to_trim():
                 execute(self._trim, (self._most,))
 
@@ -47,7 +48,7 @@ class SharedRecentLogins:
         if await self._meanwhile.within(address, seconds):
             return True
         try:
-            rows = self._file.read(f"SELECT at FROM {self._table} WHERE address = ?", (address,))
+            rows = self._file.read(self._find, (address,))
         except TemporaryFailure as error:
             self._complaints.error(_KNOWN, error)
             return False

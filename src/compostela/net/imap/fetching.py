@@ -205,20 +205,20 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
             shown = [row.uid for row in batch if row.uid in messages] if needs_body else []
             async with reading_ahead({uid: messages[uid].content.body for uid in shown}) as ahead:
                 for row in batch:
-                    number = view.number(row.uid)
-                    message = messages.get(row.uid)
-                    if number is not None and message is not None:
-                        items = command.items
-                        own = changed.get(row.uid)
-                        if own is not None and "FLAGS" not in items:
-                            items = (*items, "FLAGS")
-                        if own is not None and context.state.condstore and "MODSEQ" not in items:
-                            items = (*items, "MODSEQ")  # RFC 7162 §3.2
-                        opened = partial(ahead.opened, row.uid)
-                        await _write_message(context, view, number, own or row, message, items, opened)
-                        if own is not None:
-                            # not earlier: flags of a message that cannot be read are told with the other changes
-                            view.note_own([FlagsRow(own.uid, own.modseq, own.flags)])
+                    number, message = view.number(row.uid), messages.get(row.uid)
+                    if number is None or message is None:
+                        continue
+                    items = command.items
+                    own = changed.get(row.uid)
+                    if own is not None and "FLAGS" not in items:
+                        items = (*items, "FLAGS")
+                    if own is not None and context.state.condstore and "MODSEQ" not in items:
+                        items = (*items, "MODSEQ")  # RFC 7162 §3.2
+                    opened = partial(ahead.opened, row.uid)
+                    await _write_message(context, view, number, own or row, message, items, opened)
+                    if own is not None:
+                        # not earlier: flags of a message that cannot be read are told with the other changes
+                        view.note_own([FlagsRow(own.uid, own.modseq, own.flags)])
             await context.out.drain(GATHERED_BYTES)
 
 

@@ -19,6 +19,8 @@ _ASKED = frozenset({
     BINARY, DSN_ENVELOPE_ID, DSN_NOTIFY, DSN_ORIGINAL_RECIPIENT, DSN_RETURN, MAIL_PRIORITY, REQUIRE_TLS, SMTP_UTF8,
 })  # fmt: skip
 
+"""Every attribute that is read below: most mails have none of them, and share `NO_WISHES`."""
+
 
 def wishes_of(mail: Mail) -> Wishes:
     known = mail.attributes

@@ -35,8 +35,6 @@ _LAST_OF_GROUP = frozenset({
     GREETING, MESSAGE, "EHLO", "HELO", "LHLO", "AUTH", "DATA", "EXPN", "NOOP", "QUIT", "STARTTLS", "VRFY",
 })  # fmt: skip
 """No command goes out while one of these has no answer (RFC 2920 §3.1, RFC 3207 §4, RFC 4954 §4)."""
-_NOTED = frozenset({"EHLO", "LHLO", "HELO", "AUTH", "DATA", "STARTTLS"})
-"""What the engine itself learns from the answer to these."""
 
 
 class PeerError(CompostelaError):
@@ -184,7 +182,7 @@ class SmtpClientEngine(InputBuffer):
             if reply is None:
                 return None
             answered = self._awaited.popleft()
-            if answered not in _NOTED or not self._goes_on(answered, reply):
+            if not self._goes_on(answered, reply):
                 return Answer(answered, reply)
         return None
 
