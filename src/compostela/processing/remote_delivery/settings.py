@@ -20,7 +20,8 @@ SMTPS_PORT = 465
 class RemoteDeliverySettings(Declared):
     """How mail leaves."""
 
-    WITHOUT_EFFECT = ("debug", "verifyServerIdentity")
+    # sendpartial: a mail always goes out to those of its recipients who are taken
+    WITHOUT_EFFECT = ("debug", "sendpartial", "verifyServerIdentity")
 
     max_retries: Annotated[int, Integer("maxRetries", minimum=0)] = 5
     """Further tries, if `delayTime` does not name more."""
@@ -52,8 +53,6 @@ class RemoteDeliverySettings(Declared):
     """Further tries for a domain that does not exist."""
     workers: Annotated[int, Integer("deliveryThreads", minimum=1)] = 1
     """Deliveries at once."""
-    send_partial: Annotated[bool, Boolean("sendpartial")] = False
-    """Whether a mail goes out when only some of its recipients are taken; always so here."""
     bounce_processor: Annotated[str | None, Text("bounceProcessor")] = None
     """Processor for mails that cannot be delivered."""
     on_success: Annotated[str | None, Text("onSuccess")] = None
