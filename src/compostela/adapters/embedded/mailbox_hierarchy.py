@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import apsw
 
 from compostela.adapters.embedded import mailbox_removal as removal
+from compostela.adapters.embedded.lookups import Lookups
+from compostela.adapters.embedded.mailbox_memory import MailboxMemory
 from compostela.adapters.embedded.mailbox_rows import MAILBOX, Names, mailboxes_of
 from compostela.adapters.embedded.mailbox_tree import advance_tree, log_tree, read_tree
 from compostela.adapters.embedded.reader import Reader
@@ -36,12 +38,23 @@ _BY_ID = f"SELECT {MAILBOX} FROM mailbox WHERE id = ?"
 class EmbeddedHierarchy:
     """Reads on the loop's connection, writes through the writer."""
 
-    def __init__(self, writer: Writer, reader: Reader, signals: Signals, names: Names, clock: Clock) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        reader: Reader,
+        signals: Signals,
+        names: Names,
+        clock: Clock,
+        memory: MailboxMemory,
+        trees: Lookups,
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._signals = signals
         self._names = names
         self._clock = clock
+        self._memory = memory
+        self._trees = trees
 
     async def create(self, path: MailboxPath) -> Mailbox:
         now = int(self._clock.now())
@@ -58,14 +71,18 @@ class EmbeddedHierarchy:
             log_tree(tx, advance_tree(tx, path.user), 0, TreeChange.CREATED, row[0], path, now)
             return self._names.mailbox_of((row[0], *place))
 
-        return await self._writer.run(job)
+        return await self._writer.run(self._trees.changing(job))
 
     async def find(self, path: MailboxPath) -> Mailbox | None:
+        return self._trees.get(path, lambda: self._found(path))
+
+    def _found(self, path: MailboxPath) -> Mailbox | None:
         row = self._reader.execute(_BY_PATH, (path.user.value, path.namespace, path.name)).fetchone()
         return None if row is None else self._names.mailbox_of(row)
 
     async def of_user(self, user: Username) -> list[Mailbox]:
-        return mailboxes_of(self._reader.execute, self._names, user)
+        key = ("mailboxes", user.value)
+        return self._trees.get(key, lambda: mailboxes_of(self._reader.execute, self._names, user)).copy()
 
     async def rename(self, renames: Sequence[tuple[MailboxId, MailboxPath]]) -> None:
         now = int(self._clock.now())
@@ -90,7 +107,7 @@ class EmbeddedHierarchy:
                     raise AlreadyExists(f"the mailbox {path.name} exists") from error
             self._log_renames(tx, rows, before, now)
 
-        await self._writer.run(job)
+        await self._writer.run(self._trees.changing(job))
 
     @staticmethod
     def _log_renames(
@@ -117,10 +134,11 @@ class EmbeddedHierarchy:
             path = self._names.mailbox_of(found).path
             is_done = removal.delete(tx, row_id, now)
             log_tree(tx, advance_tree(tx, path.user), 0, TreeChange.DELETED, row_id, path, now)
+            self._memory.changing(tx, row_id)
             tx.after_commit.append(lambda: self._signals.publish(mailbox_topic(mailbox)))
             return is_done
 
-        if not await self._writer.run(job, frees_space=True, is_long=True):
+        if not await self._writer.run(self._trees.changing(job), frees_space=True, is_long=True):
             try:
                 await removal.purge_deleted(self._writer)
             except TemporaryFailure as failure:

@@ -13,6 +13,7 @@ from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.effects import EndedEntries, recall, remember
 from compostela.adapters.embedded.mailbox_log import look, read_page
+from compostela.adapters.embedded.mailbox_memory import MailboxMemory
 from compostela.adapters.embedded.mailbox_rows import (
     HEAD,
     PLACEMENT,
@@ -89,6 +90,7 @@ class EmbeddedMessages:
         names: Names,
         clock: Clock,
         ended: EndedEntries,
+        memory: MailboxMemory,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -97,6 +99,7 @@ class EmbeddedMessages:
         self._names = names
         self._clock = clock
         self._ended = ended
+        self._memory = memory
 
     # writing
 
@@ -221,6 +224,7 @@ class EmbeddedMessages:
         def job(tx: Transaction) -> Uid:
             now = self._head(mailbox, tx.execute)
             tx.execute(_TAKE_RECENT, (self._names.row(mailbox),))
+            self._memory.changing(tx, self._names.row(mailbox))
             return now.first_recent_uid
 
         return await self._writer.run(job)
@@ -228,7 +232,14 @@ class EmbeddedMessages:
     # reading
 
     async def head(self, mailbox: MailboxId) -> MailboxHead:
-        return self._head(mailbox, self._reader.execute)
+        row_id = self._names.row(mailbox)
+        known = self._memory.head(row_id)
+        if known is not None:
+            return known
+        mark = self._memory.mark(row_id)
+        head = self._head(mailbox, self._reader.execute)
+        self._memory.remember(row_id, mark, head)
+        return head
 
     async def heads(self, mailboxes: Sequence[MailboxId]) -> dict[MailboxId, MailboxHead]:
         found = {}
@@ -253,8 +264,10 @@ class EmbeddedMessages:
             unseen = execute(_UNSEEN, (row_id,)).fetchone()
             return head, _scan(execute, row_id) if uids is None else uids, None if unseen is None else Uid(unseen[0])
 
+        mark = self._memory.mark(row_id)
         with self._reader.snapshot() as execute:
             head = self._head(mailbox, execute)
+            self._memory.remember(row_id, mark, head)
             uids = None if known is None else self._brought_up_to_date(execute, mailbox, head, known)
             is_short = uids is not None or head.messages <= SMALL_MAILBOX
             found = read(execute, head, uids) if is_short else None
@@ -327,12 +340,19 @@ class EmbeddedMessages:
                 yield batch
 
     async def log(self, mailbox: MailboxId, since: ModSeq, limit: int = PAGE_ENTRIES) -> LogPage:
-        page = look(self._reader.execute, self._names, self._names.row(mailbox), since, limit)
-        if page is not None:
-            return page
-        with self._reader.snapshot() as execute:
-            head = self._head(mailbox, execute)
-            return read_page(execute, self._names, self._names.row(mailbox), head, since, limit)
+        row_id = self._names.row(mailbox)
+        known = self._memory.head(row_id)
+        # not if it is older than `since`: a session that has seen more must not be told less
+        if known is not None and known.highest_modseq == since:
+            return LogPage(known, [], since)
+        mark = self._memory.mark(row_id)
+        page = look(self._reader.execute, self._names, row_id, since, limit)
+        if page is None:
+            with self._reader.snapshot() as execute:
+                head = self._head(mailbox, execute)
+                page = read_page(execute, self._names, row_id, head, since, limit)
+        self._memory.remember(row_id, mark, page.head)
+        return page
 
     async def message(self, mailbox: MailboxId, uid: Uid) -> StoredMessage | None:
         return (await self.messages(mailbox, [uid])).get(uid)
@@ -360,6 +380,7 @@ class EmbeddedMessages:
         return self._signals.watch(mailbox_topic(mailbox), wake, seen)
 
     def _tell(self, tx: Transaction, mailbox: MailboxId) -> None:
+        self._memory.changing(tx, self._names.row(mailbox))
         tx.after_commit.append(lambda: self._signals.publish(mailbox_topic(mailbox)))
 
 

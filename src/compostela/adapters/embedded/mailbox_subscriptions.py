@@ -1,5 +1,6 @@
 """Subscriptions: see `compostela.core.mailbox.ports.subscriptions` for what it promises."""
 
+from compostela.adapters.embedded.lookups import Lookups
 from compostela.adapters.embedded.mailbox_tree import advance_tree, log_tree
 from compostela.adapters.embedded.reader import Reader
 from compostela.adapters.embedded.writer import Transaction, Writer
@@ -16,10 +17,11 @@ _ALL = "SELECT name FROM subscription WHERE user = ? ORDER BY name"
 class EmbeddedSubscriptions:
     """Reads on the loop's connection, writes through the writer."""
 
-    def __init__(self, writer: Writer, reader: Reader, clock: Clock) -> None:
+    def __init__(self, writer: Writer, reader: Reader, clock: Clock, trees: Lookups) -> None:
         self._writer = writer
         self._reader = reader
         self._clock = clock
+        self._trees = trees
 
     async def subscribe(self, user: Username, name: str) -> None:
         await self._change(_ADD, TreeChange.SUBSCRIBED, user, name)
@@ -36,7 +38,10 @@ class EmbeddedSubscriptions:
                 path = MailboxPath.personal(user, name)
                 log_tree(tx, advance_tree(tx, user), 0, change, None, path, now)
 
-        await self._writer.run(job, frees_space=change is TreeChange.UNSUBSCRIBED)
+        await self._writer.run(self._trees.changing(job), frees_space=change is TreeChange.UNSUBSCRIBED)
 
     async def subscriptions(self, user: Username) -> list[str]:
+        return self._trees.get(("subscriptions", user.value), lambda: self._subscriptions(user)).copy()
+
+    def _subscriptions(self, user: Username) -> list[str]:
         return [row[0] for row in self._reader.execute(_ALL, (user.value,)).fetchall()]

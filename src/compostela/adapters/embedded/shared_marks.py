@@ -17,14 +17,18 @@ LOOKUPS = 0
 """The mark of domains, users and mappings."""
 QUEUES = 1
 """The mark of entries that changed their owner or were deleted."""
-_MARKS = 2
+TREES = 2
+"""The mark of the names of mailboxes and of subscriptions."""
+_MARKS = 3
+MAILBOX_MARKS = 4096
+"""Mailboxes share so many further marks by their row id."""
 
 
 class MarkFile:
     """The mapped file. All methods may be called from any thread."""
 
     def __init__(self, path: Path) -> None:
-        size = MARK_OCTETS * _MARKS
+        size = MARK_OCTETS * (_MARKS + MAILBOX_MARKS)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             missing = size - os.fstat(file).st_size
@@ -37,6 +41,13 @@ class MarkFile:
 
     def mark(self, number: int) -> "SharedMark":
         return SharedMark(self._octets, number * MARK_OCTETS)
+
+    def mailbox_marks(self) -> "MailboxMarks":
+        return MailboxMarks(self._octets)
+
+    def change_all(self) -> None:
+        """For what a process that is dead now changed and could not mark after the commit."""
+        self._octets[:] = os.urandom(len(self._octets))
 
     def close(self) -> None:
         self._octets.close()
@@ -56,3 +67,21 @@ class SharedMark:
     def change(self) -> None:
         """Makes every process look again."""
         self._octets[self._place] = os.urandom(MARK_OCTETS)
+
+
+class MailboxMarks:
+    """The marks of mailboxes. Two that share a mark are read anew once too often."""
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, octets: mmap.mmap) -> None:
+        self._octets = octets
+
+    def read(self, mailbox: int) -> bytes:
+        """The mark of the mailbox with this row id."""
+        place = (_MARKS + mailbox % MAILBOX_MARKS) * MARK_OCTETS
+        return self._octets[place : place + MARK_OCTETS]
+
+    def change(self, mailbox: int) -> None:
+        place = (_MARKS + mailbox % MAILBOX_MARKS) * MARK_OCTETS
+        self._octets[place : place + MARK_OCTETS] = os.urandom(MARK_OCTETS)

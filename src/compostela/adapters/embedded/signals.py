@@ -53,6 +53,8 @@ class Signals:
         self._reader = reader
         self._watchers: dict[str, dict[int, Wake]] = {}
         self._listeners: dict[str, list[Wake]] = {}
+        self._hearers: list[Callable[[str], None]] = []
+        self._after_ends: list[Callable[[], None]] = []
         self._next = 0
         self._version = reader.data_version()
         self._polling: asyncio.TimerHandle | None = None
@@ -84,13 +86,24 @@ class Signals:
 
     def refresh(self) -> None:
         """Look which other processes share the folder."""
-        self._others = self._ownership.others()
+        before, self._others = self._others, self._ownership.others()
+        if not set(before) <= set(self._others):
+            for ended in self._after_ends:
+                ended()
+
+    def after_end(self, ended: Callable[[], None]) -> None:
+        """Calls `ended` when another process has ended, however it did."""
+        self._after_ends.append(ended)
 
     def listen(self, topic: str, wake: Wake) -> Wake:
         """As `watch`, for a topic without versions: a lost hint is not made up for."""
         watchers = self._listeners.setdefault(topic, [])
         watchers.append(wake)
         return lambda: watchers.remove(wake)
+
+    def hear(self, hearer: Callable[[str], None]) -> None:
+        """Calls `hearer` with each topic of which another process tells, before those who watch it are woken."""
+        self._hearers.append(hearer)
 
     def watch(self, topic: str, wake: Wake, version: int | None = None) -> Wake:
         """Return the function that ends the watch. `version` is the one that the caller has seen, by default that of now."""
@@ -131,6 +144,11 @@ class Signals:
         for wake in [*self._watchers.get(topic, {}).values(), *self._listeners.get(topic, ())]:
             wake()
 
+    def _heard(self, topic: str) -> None:
+        for hearer in self._hearers:
+            hearer(topic)
+        self._wake(topic)
+
     def _tell(self) -> None:
         datagram = b""
         for topic in map(str.encode, self._untold):
@@ -154,7 +172,7 @@ class Signals:
         with contextlib.suppress(BlockingIOError):
             while True:
                 for topic in self._socket.recv(MAX_DATAGRAM_BYTES).split(_SEPARATOR):
-                    self._wake(topic.decode(errors="replace"))
+                    self._heard(topic.decode(errors="replace"))
 
     def _poll(self) -> None:
         if not self._watchers:
@@ -174,7 +192,7 @@ class Signals:
         moved = [topic for topic, known in self._known.items() if current.get(topic, _GONE) != known]
         for topic in moved:
             self._known[topic] = current.get(topic, _GONE)
-            self._wake(topic)
+            self._heard(topic)
 
     def _poll_later(self) -> None:
         seconds = POLL_WITHOUT_HINTS_SECONDS if self._socket is None else POLL_SECONDS

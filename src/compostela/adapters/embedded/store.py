@@ -92,8 +92,13 @@ class EmbeddedStore:
         self.blobs = EmbeddedBlobs(folder / BLOBS_FOLDER, self._reader, disk)
         self.blobs_by_id = EmbeddedBlobsById(self._writer, self._reader, self.blobs, clock)
         ended = EndedEntries()
-        self.mailboxes = EmbeddedMailboxes(self._writer, self._reader, self.blobs, self._signals, names, clock, ended)
         self._marks = MarkFile(path.with_suffix(".changes"))
+        # a process that died between its commit and its second mark left one that is too old
+        self._marks.change_all()
+        self._signals.after_end(self._marks.change_all)
+        self.mailboxes = EmbeddedMailboxes(
+            self._writer, self._reader, self.blobs, self._signals, names, clock, ended, self._marks
+        )
         self.queues = EmbeddedQueues(
             self._writer,
             self._reader,
