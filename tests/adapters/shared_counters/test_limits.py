@@ -241,3 +241,27 @@ def test_processes_that_race_for_the_last_places_take_all_of_them_and_no_more(ta
 def said_by(processes: list["subprocess.Popen[str]"]) -> list[str]:
     """The next line of each."""
     return [one.stdout.readline().strip() for one in processes if one.stdout is not None]
+
+
+async def test_a_login_that_is_nothing_new_changes_no_file(
+    file: CountersFile, file_elsewhere: CountersFile, clock: FakeClock
+) -> None:
+    failed_logins, recent_logins = failed_logins_on(file, clock), recent_logins_on(file, clock)
+
+    def version() -> int:
+        return int(file_elsewhere.read("PRAGMA data_version")[0][0])
+
+    await recent_logins.note("192.0.2.1")
+    await failed_logins.count("user bob", b"1", window_seconds=60, most=5)
+    before = version()
+    await failed_logins.forget("user ann")
+    await recent_logins.note("192.0.2.1")
+    assert version() == before
+    await failed_logins.forget("user bob")
+    assert version() != before
+    assert await failed_logins.count("user bob", b"2", window_seconds=60, most=5) == 1
+    before = version()
+    clock.advance(1.0)
+    await recent_logins.note("192.0.2.1")
+    assert version() != before
+    assert await recent_logins.within("192.0.2.1", 0.0)

@@ -12,6 +12,7 @@ _log = logging.getLogger(__name__)
 
 MAX_KEYS = 20_000
 """Kept at once; those that failed longest ago are forgotten first."""
+_IS_KNOWN = "SELECT 1 FROM failure WHERE key = ?1 UNION ALL SELECT 1 FROM attempt WHERE key = ?1 LIMIT 1"
 _OLDEST = "SELECT key FROM failure ORDER BY last DESC LIMIT -1 OFFSET ?"
 
 
@@ -57,7 +58,9 @@ class SharedFailedLogins:
             for table in ("attempt", "failure"):
                 execute(f"DELETE FROM {table} WHERE key = ?", (key,))
 
-        self._forget(job)
+        # each login that succeeds comes here, and few have failed before: a look costs a tenth of a change
+        if self._may_know(key):
+            self._forget(job)
 
     async def forget_all(self) -> None:
         await self._meanwhile.forget_all()
@@ -67,6 +70,12 @@ class SharedFailedLogins:
                 execute(f"DELETE FROM {table}")
 
         self._forget(job)
+
+    def _may_know(self, key: str) -> bool:
+        try:
+            return bool(self._file.read(_IS_KNOWN, (key,)))
+        except TemporaryFailure:
+            return True
 
     def _forget(self, job: Job) -> None:
         try:

@@ -12,6 +12,8 @@ _log = logging.getLogger(__name__)
 
 MAX_KNOWN = 50_000
 """Addresses at once; the one whose login is longest ago is forgotten first."""
+PRECISION_SECONDS = 1.0
+"""A login so soon after another from the same address is not written."""
 _KNOWN = "recent logins are known to this worker alone"
 
 
@@ -39,7 +41,9 @@ class SharedRecentLogins:
                 execute(self._trim, (self._most,))
 
         try:
-            self._file.change(job)
+            rows = self._file.read(self._find, (address,))
+            if not rows or not 0 <= self._clock.now() - rows[0][0] < PRECISION_SECONDS:
+                self._file.change(job)
         except TemporaryFailure as error:
             self._complaints.error(_KNOWN, error)
             await self._meanwhile.note(address)
