@@ -2,7 +2,7 @@
 
 import asyncio
 
-from compostela.processing.acceptance_priority import MAX_WAIT_SECONDS, AcceptancePriority
+from compostela.processing.acceptance_priority import MAX_WAIT_SECONDS, QUIET_ROUNDS, AcceptancePriority
 
 
 class Clients:
@@ -69,3 +69,23 @@ async def test_a_spooler_that_is_stopped_holds_up_nobody() -> None:
     await rounds(3)
     clients.be_silent()
     await other
+
+
+async def test_a_mail_waits_for_some_rounds_after_clients_have_spoken() -> None:
+    clients = Clients()
+    mail = asyncio.create_task(AcceptancePriority(lambda: clients.commands).pass_through(0.0))
+    await rounds(5)
+    clients.be_silent()
+    quiet = 0
+    while not mail.done():
+        await rounds(1)
+        quiet += 1
+    assert QUIET_ROUNDS <= quiet <= QUIET_ROUNDS + 4
+
+
+async def test_a_mail_passes_in_the_next_round_when_nobody_has_spoken_or_waited() -> None:
+    priority = AcceptancePriority(lambda: 7)
+    for _ in range(2):
+        mail = asyncio.create_task(priority.pass_through(0.0))
+        await rounds(4)
+        assert mail.done()
