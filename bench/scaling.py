@@ -7,6 +7,7 @@ taken within a run first: it is the median of the runs' ratios. Without Postfix 
 import argparse
 import contextlib
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -34,10 +35,16 @@ class Spread:
     runs: Sequence[float]
 
     def __str__(self) -> str:
-        return f"{median(self.runs):.3g} ({min(self.runs):.3g}–{max(self.runs):.3g})"
+        if len(self.runs) == 1:
+            return _number(self.runs[0])
+        return f"{_number(median(self.runs))} ({_number(min(self.runs))}–{_number(max(self.runs))})"
 
     def as_dict(self) -> dict[str, object]:
         return {"median": median(self.runs), "lowest": min(self.runs), "highest": max(self.runs), "runs": self.runs}
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 @dataclass(slots=True)
@@ -118,6 +125,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer messages, each measure once a run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there, anew after each run")
     options = parser.parse_args()
+    # a run that is ended early stops its servers too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     missing = peers.is_missing()
     if missing:
         print(f"no peer to compare with: {missing}", file=sys.stderr)
