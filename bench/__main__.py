@@ -103,10 +103,7 @@ def main() -> None:
             folder.chmod(0o755)
             peer = None
             if not missing and name in WITH_PEER:
-                (folder / "peer").mkdir()
-                peer = peers.Peer(folder / "peer")
-                stack.callback(peer.stop)
-                peer.start()
+                peer = stack.enter_context(peers.running_peer(folder / "peer"))
             rows += (GROUPS | BY_NAME)[name](Effort(folder, options.quick, options.workers), peer)
     print(json.dumps([row.as_dict() for row in rows], indent=1) if options.json else table.render(rows))
     print(f"{time.perf_counter() - start:.0f} s in all", file=sys.stderr)

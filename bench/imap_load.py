@@ -6,10 +6,11 @@ import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import uvloop
 
-from bench.imap_client import ImapClient
+from bench.imap_session import ImapSession, command, command_with_literal
 from bench.messages import Source
 from bench.percentiles import percentile
 from bench.sides import PASSWORD
@@ -18,6 +19,9 @@ PROCESSES = 2
 APPEND_SIZE = 4096
 COMMANDS = ("LOGIN", "SELECT", "FETCH flags", "FETCH body", "STORE", "SEARCH", "APPEND", "NOOP", "LOGOUT")
 """A session. APPEND goes to Sent, so that INBOX keeps its size."""
+_SELECT, _FETCH_FLAGS, _SEARCH, _NOOP, _LOGOUT = map(
+    command, (b"SELECT INBOX", b"FETCH 1:* (FLAGS)", b"SEARCH UNSEEN", b"NOOP", b"LOGOUT")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ def run(port: int, users: list[str], count: int, messages: int) -> Result:
     return Result(seconds, sum(cpu for _, cpu in parts), latencies)
 
 
-def _warm(_: int) -> None:
+def _warm(part: int) -> None:
+    Source(APPEND_SIZE, str(part))  # the first one in a process makes the text
     time.sleep(0.05)
 
 
@@ -71,24 +76,21 @@ async def sessions(port: int, users: Sequence[str], count: int, messages: int) -
 
 
 async def _sessions(port: int, user: str, count: int, messages: int, latencies: dict[str, list[float]]) -> None:
-    source = Source(APPEND_SIZE, f"{user}-{time.time_ns()}")
+    source, loop = Source(APPEND_SIZE, f"{user}-{time.time_ns()}"), asyncio.get_running_loop()
+    login, by_place = command(f"LOGIN {user} {PASSWORD}".encode()), [latencies[name] for name in COMMANDS]
     for session in range(count):
-        client = await ImapClient.connect(port)
         number = session * 37 % messages + 1
         sign = b"+" if session % 2 else b"-"
         steps = (
-            (b"LOGIN %s %s" % (user.encode(), PASSWORD.encode()), None),
-            (b"SELECT INBOX", None),
-            (b"FETCH 1:* (FLAGS)", None),
-            (b"FETCH %d (BODY.PEEK[])" % number, None),
-            (b"STORE %d %sFLAGS (\\Flagged)" % (number, sign), None),
-            (b"SEARCH UNSEEN", None),
-            (b"APPEND Sent (\\Seen)", source.next()),
-            (b"NOOP", None),
-            (b"LOGOUT", None),
+            login,
+            _SELECT,
+            _FETCH_FLAGS,
+            command(b"FETCH %d (BODY.PEEK[])" % number),
+            command(b"STORE %d %sFLAGS (\\Flagged)" % (number, sign)),
+            _SEARCH,
+            command_with_literal(b"APPEND Sent (\\Seen)", source.next()),
+            _NOOP,
+            _LOGOUT,
         )
-        for name, (line, literal) in zip(COMMANDS, steps, strict=True):
-            start = time.perf_counter()
-            await client.command(line, literal)
-            latencies[name].append(time.perf_counter() - start)
-        client.close()
+        _, client = await loop.create_connection(partial(ImapSession, steps, by_place), "127.0.0.1", port)
+        await client.done

@@ -31,17 +31,23 @@ _CONTAINER = """<mailetcontainer><spooler><threads>20</threads></spooler><proces
 
 def measure(effort: Effort) -> list[Row]:
     """Without Postfix there is no peer."""
-    with running_sink() as sink:
-        ours = _ours(effort, sink)
-        peer = None if peers.is_missing() else _postfix(effort, sink)
+    rate = in_to_out(effort, with_peer=not peers.is_missing())
     figures = _queued(effort)
     return [
-        Row("relay 4 KiB, in to out", "1/s", ours, peer, times(3)),
+        rate,
         Row("long queue, restart until the first mail goes out", "s", figures["open_seconds"] + figures["first_seconds"], target=at_most(5)),
         Row("long queue with a dead destination, sent", "1/s", figures["rate"]),
         Row("long queue with a dead destination, longest pause", "s", figures["longest_pause_seconds"], target=at_most(1)),
         Row("long queue, memory", "MiB", figures["memory_mib"], target=at_most(MEMORY_MIB)),
     ]  # fmt: skip
+
+
+def in_to_out(effort: Effort, *, with_peer: bool) -> Row:
+    """Ours, and then a Postfix of its own if `with_peer` is set."""
+    with running_sink() as sink:
+        ours = _ours(effort, sink)
+        peer = _postfix(effort, sink) if with_peer else None
+    return Row("relay 4 KiB, in to out", "1/s", ours, peer, times(3))
 
 
 def _ours(effort: Effort, sink: Sink) -> float:

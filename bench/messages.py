@@ -3,6 +3,7 @@
 Equal bodies would be stored once by a server that looks for them, and bytes of pure chance would never be compressed."""
 
 import random
+from functools import cache
 
 LINE = 74
 _SEED = 3
@@ -12,9 +13,7 @@ class Source:
     """Makes messages of about `size` octets. `tag` keeps those of two processes apart."""
 
     def __init__(self, size: int, tag: str) -> None:
-        rng = random.Random(_SEED)
-        words = ["".join(rng.choices("etaoinshrdlucmfw", k=rng.randint(2, 9))) for _ in range(2500)]
-        self._lines = [_line(rng, words) for _ in range(max(200, 3 * size // LINE))]
+        self._lines = _lines(max(200, 3 * size // LINE))
         self._tag = tag
         self._count = max(1, (size - 420) // (LINE + 2))
         self._number = 0
@@ -38,6 +37,14 @@ class Source:
             + b'\r\n--=_b\r\nContent-Type: application/octet-stream; name="a.bin"\r\nContent-Transfer-Encoding: base64\r\n'
             b'Content-Disposition: attachment; filename="a.bin"\r\n\r\nAAECAwQFBgcICQoLDA0ODw==\r\n--=_b--\r\n'
         )  # fmt: skip
+
+
+@cache
+def _lines(count: int) -> list[bytes]:
+    """Always the same ones."""
+    rng = random.Random(_SEED)
+    words = ["".join(rng.choices("etaoinshrdlucmfw", k=rng.randint(2, 9))) for _ in range(2500)]
+    return [_line(rng, words) for _ in range(count)]
 
 
 def _line(rng: random.Random, words: list[str]) -> bytes:

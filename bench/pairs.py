@@ -32,7 +32,7 @@ from bench.processes import cpu_clock, pin
 from bench.sides import IMAP_USERS, PASSWORD, SMTP_USERS
 from bench.smtp_load import SmtpClient
 
-SIZE = 4096
+SMALL, LARGE = 4 * 1024, 100 * 1024
 CONNECTIONS = 10
 MIX_CONNECTIONS = 5
 MESSAGES = 1000
@@ -98,8 +98,8 @@ class Burst:
 Work = Callable[[Side], Awaitable[tuple[int, list[float]]]]
 
 
-async def _mails(port: int, count: int) -> list[float]:
-    source, users = Source(SIZE, f"pairs-{time.time_ns()}"), cycle(SMTP_USERS)
+async def _mails(port: int, count: int, size: int) -> list[float]:
+    source, users = Source(size, f"pairs-{time.time_ns()}"), cycle(SMTP_USERS)
     loop = asyncio.get_running_loop()
     clients = []
     for _ in range(CONNECTIONS):
@@ -111,9 +111,9 @@ async def _mails(port: int, count: int) -> list[float]:
     return [latency for client in clients for latency in client.latencies]
 
 
-def _delivered(count: int) -> Work:
+def _delivered(count: int, size: int = SMALL) -> Work:
     async def work(side: Side) -> tuple[int, list[float]]:
-        latencies = await _mails(side.delivering.smtp, count)
+        latencies = await _mails(side.delivering.smtp, count, size)
         side.sent += len(latencies)
         await side.until_delivered()
         return len(latencies), latencies
@@ -121,9 +121,9 @@ def _delivered(count: int) -> Work:
     return work
 
 
-def _accepted(count: int) -> Work:
+def _accepted(count: int, size: int = SMALL) -> Work:
     async def work(side: Side) -> tuple[int, list[float]]:
-        latencies = await _mails(side.accepting.smtp_only, count)
+        latencies = await _mails(side.accepting.smtp_only, count, size)
         return len(latencies), latencies
 
     return work
@@ -208,6 +208,8 @@ class Measure:
 MEASURES = {
     "mail": Measure("a mail, from accept to visible", _delivered(100), p99_limit=1.1),
     "accept": Measure("a mail, until 250", _accepted(100), lambda side: side.accepting, p99_limit=1.1),
+    "large-mail": Measure("a mail of 100 KiB, from accept to visible", _delivered(40, LARGE)),
+    "large": Measure("a mail of 100 KiB, until 250", _accepted(40, LARGE), lambda side: side.accepting),
     "imap": Measure("an IMAP command of the mix", _mix(4)),
     "store": Measure("STORE of one flag", _stores(100)),
     "select": Measure("SELECT of 1,000 messages", _commands([b"SELECT INBOX"], 100), limit=1.0),

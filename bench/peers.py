@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench import processes
@@ -209,6 +210,18 @@ class Peer:
 
     def _masters(self) -> tuple[Path, Path]:
         return self.folder / "queue/pid/master.pid", self.folder / "run/master.pid"
+
+
+@contextlib.contextmanager
+def running_peer(folder: Path) -> Iterator[Peer]:
+    """`folder` is made. The users of Postfix and Dovecot must be able to reach it."""
+    folder.mkdir()
+    peer = Peer(folder)
+    try:
+        peer.start()
+        yield peer
+    finally:
+        peer.stop()
 
 
 def _is_running(master: Path) -> bool:

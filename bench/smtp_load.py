@@ -135,7 +135,7 @@ def run(
             (port, size, connections // processes, max(1, messages // connections), users, interval, f"{tag}-{time.time_ns()}")
             for tag in range(processes)
         ]  # fmt: skip
-        pool.map(_warm, range(processes))
+        pool.map(_warm, [size] * processes)
         start = time.perf_counter()
         parts = pool.starmap(_work, shares)
         seconds = time.perf_counter() - start
@@ -144,7 +144,8 @@ def run(
     return Result(len(latencies), seconds, overhead, sum(cpu for _, cpu in parts), latencies)
 
 
-def _warm(_: int) -> None:
+def _warm(size: int) -> None:
+    Source(size, "")  # the first one in a process makes the text
     time.sleep(0.05)
 
 
