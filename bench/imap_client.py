@@ -9,6 +9,16 @@ TAG = b"zq7"
 """Does not occur at the beginning of a line of the messages."""
 
 
+def command(line: bytes) -> bytes:
+    """A command as it is sent."""
+    return b"%s %s\r\n" % (TAG, line)
+
+
+def command_with_literal(line: bytes, literal: bytes) -> bytes:
+    """The literal goes out at once, without waiting for the server (RFC 7888)."""
+    return b"%s %s {%d+}\r\n%s\r\n" % (TAG, line, len(literal), literal)
+
+
 class ImapClient(asyncio.Protocol):
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -59,10 +69,7 @@ class ImapClient(asyncio.Protocol):
 
     async def command(self, line: bytes, literal: bytes | None = None) -> bytes:
         """The whole answer. Raises `RuntimeError` when it is not OK."""
-        if literal is None:
-            self._transport.write(b"%s %s\r\n" % (TAG, line))
-        else:
-            self._transport.write(b"%s %s {%d+}\r\n%s\r\n" % (TAG, line, len(literal), literal))
+        self._transport.write(command(line) if literal is None else command_with_literal(line, literal))
         answer = await self._until(TAG + b" ")
         if answer[answer.rfind(TAG + b" ") :][4:6] != b"OK":
             raise RuntimeError(f"{line[:60]!r}: {answer[-200:]!r}")
@@ -73,7 +80,7 @@ class ImapClient(asyncio.Protocol):
 
     async def idle(self, on_data: Callable[[bytes], None]) -> None:
         """Enters IDLE for good; what comes goes to `on_data`."""
-        self._transport.write(b"%s IDLE\r\n" % TAG)
+        self._transport.write(command(b"IDLE"))
         await self._until(b"+ ")
         self.on_data = on_data
 

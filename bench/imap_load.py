@@ -10,7 +10,8 @@ from functools import partial
 
 import uvloop
 
-from bench.imap_session import ImapSession, command, command_with_literal
+from bench.imap_client import command, command_with_literal
+from bench.imap_session import ImapSession
 from bench.messages import Source
 from bench.percentiles import percentile
 from bench.sides import PASSWORD

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 MAX_WAIT_SECONDS = 2.0
 QUIET_ROUNDS = 16
-"""Rounds without input after a round with input: a client that has been answered often says the next thing within these, some 0.1 ms."""
+"""Rounds without input that must follow a round with input, about 0.1 ms. Within that time a client that has got an answer often sends its next command."""
 
 
 class AcceptancePriority:
@@ -35,7 +35,7 @@ class AcceptancePriority:
         self._waiting.append((self._loop.time() + MAX_WAIT_SECONDS - waited_seconds, turn))
         if not self._is_turning:
             self._is_turning = True
-            # one round is enough when nobody has waited: most likely clients are few
+            # no other mail waits, so the load is low: one quiet round is enough
             self._seen = self._activity()
             self._quiet_rounds = QUIET_ROUNDS - 1
             self._loop.call_soon(self._turn)

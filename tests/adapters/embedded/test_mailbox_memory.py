@@ -114,7 +114,7 @@ async def test_a_listing_that_the_caller_changes_stays_as_it_was(stores: Stores)
     assert len(await here.of_user(BOB)) == 1
 
 
-async def test_a_session_that_has_seen_more_is_not_told_less(stores: Stores) -> None:
+async def test_the_log_does_not_go_back_when_an_older_head_is_known(stores: Stores) -> None:
     """A snapshot may show a commit whose second mark is not set yet."""
     here = stores[0].mailboxes
     mailbox = await a_mailbox(here)
@@ -173,7 +173,7 @@ async def test_a_change_without_its_second_mark_is_seen_when_the_end_of_a_proces
     await _check_seen(stores[0], mailbox)
 
 
-def test_mailboxes_that_share_a_mark_are_only_read_once_too_often() -> None:
+def test_a_change_of_a_mailbox_changes_the_mark_of_those_that_share_it() -> None:
     marks = MailboxMarks(mmap.mmap(-1, 8 * (MAILBOX_MARKS + 3)))
     one, same, other = 5, 5 + MAILBOX_MARKS, 6
     before = {row: marks.read(row) for row in (one, same, other)}

@@ -26,8 +26,6 @@ class Lookups:
         self._mark = mark
         self._known: dict[Hashable, Any] = {}
         self._known_since = b""
-        # a process that died between its commit and its second mark left one that is too old
-        self.changed()
 
     def get(self, key: Hashable, read: Callable[[], T]) -> T:
         """What `read` gives, from memory when nothing has changed since it was read. `read` has no `await` in it."""

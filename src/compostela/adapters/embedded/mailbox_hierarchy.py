@@ -6,14 +6,11 @@ from collections.abc import Sequence
 import apsw
 
 from compostela.adapters.embedded import mailbox_removal as removal
-from compostela.adapters.embedded.lookups import Lookups
-from compostela.adapters.embedded.mailbox_memory import MailboxMemory
-from compostela.adapters.embedded.mailbox_rows import MAILBOX, Names, mailboxes_of
+from compostela.adapters.embedded.mailbox_parts import MailboxPart
+from compostela.adapters.embedded.mailbox_rows import MAILBOX, mailboxes_of
 from compostela.adapters.embedded.mailbox_tree import advance_tree, log_tree, read_tree
-from compostela.adapters.embedded.reader import Reader
-from compostela.adapters.embedded.signals import Signals, mailbox_topic
-from compostela.adapters.embedded.writer import Transaction, Writer
-from compostela.base.clock import Clock
+from compostela.adapters.embedded.signals import mailbox_topic
+from compostela.adapters.embedded.writer import Transaction
 from compostela.base.errors import AlreadyExists, NotFound, TemporaryFailure
 from compostela.core.mailbox.log import PAGE_ENTRIES, TreeChange, TreePage
 from compostela.core.mailbox.model import Mailbox
@@ -35,26 +32,8 @@ _ANY = "SELECT 1 FROM placement WHERE mailbox = ? LIMIT 1"
 _BY_ID = f"SELECT {MAILBOX} FROM mailbox WHERE id = ?"
 
 
-class EmbeddedHierarchy:
-    """Reads on the loop's connection, writes through the writer."""
-
-    def __init__(
-        self,
-        writer: Writer,
-        reader: Reader,
-        signals: Signals,
-        names: Names,
-        clock: Clock,
-        memory: MailboxMemory,
-        trees: Lookups,
-    ) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._signals = signals
-        self._names = names
-        self._clock = clock
-        self._memory = memory
-        self._trees = trees
+class EmbeddedHierarchy(MailboxPart):
+    """See `MailboxPart`."""
 
     async def create(self, path: MailboxPath) -> Mailbox:
         now = int(self._clock.now())

@@ -10,7 +10,7 @@ from compostela.adapters.embedded.writer import Transaction
 from compostela.core.mailbox.model import MailboxHead
 
 MAX_HEADS = 20_000
-"""Beyond it all are forgotten."""
+"""When so many are known, all are dropped."""
 
 
 class MailboxMemory:
@@ -34,7 +34,7 @@ class MailboxMemory:
         self._heads[mailbox] = (mark, head)
 
     def forget(self, mailbox: int) -> None:
-        """Another process tells of a change: it may have died before it could set the second mark."""
+        """Drop the head. Called when another process reports a change: it may have died before it set the second mark."""
         self._heads.pop(mailbox, None)
 
     def changing(self, tx: Transaction, mailbox: int) -> None:

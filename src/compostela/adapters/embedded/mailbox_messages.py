@@ -9,25 +9,21 @@ from typing import Any, TypeVar
 import orjson
 
 from compostela.adapters.embedded import mailbox_writes as writes
-from compostela.adapters.embedded.blobs import EmbeddedBlobs
 from compostela.adapters.embedded.database import Execute
-from compostela.adapters.embedded.effects import EndedEntries, recall, remember
+from compostela.adapters.embedded.effects import recall, remember
 from compostela.adapters.embedded.mailbox_log import look, read_page
-from compostela.adapters.embedded.mailbox_memory import MailboxMemory
+from compostela.adapters.embedded.mailbox_parts import MailboxPart
 from compostela.adapters.embedded.mailbox_rows import (
     HEAD,
     PLACEMENT,
-    Names,
     PlacementRow,
     flags_of,
     flags_rows,
     head_of,
     header_blocks,
 )
-from compostela.adapters.embedded.reader import Reader
-from compostela.adapters.embedded.signals import Signals, mailbox_topic
-from compostela.adapters.embedded.writer import Transaction, Writer
-from compostela.base.clock import Clock
+from compostela.adapters.embedded.signals import mailbox_topic
+from compostela.adapters.embedded.writer import Transaction
 from compostela.base.errors import NotFound, StorageFull
 from compostela.core.idempotency import Effect
 from compostela.core.mailbox.log import PAGE_ENTRIES, LogPage, applied_to_uids
@@ -78,28 +74,8 @@ _MESSAGES = """SELECT m.structure, m.coding, m.header, b.id, b.size, b.digest FR
     JOIN message m ON m.id = p.message JOIN blob b ON b.id = m.body WHERE p.mailbox = ? AND p.uid = ?"""
 
 
-class EmbeddedMessages:
-    """Reads on the loop's connection, writes through the writer."""
-
-    def __init__(
-        self,
-        writer: Writer,
-        reader: Reader,
-        blobs: EmbeddedBlobs,
-        signals: Signals,
-        names: Names,
-        clock: Clock,
-        ended: EndedEntries,
-        memory: MailboxMemory,
-    ) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._blobs = blobs
-        self._signals = signals
-        self._names = names
-        self._clock = clock
-        self._ended = ended
-        self._memory = memory
+class EmbeddedMessages(MailboxPart):
+    """See `MailboxPart`."""
 
     # writing
 
@@ -342,7 +318,7 @@ class EmbeddedMessages:
     async def log(self, mailbox: MailboxId, since: ModSeq, limit: int = PAGE_ENTRIES) -> LogPage:
         row_id = self._names.row(mailbox)
         known = self._memory.head(row_id)
-        # not if it is older than `since`: a session that has seen more must not be told less
+        # an older head would take the session's ModSeq back
         if known is not None and known.highest_modseq == since:
             return LogPage(known, [], since)
         mark = self._memory.mark(row_id)

@@ -1,10 +1,8 @@
 """Subscriptions: see `compostela.core.mailbox.ports.subscriptions` for what it promises."""
 
-from compostela.adapters.embedded.lookups import Lookups
+from compostela.adapters.embedded.mailbox_parts import MailboxPart
 from compostela.adapters.embedded.mailbox_tree import advance_tree, log_tree
-from compostela.adapters.embedded.reader import Reader
-from compostela.adapters.embedded.writer import Transaction, Writer
-from compostela.base.clock import Clock
+from compostela.adapters.embedded.writer import Transaction
 from compostela.core.mailbox.log import TreeChange
 from compostela.model.mailbox_path import MailboxPath
 from compostela.model.username import Username
@@ -14,14 +12,8 @@ _REMOVE = "DELETE FROM subscription WHERE user = ? AND name = ?"
 _ALL = "SELECT name FROM subscription WHERE user = ? ORDER BY name"
 
 
-class EmbeddedSubscriptions:
-    """Reads on the loop's connection, writes through the writer."""
-
-    def __init__(self, writer: Writer, reader: Reader, clock: Clock, trees: Lookups) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._clock = clock
-        self._trees = trees
+class EmbeddedSubscriptions(MailboxPart):
+    """See `MailboxPart`."""
 
     async def subscribe(self, user: Username, name: str) -> None:
         await self._change(_ADD, TreeChange.SUBSCRIBED, user, name)

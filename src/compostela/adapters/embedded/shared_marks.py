@@ -21,7 +21,7 @@ TREES = 2
 """The mark of the names of mailboxes and of subscriptions."""
 _MARKS = 3
 MAILBOX_MARKS = 4096
-"""Mailboxes share so many further marks by their row id."""
+"""Number of further marks, for mailboxes: the row id modulo this number chooses the mark."""
 
 
 class MarkFile:
@@ -46,7 +46,8 @@ class MarkFile:
         return MailboxMarks(self._octets)
 
     def change_all(self) -> None:
-        """For what a process that is dead now changed and could not mark after the commit."""
+        """Make every process read everything again. Needed after a process has died: it may have committed a change and not set the
+        mark after the commit."""
         self._octets[:] = os.urandom(len(self._octets))
 
     def close(self) -> None:
@@ -70,7 +71,7 @@ class SharedMark:
 
 
 class MailboxMarks:
-    """The marks of mailboxes. Two that share a mark are read anew once too often."""
+    """The marks of mailboxes. Several mailboxes share a mark: a change of one makes processes read the others again, too."""
 
     __slots__ = ("_octets",)
 
@@ -79,9 +80,12 @@ class MailboxMarks:
 
     def read(self, mailbox: int) -> bytes:
         """The mark of the mailbox with this row id."""
-        place = (_MARKS + mailbox % MAILBOX_MARKS) * MARK_OCTETS
-        return self._octets[place : place + MARK_OCTETS]
+        return self._octets[_place_of(mailbox)]
 
     def change(self, mailbox: int) -> None:
-        place = (_MARKS + mailbox % MAILBOX_MARKS) * MARK_OCTETS
-        self._octets[place : place + MARK_OCTETS] = os.urandom(MARK_OCTETS)
+        self._octets[_place_of(mailbox)] = os.urandom(MARK_OCTETS)
+
+
+def _place_of(mailbox: int) -> slice:
+    start = (_MARKS + mailbox % MAILBOX_MARKS) * MARK_OCTETS
+    return slice(start, start + MARK_OCTETS)
