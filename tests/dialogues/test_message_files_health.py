@@ -14,7 +14,7 @@ async def test_files_that_the_database_does_not_know_degrade_the_health(tmp_path
     async with running(tmp_path) as server:
         health = server.under_test.health
         stray = tmp_path / "data" / "blobs" / "zz" / "stray"
-        stray.parent.mkdir()
+        stray.parent.mkdir(exist_ok=True)
         stray.write_bytes(b"a body of another server")
         os.utime(stray, (time.time() - 2 * DAY,) * 2)
         await server.embedded.collect_garbage()

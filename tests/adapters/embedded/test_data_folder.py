@@ -174,7 +174,7 @@ async def test_files_that_are_older_than_the_database_are_not_collected(
     known = _files(tmp_path)
     _age(tmp_path, 2 * DAY)
     foreign = tmp_path / "blobs" / "zz" / "foreign"
-    foreign.parent.mkdir()
+    foreign.parent.mkdir(exist_ok=True)  # a body may be there already
     foreign.write_bytes(b"a body that another database knew")
     os.utime(foreign, (time.time() - 2 * DAY, time.time() - 2 * DAY))
     files, withheld = await _collect(tmp_path, caplog)
@@ -218,7 +218,7 @@ async def test_what_a_crash_left_is_collected(tmp_path: Path, caplog: pytest.Log
     connection.execute("UPDATE setting SET value = ? WHERE name = 'created-at'", (str(time.time() - 3 * DAY),))
     connection.close()
     left = tmp_path / "blobs" / "zz" / "left"
-    left.parent.mkdir()
+    left.parent.mkdir(exist_ok=True)  # a body may be there already
     left.write_bytes(b"half a body")
     _age(tmp_path, 2 * DAY)
     assert await _collect(tmp_path, caplog) == (known, None)
