@@ -3,20 +3,13 @@
 import re
 
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
-_BARE_CR = re.compile(rb"\r(?!\n)")
 _DOT_LINE = re.compile(rb"\n\.")
-_ALL_BUT_LINE_ENDS = bytes(octet for octet in range(256) if octet not in b"\r\n")
 
 
 def has_bare_line_ends(data: bytes) -> bool:
     """Whether there is a CR without LF or an LF without CR."""
-    if data.find(b"\n") < 0:
-        return b"\r" in data
-    # a CR with its LF each time, and no LF beside: these two passes take a third of the time that a search for all CRLF takes
-    if _BARE_CR.search(data) is not None:
-        return True
-    ends = data.translate(None, _ALL_BUT_LINE_ENDS)
-    return ends != b"\r\n" * (len(ends) // 2)
+    rest = data.replace(b"\r\n", b"")
+    return b"\r" in rest or b"\n" in rest
 
 
 def has_dot_line(data: bytes) -> bool:

@@ -1,11 +1,15 @@
 """The SMTP engine's promises on chunks, NUL and work."""
 
 import time
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compostela.base.errors import InvalidArgument
 from compostela.mime import xtext
+from compostela.mime.lines import stuffed
 from compostela.protocols.smtp import grammar
 from compostela.protocols.smtp.engine import BadLineEnd, ChunkEnd, Command, Data, DataEnd, Event, SmtpEngine
 
@@ -81,6 +85,22 @@ def test_nul_in_a_text_is_told_at_its_end_and_forgotten_with_it() -> None:
     engine.start_data()
     engine.receive(b"a\r\n.\r\n")
     assert drained(engine) == [Data(b"a\r\n"), DataEnd()]
+
+
+@given(st.lists(st.sampled_from([b".", b"x", b"\r\n", b"\r\n.", b"\r\n.\r\n"])), st.data())
+def test_a_message_loses_the_dots_it_was_sent_with_however_it_is_cut(parts: list[bytes], data: st.DataObject) -> None:
+    message = b"".join(parts) + b"\r\n"
+    sent = stuffed(message) + b".\r\n"
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=8)))
+    engine = SmtpEngine()
+    engine.start_data()
+    found = []
+    for start, end in pairwise([0, *cuts, len(sent)]):
+        engine.receive(sent[start:end])
+        found += drained(engine)
+    assert found[-1] == DataEnd()
+    assert b"".join(event.octets for event in found if isinstance(event, Data)) == message
+    assert all(isinstance(event, Data) for event in found[:-1])
 
 
 @pytest.mark.parametrize(("argument", "chunk"), [(b"0", (0, False)), (b"12 last", (12, True)), (b"7  LAST", (7, True))])

@@ -99,6 +99,12 @@ class EmbeddedBlobs:
             self._disk.take_room(content.size)
             body.has_taken_room = True
 
+    def prepare(self, body: Body) -> None:
+        """Does what `put` would do in the transaction, while other writers wait for it: digest and compression."""
+        if isinstance(body, MemoryBody) and body.stored_as is None and body.to_be_stored is None:
+            _ = body.digest
+            body.to_be_stored = pack(body.data)
+
     def put(self, tx: Transaction, body: Body) -> int:
         """The row id of the body's blob, made if its bytes are not stored yet. In the transaction that refers to it.
 
@@ -142,7 +148,7 @@ class EmbeddedBlobs:
     def _columns(self, body: Body) -> tuple[int, str | None, bytes | None]:
         """Coding, file and data of a row that is to hold the bytes of this body."""
         if isinstance(body, MemoryBody):
-            coding, data = pack(body.data)
+            coding, data = body.to_be_stored or pack(body.data)
             return coding, None, data
         if not isinstance(body, FileBody) or body.is_stored:
             raise TemporaryFailure("the bytes of a body are gone from the store")
@@ -166,6 +172,7 @@ class EmbeddedBlobs:
     def _remember(self, blob: int, body: Body) -> None:
         if isinstance(body, MemoryBody):
             body.stored_as = (self.folder, blob)
+            body.to_be_stored = None
         elif isinstance(body, FileBody):
             # a row names its file from now on
             body.is_stored = True

@@ -88,6 +88,8 @@ class EmbeddedMessages(MailboxPart):
             # what the pipeline does with an accepted mail is nothing new: it has its place, its bytes are stored
             for message in messages:
                 self._blobs.take_room(message.content)
+        for message in messages:
+            self._blobs.prepare(message.content.body)
         row_id = self._names.row(mailbox)
         now = int(self._clock.now())
 

@@ -166,6 +166,7 @@ class EmbeddedQueue:
         content = mail.content
         sender, recipients = _envelope(mail)
         encoded = mail_codec.encode(mail)
+        self._blobs.prepare(content.body)
 
         def job(tx: Transaction) -> EntryId:
             if effect is not None:

@@ -14,7 +14,7 @@ its length.
 
 import msgspec
 
-from compostela.mime.lines import has_bare_line_ends, has_dot_line
+from compostela.mime.lines import has_bare_line_ends
 
 MAX_COMMAND_LINE = 8192
 """Default limit of a command line in octets (RFC 5321 §4.5.3.1.4 wants at least 512)."""
@@ -23,6 +23,7 @@ MAX_AUTH_LINE = 12_288
 _AUTH = b"AUTH "
 _BDAT = b"BDAT"
 
+_LINE_END_AND_DOT = b"\r\n."
 _END = b"\r\n.\r\n"
 
 
@@ -238,7 +239,10 @@ class SmtpEngine:
                 self._start = start + 3
                 self._in_data = False
                 return self._data_end()
-        end = buffer.find(_END, start)
+        # one search tells of the end and of lines that begin with a dot: as a rule the first such line is the end
+        dot = end = buffer.find(_LINE_END_AND_DOT, start)
+        if dot >= 0 and not buffer.startswith(_END, dot):
+            end = buffer.find(_END, dot)
         if end >= 0:
             chunk = buffer[start : end + 2]
             self._start = end + 5
@@ -259,10 +263,8 @@ class SmtpEngine:
             return self._break()
         if b"\x00" in chunk:
             self._has_nul = True
-        if has_dot_line(chunk):
-            octets = chunk.replace(b"\r\n.", b"\r\n")
-        else:
-            octets = chunk
+        is_stuffed = 0 <= dot - start < len(chunk) - 2
+        octets = chunk.replace(_LINE_END_AND_DOT, b"\r\n") if is_stuffed else chunk
         if self._at_line_start and octets.startswith(b"."):
             octets = octets[1:]
         self._at_line_start = chunk.endswith(b"\r\n")
