@@ -1,5 +1,6 @@
 """Equal bodies are stored once: a copy that is gone or cut must not take new mails with it."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from compostela.adapters.embedded.database import DATABASE_NAME
 from compostela.adapters.embedded.store import EmbeddedStore
+from compostela.adapters.embedded.write_lock import WriteLock
 from compostela.adapters.embedded.writer import Transaction
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import Body, MemoryBody, MessageContent
@@ -146,3 +149,17 @@ async def test_a_repair_that_is_rolled_back_is_made_again(store: EmbeddedStore, 
         await store._writer.run(fail)
     await _append(store, mailbox, body)
     assert [await _read(store, mailbox, uid) for uid in (1, 2)] == [HEADER + TEXT] * 2
+
+
+async def test_bodies_are_packed_before_the_writers_lock_is_taken(store: EmbeddedStore, tmp_path: Path) -> None:
+    mailbox, body = await a_mailbox(store.mailboxes), MemoryBody(TEXT)
+    lock = WriteLock(tmp_path / DATABASE_NAME)
+    with lock.held():
+        appending = asyncio.create_task(_append(store, mailbox, body))
+        await asyncio.sleep(0)  # one step of the task: it gets as far as the wait for the lock
+        assert body.to_be_stored is not None
+        assert not appending.done()
+    uid = await appending
+    assert body.to_be_stored is None  # memory that nobody needs any more
+    assert (await _read(store, mailbox, uid)).endswith(TEXT)
+    lock.close()
