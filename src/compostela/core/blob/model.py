@@ -89,8 +89,8 @@ class MemoryBody:
     _digest: bytes | None = field(default=None, repr=False, compare=False)
     stored_as: object = field(default=None, repr=False, compare=False)
     """A note of the store that has these octets: where it wrote them or found them whole."""
-    to_be_stored: object = field(default=None, repr=False, compare=False)
-    """A note of the store that is to have these octets: the form in which it will write them."""
+    to_be_stored: tuple[int, bytes] | None = field(default=None, repr=False, compare=False)
+    """A note of the store that is to have these octets: the coding and the octets that it will write."""
 
     @property
     def size(self) -> int:
