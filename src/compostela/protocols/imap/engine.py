@@ -12,6 +12,8 @@ import enum
 import re
 from dataclasses import dataclass
 
+import msgspec
+
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.lexer import ILLEGAL, String, SyntaxFault, tokenise
 from compostela.protocols.imap.parser import UnknownCommand, parse, parse_append, parse_line
@@ -32,8 +34,7 @@ _TAG_ALONE = re.compile(rb"(%b)(?: |\Z)" % _TAG)
 _LITERAL = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True, gc=False):
     """A whole command; `name` in capitals, with its `UID ` if there is one."""
 
     tag: bytes
@@ -165,9 +166,9 @@ class ImapEngine(InputBuffer):
     def next_event(self) -> Event | None:
         """The next event, None when more octets are needed."""
         while not self._broken:
+            if self._at == len(self._buffer):
+                return None
             if self._left:
-                if self._at == len(self._buffer):
-                    return None
                 message = self._take_literal()
                 if message is not None:
                     return message
@@ -223,10 +224,14 @@ class ImapEngine(InputBuffer):
         if self._want_line:
             self._want_line = False
             return Line(line)
+        is_last = not line.endswith(b"}")
+        if is_last and not (self._pieces or self._in_append or self._discards):
+            # nearly every command is one line, and leaves the engine as it was
+            return _command_of([line])
         if self._argument is not None:
             self._pieces.append(String(self._argument))
             self._argument = None
-        marker = _LITERAL.search(line) if line.endswith(b"}") else None
+        marker = None if is_last else _LITERAL.search(line)
         if self._in_append and line and not self._discards:
             # one message only (no MULTIAPPEND), and nothing after it
             self._discards, self._fault = True, AppendEnded(ILLEGAL)
@@ -239,8 +244,9 @@ class ImapEngine(InputBuffer):
         if self._text > self._max_line:
             return self._break_off(line)
         if marker is None:
-            self._pieces.append(line)
-            return self._complete()
+            pieces = [*self._pieces, line]
+            self._reset()
+            return _command_of(pieces)
         self._pieces.append(line[: marker.start()])
         return self._begin_literal(int(marker.group(1)), waits=not marker.group(2))
 
@@ -295,21 +301,22 @@ class ImapEngine(InputBuffer):
         self._literal, self._left = _Literal.MESSAGE, size
         return AppendStarted(tag, command, waits)
 
-    def _complete(self) -> Event:
-        pieces = self._pieces
-        self._reset()
-        head = _HEAD.match(pieces[0])
-        if head is None:
-            return Faulty(_tag_of(pieces[0]), "", "Unknown command.", unknown=True)
-        tag, name = head.group(1), head.group(2).decode().upper()
-        try:
-            rest = pieces[0][head.end() :]
-            command = parse_line(name, rest) if len(pieces) == 1 else parse(name, tokenise([rest, *pieces[1:]]))
-        except SyntaxFault as fault:
-            return Faulty(tag, name, str(fault), isinstance(fault, UnknownCommand))
-        except BadCharset as fault:
-            return Faulty(tag, name, str(fault), bad_charset=True)
-        return Received(tag, name, command)
+
+def _command_of(pieces: list[bytes | String]) -> Event:
+    """What a whole command makes."""
+    head = _HEAD.match(pieces[0])
+    if head is None:
+        return Faulty(_tag_of(pieces[0]), "", "Unknown command.", unknown=True)
+    tag, word = head.groups()
+    name = word.decode().upper()
+    try:
+        rest = pieces[0][head.end() :]
+        command = parse_line(name, rest) if len(pieces) == 1 else parse(name, tokenise([rest, *pieces[1:]]))
+    except SyntaxFault as fault:
+        return Faulty(tag, name, str(fault), isinstance(fault, UnknownCommand))
+    except BadCharset as fault:
+        return Faulty(tag, name, str(fault), bad_charset=True)
+    return Received(tag, name, command)
 
 
 def _tag_of(line: bytes) -> bytes:

@@ -34,6 +34,10 @@ LIST_RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
 MAX_ID_FIELDS = 30
 MAX_PATTERNS = 100
 MAX_REMEMBERED_OCTETS = 512
+"""The longest end of a FETCH or STORE that is remembered."""
+MAX_REMEMBERED_ARGUMENTS = 128
+"""The longest arguments of another command that are remembered. A key of SEARCH takes more memory than its octets."""
+MAX_REMEMBERED_SET = 32
 MAX_MODSEQ = 2**63 - 1
 _MONTHS = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
 _FIRST_MOMENT = int(datetime(1, 1, 1, tzinfo=UTC).timestamp())
@@ -57,15 +61,22 @@ def parse(name: str, tokens: list[Token]) -> commands.Command:
 
 
 def parse_line(name: str, arguments: bytes) -> commands.Command:
-    """The same for a command on one line. What follows the messages of FETCH and STORE is remembered, since clients say
-    the same thing again and again."""
+    """The same for a command on one line. What clients say again and again is remembered, with FETCH and STORE the messages and what follows
+    them each by itself. Commands with a password are never remembered."""
     if not arguments and name in _SIMPLE:
         return _SIMPLE[name]
+    if name in _REMEMBERED and len(arguments) <= MAX_REMEMBERED_ARGUMENTS:
+        return _remembered(name, arguments)
     if name in _WITH_MESSAGES and len(arguments) <= MAX_REMEMBERED_OCTETS:
         messages, _, rest = arguments.partition(b" ")
         if name.endswith("FETCH"):
             return commands.Fetch(_set_of(messages), *_fetch_line(rest, name == "UID FETCH"))
         return commands.Store(_set_of(messages), *_store_line(rest, name == "UID STORE"))
+    return parse(name, tokenise([arguments]))
+
+
+@lru_cache(maxsize=1024)
+def _remembered(name: str, arguments: bytes) -> commands.Command:
     return parse(name, tokenise([arguments]))
 
 
@@ -303,6 +314,7 @@ def _copy(move: bool, uid: bool, tokens: list[Token]) -> commands.Copy:
 
 
 _SIMPLE = {name: commands.Simple(name) for name in SIMPLE}
+_REMEMBERED = frozenset({"SELECT", "EXAMINE", "STATUS", "LIST", "LSUB", "SEARCH", "UID SEARCH"})
 _WITH_MESSAGES = frozenset({"FETCH", "UID FETCH", "STORE", "UID STORE"})
 _PARSERS: dict[str, Callable[[list[Token]], commands.Command]] = {
     "ID": _id,
@@ -377,10 +389,17 @@ def _set(tokens: list[Token], position: int) -> SequenceSet:
 
 
 def _set_of(text: bytes) -> SequenceSet:
+    return _short_set(text) if len(text) <= MAX_REMEMBERED_SET else _parsed_set(text)
+
+
+def _parsed_set(text: bytes) -> SequenceSet:
     try:
         return SequenceSet.parse(text)
     except InvalidArgument as wrong:
         raise SyntaxFault(str(wrong)) from wrong
+
+
+_short_set = lru_cache(maxsize=1024)(_parsed_set)
 
 
 def _modseq_of(text: str) -> ModSeq:
