@@ -48,12 +48,13 @@ async def store(context: Context, view: MailboxView, command: commands.Store) ->
     return f"MODIFIED {UidSet.of(numbers)}"
 
 
-async def expunge(view: MailboxView, command: commands.Expunge) -> None:
+async def expunge(view: MailboxView, command: commands.Expunge) -> str:
     """The EXPUNGE responses come with the other changes."""
     _need_writable(view)
     uids = None if command.uids is None else command.uids.uids(view.uids)
     if uids is None or uids:
         await view.session.expunge(view.mailbox, uids)
+    return ""
 
 
 async def copy(context: Context, user: Username, view: MailboxView, command: commands.Copy) -> str:

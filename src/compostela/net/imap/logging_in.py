@@ -8,7 +8,6 @@ from compostela.core.mailbox.actor import Actor
 from compostela.model.mailbox_path import MailboxPath
 from compostela.net.authentication.logins import Exchange, NotOffered
 from compostela.net.imap.reply import Context, Refused
-from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.imap import commands
 
 _DISABLED = "Plain login / authentication are disabled."
@@ -24,9 +23,9 @@ _CODES = {
 """RFC 5530."""
 
 
-async def login(context: Context, command: commands.Login, *, tls: bool) -> None:
-    """Raises `Refused`."""
-    if not context.server.logins.settings.takes_passwords(tls=tls):
+async def login(context: Context, command: commands.Login) -> str:
+    """Gives the response code. Raises `Refused`."""
+    if not context.server.logins.settings.takes_passwords(tls=context.tls):
         raise Refused(_DISABLED, "PRIVACYREQUIRED")
     try:
         name, password = command.user.decode(), command.password.decode()
@@ -37,14 +36,15 @@ async def login(context: Context, command: commands.Login, *, tls: bool) -> None
     except LoginRefused as refused:
         raise _refused(context, refused, Refusal.WRONG.value) from None
     await _enter(context, identity)
+    return ""
 
 
-def begin(context: Context, command: commands.Authenticate, channel: TlsChannel | None, *, tls: bool) -> Exchange:
+def begin(context: Context, command: commands.Authenticate) -> Exchange:
     """Raises `Refused` for what is not to be had on this channel."""
     name = command.mechanism.upper()
     try:
         return context.server.logins.begin(
-            name, context.state.address, channel, tls=tls, bound=context.state.bound_mechanisms
+            name, context.state.address, context.tls_channel, tls=context.tls, bound=context.state.bound_mechanisms
         )
     except NotOffered as refused:
         if refused.needs_tls:

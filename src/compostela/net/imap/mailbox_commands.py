@@ -61,7 +61,7 @@ async def run(context: Context, user: Username, command: commands.MailboxCommand
     return ""
 
 
-async def rename(context: Context, user: Username, command: commands.Rename) -> None:
+async def rename(context: Context, user: Username, command: commands.Rename) -> str:
     try:
         await mailboxes_of(context.state).rename(path_of(user, command.source), path_of(user, command.target))
     except AlreadyExists:
@@ -70,18 +70,20 @@ async def rename(context: Context, user: Username, command: commands.Rename) -> 
         raise Refused("Mailbox not found.", "NONEXISTENT") from None
     except InvalidArgument as wrong:
         raise Refused(str(wrong), "CANNOT") from None
+    return ""
 
 
-def namespace(context: Context) -> None:
+async def namespace(context: Context) -> str:
     context.out.write(untagged('NAMESPACE (("" ".")) NIL NIL'))
+    return ""
 
 
-async def list_mailboxes(context: Context, user: Username, command: commands.List) -> None:
+async def list_mailboxes(context: Context, user: Username, command: commands.List) -> str:
     """LIST and LSUB (RFC 3501 §6.3.8, RFC 5258, RFC 6154)."""
     kind = "LSUB" if command.is_lsub else "LIST"
     if command.patterns == ("",):
         context.out.write(b'* %s (\\Noselect) "." ""\r\n' % kind.encode())
-        return
+        return ""
     own = mailboxes_of(context.state)
     mailboxes = {mailbox.path.name: mailbox for mailbox in await own.list(user)}
     if INBOX not in mailboxes:
@@ -99,6 +101,7 @@ async def list_mailboxes(context: Context, user: Username, command: commands.Lis
         context.out.write(list_line(kind, attributes, name, has_subscribed=has_subscribed))
         if command.status_items and name in mailboxes:
             await _write_status(context, mailboxes[name], command.status_items)
+    return ""
 
 
 def _names(
@@ -167,7 +170,7 @@ class _matcher:  # noqa: N801 - used as a function
         return any(expression.fullmatch(name) for expression in self._expressions)
 
 
-async def status(context: Context, user: Username, command: commands.Status) -> None:
+async def status(context: Context, user: Username, command: commands.Status) -> str:
     if "HIGHESTMODSEQ" in command.items:
         context.state.condstore = True
     try:
@@ -175,6 +178,7 @@ async def status(context: Context, user: Username, command: commands.Status) -> 
     except NotFound:
         raise Refused("Mailbox not found.", "NONEXISTENT") from None
     await _write_status(context, mailbox, command.items)
+    return ""
 
 
 async def _write_status(context: Context, mailbox: Mailbox, items: tuple[str, ...]) -> None:

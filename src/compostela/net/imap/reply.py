@@ -1,11 +1,16 @@
 """How a command ends, and the errors that commands raise."""
 
+from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from compostela.base.errors import CompostelaError
 from compostela.core.mailbox.session import MailboxSession
 from compostela.model.username import Username
 from compostela.net.imap.server import ImapServer, ImapState
+from compostela.net.tls.channel import TlsChannel
+
+Then = Callable[[bytes], Coroutine[None, None, str | None]]
+"""Goes on with the client's next line. Gives what a command gives: see `dispatch.execute`."""
 
 
 class Refused(CompostelaError):
@@ -58,3 +63,13 @@ class Context(Protocol):
 
     @property
     def out(self) -> Output: ...
+
+    @property
+    def tls(self) -> bool: ...
+
+    @property
+    def tls_channel(self) -> TlsChannel | None: ...
+
+    def ask(self, challenge: bytes, then: Then) -> None:
+        """Send a challenge of AUTHENTICATE and go on with the client's next line."""
+        ...

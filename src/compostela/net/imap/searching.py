@@ -32,7 +32,7 @@ _DAY = 86400
 _FieldTest = Callable[[SearchedMessage], bool]
 
 
-async def run_search(context: Context, view: MailboxView, command: commands.Search) -> None:
+async def run_search(context: Context, view: MailboxView, command: commands.Search) -> str:
     key = command.key
     _check_numbers(view, key)
     with_modseq = _uses(key, "MODSEQ")
@@ -49,6 +49,7 @@ async def run_search(context: Context, view: MailboxView, command: commands.Sear
         rows, found = (), list(uids)
     highest = max((row.modseq for row in rows), default=0) if with_modseq else None
     context.out.write(search_line(found if command.uid else view.numbers(found), highest))
+    return ""
 
 
 def _check_numbers(view: MailboxView, key: SearchKey) -> None:

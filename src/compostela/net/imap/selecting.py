@@ -113,11 +113,17 @@ def check_numbers(view: MailboxView, messages: SequenceSet) -> None:
         raise Refused("Invalid messageset.", status="BAD")
 
 
-async def close(context: Context, view: MailboxView) -> None:
+async def unselect(context: Context) -> str:
+    await leave(context)
+    return ""
+
+
+async def close(context: Context, view: MailboxView) -> str:
     """CLOSE: expunges in silence."""
     if not view.read_only:
         await view.session.expunge(view.mailbox)
     await leave(context)
+    return ""
 
 
 def tell_keywords(context: Context, view: MailboxView, keywords: frozenset[str]) -> None:
@@ -128,16 +134,19 @@ def tell_keywords(context: Context, view: MailboxView, keywords: frozenset[str])
         context.out.write(_permanent_flags_line(context, view))
 
 
-async def tell_changes(context: Context, *, may_expunge: bool, always: bool = True, buried: bool = False) -> bool:
-    """Bring the session up to date; return False when its mailbox is gone. Unless `always`, nothing is read while the view is fresh.
-    `buried`: clients may ignore an EXISTS here, so IDLE repeats it. Raises `TemporaryFailure` as long as nothing is told and the view
-    is as it was."""
+def is_fresh(context: Context, *, may_expunge: bool) -> bool:
+    """Whether `tell_changes` need not look: see `MailboxView.is_fresh`."""
+    view = context.state.view
+    return view is None or view.is_fresh(context.server.clock.monotonic(), may_expunge=may_expunge)
+
+
+async def tell_changes(context: Context, *, may_expunge: bool, buried: bool = False) -> bool:
+    """Bring the session up to date; return False when its mailbox is gone. `buried`: clients may ignore an EXISTS here, so IDLE repeats it.
+    Raises `TemporaryFailure` as long as nothing is told and the view is as it was."""
     view = context.state.view
     if view is None:
         return True
     now = context.server.clock.monotonic()
-    if not always and view.is_fresh(now, may_expunge=may_expunge):
-        return True
     try:
         difference = await view.update(now, may_expunge=may_expunge)
         if difference.is_empty:

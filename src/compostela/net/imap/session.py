@@ -17,13 +17,14 @@ from compostela.model.username import Username
 from compostela.net import greeting
 from compostela.net.connection import Connection
 from compostela.net.gathered_replies import GatheredReplies
-from compostela.net.imap.dispatch import Ask, Then, execute, require
+from compostela.net.imap.dispatch import execute, require
 from compostela.net.imap.mailbox_commands import path_of, target_of
-from compostela.net.imap.reply import Refused, ResponseCut, mailboxes_of, user_of
-from compostela.net.imap.selecting import leave, tell_changes
+from compostela.net.imap.reply import Refused, ResponseCut, Then, mailboxes_of, user_of
+from compostela.net.imap.selecting import is_fresh, leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
 from compostela.net.incoming_message import IncomingMessage
 from compostela.net.session import CloseReason, Session
+from compostela.net.tls.channel import TlsChannel
 from compostela.protocols.imap import commands
 from compostela.protocols.imap.engine import (
     AppendData,
@@ -37,7 +38,7 @@ from compostela.protocols.imap.engine import (
     LineTooLong,
     Received,
 )
-from compostela.protocols.imap.responses import CONTINUE, tagged, untagged
+from compostela.protocols.imap.responses import CONTINUE, completed, tagged, untagged
 from compostela.protocols.imap.state import is_allowed
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,10 @@ LAST_IDLE_RETRY_SECONDS = 60.0
 """At most so long between two such attempts."""
 _BURIES_EXISTS = frozenset({"FETCH", "UID FETCH", "STORE", "UID STORE", "SEARCH", "UID SEARCH"})
 """Thunderbird ignores an EXISTS that comes within these."""
+_KEEPS_NUMBERS = frozenset({"FETCH", "STORE", "SEARCH"})
+"""No EXPUNGE is told after these (RFC 3501 §7.4.1)."""
+_OF_CONNECTION = frozenset({"LOGOUT", "STARTTLS", "CAPABILITY", "IDLE"})
+"""The session answers these by itself."""
 _ALWAYS_LOOK = frozenset({"NOOP", "CHECK", "IDLE"})
 """What others did is told after these even if no hint came: a client asks for it."""
 SHUTTING_DOWN = "BYE Server is shutting down."
@@ -71,8 +76,8 @@ class ImapSession(Session):
     log = logging.getLogger("compostela.net.imap")
 
     __slots__ = (
-        "_append", "_connection", "_engine", "_faults", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_line_taker", "_message", "_tls", "_woken",
-        "out", "server", "state",
+        "_append", "_connection", "_engine", "_faults", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_line_taker", "_message", "_tag", "_woken",
+        "out", "server", "state", "tls",
     )  # fmt: skip
 
     def __init__(self, server: ImapServer, connection: Connection, tls: bool) -> None:
@@ -81,10 +86,12 @@ class ImapSession(Session):
         self._engine = connection.reader = ImapEngine(server.settings.max_line_bytes)
         self.server = server
         self.state = ImapState()
-        self._tls = tls
+        self.tls = tls
         self._append: AppendStarted | None = None
         self._message: IncomingMessage | None = None
         self._line_taker: Callable[[bytes], Coroutine[None, None, None]] | None = None
+        self._tag = b"*"
+        """Of the command that runs."""
         self._idle_tag: bytes | None = None
         self._idle_told_at = 0.0
         self._idle_retry: asyncio.TimerHandle | None = None
@@ -96,7 +103,7 @@ class ImapSession(Session):
 
     def begin(self) -> None:
         self.state.address = self._connection.address
-        if self._tls:
+        if self.tls:
             self._note_tls()
         if self._connection.admit(untagged("BYE Too many connections.")):
             greeting.begin(self._connection, self, self.server.bans)
@@ -166,7 +173,10 @@ class ImapSession(Session):
                         await self._tell_idler()
                         continue
                     break
-                await self._handle(event)
+                if isinstance(event, Received):
+                    await self._command(event)
+                else:
+                    await self._handle(event)
                 if connection.note_event():
                     out.flush()
                     await connection.take_turn()
@@ -188,13 +198,6 @@ class ImapSession(Session):
 
     async def _handle(self, event: Event) -> None:
         match event:
-            case Received(tag, name, command):
-                _commands.inc()
-                self._faults = 0
-                if self._connection.is_told:
-                    shown = "" if isinstance(command, commands.Simple) else f" {command!r}"
-                    self._connection.tell("command", tag=tag.decode(), command=f"{name}{shown}")
-                await self._command(tag, name, command)
             case AppendStarted():
                 if self._connection.is_told:
                     self._connection.tell("command", tag=event.tag.decode(), command=f"APPEND {event.command!r}")
@@ -231,67 +234,81 @@ class ImapSession(Session):
         if self._faults > MAX_FAULTS:
             self._close("BYE Too many unknown commands.")
 
-    async def _command(self, tag: bytes, name: str, command: commands.Command) -> None:
-        match command:
-            case commands.Simple("LOGOUT"):
+    async def _command(self, event: Received) -> None:
+        tag, name, command = event.tag, event.name, event.command
+        _commands.inc()
+        self._faults = 0
+        if self._connection.is_told:
+            shown = "" if isinstance(command, commands.Simple) else f" {command!r}"
+            self._connection.tell("command", tag=tag.decode(), command=f"{name}{shown}")
+        if name in _OF_CONNECTION and is_allowed(name, self.state.reached):
+            await self._of_connection(tag, name)
+        else:
+            await self._run(tag, name, execute(self, name, command))
+
+    async def _of_connection(self, tag: bytes, name: str) -> None:
+        match name:
+            case "LOGOUT":
                 self.out.write(untagged("BYE IMAP4rev1 Server logging out"))
-                self._answer(tag, "OK", "LOGOUT completed.")
+                self._answer(completed(tag, "LOGOUT"))
                 self.out.flush()
                 self._connection.note_end("LOGOUT")
                 self._close("")
-            case commands.Simple("STARTTLS"):
+            case "STARTTLS":
                 await self._starttls(tag)
-            case commands.Simple("CAPABILITY"):
+            case "CAPABILITY":
                 self.out.write(untagged(f"CAPABILITY {self._capabilities()}"))
-                self._answer(tag, "OK", "CAPABILITY completed.")
-            case commands.Simple("IDLE") if is_allowed(name, self.state.reached):
-                self._start_idle(tag)
+                self._answer(completed(tag, "CAPABILITY"))
             case _:
-                await self._run(tag, name, lambda: self._execute(tag, name, command))
+                self._start_idle(tag)
 
-    async def _execute(self, tag: bytes, name: str, command: commands.Command) -> str | None:
-        return await execute(
-            self, name, command, tls=self._tls, channel=lambda: self._connection.tls_channel, ask=self._ask(tag, name)
-        )
+    @property
+    def tls_channel(self) -> TlsChannel | None:
+        """See `Context`."""
+        return self._connection.tls_channel
 
-    def _ask(self, tag: bytes, name: str) -> Ask:
-        """Lets a command go on with the client's next line."""
+    def ask(self, challenge: bytes, then: Then) -> None:
+        """See `Context`."""
+        tag = self._tag
 
-        def ask(challenge: bytes, then: Then) -> None:
-            async def take(line: bytes) -> None:
-                await self._run(tag, name, lambda: then(line))
+        async def take(line: bytes) -> None:
+            await self._run(tag, "AUTHENTICATE", then(line))
 
-            self._line_taker = take
-            self._engine.expect_line()
-            self.out.write(b"+ %b\r\n" % challenge)
+        self._line_taker = take
+        self._engine.expect_line()
+        self.out.write(b"+ %b\r\n" % challenge)
 
-        return ask
-
-    async def _run(self, tag: bytes, name: str, work: Callable[[], Coroutine[None, None, str | None]]) -> None:
+    async def _run(self, tag: bytes, name: str, work: Coroutine[None, None, str | None]) -> None:
         """Runs a command and writes its tagged end; None from `work`: the command goes on."""
-        was_logged_in = self.state.user is not None
+        state = self.state
+        was_logged_in = state.user is not None
+        self._tag = tag
         try:
-            code = await work()
+            code = await work
         except ResponseCut:
             _log.exception("a response could not be ended; the connection is aborted", extra={"command": name})
             self._abort()
         except Exception as error:
             self._refuse(tag, name, error)
         else:
-            if code is not None:
-                if not was_logged_in and self.state.user is not None:
-                    self._connection.account = self.state.user
-                    self._engine.logged_in()
-                    code = f"CAPABILITY {self._capabilities()}"
+            if code is None:
+                return
+            if not was_logged_in and state.user is not None:
+                self._connection.account = state.user
+                self._engine.logged_in()
+                code = f"CAPABILITY {self._capabilities()}"
+            if state.view is None or (
+                name not in _ALWAYS_LOOK and is_fresh(self, may_expunge=name not in _KEEPS_NUMBERS)
+            ):
+                self._answer(completed(tag, name, code))
+            else:
                 await self._succeed(tag, name, code)
 
     async def _succeed(self, tag: bytes, name: str, code: str) -> None:
-        """What the command did is done, whatever becomes of the reading that follows: the answer is OK."""
+        """Tells what is new. What the command did is done, whatever becomes of the reading: the answer is OK."""
         farewell = ""
         try:
-            may_expunge = name not in ("FETCH", "STORE", "SEARCH")
-            always, buried = name in _ALWAYS_LOOK, name in _BURIES_EXISTS
-            if not await tell_changes(self, may_expunge=may_expunge, always=always, buried=buried):
+            if not await tell_changes(self, may_expunge=name not in _KEEPS_NUMBERS, buried=name in _BURIES_EXISTS):
                 farewell = MAILBOX_DELETED
         except TemporaryFailure:
             _log.exception("a mailbox's changes could not be read; a later command tells them", extra={"command": name})
@@ -301,7 +318,7 @@ class ImapSession(Session):
             farewell = "BYE Internal error."
         if name == "NOOP":
             self.state.repeats_exists = False
-        self._answer(tag, "OK", f"{name} completed.", code)
+        self._answer(completed(tag, name, code))
         if farewell:
             self._close(farewell)
 
@@ -309,35 +326,34 @@ class ImapSession(Session):
         """The tagged end of a command that failed."""
         match error:
             case Refused():
-                self._answer(tag, error.status, f"{name} failed. {error}", error.code)
+                self._answer(tagged(tag, error.status, f"{name} failed. {error}", error.code))
                 if self.state.login_failures >= MAX_LOGIN_FAILURES and self.state.user is None:
                     self._close("BYE Login failed too many times.")
             case NoPermission():
-                self._answer(tag, "NO", f"{name} failed. {error}", "NOPERM")  # RFC 5530 §3
+                self._answer(tagged(tag, "NO", f"{name} failed. {error}", "NOPERM"))  # RFC 5530 §3
             case QuotaExceeded():
-                self._answer(tag, "NO", f"{name} failed. {error}", "OVERQUOTA")  # RFC 5530 §3
+                self._answer(tagged(tag, "NO", f"{name} failed. {error}", "OVERQUOTA"))  # RFC 5530 §3
             case KeywordLimitReached():
-                self._answer(tag, "NO", f"{name} failed. {error}", "LIMIT")  # RFC 5530 §3
+                self._answer(tagged(tag, "NO", f"{name} failed. {error}", "LIMIT"))  # RFC 5530 §3
             case NotFound():
-                self._answer(tag, "NO", f"{name} failed. Mailbox not found.", "NONEXISTENT")
+                self._answer(tagged(tag, "NO", f"{name} failed. Mailbox not found.", "NONEXISTENT"))
             case StorageFull():
-                self._answer(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE")
+                self._answer(tagged(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE"))
             case TemporaryFailure():
                 _log.error("a command failed for now", extra={"command": name, "error": str(error)})
-                self._answer(tag, "NO", f"{name} processing failed.", "UNAVAILABLE")
+                self._answer(tagged(tag, "NO", f"{name} processing failed.", "UNAVAILABLE"))
             case _:
                 _log.error("unexpected error in a command", exc_info=error, extra={"command": name})
-                self._answer(tag, "NO", f"{name} processing failed.", "SERVERBUG")
+                self._answer(tagged(tag, "NO", f"{name} processing failed.", "SERVERBUG"))
 
-    def _answer(self, tag: bytes, status: str, text: str, code: str = "") -> None:
-        reply = tagged(tag, status, text, code)
+    def _answer(self, reply: bytes) -> None:
         self.out.write(reply)
         if self._connection.is_told:
             self._connection.tell_reply(reply)
 
     def _capabilities(self) -> str:
         return self.server.capabilities(
-            tls=self._tls, logged_in=self.state.user is not None, bound=self.state.bound_mechanisms
+            tls=self.tls, logged_in=self.state.user is not None, bound=self.state.bound_mechanisms
         )
 
     # APPEND
@@ -372,7 +388,7 @@ class ImapSession(Session):
             message.discard()
             self.out.write(tagged(event.tag, "BAD", f"APPEND failed. {fault}"))
             return
-        await self._run(event.tag, "APPEND", lambda: self._store_appended(event.command, message))
+        await self._run(event.tag, "APPEND", self._store_appended(event.command, message))
 
     async def _store_appended(self, command: commands.Append, message: IncomingMessage) -> str:
         if message.storage_full:
@@ -438,7 +454,7 @@ class ImapSession(Session):
         async def nothing() -> str:
             return ""
 
-        await self._run(tag, "IDLE", nothing)
+        await self._run(tag, "IDLE", nothing())
 
     def _end_idle(self) -> None:
         self._idle_tag = None
@@ -455,9 +471,9 @@ class ImapSession(Session):
     async def _starttls(self, tag: bytes) -> None:
         context, is_offered = (
             self._connection.listener.context,
-            not self._tls and self.server.settings.server.tls.starttls,
+            not self.tls and self.server.settings.server.tls.starttls,
         )
-        if context is None or not is_offered or not is_allowed("STARTTLS", self.state.reached):
+        if context is None or not is_offered:
             self.out.write(tagged(tag, "NO", "STARTTLS failed. Command not valid in this state."))
             return
         if self._engine.buffered:
@@ -465,7 +481,7 @@ class ImapSession(Session):
             return
         self.out.flush()
         if await self._connection.start_tls(context, tagged(tag, "OK", "STARTTLS Begin TLS negotiation now.")):
-            self._tls = True
+            self.tls = True
             self._note_tls()
 
     def _note_tls(self) -> None:

@@ -30,6 +30,16 @@ def tagged(tag: bytes, status: str, text: str, code: str = "") -> bytes:
     return tag + f" {status} {f'[{code}] ' if code else ''}{text}\r\n".encode("utf-8", "replace")
 
 
+def completed(tag: bytes, name: str, code: str = "") -> bytes:
+    """The end of the command of this name, which succeeded."""
+    return tagged(tag, "OK", f"{name} completed.", code) if code else tag + _completed(name)
+
+
+@lru_cache(maxsize=64)
+def _completed(name: str) -> bytes:
+    return tagged(b"", "OK", f"{name} completed.")
+
+
 def untagged(text: str) -> bytes:
     return f"* {text}\r\n".encode("utf-8", "replace")
 
