@@ -11,6 +11,7 @@ import orjson
 from compostela.adapters.embedded import mailbox_writes as writes
 from compostela.adapters.embedded.database import Execute
 from compostela.adapters.embedded.effects import recall, remember
+from compostela.adapters.embedded.mailbox_batches import Batches
 from compostela.adapters.embedded.mailbox_log import look, read_page
 from compostela.adapters.embedded.mailbox_parts import MailboxPart
 from compostela.adapters.embedded.mailbox_rows import (
@@ -44,7 +45,6 @@ from compostela.model.uid_set import MAX_UID, UidSet
 
 T = TypeVar("T")
 
-BATCH_ROWS = 1000
 SHORT_ROWS = 2000
 """At most so many rows are read on the loop; more are read on a thread."""
 SHORT_BLOCKS = 200
@@ -277,23 +277,19 @@ class EmbeddedMessages(MailboxPart):
         with self._reader.snapshot() as execute:
             return read(execute)
 
-    async def rows(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[MessageRow]]:
-        async for batch in self._batches(_ROWS, mailbox, uids, self._names.message_rows):
-            yield batch
+    def rows(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[MessageRow]]:
+        return self._batches(_ROWS, mailbox, uids, self._names.message_rows)
 
-    async def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[FlagsRow]]:
-        async for batch in self._batches(_FLAGS, mailbox, uids, flags_rows):
-            yield batch
+    def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[list[FlagsRow]]:
+        return self._batches(_FLAGS, mailbox, uids, flags_rows)
 
-    async def headers(self, mailbox: MailboxId, uids: UidSet) -> AsyncIterator[list[tuple[Uid, bytes]]]:
-        async for batch in self._batches(_HEADERS, mailbox, uids, header_blocks, SHORT_BLOCKS):
-            yield batch
+    def headers(self, mailbox: MailboxId, uids: UidSet) -> AsyncIterator[list[tuple[Uid, bytes]]]:
+        return self._batches(_HEADERS, mailbox, uids, header_blocks, SHORT_BLOCKS)
 
-    async def structures(self, mailbox: MailboxId, uids: UidSet) -> AsyncIterator[list[tuple[Uid, bytes]]]:
-        async for batch in self._batches(_STRUCTURES, mailbox, uids, lambda rows: rows, SHORT_BLOCKS):
-            yield batch
+    def structures(self, mailbox: MailboxId, uids: UidSet) -> AsyncIterator[list[tuple[Uid, bytes]]]:
+        return self._batches(_STRUCTURES, mailbox, uids, lambda rows: rows, SHORT_BLOCKS)
 
-    async def _batches(
+    def _batches(
         self,
         statement: str,
         mailbox: MailboxId,
@@ -302,20 +298,13 @@ class EmbeddedMessages(MailboxPart):
         short: int = SHORT_ROWS,
     ) -> AsyncIterator[list[T]]:
         """Reads (UID, …) rows in UID order; what many rows need is read and made on a thread."""
+
+        async def is_short() -> bool:
+            messages = (await self.head(mailbox)).messages
+            return min(messages, messages if uids is None else uids.count) <= short
+
         ranges = (_EVERYTHING if uids is None else uids).ranges
-        messages = (await self.head(mailbox)).messages
-        is_short = min(messages, messages if uids is None else uids.count) <= short
-        row_id = self._names.row(mailbox)
-        at, after = 0, 0
-
-        def read(execute: Execute) -> tuple[list[T], int, int]:
-            rows, then = _batch(execute, statement, row_id, ranges, at, after)
-            return make(rows), then, rows[-1][0] if rows else after
-
-        while at < len(ranges):
-            batch, at, after = read(self._reader.execute) if is_short else await self._reader.scan(read)
-            if batch:
-                yield batch
+        return Batches(self._reader, statement, self._names.row(mailbox), ranges, make, is_short)
 
     async def log(self, mailbox: MailboxId, since: ModSeq, limit: int = PAGE_ENTRIES) -> LogPage:
         row_id = self._names.row(mailbox)
@@ -364,20 +353,6 @@ class EmbeddedMessages(MailboxPart):
 
 def _is_long(uids: UidSet) -> bool:
     return len(uids) > LONG_MESSAGES
-
-
-def _batch(
-    execute: Execute, statement: str, mailbox: int, ranges: Sequence[tuple[int, int]], at: int, after: int
-) -> tuple[list[Any], int]:
-    """Rows after a UID, and the range with which to go on."""
-    rows: list[Any] = []
-    while at < len(ranges):
-        first, last = ranges[at]
-        rows += execute(statement, (mailbox, max(first, after + 1), last, BATCH_ROWS - len(rows))).fetchall()
-        if len(rows) == BATCH_ROWS:
-            break
-        at += 1
-    return rows, at
 
 
 def _scan(execute: Execute, mailbox: int) -> UidSet:

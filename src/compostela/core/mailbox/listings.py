@@ -4,7 +4,7 @@ Clients ask for these most, and searches by flags look at them. An entry of this
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from operator import itemgetter
 
 from cachetools import LRUCache
@@ -46,8 +46,16 @@ class MailboxListings:
         self._keep_uids(mailbox, opened.head.highest_modseq, opened.uids)
         return opened
 
-    async def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[Sequence[FlagsRow]]:
+    def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[Sequence[FlagsRow]]:
         """See `MessageStore.flags`."""
+        return _Listing(self, mailbox, uids)
+
+    def stored(self, mailbox: MailboxId, uids: UidSet | None) -> AsyncIterator[Sequence[FlagsRow]]:
+        """The same, from the store."""
+        return self._store.flags(mailbox, uids)
+
+    async def kept(self, mailbox: MailboxId, uids: UidSet | None) -> list[Sequence[FlagsRow]] | None:
+        """All that `flags` gives; None if the rows are not kept."""
         was_kept = mailbox in self.kept_flags
         kept = await self._kept_flags(mailbox)
         if kept is None:
@@ -55,15 +63,15 @@ class MailboxListings:
             # to read a short mailbox anew costs no more than the changes that were too many
             wanted = head.messages if uids is None or (was_kept and head.messages <= PAGE_ENTRIES) else 2 * len(uids)
             if head.messages > MAX_MESSAGES or wanted < head.messages:
-                async for batch in self._store.flags(mailbox, uids):
-                    yield batch
-                return
+                return None
             # the rows may hold some of what happened after the head; applied again it changes nothing
             kept = [row async for batch in self._store.flags(mailbox) for row in batch]
             self._keep_flags(mailbox, head.highest_modseq, kept)
-        for piece in _selected(kept, uids):
-            for start in range(0, len(piece), PIECE_ROWS):
-                yield piece[start : start + PIECE_ROWS]
+        return [
+            piece if len(piece) <= PIECE_ROWS else piece[start : start + PIECE_ROWS]
+            for piece in _selected(kept, uids)
+            for start in range(0, len(piece), PIECE_ROWS)
+        ]
 
     def forget(self, mailbox: MailboxId) -> None:
         """Drop what is kept of a mailbox."""
@@ -97,6 +105,36 @@ class MailboxListings:
             self.kept_flags[mailbox] = (modseq, rows)
         else:
             self.kept_flags.pop(mailbox, None)
+
+
+class _Listing:
+    """Rows in UID order, in pieces. A class, because the event loop keeps an account of each asynchronous generator, which costs more
+    than a short listing."""
+
+    __slots__ = ("_kept", "_listings", "_mailbox", "_stored", "_uids")
+
+    def __init__(self, listings: MailboxListings, mailbox: MailboxId, uids: UidSet | None) -> None:
+        self._listings = listings
+        self._mailbox = mailbox
+        self._uids = uids
+        self._kept: Iterator[Sequence[FlagsRow]] | None = None
+        self._stored: AsyncIterator[Sequence[FlagsRow]] | None = None
+
+    def __aiter__(self) -> "_Listing":
+        return self
+
+    async def __anext__(self) -> Sequence[FlagsRow]:
+        if self._kept is None and self._stored is None:
+            kept = await self._listings.kept(self._mailbox, self._uids)
+            if kept is None:
+                self._stored = self._listings.stored(self._mailbox, self._uids)
+            else:
+                self._kept = iter(kept)
+        if self._stored is not None:
+            return await anext(self._stored)
+        for piece in self._kept or ():
+            return piece
+        raise StopAsyncIteration
 
 
 def _count_ranges(kept: tuple[ModSeq, UidSet]) -> int:

@@ -47,8 +47,7 @@ class LogEntry(NamedTuple):
     message_id: MessageId
 
 
-@dataclass(frozen=True, slots=True)
-class LogPage:
+class LogPage(NamedTuple):
     """Entries after a ModSeq, ordered by ModSeq and UID.
 
     Every change after the one that was asked for and up to `until` is in `entries`; `until` is the head's highest ModSeq when

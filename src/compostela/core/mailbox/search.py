@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from compostela.core.blob.model import Body
 from compostela.core.blob.read_ahead import reading_ahead
-from compostela.core.mailbox.listings import MailboxListings
+from compostela.core.mailbox.listings import PIECE_ROWS, MailboxListings
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.ports import MessageStore
 from compostela.mime import addresses, parameters
@@ -232,7 +232,13 @@ async def search(
 async def _search_flags(listings: MailboxListings, mailbox: MailboxId, uids: UidSet, by_row: RowTest) -> list[FlagsRow]:
     verdicts = _Verdicts(by_row)
     found: list[FlagsRow] = []
-    async for rows in _paced(listings.flags(mailbox, uids)):
+    looked_at = 0
+    async for rows in listings.flags(mailbox, uids):
+        if looked_at >= PIECE_ROWS:
+            # other sessions work meanwhile
+            await asyncio.sleep(0)
+            looked_at = 0
+        looked_at += len(rows)
         found += compress(rows, map(verdicts.__getitem__, map(_flags_of, rows)))
     return found
 

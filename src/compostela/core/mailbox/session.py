@@ -26,7 +26,7 @@ from compostela.core.mailbox.model import (
 )
 from compostela.core.mailbox.ports import NotEmpty
 from compostela.core.mailbox.pre_deletion import Deletion
-from compostela.core.mailbox.rights import ALL_RIGHTS, NoPermission, Right
+from compostela.core.mailbox.rights import ALL_RIGHTS, NO_RIGHTS, NoPermission, Right
 from compostela.core.mailbox.search import Query, search
 from compostela.core.mailbox.view import MailboxView
 from compostela.model.flags import NO_FLAGS, NO_KEYWORDS, Flags, FlagsMode, SystemFlag
@@ -49,13 +49,15 @@ class MailboxSession:
     Methods raise `NotFound` for a mailbox that is gone or that the actor may not see, `NoPermission` for a right that he lacks,
     `QuotaExceeded`, `StorageFull` (nothing was done) and `TemporaryFailure` (not known to be done)."""
 
-    __slots__ = ("_keyword_limits", "_service", "_store", "actor")
+    __slots__ = ("_keyword_limits", "_last_mailbox", "_last_rights", "_service", "_store", "actor")
 
     def __init__(self, service: "MailboxService", actor: Actor, keyword_limits: KeywordLimits | None = None) -> None:
         """`keyword_limits` are those of the protocol, None for no limit."""
         self._keyword_limits = keyword_limits
         self._service = service
         self._store = service.store
+        self._last_mailbox: Mailbox | None = None
+        self._last_rights = NO_RIGHTS
         self.actor = actor
 
     # hierarchy
@@ -76,7 +78,11 @@ class MailboxSession:
 
     def rights(self, mailbox: Mailbox) -> Right:
         """Return the actor's rights on a mailbox."""
-        return self._service.rights.of(self.actor, mailbox)
+        # a rule reads nothing but these two, and a client asks of the same mailbox again and again
+        if mailbox is not self._last_mailbox:
+            self._last_rights = self._service.rights.of(self.actor, mailbox)
+            self._last_mailbox = mailbox
+        return self._last_rights
 
     def rights_of(self, actor: Actor, mailbox: Mailbox) -> Right:
         """Return the rights of somebody else on a mailbox that this actor may administer. Raises `NoPermission`."""

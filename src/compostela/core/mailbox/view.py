@@ -241,17 +241,19 @@ class MailboxView:
     async def _news(self) -> "_News | None":
         """All that happened since the last update; None when nothing did. Moves the view's ModSeq and head, but only when every
         page is read: what a failed update has read must be told by the next."""
+        page = await self._store.log(self.mailbox.id, self.modseq)
+        if page.complete and page.is_last and page.until <= self.modseq and not page.entries:
+            self.head = page.head
+            return None
         news, until = _News(), self.modseq
-        while True:
-            page = await self._store.log(self.mailbox.id, until)
-            if not page.complete:
-                return await self._compared()
+        while page.complete:
             news.add(page.entries)
             until = max(page.until, until)
             if page.is_last:
-                moved = until > self.modseq
                 self.modseq, self.head = until, page.head
-                return news if moved or news.flags or news.added or news.gone else None
+                return news
+            page = await self._store.log(self.mailbox.id, until)
+        return await self._compared()
 
     async def _compared(self) -> "_News":
         """The log no longer reaches back: the UIDs that are there and the rows above the ModSeq tell the same."""
