@@ -22,7 +22,7 @@ from compostela.base.clock import SystemClock
 from compostela.base.concurrency import side_by_side
 from compostela.base.settings import Problems
 from compostela.core.blob.model import MemoryBody, MessageContent
-from compostela.core.blob.read_ahead import AHEAD, reading_ahead
+from compostela.core.blob.read_ahead import AHEAD, ReadAhead
 from compostela.core.idempotency import Effect
 from compostela.core.mailbox.actor import Actor
 from compostela.core.mailbox.model import Mailbox, NewMessage
@@ -223,7 +223,7 @@ async def test_large_bodies_cost_one_call_each_and_are_read_before_their_turn(st
     session = (await start()).session()
     with counting() as trips:
         messages = await session.messages(mailbox, [Uid(number + 1) for number in range(LARGE_BODIES)])
-        async with reading_ahead({uid: message.content.body for uid, message in messages.items()}) as ahead:
+        async with ReadAhead({uid: message.content.body for uid, message in messages.items()}) as ahead:
             for uid in messages:
                 body = await ahead.opened(uid)
                 assert len(await body.read()) == body.size >= 20_000

@@ -31,10 +31,10 @@ class SequenceSet:
 
     def exceeds(self, count: int) -> bool:
         """Whether it names a message number above `count`. Ranges up to `*` do not; `*` alone does in an empty mailbox."""
-        return any(
-            (first > count and last) or (last > count and first) or not (first or last or count)
-            for first, last in self.ranges
-        )
+        for first, last in self.ranges:
+            if (first > count and last) or (last > count and first) or not (first or last or count):
+                return True
+        return False
 
     def numbers(self, count: int) -> UidSet:
         """As message numbers of a mailbox with so many messages, cut to them."""
@@ -51,6 +51,9 @@ class SequenceSet:
         """UIDs, from UIDs or from message numbers."""
         if uid:
             return self.uids(present)
+        if len(self.ranges) == 1 and present:
+            ((first, last),) = _ordered(self.ranges, present.count)
+            return _between(present, first, min(last, present.count))
         numbers = self.numbers(present.count)
         if len(numbers) == present.count:
             return present
@@ -70,6 +73,16 @@ def _ordered(ranges: tuple[tuple[int, int], ...], highest: int) -> list[tuple[in
         one, other = first or highest, last or highest
         found.append((one, other) if one <= other else (other, one))
     return found
+
+
+def _between(present: UidSet, first: int, last: int) -> UidSet:
+    """UIDs from one message number to another. Cheap where there is no hole between them, as for a single message."""
+    if first > last:
+        return UidSet()
+    if last - first + 1 == present.count:
+        return present
+    low, high = present.at(first - 1), present.at(last - 1)
+    return UidSet.span(low, high) if high - low == last - first else UidSet.span(low, high) & present
 
 
 def _at_positions(present: UidSet, numbers: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -26,6 +26,10 @@ class UidSet:
             else:
                 starts.append(first)
                 ends.append(last)
+        self._set(starts, ends)
+
+    def _set(self, starts: list[int], ends: list[int]) -> None:
+        """Sorted, disjoint, non-adjacent ranges."""
         self._starts = starts
         self._ends = ends
         self._before: list[int] = []
@@ -36,20 +40,26 @@ class UidSet:
         self.count = total
 
     @classmethod
+    def span(cls, first: int, last: int) -> "UidSet":
+        """All UIDs from `first` to `last`, which is not below it."""
+        found = cls.__new__(cls)
+        found._set([first], [last])
+        return found
+
+    @classmethod
     def of(cls, uids: Iterable[int]) -> "UidSet":
         """From single UIDs in any order."""
-        ranges: list[tuple[int, int]] = []
-        first = last = -1
+        starts: list[int] = []
+        ends: list[int] = []
         for uid in sorted(uids):
-            if uid == last + 1 and first >= 0:
-                last = uid
-            elif uid != last:
-                if first >= 0:
-                    ranges.append((first, last))
-                first = last = uid
-        if first >= 0:
-            ranges.append((first, last))
-        return cls(ranges)
+            if ends and uid <= ends[-1] + 1:
+                ends[-1] = uid
+            else:
+                starts.append(uid)
+                ends.append(uid)
+        found = cls.__new__(cls)
+        found._set(starts, ends)
+        return found
 
     @property
     def ranges(self) -> list[tuple[int, int]]:

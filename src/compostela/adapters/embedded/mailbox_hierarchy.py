@@ -53,7 +53,8 @@ class EmbeddedHierarchy(MailboxPart):
         return await self._writer.run(self._trees.changing(job))
 
     async def find(self, path: MailboxPath) -> Mailbox | None:
-        return self._trees.get(path, lambda: self._found(path))
+        # not by the path itself: its hash and its comparison are functions in Python
+        return self._trees.get((path.user.value, path.namespace, path.name), lambda: self._found(path))
 
     def _found(self, path: MailboxPath) -> Mailbox | None:
         row = self._reader.execute(_BY_PATH, (path.user.value, path.namespace, path.name)).fetchone()

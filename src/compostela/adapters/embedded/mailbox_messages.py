@@ -239,16 +239,17 @@ class EmbeddedMessages(MailboxPart):
         row_id = self._names.row(mailbox)
 
         def read(execute: Execute, head: MailboxHead, uids: UidSet | None) -> tuple[MailboxHead, UidSet, Uid | None]:
-            unseen = execute(_UNSEEN, (row_id,)).fetchone()
-            return head, _scan(execute, row_id) if uids is None else uids, None if unseen is None else Uid(unseen[0])
+            return head, _scan(execute, row_id) if uids is None else uids, _first_unseen(execute, row_id, head)
 
-        mark = self._memory.mark(row_id)
-        with self._reader.snapshot() as execute:
-            head = self._head(mailbox, execute)
-            self._memory.remember(row_id, mark, head)
-            uids = None if known is None else self._brought_up_to_date(execute, mailbox, head, known)
-            is_short = uids is not None or head.messages <= SMALL_MAILBOX
-            found = read(execute, head, uids) if is_short else None
+        found = None if known is None else self._opened_quickly(row_id, known)
+        if found is None:
+            mark = self._memory.mark(row_id)
+            with self._reader.snapshot() as execute:
+                head = self._head(mailbox, execute)
+                self._memory.remember(row_id, mark, head)
+                uids = None if known is None else self._brought_up_to_date(execute, mailbox, head, known)
+                is_short = uids is not None or head.messages <= SMALL_MAILBOX
+                found = read(execute, head, uids) if is_short else None
         if found is None:
             # on a thread, which sees another moment
             found = await self._reader.scan(lambda execute: read(execute, self._head(mailbox, execute), None))
@@ -258,6 +259,22 @@ class EmbeddedMessages(MailboxPart):
             with contextlib.suppress(StorageFull):
                 first_recent = await self.take_recent(mailbox)
         return OpenedMailbox(head, present, unseen, first_recent)
+
+    def _opened_quickly(
+        self, mailbox: int, known: tuple[ModSeq, UidSet]
+    ) -> tuple[MailboxHead, UidSet, Uid | None] | None:
+        """Without a snapshot, which takes two more statements: what is read is of one moment if the mark stays as it was. None if it does
+        not, or if much has changed since `known`."""
+        mark, (modseq, uids) = self._memory.mark(mailbox), known
+        head = self._memory.head(mailbox)
+        if head is None or head.highest_modseq != modseq:
+            page = look(self._reader.execute, self._names, mailbox, modseq, PAGE_ENTRIES)
+            if page is None or not page.complete:
+                return None
+            self._memory.remember(mailbox, mark, page.head)
+            head, uids = page.head, applied_to_uids(uids, page.entries)
+        unseen = _first_unseen(self._reader.execute, mailbox, head)
+        return (head, uids, unseen) if self._memory.mark(mailbox) == mark else None
 
     def _brought_up_to_date(
         self, execute: Execute, mailbox: MailboxId, head: MailboxHead, known: tuple[ModSeq, UidSet]
@@ -353,6 +370,13 @@ class EmbeddedMessages(MailboxPart):
 
 def _is_long(uids: UidSet) -> bool:
     return len(uids) > LONG_MESSAGES
+
+
+def _first_unseen(execute: Execute, mailbox: int, head: MailboxHead) -> Uid | None:
+    if not head.unseen:
+        return None
+    row = execute(_UNSEEN, (mailbox,)).fetchone()
+    return None if row is None else Uid(row[0])
 
 
 def _scan(execute: Execute, mailbox: int) -> UidSet:

@@ -22,6 +22,9 @@ _make_row = partial(tuple.__new__, MessageRow)
 _make_flags = partial(tuple.__new__, FlagsRow)
 _OF_USER = f"SELECT {MAILBOX} FROM mailbox WHERE user = ? ORDER BY name"
 
+REMEMBERED_NAMES = 4096
+"""Names whose row ids are remembered: each command asks for that of its mailbox."""
+
 
 class PlacementRow(NamedTuple):
     """The columns of `PLACEMENT`."""
@@ -41,6 +44,8 @@ class Names:
 
     def __init__(self, store_id: str) -> None:
         self._prefix = store_id + "-"
+        self.row = lru_cache(REMEMBERED_NAMES)(self._row)
+        """The row id of a name; 0, which no row has, for a name of another store."""
 
     def mailbox(self, row_id: int) -> MailboxId:
         return MailboxId(f"{self._prefix}{row_id}")
@@ -48,8 +53,7 @@ class Names:
     def message(self, row_id: int) -> MessageId:
         return MessageId(f"{self._prefix}{row_id}")
 
-    def row(self, name: str) -> int:
-        """The row id of a name; 0, which no row has, for a name of another store."""
+    def _row(self, name: str) -> int:
         number = name.removeprefix(self._prefix)
         return int(number) if number.isascii() and number.isdigit() else 0
 

@@ -71,8 +71,9 @@ class Authenticator:
     async def by_password(self, name: str, password: str, acting_for: str | None, client: Client) -> Identity:
         await self.check(client)
         user = _username(name)
-        async with self._throttle.turn(client.address):
-            await self.check(client)
+        async with self._throttle.turn(client.address) as has_waited:
+            if has_waited:
+                await self.check(client)
             found = await self._of_password(user, password, client) if user is not None else None
         if found is None:
             raise await self._failed(client, name, password)

@@ -3,8 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -70,6 +69,48 @@ class _Turns(asyncio.Semaphore):
     """Logins that wait for a turn or have one."""
 
 
+class _Turn:
+    """A class, not a generator: the event loop keeps an account of each asynchronous generator, and every login takes a turn."""
+
+    __slots__ = ("_key", "_network", "_own", "_turns", "_was_ready")
+
+    def __init__(
+        self, turns: dict[str, _Turns], network: str | None, was_ready: bool, key: Callable[[], Awaitable[bytes]]
+    ) -> None:
+        """`network` is None for one that waits for none."""
+        self._turns = turns
+        self._network = network
+        self._was_ready = was_ready
+        self._key = key
+        self._own: _Turns | None = None
+
+    async def __aenter__(self) -> bool:
+        if self._network is None:
+            return False
+        # before the turn: a guess that waits for it after its turn would let another begin
+        await self._key()
+        own = self._turns.setdefault(self._network, _Turns(MAX_AT_ONCE))
+        has_waited = own.locked() or not self._was_ready
+        own.users += 1
+        try:
+            await own.acquire()
+        except BaseException:
+            self._leave(own)
+            raise
+        self._own = own
+        return has_waited
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._own is not None:
+            self._own.release()
+            self._leave(self._own)
+
+    def _leave(self, own: _Turns) -> None:
+        own.users -= 1
+        if not own.users and self._network is not None:
+            del self._turns[self._network]
+
+
 class Secrets(Protocol):
     """What the throttle needs of the user store."""
 
@@ -106,24 +147,14 @@ class Throttle:
     async def is_shut_out(self, address: str) -> bool:
         return await self._bans.find(_place(address)) is not None
 
-    @asynccontextmanager
-    async def turn(self, address: str) -> AsyncIterator[None]:
-        """Wait for a turn to check a password. The address may have been shut out during the wait."""
-        if self._is_exempt(address):
-            yield
-            return
-        # before the turn: a guess that waits for it after its turn would let another begin
-        await self._key()
-        network = _place(address)
-        turns = self._turns.setdefault(network, _Turns(MAX_AT_ONCE))
-        turns.users += 1
-        try:
-            async with turns:
-                yield
-        finally:
-            turns.users -= 1
-            if not turns.users:
-                del self._turns[network]
+    def turn(self, address: str) -> "_Turn":
+        """Wait for a turn to check a password, as an `async with` block. It gives whether there was a wait: the address may have been shut out
+        meanwhile."""
+        return _Turn(self._turns, None if self._is_exempt(address) else _place(address), self._has_key, self._key)
+
+    @property
+    def _has_key(self) -> bool:
+        return self._shared_key is not None
 
     async def failed(self, address: str, name: str, attempt: str) -> None:
         """Counts a failure, by its address and by the name that was tried, empty for none, and waits. `attempt` tells one guess from

@@ -1,8 +1,7 @@
 """Bodies that are read one after the other are fetched before their turn: over a network the wait for one is that for several."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from compostela.core.blob.model import Body
@@ -16,7 +15,8 @@ AHEAD_BYTES = 1024 * 1024
 
 
 class ReadAhead(Generic[Key]):
-    """Bodies in the order in which they will be asked for; some may be passed over. Made by `reading_ahead`."""
+    """Bodies in the order in which they will be asked for; some may be passed over. What was begun and not asked for is given up at the end
+    of the `async with` block."""
 
     def __init__(self, bodies: Mapping[Key, Body]) -> None:
         self._bodies = bodies
@@ -42,18 +42,12 @@ class ReadAhead(Generic[Key]):
             if key not in self._begun:
                 self._begun[key] = asyncio.ensure_future(body.opened())
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> "ReadAhead[Key]":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         left = list(self._begun.values())
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-
-
-@asynccontextmanager
-async def reading_ahead(bodies: Mapping[Key, Body]) -> AsyncIterator[ReadAhead[Key]]:
-    """What was begun and not asked for is given up at the end."""
-    ahead = ReadAhead(bodies)
-    try:
-        yield ahead
-    finally:
-        await ahead.close()
+        if left:
+            await asyncio.gather(*left, return_exceptions=True)

@@ -38,12 +38,14 @@ class MailboxListings:
 
     async def open(self, mailbox: MailboxId, *, take_recent: bool) -> OpenedMailbox:
         """See `MessageStore.open`. Raises `NotFound`."""
+        known = self.kept_uids.get(mailbox)
         try:
-            opened = await self._store.open(mailbox, take_recent=take_recent, known=self.kept_uids.get(mailbox))
+            opened = await self._store.open(mailbox, take_recent=take_recent, known=known)
         except NotFound:
             self.forget(mailbox)
             raise
-        self._keep_uids(mailbox, opened.head.highest_modseq, opened.uids)
+        if known is None or known[0] != opened.head.highest_modseq:
+            self._keep_uids(mailbox, opened.head.highest_modseq, opened.uids)
         return opened
 
     def flags(self, mailbox: MailboxId, uids: UidSet | None = None) -> AsyncIterator[Sequence[FlagsRow]]:
@@ -56,12 +58,16 @@ class MailboxListings:
 
     async def kept(self, mailbox: MailboxId, uids: UidSet | None) -> list[Sequence[FlagsRow]] | None:
         """All that `flags` gives; None if the rows are not kept."""
-        was_kept = mailbox in self.kept_flags
-        kept = await self._kept_flags(mailbox)
+        known = self.kept_flags.get(mailbox)
+        kept = None if known is None else await self._brought_up_to_date(mailbox, *known)
         if kept is None:
             head = await self._store.head(mailbox)
             # to read a short mailbox anew costs no more than the changes that were too many
-            wanted = head.messages if uids is None or (was_kept and head.messages <= PAGE_ENTRIES) else 2 * len(uids)
+            wanted = (
+                head.messages
+                if uids is None or (known is not None and head.messages <= PAGE_ENTRIES)
+                else 2 * len(uids)
+            )
             if head.messages > MAX_MESSAGES or wanted < head.messages:
                 return None
             # the rows may hold some of what happened after the head; applied again it changes nothing
@@ -78,12 +84,10 @@ class MailboxListings:
         self.kept_uids.pop(mailbox, None)
         self.kept_flags.pop(mailbox, None)
 
-    async def _kept_flags(self, mailbox: MailboxId) -> list[FlagsRow] | None:
-        """The rows as of now; None when they are not kept or too much has happened."""
-        known = self.kept_flags.get(mailbox)
-        if known is None:
-            return None
-        modseq, rows = known
+    async def _brought_up_to_date(
+        self, mailbox: MailboxId, modseq: ModSeq, rows: list[FlagsRow]
+    ) -> list[FlagsRow] | None:
+        """The rows as of now; None if too much has happened: then they are no longer kept."""
         page = await self._store.log(mailbox, modseq)
         if not (page.complete and page.is_last):
             self.kept_flags.pop(mailbox, None)

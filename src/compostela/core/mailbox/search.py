@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 from compostela.core.blob.model import Body
-from compostela.core.blob.read_ahead import reading_ahead
+from compostela.core.blob.read_ahead import ReadAhead
 from compostela.core.mailbox.listings import PIECE_ROWS, MailboxListings
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.ports import MessageStore
@@ -317,7 +317,7 @@ async def _matching_bodies(
     pieces: list[_Piece] = []
     octets = 0
     bodies = {row.uid: messages[row.uid].content.body for row in rows if row.uid in messages}
-    async with slots, reading_ahead(bodies) as ahead:
+    async with slots, ReadAhead(bodies) as ahead:
         for row in rows:
             message = messages.get(row.uid)
             if message is None:

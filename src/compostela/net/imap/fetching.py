@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import Body
-from compostela.core.blob.read_ahead import reading_ahead
+from compostela.core.blob.read_ahead import ReadAhead
 from compostela.core.mailbox.model import FlagsRow, MessageRow, StoredMessage
 from compostela.core.mailbox.view import MailboxView
 from compostela.mime.scanner import describe
 from compostela.mime.structure import Structure
 from compostela.model.flags import Flags, FlagsMode, SystemFlag
-from compostela.model.numbers import Uid
+from compostela.model.numbers import ModSeq, Uid
 from compostela.model.uid_set import UidSet
 from compostela.net.gathered_replies import GATHERED_BYTES
 from compostela.net.imap.reply import Context, ResponseCut
@@ -99,28 +99,55 @@ async def fetch(context: Context, view: MailboxView, command: commands.Fetch) ->
     if command.changed_since is not None or "MODSEQ" in command.items:
         context.state.condstore = True
     wanted = command.messages.resolve(view.uids, uid=command.uid)
-    if all(item in _ROW_ITEMS for item in command.items if isinstance(item, str)) and not any(
-        isinstance(item, BodySection) for item in command.items
-    ):
+    plan = _plan_of(command.items)
+    if plan.light is not None:
+        await _fetch_flags(context, view, wanted, plan.light, command.changed_since)
+    elif plan.is_of_rows:
         await _fetch_rows(context, view, wanted, command)
-        return
-    if all(item in _ROW_ITEMS or item in _STRUCTURE_ITEMS for item in command.items):
+    elif plan.is_of_notes:
         await _fetch_structures(context, view, wanted, command)
-        return
-    await _fetch_messages(context, view, wanted, command)
+    else:
+        await _fetch_messages(context, view, wanted, command, plan)
+
+
+class _Plan(NamedTuple):
+    """What the items of a FETCH take."""
+
+    light: LightForm | None
+    is_of_rows: bool
+    is_of_notes: bool
+    """Of rows and of structure notes."""
+    sets_seen: bool
+    needs_body: bool
+
+
+@lru_cache(maxsize=512)
+def _plan_of(items: tuple[str | BodySection, ...]) -> _Plan:
+    words = frozenset(item for item in items if isinstance(item, str))
+    sections = [item for item in items if isinstance(item, BodySection)]
+    return _Plan(
+        None if sections else _LIGHT.get(words),
+        not sections and words <= _ROW_ITEMS,
+        not sections and words <= _ROW_ITEMS | _STRUCTURE_ITEMS,
+        any(not section.peek for section in sections),
+        any(map(_needs_body, sections)),
+    )
+
+
+async def _fetch_flags(
+    context: Context, view: MailboxView, wanted: UidSet, form: LightForm, changed_since: ModSeq | None
+) -> None:
+    since = -1 if changed_since is None else changed_since
+    async for rows in view.session.flags(view.mailbox, wanted):
+        for run, offset in view.runs(rows):
+            _write_flags(context, view, form, run, offset, since)
+        await context.out.drain(GATHERED_BYTES)
 
 
 async def _fetch_rows(context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch) -> None:
     items = [item for item in command.items if isinstance(item, str)]
     since = -1 if command.changed_since is None else command.changed_since
     out = context.out
-    light = _LIGHT.get(frozenset(items))
-    if light is not None:
-        async for light_rows in view.session.flags(view.mailbox, wanted):
-            for run, offset in view.runs(light_rows):
-                _write_flags(context, view, light, run, offset, since)
-            await out.drain(GATHERED_BYTES)
-        return
     makers = [_ROW_TEXTS[item] for item in items]
     async for rows in view.session.rows(view.mailbox, wanted):
         _tell_keywords_of(context, view, rows)
@@ -190,11 +217,10 @@ def _uids(rows: Sequence[FlagsRow], offset: int = 0) -> Sequence[int]:
     return [uid - offset for uid, _, _ in rows]
 
 
-async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch) -> None:
-    marks_seen = not view.read_only and any(
-        isinstance(item, BodySection) and _sets_seen(item) for item in command.items
-    )
-    needs_body = any(isinstance(item, BodySection) and _needs_body(item) for item in command.items)
+async def _fetch_messages(
+    context: Context, view: MailboxView, wanted: UidSet, command: commands.Fetch, plan: _Plan
+) -> None:
+    marks_seen = plan.sets_seen and not view.read_only
     async for rows in view.session.rows(view.mailbox, wanted):
         chosen = [row for row in rows if command.changed_since is None or row.modseq > command.changed_since]
         _tell_keywords_of(context, view, chosen)
@@ -202,8 +228,8 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
             batch = chosen[start : start + MESSAGE_BATCH]
             changed = await _mark_seen(view, batch) if marks_seen else {}
             messages = await view.session.messages(view.mailbox, [row.uid for row in batch])
-            shown = [row.uid for row in batch if row.uid in messages] if needs_body else []
-            async with reading_ahead({uid: messages[uid].content.body for uid in shown}) as ahead:
+            shown = [row.uid for row in batch if row.uid in messages] if plan.needs_body else []
+            async with ReadAhead({uid: messages[uid].content.body for uid in shown}) as ahead:
                 for row in batch:
                     number, message = view.number(row.uid), messages.get(row.uid)
                     if number is None or message is None:
@@ -224,10 +250,6 @@ async def _fetch_messages(context: Context, view: MailboxView, wanted: UidSet, c
 
 def _needs_body(section: BodySection) -> bool:
     return bool(section.path) or section.kind in _KINDS_WITH_BODY
-
-
-def _sets_seen(section: BodySection) -> bool:
-    return not section.peek
 
 
 async def _mark_seen(view: MailboxView, rows: list[MessageRow]) -> dict[Uid, MessageRow]:

@@ -27,11 +27,8 @@ def path_of(user: Username, name: str) -> MailboxPath:
 
 async def target_of(context: Context, path: MailboxPath) -> Mailbox:
     """The mailbox that messages shall go to. Raises `Refused` with TRYCREATE (RFC 3501 §6.3.11)."""
-    mailboxes = mailboxes_of(context.state)
     try:
-        if path.is_inbox:
-            await mailboxes.inbox(path.user)
-        return await mailboxes.find(path)
+        return await mailboxes_of(context.state).find(path)
     except NotFound:
         raise Refused("Mailbox not found.", "TRYCREATE") from None
 

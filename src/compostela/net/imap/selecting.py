@@ -10,7 +10,7 @@ from compostela.net.imap import mailbox_commands
 from compostela.net.imap.mailbox_commands import path_of
 from compostela.net.imap.reply import Context, Refused, mailboxes_of
 from compostela.protocols.imap import commands
-from compostela.protocols.imap.responses import SYSTEM_FLAGS, flags_text, untagged
+from compostela.protocols.imap.responses import SYSTEM_FLAGS, flags_text
 
 
 async def select(context: Context, user: Username, command: commands.Select) -> str:
@@ -21,32 +21,37 @@ async def select(context: Context, user: Username, command: commands.Select) -> 
         state.condstore = True
     path = path_of(user, command.mailbox)
     mailboxes = mailboxes_of(state)
-    if path.is_inbox:
-        await mailboxes.inbox(user)
     try:
         mailbox = await mailboxes.find(path)
         view, opened = await mailboxes.open(mailbox, read_only=command.read_only)
     except NotFound:
         raise Refused("Mailbox not found.", "NONEXISTENT") from None
     state.view = view
-    out = context.out
-    out.write(untagged(f"OK [MAILBOXID ({mailbox.id})] Ok"))
-    out.write(_flags_line(view))
-    out.write(untagged(f"{view.exists} EXISTS"))
-    out.write(untagged(f"{view.recent} RECENT"))
-    out.write(untagged(f"OK [UIDVALIDITY {mailbox.uid_validity}] UIDs valid"))
     number = None if opened.first_unseen is None else view.number(opened.first_unseen)
-    if number is not None:
-        out.write(untagged(f"OK [UNSEEN {number}] MailboxMessage {number} is first unseen"))
-    out.write(_permanent_flags_line(context, view))
-    out.write(untagged(f"OK [HIGHESTMODSEQ {view.modseq}] Highest"))
-    out.write(untagged(f"OK [UIDNEXT {view.head.uid_next}] Predicted next UID"))
+    unseen = "" if number is None else f"* OK [UNSEEN {number}] MailboxMessage {number} is first unseen\r\n"
+    context.out.write(
+        b"* OK [MAILBOXID (%b)] Ok\r\n%b* %d EXISTS\r\n* %d RECENT\r\n* OK [UIDVALIDITY %d] UIDs valid\r\n%b%b"
+        b"* OK [HIGHESTMODSEQ %d] Highest\r\n* OK [UIDNEXT %d] Predicted next UID\r\n"
+        % (
+            mailbox.id.encode(),
+            _flags_line(view),
+            view.exists,
+            view.recent,
+            mailbox.uid_validity,
+            unseen.encode(),
+            _permanent_flags_line(context, view),
+            view.modseq,
+            view.head.uid_next,
+        )
+    )
     return "READ-ONLY" if view.read_only else "READ-WRITE"
 
 
 def _names(view: MailboxView) -> bytes:
+    if not view.keywords:
+        return SYSTEM_FLAGS
     keywords = b" ".join(sorted(keyword.encode() for keyword in view.keywords))
-    return SYSTEM_FLAGS + (b" " + keywords if keywords else b"")
+    return SYSTEM_FLAGS + b" " + keywords
 
 
 def _flags_line(view: MailboxView) -> bytes:

@@ -76,7 +76,7 @@ class ImapSession(Session):
     log = logging.getLogger("compostela.net.imap")
 
     __slots__ = (
-        "_append", "_connection", "_engine", "_faults", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_line_taker", "_message", "_tag", "_woken",
+        "_append", "_connection", "_engine", "_faults", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_is_told", "_line_taker", "_message", "_tag", "_woken",
         "out", "server", "state", "tls",
     )  # fmt: skip
 
@@ -97,6 +97,8 @@ class ImapSession(Session):
         self._idle_retry: asyncio.TimerHandle | None = None
         self._idle_retry_seconds = 0.0
         self._woken = False
+        self._is_told = False
+        """Whether the log tells of every command of this round of work."""
         self._faults = 0
 
     # what the connection asks
@@ -164,6 +166,7 @@ class ImapSession(Session):
     async def work(self) -> None:
         connection, out = self._connection, self.out
         trace_id.set(connection.id)
+        self._is_told = connection.is_told
         out.begin_slice()
         try:
             while not connection.is_closing:
@@ -199,7 +202,7 @@ class ImapSession(Session):
     async def _handle(self, event: Event) -> None:
         match event:
             case AppendStarted():
-                if self._connection.is_told:
+                if self._is_told:
                     self._connection.tell("command", tag=event.tag.decode(), command=f"APPEND {event.command!r}")
                 await self._start_append(event)
             case AppendData(octets):
@@ -238,7 +241,7 @@ class ImapSession(Session):
         tag, name, command = event.tag, event.name, event.command
         _commands.inc()
         self._faults = 0
-        if self._connection.is_told:
+        if self._is_told:
             shown = "" if isinstance(command, commands.Simple) else f" {command!r}"
             self._connection.tell("command", tag=tag.decode(), command=f"{name}{shown}")
         if name in _OF_CONNECTION and is_allowed(name, self.state.reached):
@@ -348,7 +351,7 @@ class ImapSession(Session):
 
     def _answer(self, reply: bytes) -> None:
         self.out.write(reply)
-        if self._connection.is_told:
+        if self._is_told:
             self._connection.tell_reply(reply)
 
     def _capabilities(self) -> str:

@@ -22,6 +22,7 @@ _ANY = frozenset(State)
 _BEFORE_LOGIN = frozenset({State.NOT_AUTHENTICATED})
 _AFTER_LOGIN = frozenset({State.AUTHENTICATED, State.SELECTED})
 _SELECTED = frozenset({State.SELECTED})
+_NEVER = frozenset[State]()
 
 ALLOWED: dict[str, frozenset[State]] = {
     "CAPABILITY": _ANY,
@@ -66,4 +67,4 @@ ALLOWED: dict[str, frozenset[State]] = {
 
 def is_allowed(name: str, state: State) -> bool:
     """Return whether the command of this name may run in a state. A name that is not in `ALLOWED` is never allowed."""
-    return state in ALLOWED.get(name, frozenset())
+    return state in ALLOWED.get(name, _NEVER)

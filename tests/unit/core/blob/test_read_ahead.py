@@ -6,7 +6,7 @@ import pytest
 
 from compostela.base.errors import TemporaryFailure
 from compostela.core.blob.model import Body, MemoryBody
-from compostela.core.blob.read_ahead import AHEAD, AHEAD_BYTES, reading_ahead
+from compostela.core.blob.read_ahead import AHEAD, AHEAD_BYTES, ReadAhead
 
 
 class FarBody(MemoryBody):
@@ -51,7 +51,7 @@ def names(count: int) -> tuple[bytes, ...]:
 
 async def test_those_that_follow_are_asked_for_while_one_is_awaited() -> None:
     bodies = Bodies(*names(AHEAD + 2))
-    async with reading_ahead(bodies.all) as ahead:
+    async with ReadAhead(bodies.all) as ahead:
         first = asyncio.create_task(ahead.opened(b"0"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -67,7 +67,7 @@ async def test_those_that_follow_are_asked_for_while_one_is_awaited() -> None:
 @pytest.mark.parametrize(("octets", "count"), [(AHEAD_BYTES // 2, 2), (AHEAD_BYTES, 1), (AHEAD_BYTES + 1, 1)])
 async def test_large_ones_wait_for_their_turn(octets: int, count: int) -> None:
     bodies = Bodies(*names(4), octets=octets)
-    async with reading_ahead(bodies.all) as ahead:
+    async with ReadAhead(bodies.all) as ahead:
         first = asyncio.create_task(ahead.opened(b"0"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -81,7 +81,7 @@ async def test_large_ones_wait_for_their_turn(octets: int, count: int) -> None:
 async def test_a_body_that_cannot_be_read_stops_no_other() -> None:
     bodies = Bodies(b"0", b"bad", b"2")
     bodies.answers.set()
-    async with reading_ahead(bodies.all) as ahead:
+    async with ReadAhead(bodies.all) as ahead:
         await ahead.opened(b"0")
         with pytest.raises(TemporaryFailure):
             await ahead.opened(b"bad")
@@ -91,7 +91,7 @@ async def test_a_body_that_cannot_be_read_stops_no_other() -> None:
 async def test_what_was_not_asked_for_is_given_up() -> None:
     bodies = Bodies(*names(3))
     before = asyncio.all_tasks()
-    async with reading_ahead(bodies.all) as ahead:
+    async with ReadAhead(bodies.all) as ahead:
         first = asyncio.create_task(ahead.opened(b"0"))
         await asyncio.sleep(0)
         first.cancel()
@@ -101,7 +101,7 @@ async def test_what_was_not_asked_for_is_given_up() -> None:
 
 
 async def test_what_is_at_hand_is_opened_at_its_turn() -> None:
-    async with reading_ahead({1: MemoryBody(b"one"), 2: MemoryBody(b"two")}) as ahead:
+    async with ReadAhead({1: MemoryBody(b"one"), 2: MemoryBody(b"two")}) as ahead:
         before = asyncio.all_tasks()
         assert await (await ahead.opened(1)).read() == b"one"
         assert asyncio.all_tasks() == before
