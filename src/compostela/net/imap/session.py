@@ -90,15 +90,13 @@ class ImapSession(Session):
         self._append: AppendStarted | None = None
         self._message: IncomingMessage | None = None
         self._line_taker: Callable[[bytes], Coroutine[None, None, None]] | None = None
-        self._tag = b"*"
-        """Of the command that runs."""
+        self._tag = b"*"  # of the command that runs
         self._idle_tag: bytes | None = None
         self._idle_told_at = 0.0
         self._idle_retry: asyncio.TimerHandle | None = None
         self._idle_retry_seconds = 0.0
         self._woken = False
-        self._is_told = False
-        """Whether the log tells of every command of this round of work."""
+        self._is_told = False  # whether the log tells of every command of this round of work
         self._faults = 0
 
     # what the connection asks
@@ -472,10 +470,8 @@ class ImapSession(Session):
     # TLS
 
     async def _starttls(self, tag: bytes) -> None:
-        context, is_offered = (
-            self._connection.listener.context,
-            not self.tls and self.server.settings.server.tls.starttls,
-        )
+        context = self._connection.listener.context
+        is_offered = not self.tls and self.server.settings.server.tls.starttls
         if context is None or not is_offered:
             self.out.write(tagged(tag, "NO", "STARTTLS failed. Command not valid in this state."))
             return

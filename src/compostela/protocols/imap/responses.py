@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from compostela.mime.addresses import Address
@@ -10,6 +10,7 @@ from compostela.mime.parameters import Parameters
 from compostela.mime.structure import Envelope, Part
 from compostela.model.flags import Flags, SystemFlag
 from compostela.protocols.imap import utf7
+from compostela.protocols.imap.number_texts import number_texts
 
 NIL = b"NIL"
 CONTINUE = b"+ Ok\r\n"
@@ -91,8 +92,9 @@ def list_line(kind: str, attributes: Iterable[str], name: str, *, has_subscribed
     return b'* %s (%s) "." %s%s\r\n' % (kind.encode(), " ".join(attributes).encode(), mailbox_name(name), extended)
 
 
-def search_line(numbers: Iterable[int], modseq: int | None = None) -> bytes:
-    text = " ".join(map(str, numbers))
+def search_line(numbers: Sequence[int], modseq: int | None = None) -> bytes:
+    """`numbers` in ascending order."""
+    text = " ".join(number_texts(numbers))
     suffix = f" (MODSEQ {modseq})" if modseq is not None and text else ""
     return f"* SEARCH{' ' if text else ''}{text}{suffix}\r\n".encode()
 
