@@ -20,9 +20,10 @@ MAX_NAME = 100
 
 class PipelineRun:
     """The run, at one place. A mailet makes all its effects before its first `await`: the names of two effects on the same
-    target for the same recipients are told apart by the order in which they are made."""
+    target for the same recipients are told apart by the order in which they are made. Its run is good until `service` returns:
+    the next mailet gets the same object, at another place."""
 
-    __slots__ = ("_counts", "_is_whole", "_part", "_passed", "_place", "entry")
+    __slots__ = ("_counts", "_is_whole", "_part", "_place", "entry", "passed")
 
     def __init__(
         self, entry: EntryId, place: str = "", part: str = "", passed: int = 0, *, is_whole: bool = False
@@ -30,9 +31,9 @@ class PipelineRun:
         """`part` is the id of a part, `passed` how many processors it has passed before. `is_whole`: nothing was split off the mail, so
         there is no other part."""
         self.entry = entry
+        self.passed = passed
         self._place = place
         self._part = part
-        self._passed = passed
         self._is_whole = is_whole
         self._counts: dict[str, int] | None = None
 
@@ -42,13 +43,23 @@ class PipelineRun:
 
     def again(self) -> "PipelineRun":
         """The run at this place before any effect: work that is tried again makes the same names once more."""
-        return PipelineRun(self.entry, self._place, self._part, self._passed, is_whole=self._is_whole)
+        return PipelineRun(self.entry, self._place, self._part, self.passed, is_whole=self._is_whole)
+
+    def move_to(self, place: str) -> None:
+        """Goes on to the next place: one object for all pairs that a part meets."""
+        self._place = place
+        self._counts = None
+
+    def split_off(self, part: str) -> "PipelineRun":
+        """The run for a part that is split off here. Neither part is the whole mail then."""
+        self._is_whole = False
+        return PipelineRun(self.entry, self._place, part, self.passed)
 
     def effect(self, target: str, *recipients: MailAddress, ends_part: bool = False) -> Effect:
         """The name of an effect on `target` for these recipients. `ends_part`: the mailet makes the mail a ghost and does nothing else to
         any store, at the same time or later."""
         who = ",".join(sorted(str(recipient).lower() for recipient in recipients))
-        place = f"{self._place}#{self._passed}/{self._part}" if self._part or self._passed else self._place
+        place = f"{self._place}#{self.passed}/{self._part}" if self._part or self.passed else self._place
         key = f"{place}/{target}/{who}"
         if self._counts is None:
             self._counts = {}

@@ -70,13 +70,10 @@ class Processor:
 
 
 class _Part(NamedTuple):
-    """A mail on its way through the processors: what was split off has an id of its own; `passed` counts processors;
-    `is_whole` is False when anything was split off, here or elsewhere."""
+    """A mail on its way through the processors, or what was split off it, with its run."""
 
     mail: Mail
-    id: str = ""
-    passed: int = 0
-    is_whole: bool = True
+    run: PipelineRun
 
 
 class Before(NamedTuple):
@@ -118,7 +115,8 @@ class MailProcessors:
     def __init__(self, processors: Sequence[Processor], observer: PipelineObserver | None = None) -> None:
         self._observer = observer
         self._processors = {processor.name: processor for processor in processors}
-        self._places = {processor.name: _places(processor) for processor in processors}
+        self._steps = {one.name: list(zip(one.pairs, _places(one), strict=True)) for one in processors}
+        """The pairs of each processor with their places."""
 
     @property
     def mailets(self) -> list[Mailet]:
@@ -126,53 +124,50 @@ class MailProcessors:
 
     async def execute(self, mail: Mail, run: PipelineRun) -> None:
         """Raises `PropagatedError`, and what the error processor itself propagates."""
-        parts = [_Part(mail)]
+        parts = [_Part(mail, PipelineRun(run.entry, is_whole=True))]
         while parts:
             part = parts.pop()
             one = part.mail
             if one.state == GHOST or not one.recipients:
                 continue
-            if part.passed >= MAX_STATE_CHANGES:
-                raise PropagatedError(f"the mail passed {part.passed} processors: the configuration has a loop")
-            processor = self._processors.get(one.state)
-            if processor is None:
+            passed = part.run.passed
+            if passed >= MAX_STATE_CHANGES:
+                raise PropagatedError(f"the mail passed {passed} processors: the configuration has a loop")
+            if one.state not in self._steps:
                 _log.error("there is no processor %r", one.state, extra={"mail": one.name})
                 one.error_message = f"there is no processor {one.state!r}"
                 one.state = ERROR
-                processor = self._processors[ERROR]
-            left = await self._through(processor, part, run)
-            parts += [_Part(gone.mail, gone.id, gone.passed + 1, gone.is_whole) for gone in reversed(left)]
+            left = await self._through(self._steps[one.state], part)
+            for gone in left:
+                gone.run.passed += 1
+            parts += reversed(left)
 
-    async def _through(self, processor: Processor, whole: _Part, run: PipelineRun) -> list[_Part]:
+    async def _through(self, steps: Sequence[tuple[Pair, str]], whole: _Part) -> list[_Part]:
         """Runs a mail through a processor; gives the parts that left it for another one."""
         left: list[_Part] = []
         here = whole.mail.state
         staying = [whole]
         is_told = _log.isEnabledFor(logging.DEBUG)
-        for pair, place in zip(processor.pairs, self._places[processor.name], strict=True):
+        for pair, place in steps:
             going_on: list[_Part] = []
             for one in staying:
-                parts = ((one, True),) if pair.matches_all else await self._split(pair, one, here, run, place)
-                for part, matched in parts:
+                one.run.move_to(place)
+                for part, matched in ((one, True),) if pair.matches_all else await self._split(pair, one, here):
+                    mail = part.mail
                     if matched:
                         if is_told:
-                            _tell(pair, part.mail, here)
-                        await self._serve(
-                            pair,
-                            part.mail,
-                            here,
-                            PipelineRun(run.entry, place, part.id, part.passed, is_whole=part.is_whole),
-                        )
+                            _tell(pair, mail, here)
+                        await self._serve(pair, mail, here, part.run)
                     elif self._observer is not None and self._observer.sees_all:
-                        self._observer.passes_by(pair, part.mail, here)
-                    if part.mail.state != here:
-                        if part.mail.state != GHOST:
+                        self._observer.passes_by(pair, mail, here)
+                    if mail.state != here:
+                        if mail.state != GHOST:
                             left.append(part)
-                    elif part.mail.recipients:
+                    elif mail.recipients:
                         going_on.append(part)
+            if not going_on:
+                return left
             staying = going_on
-            if not staying:
-                break
         for one in staying:
             if self._observer is not None and not self._observer.falls_off(one.mail, here):
                 continue
@@ -182,9 +177,7 @@ class MailProcessors:
             )
         return left
 
-    async def _split(
-        self, pair: Pair, part: _Part, here: str, run: PipelineRun, place: str
-    ) -> list[tuple[_Part, bool]]:
+    async def _split(self, pair: Pair, part: _Part, here: str) -> list[tuple[_Part, bool]]:
         """The mail whole, or the part that matched and the rest."""
         if pair.matcher is None:
             return [(part, False)]
@@ -204,11 +197,11 @@ class MailProcessors:
             return [(part, True)]
         wanted = set(found)
         recipients = [one for one in mail.recipients if one in wanted]
-        effect = run.at(place, part.id, part.passed).effect("split", *recipients)
+        effect = part.run.effect("split", *recipients)
         matched = mail.copy(part_name(mail, effect), recipients)
         matched.attributes["matched"] = True
         mail.recipients = [one for one in mail.recipients if one not in wanted]
-        return [(_Part(matched, effect.token, part.passed, False), True), (part._replace(is_whole=False), False)]
+        return [(_Part(matched, part.run.split_off(effect.token)), True), (part, False)]
 
     def _matcher_failed(self, pair: Pair, mail: Mail, here: str, error: Exception) -> Sequence[MailAddress]:
         match pair.on_matcher_exception:
