@@ -118,7 +118,7 @@ class Headers:
 
 def add_first(block: bytes, *lines: bytes) -> bytes:
     """Puts complete fields (without their last line end) on top."""
-    return b"".join(line + b"\r\n" for line in lines) + (block or b"\r\n")
+    return b"\r\n".join((*lines, block or b"\r\n"))
 
 
 def add_last(block: bytes, *lines: bytes) -> bytes:
@@ -132,9 +132,9 @@ def add_last(block: bytes, *lines: bytes) -> bytes:
 
 def remove(block: bytes, names: Iterable[bytes]) -> bytes:
     """Takes out all fields of these names."""
-    wanted = {name.lower() for name in names}
     lowered = block.lower()
-    if not any(name in lowered for name in wanted):
+    wanted = [name for name in map(bytes.lower, names) if name in lowered]
+    if not wanted:
         return block
     return remove_where(block, lambda name: name.lower() in wanted)
 

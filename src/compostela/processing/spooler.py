@@ -68,11 +68,10 @@ class Spooler:
         trace_id.set(mail.trace_id)
         if await self._parking.park_killer(item):
             return
-        recipients = list(mail.recipients)
         started = time.monotonic()
         if self._tracer is not None:
             note_taken_up(self._tracer, mail)
-        original = mail.copy(mail.name, recipients)
+        original = mail.copy(mail.name, mail.recipients)
         try:
             await self._processors.execute(mail, PipelineRun(item.entry))
         except Exception as error:

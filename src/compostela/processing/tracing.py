@@ -8,7 +8,7 @@ from compostela.processing.processor import Before, Pair, PipelineObserver, erro
 
 def note_taken_up(tracer: Tracer, mail: Mail) -> None:
     """That the spooler has a mail; one that is new arrived at its time."""
-    if mail.state == ROOT and not {PROCESSING_ERROR_COUNT, TEMPORARY_ERROR_COUNT} & mail.attributes.keys():
+    if mail.state == ROOT and PROCESSING_ERROR_COUNT not in mail.attributes and TEMPORARY_ERROR_COUNT not in mail.attributes:
         tracer.note_arrival(mail)
     else:
         tracer.note(mail, "taken up", mail.state, "", mail.recipients, (f"from {mail.sender or '<>'}",))
@@ -44,7 +44,7 @@ class TracingObserver(PipelineObserver):
             changes.append("the header is changed")
         if mail.state != processor:
             changes.append(f"goes to the processor {mail.state}")
-            if line := error_line(mail):
+            if mail.error_message and (line := error_line(mail)):
                 changes.append(f"error: {line}")
         if changes:
             self._tracer.note(mail, "step", processor, pair.text, recipients, changes)

@@ -43,15 +43,17 @@ class StorageDirective:
             attributes[_KEYWORDS + name] = list(self.keywords)
 
 
+_TO_INBOX = StorageDirective()
+
+
 def directive_of(mail: Mail, recipient: MailAddress) -> StorageDirective:
     """What earlier mailets want. Values of a wrong type are passed over."""
     name, attributes = str(recipient).lower(), mail.attributes
-    return StorageDirective(
-        _texts(attributes.get(_FOLDERS + name)),
-        attributes.get(_SEEN + name) is True,
-        attributes.get(_IMPORTANT + name) is True,
-        _texts(attributes.get(_KEYWORDS + name)),
-    )
+    folders, keywords = _texts(attributes.get(_FOLDERS + name)), _texts(attributes.get(_KEYWORDS + name))
+    is_seen, is_important = attributes.get(_SEEN + name) is True, attributes.get(_IMPORTANT + name) is True
+    if not (folders or keywords or is_seen or is_important):
+        return _TO_INBOX
+    return StorageDirective(folders, is_seen, is_important, keywords)
 
 
 def _texts(value: object) -> Sequence[str]:

@@ -271,7 +271,9 @@ class MailboxSession:
         """Refuse an append before its octets come: raises what `append` would. `size_bytes` is what the client announces. Return
         the flags with their keywords as the mailbox spells them."""
         self._check(mailbox, Right.INSERT)
-        flags, known = await self._spelled(mailbox, flags)
+        known = NO_KEYWORDS
+        if flags.keywords:
+            flags, known = await self._spelled(mailbox, flags)
         if self._keyword_limits is not None:
             self._keyword_limits.check_append(flags.keywords, known)
         if self._service.quota.has_limit(mailbox.path.user):
@@ -303,6 +305,7 @@ class MailboxSession:
         """Deliver to INBOX, or to the folders that are named, which are made when they are missing."""
         if not folders:
             await self.deliver_to(MailboxPath.inbox(user), content, flags, effect)
+            return
         is_last = effect is not None and effect.is_last and len(folders) == 1
         for number, name in enumerate(folders):
             path = MailboxPath.personal(user, name.replace("/", DELIMITER))
@@ -314,7 +317,8 @@ class MailboxSession:
     ) -> None:
         """Deliver to a mailbox, which is made when it is missing. Others may make or delete it at the same time."""
         try:
-            await self.append(await self._target(path), content, flags, effect=effect)
+            known = self._service.inboxes.get(path.user) if path.is_inbox else None
+            await self.append(known or await self._target(path), content, flags, effect=effect)
         except NotFound:
             # another session has deleted it since it was found, or since INBOX was remembered
             self._service.inboxes.pop(path.user, None)
@@ -356,16 +360,15 @@ class MailboxSession:
         """Change flags; see `MessageStore.store_flags`."""
         if self.rights(mailbox) is not ALL_RIGHTS:
             self._check(mailbox, _rights_for(mode, flags))
-        flags, known = await self._spelled(mailbox, flags)
+        known = NO_KEYWORDS
+        if flags.keywords:
+            flags, known = await self._spelled(mailbox, flags)
         if self._keyword_limits is not None:
             await self._keyword_limits.check_store(self._store, mailbox.id, uids, mode, flags.keywords, known)
         return await self._store.store_flags(mailbox.id, uids, mode, flags, unchanged_since)
 
     async def _spelled(self, mailbox: Mailbox, flags: Flags) -> tuple[Flags, frozenset[str]]:
-        """Keywords as the mailbox spells them already (they have no case, RFC 3501 §2.3.2), and all keywords that it has. Nothing is
-        read for flags without keywords."""
-        if not flags.keywords:
-            return flags, NO_KEYWORDS
+        """Keywords as the mailbox spells them already (they have no case, RFC 3501 §2.3.2), and all keywords that it has."""
         known = (await self._store.head(mailbox.id)).keywords
         return flags.spelled_as(known), known
 

@@ -2,8 +2,6 @@
 
 import re
 
-from cachetools import LRUCache
-
 from compostela.core.blob.model import MessageContent
 from compostela.mime.scanner import describe
 
@@ -19,7 +17,7 @@ class StructureNotes:
     equal notes are found again by the body and the fields that matter."""
 
     def __init__(self) -> None:
-        self._known: LRUCache[tuple[bytes, bytes], bytes] = LRUCache(MAX_REMEMBERED)
+        self._known: dict[tuple[bytes, bytes], bytes] = {}
 
     async def of(self, content: MessageContent) -> bytes:
         """Return the stored form of the notes (`compostela.mime.structure`)."""
@@ -28,6 +26,9 @@ class StructureNotes:
         known = self._known.get(key)
         if known is None:
             known = (await content.body.apply(lambda octets: describe(header, octets))).dumps()
+            if len(self._known) >= MAX_REMEMBERED:
+                # the oldest: the recipients of one body get it at the same time
+                del self._known[next(iter(self._known))]
             self._known[key] = known
         return known
 

@@ -56,11 +56,12 @@ class RecipientRewriteTable:
         if self.srs is not None and (original := await self.srs.original(address)) is not None:
             return Resolution(forwards=[original], is_return=True)
         found = await self._mapped(address)
-        leaves = [address] if found.is_empty else [*found.targets, *found.forwards]
-        if not any([await self._is_unread_role(leaf) for leaf in leaves]):
-            return found
         if found.is_empty:
-            return Resolution(await self._readers(address))
+            if address.local_part.lower() in ROLES and await self._is_unread_role(address):
+                return Resolution(await self._readers(address))
+            return found
+        if not any([await self._is_unread_role(leaf) for leaf in (*found.targets, *found.forwards)]):
+            return found
         targets = [reader for leaf in found.targets for reader in await self._readers(leaf)]
         forwards = [reader for leaf in found.forwards for reader in await self._readers(leaf)]
         return Resolution(list(dict.fromkeys(targets)), list(dict.fromkeys(forwards)))

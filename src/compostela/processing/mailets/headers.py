@@ -41,9 +41,9 @@ class RemoveMimeHeader(Mailet):
         return name in self._names
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
-        lower = mail.content.header.lower()
-        if any(name in lower for name in self._names):
-            mail.content = mail.content.with_header(headers.remove(mail.content.header, self._names))
+        header = headers.remove(mail.content.header, self._names)
+        if header is not mail.content.header:
+            mail.content = mail.content.with_header(header)
         if mail.per_recipient_headers:
             mail.per_recipient_headers = {
                 who: [(name, value) for name, value in pairs if name.lower().encode() not in self._names]

@@ -64,14 +64,6 @@ class LocalDelivery(Mailet):
 
     async def _delivered(self, mail: Mail, recipient: MailAddress, effect: Effect, base: bytes) -> str | None:
         """Why the recipient cannot have the mail; None when it is delivered."""
-        try:
-            await self._deliver(mail, recipient, effect, base)
-        except QuotaExceeded as error:
-            return str(error) or "the quota is exceeded"
-        _delivered.inc()
-        return None
-
-    async def _deliver(self, mail: Mail, recipient: MailAddress, effect: Effect, base: bytes) -> None:
         user = self.context.users.name_of(recipient)
         if user is None:
             raise NotFound(f"{recipient} is no user")
@@ -79,8 +71,13 @@ class LocalDelivery(Mailet):
         content = mail.content.with_header(header)
         directive = directive_of(mail, recipient)
         deliver = self.context.mailboxes.deliver
-        await with_retries(lambda: deliver(user, content, effect, directive.folders, directive.flags))
+        try:
+            await with_retries(lambda: deliver(user, content, effect, directive.folders, directive.flags))
+        except QuotaExceeded as error:
+            return str(error) or "the quota is exceeded"
+        _delivered.inc()
         _log.info("mail delivered", extra={"mail": mail.name, "recipient": str(recipient)})
+        return None
 
     async def _to_error(self, mail: Mail, failed: list[MailAddress], reason: str, run: PipelineRun) -> None:
         effect = run.effect("undelivered", *failed)

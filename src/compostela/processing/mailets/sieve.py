@@ -47,8 +47,8 @@ class Sieve(Mailet):
         if user is None:
             return True
         try:
-            # safe to do again: every action has its key, and the same one each time
-            return await with_retries(lambda: self._filter(mail, recipient, user, run.again()))
+            # safe to do again: every action has its key, and the same one each time (`again`)
+            return await with_retries(lambda: self._filter(mail, recipient, user, run))
         except Exception as error:
             _log.exception(
                 "the actions of a script failed; the mail is kept",
@@ -74,6 +74,7 @@ class Sieve(Mailet):
         script = await self.context.sieve.scripts.active(user)
         if script is None:
             return True
+        run = run.again()
         execution = Execution(self.context, mail, recipient, user, run)
         try:
             outcome = await self._run_script(mail, recipient, user, script, run)
