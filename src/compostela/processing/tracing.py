@@ -8,7 +8,11 @@ from compostela.processing.processor import Before, Pair, PipelineObserver, erro
 
 def note_taken_up(tracer: Tracer, mail: Mail) -> None:
     """That the spooler has a mail; one that is new arrived at its time."""
-    if mail.state == ROOT and PROCESSING_ERROR_COUNT not in mail.attributes and TEMPORARY_ERROR_COUNT not in mail.attributes:
+    if (
+        mail.state == ROOT
+        and PROCESSING_ERROR_COUNT not in mail.attributes
+        and TEMPORARY_ERROR_COUNT not in mail.attributes
+    ):
         tracer.note_arrival(mail)
     else:
         tracer.note(mail, "taken up", mail.state, "", mail.recipients, (f"from {mail.sender or '<>'}",))
