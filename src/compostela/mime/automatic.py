@@ -5,7 +5,7 @@ import re
 from compostela.mime.headers import Headers, values
 
 _PROGRAM = re.compile(
-    r"(?:mailer-daemon|listserv|majordomo|postmaster-noreply|no-?reply|owner-.*|.*-request|.*-owner|.*-bounces)@.*",
+    r"(?:mailer-daemon|listserv|majordomo|postmaster-noreply|no-?reply|owner-.*|.*-(?:request|owner|bounces))@.*",
     re.IGNORECASE | re.DOTALL,
 )
 RECIPIENT_FIELDS = (b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc")

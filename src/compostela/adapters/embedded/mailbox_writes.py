@@ -14,7 +14,7 @@ from compostela.adapters.embedded.writer import Transaction
 from compostela.base.errors import NotFound
 from compostela.core.mailbox.log import MAX_MESSAGES_OF_A_MODSEQ
 from compostela.core.mailbox.model import NewMessage
-from compostela.model.flags import Flags, FlagsMode, SystemFlag
+from compostela.model.flags import NO_KEYWORDS, Flags, FlagsMode, SystemFlag
 from compostela.model.uid_set import UidSet
 
 _ADVANCE = """UPDATE mailbox SET uid_next = uid_next + ?1, highest_modseq = highest_modseq + ?8, messages = messages + ?2,
@@ -60,7 +60,7 @@ def totals(rows: Iterable[tuple[int, int]]) -> Totals:
 def advance(tx: Transaction, mailbox: int, uids: int, change: Totals, sign: int = 1, rows: int = 1) -> tuple[int, int]:
     """Take `uids` UIDs and the ModSeqs for a change of `rows` messages; return the first of each. Raises `NotFound`."""
     modseqs = (max(rows, 1) - 1) // MAX_MESSAGES_OF_A_MODSEQ + 1
-    values = (uids, *(sign * part for part in change), mailbox, modseqs)
+    values = (uids, *[sign * part for part in change], mailbox, modseqs)
     row = tx.execute(_ADVANCE, values).fetchone()
     if row is None:
         raise NotFound("the mailbox is gone")
@@ -74,7 +74,7 @@ def modseq_of(first: int, number: int) -> int:
 
 def add_keywords(tx: Transaction, mailbox: int, flags: Iterable[Flags]) -> None:
     """Note keywords that are new in the mailbox."""
-    used = {keyword for one in flags for keyword in one.keywords}
+    used = NO_KEYWORDS.union(*[one.keywords for one in flags])
     if not used:
         return
     known = keywords_of(tx.execute(_KEYWORDS, (mailbox,)).fetchone()[0])
@@ -87,7 +87,7 @@ def append(
 ) -> tuple[int, int, list[int]]:
     """First UID, first ModSeq and message ids."""
     count = len(messages)
-    change = totals((m.flags.system, m.content.size) for m in messages)
+    change = totals([(m.flags.system, m.content.size) for m in messages])
     first, modseq = advance(tx, mailbox, count, change, rows=count)
     ids = []
     for number, message in enumerate(messages):
@@ -107,7 +107,7 @@ def append(
         )
         tx.execute(_PLACE, (mailbox, *row))
         log_added(tx, mailbox, row, now)
-    add_keywords(tx, mailbox, (m.flags for m in messages))
+    add_keywords(tx, mailbox, [m.flags for m in messages])
     return first, modseq, ids
 
 

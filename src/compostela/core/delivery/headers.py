@@ -11,7 +11,7 @@ DELIVERED_TO = "Delivered-To"
 def delivered_header(block: bytes, sender: MailAddress | None, own: Iterable[tuple[str, str]]) -> bytes:
     """Return-Path on top (RFC 5321 §4.4), then the fields that only this recipient sees. `block` has no Return-Path."""
     return_path = b"Return-Path: <%s>" % (str(sender).encode() if sender is not None else b"")
-    return add_first(block, return_path, *(_line(name, value) for name, value in own))
+    return add_first(block, return_path, *[_line(name, value) for name, value in own])
 
 
 def _line(name: str, value: str) -> bytes:
