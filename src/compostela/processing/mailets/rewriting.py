@@ -57,7 +57,7 @@ class RecipientRewriteTable(Mailet):
 
     async def service(self, mail: Mail, run: PipelineRun) -> None:
         resolutions = await side_by_side(mail.recipients, lambda one: self._resolve(mail, one))
-        if all([isinstance(one, Resolution) and one.is_empty for one in resolutions]):
+        if all(isinstance(one, Resolution) and one.is_empty for one in resolutions):
             return
         changed: list[MailAddress] = []
         wrong: list[MailAddress] = []
