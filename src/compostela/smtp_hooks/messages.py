@@ -91,7 +91,8 @@ class EnforceHeaderLimitationsMessageHook(SmtpHook):
 
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         block = mail.content.header
-        if len(_FIELD_START.findall(block)) > self._max_lines:
+        # a field has at least one line, and to count line ends is much quicker than to find fields
+        if block.count(b"\n") >= self._max_lines and len(_FIELD_START.findall(block)) > self._max_lines:
             return HookResult(HookCode.DENYSOFT, 552, "5.3.4", "Too many header lines")
         if len(block) > self._max_bytes:
             return HookResult(HookCode.DENYSOFT, 552, "5.3.4", "The header is too large")

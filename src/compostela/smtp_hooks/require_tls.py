@@ -9,6 +9,7 @@ from compostela.core.smtp_hooks.session import SmtpSession
 from compostela.mime import headers
 
 PARAMETER = "REQUIRETLS"
+_FIELD = b"tls-required"
 _NO_TLS = deny(530, "5.7.10", "REQUIRETLS needs a connection under TLS")
 _VALUE = deny(501, "5.5.4", "REQUIRETLS takes no value")
 
@@ -38,8 +39,9 @@ class SmtpRequireTlsMessageHook(SmtpHook):
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         if PARAMETER in session.mail_parameters:
             mail.attributes[REQUIRE_TLS] = True
-        else:
-            values = headers.values(mail.content.header, b"TLS-Required")
+        elif _FIELD in mail.content.header.lower():
+            # most headers lack it, and to look for a word is much quicker than to look for a field
+            values = headers.values(mail.content.header, _FIELD)
             if len(values) == 1 and values[0].lower() == b"no":
                 mail.attributes[REQUIRE_TLS] = False
         return DECLINED
