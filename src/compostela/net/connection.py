@@ -34,8 +34,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_closing_since", "_connected_at", "_end", "_events", "_has_told_end", "_is_shaking_hands", "_last_activity", "_lifespan", "_log",
-        "_loop", "_paused", "_session", "_stuck_since", "_transport", "account", "address", "id", "is_closing", "is_ending", "listener",
-        "reader", "running", "writable",
+        "_loop", "_paused", "_resting", "_session", "_stuck_since", "_task", "_transport", "account", "address", "id", "is_closing",
+        "is_ending", "listener", "reader", "running", "writable",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, make_session: "Callable[[Connection], Session]") -> None:
@@ -53,10 +53,14 @@ class Connection(asyncio.Protocol):
         self.is_ending = False
         """The server stops: the session ends when nothing is in flight."""
         self.running: asyncio.Task[None] | None = None
-        """What the session does at this moment."""
+        """What the session does at this moment; None while it rests."""
         self.writable: asyncio.Event | None = None
         """Set when the peer has read enough; None while it reads."""
         self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+        """The last one that was started; between two pieces of input it may rest."""
+        self._resting: asyncio.Future[None] | None = None
+        """Done when a task that rests is to go on."""
         self._paused = False
         self._last_activity = self._connected_at = 0.0
         self._events = 0
@@ -153,7 +157,7 @@ class Connection(asyncio.Protocol):
             self._paused = True
             self._transport.pause_reading()
         if self.running is None:
-            self.running = self._loop.create_task(self._session.work())
+            self._go_on()
 
     def eof_received(self) -> bool:
         return self._session.half_closed()
@@ -182,6 +186,8 @@ class Connection(asyncio.Protocol):
         self.listener.dismiss(self, self.address)
         session, self._session = self._session, _NO_SESSION
         session.lost()
+        if self._resting is not None:
+            self._go_on()
 
     # what the session asks
 
@@ -195,12 +201,31 @@ class Connection(asyncio.Protocol):
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run it as the session's task. Nothing runs yet."""
-        self.running = self._loop.create_task(work)
+        self.running = self._task = self._loop.create_task(work)
 
     def wake(self) -> None:
         """Start the session's work if nothing runs."""
         if self.running is None and not self.is_closing:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Nothing runs: wake the task that rests, or start one."""
+        if self._resting is None:
             self.start(self._session.work())
+        else:
+            self.running = self._task
+            self._resting.set_result(None)
+            self._resting = None
+
+    async def rest_until_input(self) -> bool:
+        """As `rest`, and return when octets have arrived. Return False when the session is over. A session that works in one task
+        for all of its time calls this: to wake a task costs a third of a new one."""
+        self.rest()
+        if self.is_closing:
+            return False
+        self._resting = self._loop.create_future()
+        await self._resting
+        return not self.is_closing
 
     def write(self, octets: bytes) -> None:
         if not self._transport.is_closing():

@@ -106,7 +106,7 @@ class SmtpServerSession(Session):
             connection.live_at_most(server.hooks.lifespan_seconds)
         full = replies.SHUTTING_DOWN if connection.listener.is_ending else replies.TOO_MANY_CONNECTIONS
         if connection.admit(full.octets):
-            connection.start(self._greet())
+            connection.start(self._greet_and_work())
 
     def _make_commands(self, session: SmtpSession) -> Commands:
         return Commands(self._server, session)
@@ -133,54 +133,60 @@ class SmtpServerSession(Session):
 
     # work
 
-    async def _greet(self) -> None:
+    async def _greet_and_work(self) -> None:
         trace_id.set(self._session.id)
         try:
             self._connection.write((await self._commands.greet()).octets)
             if self._commands.disconnect:
                 self._connection.note_end("the client is refused at the greeting")
                 self._close()
-            await self._rounds()
         except Exception:
             self._failed()
-        finally:
-            self._rest()
+        await self.work()
 
     async def work(self) -> None:
-        trace_id.set(self._session.id)
+        """One task until the connection ends. The context of the greeting, with its trace id, stays."""
         try:
-            await self._rounds()
-        except Exception:
-            self._failed()
+            goes_on = True
+            while goes_on:
+                try:
+                    await self._rounds()
+                except Exception:
+                    self._failed()
+                if self._has_ended:
+                    self._close()
+                goes_on = await self._connection.rest_until_input()
         finally:
-            self._rest()
-
-    def _rest(self) -> None:
-        self._connection.rest()
-        if self._has_ended:
-            self._close()
-        if self._connection.is_closing and self._message is not None:
-            self._message.discard()
+            self._connection.rest()
+            if self._connection.is_closing and self._message is not None:
+                self._message.discard()
 
     async def _rounds(self) -> None:
         """Answers what has come."""
-        connection = self._connection
+        connection, next_event = self._connection, self._engine.next_event
+        is_told = connection.is_told
         out: list[bytes] = []
         """Answers that are not written yet."""
         try:
             while not connection.is_closing:
-                event = self._engine.next_event()
+                event = next_event()
                 if event is None:
                     break
-                if out and isinstance(event, Command) and event.verb == b"STARTTLS":
-                    # what was answered to the commands before is said before the go-ahead, and not under TLS
-                    connection.write(b"".join(out))
-                    out.clear()
-                is_told = connection.is_told
-                text = event_text(event) if is_told else ""
-                if text:
-                    connection.tell("command", command=text)
-                answer = await self._handle(event)
+                if is_told:
+                    self._tell_event(event)
+                if isinstance(event, Command):
+                    if out and event.verb == b"STARTTLS":
+                        # what was answered to the commands before is said before the go-ahead, and not under TLS
+                        connection.write(b"".join(out))
+                        out.clear()
+                    self.counter.inc()
+                    answer = await (self._command if self._chunks is None else self._command_amid_chunks)(
+                        event.verb, event.argument
+                    )
+                elif isinstance(event, Data):
+                    answer = self._take(event.octets)
+                else:
+                    answer = await self._handle(event)
                 if is_told and answer:
                     connection.tell("reply", reply=answer_text(event, answer))
                 if connection.note_event():
@@ -190,7 +196,9 @@ class SmtpServerSession(Session):
                     await connection.take_turn()
                 if answer is not None:
                     out.append(answer.octets)
-                    if self._too_many_errors(answer):
+                    if not answer.is_refusal:
+                        self._errors = self._surplus = 0
+                    elif self._too_many_errors(answer):
                         out.append(replies.TOO_MANY_ERRORS.octets)
                         self._drop_message()
                         connection.note_end("too many refused commands")
@@ -219,28 +227,37 @@ class SmtpServerSession(Session):
                 connection.write(b"".join(out))
             raise
 
-    async def _handle(self, event: Event) -> Reply | None:
+    def _tell_event(self, event: Event) -> None:
+        text = event_text(event)
+        if text:
+            self._connection.tell("command", command=text)
+
+    async def _command_amid_chunks(self, verb: bytes, argument: bytes) -> Reply | None:
+        was_ending = self._commands.disconnect
+        answer = await self._command(verb, argument)
+        if self._chunks is not None and self._message is not None:
+            is_ending = self._commands.disconnect and not was_ending
+            if is_ending or not self._session.sender_given:
+                # the command has ended the session, or the transaction in the middle of its chunks
+                self._drop_message()
+        return answer
+
+    def _take(self, octets: bytes) -> Reply | None:
+        """Octets of the message."""
+        message = self._message
+        if message is None:
+            return None
+        message.write(octets)
+        if message.is_endless:
+            self._drop_message()
+            self._commands.disconnect = True
+            return self._commands.final(replies.MESSAGE_TOO_LARGE)
+        if self._chunks is not None:
+            self._chunks.look_at(octets)
+        return None
+
+    async def _handle(self, event: DataEnd | ChunkEnd | Line | LineTooLong | BadLineEnd) -> Reply | None:
         match event:
-            case Command(verb, argument):
-                self.counter.inc()
-                was_ending = self._commands.disconnect
-                answer = await self._command(verb, argument)
-                if self._chunks is not None and self._message is not None:
-                    is_ending = self._commands.disconnect and not was_ending
-                    if is_ending or not self._session.sender_given:
-                        # the command has ended the session, or the transaction in the middle of its chunks
-                        self._drop_message()
-                return answer
-            case Data(octets):
-                if self._message is not None:
-                    self._message.write(octets)
-                    if self._message.is_endless:
-                        self._drop_message()
-                        self._commands.disconnect = True
-                        return self._commands.final(replies.MESSAGE_TOO_LARGE)
-                    if self._chunks is not None:
-                        self._chunks.look_at(octets)
-                return None
             case DataEnd(has_nul):
                 return await self._end_of_message(replies.NUL_IN_TEXT if has_nul else None)
             case ChunkEnd():
@@ -443,12 +460,12 @@ class SmtpServerSession(Session):
 
     # the end
 
-    def _too_many_errors(self, answer: Reply) -> bool:
-        if (answer.code, answer.enhanced) == _TOO_MANY:
+    def _too_many_errors(self, refusal: Reply) -> bool:
+        if (refusal.code, refusal.enhanced) == _TOO_MANY:
             self._surplus += 1
             return self._surplus >= MAX_SURPLUS
         self._surplus = 0
-        self._errors = self._errors + 1 if answer.is_refusal else 0
+        self._errors += 1
         return self._errors >= MAX_ERRORS
 
     def _failed(self) -> None:
