@@ -217,15 +217,12 @@ class Connection(asyncio.Protocol):
             self._resting.set_result(None)
             self._resting = None
 
-    async def rest_until_input(self) -> bool:
-        """As `rest`, and return when octets have arrived. Return False when the session is over. A session that works in one task
-        for all of its time calls this: to wake a task costs a third of a new one."""
+    def rest_until_input(self) -> asyncio.Future[None]:
+        """As `rest`, for a session that is not over and works in one task for all of its time: to wake a task costs a third of a new
+        one. The future is done when octets have arrived or the session is over."""
         self.rest()
-        if self.is_closing:
-            return False
         self._resting = self._loop.create_future()
-        await self._resting
-        return not self.is_closing
+        return self._resting
 
     def write(self, octets: bytes) -> None:
         if not self._transport.is_closing():

@@ -44,7 +44,7 @@ class Session(ABC):
     @abstractmethod
     async def work(self) -> None:
         """Deal with the engine's events until none is left; the last call is that of `Connection.rest`. Octets that arrive start it as a
-        task; there is one task at a time. It may also call `Connection.rest_until_input` in a loop and end with the connection."""
+        task; there is one task at a time. It may also await `Connection.rest_until_input` in a loop, and so end with the connection."""
 
     @abstractmethod
     def has_work(self) -> bool:

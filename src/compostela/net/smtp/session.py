@@ -147,22 +147,16 @@ class SmtpServerSession(Session):
     async def work(self) -> None:
         """One task until the connection ends. The context of the greeting, with its trace id, stays."""
         try:
-            goes_on = True
-            while goes_on:
-                try:
-                    await self._rounds()
-                except Exception:
-                    self._failed()
-                if self._has_ended:
-                    self._close()
-                goes_on = await self._connection.rest_until_input()
+            await self._dialogue()
+        except Exception:
+            self._failed()
         finally:
             self._connection.rest()
             if self._connection.is_closing and self._message is not None:
                 self._message.discard()
 
-    async def _rounds(self) -> None:
-        """Answers what has come."""
+    async def _dialogue(self) -> None:
+        """Answers what comes."""
         connection, next_event = self._connection, self._engine.next_event
         is_told = connection.is_told
         out: list[bytes] = []
@@ -171,28 +165,30 @@ class SmtpServerSession(Session):
             while not connection.is_closing:
                 event = next_event()
                 if event is None:
-                    break
+                    if self._ends_with(out):
+                        return
+                    await connection.rest_until_input()
+                    is_told = connection.is_told
+                    continue
                 if is_told:
                     self._tell_event(event)
                 if isinstance(event, Command):
                     if out and event.verb == b"STARTTLS":
                         # what was answered to the commands before is said before the go-ahead, and not under TLS
-                        connection.write(b"".join(out))
-                        out.clear()
+                        self._flush(out)
                     self.counter.inc()
-                    answer = await (self._command if self._chunks is None else self._command_amid_chunks)(
-                        event.verb, event.argument
-                    )
+                    handle = self._command if self._chunks is None else self._command_amid_chunks
+                    answer = await handle(event.verb, event.argument)
                 elif isinstance(event, Data):
                     answer = self._take(event.octets)
+                elif isinstance(event, DataEnd):
+                    answer = await self._end_of_message(replies.NUL_IN_TEXT if event.has_nul else None)
                 else:
                     answer = await self._handle(event)
                 if is_told and answer:
                     connection.tell("reply", reply=answer_text(event, answer))
                 if connection.note_event():
-                    if out:
-                        connection.write(b"".join(out))
-                        out.clear()
+                    self._flush(out)
                     await connection.take_turn()
                 if answer is not None:
                     out.append(answer.octets)
@@ -204,28 +200,35 @@ class SmtpServerSession(Session):
                         connection.note_end("too many refused commands")
                         self._commands.disconnect = True
                     if connection.writable is not None:
-                        connection.write(b"".join(out))
-                        out.clear()
+                        self._flush(out)
                         await connection.wait_until_read()
                 if self._commands.disconnect and self._message is None:
-                    connection.write(b"".join(out))
+                    self._flush(out)
                     connection.note_end(reply_text(answer) if answer is not None else "the server ends it")
                     self._close()
-                    return
-            if connection.is_closing:
-                return
-            if connection.is_ending and not self.has_work():
-                out.append(replies.SHUTTING_DOWN.octets)
-                connection.end(b"".join(out), reply_text(replies.SHUTTING_DOWN))
-                return
-            if out:
-                connection.write(b"".join(out))
-            connection.read_on()
         except Exception:
             # each command keeps its own answer, so the last one is that of what failed
-            if out and not connection.is_closing:
-                connection.write(b"".join(out))
+            if not connection.is_closing:
+                self._flush(out)
             raise
+
+    def _flush(self, out: list[bytes]) -> None:
+        if out:
+            self._connection.write(b"".join(out))
+            out.clear()
+
+    def _ends_with(self, out: list[bytes]) -> bool:
+        """All that has come is answered: say so. Return True if the session is over with it."""
+        connection = self._connection
+        if connection.is_ending and not self.has_work():
+            out.append(replies.SHUTTING_DOWN.octets)
+            connection.end(b"".join(out), reply_text(replies.SHUTTING_DOWN))
+            return True
+        self._flush(out)
+        connection.read_on()
+        if self._has_ended:
+            self._close()
+        return self._has_ended
 
     def _tell_event(self, event: Event) -> None:
         text = event_text(event)
@@ -256,10 +259,8 @@ class SmtpServerSession(Session):
             self._chunks.look_at(octets)
         return None
 
-    async def _handle(self, event: DataEnd | ChunkEnd | Line | LineTooLong | BadLineEnd) -> Reply | None:
+    async def _handle(self, event: ChunkEnd | Line | LineTooLong | BadLineEnd) -> Reply | None:
         match event:
-            case DataEnd(has_nul):
-                return await self._end_of_message(replies.NUL_IN_TEXT if has_nul else None)
             case ChunkEnd():
                 return await self._end_of_chunk()
             case Line(octets):
