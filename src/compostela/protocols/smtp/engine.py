@@ -157,6 +157,10 @@ class SmtpEngine:
             self._ended = False
             return self._data_end()
         while True:
+            if self._start == len(self._buffer) and not self._arrived and self._chunk != 0:
+                # let go of what is taken: it may be a large segment
+                self._buffer, self._start = b"", 0
+                return None
             if self._chunk >= 0:
                 event = self._chunk_octets()
             else:
@@ -188,17 +192,19 @@ class SmtpEngine:
             self._skipping = self._want_line = False
             return _CHUNK_LOST if self._chunk_lost else _LINE_TOO_LONG
         self._start = end + 1
-        line = buffer[start:end]
-        if not line.endswith(b"\r") or b"\r" in line[:-1]:
+        cut = buffer.find(b"\r", start, end)
+        if cut < 0 or cut != end - 1:
             return self._break()
-        line = line[:-1]
+        line = buffer[start:cut]
         if self._want_line:
             self._want_line = False
             return Line(line)
         # split at any white space: if a tab were part of the verb, the octets after such a BDAT would be read as commands here, while
         # other servers read them as a chunk
-        verb, *rest = line.split(None, 1) or (b"",)
-        return Command(verb.upper(), rest[0].rstrip() if rest else b"")
+        words = line.split(None, 1)
+        if len(words) == 2:
+            return Command(words[0].upper(), words[1].rstrip())
+        return Command(words[0].upper() if words else b"", b"")
 
     def _skip(self) -> None:
         """The line goes on or ends here, and is thrown away."""
@@ -261,7 +267,7 @@ class SmtpEngine:
             self._start = cut
         if has_bare_line_ends(chunk):
             return self._break()
-        if b"\x00" in chunk:
+        if 0 in chunk:
             self._has_nul = True
         is_stuffed = 0 <= dot - start < len(chunk) - 2
         octets = chunk.replace(_LINE_END_AND_DOT, b"\r\n") if is_stuffed else chunk

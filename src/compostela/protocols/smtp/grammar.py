@@ -12,7 +12,8 @@ MAX_CHUNK_DIGITS = 10
 """A chunk is smaller than ten thousand million octets."""
 _FROM = re.compile(rb"FROM\s*:\s*", re.IGNORECASE)
 _TO = re.compile(rb"TO\s*:\s*", re.IGNORECASE)
-_BRACKETS = re.compile(rb'<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>')
+# written so that octets outside quotes are taken in runs, not one by one
+_BRACKETS = re.compile(rb'<([^<>"]*(?:"(?:[^"\\]|\\.)*"[^<>"]*)*)>')
 _BARE = re.compile(rb"[^\s<>]+")
 _KEYWORD = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*")
 _VALUE = re.compile(r"[^=\x00-\x20\x7f]+")
