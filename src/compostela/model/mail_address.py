@@ -37,7 +37,7 @@ class MailAddress:
     def parse(cls, text: str, default_domain: Domain | None = None) -> "MailAddress":
         """Parses an address without angle brackets. A source route is dropped (RFC 5321 §4.1.1.3); an address without a
         domain takes `default_domain`. Raises `InvalidArgument`."""
-        return _parse(text, default_domain)
+        return _parse(text, None if default_domain is None else default_domain.name)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MailAddress):
@@ -62,7 +62,7 @@ class MailAddress:
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str, default_domain: Domain | None) -> MailAddress:
+def _parse(text: str, default_domain: str | None) -> MailAddress:
     route = _ROUTE.match(text)
     start = route.end() if route else 0
     local = _QUOTED.match(text, start) or _ATOM.match(text, start)
@@ -75,7 +75,7 @@ def _parse(text: str, default_domain: Domain | None) -> MailAddress:
     if end == len(text):
         if default_domain is None:
             raise InvalidArgument("an address needs a domain")
-        return MailAddress(local_part, default_domain)
+        return MailAddress(local_part, Domain(default_domain))
     if text[end] != "@":
         raise InvalidArgument("an address must be local-part@domain")
     domain = text[end + 1 :].removesuffix(".")

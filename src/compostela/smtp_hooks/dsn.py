@@ -106,17 +106,22 @@ class DSNMessageHook(SmtpHook):
         for name in (DSN_ENVELOPE_ID, DSN_RETURN):
             if name in session.attributes:
                 mail.attributes[name] = session.attributes[name]
-        notify: dict[MailAddress, str] = {}
-        original: dict[MailAddress, str] = {}
-        for recipient, parameters in session.recipient_parameters.items():
-            if (value := _notify(parameters.get("NOTIFY") or "")) is not None:
-                notify[recipient] = value
-            if (value := _original(parameters.get("ORCPT") or "")) is not None:
-                original[recipient] = value
-        note(mail, DSN_NOTIFY, notify)
-        note(mail, DSN_ORIGINAL_RECIPIENT, original)
+        if session.recipient_parameters:
+            _note_recipients(session, mail)
         mail.attributes[DSN_ARRIVAL_DATE] = datetime.fromtimestamp(self._clock.now(), UTC)
         return DECLINED
+
+
+def _note_recipients(session: SmtpSession, mail: Mail) -> None:
+    notify: dict[MailAddress, str] = {}
+    original: dict[MailAddress, str] = {}
+    for recipient, parameters in session.recipient_parameters.items():
+        if (value := _notify(parameters.get("NOTIFY") or "")) is not None:
+            notify[recipient] = value
+        if (value := _original(parameters.get("ORCPT") or "")) is not None:
+            original[recipient] = value
+    note(mail, DSN_NOTIFY, notify)
+    note(mail, DSN_ORIGINAL_RECIPIENT, original)
 
 
 HOOKS: dict[str, type[SmtpHook]] = {

@@ -39,7 +39,7 @@ class SmtpRequireTlsMessageHook(SmtpHook):
     async def on_message(self, session: SmtpSession, mail: Mail) -> HookResult:
         if PARAMETER in session.mail_parameters:
             mail.attributes[REQUIRE_TLS] = True
-        elif _FIELD in mail.content.header.lower():
+        elif mail.content.header.lower().count(_FIELD):
             # most headers lack it, and to look for a word is much quicker than to look for a field
             values = headers.values(mail.content.header, _FIELD)
             if len(values) == 1 and values[0].lower() == b"no":

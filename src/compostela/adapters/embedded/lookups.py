@@ -15,6 +15,8 @@ from compostela.adapters.embedded.writer import Transaction
 
 T = TypeVar("T")
 
+_UNKNOWN = object()
+
 MAX_REMEMBERED = 50_000
 """Beyond it everything is forgotten: the names that a stranger asks for must not fill the memory."""
 
@@ -33,10 +35,9 @@ class Lookups:
         if mark != self._known_since or len(self._known) > MAX_REMEMBERED:
             self._known.clear()
             self._known_since = mark
-        elif key in self._known:
-            answer: T = self._known[key]
-            return answer
-        answer = self._known[key] = read()
+        answer: T = self._known.get(key, _UNKNOWN)
+        if answer is _UNKNOWN:
+            answer = self._known[key] = read()
         return answer
 
     def changing(self, job: Callable[[Transaction], T]) -> Callable[[Transaction], T]:

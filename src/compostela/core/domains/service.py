@@ -13,6 +13,8 @@ class DomainList:
         self._store = store
         self._settings = settings
         self.default_domain = settings.default_domain
+        # as texts, since those are compared in C: each mail asks several times
+        self._known = frozenset(domain.name for domain in (settings.default_domain, *settings.domains))
 
     async def add_configured(self) -> None:
         """At every start: the default domain and those of the configuration."""
@@ -21,7 +23,7 @@ class DomainList:
                 await self._store.add(domain)
 
     async def contains(self, domain: Domain) -> bool:
-        if domain == self.default_domain or domain in self._settings.domains:
+        if domain.name in self._known:
             return True  # also while the store is away
         return await self._store.contains(domain)
 

@@ -31,6 +31,7 @@ _MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "AUTH"})
 _NO_ROOM = defer(452, "4.3.1", "Insufficient system storage")
 _FAILED_FOR_NOW = defer(451, "4.3.0", "Unable to process request")
 _BODIES = frozenset({"7BIT", "8BITMIME", "BINARYMIME"})
+_REFUSALS = (HookCode.DENY, HookCode.DENYSOFT)
 
 
 class Commands:
@@ -60,7 +61,7 @@ class Commands:
 
     async def greet(self) -> Reply:
         result = await _ask(self.server.hooks.on_connect, self.session)
-        if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+        if result.code in _REFUSALS:
             self.disconnect = True
             return self._refusal(result)
         text = (
@@ -79,7 +80,7 @@ class Commands:
             return reply(501, "5.5.2", "Invalid domain name")
         self.session.reset()
         result = await _ask(self.server.hooks.on_helo, self.session, name)
-        if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+        if result.code in _REFUSALS:
             return self._refusal(result)
         self.session.helo, self.session.is_esmtp = name, extended
         first = f"{self.session.hello_name} Hello {name} [{self.session.remote_address}]"
@@ -106,7 +107,7 @@ class Commands:
     # transaction
 
     async def mail(self, argument: bytes) -> Reply:
-        settings, session = self.server.settings, self.session
+        settings, hooks, session = self.server.settings, self.server.hooks, self.session
         refused = self.refusal("MAIL")
         if refused is not None:
             return refused
@@ -133,8 +134,10 @@ class Commands:
         except StorageFull:
             return replies.STORAGE_FULL
         session.mail_parameters = parameters
-        result = await self._ask_about_mail(sender, parameters)
-        if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+        result = await (
+            self._ask_about_mail(sender, parameters) if parameters else _ask(hooks.on_mail, session, sender)
+        )
+        if result.code in _REFUSALS:
             session.reset()
             return self._refusal(result)
         session.sender_given, session.sender = True, sender
@@ -144,11 +147,11 @@ class Commands:
 
     async def _ask_about_mail(self, sender: MailAddress | None, parameters: dict[str, str | None]) -> HookResult:
         hooks = self.server.hooks
-        if parameters and hooks.mail_parameters:
+        if hooks.mail_parameters:
             for name, value in parameters.items():
                 roles = hooks.mail_parameters.get(name, ())
                 result = await _ask(roles, self.session, name, value)
-                if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+                if result.code in _REFUSALS:
                     return result
         return await _ask(hooks.on_mail, self.session, sender)
 
@@ -168,16 +171,14 @@ class Commands:
         return None
 
     async def rcpt(self, argument: bytes) -> Reply:
-        session = self.session
+        settings, hooks, session = self.server.settings, self.server.hooks, self.session
         refused = self.refusal("RCPT")
         if refused is not None:
             return refused
-        if len(session.recipients) >= self.server.settings.max_recipients:
+        if len(session.recipients) >= settings.max_recipients:
             return replies.TOO_MANY_RECIPIENTS
         try:
-            recipient, parameters = grammar.parse_rcpt(
-                argument, self.server.default_domain, self.server.settings.brackets_enforced
-            )
+            recipient, parameters = grammar.parse_rcpt(argument, self.server.default_domain, settings.brackets_enforced)
         except grammar.MissingKeyword:
             return replies.RCPT_USAGE
         except grammar.MissingBrackets:
@@ -187,14 +188,17 @@ class Commands:
         except grammar.BadParameter:
             return replies.PARAMETER_SYNTAX
         for name in parameters:
-            if name not in self.server.hooks.rcpt_parameters:
+            if name not in hooks.rcpt_parameters:
                 return replies.unknown_parameter(name)
         if not argument.isascii() and not session.is_utf8:
             return replies.RECIPIENT_NEEDS_UTF8
-        session.rcpt_parameters = parameters
-        result = await self._ask_about_rcpt(recipient, parameters)
-        session.rcpt_parameters = {}
-        if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+        if parameters:
+            session.rcpt_parameters = parameters
+            result = await self._ask_about_rcpt(recipient, parameters)
+            session.rcpt_parameters = {}
+        else:
+            result = await _ask(hooks.on_rcpt, session, session.sender, recipient)
+        if result.code in _REFUSALS:
             _log.info(
                 "recipient refused",
                 extra={"recipient": str(recipient), "ip": session.remote_address, "reply": result.text},
@@ -209,7 +213,7 @@ class Commands:
         hooks, session = self.server.hooks, self.session
         for name, value in parameters.items():
             result = await _ask(hooks.rcpt_parameters[name], session, recipient, name, value)
-            if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+            if result.code in _REFUSALS:
                 return result
         return await _ask(hooks.on_rcpt, session, session.sender, recipient)
 
@@ -261,7 +265,7 @@ class Commands:
             now = self.server.clock.now()
             mail = self._mail(now, content)
             result = await _decision(self.server.hooks.on_message, self.session, mail)
-            if result.code in (HookCode.DENY, HookCode.DENYSOFT):
+            if result.code in _REFUSALS:
                 return self._refusal(result)
         except StorageFull:
             return replies.STORAGE_FULL
@@ -271,16 +275,17 @@ class Commands:
         return mail
 
     def note_accepted(self, mail: Mail) -> None:
-        _log.info(
-            "mail accepted",
-            extra={
-                "mail": mail.name,
-                "sender": str(mail.sender or ""),
-                "recipients": len(mail.recipients),
-                "size": mail.size,
-                "ip": self.session.remote_address,
-            },
-        )
+        if _log.isEnabledFor(logging.INFO):
+            _log.info(
+                "mail accepted",
+                extra={
+                    "mail": mail.name,
+                    "sender": str(mail.sender or ""),
+                    "recipients": len(mail.recipients),
+                    "size": mail.size,
+                    "ip": self.session.remote_address,
+                },
+            )
 
     def _mail(self, now: float, content: MessageContent) -> Mail:
         session = self.session
@@ -348,6 +353,7 @@ async def _decision(hooks: Iterable[Callable[[*Asked], Awaitable[HookResult]]], 
     """Raises what a hook raises."""
     for hook in hooks:
         result = await hook(*asked)
-        if result.code is not HookCode.DECLINED:
+        # most hooks give the constant; it is the quicker comparison
+        if result is not DECLINED and result.code is not HookCode.DECLINED:
             return result
     return DECLINED
