@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         """Set when the peer has read enough; None while it reads."""
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
-        """The last one that was started; between two pieces of input it may rest."""
+        """One that rests between two pieces of input."""
         self._resting: asyncio.Future[None] | None = None
         """Done when a task that rests is to go on."""
         self._paused = False
@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol):
         self.listener.dismiss(self, self.address)
         session, self._session = self._session, _NO_SESSION
         session.lost()
-        if self._resting is not None:
+        if self._resting is not None and not self._resting.done():
             self._go_on()
 
     # what the session asks
@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run it as the session's task. Nothing runs yet."""
-        self.running = self._task = self._loop.create_task(work)
+        self.running = self._loop.create_task(work)
 
     def wake(self) -> None:
         """Start the session's work if nothing runs."""
@@ -210,16 +210,18 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Nothing runs: wake the task that rests, or start one."""
-        if self._resting is None:
+        resting, self._resting = self._resting, None
+        if resting is None or resting.done():
+            # a future that is done here was cancelled: the loop comes to its end
             self.start(self._session.work())
         else:
-            self.running = self._task
-            self._resting.set_result(None)
-            self._resting = None
+            self.running, self._task = self._task, None
+            resting.set_result(None)
 
     def rest_until_input(self) -> asyncio.Future[None]:
-        """As `rest`, for a session that is not over and works in one task for all of its time: to wake a task costs a third of a new
+        """As `rest`, for a session that is not over and works in one task for all of its time: to wake a task costs less than a new
         one. The future is done when octets have arrived or the session is over."""
+        self._task = self.running
         self.rest()
         self._resting = self._loop.create_future()
         return self._resting
