@@ -14,7 +14,8 @@ from compostela.mime.encoded_words import encode
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)", re.MULTILINE)
 _STARTS_HEADER = re.compile(rb"[!-9;-~]{1,998}[ \t]*:|>?From |\r?\n")
 _NAME = re.compile(r"[!-9;-~]+")
-_BLANK = re.compile(rb"(?:\A|\n)(\r?\n)")
+_BLANK_AT_START = re.compile(rb"\r?\n")
+_BLANK = re.compile(rb"\n\r?\n")
 _UNFOLD = re.compile(rb"\r?\n(?=[ \t])")
 MAX_LINE = 78
 _USUAL_BLOCK = 32 * 1024
@@ -42,7 +43,8 @@ def header_end(message: bytes | memoryview) -> int:
     data = bytes(message)
     if not starts_header(data, 0, len(data)):
         return 0
-    blank = _BLANK.search(data)
+    # two expressions: one that may begin in two ways is tried at each octet
+    blank = _BLANK_AT_START.match(data) or _BLANK.search(data)
     if blank is not None:
         return blank.end()
     position = 0
