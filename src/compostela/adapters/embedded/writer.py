@@ -3,6 +3,8 @@
 Jobs that wait are run as one transaction. Short jobs run on the event loop, where no thread competes for the interpreter;
 the commit, which sleeps in fsync, runs on a thread, and meanwhile the next jobs gather. The thread also runs long jobs, waits
 for a lock that another process holds, and handles failures. Loop and thread use the connection in turns, never at the same time.
+While other processes wait for the lock and the disk is quick, the loop commits by itself: the two changes of thread take longer
+than the sync, and the lock is held meanwhile.
 
 A job that fails does not fail the others of its batch: the transaction is repeated with each job in a savepoint of its own.
 Processes that share the database queue at a `WriteLock` before BEGIN IMMEDIATE, which is fair, unlike SQLite's busy
@@ -38,6 +40,14 @@ MAX_BATCH_SECONDS = 0.008
 """No further job is begun in a transaction whose jobs have taken so long."""
 
 
+CONTENDED_SECONDS = 1.0
+"""Other processes count as writers for so long after this one has found the lock taken."""
+QUICK_COMMIT_SECONDS = 0.001
+"""A disk is quick if commits take no longer on average."""
+_WEIGHT = 0.1
+"""Of the last commit in that average."""
+
+
 class Transaction:
     """What a job works with, inside the batch's transaction."""
 
@@ -69,7 +79,7 @@ class Writer:
     """Owns the writing connection. Belongs to one event loop."""
 
     def __init__(self, path: Path, reserve: Reserve, log_grew: Callable[[int], None]) -> None:
-        """`log_grew` is told on the writer's thread, after each commit, how many pages the write-ahead log holds."""
+        """`log_grew` is told on the thread that commits, after each commit, how many pages the write-ahead log holds."""
         self._connection = connect(path)
 
         def committed(_connection: apsw.Connection, _database: str, pages: int) -> int:
@@ -80,6 +90,8 @@ class Writer:
         self._lock = WriteLock(path)
         self.reserve = reserve
         self._backlog: deque[_Waiting[Any]] = deque()
+        self._contended_until = 0.0
+        self._commit_seconds = 2 * QUICK_COMMIT_SECONDS  # until it is known
         self._is_busy = False
         self._is_closed = False
         self._idle: asyncio.Event | None = None
@@ -141,6 +153,7 @@ class Writer:
         elif self._lock.try_to_take():
             self._run_jobs()
         else:
+            self._contended_until = time.monotonic() + CONTENDED_SECONDS
             self._tasks.put(self._wait_for_turn)
 
     def _run_jobs(self) -> None:
@@ -160,7 +173,14 @@ class Writer:
             is_ready = self._run_guarded(batch)
         else:
             is_ready = True
-        self._tasks.put(partial(self._commit if is_ready else self._do_alone_after_failure, batch))
+        if not is_ready:
+            self._tasks.put(partial(self._do_alone_after_failure, batch))
+        elif self._commit_seconds > QUICK_COMMIT_SECONDS or time.monotonic() > self._contended_until:
+            self._tasks.put(partial(self._commit, batch))
+        elif self._has_committed():
+            self._done(batch)
+        else:
+            self._tasks.put(partial(self._do_alone_after_failure, batch))
 
     def _done(self, batch: list[_Waiting[Any]]) -> None:
         """Wakes the waiters and goes on."""
@@ -205,13 +225,10 @@ class Writer:
             self._lock.give_back()
 
     def _commit(self, batch: list[_Waiting[Any]]) -> None:
-        try:
-            self._connection.execute("COMMIT")
-        except apsw.Error:
+        if self._has_committed():
+            self._call_loop(partial(self._done, batch))
+        else:
             self._do_alone_after_failure(batch)
-            return
-        self._lock.give_back()
-        self._call_loop(partial(self._done, batch))
 
     def _do_alone_after_failure(self, batch: list[_Waiting[Any]]) -> None:
         """One job may have filled the disk for all: each gets a transaction of its own."""
@@ -245,6 +262,17 @@ class Writer:
             waiting.error = _translated(error)
 
     # on either
+
+    def _has_committed(self) -> bool:
+        """Gives the lock back, unless the commit has failed."""
+        started = time.monotonic()
+        try:
+            self._connection.execute("COMMIT")
+        except apsw.Error:
+            return False
+        self._lock.give_back()
+        self._commit_seconds += _WEIGHT * (time.monotonic() - started - self._commit_seconds)
+        return True
 
     def _run_job(self, waiting: _Waiting[Any]) -> None:
         transaction = Transaction(self._connection)
