@@ -67,22 +67,14 @@ async def test_the_loop_commits_beside_other_writers(
     assert _count(tmp_path) == 2
 
 
-async def test_the_loop_does_not_wait_for_a_slow_disk(
-    writer: Writer, places: list[threading.Thread], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bound", ["QUICK_COMMIT_SECONDS", "CONTENDED_SECONDS"], ids=["a slow disk", "nobody of late"])
+async def test_the_thread_commits_with(
+    bound: str, writer: Writer, places: list[threading.Thread], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "QUICK_COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(module, bound, 0.0)
     await _meet_another(writer, tmp_path)
     await writer.execute(_INSERT)
     assert {place.name for place in places} == {"writer"}
-
-
-async def test_others_are_forgotten_after_a_while(
-    writer: Writer, places: list[threading.Thread], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CONTENDED_SECONDS", 0.0)
-    await _meet_another(writer, tmp_path)
-    await writer.execute(_INSERT)
-    assert places[-1].name == "writer"
 
 
 async def test_a_commit_that_fails_on_the_loop_is_done_again_on_the_thread(
