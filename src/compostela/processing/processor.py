@@ -148,8 +148,6 @@ class MailProcessors:
         here = whole.mail.state
         staying = [whole]
         is_told = _log.isEnabledFor(logging.DEBUG)
-        observer = self._observer
-        watcher = observer if observer is not None and observer.sees_all else None
         for pair, place in steps:
             going_on: list[_Part] = []
             for one in staying:
@@ -159,24 +157,9 @@ class MailProcessors:
                     if matched:
                         if is_told:
                             _tell(pair, mail, here)
-                        sender, recipients, header = mail.sender, tuple(mail.recipients), mail.content.header
-                        try:
-                            # without a coroutine in between: it would cost as much as a small mailet
-                            if watcher is None or watcher.serves(pair, mail, here):
-                                await pair.mailet.service(mail, part.run)
-                        except Exception as error:
-                            self._mailet_failed(pair, mail, here, error)
-                        finally:
-                            if observer is not None and (
-                                watcher is not None
-                                or mail.state != here
-                                or mail.content.header is not header
-                                or mail.sender is not sender
-                                or tuple(mail.recipients) != recipients
-                            ):
-                                observer.served(pair, mail, here, Before(sender, recipients, header, here))
-                    elif watcher is not None:
-                        watcher.passes_by(pair, mail, here)
+                        await self._serve(pair, mail, here, part.run)
+                    elif self._observer is not None and self._observer.sees_all:
+                        self._observer.passes_by(pair, mail, here)
                     if mail.state != here:
                         if mail.state != GHOST:
                             left.append(part)
@@ -232,11 +215,27 @@ class MailProcessors:
                 self._failed(mail, here, error, policy)
                 return []
 
-    def _mailet_failed(self, pair: Pair, mail: Mail, here: str, error: Exception) -> None:
-        if pair.on_mailet_exception is Policy.IGNORE:
-            _log.warning("a mailet failed and is ignored", exc_info=error, extra={"mail": mail.name})
-        else:
+    async def _serve(self, pair: Pair, mail: Mail, here: str, run: PipelineRun) -> None:
+        observer = self._observer
+        # no object for each step: nearly all change nothing that an observer wants to know
+        sender, recipients, header, state = mail.sender, tuple(mail.recipients), mail.content.header, mail.state
+        try:
+            if observer is None or not observer.sees_all or observer.serves(pair, mail, here):
+                await pair.mailet.service(mail, run)
+        except Exception as error:
+            if pair.on_mailet_exception is Policy.IGNORE:
+                _log.warning("a mailet failed and is ignored", exc_info=error, extra={"mail": mail.name})
+                return
             self._failed(mail, here, error, pair.on_mailet_exception)
+        finally:
+            if observer is not None and (
+                observer.sees_all
+                or mail.state != state
+                or mail.content.header is not header
+                or mail.sender is not sender
+                or tuple(mail.recipients) != recipients
+            ):
+                observer.served(pair, mail, here, Before(sender, recipients, header, state))
 
     @staticmethod
     def _failed(mail: Mail, here: str, error: Exception, policy: OnException) -> None:

@@ -40,8 +40,7 @@ class DiskSpace:
     def check_room(self, size: int, *, in_file: bool = False) -> None:
         """Raises `StorageFull` when `size` more octets, in a file of their own or in the database, would leave less than
         the reserve."""
-        if self._monotonic() - self._looked_at >= _CACHE_SECONDS:
-            self._look()
+        self._look()
         if self._free + (0 if in_file else self._reusable) - size < self._reserve:
             raise StorageFull("the disk is full")
 
@@ -52,13 +51,14 @@ class DiskSpace:
 
     def is_short(self) -> bool:
         """Whether less than the reserve is free."""
-        if self._monotonic() - self._looked_at >= _CACHE_SECONDS:
-            self._look()
+        self._look()
         return self._free < self._reserve
 
     def _look(self) -> None:
-        self._looked_at = self._monotonic()
-        self._free, self._reusable = free_bytes(self._folder), self._reusable_bytes()
+        now = self._monotonic()
+        if now - self._looked_at >= _CACHE_SECONDS:
+            self._free, self._reusable = free_bytes(self._folder), self._reusable_bytes()
+            self._looked_at = now
 
 
 class Reserve:

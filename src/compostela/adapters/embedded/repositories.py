@@ -41,6 +41,7 @@ class EmbeddedRepository:
             # what the pipeline does with an accepted mail is nothing new: it has its place, its bytes are stored
             self._blobs.take_room(mail.content)
         content, encoded = mail.content, mail_codec.encode(mail)
+        self._blobs.prepare(content.body)
 
         def job(tx: Transaction) -> str:
             if effect is not None:

@@ -173,14 +173,15 @@ class Writer:
             is_ready = self._run_guarded(batch)
         else:
             is_ready = True
-        if not is_ready:
-            self._tasks.put(partial(self._do_alone_after_failure, batch))
-        elif self._commit_seconds > QUICK_COMMIT_SECONDS or time.monotonic() > self._contended_until:
-            self._tasks.put(partial(self._commit, batch))
-        elif self._has_committed():
-            self._done(batch)
-        else:
-            self._tasks.put(partial(self._do_alone_after_failure, batch))
+        if is_ready and self._loop_commits():
+            if self._try_to_commit():
+                self._done(batch)
+                return
+            is_ready = False
+        self._tasks.put(partial(self._commit if is_ready else self._do_alone_after_failure, batch))
+
+    def _loop_commits(self) -> bool:
+        return self._commit_seconds <= QUICK_COMMIT_SECONDS and time.monotonic() <= self._contended_until
 
     def _done(self, batch: list[_Waiting[Any]]) -> None:
         """Wakes the waiters and goes on."""
@@ -225,7 +226,7 @@ class Writer:
             self._lock.give_back()
 
     def _commit(self, batch: list[_Waiting[Any]]) -> None:
-        if self._has_committed():
+        if self._try_to_commit():
             self._call_loop(partial(self._done, batch))
         else:
             self._do_alone_after_failure(batch)
@@ -263,8 +264,8 @@ class Writer:
 
     # on either
 
-    def _has_committed(self) -> bool:
-        """Gives the lock back, unless the commit has failed."""
+    def _try_to_commit(self) -> bool:
+        """Commits and gives the lock back. When the commit fails it returns False, and the lock stays with this process."""
         started = time.monotonic()
         try:
             self._connection.execute("COMMIT")

@@ -115,16 +115,28 @@ class _Plan(NamedTuple):
     needs_body: bool
 
 
-@lru_cache(maxsize=512)
 def _plan_of(items: tuple[str | BodySection, ...]) -> _Plan:
-    words = frozenset(item for item in items if isinstance(item, str))
     sections = [item for item in items if isinstance(item, BodySection)]
+    if not sections:
+        return _plan_of_words(frozenset(item for item in items if isinstance(item, str)))
     return _Plan(
-        None if sections else _LIGHT.get(words),
-        not sections and words <= _ROW_ITEMS,
-        not sections and words <= _ROW_ITEMS | _STRUCTURE_ITEMS,
-        any(not section.peek for section in sections),
-        any(map(_needs_body, sections)),
+        None,
+        is_of_rows=False,
+        is_of_notes=False,
+        sets_seen=any(not section.peek for section in sections),
+        needs_body=any(map(_needs_body, sections)),
+    )
+
+
+@lru_cache(maxsize=512)
+def _plan_of_words(words: frozenset[str]) -> _Plan:
+    """Words alone are remembered: the parser knows a dozen, while a section may be as long as a line."""
+    return _Plan(
+        _LIGHT.get(words),
+        is_of_rows=words <= _ROW_ITEMS,
+        is_of_notes=words <= _ROW_ITEMS | _STRUCTURE_ITEMS,
+        sets_seen=False,
+        needs_body=False,
     )
 
 
