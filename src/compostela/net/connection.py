@@ -33,7 +33,7 @@ class Connection(asyncio.Protocol):
     """One connection. The loop and the listener speak to it, and its session has it."""
 
     __slots__ = (
-        "_closing_since", "_connected_at", "_end", "_events", "_has_told_end", "_is_shaking_hands", "_last_activity", "_lifespan", "_log",
+        "_closing_since", "_connected_at", "_end", "_events", "_has_told_end", "_is_in_line", "_is_shaking_hands", "_last_activity", "_lifespan", "_log",
         "_loop", "_paused", "_resting", "_session", "_stuck_since", "_task", "_transport", "account", "address", "id", "is_closing",
         "is_ending", "listener", "reader", "running", "writable",
     )  # fmt: skip
@@ -62,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._resting: asyncio.Future[None] | None = None
         """Done when a task that rests is to go on."""
         self._paused = False
+        self._is_in_line = False
+        """What has arrived waits for the session's turn."""
         self._last_activity = self._connected_at = 0.0
         self._events = 0
         self._is_shaking_hands = False
@@ -156,8 +158,16 @@ class Connection(asyncio.Protocol):
         if self.reader.buffered > SHARE_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        if self.running is None:
-            self._go_on()
+        if self.running is None and not self._is_in_line:
+            if self._session.may_be_long():
+                self._is_in_line = True
+                self.listener.short_first.ask(self._begin_in_turn)
+            else:
+                self._go_on()
+
+    def _begin_in_turn(self) -> None:
+        self._is_in_line = False
+        self.wake()
 
     def eof_received(self) -> bool:
         return self._session.half_closed()

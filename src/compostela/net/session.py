@@ -55,6 +55,10 @@ class Session(ABC):
     def announce_close(self, reason: CloseReason) -> None:
         """End the session with the protocol's words for the reason. Nothing runs then."""
 
+    def may_be_long(self) -> bool:
+        """Whether what has arrived may take so long that short commands of others are to be answered first. Asked while nothing runs."""
+        return False
+
     def lost(self) -> None:
         """The connection is no more. A task that runs still ends by itself."""
 

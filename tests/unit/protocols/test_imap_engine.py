@@ -182,3 +182,25 @@ def test_after_the_login_a_search_may_have_a_large_literal() -> None:
 
 def test_a_password_is_in_no_representation() -> None:
     assert "se cret" not in repr(LOGIN)
+
+
+@pytest.mark.parametrize("line", [b"a NOOP\r\n", b"a noop\n", b"DONE\r\n", b"a LOGOUT\r\nb FETCH 1:* FLAGS\r\n"])
+def test_a_short_command_is_known_before_it_is_parsed(line: bytes) -> None:
+    engine = ImapEngine()
+    engine.receive(line)
+    assert engine.is_at_short_command
+
+
+@pytest.mark.parametrize("octets", [b"a NOOP", b"a FETCH 1 FLAGS\r\n", b"NOOP\r\n", b"a NOOP {3}\r\n", b"\r\n", b""])
+def test_all_else_may_be_long(octets: bytes) -> None:
+    engine = ImapEngine()
+    engine.receive(octets)
+    assert not engine.is_at_short_command
+
+
+def test_a_literal_that_looks_like_a_short_command_may_be_long() -> None:
+    engine = ImapEngine()
+    engine.receive(b"a APPEND INBOX {20+}\r\n")
+    drained(engine)
+    engine.receive(b"b NOOP\r\n")
+    assert not engine.is_at_short_command

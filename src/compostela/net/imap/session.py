@@ -8,17 +8,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from compostela.base.errors import NotFound, QuotaExceeded, StorageFull, TemporaryFailure
+from compostela.base.errors import StorageFull, TemporaryFailure
 from compostela.base.log import trace_id
 from compostela.base.metrics import counter
-from compostela.core.mailbox.keyword_limits import KeywordLimitReached
-from compostela.core.mailbox.rights import NoPermission
 from compostela.model.username import Username
 from compostela.net import greeting
 from compostela.net.connection import Connection
 from compostela.net.gathered_replies import GatheredReplies
 from compostela.net.imap.dispatch import execute, require
 from compostela.net.imap.mailbox_commands import path_of, target_of
+from compostela.net.imap.refusals import refusal
 from compostela.net.imap.reply import Refused, ResponseCut, Then, mailboxes_of, user_of
 from compostela.net.imap.selecting import is_fresh, leave, tell_changes
 from compostela.net.imap.server import ImapServer, ImapState
@@ -133,6 +132,9 @@ class ImapSession(Session):
 
     def has_work(self) -> bool:
         return self._append is not None
+
+    def may_be_long(self) -> bool:
+        return not self._engine.is_at_short_command
 
     @property
     def login(self) -> Username | None:
@@ -324,28 +326,10 @@ class ImapSession(Session):
             self._close(farewell)
 
     def _refuse(self, tag: bytes, name: str, error: Exception) -> None:
-        """The tagged end of a command that failed."""
-        match error:
-            case Refused():
-                self._answer(tagged(tag, error.status, f"{name} failed. {error}", error.code))
-                if self.state.login_failures >= MAX_LOGIN_FAILURES and self.state.user is None:
-                    self._close("BYE Login failed too many times.")
-            case NoPermission():
-                self._answer(tagged(tag, "NO", f"{name} failed. {error}", "NOPERM"))  # RFC 5530 §3
-            case QuotaExceeded():
-                self._answer(tagged(tag, "NO", f"{name} failed. {error}", "OVERQUOTA"))  # RFC 5530 §3
-            case KeywordLimitReached():
-                self._answer(tagged(tag, "NO", f"{name} failed. {error}", "LIMIT"))  # RFC 5530 §3
-            case NotFound():
-                self._answer(tagged(tag, "NO", f"{name} failed. Mailbox not found.", "NONEXISTENT"))
-            case StorageFull():
-                self._answer(tagged(tag, "NO", f"{name} failed. There is no room on the disk.", "UNAVAILABLE"))
-            case TemporaryFailure():
-                _log.error("a command failed for now", extra={"command": name, "error": str(error)})
-                self._answer(tagged(tag, "NO", f"{name} processing failed.", "UNAVAILABLE"))
-            case _:
-                _log.error("unexpected error in a command", exc_info=error, extra={"command": name})
-                self._answer(tagged(tag, "NO", f"{name} processing failed.", "SERVERBUG"))
+        self._answer(refusal(tag, name, error))
+        is_refused = isinstance(error, Refused)
+        if is_refused and self.state.login_failures >= MAX_LOGIN_FAILURES and self.state.user is None:
+            self._close("BYE Login failed too many times.")
 
     def _answer(self, reply: bytes) -> None:
         self.out.write(reply)

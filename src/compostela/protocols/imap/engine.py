@@ -31,6 +31,7 @@ MAX_TAG = 64
 _TAG = rb"[^\x00-\x20(){%%*\"\\+\x7f-\xff]{1,%d}" % MAX_TAG
 _HEAD = re.compile(rb"(%b) ((?:[Uu][Ii][Dd] )?[A-Za-z]{1,32})(?: |\Z)" % _TAG)
 _TAG_ALONE = re.compile(rb"(%b)(?: |\Z)" % _TAG)
+_SHORT = re.compile(rb"%b (?:NOOP|CHECK|LOGOUT|CAPABILITY|IDLE)\r?\n|DONE\r?\n" % _TAG, re.IGNORECASE)
 _LITERAL = re.compile(rb"\{([0-9]{1,20})(\+?)\}\Z")
 
 
@@ -188,6 +189,11 @@ class ImapEngine(InputBuffer):
         self._broken = True
         self._drop()
         return LineTooLong(tag)
+
+    @property
+    def is_at_short_command(self) -> bool:
+        """Whether the waiting octets begin with a line that is soon dealt with."""
+        return not self._left and _SHORT.match(self._buffer, self._at) is not None
 
     # octets
 

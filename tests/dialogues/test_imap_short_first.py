@@ -1,0 +1,51 @@
+"""A short command is answered before the long ones of other sessions, though these came first."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from compostela.testing.conversation import Conversation
+from compostela.testing.imap_session import MESSAGE, selected
+from compostela.testing.server import running
+
+SESSIONS = 8
+
+
+@pytest.mark.parametrize("short", ["NOOP", "CHECK", "CAPABILITY", "LOGOUT"])
+async def test_a_short_command_does_not_wait_for_all_long_ones(tmp_path: Path, short: str) -> None:
+    async with running(tmp_path) as server, contextlib.AsyncExitStack() as stack:
+        quick = await stack.enter_async_context(selected(server, MESSAGE))
+        others = [await stack.enter_async_context(selected(server)) for _ in range(SESSIONS)]
+        order = list[Conversation]()
+
+        async def answered(c: Conversation) -> None:
+            await c.until("x OK")
+            order.append(c)
+
+        for other in others:
+            await other.client("x FETCH 1:* FLAGS")
+        await quick.client(f"x {short}")
+        await asyncio.gather(*map(answered, (*others, quick)))
+        assert order.index(quick) < SESSIONS // 2
+
+
+async def test_all_long_commands_are_answered_while_short_ones_keep_coming(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, contextlib.AsyncExitStack() as stack:
+        quick = await stack.enter_async_context(selected(server, MESSAGE))
+        others = [await stack.enter_async_context(selected(server)) for _ in range(SESSIONS)]
+        is_over = False
+
+        async def keep_asking() -> None:
+            while not is_over:
+                await quick.client("x NOOP")
+                await quick.until("x OK")
+
+        asking = asyncio.create_task(keep_asking())
+        for other in others:
+            await other.client("y FETCH 1:* FLAGS")
+        for other in others:
+            await other.until("y OK")
+        is_over = True
+        await asking
