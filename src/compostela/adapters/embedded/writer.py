@@ -1,10 +1,11 @@
 """Group commit: all writes of a process go through one connection, and jobs that wait at the same time share one fsync.
 
-Jobs that wait are run as one transaction. Short jobs run on the event loop, where no thread competes for the interpreter;
-the commit, which sleeps in fsync, runs on a thread, and meanwhile the next jobs gather. The thread also runs long jobs, waits
-for a lock that another process holds, and handles failures. Loop and thread use the connection in turns, never at the same time.
-While other processes wait for the lock and the disk is quick, the loop commits by itself: the two changes of thread take longer
-than the sync, and the lock is held meanwhile.
+Jobs that wait are run as one transaction. It begins when no more come in a round of the event loop, or after a few milliseconds: a
+commit costs the CPU of several mails. Short jobs run on the event loop, where no thread competes for the interpreter; the commit, which
+sleeps in fsync, runs on a thread, and meanwhile the next jobs gather. The thread also runs long jobs, waits for a lock that another
+process holds, and handles failures. Loop and thread use the connection in turns, never at the same time. While other processes wait
+for the lock and the disk is quick, the loop commits by itself: the two changes of thread take longer than the sync, and the lock is
+held meanwhile.
 
 A job that fails does not fail the others of its batch: the transaction is repeated with each job in a savepoint of its own.
 Processes that share the database queue at a `WriteLock` before BEGIN IMMEDIATE, which is fair, unlike SQLite's busy
@@ -38,8 +39,10 @@ MAX_BATCH = 256
 """Jobs in one transaction."""
 MAX_BATCH_SECONDS = 0.008
 """No further job is begun in a transaction whose jobs have taken so long."""
-
-
+GATHER_SECONDS = 0.004
+"""A transaction waits for further jobs no longer than this and one round of the event loop."""
+GATHERED_JOBS = 64
+"""It waits for no more if so many are there."""
 CONTENDED_SECONDS = 1.0
 """Other processes count as writers for so long after this one has found the lock taken."""
 QUICK_COMMIT_SECONDS = 0.001
@@ -90,6 +93,9 @@ class Writer:
         self._lock = WriteLock(path)
         self.reserve = reserve
         self._backlog: deque[_Waiting[Any]] = deque()
+        self._gathered = 0
+        self._gather_until = 0.0
+        self._waits_a_quiet_round = False
         self._contended_until = 0.0
         self._commit_seconds = 2 * QUICK_COMMIT_SECONDS  # until it is known
         self._is_busy = False
@@ -117,8 +123,7 @@ class Writer:
         self._backlog.append(waiting)
         if not self._is_busy:
             self._is_busy = True
-            # what else gets ready in this round of the loop comes along
-            self._loop.call_soon(self._begin)
+            self._gather()
         return await future
 
     async def execute(
@@ -146,6 +151,25 @@ class Writer:
         self._lock.close()
 
     # on the event loop
+
+    def _gather(self) -> None:
+        """Begins a transaction when jobs no longer come in each round of the loop."""
+        self._gathered = 0
+        self._gather_until = time.monotonic() + GATHER_SECONDS
+        self._loop.call_soon(self._gather_on)
+
+    def _gather_on(self) -> None:
+        jobs, now = len(self._backlog), time.monotonic()
+        if jobs > self._gathered:
+            self._gathered, is_over = jobs, False
+            # where several write there are often more; but not while another process may take the lock meanwhile
+            self._waits_a_quiet_round = jobs > 1 and now > self._contended_until
+        else:
+            is_over, self._waits_a_quiet_round = not self._waits_a_quiet_round, False
+        if is_over or jobs >= GATHERED_JOBS or now > self._gather_until:
+            self._begin()
+        else:
+            self._loop.call_soon(self._gather_on)
 
     def _begin(self) -> None:
         if self._backlog[0].is_long:
@@ -201,7 +225,7 @@ class Writer:
                 waiting.future.set_result(waiting.result)
         if self._backlog:
             # what the waiters write next comes along
-            self._loop.call_soon(self._begin)
+            self._gather()
             return
         self._is_busy = False
         if self._idle is not None:
