@@ -36,6 +36,8 @@ class AcceptTurns:
         self._counts = memoryview(self._octets).cast("q")
         self._number = number
         self._beginning = 0
+        self.on_left: set[Callable[[], None]] = set()
+        """Called when a connection of this process has ended."""
 
     def begin(self) -> None:
         """This process accepts."""
@@ -60,6 +62,8 @@ class AcceptTurns:
     def left(self) -> None:
         if 0 < self._counts[self._number] != ABSENT:
             self._counts[self._number] -= 1
+            for callback in tuple(self.on_left):
+                callback()
 
     def is_anothers(self) -> bool:
         """Whether a process that accepts has clearly fewer connections than this."""
@@ -94,6 +98,7 @@ class SharedAcceptor:
     def close(self) -> None:
         """The socket itself stays open."""
         self._loop.remove_reader(self._bound)
+        self._turns.on_left.discard(self._look_again)
         if self._timer is not None:
             self._timer.cancel()
 
@@ -106,6 +111,7 @@ class SharedAcceptor:
         if self._turns.is_anothers():
             self._fewest = self._turns.fewest()
             self._pause(PATIENCE_SECONDS)
+            self._turns.on_left.add(self._look_again)
         else:
             self._share = 1
             self._accept(MAX_AT_ONCE, leaves=True)
@@ -114,8 +120,17 @@ class SharedAcceptor:
         self._loop.remove_reader(self._bound)
         self._timer = self._loop.call_later(seconds, self._go_on)
 
+    def _look_again(self) -> None:
+        """While a connection is left to another process: where clients come and go it may be this one's turn by now."""
+        if self._timer is not None and not self._turns.is_anothers():
+            self._timer.cancel()
+            self._timer = None
+            self._turns.on_left.discard(self._look_again)
+            self._loop.add_reader(self._bound, self._ready)
+
     def _go_on(self) -> None:
         self._timer = None
+        self._turns.on_left.discard(self._look_again)
         self._loop.add_reader(self._bound, self._ready)
         if not self._turns.is_anothers() or self._turns.fewest() > self._fewest:
             # the other process is at work

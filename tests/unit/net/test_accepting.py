@@ -102,6 +102,21 @@ async def test_a_dead_process_is_not_waited_for(processes: Processes) -> None:
     assert not processes.turns[0].is_anothers()
 
 
+async def test_a_process_whose_connection_ends_looks_again_at_once(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compostela.net.accepting.PATIENCE_SECONDS", 3600.0)
+    processes.accept(0)
+    processes.turns[1].begin()  # it never looks at the socket
+    processes.turns[0].entered()
+    waiting = asyncio.create_task(processes.connect())
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    processes.turns[0].left()
+    await waiting
+    assert processes.taken == [processes.turns[0]]
+
+
 async def test_the_process_with_fewer_connections_takes_the_next(processes: Processes) -> None:
     for index in (0, 1):
         processes.accept(index)
