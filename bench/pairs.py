@@ -3,8 +3,11 @@
 Both servers run all the while, each as its own process on its own ports and data folder. They get the same short bursts of work in
 turn, in an order that changes each time, and the CPU of a server is read from its own clock right before and after a burst. In a
 burst the server has one core and the load has the others; which core that is changes, and is the same for both. So a busy neighbour
-meets both alike: two servers that each stay on a core of their own differ by up to a half when one core is slower. A pair is `--rounds` such bursts of each, of which the lower quartile counts: a neighbour only adds. A
-figure is the median of the pairs' ratios.
+meets both alike: two servers that each stay on a core of their own differ by up to a half when one core is slower. A pair is
+`--rounds` such bursts of each, of which the lower quartile counts: a neighbour only adds. A figure is the median of the pairs' ratios.
+
+A short burst finds caches cold, and ends before commits are shared as they are in a busy server. The measures under load have bursts
+of a second, from twice the connections, and a third of the rounds.
 Each checkout needs its `.venv` (`make setup`)."""
 
 import argparse
@@ -34,6 +37,7 @@ from bench.smtp_load import SmtpClient
 
 SMALL, LARGE = 4 * 1024, 100 * 1024
 CONNECTIONS = 10
+LOAD_CONNECTIONS = 20
 MIX_CONNECTIONS = 5
 MESSAGES = 1000
 """In the mailbox of the IMAP commands."""
@@ -98,22 +102,22 @@ class Burst:
 Work = Callable[[Side], Awaitable[tuple[int, list[float]]]]
 
 
-async def _mails(port: int, count: int, size: int) -> list[float]:
+async def _mails(port: int, count: int, size: int, connections: int) -> list[float]:
     source, users = Source(size, f"pairs-{time.time_ns()}"), cycle(SMTP_USERS)
     loop = asyncio.get_running_loop()
     clients = []
-    for _ in range(CONNECTIONS):
+    for _ in range(connections):
         _, client = await loop.create_connection(
-            lambda: SmtpClient(source, lambda: next(users), count // CONNECTIONS, 0.0), "127.0.0.1", port
+            lambda: SmtpClient(source, lambda: next(users), count // connections, 0.0), "127.0.0.1", port
         )
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))
     return [latency for client in clients for latency in client.latencies]
 
 
-def _delivered(count: int, size: int = SMALL) -> Work:
+def _delivered(count: int, size: int = SMALL, connections: int = CONNECTIONS) -> Work:
     async def work(side: Side) -> tuple[int, list[float]]:
-        latencies = await _mails(side.delivering.smtp, count, size)
+        latencies = await _mails(side.delivering.smtp, count, size, connections)
         side.sent += len(latencies)
         await side.until_delivered()
         return len(latencies), latencies
@@ -121,9 +125,9 @@ def _delivered(count: int, size: int = SMALL) -> Work:
     return work
 
 
-def _accepted(count: int, size: int = SMALL) -> Work:
+def _accepted(count: int, size: int = SMALL, connections: int = CONNECTIONS) -> Work:
     async def work(side: Side) -> tuple[int, list[float]]:
-        latencies = await _mails(side.accepting.smtp_only, count, size)
+        latencies = await _mails(side.accepting.smtp_only, count, size, connections)
         return len(latencies), latencies
 
     return work
@@ -144,11 +148,11 @@ def _commands(lines: Sequence[bytes], count: int) -> Work:
     return work
 
 
-def _mix(count: int) -> Work:
+def _mix(count: int, connections: int = MIX_CONNECTIONS) -> Work:
     """Whole sessions, `count` on each of a few connections at once: what `imap_load` does, all on one user's mailboxes."""
 
     async def work(side: Side) -> tuple[int, list[float]]:
-        users = (READER,) * MIX_CONNECTIONS
+        users = (READER,) * connections
         latencies = await imap_load.sessions(side.delivering.imap, users, count, MESSAGES)
         merged = [one for each in latencies.values() for one in each]
         return len(merged), merged
@@ -203,6 +207,8 @@ class Measure:
     limit: float = 1.03
     p50_limit: float = 0.0
     p99_limit: float = 0.0
+    is_load: bool = False
+    """Of long bursts."""
 
 
 MEASURES = {
@@ -210,7 +216,28 @@ MEASURES = {
     "accept": Measure("a mail, until 250", _accepted(100), lambda side: side.accepting, p99_limit=1.1),
     "large-mail": Measure("a mail of 100 KiB, from accept to visible", _delivered(40, LARGE)),
     "large": Measure("a mail of 100 KiB, until 250", _accepted(40, LARGE), lambda side: side.accepting),
+    "mail-load": Measure(
+        "a mail under load, from accept to visible", _delivered(2000, SMALL, LOAD_CONNECTIONS), is_load=True
+    ),
+    "accept-load": Measure(
+        "a mail under load, until 250",
+        _accepted(2000, SMALL, LOAD_CONNECTIONS),
+        lambda side: side.accepting,
+        is_load=True,
+    ),
+    "large-mail-load": Measure(
+        "a mail of 100 KiB under load, from accept to visible",
+        _delivered(600, LARGE, LOAD_CONNECTIONS),
+        is_load=True,
+    ),
+    "large-load": Measure(
+        "a mail of 100 KiB under load, until 250",
+        _accepted(600, LARGE, LOAD_CONNECTIONS),
+        lambda side: side.accepting,
+        is_load=True,
+    ),
     "imap": Measure("an IMAP command of the mix", _mix(4)),
+    "imap-load": Measure("an IMAP command of the mix under load", _mix(40, 2 * MIX_CONNECTIONS), is_load=True),
     "store": Measure("STORE of one flag", _stores(100)),
     "select": Measure("SELECT of 1,000 messages", _commands([b"SELECT INBOX"], 100), limit=1.0),
     "status": Measure("STATUS", _commands([b"STATUS INBOX (MESSAGES UNSEEN UIDNEXT)"], 300), limit=1.0),
@@ -302,7 +329,8 @@ async def _measure(sides: Sequence[Side], names: Sequence[str], pairs: int, roun
         for number in range(WARM_UP_BURSTS):
             for side in sides:
                 await _burst(measure, side, number)
-        rows += _rows(measure, [await _pair(measure, sides, rounds) for _ in range(pairs)])
+        bursts = max(1, rounds // 3) if measure.is_load else rounds
+        rows += _rows(measure, [await _pair(measure, sides, bursts) for _ in range(pairs)])
     return rows
 
 
