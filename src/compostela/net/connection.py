@@ -165,6 +165,11 @@ class Connection(asyncio.Protocol):
             else:
                 self._go_on()
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the session does something, or is about to."""
+        return self.running is not None or self._is_in_line
+
     def _begin_in_turn(self) -> None:
         self._is_in_line = False
         self.wake()

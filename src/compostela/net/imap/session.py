@@ -75,7 +75,7 @@ class ImapSession(Session):
     log = logging.getLogger("compostela.net.imap")
 
     __slots__ = (
-        "_append", "_connection", "_engine", "_faults", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_is_told", "_line_taker", "_message", "_tag", "_woken",
+        "_append", "_connection", "_engine", "_faults", "_has_ended", "_idle_retry", "_idle_retry_seconds", "_idle_tag", "_idle_told_at", "_is_told", "_line_taker", "_message", "_tag", "_woken",
         "out", "server", "state", "tls",
     )  # fmt: skip
 
@@ -97,6 +97,7 @@ class ImapSession(Session):
         self._woken = False
         self._is_told = False  # whether the log tells of every command of this round of work
         self._faults = 0
+        self._has_ended = False
 
     # what the connection asks
 
@@ -132,6 +133,11 @@ class ImapSession(Session):
 
     def has_work(self) -> bool:
         return self._append is not None
+
+    def half_closed(self) -> bool:
+        """A client that has no more to say and waits for its answers gets them. TLS has no such half of an end."""
+        self._has_ended = self._connection.is_at_work and not self.tls
+        return self._has_ended
 
     def may_be_long(self) -> bool:
         return not self._engine.is_at_short_command
@@ -188,6 +194,9 @@ class ImapSession(Session):
                     await out.drain()
             if connection.is_ending and not self.has_work():
                 self._close(SHUTTING_DOWN)
+            if self._has_ended:
+                connection.note_end("the client has no more to say")
+                self._close("")
             out.flush()
             connection.read_on()
         except Exception:
