@@ -12,6 +12,7 @@ from typing import cast
 from compostela.base.ids import new_trace_id
 from compostela.core.connections.model import Channel
 from compostela.model.username import Username
+from compostela.net.first_step import FirstStep
 from compostela.net.listeners import Listener
 from compostela.net.session import CloseReason, Engine, Session
 from compostela.net.tls.channel import TlsChannel, channel_of
@@ -33,7 +34,7 @@ class Connection(asyncio.Protocol):
     """One connection. The loop and the listener speak to it, and its session has it."""
 
     __slots__ = (
-        "_closing_since", "_connected_at", "_end", "_events", "_has_told_end", "_is_in_line", "_is_shaking_hands", "_last_activity", "_lifespan", "_log",
+        "_closing_since", "_connected_at", "_end", "_events", "_has_told_end", "_is_shaking_hands", "_last_activity", "_lifespan", "_log",
         "_loop", "_paused", "_resting", "_session", "_stuck_since", "_task", "_transport", "account", "address", "id", "is_closing",
         "is_ending", "listener", "reader", "running", "writable",
     )  # fmt: skip
@@ -52,18 +53,16 @@ class Connection(asyncio.Protocol):
         """The session is over: nothing more is read or answered."""
         self.is_ending = False
         """The server stops: the session ends when nothing is in flight."""
-        self.running: asyncio.Task[None] | None = None
+        self.running: asyncio.Task[None] | FirstStep | None = None
         """What the session does at this moment; None while it rests."""
         self.writable: asyncio.Event | None = None
         """Set when the peer has read enough; None while it reads."""
         self._loop = asyncio.get_running_loop()
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | FirstStep | None = None
         """One that rests between two pieces of input."""
         self._resting: asyncio.Future[None] | None = None
         """Done when a task that rests is to go on."""
         self._paused = False
-        self._is_in_line = False
-        """What has arrived waits for the session's turn."""
         self._last_activity = self._connected_at = 0.0
         self._events = 0
         self._is_shaking_hands = False
@@ -158,21 +157,17 @@ class Connection(asyncio.Protocol):
         if self.reader.buffered > SHARE_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        if self.running is None and not self._is_in_line:
-            if self._session.may_be_long():
-                self._is_in_line = True
-                self.listener.short_first.ask(self._begin_in_turn)
+        if self.running is None:
+            if self._session.is_short():
+                self._do_at_once()
             else:
                 self._go_on()
 
-    @property
-    def is_at_work(self) -> bool:
-        """Whether the session does something, or is about to."""
-        return self.running is not None or self._is_in_line
-
-    def _begin_in_turn(self) -> None:
-        self._is_in_line = False
-        self.wake()
+    def _do_at_once(self) -> None:
+        step = self.running = FirstStep(self._loop)
+        task = step.begin_at_once(self._session.work())
+        if self.running is step:  # the work waits and has not come to `rest`
+            self.running = task
 
     def eof_received(self) -> bool:
         return self._session.half_closed()

@@ -17,7 +17,6 @@ from compostela.net.admission import Admission, AdmittedConnection
 from compostela.net.fair_scheduler import FairScheduler
 from compostela.net.listening_sockets import ListeningSockets
 from compostela.net.settings import ServerSettings
-from compostela.net.short_first import ShortFirst
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +87,6 @@ class Listener:
         self._open: set[OpenConnection] = set()
         self._waiting: dict[Admission, str | None] = {}
         self.scheduler = FairScheduler()
-        self.short_first = ShortFirst()
         self.events_seen = 0
         """Commands and pieces of messages that its sessions have dealt with."""
         self._timer: asyncio.TimerHandle | None = None

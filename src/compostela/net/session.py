@@ -55,8 +55,9 @@ class Session(ABC):
     def announce_close(self, reason: CloseReason) -> None:
         """End the session with the protocol's words for the reason. Nothing runs then."""
 
-    def may_be_long(self) -> bool:
-        """Whether what has arrived may take so long that short commands of others are to be answered first. Asked while nothing runs."""
+    def is_short(self) -> bool:
+        """Whether work on what has arrived is so short that it is done at once. All else begins in the next round of the event loop, after
+        the short work of all sessions. Asked while nothing runs. Code that is not ours must not run in short work (`net.first_step`)."""
         return False
 
     def lost(self) -> None:

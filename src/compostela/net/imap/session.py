@@ -136,11 +136,11 @@ class ImapSession(Session):
 
     def half_closed(self) -> bool:
         """A client that has no more to say and waits for its answers gets them. TLS has no such half of an end."""
-        self._has_ended = self._connection.is_at_work and not self.tls
+        self._has_ended = self._connection.running is not None and not self.tls
         return self._has_ended
 
-    def may_be_long(self) -> bool:
-        return not self._engine.is_at_short_command
+    def is_short(self) -> bool:
+        return self._engine.is_at_short_command
 
     @property
     def login(self) -> Username | None:
