@@ -49,3 +49,16 @@ async def test_all_long_commands_are_answered_while_short_ones_keep_coming(tmp_p
             await other.until("y OK")
         is_over = True
         await asking
+
+
+async def test_commands_that_come_in_one_piece_with_a_short_one_are_answered_in_order(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, selected(server, MESSAGE) as c:
+        # the APPEND waits for its commit, so what the short command began goes on as a task
+        await c.client(
+            f"a NOOP\r\nb APPEND INBOX {{{len(MESSAGE)}+}}\r\n{MESSAGE}\r\nc FETCH 1:* FLAGS\r\nd CHECK\r\ne LOGOUT"
+        )
+        heard = await c.until("e OK")
+        await c.closed()
+        tagged = [line[:4] for line in heard if not line.startswith("* ")]
+        assert tagged == ["a OK", "b OK", "c OK", "d OK", "e OK"]
+        assert "* 2 FETCH" in "\n".join(heard)
