@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from compostela.core.mailbox.view import Difference, MailboxView
 from compostela.testing.conversation import Conversation
 from compostela.testing.imap_session import MESSAGE, selected
 from compostela.testing.server import running
@@ -53,7 +54,6 @@ async def test_all_long_commands_are_answered_while_short_ones_keep_coming(tmp_p
 
 async def test_commands_that_come_in_one_piece_with_a_short_one_are_answered_in_order(tmp_path: Path) -> None:
     async with running(tmp_path) as server, selected(server, MESSAGE) as c:
-        # the APPEND waits for its commit, so what the short command began goes on as a task
         await c.client(
             f"a NOOP\r\nb APPEND INBOX {{{len(MESSAGE)}+}}\r\n{MESSAGE}\r\nc FETCH 1:* FLAGS\r\nd CHECK\r\ne LOGOUT"
         )
@@ -62,3 +62,24 @@ async def test_commands_that_come_in_one_piece_with_a_short_one_are_answered_in_
         tagged = [line[:4] for line in heard if not line.startswith("* ")]
         assert tagged == ["a OK", "b OK", "c OK", "d OK", "e OK"]
         assert "* 2 FETCH" in "\n".join(heard)
+
+
+async def test_a_short_command_may_have_to_wait_for_its_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    update = MailboxView.update
+
+    async def slow(self: MailboxView, now: float, *, may_expunge: bool) -> Difference:
+        async with asyncio.timeout(10):
+            await asyncio.sleep(0.01)
+        return await update(self, now, may_expunge=may_expunge)
+
+    monkeypatch.setattr(MailboxView, "update", slow)
+    async with running(tmp_path) as server, selected(server, MESSAGE) as c, selected(server, MESSAGE) as d:
+        for tag in "abc":
+            await c.client(f"{tag} NOOP")
+            await d.client(f"{tag} NOOP", f"{tag}{tag} FETCH 1 FLAGS")
+            await c.until(f"{tag} OK")
+            await d.until(f"{tag} OK")
+            await d.until(f"{tag}{tag} OK")
+        await c.client("d LOGOUT")
+        await c.until("d OK")
+        await c.closed()

@@ -192,8 +192,8 @@ class ImapEngine(InputBuffer):
 
     @property
     def is_at_short_command(self) -> bool:
-        """Whether the waiting octets begin with a line that is soon dealt with."""
-        return not self._left and _SHORT.match(self._buffer, self._at) is not None
+        """Whether one line waits, the whole of a command that is soon dealt with, and nothing more."""
+        return not self._left and not self._pieces and _SHORT.fullmatch(self._buffer, self._at) is not None
 
     # octets
 
