@@ -201,17 +201,10 @@ def test_all_else_may_be_long(octets: bytes) -> None:
     assert not engine.is_at_short_command
 
 
-def test_a_literal_that_looks_like_a_short_command_may_be_long() -> None:
+@pytest.mark.parametrize("octets", [b"a APPEND INBOX {20+}\r\n", b"a LOGIN bob {3+}\r\nabc"])
+def test_what_looks_like_a_short_command_amid_another_may_be_long(octets: bytes) -> None:
     engine = ImapEngine()
-    engine.receive(b"a APPEND INBOX {20+}\r\n")
-    drained(engine)
-    engine.receive(b"b NOOP\r\n")
-    assert not engine.is_at_short_command
-
-
-def test_what_follows_a_literal_is_no_short_command() -> None:
-    engine = ImapEngine()
-    engine.receive(b"a LOGIN bob {3+}\r\nabc")
+    engine.receive(octets)
     drained(engine)
     engine.receive(b"b NOOP\r\n")
     assert not engine.is_at_short_command
