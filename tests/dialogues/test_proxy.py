@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ssl
 import struct
 import subprocess
 from collections.abc import AsyncIterator
@@ -16,6 +15,8 @@ from compostela.testing.conversation import Conversation, conversation
 from compostela.testing.server import BOB, Server, running
 from compostela.testing.waiting import eventually
 from tests.dialogues.processing import idle, messages
+from tests.dialogues.tls_by_hand import TlsByHand
+from tests.dialogues.tls_server import client_context
 from tests.programs import needs
 
 KEYS = "<privateKey>file://var/tls/key.pem</privateKey><certificates>file://var/tls/certificate.pem</certificates>"
@@ -134,53 +135,11 @@ async def nothing_else_is_let_in(server: Server) -> None:
         await waiting.server("220 ")
 
 
-def client_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
-class Memory:
-    """TLS by hand, so that the header and the first octets of the handshake can go in one write."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = client_context().wrap_bio(self._in, self._out, server_hostname="mail.example.org")
-
-    async def shake_hands(self, header: bytes) -> None:
-        first = header
-        while True:
-            try:
-                self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                self._writer.write(first + self._out.read())
-                first = b""
-                octets = await self._reader.read(65536)
-                assert octets
-                self._in.write(octets)
-            else:
-                return
-
-    async def say(self, text: bytes) -> bytes:
-        """Writes, and gives what comes next."""
-        if text:
-            self._tls.write(text)
-        self._writer.write(self._out.read())
-        while True:
-            try:
-                return self._tls.read(65536)
-            except ssl.SSLWantReadError:
-                octets = await self._reader.read(65536)
-                assert octets
-                self._in.write(octets)
-
-
 async def header_and_handshake(folder: Path) -> None:
     async with proxied(folder) as server:
         for together in (True, False):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.ports["implicit"])
-            tls = Memory(reader, writer)
+            tls = TlsByHand(reader, writer)
             header = version_2("192.0.2.9")
             if not together:
                 writer.write(header)

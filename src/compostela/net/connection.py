@@ -158,7 +158,8 @@ class Connection(asyncio.Protocol):
             self._paused = True
             self._transport.pause_reading()
         if self.running is None:
-            if self._session.is_short():
+            # within a task it begins as one: the handshake's task brings what came with its end
+            if self._session.is_short() and asyncio.current_task(self._loop) is None:
                 self._do_at_once()
             else:
                 self._go_on()

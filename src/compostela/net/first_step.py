@@ -36,6 +36,8 @@ class FirstStep:
             return None
         finally:
             asyncio.tasks._leave_task(self._loop, itself)
+        if awaited is not None:
+            awaited._asyncio_future_blocking = False  # as a task does at once: others may await the same future
         rest = _go_on(work, awaited)
         context.run(rest.send, None)
         self._task = self._loop.create_task(rest, context=context)
@@ -56,25 +58,28 @@ class FirstStep:
         return self._task is not None and self._task.cancel(msg)
 
 
-async def _go_on(work: Coroutine[Any, Any, None], awaited: object) -> None:
+async def _go_on(work: Coroutine[Any, Any, None], awaited: Any) -> None:
     await _rest(work, awaited)
 
 
 @types.coroutine
-def _rest(work: Coroutine[Any, Any, None], awaited: object) -> Generator[Any, Any, None]:
-    """Awaits what the first step began to wait for, and then the rest of the work. It is begun before the task is (with None, which
-    nobody takes), so that a task that is cancelled before its first round cancels the work too."""
-    given: object = None
+def _rest(work: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+    """Awaits what the first step began to wait for, a future or None, and then the rest of the work. It is begun before the task is (with
+    None, which nobody takes), so that a task that is cancelled before its first round cancels the work too."""
+    given = None
     while True:
         try:
             yield given
         except BaseException as error:  # also a cancellation: the work says what follows from it
-            try:
-                given = awaited = work.throw(error)
-            except StopIteration:
-                return
-        else:
-            if given is awaited:
-                break
-            given = awaited
+            is_early = given is not awaited and isinstance(error, asyncio.CancelledError)
+            if not (is_early and awaited.cancel()):
+                try:
+                    given = awaited = work.throw(error)
+                except StopIteration:
+                    return
+                continue
+        if given is awaited:
+            break
+        given = awaited
+        given._asyncio_future_blocking = True  # the sign by which a task knows what it is to wait for
     yield from work.__await__()

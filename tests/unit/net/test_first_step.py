@@ -2,34 +2,46 @@
 
 import asyncio
 import contextvars
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import pytest
 
 from compostela.net.first_step import FirstStep
 
+T = TypeVar("T")
 _name = contextvars.ContextVar("name", default="outside")
 
 
-async def _begin(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-    """As the event loop calls `data_received`: outside of all tasks."""
+async def _called(function: Callable[[], T]) -> T:
+    """The event loop calls it, as it calls `data_received`: outside of all tasks."""
     loop = asyncio.get_running_loop()
-    begun: asyncio.Future[asyncio.Task[None] | None] = loop.create_future()
+    result: asyncio.Future[T] = loop.create_future()
 
     def call() -> None:
         try:
-            begun.set_result(FirstStep(loop).begin_at_once(work))
+            result.set_result(function())
         except ValueError as error:
-            begun.set_exception(error)
+            result.set_exception(error)
 
     loop.call_soon(call)
-    return await begun
+    return await result
 
 
-async def _begin_waiting(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    task = await _begin(work)
+def _begun(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    return FirstStep(asyncio.get_running_loop()).begin_at_once(work)
+
+
+def _waiting(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    task = _begun(work)
     assert task is not None
+    return task
+
+
+def _cancelled(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """It has not begun."""
+    task = _waiting(work)
+    assert task.cancel()
     return task
 
 
@@ -40,7 +52,7 @@ async def test_work_that_waits_for_nothing_is_over_at_once_and_has_no_task() -> 
         done.append(type(asyncio.current_task()))
 
     before = asyncio.all_tasks()
-    assert await _begin(work()) is None
+    assert await _called(lambda: _begun(work())) is None
     assert done == [FirstStep]
     assert asyncio.all_tasks() == before
 
@@ -50,7 +62,7 @@ async def test_an_error_of_the_first_step_is_raised_to_the_caller() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await _begin(work())
+        await _called(lambda: _begun(work()))
     assert asyncio.current_task() is not None
 
 
@@ -62,7 +74,7 @@ async def test_work_that_waits_goes_on_as_a_task_with_the_result() -> None:
         told.append(await first)
         told.append(await second)
 
-    task = await _begin_waiting(work())
+    task = await _called(lambda: _waiting(work()))
     first.set_result("first")
     await asyncio.sleep(0)
     second.set_result("second")
@@ -77,7 +89,7 @@ async def test_what_is_done_before_the_task_has_begun_is_not_missed() -> None:
         await asyncio.sleep(0)
         told.append(await asyncio.to_thread(lambda: "thread"))
 
-    await (await _begin_waiting(work()))
+    await (await _called(lambda: _waiting(work())))
     assert told == ["thread"]
 
 
@@ -93,14 +105,16 @@ async def test_an_error_that_is_waited_for_reaches_the_work() -> None:
         await asyncio.sleep(0)
         told.append("after")
 
-    task = await _begin_waiting(work())
+    task = await _called(lambda: _waiting(work()))
     broken.set_exception(ValueError("no"))
     await task
     assert told == ["no", "after"]
 
 
-@pytest.mark.parametrize("rounds", [0, 3])
-async def test_a_cancelled_task_cancels_the_work(rounds: int) -> None:
+@pytest.mark.parametrize("begin", [_waiting, _cancelled])
+async def test_a_cancelled_task_cancels_the_work(
+    begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+) -> None:
     told = []
 
     async def work() -> None:
@@ -112,13 +126,36 @@ async def test_a_cancelled_task_cancels_the_work(rounds: int) -> None:
             told.append("tidied up")
             raise
 
-    task = await _begin_waiting(work())
-    for _ in range(rounds):
-        await asyncio.sleep(0)
+    task = await _called(lambda: begin(work()))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert told == ["cancelled", "tidied up"]
+
+
+async def test_a_task_cancelled_before_its_first_round_cancels_what_the_work_awaits() -> None:
+    inner = asyncio.create_task(asyncio.sleep(60))
+
+    async def work() -> None:
+        await inner
+
+    task = await _called(lambda: _cancelled(work()))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert inner.cancelled()
+
+
+async def test_others_may_await_the_same_future() -> None:
+    shared = asyncio.get_running_loop().create_future()
+    told = []
+
+    async def work() -> None:
+        told.append(await shared)
+
+    tasks = await _called(lambda: [_waiting(work()), _waiting(work()), asyncio.create_task(work())])
+    shared.set_result("done")
+    await asyncio.gather(*tasks)
+    assert told == ["done"] * 3
 
 
 async def test_a_time_limit_that_begins_in_the_first_step_ends_the_waiting() -> None:
@@ -136,7 +173,7 @@ async def test_a_time_limit_that_begins_in_the_first_step_ends_the_waiting() -> 
         assert task is not None
         told.append(str(task.cancelling()))
 
-    await (await _begin_waiting(work()))
+    await (await _called(lambda: _waiting(work())))
     assert told == ["time is over", "0"]
 
 
@@ -154,7 +191,7 @@ async def test_a_group_of_tasks_may_begin_in_the_first_step() -> None:
         except* ValueError:
             told.append("failed")
 
-    await (await _begin_waiting(work()))
+    await (await _called(lambda: _waiting(work())))
     assert told == ["failed"]
 
 
