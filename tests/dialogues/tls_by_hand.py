@@ -1,4 +1,4 @@
-"""TLS whose octets are written by the test."""
+"""A TLS client for tests that decide which octets are sent together."""
 
 import asyncio
 import ssl
@@ -7,7 +7,7 @@ from tests.dialogues.tls_server import client_context
 
 
 class TlsByHand:
-    """A client decides which octets of handshake and dialogue go in one write."""
+    """A TLS client without a TLS transport: the handshake and the first command can share one write."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -15,7 +15,7 @@ class TlsByHand:
         self._tls = client_context().wrap_bio(self._in, self._out, server_hostname="mail.example.org")
 
     async def shake_hands(self, header: bytes = b"") -> None:
-        """The header goes before the first octets. The last ones wait for what is said first."""
+        """Send `header` with the first octets of the handshake. The last octets are sent by the first call of `say`."""
         first = header
         while True:
             try:
@@ -30,7 +30,7 @@ class TlsByHand:
                 return
 
     async def say(self, text: bytes) -> bytes:
-        """Writes, and gives what comes next."""
+        """Send `text`, and return the next octets that the server sends."""
         if text:
             self._tls.write(text)
         self._writer.write(self._out.read())

@@ -158,8 +158,7 @@ class Connection(asyncio.Protocol):
             self._paused = True
             self._transport.pause_reading()
         if self.running is None:
-            # within a task it begins as one: the handshake's task brings what came with its end
-            if self._session.is_short() and asyncio.current_task(self._loop) is None:
+            if self._session.is_short():
                 self._do_at_once()
             else:
                 self._go_on()
@@ -167,7 +166,7 @@ class Connection(asyncio.Protocol):
     def _do_at_once(self) -> None:
         step = self.running = FirstStep(self._loop)
         task = step.begin_at_once(self._session.work())
-        if self.running is step:  # the work waits and has not come to `rest`
+        if self.running is step:  # otherwise the session has called `rest` already
             self.running = task
 
     def eof_received(self) -> bool:

@@ -1,11 +1,11 @@
-"""Work that begins without a task.
+"""Run the first step of a coroutine at once, and create a task only if it has to wait.
 
-What runs as a task begins in the next round of the event loop, after all that is ready by then. The first step of `begin_at_once` runs
-inside the call instead: work that waits for nothing is over when the call returns, and no task is made for it.
+A task starts in the next round of the event loop, after everything that is ready by then. `FirstStep.begin_at_once` runs a coroutine
+inside the call, up to its first wait. No task is created for a coroutine that never waits.
 
-Python has eager tasks from 3.12 on; they make the task all the same. Here code that asks for the current task while the first step runs
-gets a stand-in, so `asyncio.timeout` and `asyncio.TaskGroup` work. Code that compares tasks by identity does not (anyio): so this is for
-our own work, and not for hooks.
+Python 3.12 has eager tasks, but creates a task in every case. During the first step `asyncio.current_task()` returns the `FirstStep`.
+This is enough for `asyncio.timeout` and `asyncio.TaskGroup`, but not for libraries that compare tasks by identity, such as anyio. So do
+not run hooks or other third-party code this way.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, cast
 
 
 class FirstStep:
-    """Stands for a task that is made when the work has to wait."""
+    """The current task of a coroutine during its first step. Later calls are passed on to the task that continues it."""
 
     __slots__ = ("__weakref__", "_loop", "_task")
 
@@ -25,11 +25,15 @@ class FirstStep:
         self._task: asyncio.Task[None] | None = None
 
     def begin_at_once(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Runs `work` until it waits, in a copy of this context, and returns the task that goes on with it; None if it is over. Not to be
-        called within a task. What `work` raises in its first step is raised here."""
+        """Run `work` up to its first wait, in a copy of the current context. Return the task that continues it, or None if `work` has
+        finished. Raises the exceptions of the first step. If a task is running, asyncio allows no second one inside it: then `work`
+        becomes an ordinary task."""
+        if asyncio.current_task(self._loop) is not None:
+            self._task = self._loop.create_task(work)
+            return self._task
         context = contextvars.copy_context()
         itself = cast("asyncio.Task[None]", self)
-        asyncio.tasks._enter_task(self._loop, itself)  # documented for those who write tasks of their own
+        asyncio.tasks._enter_task(self._loop, itself)  # asyncio documents it for custom task classes
         try:
             awaited = context.run(work.send, None)
         except StopIteration:
@@ -37,13 +41,13 @@ class FirstStep:
         finally:
             asyncio.tasks._leave_task(self._loop, itself)
         if awaited is not None:
-            awaited._asyncio_future_blocking = False  # as a task does at once: others may await the same future
+            awaited._asyncio_future_blocking = False  # asyncio.Task resets it too, so that others can await this future
         rest = _go_on(work, awaited)
         context.run(rest.send, None)
         self._task = self._loop.create_task(rest, context=context)
         return self._task
 
-    # what asyncio.timeout and asyncio.TaskGroup ask of the task that they began in
+    # the methods of a task that asyncio.timeout and asyncio.TaskGroup call
 
     def done(self) -> bool:
         return self._task is not None and self._task.done()
@@ -64,13 +68,15 @@ async def _go_on(work: Coroutine[Any, Any, None], awaited: Any) -> None:
 
 @types.coroutine
 def _rest(work: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
-    """Awaits what the first step began to wait for, a future or None, and then the rest of the work. It is begun before the task is (with
-    None, which nobody takes), so that a task that is cancelled before its first round cancels the work too."""
+    """Wait for `awaited`, the future or None at which the first step stopped, then continue `work`.
+
+    The caller runs this generator to its first `yield` before it creates the task. If the task is then cancelled before its first round,
+    asyncio raises the CancelledError at that `yield`, so the handler below passes it on to `work`."""
     given = None
     while True:
         try:
             yield given
-        except BaseException as error:  # also a cancellation: the work says what follows from it
+        except BaseException as error:  # CancelledError too: `work` decides what to do about it
             is_early = given is not awaited and isinstance(error, asyncio.CancelledError)
             if not (is_early and awaited.cancel()):
                 try:
@@ -81,5 +87,5 @@ def _rest(work: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, 
         if given is awaited:
             break
         given = awaited
-        given._asyncio_future_blocking = True  # the sign by which a task knows what it is to wait for
+        given._asyncio_future_blocking = True  # asyncio.Task accepts a future only with this flag
     yield from work.__await__()

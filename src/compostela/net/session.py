@@ -56,8 +56,9 @@ class Session(ABC):
         """End the session with the protocol's words for the reason. Nothing runs then."""
 
     def is_short(self) -> bool:
-        """Whether work on what has arrived is so short that it is done at once. All else begins in the next round of the event loop, after
-        the short work of all sessions. Asked while nothing runs. Code that is not ours must not run in short work (`net.first_step`)."""
+        """Return True if the next work is short enough to run at once, inside `data_received`. Other work becomes a task, which starts in
+        the next round of the event loop. Called only while no work is running. Short work must not call third-party code (see
+        `net.first_step`)."""
         return False
 
     def lost(self) -> None:

@@ -1,4 +1,4 @@
-"""Work that begins without a task, and goes on as one when it waits."""
+"""A coroutine starts without a task, and continues as a task if it has to wait."""
 
 import asyncio
 import contextvars
@@ -14,7 +14,7 @@ _name = contextvars.ContextVar("name", default="outside")
 
 
 async def _called(function: Callable[[], T]) -> T:
-    """The event loop calls it, as it calls `data_received`: outside of all tasks."""
+    """Call `function` from the event loop, outside of any task, as `data_received` is called."""
     loop = asyncio.get_running_loop()
     result: asyncio.Future[T] = loop.create_future()
 
@@ -39,7 +39,7 @@ def _waiting(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 
 
 def _cancelled(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """It has not begun."""
+    """Cancel the task before its first round."""
     task = _waiting(work)
     assert task.cancel()
     return task
@@ -55,6 +55,18 @@ async def test_work_that_waits_for_nothing_is_over_at_once_and_has_no_task() -> 
     assert await _called(lambda: _begun(work())) is None
     assert done == [FirstStep]
     assert asyncio.all_tasks() == before
+
+
+async def test_within_a_task_the_work_becomes_an_ordinary_task() -> None:
+    current = []
+
+    async def work() -> None:
+        current.append(asyncio.current_task())
+
+    task = _waiting(work())
+    assert current == []
+    await task
+    assert current == [task]
 
 
 async def test_an_error_of_the_first_step_is_raised_to_the_caller() -> None:

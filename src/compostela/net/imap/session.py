@@ -140,7 +140,7 @@ class ImapSession(Session):
         return self._has_ended
 
     def is_short(self) -> bool:
-        # a line that a login asked for may look like one
+        # the answer to an AUTHENTICATE challenge may look like a command
         is_command = self._line_taker is None or self._idle_tag is not None
         return is_command and self._engine.is_at_short_command
 

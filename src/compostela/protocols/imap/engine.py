@@ -192,7 +192,7 @@ class ImapEngine(InputBuffer):
 
     @property
     def is_at_short_command(self) -> bool:
-        """Whether one line waits, the whole of a command that is soon dealt with, and nothing more."""
+        """True if the input is exactly one line, and this line is a complete short command."""
         return not self._left and not self._pieces and _SHORT.fullmatch(self._buffer, self._at) is not None
 
     # octets
